@@ -1,0 +1,49 @@
+# Two commands do everything: `make run` and `make test`. `make` alone prints the list.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format lock samples clean
+
+help:  ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## make .venv with the command and every dependency, at the versions of requirements.lock
+
+$(STAMP): requirements.lock pyproject.toml
+	@echo "Making $(VENV) (a minute, once)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: setup  ## import the sample sheet against the built-in sandbox; ends with the path of the workbook
+	@mkdir -p out
+	@$(BIN)/flinks-import run samples/billing-2026-11.xlsx --sandbox --journal out/journal.sqlite -o out/billing-2026-11.results.xlsx; \
+	code=$$?; [ $$code -le 1 ]  # 1: the sample has wrong rows on purpose
+
+test: setup  ## run every test (real files, sockets, databases and killed processes)
+	@$(BIN)/python -m pytest
+
+check: setup  ## lint, format, types and import rules; changes nothing
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup  ## format the code and mend what the linter can mend
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+samples: setup  ## make the sample sheets anew
+	@$(BIN)/python samples/make_samples.py
+
+lock:  ## choose the newest allowed versions anew and write requirements.lock (needs uv)
+	@uv pip compile pyproject.toml --extra postgres --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --upgrade --quiet -o requirements.lock
+
+clean:  ## remove what make made (not your journal)
+	@rm -rf $(VENV) out dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,197 @@
+"""The types that the rooms hand to each other, and the tree of failures with their exit codes.
+
+Everything here is frozen. A fault of the user's data is a value (`schemas.faults.Fault`); a failure of the run is an
+exception of this module. Nothing is both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingABC
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+from typing import ClassVar
+
+from schemas.faults import Fault
+
+
+class ExitCode(IntEnum):
+    """What the process says when it ends (interface: "Exit codes")."""
+
+    DONE = 0
+    SOME_ROWS_NEED_MENDING = 1
+    USAGE = 2
+    INPUT = 3
+    CREDENTIALS = 4
+    UNKNOWN_OUTCOME = 5
+    STOPPED_EARLY = 6
+    BATCH_IS_BUSY = 7
+    BUG = 70
+
+
+class Status(StrEnum):
+    """The status of a row, by the user's words. The order is the order in which people read them."""
+
+    CREATED = "created"
+    ALREADY_CREATED = "already-created"
+    INVALID = "invalid"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    HELD = "held"
+    NOT_SENT = "not-sent"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# A sheet
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRow:
+    """One row of the user's sheet: texts, and what kind of cell each came from.
+
+    `number` is the row number in the user's own sheet, counted from 1 as a spreadsheet shows it (for a text file: the
+    number of the record, headings included). `cells` has one text for each column, `""` when empty. `kinds` has one
+    letter for each column: `s` text, `n` number, `d` date or time (ISO 8601 text), `b` boolean (`TRUE`/`FALSE`),
+    `e` error value, `f` formula without a saved value. `faults` are about the row's shape (too many cells).
+    """
+
+    number: int
+    cells: tuple[str, ...]
+    kinds: str
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the sheet and how it was understood.
+
+    `field` is the API's name when the column is one of ours, else None (the user's own, returned untouched). `why`
+    is the key of the text that says how it was matched. `number_format` is the workbook's own format, if any.
+    """
+
+    index: int
+    heading: str
+    field: str | None
+    why: str
+    number_format: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The file that a batch came from. `sha256` is of its bytes, in hex."""
+
+    name: str
+    sha256: str
+    sheet: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A mapping file: which heading is which field, and what the sheet does not say.
+
+    `columns` maps a heading, as it stands in the sheet, to a field; `ignore` lists headings that are never ours;
+    `constants` overrule the sheet, `defaults` fill blank cells. `expected` are all headings of the sheet for which
+    the file was written, empty when it was written by hand. `split_names` names the column `Surname, Given`.
+    """
+
+    columns: MappingABC[str, str] = field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
+    constants: MappingABC[str, str] = field(default_factory=dict)
+    defaults: MappingABC[str, str] = field(default_factory=dict)
+    expected: tuple[str, ...] = ()
+    split_names: str = ""
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# A payment
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One valid row, cleaned: what the API is asked for. Texts are NFC; absent optional fields are empty.
+
+    `amount` is in dollars with at most two decimals, None when the payor chooses it.
+    """
+
+    reference_id: str
+    first_name: str
+    last_name: str
+    email: str
+    amount: Decimal | None
+    send_link: bool
+    direction: str = "DEBIT"
+    middle_name: str = ""
+    institution_code: str = ""
+    transit_number: str = ""
+    account_number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRow:
+    """A row after validation: a payment when it has no faults, else the reasons why not.
+
+    `amount` is the readable amount of a faulty row too (totals by status count it), in dollars. `identity` is what
+    makes the row itself in its batch; empty for a row too faulty to have one.
+    """
+
+    row: SheetRow
+    payment: Payment | None
+    amount: Decimal | None
+    identity: str
+    faults: tuple[Fault, ...] = ()
+    notices: tuple[Fault, ...] = ()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Failures of a run
+
+
+class Failure(Exception):
+    """The run can't go on. Carries the key of its sentence (`pipeline/texts`) and what fills it; never personal data.
+
+    Failure
+    ├── UsageFailure         2  the command line or the configuration is wrong
+    ├── InputFailure         3  the input can't be read or fails a guard; nothing was sent
+    ├── CredentialsFailure   4  the API refused the credentials; nothing more was sent
+    ├── StoppedEarly         6  stopped before the end; the same command goes on
+    └── BatchIsBusy          7  another run holds this batch
+    """
+
+    exit_code: ClassVar[ExitCode]
+
+    def __init__(self, key: str, **params: object) -> None:
+        super().__init__(key)
+        self.key = key
+        self.params = params
+
+
+class UsageFailure(Failure):
+    """The command line or the configuration is wrong."""
+
+    exit_code = ExitCode.USAGE
+
+
+class InputFailure(Failure):
+    """The input can't be read, has no heading row, or fails a guard; nothing was sent."""
+
+    exit_code = ExitCode.INPUT
+
+
+class CredentialsFailure(Failure):
+    """The API refused the credentials; nothing more was sent."""
+
+    exit_code = ExitCode.CREDENTIALS
+
+
+class StoppedEarly(Failure):
+    """Stopped before the end; the same command goes on where it stopped."""
+
+    exit_code = ExitCode.STOPPED_EARLY
+
+
+class BatchIsBusy(Failure):
+    """Another run holds this batch."""
+
+    exit_code = ExitCode.BATCH_IS_BUSY

@@ -1,0 +1,33 @@
+"""Every sentence that is not a fault of a row, in English and French.
+
+One TOML file a subject, both languages side by side, so that a translator edits one place. The key of a sentence is
+`subject.name`. Faults of rows have their own catalogue in `schemas/faults.toml`.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+
+from pipeline.model import Failure
+from schemas.faults import Lang
+
+
+@cache
+def _subject(name: str) -> dict[str, dict[Lang, str]]:
+    return tomllib.loads((files("pipeline.texts") / f"{name}.toml").read_text("utf-8"))
+
+
+def say(key: str, lang: Lang = "en", **params: object) -> str:
+    """The sentence `key` in `lang`, its `{placeholders}` filled from `params`.
+
+    Raises KeyError for a key that does not exist: a test holds that every key in the code does.
+    """
+    subject, _, name = key.partition(".")
+    return _subject(subject)[name][lang].format(**params)
+
+
+def explain(failure: Failure, lang: Lang = "en") -> str:
+    """The one sentence of a failure: what, where, how to mend it."""
+    return say(failure.key, lang, **failure.params)

@@ -1,0 +1,93 @@
+"""The catalogue of faults: a stable code, its severity, its sentence in English and French, and how to mend it.
+
+A fault of the user's data is a value, never an exception. Its sentence is made when it is shown, in the reader's
+language, from the code and the details that it carries; the code never changes.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from typing import Final, Literal
+
+Lang = Literal["en", "fr"]
+LANGUAGES: Final[tuple[Lang, ...]] = ("en", "fr")
+
+
+class Severity(StrEnum):
+    """An `error` keeps a row from being sent; a `notice` says what was changed, guessed or looks odd."""
+
+    ERROR = "error"
+    NOTICE = "notice"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing about one cell or row.
+
+    `field` is the API's name of the field, the user's own heading, or empty when it concerns the row; `value` is the
+    cell's text as the user typed it; `details` fill the other placeholders of the sentence.
+    """
+
+    code: str
+    field: str = ""
+    value: str = ""
+    details: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def severity(self) -> Severity:
+        """Whether this keeps the row from being sent. Raises KeyError for a code that is not in the catalogue."""
+        return catalogue()[self.code].severity
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of `faults.toml`: the sentence and the mend, by language, with `{placeholders}`."""
+
+    severity: Severity
+    sentence: dict[Lang, str]
+    mend: dict[Lang, str]
+
+
+@cache
+def catalogue() -> dict[str, Entry]:
+    """Every code that the program can give, from `faults.toml`."""
+    table = tomllib.loads((files("schemas") / "faults.toml").read_text("utf-8"))
+    return {
+        code: Entry(
+            Severity(entry["severity"]),
+            {"en": entry["en"], "fr": entry["fr"]},
+            {"en": entry.get("mend_en", ""), "fr": entry.get("mend_fr", "")},
+        )
+        for code, entry in table.items()
+    }
+
+
+def sentence(fault: Fault, lang: Lang = "en") -> str:
+    """What is wrong, as `field: sentence` (`email: "jane@@x.ca" is not an e-mail address`)."""
+    text = _fill(catalogue()[fault.code].sentence[lang], fault)
+    return f"{fault.field}: {text}" if fault.field else text
+
+
+def mend(fault: Fault, lang: Lang = "en") -> str:
+    """How to put it right, as one sentence; empty for notices that ask nothing."""
+    return _fill(catalogue()[fault.code].mend[lang], fault)
+
+
+def sentences(faults: Iterable[Fault], lang: Lang = "en") -> str:
+    """All sentences, joined by `; `, as the workbook shows them in one cell."""
+    return "; ".join(sentence(fault, lang) for fault in faults)
+
+
+def _fill(template: str, fault: Fault) -> str:
+    return template.format(field=fault.field, value=_shown(fault.value), **dict(fault.details))
+
+
+def _shown(value: str, limit: int = 80) -> str:
+    """A value short enough for a sentence, on one line."""
+    flat = " ".join(value.split())
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"

@@ -1,0 +1,180 @@
+"""The one table of fields: every limit of the API stands here and nowhere else.
+
+Validation, messages, headings, the template and the documentation are drawn from `FIELDS`. The built-in sandbox is
+the one exception: it checks by its own words, so that a mistake in this table can be seen.
+
+Source of each rule: the API's page "Initiate an e-Transfer Session" (field specifications and body).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+
+class Field(StrEnum):
+    """The fields of a row, by the API's own names."""
+
+    REFERENCE_ID = "referenceId"
+    FIRST_NAME = "firstName"
+    MIDDLE_NAME = "middleName"
+    LAST_NAME = "lastName"
+    EMAIL = "email"
+    AMOUNT = "amount"
+    CURRENCY = "currency"
+    TYPE = "type"
+    DIRECTION = "direction"
+    SEND_INTERAC_LINK = "sendInteracLink"
+    INSTITUTION_CODE = "institutionCode"
+    TRANSIT_NUMBER = "transitNumber"
+    ACCOUNT_NUMBER = "accountNumber"
+
+
+class Kind(StrEnum):
+    """How the text of a field is cleaned and checked."""
+
+    TEXT = "text"
+    NAME = "name"
+    EMAIL = "email"
+    AMOUNT = "amount"
+    CHOICE = "choice"
+    YES_NO = "yes-no"
+    DIGITS = "digits"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRule:
+    """One field and its limits.
+
+    `min_length` and `max_length` count characters of the cleaned text. `choices` are the values that the API knows;
+    `path` is where the value stands in the request, outermost key first.
+    """
+
+    field: Field
+    kind: Kind
+    path: tuple[str, ...]
+    example: str
+    required: bool = False
+    min_length: int = 0
+    max_length: int | None = None
+    choices: tuple[str, ...] = ()
+
+
+ACCOUNT_FIELDS: Final = (Field.INSTITUTION_CODE, Field.TRANSIT_NUMBER, Field.ACCOUNT_NUMBER)
+"""The payee's account: all three or none."""
+
+AMOUNT_DECIMALS: Final = 2
+DEFAULT_MAX_AMOUNT: Final = Decimal("25000.00")
+"""Interac's business ceiling. Above it a row is invalid unless a setting says otherwise."""
+NOTICE_AMOUNT: Final = Decimal("3000.00")
+"""Many payors' banks stop here in a day. Above it a row gets a notice."""
+
+TEST_INSTITUTION: Final = "999"
+"""The vendor's test institution: a notice in the sandbox, an error in production."""
+
+INSTITUTIONS: Final[dict[str, str]] = {
+    "001": "BMO",
+    "002": "Scotiabank",
+    "003": "RBC",
+    "004": "TD",
+    "006": "National Bank",
+    "010": "CIBC",
+    "016": "HSBC Canada (now RBC)",
+    "030": "Canadian Western Bank",
+    "039": "Laurentian Bank",
+    "219": "ATB Financial",
+    "260": "Citibank Canada",
+    "614": "Tangerine",
+    "621": "KOHO",
+    "623": "Equitable Bank",
+    "809": "Central 1 Credit Union",
+    "815": "Desjardins",
+    "828": "Central 1 (Ontario)",
+    "837": "Meridian Credit Union",
+    "839": "Atlantic Central",
+    "865": "Caisse populaire acadienne (UNI)",
+    "879": "Credit Union Central of Manitoba",
+    "889": "Credit Union Central of Saskatchewan",
+    "899": "Credit Union Central Alberta",
+}
+"""Known institution codes. Any other code is a notice, never an error: the list is not complete."""
+
+FIELDS: Final[tuple[FieldRule, ...]] = (
+    FieldRule(Field.REFERENCE_ID, Kind.TEXT, ("referenceId",), "INV-2026-0001", max_length=100),
+    FieldRule(Field.FIRST_NAME, Kind.NAME, ("payor", "firstName"), "Zoé", required=True, min_length=1, max_length=100),
+    FieldRule(Field.MIDDLE_NAME, Kind.NAME, ("payor", "middleName"), "Anne", max_length=100),
+    FieldRule(
+        Field.LAST_NAME, Kind.NAME, ("payor", "lastName"), "Tremblay", required=True, min_length=1, max_length=100
+    ),
+    FieldRule(
+        Field.EMAIL, Kind.EMAIL, ("payor", "email"), "zoe@example.com", required=True, min_length=1, max_length=100
+    ),
+    FieldRule(Field.AMOUNT, Kind.AMOUNT, ("amount",), "250.00", required=True),
+    FieldRule(Field.CURRENCY, Kind.CHOICE, ("currency",), "CAD", choices=("CAD",)),
+    FieldRule(Field.TYPE, Kind.CHOICE, ("type",), "e-Transfer", choices=("e-Transfer", "EFT")),
+    FieldRule(Field.DIRECTION, Kind.CHOICE, ("direction",), "DEBIT", choices=("DEBIT", "CREDIT")),
+    FieldRule(
+        Field.SEND_INTERAC_LINK,
+        Kind.YES_NO,
+        ("options", "notificationPreferences", "sendInteracLink"),
+        "yes",
+    ),
+    FieldRule(
+        Field.INSTITUTION_CODE,
+        Kind.DIGITS,
+        ("payee", "account", "institutionCode"),
+        "003",
+        min_length=3,
+        max_length=3,
+    ),
+    FieldRule(
+        Field.TRANSIT_NUMBER,
+        Kind.DIGITS,
+        ("payee", "account", "transitNumber"),
+        "30265",
+        min_length=5,
+        max_length=5,
+    ),
+    FieldRule(
+        Field.ACCOUNT_NUMBER,
+        Kind.DIGITS,
+        ("payee", "account", "accountNumber"),
+        "9876541",
+        min_length=7,
+        max_length=12,
+    ),
+)
+
+RULES: Final[dict[Field, FieldRule]] = {rule.field: rule for rule in FIELDS}
+
+OWN_COLUMNS: Final = (
+    "status",
+    "sessionId",
+    "launchUrl",
+    "errors",
+    "notices",
+    "referenceSent",
+    "amountSent",
+    "attempts",
+    "createdAt",
+)
+"""The columns that the output workbook adds behind the user's own. Recognised, and left out, when a sheet of ours is
+given back to `run`."""
+
+ROW_COLUMN: Final = "row"
+"""The first column of the output workbook: the row number in the user's own sheet."""
+
+
+@cache
+def aliases() -> dict[Field, tuple[str, ...]]:
+    """The headings under which each field is known, in English and French, from `aliases.toml`.
+
+    The API's own name comes first. Headings are compared after folding case, accents, spaces and punctuation.
+    """
+    table = tomllib.loads((files("schemas") / "aliases.toml").read_text("utf-8"))
+    return {field: (field.value, *table[field.value]) for field in Field}

@@ -145,6 +145,67 @@ class CheckedRow:
 
 
 # ---------------------------------------------------------------------------------------------------------------
+# What the journal tells the report
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRow:
+    """One row as the journal knows it now.
+
+    `errors` hold everything that keeps it from having its session: faults, the API's reasons, why it is held, what is
+    unknown. `reference_sent` and `amount_sent` are what the API was last asked for (dollars), None when nothing was
+    ever sent. `created_at` is when the answer with the session id came, aware.
+    """
+
+    row: SheetRow
+    status: Status
+    payment: Payment | None
+    amount: Decimal | None
+    session_id: str = ""
+    launch_url: str = ""
+    errors: tuple[Fault, ...] = ()
+    notices: tuple[Fault, ...] = ()
+    reference_sent: str | None = None
+    amount_sent: Decimal | None = None
+    attempts: int = 0
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ControlTotal:
+    """A figure that the rows must agree with: `--expect-rows`, `--expect-total`, or a total line of the sheet.
+
+    `where` is the option's name or `row 62` of the sheet; figures are rows or dollars, as text.
+    """
+
+    where: str
+    expected: str
+    found: str
+    agrees: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that the workbook and the summaries say about a batch, except its rows. Times are aware.
+
+    `stopped` is the sentence key of what ended the run early, with what fills it, or empty.
+    """
+
+    batch: str
+    source: Source
+    environment: str
+    columns: tuple[Column, ...]
+    started_at: datetime
+    ended_at: datetime | None
+    identity: tuple[str, ...]
+    controls: tuple[ControlTotal, ...] = ()
+    notices: tuple[Fault, ...] = ()
+    stopped: str = ""
+    stopped_details: MappingABC[str, str] = field(default_factory=dict)
+    dry_run: bool = False
+
+
+# ---------------------------------------------------------------------------------------------------------------
 # Failures of a run
 
 

@@ -1,0 +1,18 @@
+"""What the endpoints read from outside themselves: the time, and the fields of a form."""
+
+from datetime import datetime
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+
+def local_now() -> datetime:
+    """Now, in the machine's time zone: the days of the reports are the days of the person who plays."""
+    return datetime.now().astimezone()
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """The fields of a form-encoded body; empty when it is something else."""
+    if not request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
+        return {}
+    return dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))

@@ -1,0 +1,121 @@
+"""When to send: the user's rate, the server's wish, and the wait between two tries.
+
+Only waiting is here. Whether something is sent again is decided elsewhere. Clock, sleep and chance are handed in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from random import Random
+from types import SimpleNamespace
+from typing import Any, Final, cast
+
+from tenacity import wait_exponential
+
+Clock = Callable[[], float]
+Sleep = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Time and chance as the rest of this room sees them. `clock` is monotonic, in seconds."""
+
+    clock: Clock = time.monotonic
+    sleep: Sleep = asyncio.sleep
+    rng: Random = field(default_factory=Random)
+
+
+_WINDOW: Final = wait_exponential(multiplier=0.5, max=30)
+"""Seconds: 0.5 after the first failure, then twice as long each time, at most 30."""
+
+_CATCH_UP: Final = 0.05
+"""Seconds of turns that may be made up for after a late wake-up: event loops sleep in milliseconds."""
+
+_FIRST_SPACING: Final = 0.02
+_MAX_SPACING: Final = 1.0
+_LEAST_SPACING: Final = 0.001
+_EASE: Final = 0.9
+
+
+def backoff(attempt: int, rng: Random) -> float:
+    """Seconds to wait after the failed `attempt` (counted from 1): exponential, at most 30, with full jitter.
+
+    Full jitter: anything from nothing to the whole window, so that many who failed together do not return together.
+    """
+    return rng.uniform(0.0, _window(attempt))
+
+
+def _window(attempt: int) -> float:
+    return _WINDOW(cast("Any", SimpleNamespace(attempt_number=attempt)))
+
+
+class RateLimit:
+    """At most so many turns a second, evenly spaced, in the order of asking; without a number, no limit.
+
+    Turns that nobody took are lost, so that a pause is not followed by a burst.
+    """
+
+    def __init__(self, per_second: float | None, timing: Timing) -> None:
+        self._interval = 0.0 if per_second is None else 1.0 / per_second
+        self._timing = timing
+        self._next = timing.clock()
+
+    async def turn(self) -> None:
+        """Return when it is this caller's turn."""
+        if not self._interval:
+            return
+        now = self._timing.clock()
+        mine = max(self._next, now - _CATCH_UP)
+        self._next = mine + self._interval
+        if mine > now:
+            await self._timing.sleep(mine - now)
+
+
+class Brake:
+    """The back-off that all requests share: the server's 429 or 503 to one of them holds every one.
+
+    While it holds nobody passes. When it lets go they pass one by one, and the space between them shrinks with each
+    good answer, so that those who waited together do not arrive together.
+    """
+
+    def __init__(self, timing: Timing) -> None:
+        self._timing = timing
+        self._until = timing.clock()
+        self._next = self._until
+        self._spacing = 0.0
+        self._pushes = 0
+
+    async def wait(self) -> None:
+        """Return when a request may leave."""
+        while (now := self._timing.clock()) < self._until:
+            await self._timing.sleep(self._until - now)
+        if not self._spacing:
+            return
+        mine = max(self._next, now)
+        self._next = mine + self._spacing
+        if mine > now:
+            await self._timing.sleep(mine - now)
+
+    def pushed_back(self, retry_after: float | None) -> None:
+        """Note a 429 or 503: wait as told (seconds), or with full jitter when it did not say how long."""
+        now = self._timing.clock()
+        if now >= self._until:
+            # One overload answers many requests in flight: it counts once.
+            self._pushes += 1
+            self._spacing = min(max(self._spacing * 2, _FIRST_SPACING), _MAX_SPACING)
+        if retry_after is not None:
+            self._until = max(self._until, now + retry_after)
+        elif now >= self._until:
+            self._until = now + backoff(self._pushes, self._timing.rng)
+
+    def eased(self) -> None:
+        """Note an answer that was no push-back: the brake is let go a little."""
+        if self._timing.clock() < self._until:
+            return
+        self._pushes = 0
+        self._spacing *= _EASE
+        if self._spacing < _LEAST_SPACING:
+            self._spacing = 0.0

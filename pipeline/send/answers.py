@@ -1,4 +1,4 @@
-"""What the API's answers say: bytes in, plain values out. Pure, and total: any body gives a value.
+"""How an exchange ends and what its answer says: bytes in, plain values out. Pure, and total: any body gives a value.
 
 Nothing here branches on prose, and nothing here decides what an answer means for a row.
 """
@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
@@ -31,6 +32,52 @@ _SECRET: Final = re.compile(
     r"""((?:bearer|basic)\s+|["']?(?:access_token|password)["']?\s*[:=]\s*["']?)[^\s"'<>&,;]+""", re.IGNORECASE
 )
 _PATHS: Final = {tuple(part.casefold() for part in rule.path): rule.field.value for rule in FIELDS}
+
+
+class NotSentKind(StrEnum):
+    """Where an exchange failed before the first byte of its request."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+
+
+class MaybeSentKind(StrEnum):
+    """How an exchange failed after the first byte of its request may have left."""
+
+    TIMEOUT = "timeout"
+    LOST = "lost"
+    PROTOCOL = "protocol"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A whole answer came. `retry_after` is in seconds from now, None without a readable `Retry-After`."""
+
+    status: int
+    body: bytes = field(repr=False)
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotSentFailure:
+    """No byte of the request has left; `text` says why, in English."""
+
+    kind: NotSentKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MaybeSentFailure:
+    """The request may have been carried out; `text` says how its answer was lost, in English."""
+
+    kind: MaybeSentKind
+    text: str
+
+
+Exchange = Answered | NotSentFailure | MaybeSentFailure
+"""How one exchange with the API ended."""
 
 
 @dataclass(frozen=True, slots=True)

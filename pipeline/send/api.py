@@ -14,8 +14,19 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from pipeline.send.answers import Problem, Token, Unusable, parse_problem, parse_token, retry_after_seconds
-from pipeline.send.transport import MaybeSent, MaybeSentKind, NotSent, NotSentKind
+from pipeline.send.answers import (
+    Answered,
+    Exchange,
+    MaybeSentFailure,
+    NotSentFailure,
+    Problem,
+    Token,
+    Unusable,
+    parse_problem,
+    parse_token,
+    retry_after_seconds,
+)
+from pipeline.send.transport import MaybeSent, NotSent
 
 USER_AGENT = "flinks-import"
 
@@ -27,34 +38,6 @@ class Credentials:
     username: str = field(repr=False)
     password: str = field(repr=False)
     form: Literal["basic", "form"] = "basic"
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A whole answer came. `retry_after` is in seconds from now, None without a readable `Retry-After`."""
-
-    status: int
-    body: bytes = field(repr=False)
-    retry_after: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NotSentFailure:
-    """No byte of the request has left; `text` says why, in English."""
-
-    kind: NotSentKind
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class MaybeSentFailure:
-    """The request may have been carried out; `text` says how its answer was lost, in English."""
-
-    kind: MaybeSentKind
-    text: str
-
-
-Outcome = Answered | NotSentFailure | MaybeSentFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +96,20 @@ class Api:
                 form |= {"Username": self._credentials.username, "Password": self._credentials.password}
         return _authorization(await self._ask("POST", self._authorize, headers, urlencode(form).encode()))
 
-    async def create(self, body: bytes, token: str) -> Outcome:
+    async def create(self, body: bytes, token: str) -> Exchange:
         """Ask for one session; `body` is from `payload.body`."""
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         return await self._ask("POST", self._sessions, headers, body)
 
-    async def details(self, session_id: str, token: str) -> Outcome:
+    async def details(self, session_id: str, token: str) -> Exchange:
         """The state of a session with its transactions."""
         return await self._ask("GET", self._session(session_id, "details"), {"Authorization": f"Bearer {token}"})
 
-    async def session_status(self, session_id: str, token: str) -> Outcome:
+    async def session_status(self, session_id: str, token: str) -> Exchange:
         """The short state of a session: documented for guaranteed EFT, may answer for e-Transfer."""
         return await self._ask("GET", self._session(session_id, "status"), {"Authorization": f"Bearer {token}"})
 
-    async def cancel(self, session_id: str, token: str) -> Outcome:
+    async def cancel(self, session_id: str, token: str) -> Exchange:
         """Cancel a session. It may not be released yet for e-Transfer: expect 404, 405 or 501."""
         return await self._ask("POST", self._session(session_id, "cancel"), {"Authorization": f"Bearer {token}"})
 
@@ -137,7 +120,7 @@ class Api:
     def _session(self, session_id: str, view: str) -> httpx.URL:
         return httpx.URL(f"{self._sessions}/{quote(session_id, safe='')}/{view}")
 
-    async def _ask(self, method: str, url: httpx.URL, headers: dict[str, str], content: bytes = b"") -> Outcome:
+    async def _ask(self, method: str, url: httpx.URL, headers: dict[str, str], content: bytes = b"") -> Exchange:
         request = httpx.Request(method, url, headers=self._headers | headers, content=content or None)
         try:
             # The transport itself, not an httpx.AsyncClient: there is nothing that a client would add but redirects,
@@ -152,7 +135,7 @@ class Api:
         )
 
 
-def _authorization(outcome: Outcome) -> Authorization:
+def _authorization(outcome: Exchange) -> Authorization:
     match outcome:
         case Answered(status=200 | 201):
             token = parse_token(outcome.body)

@@ -17,7 +17,6 @@ import ssl
 import sys
 from contextvars import ContextVar
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 from urllib.request import getproxies, proxy_bypass
@@ -29,28 +28,13 @@ import yarl
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
 
+from pipeline.send.answers import MaybeSentKind, NotSentKind
+
 MAX_ANSWER: Final = 1024 * 1024
 """Bytes of an answer's body; a longer answer can't be one of the API's."""
 
 KEEP_ALIVE: Final = 4.0
 """Seconds after which an idle connection is not used again: common servers close theirs after 5 or more."""
-
-
-class NotSentKind(StrEnum):
-    """Where an exchange failed before the first byte of its request."""
-
-    DNS = "dns"
-    CONNECT = "connect"
-    TLS = "tls"
-    TIMEOUT = "timeout"
-
-
-class MaybeSentKind(StrEnum):
-    """How an exchange failed after the first byte of its request may have left."""
-
-    TIMEOUT = "timeout"
-    LOST = "lost"
-    PROTOCOL = "protocol"
 
 
 class NotSent(httpx.TransportError):
@@ -91,7 +75,7 @@ def system_trust(ca_file: Path | None = None) -> ssl.SSLContext:
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-class _Stale(Exception):  # noqa: N818 (it is a state of a kept connection, found before use)
+class _Stale(Exception):  # a state of a kept connection, found before use
     """The kept connection was closed, or spoke unasked, before the request began."""
 
 

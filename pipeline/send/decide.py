@@ -1,0 +1,409 @@
+"""Decisions, and nothing else: what to do with a row, what an answer means, what comes next.
+
+Pure: no network, file, clock or database. The engine carries these decisions out; the report shows them; the tests
+try every branch. The rules are those of the API notes, "What an answer means". The one harm that can't be undone is
+asking a payor twice, so whatever is not proven counts as *perhaps created*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, assert_never
+
+from pipeline.model import Attempt, Outcome, Repeat
+from pipeline.send.answers import (
+    Answered,
+    Exchange,
+    MaybeSentFailure,
+    NotSentFailure,
+    Problem,
+    Unusable,
+    parse_created,
+    parse_problem,
+)
+from pipeline.send.answers import Created as CreatedSession
+from schemas.faults import Fault
+
+UNCERTAIN_TRIES: Final = 3
+"""A session that nobody was e-mailed about is created again after an uncertain answer: so many tries in all."""
+CERTAIN_TRIES: Final = 5
+"""Tries of a request that certainly did not arrive, in one run."""
+TOKEN_TRIES: Final = 4
+"""Tokens that may be refused for one row, however fresh: with a shared one it can't always be told."""
+THROTTLED_TRIES: Final = 10
+"""Tries of a request that the server turned away for now (429, 503 with Retry-After), in one run."""
+
+UNCERTAIN: Final = frozenset({Outcome.OPEN, Outcome.PERHAPS})
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Where a row stands: a fold over its attempts in which *perhaps* sticks
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """It was never sent, or only with other content and certainly without effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Its session exists. `uncertain` are other tries that may have made a session too."""
+
+    attempt: Attempt
+    uncertain: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MadeOtherwise:
+    """This identity has a session, but for other content."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertain:
+    """It may exist. `attempts` are the tries without a usable answer, oldest first."""
+
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def harmless(self) -> bool:
+        """Whether one more try can ask nobody twice: no try e-mailed a link, so nobody can know its session."""
+        return not any(attempt.send_link for attempt in self.attempts)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The API said no to this content."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class NotCreated:
+    """It certainly was not created, though it was tried."""
+
+    attempt: Attempt
+
+
+Standing = Fresh | Made | MadeOtherwise | Uncertain | Refused | NotCreated
+
+
+def stand(history: Sequence[Attempt], fingerprint: bytes) -> Standing:
+    """Where a row with this content stands, from all attempts of its identity in its batch, oldest first."""
+    uncertain = tuple(attempt for attempt in history if attempt.outcome in UNCERTAIN)
+    made = [attempt for attempt in history if attempt.outcome is Outcome.CREATED]
+    same = [attempt for attempt in made if attempt.fingerprint == fingerprint]
+    if same:
+        return Made(same[-1], uncertain)
+    if uncertain:
+        return Uncertain(uncertain)
+    if made:
+        return MadeOtherwise(made[-1])
+    last = next((attempt for attempt in reversed(history) if attempt.fingerprint == fingerprint), None)
+    if last is None:
+        return Fresh()
+    return Refused(last) if last.outcome is Outcome.REFUSED else NotCreated(last)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Before anything is sent: what to do with a row
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Create its session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """It has its session from before."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """It looks like a repeat; a person decides."""
+
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class LookFirst:
+    """It may exist; a person must look before it is sent again."""
+
+    attempts: tuple[Attempt, ...]
+
+
+Plan = Send | Keep | Hold | LookFirst
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What the user allowed aloud: `--allow-repeats`, `--resend-unknown`."""
+
+    allow_repeats: bool = False
+    resend_unknown: bool = False
+
+
+def plan(
+    history: Sequence[Attempt],
+    fingerprint: bytes,
+    summary: str,
+    repeats: Sequence[Repeat],
+    permissions: Permissions,
+) -> Plan:
+    """What to do with a valid row before anything is sent.
+
+    `history` are the attempts of its identity in its batch, `repeats` identical rows of other batches in the repeat
+    window, `summary` its content in words.
+    """
+    match stand(history, fingerprint):
+        case Made(attempt):
+            return Keep(attempt)
+        case Uncertain(attempts) as standing:
+            again = standing.harmless and len(attempts) < UNCERTAIN_TRIES
+            return Send() if again or permissions.resend_unknown else LookFirst(attempts)
+        case MadeOtherwise(attempt):
+            return Send() if permissions.allow_repeats else Hold(changed(attempt, summary))
+        case Fresh() | Refused() | NotCreated():
+            return Send() if permissions.allow_repeats or not repeats else Hold(repeated(repeats))
+        case other:
+            assert_never(other)
+
+
+def changed(attempt: Attempt, now: str) -> Fault:
+    """Why a row is held whose identity has a session for other content: both versions."""
+    return Fault("held-changed", details=(("before", attempt.summary), ("now", now), ("date", day(attempt))))
+
+
+def repeated(repeats: Sequence[Repeat]) -> Fault:
+    """Why a row is held that other batches have too; a certain repeat is named before an uncertain one."""
+    certain = [repeat for repeat in repeats if repeat.outcome is Outcome.CREATED]
+    repeat = (certain or list(repeats))[-1]
+    details = (("batch", repeat.batch), ("date", repeat.at.date().isoformat()), ("session", repeat.session_id))
+    return Fault("held-repeat" if certain else "held-perhaps", details=details)
+
+
+def day(attempt: Attempt) -> str:
+    """The day of an attempt's last news, ISO 8601."""
+    return (attempt.settled_at or attempt.at).date().isoformat()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# After an exchange: what it means for the attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A session was created."""
+
+    session_id: str = field(repr=False)
+    status: int
+    notices: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """The API said no; nothing was created."""
+
+    status: int
+    reasons: tuple[Fault, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenDenied:
+    """The API did not take the token; nothing was created."""
+
+    reasons: tuple[Fault, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """The API turned the request away for now; nothing was created. `retry_after` is in seconds, if it said so."""
+
+    status: int
+    retry_after: float | None
+    reasons: tuple[Fault, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """No byte of the request left; nothing was created."""
+
+    reasons: tuple[Fault, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Perhaps:
+    """It was sent, or may have been, and no usable answer came."""
+
+    status: int | None
+    reasons: tuple[Fault, ...]
+
+
+Verdict = Created | Denied | TokenDenied | Throttled | Unsent | Perhaps
+
+_DENIALS: Final = frozenset({400, 403, 404, 409, 413, 422})
+"""Answers after which it is certain that nothing was created, and that sending the same again is of no use."""
+
+_SUCCESS: Final = range(200, 300)
+_REDIRECTS: Final = range(300, 400)
+
+
+def judge(exchange: Exchange, reference_id: str, *, after_uncertain: bool) -> Verdict:
+    """What an exchange means for its attempt (API notes, "What an answer means").
+
+    `reference_id` is what was sent, `after_uncertain` whether an earlier attempt of this row may have created a
+    session. Everything that the table does not name as certain is *perhaps*.
+    """
+    match exchange:
+        case NotSentFailure(kind, text):
+            return Unsent((Fault("not-created-connection", details=(("kind", kind), ("cause", text))),))
+        case MaybeSentFailure(kind, text):
+            return Perhaps(None, (Fault(f"unknown-{kind}", details=(("cause", text),)),))
+        case Answered(status=status) if status in _SUCCESS:
+            return _judge_success(exchange, reference_id)
+        case Answered(status=401):
+            if after_uncertain:
+                # A token that is good for one session was perhaps used up by the try before.
+                return Perhaps(401, (Fault("unknown-token"),))
+            return TokenDenied((Fault("not-created-token"),))
+        case Answered(status=429) | Answered(status=503, retry_after=float()):
+            reasons = (Fault("not-created-throttled", details=(("status", str(exchange.status)),)),)
+            return Throttled(exchange.status, exchange.retry_after, reasons)
+        case Answered(status=status) if status in _DENIALS:
+            return Denied(status, refusal(status, parse_problem(exchange.body)))
+        case Answered(status=status):
+            code = "unknown-redirect" if status in _REDIRECTS else "unknown-answer"
+            return Perhaps(status, (Fault(code, details=(("status", str(status)),)),))
+        case never:
+            assert_never(never)
+
+
+def _judge_success(answer: Answered, reference_id: str) -> Verdict:
+    match parse_created(answer.body):
+        case Unusable(reason):
+            details = (("status", str(answer.status)), ("cause", reason))
+            return Perhaps(answer.status, (Fault("unknown-unusable", details=details),))
+        case CreatedSession(session_id, reference) if reference in {reference_id, reference_id or None}:
+            return Created(session_id, answer.status)
+        case CreatedSession(session_id, None):
+            # It is our answer, on our connection, with an id: only the echo is missing.
+            return Created(session_id, answer.status, (Fault("reference-not-echoed"),))
+        case CreatedSession(session_id, reference):
+            told = (("reference", reference or ""), ("session", session_id))
+            return Perhaps(
+                answer.status, (Fault("unknown-reference", details=told[:1]), Fault("other-reference", details=told))
+            )
+        case never:
+            assert_never(never)
+
+
+def refusal(status: int, problem: Problem) -> tuple[Fault, ...]:
+    """The API's reasons, one fault for each field that it named, else one for the row."""
+    told = problem.errors or (("", problem.detail or problem.title or problem.raw[:200]),)
+    return tuple(
+        Fault("refused", field, details=(("status", str(status)), ("message", " ".join(message.split()))))
+        for field, message in told
+    )
+
+
+def outcome_of(verdict: Verdict) -> Outcome:
+    """What the journal keeps of a verdict."""
+    match verdict:
+        case Created():
+            return Outcome.CREATED
+        case Denied():
+            return Outcome.REFUSED
+        case TokenDenied() | Throttled() | Unsent():
+            return Outcome.NOT_CREATED
+        case Perhaps():
+            return Outcome.PERHAPS
+        case never:
+            assert_never(never)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What comes next for the row
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Send it once more. `failures` counts the failures of one kind so far, for the back-off."""
+
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Nothing more is done with this row in this run."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoAccess:
+    """A fresh token was refused: the run stops."""
+
+
+Step = Again | Finished | NoAccess
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a row has been through in this run, by kind of failure.
+
+    `uncertain` counts from the start of its life, or from `--resend-unknown`, and `e_mailed` tells whether one of
+    those may have sent a link.
+    """
+
+    unsent: int = 0
+    throttled: int = 0
+    tokens: int = 0
+    uncertain: int = 0
+    e_mailed: bool = False
+
+    def with_verdict(self, verdict: Verdict, *, send_link: bool) -> Tally:
+        """The tally after one more attempt."""
+        match verdict:
+            case Unsent():
+                return replace(self, unsent=self.unsent + 1)
+            case Throttled():
+                return replace(self, throttled=self.throttled + 1)
+            case TokenDenied():
+                return replace(self, tokens=self.tokens + 1)
+            case Perhaps():
+                return replace(self, uncertain=self.uncertain + 1, e_mailed=self.e_mailed or send_link)
+            case Created() | Denied():
+                return self
+            case never:
+                assert_never(never)
+
+
+def start_tally(history: Sequence[Attempt], *, resend: bool) -> Tally:
+    """The tally of a row when a run begins. With `--resend-unknown` the user has looked at the earlier tries."""
+    uncertain = () if resend else tuple(attempt for attempt in history if attempt.outcome in UNCERTAIN)
+    return Tally(uncertain=len(uncertain), e_mailed=any(attempt.send_link for attempt in uncertain))
+
+
+def next_step(verdict: Verdict, tally: Tally, *, fresh_token: bool) -> Step:
+    """What comes next for a row, after a verdict that `tally` counts already.
+
+    `fresh_token` tells whether the token of the attempt was new: a refusal of a new one is about the credentials.
+    """
+    match verdict:
+        case Created() | Denied():
+            return Finished()
+        case TokenDenied():
+            hopeless = fresh_token and tally.tokens > 1
+            return NoAccess() if hopeless or tally.tokens >= TOKEN_TRIES else Again(0)
+        case Unsent():
+            return Again(tally.unsent) if tally.unsent < CERTAIN_TRIES else Finished()
+        case Throttled():
+            return Again(0) if tally.throttled < THROTTLED_TRIES else Finished()
+        case Perhaps():
+            again = not tally.e_mailed and tally.uncertain < UNCERTAIN_TRIES
+            return Again(tally.uncertain) if again else Finished()
+        case never:
+            assert_never(never)

@@ -1,0 +1,225 @@
+"""The first sheet, `Summary`: what happened, in figures that can be checked, and what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from xlsxwriter.utility import xl_col_to_name
+
+from pipeline.model import Report, Status
+from pipeline.report.cells import cut
+from pipeline.report.looks import FAINT, FAULTY, INK, LINE, MONEY, STATUS_COLOURS, TEXT, Looks
+from pipeline.report.summary import status_lines
+from pipeline.report.totals import Totals
+from pipeline.texts import say
+from schemas.faults import Lang, sentence
+
+RESULTS: Final = "Results"
+_WIDTHS: Final = (25, 58, 12, 18)
+_LAST: Final = len(_WIDTHS) - 1
+_CHART_ROWS: Final = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the sheet `Results` turned out to be: its last row and the columns that the totals are drawn from."""
+
+    totals: Totals
+    sent: Decimal
+    last_row: int
+    status_column: int
+    sent_column: int
+
+
+class FrontPage:
+    """Writes `Summary` from the top downwards."""
+
+    def __init__(self, sheet: Any, report: Report, looks: Looks, lang: Lang) -> None:
+        self._sheet = sheet
+        self._report = report
+        self._looks = looks
+        self._lang = lang
+        self._row = 0
+        self._label = looks.of(bold=True, font_color=INK)
+        self._text = looks.of(text_wrap=True, num_format=TEXT, quote_prefix=True)
+        self._heading = looks.of(**looks.heading)
+        self._cell = looks.of(text_wrap=True, border=1, border_color=LINE)
+        self._count = looks.of(num_format="#,##0", border=1, border_color=LINE)
+        self._money = looks.of(num_format=MONEY, border=1, border_color=LINE)
+
+    def write(self, figures: Figures) -> None:
+        """All of the sheet."""
+        for index, width in enumerate(_WIDTHS):
+            self._sheet.set_column(index, index, width)
+        self._title()
+        self._facts()
+        self._statuses(figures.totals)
+        self._filtered(figures)
+        self._controls()
+        self._notices()
+        self._next_steps(figures.totals)
+        self._print_setup()
+
+    def _say(self, name: str, **params: object) -> str:
+        return say(f"report.{name}", self._lang, **params)
+
+    def _title(self) -> None:
+        title = self._looks.of(bold=True, font_size=18, font_color=INK)
+        self._sheet.set_row(0, 30)
+        self._sheet.write_string(0, 0, self._say("title"), title)
+        self._row = 1
+        if self._report.dry_run:
+            loud = self._looks.of(bold=True, font_size=14, font_color="#8A1C0B", bg_color=FAULTY, text_wrap=True)
+            self._sheet.set_row(1, 40)
+            self._sheet.merge_range(1, 0, 1, _LAST, self._say("dry_run"), loud)
+            self._row = 2
+        self._row += 1
+
+    def _facts(self) -> None:
+        report = self._report
+        facts = [
+            ("batch", report.batch),
+            ("file", report.source.name),
+            ("sheet", report.source.sheet),
+            ("sha256", report.source.sha256),
+            ("environment", report.environment),
+            ("identity", ", ".join(report.identity)),
+            ("started", report.started_at.isoformat(timespec="seconds")),
+            ("ended", report.ended_at.isoformat(timespec="seconds") if report.ended_at else self._say("not_ended")),
+        ]
+        for name, text in facts:
+            if text:
+                self._fact(self._say(name), text)
+        if report.stopped:
+            self._fact(self._say("stopped"), say(report.stopped, self._lang, **report.stopped_details))
+        self._row += 1
+
+    def _fact(self, label: str, text: str) -> None:
+        self._sheet.write_string(self._row, 0, label, self._label)
+        self._sheet.merge_range(self._row, 1, self._row, _LAST, "", self._text)
+        self._sheet.write_string(self._row, 1, cut(text), self._text)
+        self._row += 1
+
+    def _headings(self, *names: str) -> None:
+        for index, name in enumerate(names):
+            self._sheet.write_string(self._row, index, self._say(name), self._heading)
+        self._row += 1
+
+    def _statuses(self, totals: Totals) -> None:
+        """The table of statuses: also the legend of the colours in `Results`, and what the chart shows."""
+        self._headings("status", "meaning", "rows", "amount")
+        first = self._row
+        for line in status_lines(totals, self._lang):
+            fill, ink = STATUS_COLOURS[line.status]
+            look = self._looks.of(bold=True, font_color=ink, bg_color=fill, border=1, border_color=LINE)
+            self._sheet.write_string(self._row, 0, line.status.value, look)
+            self._sheet.write_string(self._row, 1, line.meaning, self._cell)
+            self._sheet.write_number(self._row, 2, line.rows, self._count)
+            self._sheet.write_number(self._row, 3, float(line.amount), self._money)
+            self._row += 1
+        self._total(self._say("all_rows"), first, totals)
+        self._chart(first)
+
+    def _total(self, label: str, first: int, totals: Totals) -> None:
+        strong = {"bold": True, "bg_color": FAINT, "border": 1, "border_color": LINE}
+        last = self._row
+        self._sheet.write_string(self._row, 0, label, self._looks.of(**strong))
+        self._sheet.write_string(self._row, 1, self._say("legend"), self._looks.of(**{**strong, "bold": False}))
+        self._sheet.write_formula(
+            self._row, 2, f"=SUM(C{first + 1}:C{last})", self._looks.of(num_format="#,##0", **strong), totals.rows
+        )
+        self._sheet.write_formula(
+            self._row, 3, f"=SUM(D{first + 1}:D{last})", self._looks.of(num_format=MONEY, **strong), totals.amount
+        )
+        self._row += 2
+
+    def _chart(self, first: int) -> None:
+        last = first + len(Status) - 1
+        chart = self._looks.book.add_chart({"type": "bar"})
+        chart.add_series(
+            {
+                "name": self._say("rows"),
+                "categories": ["Summary", first, 0, last, 0],
+                "values": ["Summary", first, 2, last, 2],
+                "data_labels": {"value": True},
+                "gap": 40,
+                "points": [
+                    {"fill": {"color": STATUS_COLOURS[s][0]}, "border": {"color": STATUS_COLOURS[s][1]}} for s in Status
+                ],
+            }
+        )
+        chart.set_title({"name": self._say("chart"), "name_font": {"size": 12, "color": INK}})
+        chart.set_legend({"none": True})
+        chart.set_y_axis({"reverse": True, "line": {"color": LINE}})
+        chart.set_x_axis({"visible": False, "major_gridlines": {"visible": False}})
+        chart.set_size({"width": 800, "height": _CHART_ROWS * 20 - 10})
+        self._sheet.insert_chart(
+            self._row, 0, chart, {"description": self._say("chart"), "object_position": 1, "x_offset": 2}
+        )
+        self._row += _CHART_ROWS + 1
+
+    def _filtered(self, figures: Figures) -> None:
+        """Totals that follow the filter on `Results`, beside those that were computed from the journal."""
+        self._headings("check", "how_checked", "rows", "amount_sent")
+        status, sent = xl_col_to_name(figures.status_column), xl_col_to_name(figures.sent_column)
+        last = max(figures.last_row, 2)
+        shown = [
+            (2, f"=SUBTOTAL(103,{RESULTS}!{status}2:{status}{last})", self._count, figures.totals.rows),
+            (3, f"=SUBTOTAL(109,{RESULTS}!{sent}2:{sent}{last})", self._money, figures.sent),
+        ]
+        self._sheet.write_string(self._row, 0, self._say("shown"), self._cell)
+        self._sheet.write_string(self._row, 1, self._say("follows_filter"), self._cell)
+        for column, formula, look, value in shown:
+            self._sheet.write_formula(self._row, column, formula, look, value)
+        self._row += 1
+        self._sheet.write_string(self._row, 0, self._say("computed"), self._cell)
+        self._sheet.write_string(self._row, 1, self._say("from_journal"), self._cell)
+        self._sheet.write_number(self._row, 2, figures.totals.rows, self._count)
+        self._sheet.write_number(self._row, 3, float(figures.sent), self._money)
+        self._row += 2
+
+    def _controls(self) -> None:
+        if not self._report.controls:
+            return
+        self._headings("control", "agrees", "expected", "found")
+        right = self._looks.of(border=1, border_color=LINE, align="right")
+        for control in self._report.controls:
+            fill, ink = STATUS_COLOURS[Status.CREATED if control.agrees else Status.INVALID]
+            verdict = self._looks.of(bold=True, font_color=ink, bg_color=fill, border=1, border_color=LINE)
+            self._sheet.write_string(self._row, 0, control.where, self._cell)
+            self._sheet.write_string(self._row, 1, self._say("yes" if control.agrees else "no"), verdict)
+            self._sheet.write_string(self._row, 2, control.expected, right)
+            self._sheet.write_string(self._row, 3, control.found, right)
+            self._row += 1
+        self._row += 1
+
+    def _notices(self) -> None:
+        self._list("notices", [sentence(fault, self._lang) for fault in self._report.notices])
+
+    def _next_steps(self, totals: Totals) -> None:
+        steps = [f"{line.status}: {line.next_step}" for line in status_lines(totals, self._lang) if line.rows]
+        self._list("next", steps)
+
+    def _list(self, name: str, lines: list[str]) -> None:
+        if not lines:
+            return
+        self._sheet.merge_range(self._row, 0, self._row, _LAST, self._say(name), self._heading)
+        self._row += 1
+        wide = sum(_WIDTHS)
+        for line in lines:
+            self._sheet.merge_range(self._row, 0, self._row, _LAST, "", self._text)
+            self._sheet.write_string(self._row, 0, cut(line), self._text)
+            # Merged cells do not grow with their text by themselves.
+            self._sheet.set_row(self._row, 15.5 * (1 + len(line) // wide))
+            self._row += 1
+        self._row += 1
+
+    def _print_setup(self) -> None:
+        self._sheet.hide_gridlines(2)
+        self._sheet.set_portrait()
+        self._sheet.set_paper(1)
+        self._sheet.fit_to_pages(1, 0)
+        self._sheet.set_footer("&L&A&R&P / &N")
+        self._sheet.freeze_panes(1, 0)

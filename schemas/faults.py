@@ -9,10 +9,13 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from typing import Final, Literal
+
+from schemas.money import format_amount
 
 Lang = Literal["en", "fr"]
 LANGUAGES: Final[tuple[Lang, ...]] = ("en", "fr")
@@ -30,7 +33,8 @@ class Fault:
     """One thing about one cell or row.
 
     `field` is the API's name of the field, the user's own heading, or empty when it concerns the row; `value` is the
-    cell's text as the user typed it; `details` fill the other placeholders of the sentence.
+    cell's text as the user typed it; `details` fill the other placeholders of the sentence, amounts in plain dollars
+    under a key that ends in `_amount`.
     """
 
     code: str
@@ -69,13 +73,13 @@ def catalogue() -> dict[str, Entry]:
 
 def sentence(fault: Fault, lang: Lang = "en") -> str:
     """What is wrong, as `field: sentence` (`email: "jane@@x.ca" is not an e-mail address`)."""
-    text = _fill(catalogue()[fault.code].sentence[lang], fault)
+    text = _fill(catalogue()[fault.code].sentence[lang], fault, lang)
     return f"{fault.field}: {text}" if fault.field else text
 
 
 def mend(fault: Fault, lang: Lang = "en") -> str:
     """How to put it right, as one sentence; empty for notices that ask nothing."""
-    return _fill(catalogue()[fault.code].mend[lang], fault)
+    return _fill(catalogue()[fault.code].mend[lang], fault, lang)
 
 
 def sentences(faults: Iterable[Fault], lang: Lang = "en") -> str:
@@ -83,8 +87,14 @@ def sentences(faults: Iterable[Fault], lang: Lang = "en") -> str:
     return "; ".join(sentence(fault, lang) for fault in faults)
 
 
-def _fill(template: str, fault: Fault) -> str:
-    return template.format(field=fault.field, value=_shown(fault.value), **dict(fault.details))
+def _fill(template: str, fault: Fault, lang: Lang) -> str:
+    shown = {key: _detail(key, text, lang) for key, text in fault.details}
+    return template.format(field=fault.field, value=_shown(fault.value), **shown)
+
+
+def _detail(key: str, text: str, lang: Lang) -> str:
+    """A detail as people read it: those named `…_amount` hold plain dollars (`25000.00`)."""
+    return format_amount(Decimal(text), lang) if key.endswith("_amount") else text
 
 
 def _shown(value: str, limit: int = 80) -> str:

@@ -1,0 +1,204 @@
+"""Money: reading the amounts that people type, cents for the journal, and the figures that people read.
+
+Decimal only. Nothing here may touch a binary float, guess between two readings, or round what a person typed: the one
+rounding is `without_noise`, for the noise that a spreadsheet's own arithmetic leaves behind (issue "Sheets as finance
+teams really have them", point 5).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from schemas.fields import AMOUNT_DECIMALS
+
+if TYPE_CHECKING:
+    from schemas.faults import Lang
+
+CENT: Final = Decimal(1).scaleb(-AMOUNT_DECIMALS)
+NOISE: Final = CENT.scaleb(-6)
+"""A millionth of a cent: what a formula's binary arithmetic leaves, and no person types."""
+
+
+class Convention(StrEnum):
+    """Which mark stands before the decimals in a column: `1,234.50` is POINT, `1 234,50` is COMMA."""
+
+    POINT = "point"
+    COMMA = "comma"
+    UNKNOWN = "unknown"
+
+
+class Reason(StrEnum):
+    """Why a text is not an amount; each is the code of its fault."""
+
+    UNREADABLE = "amount-unreadable"
+    AMBIGUOUS = "amount-ambiguous"
+    FOREIGN = "amount-foreign"
+
+
+_DECIMAL_MARK: Final = {Convention.POINT: ".", Convention.COMMA: ","}
+_CONVENTION: Final = {".": Convention.POINT, ",": Convention.COMMA}
+
+_PLAIN: Final = re.compile(r"-?[0-9]+(?:\.[0-9]{1,2})?")
+_SPACES: Final = re.compile(r"[\s\u00a0\u2000-\u200b\u202f\u2060\u3000\ufeff]+")
+_MARK: Final = (
+    r"(?:(?:cad|cdn|ca|c)?\s?\$\s?(?:cad|cdn|ca)?"
+    r"|cad|cdn|canadian dollars?|dollars? canadiens?|dollars?)"
+)
+_SIGN: Final = r"[+\-\u2212\u2010-\u2013]"
+_AMOUNT: Final = re.compile(
+    rf"(?P<before>{_SIGN}?\s?(?:{_MARK})?\s?\(?\s?(?:{_MARK})?\s?{_SIGN}?)\s?"
+    r"(?P<digits>[0-9](?:[0-9.,'\u2019 ]*[0-9.,])?|[.,][0-9]+)"
+    rf"(?P<after>\s?{_SIGN}?\s?(?:{_MARK})?\s?\)?\s?(?:{_MARK})?\s?{_SIGN}?)",
+    re.IGNORECASE,
+)
+_SIGNS: Final = re.compile(rf"{_SIGN}")
+# Three letters beside digits name a currency only when they are one that a Canadian sheet could hold.
+_FOREIGN: Final = re.compile(
+    r"(?<![a-z])(?:us\s?\$|usd|eur|euros?|gbp|aud|nzd|chf|jpy|cny|inr|mxn|hkd)(?![a-z])|us\s?\$|\$\s?us|[€£¥₹]",
+    re.IGNORECASE,
+)
+_WHOLE: Final = re.compile(r"[0-9]+")
+_GROUPED: Final = {mark: re.compile(rf"[0-9]{{1,3}}(?:{mark}[0-9]{{3}})+") for mark in (r"\.", ",", " ", "['\u2019]")}
+_GROUPS_OF: Final = {".": (r"\.",), ",": (",",), "": (" ", "['\u2019]")}
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """How the digits of an amount read: the plain text, and which mark must be the decimal one for it to read so.
+
+    `mark` is `.` or `,` when the form itself shows which one stands before the decimals, else empty. `ambiguous` means
+    that the mark can't be told from the form (`1,234`).
+    """
+
+    text: str
+    mark: str = ""
+    ambiguous: bool = False
+
+
+def parse(text: str, convention: Convention = Convention.UNKNOWN) -> Decimal | Reason:
+    """The amount that `text` says, in dollars and unrounded, or why it can't be read.
+
+    `convention` decides `1,234` and `1.234`, which are ambiguous alone; without one they are refused, not guessed.
+    Negative forms (`-1`, `1-`, `(1)`) are read: that an amount must be positive is for the schema to say.
+    """
+    if _PLAIN.fullmatch(text):
+        return Decimal(text)
+    signed = _signed_digits(text)
+    if isinstance(signed, Reason):
+        return signed
+    negative, digits = signed
+    figure = _figure(digits, convention)
+    if figure is None:
+        return Reason.UNREADABLE
+    if figure.ambiguous:
+        return Reason.AMBIGUOUS
+    value = Decimal(figure.text)
+    return -value if negative else value
+
+
+def convention_of(text: str) -> Convention | None:
+    """The convention that the form of `text` proves by itself; None when it proves none (`1,234`, `250`, `abc`)."""
+    signed = _signed_digits(text)
+    if isinstance(signed, Reason):
+        return None
+    figure = _figure(signed[1], Convention.UNKNOWN)
+    return _CONVENTION.get(figure.mark) if figure else None
+
+
+def is_ambiguous(text: str) -> bool:
+    """Whether only the column's convention can say how `text` reads."""
+    return parse(text) is Reason.AMBIGUOUS
+
+
+def without_noise(amount: Decimal) -> Decimal | None:
+    """`amount` at two decimals when it is within a millionth of a cent of that, else None."""
+    rounded = to_the_cent(amount)
+    return rounded if abs(amount - rounded) <= NOISE else None
+
+
+def to_the_cent(amount: Decimal) -> Decimal:
+    """`amount` rounded half up to two decimals: for the figures of rows that are not sent, never for a payment."""
+    return amount.quantize(CENT, rounding=ROUND_HALF_UP)
+
+
+def to_cents(amount: Decimal) -> int:
+    """Dollars to whole cents. Raises ValueError for an amount with more than two decimals."""
+    cents = amount.scaleb(AMOUNT_DECIMALS)
+    whole = int(cents)
+    if whole != cents:
+        raise ValueError("an amount has at most two decimals")
+    return whole
+
+
+def from_cents(cents: int) -> Decimal:
+    """Whole cents to dollars, always with two decimals."""
+    return Decimal(cents).scaleb(-AMOUNT_DECIMALS)
+
+
+def format_amount(amount: Decimal, lang: Lang) -> str:
+    """An amount as people read it: `1,234.50` in English, `1 234,50 $` in French (with no-break spaces)."""
+    english = f"{amount:,.2f}"
+    if lang == "en":
+        return english
+    return english.translate({ord(","): "\u00a0", ord("."): ","}) + "\u00a0$"
+
+
+def _signed_digits(text: str) -> tuple[bool, str] | Reason:
+    """Whether the amount is negative, and its digits without currency marks, signs and brackets."""
+    flat = _SPACES.sub(" ", text).strip()
+    match = _AMOUNT.fullmatch(flat)
+    if match is None:
+        return Reason.FOREIGN if _FOREIGN.search(flat) and _WHOLE.search(flat) else Reason.UNREADABLE
+    around = match["before"] + match["after"]
+    signs = _SIGNS.findall(around)
+    bracketed = "(" in around
+    if bracketed != (")" in around) or len(signs) + bracketed > 1:
+        return Reason.UNREADABLE
+    return bracketed or bool(signs and signs[0] != "+"), match["digits"].strip()
+
+
+def _figure(digits: str, convention: Convention) -> _Figure | None:
+    """The reading of `digits`, which holds nothing but digits, `.`, `,`, spaces and apostrophes; None when there is
+    none.
+    """
+    marks = [mark for mark in digits if mark in ".,"]
+    if not marks:
+        whole = _whole(digits, "")
+        return _Figure(whole) if whole else None
+    decimal_mark, grouping = marks[-1], marks[0]
+    if len(marks) > 1 and decimal_mark == grouping:  # 1,234,567: a mark that stands twice can only group
+        whole = _whole(digits, grouping) if len(set(marks)) == 1 else None
+        return _Figure(whole, ".,".replace(grouping, "")) if whole else None
+    left, _, right = digits.rpartition(decimal_mark)
+    if len(marks) == 1 and _could_group(left, right):
+        return _by_convention(left, right, decimal_mark, convention)
+    if decimal_mark in left:
+        return None
+    whole = _whole(left, grouping if len(marks) > 1 else "") if left else "0"
+    if whole is None or not (right == "" or _WHOLE.fullmatch(right)):
+        return None
+    return _Figure(f"{whole}.{right or '0'}", decimal_mark)
+
+
+def _could_group(left: str, right: str) -> bool:
+    """Whether `left` and `right` around one mark could be thousands: `1,234` could, `0,125` and `12,50` could not."""
+    return len(right) == 3 and right.isdecimal() and len(left) <= 3 and left.isdecimal() and left[0] != "0"  # noqa: PLR2004 - the size of a group of thousands
+
+
+def _by_convention(left: str, right: str, mark: str, convention: Convention) -> _Figure:
+    if convention is Convention.UNKNOWN:
+        return _Figure("", ambiguous=True)
+    return _Figure(f"{left}.{right}" if _DECIMAL_MARK[convention] == mark else f"{left}{right}")
+
+
+def _whole(digits: str, grouping: str) -> str | None:
+    """`digits` without its grouping marks, or None unless they stand before every third digit."""
+    if _WHOLE.fullmatch(digits):
+        return digits
+    if any(_GROUPED[form].fullmatch(digits) for form in _GROUPS_OF[grouping]):
+        return re.sub("[^0-9]", "", digits)
+    return None

@@ -135,14 +135,14 @@ class Api:
         )
 
 
-def _authorization(outcome: Exchange) -> Authorization:
-    match outcome:
+def _authorization(reply: Exchange) -> Authorization:
+    match reply:
         case Answered(status=200 | 201):
-            token = parse_token(outcome.body)
+            token = parse_token(reply.body)
             return AuthorizeFailed(token.reason) if isinstance(token, Unusable) else token
         case Answered(status=400 | 401 | 403):
-            return AuthorizeRefused(outcome.status, parse_problem(outcome.body))
+            return AuthorizeRefused(reply.status, parse_problem(reply.body))
         case Answered():
-            return AuthorizeFailed(f"HTTP {outcome.status}", outcome.retry_after)
+            return AuthorizeFailed(f"HTTP {reply.status}", reply.retry_after)
         case NotSentFailure() | MaybeSentFailure():
-            return AuthorizeFailed(outcome.text)
+            return AuthorizeFailed(reply.text)

@@ -15,16 +15,19 @@ import asyncio
 import select
 import ssl
 import sys
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.request import getproxies, proxy_bypass
+from weakref import WeakSet
 
 import aiohttp
 import httpx
 import truststore
 import yarl
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
 
@@ -95,6 +98,12 @@ class _Exchange:
 
 _EXCHANGE: Final[ContextVar[_Exchange]] = ContextVar("exchange")
 
+_USED: Final[WeakSet[ResponseHandler]] = WeakSet()
+"""The connections that have carried a request."""
+
+_CHOICES: Final = 3
+"""Connections that are looked at for one request before it is given up as not sent."""
+
 
 class _Request(ClientRequest):
     """A request that marks its exchange before it writes.
@@ -111,7 +120,7 @@ class _Request(ClientRequest):
 
 
 def _is_stale(conn: Connection) -> bool:
-    """Whether a connection that should be silent has something to say.
+    """Whether a connection that should be silent is closed or has something to say.
 
     Before a request the server has nothing to answer: bytes in waiting are its goodbye, or an answer to something
     that was not asked, which would be taken for the answer to this request.
@@ -119,6 +128,10 @@ def _is_stale(conn: Connection) -> bool:
     protocol, transport = conn.protocol, conn.transport
     if protocol is None or transport is None or transport.is_closing() or protocol.should_close:
         return True
+    if protocol not in _USED:
+        # A new TLS connection may have session tickets in waiting.
+        _USED.add(protocol)
+        return False
     return _is_readable(transport.get_extra_info("socket").fileno())
 
 
@@ -153,30 +166,29 @@ class ExactTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Carry out one exchange and return the whole answer, or raise NotSent or MaybeSent."""
-        while True:
-            try:
-                return await self._exchange(request)
-            except _Stale:
-                # Nothing was written, and the pool has dropped that connection: this is choosing, not sending again.
-                continue
-
-    async def aclose(self) -> None:
-        """Close every connection."""
-        await self._session.close()
-
-    async def _exchange(self, request: httpx.Request) -> httpx.Response:
         deadline = asyncio.timeout(self._timeouts.connect)
         exchange = _Exchange(deadline, self._timeouts.answer)
         token = _EXCHANGE.set(exchange)
         try:
             async with deadline:
-                return await self._ask(request)
-        except _Stale:
-            raise
+                return await self._ask_on_a_live_connection(request)
         except Exception as error:  # noqa: BLE001 (an unknown exception is judged too, by the mark alone)
             raise _judged(error, exchange) from None
         finally:
             _EXCHANGE.reset(token)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._session.close()
+
+    async def _ask_on_a_live_connection(self, request: httpx.Request) -> httpx.Response:
+        for _ in range(_CHOICES):
+            with suppress(_Stale):
+                return await self._ask(request)
+            # Nothing was written and that connection is gone: this is choosing, not sending again. Meanwhile the loop
+            # hears of the other connections that were closed, and the pool drops them.
+            await asyncio.sleep(0)
+        raise _Stale
 
     async def _ask(self, request: httpx.Request) -> httpx.Response:
         url = yarl.URL(str(request.url), encoded=True)
@@ -228,6 +240,8 @@ def _before_leaving(error: Exception, exchange: _Exchange) -> NotSent:
             return NotSent(NotSentKind.DNS, f"the name can't be resolved ({_cause(error)})")
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError() | ssl.SSLError():
             return NotSent(NotSentKind.TLS, f"no secure connection ({_cause(error)})")
+        case _Stale():
+            return NotSent(NotSentKind.CONNECT, "each connection was closed before it could be used")
         case _:
             return NotSent(NotSentKind.CONNECT, f"no connection ({_cause(error)})")
 

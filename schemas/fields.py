@@ -14,7 +14,7 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 
 class Field(StrEnum):
@@ -176,5 +176,21 @@ def aliases() -> dict[Field, tuple[str, ...]]:
 
     The API's own name comes first. Headings are compared after folding case, accents, spaces and punctuation.
     """
-    table = tomllib.loads((files("schemas") / "aliases.toml").read_text("utf-8"))
-    return {field: (field.value, *table[field.value]) for field in Field}
+    return {field: (field.value, *(name for tier in tiers for name in tier)) for field, tiers in alias_tiers().items()}
+
+
+@cache
+def alias_tiers() -> dict[Field, tuple[tuple[str, ...], ...]]:
+    """The same headings by how sure they are, the surest list first (`aliases.toml` tells how lists are used)."""
+    table = _alias_table()
+    return {field: tuple(tuple(tier) for tier in table[field.value]) for field in Field}
+
+
+def whole_name_headings() -> tuple[str, ...]:
+    """Headings that usually stand above whole names: no field's alias, but worth an explanation."""
+    return tuple(_alias_table()["wholeName"])
+
+
+@cache
+def _alias_table() -> dict[str, Any]:
+    return tomllib.loads((files("schemas") / "aliases.toml").read_text("utf-8"))

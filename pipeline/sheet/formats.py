@@ -1,0 +1,145 @@
+"""What a file is, told by its content and never by its name. Refuses what can't be a sheet, in one sentence each."""
+
+from __future__ import annotations
+
+import zipfile
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from pipeline.model import InputFailure
+
+_HEAD: Final = 4096
+_PIECE: Final = 1 << 20
+MAX_BYTES: Final = 2 * 1024**3
+"""A file above this is refused: a sheet of a million rows has some hundred megabytes."""
+
+
+class Format(StrEnum):
+    """The kinds of file that hold a sheet."""
+
+    XLSX = "xlsx"
+    XLSB = "xlsb"
+    XLS = "xls"
+    ODS = "ods"
+    HTML = "html"
+    TEXT = "text"
+
+
+_NOT_SHEETS: Final = (
+    (b"%PDF", "sheet.is_pdf"),
+    (b"\x89PNG", "sheet.is_picture"),
+    (b"\xff\xd8\xff", "sheet.is_picture"),
+    (b"GIF8", "sheet.is_picture"),
+    (b"BM", "sheet.is_picture"),
+    (b"II*\x00", "sheet.is_picture"),
+    (b"MM\x00*", "sheet.is_picture"),
+    (b"MZ", "sheet.is_program"),
+    (b"\x7fELF", "sheet.is_program"),
+    (b"\x1f\x8b", "sheet.is_archive"),
+    (b"7z\xbc\xaf", "sheet.is_archive"),
+    (b"Rar!", "sheet.is_archive"),
+    (b"SQLite format 3\x00", "sheet.is_database"),
+    (b"PAR1", "sheet.is_database"),
+    (b"{\\rtf", "sheet.is_document"),
+)
+"""How files begin that people attach by mistake, and the sentence for each."""
+
+_TWO_LETTERS: Final = (b"BM", b"MZ")
+"""Beginnings that a heading could have too: they count only when bytes follow that no text has."""
+
+
+def recognise(path: Path) -> Format:
+    """The format of the file at `path`. Raises InputFailure when there is no sheet in it or it can't be read."""
+    try:
+        size = _size(path)
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except FileNotFoundError:
+        raise InputFailure("sheet.no_file", path=str(path)) from None
+    except PermissionError:
+        raise InputFailure("sheet.no_permission", path=str(path)) from None
+    except OSError as error:
+        raise InputFailure("sheet.cannot_open", path=str(path), reason=error.strerror or type(error).__name__) from None
+    if size > MAX_BYTES:
+        raise InputFailure("sheet.too_big", path=str(path), size=_gigabytes(size), limit=_gigabytes(MAX_BYTES))
+    if not head.strip(b"\x00\xef\xbb\xbf\xff\xfe \t\r\n"):
+        raise InputFailure("sheet.empty", path=str(path))
+    return _by_content(path, head)
+
+
+def _size(path: Path) -> int:
+    if path.is_dir():
+        raise InputFailure("sheet.is_folder", path=str(path))
+    if path.exists() and not path.is_file():
+        raise InputFailure("sheet.not_a_file", path=str(path))
+    return path.stat().st_size
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1024**3:.1f}"
+
+
+def _by_content(path: Path, head: bytes) -> Format:
+    for start, key in _NOT_SHEETS:
+        if head.startswith(start) and (start not in _TWO_LETTERS or b"\x00" in head):
+            raise InputFailure(key, path=str(path))
+    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+        return _in_zip(path)
+    if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        return _in_ole(path)
+    return _in_text(path, head)
+
+
+def _in_zip(path: Path) -> Format:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = frozenset(archive.namelist())
+            kind = archive.read("mimetype")[:100] if "mimetype" in names else b""
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError):
+        raise InputFailure("sheet.damaged", path=str(path)) from None
+    if "xl/workbook.xml" in names:
+        return Format.XLSX
+    if "xl/workbook.bin" in names:
+        return Format.XLSB
+    if b"opendocument.spreadsheet" in kind:
+        return Format.ODS
+    if "word/document.xml" in names or "ppt/presentation.xml" in names or b"opendocument" in kind:
+        raise InputFailure("sheet.is_document", path=str(path))
+    if any(name.endswith(".iwa") for name in names):
+        raise InputFailure("sheet.is_numbers", path=str(path))
+    raise InputFailure("sheet.is_archive", path=str(path))
+
+
+def _in_ole(path: Path) -> Format:
+    """The old container of Microsoft's: a workbook, a locked one, or another kind of document."""
+    streams = {
+        name: name.encode("utf-16-le") for name in ("EncryptedPackage", "Workbook", "Book", "WordDocument", "PowerPoint")
+    }
+    seen: set[str] = set()
+    with path.open("rb") as file:
+        tail = b""
+        while piece := file.read(_PIECE):
+            window = tail + piece
+            seen |= {name for name, spelt in streams.items() if spelt in window}
+            tail = piece[-64:]
+    if "EncryptedPackage" in seen:
+        raise InputFailure("sheet.locked", path=str(path))
+    if seen & {"Workbook", "Book"}:
+        return Format.XLS
+    raise InputFailure("sheet.is_document", path=str(path))
+
+
+def _in_text(path: Path, head: bytes) -> Format:
+    start = head.replace(b"\x00", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
+    if start.startswith(b"mime-version:") and b"multipart/related" in start:
+        raise InputFailure("sheet.is_web_archive", path=str(path))
+    if start.startswith(b"<?xml") and b"urn:schemas-microsoft-com:office:spreadsheet" in start:
+        raise InputFailure("sheet.is_xml_spreadsheet", path=str(path))
+    if start.startswith((b"<!doctype html", b"<html", b"<table", b"<head", b"<body", b"<meta", b"<style", b"<div")):
+        return Format.HTML
+    if start.startswith((b"<?xml", b"<!--")) and (b"<html" in start or b"<table" in start):
+        return Format.HTML
+    if start.startswith((b"<?xml", b"{\"", b"[{")):
+        raise InputFailure("sheet.is_data_file", path=str(path))
+    return Format.TEXT

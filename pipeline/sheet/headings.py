@@ -1,0 +1,285 @@
+"""Which heading is which field. Owns the folding of headings and the rules of choice; never looks into a file.
+
+The table of known headings is data (`schemas/aliases.toml`). Whatever can't be told from the headings is asked about,
+never guessed.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping as MappingABC, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from typing import Final
+
+from pipeline.model import InputFailure, Mapping
+from schemas.faults import Fault
+from schemas.fields import ACCOUNT_FIELDS, FIELDS, Field, alias_tiers, whole_name_headings
+
+_EXACT: Final = -1
+"""The strength of the API's own name, spelt as the API spells it: it wins over every alias."""
+
+_TYPE_WORDS: Final = ("transfer", "eft", "interac", "virement", "tef")
+"""A column called Type is ours when one of its values holds one of these; else it is the kind of document."""
+
+_NEAR: Final = 0.72
+"""How alike two folded headings are before one is suggested for the other (difflib's ratio)."""
+
+_NUMBER_SIGNS: Final = (("n°", "no"), ("№", "no"), ("nº", "no"), ("#", "no"))
+_NUMBER_WORDS: Final = (("number", "no"), ("numero", "no"))
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """One heading of the sheet. `position` counts the sheet's columns from 0, blank and hidden ones included."""
+
+    position: int
+    text: str
+
+    @property
+    def where(self) -> str:
+        """How a person finds it: column letter and heading (`E "Amount"`)."""
+        return f'{letter(self.position)} "{shown(self.text)}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a column was understood as: a field or None, and the key of the text that says why."""
+
+    field: Field | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Understanding:
+    """The meaning of each column by its position, and what a person should know about the choice."""
+
+    meanings: dict[int, Meaning]
+    notices: tuple[Fault, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    heading: Heading
+    strength: int
+
+
+def letter(position: int) -> str:
+    """The spreadsheet's name of the column at `position` from 0: A, B … Z, AA."""
+    name = ""
+    number = position + 1
+    while number:
+        number, rest = divmod(number - 1, 26)
+        name = chr(ord("A") + rest) + name
+    return name
+
+
+def shown(text: str, limit: int = 40) -> str:
+    """A heading on one line, short enough for a sentence."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def fold(heading: str) -> str:
+    """The heading without what does not matter: case, accents, spaces, punctuation, and how "number" is written."""
+    text = heading.casefold()
+    for sign, word in _NUMBER_SIGNS:
+        text = text.replace(sign, word)
+    text = "".join(char for char in unicodedata.normalize("NFKD", text) if char.isalnum()).casefold()
+    for spelt, word in _NUMBER_WORDS:
+        text = text.replace(spelt, word)
+    return text
+
+
+@cache
+def _known() -> dict[str, tuple[Field, int]]:
+    """Folded heading -> its field, and its strength: the number of its list, the surest being 0."""
+    known: dict[str, tuple[Field, int]] = {}
+    for field, tiers in alias_tiers().items():
+        for strength, tier in enumerate(tiers):
+            for alias in tier:
+                known.setdefault(fold(alias), (field, strength))
+        known.setdefault(fold(field.value), (field, 0))
+    return known
+
+
+@cache
+def _whole_names() -> frozenset[str]:
+    return frozenset(fold(heading) for heading in whole_name_headings())
+
+
+def recognised(cells: Iterable[str], mapping: Mapping) -> int:
+    """How many different fields the cells of a row would name: what tells a heading row from any other."""
+    mapped = {fold(heading): field for heading, field in mapping.columns.items()}
+    if mapping.split_names:
+        mapped[fold(mapping.split_names)] = Field.LAST_NAME
+    known = _known()
+    found: set[str] = set()
+    for cell in cells:
+        folded = fold(cell)
+        if folded in mapped:
+            found.add(mapped[folded])
+        elif folded in known:
+            found.add(known[folded][0])
+    return len(found)
+
+
+def understand(
+    headings: Sequence[Heading],
+    mapping: Mapping,
+    sample: Callable[[int], Sequence[str]],
+    *,
+    amount_optional: bool = False,
+) -> Understanding:
+    """Give every column its meaning. `sample` gives the first values of the column at a position.
+
+    Raises InputFailure when the mapping names a heading that is not there, when two columns are equally good for one
+    field, or when a required field has no column.
+    """
+    meanings = _by_mapping(headings, mapping)
+    free = [heading for heading in headings if heading.position not in meanings]
+    taken = {meaning.field for meaning in meanings.values() if meaning.field} | {*mapping.constants}
+    candidates = _candidates(free, taken)
+    notices = [*_drop_lone_accounts(candidates, taken | {*mapping.defaults}), *_drop_foreign_type(candidates, sample)]
+    for field, found in candidates.items():
+        best = _best(field, found)
+        meanings[best.heading.position] = Meaning(
+            field, "sheet.why_exact" if best.strength == _EXACT else "sheet.why_alias"
+        )
+        notices += [_yields(field, other.heading, best.heading) for other in found if other is not best]
+    for heading in headings:
+        meanings.setdefault(heading.position, Meaning(None, "sheet.why_own"))
+    _require(headings, meanings, mapping, amount_optional=amount_optional)
+    return Understanding(meanings, tuple(notices))
+
+
+def _by_mapping(headings: Sequence[Heading], mapping: Mapping) -> dict[int, Meaning]:
+    meanings: dict[int, Meaning] = {}
+    for wanted, field in mapping.columns.items():
+        meanings[_the_one(headings, wanted).position] = Meaning(Field(field), "sheet.why_mapping")
+    if mapping.split_names:
+        meanings[_the_one(headings, mapping.split_names).position] = Meaning(None, "sheet.why_split")
+    ignored = {fold(heading) for heading in mapping.ignore}
+    for heading in headings:
+        if fold(heading.text) in ignored:
+            meanings.setdefault(heading.position, Meaning(None, "sheet.why_ignored"))
+    return meanings
+
+
+def _the_one(headings: Sequence[Heading], wanted: str) -> Heading:
+    """The column that the mapping means: by its exact heading, else by its folded one."""
+    found = [heading for heading in headings if heading.text.strip() == wanted.strip()]
+    found = found or [heading for heading in headings if fold(heading.text) == fold(wanted)]
+    if not found:
+        raise InputFailure("sheet.mapping_heading_missing", heading=wanted, found=listed(headings))
+    if len(found) > 1:
+        raise InputFailure(
+            "sheet.mapping_heading_twice", heading=wanted, columns=", ".join(letter(one.position) for one in found)
+        )
+    return found[0]
+
+
+def _candidates(headings: Iterable[Heading], taken: Iterable[str]) -> dict[Field, list[_Candidate]]:
+    known, names, gone = _known(), {field.value for field in Field}, set(taken)
+    candidates: dict[Field, list[_Candidate]] = {}
+    for heading in headings:
+        text = heading.text.strip()
+        match = (Field(text), _EXACT) if text in names else known.get(fold(text))
+        if match and match[0] not in gone:
+            candidates.setdefault(match[0], []).append(_Candidate(heading, match[1]))
+    return candidates
+
+
+def _drop_lone_accounts(candidates: dict[Field, list[_Candidate]], given: Iterable[str]) -> list[Fault]:
+    """Take back weak matches of the payee's account unless all three of its columns are there.
+
+    "Account", "Bank" and "Branch" in a billing sheet mostly mean a ledger account, a bank's name and an office; the
+    API takes the three account fields only together.
+    """
+    if all(field in candidates or field in given for field in ACCOUNT_FIELDS):
+        return []
+    notices = []
+    for field in ACCOUNT_FIELDS:
+        weakest = len(alias_tiers()[field]) - 1
+        for candidate in [one for one in candidates.get(field, ()) if one.strength == weakest]:
+            notices.append(_own_after_all("column-not-account", field, candidate.heading))
+            _drop(candidates, field, candidate)
+    return notices
+
+
+def _drop_foreign_type(
+    candidates: dict[Field, list[_Candidate]], sample: Callable[[int], Sequence[str]]
+) -> list[Fault]:
+    """Take back a column called Type none of whose first values is a type of session ("Invoice", "Credit memo")."""
+    weakest = len(alias_tiers()[Field.TYPE]) - 1
+    notices = []
+    for candidate in [one for one in candidates.get(Field.TYPE, ()) if one.strength == weakest]:
+        values = [fold(value) for value in sample(candidate.heading.position) if value.strip()]
+        if values and not any(word in value for value in values for word in _TYPE_WORDS):
+            notices.append(_own_after_all("column-not-type", Field.TYPE, candidate.heading))
+            _drop(candidates, Field.TYPE, candidate)
+    return notices
+
+
+def _drop(candidates: dict[Field, list[_Candidate]], field: Field, candidate: _Candidate) -> None:
+    candidates[field].remove(candidate)
+    if not candidates[field]:
+        del candidates[field]
+
+
+def _own_after_all(code: str, field: Field, heading: Heading) -> Fault:
+    return Fault(code, field, heading.text, (("column", letter(heading.position)),))
+
+
+def _best(field: Field, found: Sequence[_Candidate]) -> _Candidate:
+    best = min(found, key=lambda one: one.strength)
+    rivals = [one.heading.where for one in found if one.strength == best.strength]
+    if len(rivals) > 1:
+        raise InputFailure("sheet.ambiguous_columns", field=field.value, columns=", ".join(rivals))
+    return best
+
+
+def _yields(field: Field, other: Heading, best: Heading) -> Fault:
+    details = (("column", letter(other.position)), ("kept", best.where))
+    return Fault("column-yields", field, other.text, details)
+
+
+def _require(
+    headings: Sequence[Heading], meanings: MappingABC[int, Meaning], mapping: Mapping, *, amount_optional: bool
+) -> None:
+    given = {meaning.field for meaning in meanings.values() if meaning.field} | {*mapping.constants, *mapping.defaults}
+    if mapping.split_names:
+        given |= {Field.FIRST_NAME, Field.LAST_NAME}
+    if amount_optional:
+        given.add(Field.AMOUNT)
+    missing = [rule.field for rule in FIELDS if rule.required and rule.field not in given]
+    if not missing:
+        return
+    names = [heading for heading in headings if fold(heading.text) in _whole_names()]
+    if names and {Field.FIRST_NAME, Field.LAST_NAME} & set(missing):
+        raise InputFailure(
+            "sheet.whole_names", missing=", ".join(missing), column=names[0].where, heading=names[0].text.strip()
+        )
+    free = [heading for heading in headings if meanings[heading.position].field is None]
+    near = nearest(missing, free)
+    key = "sheet.missing_columns_near" if near else "sheet.missing_columns"
+    raise InputFailure(key, missing=", ".join(missing), found=listed(headings), near=near)
+
+
+def nearest(fields: Iterable[Field], headings: Sequence[Heading]) -> str:
+    """What could have been meant: `email: B "E-mial"`, one for each field that has a near miss, joined by `; `."""
+    by_fold = {fold(heading.text): heading for heading in headings if heading.text.strip()}
+    hits = []
+    for field in fields:
+        for alias in (alias for tier in ((field.value,), *alias_tiers()[field]) for alias in tier):
+            close = get_close_matches(fold(alias), by_fold, n=1, cutoff=_NEAR)
+            if close:
+                hits.append(f"{field.value}: {by_fold[close[0]].where}")
+                break
+    return "; ".join(hits)
+
+
+def listed(headings: Iterable[Heading]) -> str:
+    """All headings of the sheet, as one text for a sentence."""
+    return ", ".join(shown(heading.text) for heading in headings if heading.text.strip())

@@ -1,0 +1,255 @@
+"""Opens a file: chooses the reader by content, the sheet, the heading row, and builds the table.
+
+Owns the order of these decisions; every decision itself lives with its subject.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final, NoReturn
+
+from pipeline.model import Column, InputFailure, Mapping, Source
+from pipeline.sheet import sha256_of
+from pipeline.sheet.formats import Format, recognise
+from pipeline.sheet.grid import Book, Grid, Record
+from pipeline.sheet.headings import Heading, Understanding, listed, nearest, recognised, shown, understand
+from pipeline.sheet.options import ReadOptions
+from pipeline.sheet.table import Layout, Table, listed_numbers
+from schemas.faults import Fault
+from schemas.fields import FIELDS, OWN_COLUMNS, ROW_COLUMN
+
+_HEADING_DEPTH: Final = 50
+"""How many rows that are not blank are searched for the headings. Longer title blocks were not seen."""
+
+_HEADING_MINIMUM: Final = 2
+"""How many fields a row must name to be the heading row: one alone is found in titles ("Invoice")."""
+
+_TO_MEND: Final = ("Errors", "Erreurs")
+"""The sheet of our output workbook that people correct and give back: read by default when it is there."""
+
+_SHOWN_CELLS: Final = 12
+
+_SAMPLE: Final = 50
+"""How many rows below the headings are looked at when a heading alone does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A sheet with its heading row, and the first rows below it."""
+
+    grid: Grid
+    heading: Record
+    sample: tuple[Record, ...]
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this is a sheet of our own output workbook."""
+        return {*OWN_COLUMNS, ROW_COLUMN} <= {cell.strip() for cell in self.heading.cells}
+
+
+def open_file(path: Path, options: ReadOptions) -> Table:
+    """See `pipeline.sheet.open_table`."""
+    book = _open_book(path, recognise(path), options)
+    found = _choose(book, options)
+    headings = _headings(found)
+    _agree(headings, options.mapping)
+    kept = _without_ours(headings) if found.is_ours else headings
+    understood = understand(
+        [heading for heading in kept if heading.text.strip()],
+        options.mapping,
+        lambda position: [_cell(record, position) for record in found.sample],
+        amount_optional=options.amount_optional,
+    )
+    hidden = _hidden(found, options)
+    layout = Layout(
+        heading_row=found.heading.number,
+        columns=_columns(kept, understood, found),
+        positions=tuple(heading.position for heading in kept),
+        mapping=options.mapping,
+        skipped=hidden if options.hidden == "skip" else frozenset(),
+        renumbered=_own_numbers(found) if found.is_ours else {},
+    )
+    notices = [*book.notices, *_about_sheets(book, found), *understood.notices, *_about_hidden(hidden, options)]
+    source = Source(path.name, sha256_of(path), found.grid.name)
+    return Table(source, layout, found.grid, notices)
+
+
+def _open_book(path: Path, form: Format, options: ReadOptions) -> Book:
+    if form is Format.TEXT:
+        from pipeline.sheet.delimited import open_text  # noqa: PLC0415 - only the reader that is needed
+
+        return open_text(path, options.mapping)
+    if form is Format.HTML:
+        from pipeline.sheet.webpage import open_page  # noqa: PLC0415 - as above
+
+        return open_page(path)
+    from pipeline.sheet.workbook import open_workbook  # noqa: PLC0415 - as above
+
+    return open_workbook(path, form)
+
+
+def _choose(book: Book, options: ReadOptions) -> _Found:
+    """The sheet to read: the one named, else the `Errors` of a workbook of ours, else the first with a heading row."""
+    names = book.names
+    if options.sheet is not None:
+        if options.sheet not in names:
+            raise InputFailure("sheet.no_such_sheet", sheet=options.sheet, sheets=", ".join(names))
+        return _find_heading(book.grid(options.sheet), options.mapping) or _no_heading(book, [options.sheet], options)
+    for name in _TO_MEND:
+        ours = _find_heading(book.grid(name), options.mapping) if name in names else None
+        if ours and ours.is_ours:
+            return ours
+    visible = [name for name in names if name not in book.hidden]
+    for name in visible:
+        found = _find_heading(book.grid(name), options.mapping)
+        if found:
+            return found
+    return _no_heading(book, visible, options)
+
+
+def _find_heading(grid: Grid, mapping: Mapping) -> _Found | None:
+    """The row of the first ones that names the most fields, the upper one of equals."""
+    top = list(islice(grid.records(), _HEADING_DEPTH + _SAMPLE))
+    scores = [recognised(record.cells, mapping) for record in top[:_HEADING_DEPTH]]
+    best = max(scores, default=0)
+    if best < _HEADING_MINIMUM:
+        return None
+    at = scores.index(best)
+    return _Found(grid, top[at], tuple(top[at + 1 : at + 1 + _SAMPLE]))
+
+
+def _no_heading(book: Book, names: Sequence[str], options: ReadOptions) -> NoReturn:
+    """Say which headings are needed and what stands there instead; never a cell that looks like somebody's data."""
+    needed = ", ".join(rule.field for rule in FIELDS if rule.required)
+    first = [record for name in names for record in islice(book.grid(name).records(), 10)]
+    if not first:
+        raise InputFailure("sheet.no_rows")
+    likely = max(first, key=lambda record: (recognised(record.cells, options.mapping), _words(record)))
+    headings = [Heading(at, cell) for at, cell in enumerate(likely.cells) if _is_word(cell)][:_SHOWN_CELLS]
+    near = nearest([rule.field for rule in FIELDS if rule.required], headings)
+    raise InputFailure(
+        "sheet.no_heading_row_near" if near else "sheet.no_heading_row",
+        needed=needed,
+        row=likely.number,
+        found=listed(headings) or "-",
+        near=near,
+    )
+
+
+def _words(record: Record) -> int:
+    return sum(map(_is_word, record.cells))
+
+
+def _is_word(cell: str) -> bool:
+    """Whether a cell could be a heading, and surely is no amount, date, address or identifier of a person."""
+    return bool(cell.strip()) and "@" not in cell and not any(char.isdigit() for char in cell)
+
+
+def _headings(found: _Found) -> list[Heading]:
+    """Every column of the table: from the first to the last heading, or to the last cell in a workbook."""
+    row, cells = found.heading.number, found.heading.cells
+    filled = [at for at, cell in enumerate(cells) if cell.strip()]
+    first, last = filled[0], filled[-1]
+    if found.grid.width > last + 1:
+        last = max(last, *(_last_filled(record) for record in found.grid.records() if record.number > row))
+    return [Heading(at, cells[at] if at < len(cells) else "") for at in range(first, last + 1)]
+
+
+def _last_filled(record: Record) -> int:
+    return max((at for at, cell in enumerate(record.cells) if cell), default=0)
+
+
+def _agree(headings: Sequence[Heading], mapping: Mapping) -> None:
+    """Refuse a sheet whose headings changed since its mapping was written: silence here bills the wrong column."""
+    if not mapping.expected:
+        return
+    there = [heading.text.strip() for heading in headings if heading.text.strip()]
+    expected = [heading.strip() for heading in mapping.expected]
+    added = [text for text in there if text not in expected]
+    missing = [text for text in expected if text not in there]
+    if added or missing:
+        raise InputFailure(
+            "sheet.mapping_differs",
+            added=", ".join(map(shown, added)) or "-",
+            missing=", ".join(map(shown, missing)) or "-",
+        )
+
+
+def _without_ours(headings: Sequence[Heading]) -> list[Heading]:
+    """The user's own columns of a sheet of ours."""
+    return [heading for heading in headings if heading.text.strip() not in (*OWN_COLUMNS, ROW_COLUMN)]
+
+
+def _own_numbers(found: _Found) -> dict[int, int]:
+    """Row number here -> row number in the user's own sheet, from the column `row` of a sheet of ours.
+
+    Empty when a person changed that column so that it no longer tells rows apart: then this sheet's numbers are used.
+    """
+    at = [cell.strip() for cell in found.heading.cells].index(ROW_COLUMN)
+    numbers: dict[int, int] = {}
+    for record in found.grid.records():
+        if record.number <= found.heading.number:
+            continue
+        text = _cell(record, at).strip()
+        if not text.isdecimal():
+            return {}
+        numbers[record.number] = int(text)
+    return numbers if len(set(numbers.values())) == len(numbers) else {}
+
+
+def _columns(kept: Sequence[Heading], understood: Understanding, found: _Found) -> tuple[Column, ...]:
+    columns = []
+    for index, heading in enumerate(kept):
+        meaning = understood.meanings.get(heading.position)
+        columns.append(
+            Column(
+                index=index,
+                heading=heading.text,
+                field=meaning.field if meaning else None,
+                why=meaning.why if meaning else "sheet.why_own",
+                number_format=found.grid.number_format(heading.position, found.heading.number),
+            )
+        )
+    return tuple(columns)
+
+
+def _cell(record: Record, position: int) -> str:
+    return record.cells[position] if position < len(record.cells) else ""
+
+
+def _hidden(found: _Found, options: ReadOptions) -> frozenset[int]:
+    """The hidden rows below the headings that hold something. Raises InputFailure when they are to be refused."""
+    numbers = found.grid.hidden_rows
+    if not numbers:
+        return frozenset()
+    filled = frozenset(
+        record.number
+        for record in found.grid.records()
+        if record.number > found.heading.number and record.number in numbers
+    )
+    if filled and options.hidden == "refuse":
+        raise InputFailure("sheet.hidden_rows", rows=listed_numbers(sorted(filled)), count=len(filled))
+    return filled
+
+
+def _about_hidden(hidden: frozenset[int], options: ReadOptions) -> list[Fault]:
+    if not hidden:
+        return []
+    code = "hidden-rows-skipped" if options.hidden == "skip" else "hidden-rows-included"
+    return [Fault(code, details=(("rows", listed_numbers(sorted(hidden))), ("count", str(len(hidden)))))]
+
+
+def _about_sheets(book: Book, found: _Found) -> list[Fault]:
+    """Which sheet was read, when there was a choice."""
+    others = [name for name in book.names if name != found.grid.name]
+    if not others or found.is_ours:
+        return []
+    unseen = [name for name in others if name in book.hidden]
+    seen = [name for name in others if name not in unseen]
+    details = (("sheet", found.grid.name), ("others", ", ".join(seen)), ("hidden", ", ".join(unseen)))
+    if seen and unseen:
+        return [Fault("sheets-not-read-some-hidden", details=details)]
+    return [Fault("sheets-not-read" if seen else "hidden-sheets-not-read", details=details)]

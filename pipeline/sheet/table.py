@@ -1,0 +1,169 @@
+"""The table of a sheet: its columns, and its rows in chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping as MappingABC, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from pipeline.model import Column, Mapping, SheetRow, Source
+from pipeline.sheet.grid import Grid, Record
+from pipeline.sheet.headings import fold, letter
+from schemas.faults import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the table stands in its grid.
+
+    `positions` are the grid's columns that the table keeps, in order. `skipped` are row numbers left out on request.
+    `renumbered` maps a row's number in the grid to its number in the user's own sheet, when the sheet is one of ours
+    and its column `row` says so; empty otherwise.
+    """
+
+    heading_row: int
+    columns: tuple[Column, ...]
+    positions: tuple[int, ...]
+    mapping: Mapping
+    skipped: frozenset[int] = frozenset()
+    renumbered: MappingABC[int, int] = field(default_factory=dict)
+
+
+class Table:
+    """A sheet that was understood. Its rows are read anew by every call of `chunks`.
+
+    `notices` are about the whole file. Some are only known when the rows were read once (headings repeated on every
+    page), so read them after a pass over `chunks`.
+    """
+
+    __slots__ = ("_grid", "_known", "_layout", "_repeats", "source")
+
+    def __init__(self, source: Source, layout: Layout, grid: Grid, notices: Sequence[Fault]) -> None:
+        self.source = source
+        self._layout = layout
+        self._grid = grid
+        self._known = (*notices, *grid.notices)
+        self._repeats: tuple[int, ...] = ()
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns in the order of the cells of every row."""
+        return self._layout.columns
+
+    @property
+    def mapping(self) -> Mapping:
+        """The mapping that the table was read with."""
+        return self._layout.mapping
+
+    @property
+    def heading_row(self) -> int:
+        """The number of the row that holds the headings, from 1."""
+        return self._layout.heading_row
+
+    @property
+    def notices(self) -> tuple[Fault, ...]:
+        """What was changed, guessed or left out for the whole file; complete after one pass over the rows."""
+        found = [*self._known]
+        if self._repeats:
+            found.append(Fault("headings-repeated", details=(("rows", listed_numbers(self._repeats)),)))
+        return tuple(found)
+
+    def letter(self, column: Column) -> str:
+        """The spreadsheet's letter of a column: blank columns before it and columns of ours count."""
+        return letter(self._layout.positions[column.index])
+
+    def chunks(self, size: int = 10_000) -> Iterator[list[SheetRow]]:
+        """The rows below the headings in lists of at most `size`. Blank rows are left out, row numbers kept.
+
+        Raises InputFailure when the file turns out to be damaged on the way.
+        """
+        rows = self._rows()
+        while chunk := list(islice(rows, size)):
+            yield chunk
+
+    def _rows(self) -> Iterator[SheetRow]:
+        layout = self._layout
+        start, skipped, renumbered = layout.heading_row, layout.skipped, layout.renumbered
+        repeats: list[int] = []
+        fit = self._fitter()
+        for record in self._grid.records():
+            number = record.number
+            if number <= start or number in skipped:
+                continue
+            row = fit(record)
+            if row is None:
+                continue
+            if self._is_heading(row.cells):
+                repeats.append(number)
+                continue
+            yield row if not renumbered else _with_number(row, renumbered.get(number, number))
+        self._repeats = tuple(repeats)
+
+    def _is_heading(self, cells: Sequence[str]) -> bool:
+        """Whether a row repeats the headings, as exports with page breaks do."""
+        columns = self.columns
+        return cells[0] == columns[0].heading and all(
+            fold(cell) == fold(column.heading) for cell, column in zip(cells, columns, strict=True)
+        )
+
+    def _fitter(self) -> _Fitter:
+        positions = self._layout.positions
+        straight = positions == tuple(range(len(positions)))
+        return _Fitter(positions, straight=straight, ragged=self._grid.ragged)
+
+
+class _Fitter:
+    """Cuts a record of the grid to the columns of the table."""
+
+    __slots__ = ("_end", "_positions", "_ragged", "_straight", "_width")
+
+    def __init__(self, positions: tuple[int, ...], *, straight: bool, ragged: bool) -> None:
+        self._positions = positions
+        self._straight = straight
+        self._ragged = ragged
+        self._width = len(positions)
+        self._end = positions[-1] + 1
+
+    def __call__(self, record: Record) -> SheetRow | None:
+        """The row, or None when nothing of it stands inside the table."""
+        number, cells, kinds, faults = record
+        end = self._end
+        if len(cells) > end:
+            faults = self._surplus(cells[end:], faults)
+            cells, kinds = cells[:end], kinds[:end]
+        elif len(cells) < end:
+            short = end - len(cells)
+            cells, kinds = (*cells, *[""] * short), kinds + "s" * short
+        if not self._straight:
+            cells = [cells[at] for at in self._positions]
+            kinds = "".join([kinds[at] for at in self._positions])
+        if not faults and _is_blank(cells, kinds):
+            return None
+        return SheetRow(number, tuple(cells), kinds, faults)
+
+    def _surplus(self, cells: Sequence[str], faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+        """Cells beyond the last heading: a text row is damaged by them, unless they are all blank."""
+        if not self._ragged or not any(cell.strip() for cell in cells):
+            return faults
+        details = (("expected", str(self._end)), ("found", str(self._end + len(cells))))
+        return (*faults, Fault("too-many-cells", value=" | ".join(cells), details=details))
+
+
+def _is_blank(cells: Sequence[str], kinds: str) -> bool:
+    return not cells[0].strip() and not "".join(cells).strip() and "f" not in kinds
+
+
+def _with_number(row: SheetRow, number: int) -> SheetRow:
+    return SheetRow(number, row.cells, row.kinds, row.faults)
+
+
+def listed_numbers(numbers: Sequence[int], limit: int = 12) -> str:
+    """Row numbers for a sentence, runs joined (`4-9, 12`), cut when there are many."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    texts = [str(first) if first == last else f"{first}-{last}" for first, last in runs]
+    return ", ".join(texts[:limit]) + (" …" if len(texts) > limit else "")

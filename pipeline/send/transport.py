@@ -252,7 +252,9 @@ def _after_leaving(error: Exception, exchange: _Exchange) -> MaybeSent:
     match error:
         case MaybeSent():
             return error
-        case aiohttp.ClientPayloadError() | aiohttp.ClientConnectionError() | OSError():
+        case aiohttp.ClientPayloadError():
+            return MaybeSent(MaybeSentKind.LOST, "the answer broke off")
+        case aiohttp.ClientConnectionError() | OSError():
             return MaybeSent(MaybeSentKind.LOST, f"the connection was lost ({_cause(error)})")
         case _:
             return MaybeSent(MaybeSentKind.PROTOCOL, f"the answer is not HTTP ({_cause(error)})")
@@ -260,14 +262,16 @@ def _after_leaving(error: Exception, exchange: _Exchange) -> MaybeSent:
 
 def _cause(error: Exception) -> str:
     """What the system said, in words that hold no URL, header or body: aiohttp's own messages do."""
+    said: str | None = None
     match error:
         case aiohttp.ClientConnectorCertificateError():
             return _cause(error.certificate_error)
+        case aiohttp.ClientConnectorError():
+            return _cause(error.os_error)
         case ssl.SSLCertVerificationError():
-            return error.verify_message or type(error).__name__
+            said = error.verify_message
         case ssl.SSLError():
-            return error.reason or type(error).__name__
-        case OSError() if error.strerror:
-            return error.strerror
-        case _:
-            return type(error).__name__
+            said = error.reason
+        case OSError():
+            said = error.strerror
+    return said or type(error).__name__

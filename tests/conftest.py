@@ -1,0 +1,1 @@
+"""Makes the modules of this folder (`misbehaving`, …) importable from every test."""

@@ -1,0 +1,390 @@
+"""The transport's errors, each on a real socket: what is called not sent was not sent, whatever happened."""
+
+import asyncio
+import gzip
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+import pytest
+from misbehaving import (
+    Behaviour,
+    Misbehaving,
+    Unread,
+    answers,
+    closes_at_once,
+    closes_unread,
+    created_then_closed,
+    created_then_reset_when_reused,
+    created_twice_said,
+    creates_and_answers,
+    creates_and_closes,
+    creates_and_hangs,
+    creates_and_resets,
+    creates_and_says,
+    creates_and_trickles,
+    hangs,
+    never_speaks,
+    resets_at_once,
+    resets_on_first_byte,
+    resets_unread,
+    speaks_garbage,
+)
+
+from pipeline.send.transport import (
+    MAX_ANSWER,
+    ExactTransport,
+    MaybeSent,
+    MaybeSentKind,
+    NotSent,
+    NotSentKind,
+    Timeouts,
+    system_trust,
+)
+
+SHORT = Timeouts(connect=0.5, answer=0.5)
+TLS = Path(__file__).with_name("tls")
+SECRET = "the-secret-token"
+T = TypeVar("T")
+BODY = b'{"referenceId":"INV-1","options":{"notificationPreferences":{"sendInteracLink":true}}}'
+
+
+def creation(url: str) -> httpx.Request:
+    return httpx.Request(
+        "POST",
+        f"{url}/api/v2/sessions",
+        headers={"Authorization": f"Bearer {SECRET}", "Content-Type": "application/json"},
+        content=BODY,
+    )
+
+
+def using(
+    use: Callable[[ExactTransport], Awaitable[T]], timeouts: Timeouts = SHORT, trust: ssl.SSLContext | None = None
+) -> T:
+    async def run() -> T:
+        transport = ExactTransport(connections=4, timeouts=timeouts, trust=trust)
+        try:
+            return await use(transport)
+        finally:
+            await transport.aclose()
+
+    return asyncio.run(run())
+
+
+def send(url: str, timeouts: Timeouts = SHORT, trust: ssl.SSLContext | None = None) -> httpx.Response:
+    return using(lambda transport: transport.handle_async_request(creation(url)), timeouts, trust)
+
+
+def free_port() -> int:
+    """A port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return listening.getsockname()[1]
+
+
+HALF_HEADER = b"HTTP/1.1 201 Created\r\nContent-Ty"
+HALF_BODY = b'HTTP/1.1 201 Created\r\nContent-Length: 80\r\n\r\n{"sessionId":"0f8fad5b'
+HALF_CHUNKS = b'HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{"sessionId":"0f'
+TWO_LENGTHS = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}}"
+BAD_GZIP = b"HTTP/1.1 201 Created\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nzzzz"
+ENDLESS = b"HTTP/1.1 201 Created\r\n\r\n" + b"x" * (MAX_ANSWER + 1)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "kind", "created"),
+    [
+        pytest.param(creates_and_closes, MaybeSentKind.LOST, 1, id="closed after creation"),
+        pytest.param(creates_and_resets, MaybeSentKind.LOST, 1, id="reset after creation"),
+        pytest.param(resets_unread, MaybeSentKind.LOST, 0, id="reset before the body was read"),
+        pytest.param(closes_unread, MaybeSentKind.LOST, 0, id="closed before the body was read"),
+        pytest.param(hangs, MaybeSentKind.TIMEOUT, 0, id="no answer"),
+        pytest.param(creates_and_hangs, MaybeSentKind.TIMEOUT, 1, id="no answer after creation"),
+        pytest.param(creates_and_trickles, MaybeSentKind.TIMEOUT, 1, id="a byte now and then"),
+        pytest.param(creates_and_says(HALF_HEADER), MaybeSentKind.LOST, 1, id="half a header"),
+        pytest.param(creates_and_says(HALF_BODY), MaybeSentKind.LOST, 1, id="half a body"),
+        pytest.param(creates_and_says(HALF_CHUNKS), MaybeSentKind.LOST, 1, id="half a chunk"),
+        pytest.param(creates_and_says(b"ICY 200 OK\r\n\r\n"), MaybeSentKind.PROTOCOL, 1, id="not HTTP"),
+        pytest.param(creates_and_says(TWO_LENGTHS), MaybeSentKind.PROTOCOL, 1, id="two lengths"),
+        pytest.param(creates_and_says(BAD_GZIP), MaybeSentKind.LOST, 1, id="not the encoding that it says"),
+        pytest.param(creates_and_says(ENDLESS), MaybeSentKind.PROTOCOL, 1, id="larger than any answer"),
+    ],
+)
+def test_a_request_that_may_have_left_is_never_called_not_sent(
+    behaviour: Behaviour | Unread, kind: MaybeSentKind, created: int
+):
+    """Whatever happens after the request began to leave is "perhaps", and it is not sent again."""
+    with Misbehaving() as server:
+        server.on_create.append(behaviour)
+        with pytest.raises(MaybeSent) as caught:
+            send(server.url)
+    assert caught.value.kind is kind
+    assert server.created["INV-1"] == created
+    assert server.connections == 1
+
+
+def test_a_reset_on_the_first_byte_is_perhaps():
+    """A server that resets when the request begins to arrive has perhaps read it."""
+    with Misbehaving() as server:
+        server.on_connect.append(resets_on_first_byte)
+        with pytest.raises(MaybeSent) as caught:
+            send(server.url)
+    assert caught.value.kind is MaybeSentKind.LOST
+    assert server.requests == []
+
+
+def test_nobody_listens():
+    """A refused connection is not sent."""
+    with pytest.raises(NotSent) as caught:
+        send(f"http://127.0.0.1:{free_port()}")
+    assert caught.value.kind is NotSentKind.CONNECT
+
+
+def test_no_such_name():
+    """A name that can't be resolved is not sent."""
+    with pytest.raises(NotSent) as caught:
+        send("http://no-such-host.invalid", Timeouts(connect=20, answer=1))
+    assert caught.value.kind is NotSentKind.DNS
+
+
+def test_nobody_accepts():
+    """A connection that is not made in time is not sent."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        # The queue of connections holds one more than was asked for; these fill it, and the next is left waiting.
+        with socket.create_connection(listening.getsockname()), socket.socket() as second:
+            second.setblocking(False)
+            second.connect_ex(listening.getsockname())
+            with pytest.raises(NotSent) as caught:
+                send(f"http://127.0.0.1:{listening.getsockname()[1]}")
+    assert caught.value.kind is NotSentKind.TIMEOUT
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "kind"),
+    [
+        pytest.param(speaks_garbage, NotSentKind.TLS, id="an answer that is not TLS"),
+        pytest.param(resets_on_first_byte, NotSentKind.CONNECT, id="a reset in the handshake"),
+        pytest.param(never_speaks, NotSentKind.TIMEOUT, id="a handshake that never ends"),
+    ],
+)
+def test_a_handshake_that_fails(behaviour: Behaviour, kind: NotSentKind):
+    """The TLS handshake comes before the request: its failure is not sent."""
+    with Misbehaving() as server:
+        server.on_connect.append(behaviour)
+        with pytest.raises(NotSent) as caught:
+            send(server.url.replace("http:", "https:"))
+    assert caught.value.kind is kind
+
+
+def test_a_certificate_that_nobody_vouches_for():
+    """A server whose certificate is not trusted gets no request, whichever trust is configured."""
+    with Misbehaving(tls=server_tls()) as server:
+        for trust in (None, system_trust()):
+            with pytest.raises(NotSent) as caught:
+                send(server.url, trust=trust)
+            assert caught.value.kind is NotSentKind.TLS
+    assert server.requests == []
+
+
+def test_a_certificate_of_the_configured_authority():
+    """With a CA file its servers are trusted, also when a connection is used again."""
+    with Misbehaving(tls=server_tls()) as server:
+
+        async def thrice(transport: ExactTransport) -> list[int]:
+            return [(await transport.handle_async_request(creation(server.url))).status_code for _ in range(3)]
+
+        assert using(thrice, trust=system_trust(TLS / "certificate.pem")) == [201, 201, 201]
+    assert server.created["INV-1"] == 3
+    assert server.connections == 1
+
+
+def server_tls() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(TLS / "certificate.pem", TLS / "key.pem")
+    return context
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Kept connections
+
+
+def test_a_kept_connection_reset_just_as_it_is_reused_is_not_replayed():
+    """The library sends no POST again by itself when a kept connection is lost under it."""
+    with Misbehaving() as server:
+        server.on_create.append(created_then_reset_when_reused)
+
+        async def twice(transport: ExactTransport) -> None:
+            await transport.handle_async_request(creation(server.url))
+            with pytest.raises(MaybeSent) as caught:
+                await transport.handle_async_request(creation(server.url))
+            assert caught.value.kind is MaybeSentKind.LOST
+
+        using(twice)
+    assert server.created["INV-1"] == 1
+    assert server.connections == 1
+
+
+def test_a_kept_connection_closed_after_it_carried_the_second_request_is_not_replayed():
+    """The request may have been carried out: it is said so, and not sent again."""
+    with Misbehaving() as server:
+        server.on_create += [created_like_the_sample, creates_and_closes]
+
+        async def twice(transport: ExactTransport) -> None:
+            await transport.handle_async_request(creation(server.url))
+            with pytest.raises(MaybeSent):
+                await transport.handle_async_request(creation(server.url))
+
+        using(twice)
+    assert server.created["INV-1"] == 2
+    assert server.connections == 1
+
+
+def created_like_the_sample(talk):
+    talk.answer_created()
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        pytest.param(created_then_closed, id="closed"),
+        pytest.param(created_twice_said, id="spoke unasked"),
+    ],
+)
+def test_a_kept_connection_that_is_no_longer_silent_is_not_used(behaviour: Behaviour):
+    """A goodbye or a stray answer that waits on a kept connection is seen before the request is written to it."""
+    with Misbehaving() as server:
+        server.on_create.append(behaviour)
+
+        async def twice(transport: ExactTransport) -> list[bytes]:
+            first = await transport.handle_async_request(creation(server.url))
+            # Blocks the event loop on purpose: the goodbye has arrived, and the loop has not heard of it.
+            assert server.closed.acquire(timeout=5)
+            second = await transport.handle_async_request(creation(server.url))
+            return [first.content, second.content]
+
+        first, second = using(twice)
+    assert first != second
+    assert server.created["INV-1"] == 2
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("behaviour", [resets_at_once, closes_at_once])
+def test_a_server_that_closes_every_connection_at_once(behaviour: Behaviour):
+    """No connection lasts: the request is given up after a few, and it was never carried out."""
+    with Misbehaving() as server:
+        server.on_connect += [behaviour] * 50
+        with pytest.raises((NotSent, MaybeSent)):
+            send(server.url)
+    assert server.connections <= 3
+    assert server.requests == []
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Whole answers
+
+
+@pytest.mark.parametrize("status", [200, 201, 302, 307, 400, 401, 403, 429, 500, 503])
+def test_a_whole_answer_of_any_status_is_an_answer(status: int):
+    """A status is never an exception, and a redirect is never followed."""
+    with Misbehaving() as server:
+        server.on_create.append(creates_and_answers(status, b"<p>x</p>", {"Location": f"{server.url}/api/v2/sessions"}))
+        answer = send(server.url)
+    assert (answer.status_code, answer.content) == (status, b"<p>x</p>")
+    assert len(server.requests) == 1
+
+
+def test_a_compressed_answer_is_read_though_none_was_asked_for():
+    """A gateway that compresses unasked does not make a created session unknown."""
+    content = gzip.compress(b'{"sessionId":"x"}')
+    with Misbehaving() as server:
+        server.on_create.append(answers(201, content, {"Content-Encoding": "gzip"}))
+        assert send(server.url).json() == {"sessionId": "x"}
+
+
+def test_a_bomb_is_not_unpacked():
+    """An answer that unpacks to more than any answer of the API is given up."""
+    with Misbehaving() as server:
+        server.on_create.append(answers(201, gzip.compress(bytes(50 * MAX_ANSWER)), {"Content-Encoding": "gzip"}))
+        with pytest.raises(MaybeSent) as caught:
+            send(server.url, Timeouts(answer=10))
+    assert caught.value.kind is MaybeSentKind.PROTOCOL
+
+
+def test_a_cookie_is_not_kept():
+    """What one answer sets is not sent with the next request."""
+    with Misbehaving() as server:
+        server.on_create.append(creates_and_answers(201, {}, {"Set-Cookie": "a=b"}))
+
+        async def twice(transport: ExactTransport) -> None:
+            for _ in range(2):
+                await transport.handle_async_request(creation(server.url))
+
+        using(twice)
+    assert [asked.headers.get("cookie") for asked in server.requests] == [None, None]
+
+
+def test_a_cancellation_surfaces():
+    """Who cancels an exchange in flight hears CancelledError: it is theirs to call it "perhaps"."""
+    with Misbehaving() as server:
+        server.on_create.append(creates_and_hangs)
+
+        async def cancel(transport: ExactTransport) -> None:
+            task = asyncio.create_task(transport.handle_async_request(creation(server.url)))
+            while not server.created:  # noqa: ASYNC110 (the server is in another thread)
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        using(cancel, Timeouts())
+    assert server.connections == 1
+
+
+def test_a_full_pool_is_not_sent():
+    """When no connection becomes free in time, nothing was sent."""
+    with Misbehaving() as server:
+        server.on_create += [creates_and_hangs] * 4
+
+        async def five(transport: ExactTransport) -> list[object]:
+            asks = [transport.handle_async_request(creation(server.url)) for _ in range(5)]
+            return list(await asyncio.gather(*asks, return_exceptions=True))
+
+        failures = using(five, Timeouts(connect=0.3, answer=1))
+    assert [type(failure) for failure in failures] == [MaybeSent] * 4 + [NotSent]
+    assert server.created["INV-1"] == 4
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Proxies and secrets
+
+
+def test_the_proxy_of_the_environment_carries_tls_only(monkeypatch: pytest.MonkeyPatch):
+    """https goes through the configured proxy; plain http, which is loopback only, does not."""
+    with Misbehaving() as proxy, Misbehaving() as server:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        assert send(server.url).status_code == 201
+        with pytest.raises(NotSent) as caught:
+            send("https://payments.example.com")
+    assert caught.value.kind is NotSentKind.CONNECT
+    assert [asked.method for asked in proxy.requests] == ["CONNECT"]
+    assert SECRET not in str(proxy.requests)
+
+
+@pytest.mark.parametrize("behaviour", [creates_and_closes, creates_and_says(HALF_HEADER), creates_and_says(b"ICY\r\n")])
+def test_an_exception_tells_no_secrets(behaviour: Behaviour):
+    """No URL, header or body is in what is raised, nor in what it was raised from when that is shown."""
+    with Misbehaving() as server:
+        server.on_create.append(behaviour)
+        with pytest.raises(MaybeSent) as caught:
+            send(server.url)
+    shown = f"{caught.value!r} {caught.value} {caught.value.__cause__}"
+    assert caught.value.__suppress_context__
+    assert SECRET not in shown
+    assert "127.0.0.1" not in shown
+    assert "INV-1" not in shown

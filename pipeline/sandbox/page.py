@@ -90,9 +90,11 @@ _STYLE = """
 body { margin: 0; background: var(--ground); color: var(--ink); font: 17px/1.5 system-ui, sans-serif; }
 .banner { margin: 0; padding: .6rem 1rem; background: var(--warn); color: var(--warn-ink); text-align: center;
   font-weight: 600; }
-main { max-width: 34rem; margin: 2.5rem auto; padding: 2rem; background: var(--paper); border: 1px solid var(--line);
-  border-radius: 14px; }
-h1 { margin: 0 0 .25rem; font-size: 1.5rem; line-height: 1.25; }
+main { width: min(34rem, 100% - 2rem); margin: 2.5rem auto; padding: 2rem; background: var(--paper);
+  border: 1px solid var(--line); border-radius: 14px; }
+h1, h2 { margin: 0 0 .25rem; font-size: 1.5rem; line-height: 1.25; }
+h2 { margin-top: 2rem; }
+a { color: inherit; }
 p { margin: .25rem 0 1.25rem; color: var(--soft); }
 dl { margin: 0; }
 dl div { display: flex; gap: 1rem; justify-content: space-between; padding: .7rem 0;
@@ -151,7 +153,7 @@ def missing_page() -> str:
     content = (
         "<h1>This link leads to no payment request</h1>\n"
         "<p>Check that the whole link was copied, or ask the business that sent it for a new one.</p>\n"
-        '<div lang="fr"><h1>Ce lien ne mène à aucune demande de paiement</h1>\n'
+        '<div lang="fr"><h2>Ce lien ne mène à aucune demande de paiement</h2>\n'
         "<p>Vérifiez que le lien a été copié en entier, ou demandez-en un nouveau à l'entreprise.</p></div>"
     )
     return _page(_ENGLISH, "No such payment request", content)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
+from hashlib import sha256
 from typing import ClassVar
 
 from schemas.faults import Fault
@@ -127,6 +128,32 @@ class Payment:
     transit_number: str = ""
     account_number: str = ""
 
+    def fingerprint(self) -> bytes:
+        """A digest of the content: reference, payor, amount and payee, by which a repeat is known.
+
+        Letter case of names and e-mail does not count, nor does who delivers the link.
+        """
+        content = (
+            self.reference_id,
+            self.first_name.casefold(),
+            self.middle_name.casefold(),
+            self.last_name.casefold(),
+            self.email.casefold(),
+            "" if self.amount is None else f"{self.amount:.2f}",
+            self.institution_code,
+            self.transit_number,
+            self.account_number,
+        )
+        # Each part with its length: no two contents run together into one text.
+        return sha256("".join(f"{len(part)}:{part}" for part in content).encode()).digest()
+
+    def describe(self) -> str:
+        """The content in words, for a person who compares two versions. The account is masked."""
+        names = " ".join(name for name in (self.first_name, self.middle_name, self.last_name) if name)
+        amount = "-" if self.amount is None else f"{self.amount:.2f} CAD"
+        account = f"••{self.account_number[-4:]}" if self.account_number else ""
+        return ", ".join(part for part in (self.reference_id, names, self.email, amount, account) if part)
+
 
 @dataclass(frozen=True, slots=True)
 class CheckedRow:
@@ -142,6 +169,54 @@ class CheckedRow:
     identity: str
     faults: tuple[Fault, ...] = ()
     notices: tuple[Fault, ...] = ()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# An attempt
+
+
+class Outcome(StrEnum):
+    """What is known of one attempt to create a session. A verdict is about one attempt, never about a row."""
+
+    OPEN = "open"
+    """Its intent is durable and no outcome is: in flight, or what a crash leaves. Read as *perhaps*."""
+    CREATED = "created"
+    REFUSED = "refused"
+    NOT_CREATED = "not-created"
+    PERHAPS = "perhaps"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One POST to the sessions endpoint, as the journal keeps it. `number` counts from 1 within the row's identity.
+
+    `fingerprint` is of the content that was sent (reference, payor, amount, payee), `amount` is in dollars, `at` is
+    when its intent became durable, `settled_at` when its outcome did, both aware.
+    """
+
+    number: int
+    run: int
+    outcome: Outcome
+    fingerprint: bytes
+    send_link: bool
+    at: datetime
+    settled_at: datetime | None = None
+    session_id: str = field(default="", repr=False)
+    reasons: tuple[Fault, ...] = ()
+    reference_id: str = ""
+    amount: Decimal | None = None
+    summary: str = field(default="", repr=False)
+    """The content that was sent, in words, for "both versions are shown"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """An identical row (reference, payor, amount, payee) in another batch of the same environment."""
+
+    batch: str
+    at: datetime
+    outcome: Outcome
+    session_id: str = field(default="", repr=False)
 
 
 # ---------------------------------------------------------------------------------------------------------------

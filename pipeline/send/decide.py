@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, assert_never
 
-from pipeline.model import Attempt, Outcome, Repeat
+from pipeline.model import Attempt, CredentialsFailure, Outcome, Repeat
 from pipeline.send.answers import (
     Answered,
     Exchange,
@@ -326,6 +326,24 @@ def outcome_of(verdict: Verdict) -> Outcome:
             assert_never(never)
 
 
+def status_of(verdict: Verdict) -> int | None:
+    """The HTTP status that a verdict rests on, if an answer came."""
+    match verdict:
+        case Created() | Denied() | Throttled() | Perhaps():
+            return verdict.status
+        case TokenDenied():
+            return 401
+        case Unsent():
+            return None
+        case never:
+            assert_never(never)
+
+
+def reasons_of(verdict: Verdict) -> tuple[Fault, ...]:
+    """What is to be said about an attempt."""
+    return verdict.notices if isinstance(verdict, Created) else verdict.reasons
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # What comes next for the row
 
@@ -348,6 +366,11 @@ class NoAccess:
 
 
 Step = Again | Finished | NoAccess
+
+
+def no_access() -> CredentialsFailure:
+    """The failure of a run whose fresh token was refused."""
+    return CredentialsFailure("send.token_refused")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The journal: the one place of truth, and the only room that speaks SQL."""

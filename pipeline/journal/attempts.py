@@ -1,0 +1,226 @@
+"""The attempts: intend, settle, and the table of legal changes.
+
+An intent is committed before any byte of its request leaves; its outcome before anything is shown. Both come in
+groups, one transaction for all that is waiting (`recorder`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, bindparam, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
+
+from pipeline.journal import codec
+from pipeline.journal.tables import attempts, batches
+from pipeline.model import Attempt, BatchIsBusy, Outcome, Payment, Repeat
+from pipeline.send import decide
+from schemas.faults import Fault
+
+LEGAL: Final[dict[tuple[Outcome, Outcome], str]] = {
+    (Outcome.OPEN, Outcome.CREATED): "the API answered with a session",
+    (Outcome.OPEN, Outcome.REFUSED): "the API said no",
+    (Outcome.OPEN, Outcome.NOT_CREATED): "it is proven that nothing was created",
+    (Outcome.OPEN, Outcome.PERHAPS): "no usable answer came",
+}
+"""Every change that an attempt may make, with its cause. Anything else raises."""
+
+ATTEMPT_COLUMNS: Final = (
+    attempts.c.identity,
+    attempts.c.number,
+    attempts.c.run_id,
+    attempts.c.outcome,
+    attempts.c.fingerprint,
+    attempts.c.send_link,
+    attempts.c.intended_at,
+    attempts.c.settled_at,
+    attempts.c.session_id,
+    attempts.c.reasons,
+    attempts.c.content,
+    attempts.c.amount_cents,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is about to be sent: an attempt before its first byte leaves."""
+
+    batch: int
+    run: int
+    identity: str
+    number: int
+    row_number: int
+    payment: Payment = field(repr=False)
+    fingerprint: bytes
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of an attempt."""
+
+    batch: int
+    identity: str
+    number: int
+    outcome: Outcome
+    at: datetime
+    session_id: str = field(default="", repr=False)
+    http_status: int | None = None
+    reasons: tuple[Fault, ...] = ()
+
+
+class IllegalChangeError(AssertionError):
+    """An attempt was asked to change in a way that `LEGAL` does not know: a fault of the program."""
+
+
+def intend(connection: Connection, intents: Sequence[Intent]) -> None:
+    """Record that these attempts are about to be sent.
+
+    Raises BatchIsBusy when another program has recorded one of them: the batch's lock was lost.
+    """
+    try:
+        connection.execute(insert(attempts), [_intended(intent) for intent in intents])
+    except IntegrityError:
+        raise BatchIsBusy("journal.taken_over") from None
+
+
+def _intended(intent: Intent) -> dict[str, Any]:
+    return {
+        "batch_id": intent.batch,
+        "identity": intent.identity,
+        "number": intent.number,
+        "run_id": intent.run,
+        "row_number": intent.row_number,
+        "fingerprint": intent.fingerprint,
+        "content": codec.dump(intent.payment),
+        "amount_cents": codec.cents(intent.payment.amount),
+        "send_link": intent.payment.send_link,
+        "intended_at": codec.dump_time(intent.at),
+        "outcome": Outcome.OPEN,
+        "session_id": "",
+    }
+
+
+_SETTLE: Final = (
+    update(attempts)
+    .where(
+        attempts.c.batch_id == bindparam("which_batch"),
+        attempts.c.identity == bindparam("which_identity"),
+        attempts.c.number == bindparam("which_number"),
+        attempts.c.outcome == Outcome.OPEN,
+    )
+    .values(
+        outcome=bindparam("becomes"),
+        settled_at=bindparam("at"),
+        session_id=bindparam("session"),
+        http_status=bindparam("answered"),
+        reasons=bindparam("why"),
+    )
+)
+
+
+def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
+    """Record what became of attempts that are open.
+
+    Raises IllegalChangeError for an attempt that is not open, or a change that is not legal.
+    """
+    for settlement in settlements:
+        if (Outcome.OPEN, settlement.outcome) not in LEGAL:
+            raise IllegalChangeError(f"open -> {settlement.outcome}")
+    changed = connection.execute(_SETTLE, [_settled(settlement) for settlement in settlements]).rowcount
+    if changed != len(settlements):
+        raise IllegalChangeError(f"{len(settlements) - changed} attempts were not open")
+
+
+def _settled(settlement: Settlement) -> dict[str, Any]:
+    return {
+        "which_batch": settlement.batch,
+        "which_identity": settlement.identity,
+        "which_number": settlement.number,
+        "becomes": settlement.outcome,
+        "at": codec.dump_time(settlement.at),
+        "session": settlement.session_id,
+        "answered": settlement.http_status,
+        "why": codec.dump_faults(settlement.reasons),
+    }
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Repeats in other batches
+
+
+def repeats_statement(batch_id: int, since: datetime) -> Select[Any]:
+    """Attempts of other batches of the same environment that made a session, or may have, since a time."""
+    here = select(batches.c.environment).where(batches.c.id == batch_id).scalar_subquery()
+    return (
+        select(
+            attempts.c.fingerprint, batches.c.name, attempts.c.intended_at, attempts.c.outcome, attempts.c.session_id
+        )
+        .join_from(attempts, batches, batches.c.id == attempts.c.batch_id)
+        .where(
+            attempts.c.batch_id != batch_id,
+            batches.c.environment == here,
+            attempts.c.outcome.in_((Outcome.CREATED, *decide.UNCERTAIN)),
+            attempts.c.intended_at >= codec.dump_time(since),
+        )
+        .order_by(attempts.c.id)
+    )
+
+
+def repeat_of(record: Any) -> tuple[bytes, Repeat]:
+    """A record of `repeats_statement`, with the fingerprint that it has in common."""
+    outcome = Outcome(record.outcome)
+    return bytes(record.fingerprint), Repeat(record.name, codec.time(record.intended_at), outcome, record.session_id)
+
+
+def meanwhile_elsewhere(
+    connection: Connection, intents: Sequence[Intent], window: timedelta
+) -> dict[bytes, list[Repeat]]:
+    """Repeats of these attempts that other batches made, also since the plan: two runs may work on one content at once.
+
+    Asked in the transaction that records the intents. SQLite lets one writer in at a time; on PostgreSQL a lock for
+    the transaction does the same, so that of two runs exactly one goes first and the other sees it.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(7306003)"))
+    first = intents[0]
+    statement = repeats_statement(first.batch, first.at - window)
+    wanted = [intent.fingerprint for intent in intents]
+    found: dict[bytes, list[Repeat]] = {}
+    for fingerprint, repeat in map(repeat_of, connection.execute(statement.where(attempts.c.fingerprint.in_(wanted)))):
+        found.setdefault(fingerprint, []).append(repeat)
+    return found
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Reading
+
+
+def attempt_of(record: Any) -> Attempt:
+    """An attempt from a record of `ATTEMPT_COLUMNS`."""
+    payment = codec.payment(record.content)
+    return Attempt(
+        number=record.number,
+        run=record.run_id,
+        outcome=Outcome(record.outcome),
+        fingerprint=bytes(record.fingerprint),
+        send_link=record.send_link,
+        at=codec.time(record.intended_at),
+        settled_at=codec.time_or_none(record.settled_at),
+        session_id=record.session_id,
+        reasons=codec.faults(record.reasons),
+        reference_id=payment.reference_id if payment else "",
+        amount=codec.dollars(record.amount_cents),
+        summary=payment.describe() if payment else "",
+    )
+
+
+def group_by_identity(records: Iterable[Any]) -> dict[str, list[Attempt]]:
+    """Attempts by the identity that they belong to, oldest first when the records are."""
+    grouped: dict[str, list[Attempt]] = {}
+    for record in records:
+        grouped.setdefault(record.identity, []).append(attempt_of(record))
+    return grouped

@@ -1,0 +1,99 @@
+"""How values stand in the journal's text columns: compact JSON, Decimal as text, times as ISO 8601 in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from pipeline.model import Column, ControlTotal, Payment
+from schemas.faults import Fault
+
+_encoder: Final = msgspec.json.Encoder(decimal_format="string")
+_cells: Final = msgspec.json.Decoder(tuple[str, ...])
+_payment: Final = msgspec.json.Decoder(Payment)
+_columns: Final = msgspec.json.Decoder(tuple[Column, ...])
+_controls: Final = msgspec.json.Decoder(tuple[ControlTotal, ...])
+_details: Final = msgspec.json.Decoder(dict[str, str])
+_faults: Final = msgspec.json.Decoder(tuple[Fault, ...])
+
+EMPTY: Final = "[]"
+
+
+def dump(value: object) -> str:
+    """JSON text of anything that this module reads back."""
+    return _encoder.encode(value).decode()
+
+
+def faults(text: str | None) -> tuple[Fault, ...]:
+    """The faults in a column, none for an empty one."""
+    return _faults.decode(text) if text and text != EMPTY else ()
+
+
+def fault(text: str | None) -> Fault | None:
+    """The one fault in a column, if any."""
+    return msgspec.json.decode(text, type=Fault) if text else None
+
+
+def cells(text: str) -> tuple[str, ...]:
+    """The texts of a row."""
+    return _cells.decode(text)
+
+
+def payment(text: str | None) -> Payment | None:
+    """The cleaned content of a valid row."""
+    return _payment.decode(text) if text else None
+
+
+def columns(text: str) -> tuple[Column, ...]:
+    """The columns of a sheet."""
+    return _columns.decode(text)
+
+
+def controls(text: str) -> tuple[ControlTotal, ...]:
+    """The control totals of a run."""
+    return _controls.decode(text)
+
+
+def details(text: str) -> dict[str, str]:
+    """What fills a sentence."""
+    return _details.decode(text)
+
+
+def dump_faults(values: Iterable[Fault]) -> str:
+    """JSON text of some faults; the common empty list costs nothing."""
+    listed = tuple(values)
+    return dump(listed) if listed else EMPTY
+
+
+def dump_time(moment: datetime) -> str:
+    """A time as text that sorts: UTC, microseconds always there."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def time(text: str) -> datetime:
+    """An aware time."""
+    return datetime.fromisoformat(text)
+
+
+def time_or_none(text: str | None) -> datetime | None:
+    """An aware time, or None where none is kept."""
+    return datetime.fromisoformat(text) if text else None
+
+
+def cents(amount: Decimal | None) -> int | None:
+    """Dollars as whole cents. Raises ValueError for an amount with a fraction of a cent: that is checked before."""
+    if amount is None:
+        return None
+    whole = amount.scaleb(2)
+    if whole != whole.to_integral_value():
+        raise ValueError("an amount with a fraction of a cent came to the journal")
+    return int(whole)
+
+
+def dollars(whole_cents: int | None) -> Decimal | None:
+    """Whole cents as dollars with two decimals."""
+    return None if whole_cents is None else Decimal(whole_cents).scaleb(-2)

@@ -1,0 +1,190 @@
+"""Opening the journal: SQLite by default, PostgreSQL by URL; made durable, private, and brought up to date.
+
+Durable means: when a commit returns, the record survives a crash of the program and of the machine. On SQLite that is
+WAL with `synchronous=FULL` ("WAL mode … with synchronous=FULL … the WAL file is synced after each transaction commit",
+sqlite.org/wal.html and pragma.html#pragma_synchronous), and `fullfsync` where macOS has it. On PostgreSQL it is
+`synchronous_commit=on`, set for each session because a server's default may be weaker.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from pipeline.journal import tables
+from pipeline.journal.codec import dump_time
+from pipeline.model import Failure, StoppedEarly, UsageFailure
+
+BUSY_SECONDS: Final = 20
+"""How long to wait for another program that is writing to an SQLite journal."""
+
+VERSION: Final = 1
+"""The journal's present version: the number of steps that `_STEPS` knows."""
+
+
+def connect(url: str) -> Engine:
+    """Open the journal at `url` (an SQLite path, or `postgresql://…`), make it when it is not there.
+
+    Raises UsageFailure when the place can't be used or was made by a newer program, StoppedEarly when another program
+    keeps it locked.
+    """
+    engine = _engine(url)
+    with explained(url):
+        _bring_up_to_date(engine)
+    return engine
+
+
+def is_database_url(url: str) -> bool:
+    """Whether this names a database server rather than an SQLite file."""
+    return "://" in url and not url.startswith("sqlite:")
+
+
+def sqlite_path(url: str) -> Path:
+    """The file of an SQLite journal, from a path or an `sqlite:///` URL."""
+    return Path(url.removeprefix("sqlite:///")).expanduser()
+
+
+@contextmanager
+def explained(url: str) -> Iterator[None]:
+    """Turn the database's own errors into one sentence about the journal. Personal data never gets into it."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise failure(error, url) from None
+
+
+def failure(error: DBAPIError, url: str) -> Failure:
+    """What a database error means to the user."""
+    place = shown(url)
+    text = str(error.orig).lower()
+    if "locked" in text or "busy" in text:
+        return StoppedEarly("journal.locked", place=place, seconds=BUSY_SECONDS)
+    if "full" in text or "no space" in text:
+        return StoppedEarly("journal.disk_full", place=place)
+    if "readonly" in text or "read-only" in text:
+        return UsageFailure("journal.read_only", place=place)
+    if "not a database" in text or "malformed" in text:
+        return UsageFailure("journal.damaged", place=place)
+    if "unable to open" in text:
+        return UsageFailure("journal.cannot_open", place=place)
+    if "disk i/o" in text:
+        return StoppedEarly("journal.disk_error", place=place)
+    if isinstance(error.orig, sqlite3.Error):
+        return StoppedEarly("journal.broken", place=place, error=type(error.orig).__name__)
+    return StoppedEarly("journal.unreachable", place=place, error=type(error.orig).__name__)
+
+
+def shown(url: str) -> str:
+    """The journal's place without its password."""
+    return make_url(url).render_as_string(hide_password=True) if is_database_url(url) else str(sqlite_path(url))
+
+
+def _engine(url: str) -> Engine:
+    if is_database_url(url):
+        return _postgresql(url)
+    path = sqlite_path(url)
+    _make_private(path)
+    engine = create_engine(
+        f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, hide_parameters=True
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _postgresql(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise UsageFailure("journal.bad_url") from None
+    if parsed.get_backend_name() != "postgresql":
+        raise UsageFailure("journal.unknown_database", kind=parsed.get_backend_name())
+    try:
+        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), hide_parameters=True, pool_pre_ping=True)
+    except (ModuleNotFoundError, NoSuchModuleError):
+        raise UsageFailure("journal.no_driver") from None
+    event.listen(engine, "connect", _prepare_postgresql)
+    return engine
+
+
+def _make_private(path: Path) -> None:
+    """Make the folder and the file readable by their owner only, before SQLite makes them readable by all."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if path.is_dir():
+            raise UsageFailure("journal.is_folder", place=path)
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise UsageFailure("journal.cannot_make", place=path, error=error.strerror) from None
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # SQLAlchemy's own BEGIN is sent by _begin_sqlite; the driver must not add one of its own.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "fullfsync=1", "foreign_keys=ON", "secure_delete=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # IMMEDIATE: a writer waits at BEGIN instead of failing in the middle with "database is locked".
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _prepare_postgresql(connection: Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION synchronous_commit = on")
+    connection.commit()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Migrations: each step and the record that it ran are one transaction
+
+
+def _first_version(connection: Connection) -> None:
+    tables.metadata.create_all(connection)
+
+
+_STEPS: Final = (_first_version,)
+assert len(_STEPS) == VERSION
+
+
+def _bring_up_to_date(engine: Engine) -> None:
+    if _version(engine) == VERSION:
+        return
+    for number, step in enumerate(_STEPS, start=1):
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                # Two programs that start on a new database at once: the second waits, then finds the step done.
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7306002)")
+            if _read_version(connection) >= number:
+                continue
+            step(connection)
+            connection.execute(
+                insert(tables.migrations).values(version=number, applied_at=dump_time(datetime.now(UTC)))
+            )
+    if _version(engine) > VERSION:
+        raise UsageFailure("journal.newer", place=shown(str(engine.url)))
+
+
+def _version(engine: Engine) -> int:
+    with engine.connect().execution_options(reading=True) as connection:
+        return _read_version(connection)
+
+
+def _read_version(connection: Connection) -> int:
+    if not inspect(connection).has_table("migrations"):
+        return 0
+    return max(connection.scalars(select(tables.migrations.c.version)), default=0)

@@ -1,0 +1,317 @@
+"""The journal: the one place of truth. Every row, every attempt, every decision, durably.
+
+The only room that speaks SQL. `Journal` is a handle with the room's verbs; how each is done stands in the module of
+its subject (`staging`, `attempts`, `story`, `lease`, `database`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, and_, delete, insert, select, update
+from sqlalchemy.engine import Engine
+
+from pipeline.journal import codec, database, staging, story
+from pipeline.journal.attempts import ATTEMPT_COLUMNS, group_by_identity
+from pipeline.journal.lease import lease
+from pipeline.journal.staging import Forecast
+from pipeline.journal.story import BatchLine
+from pipeline.journal.tables import attempts, batches, rows, runs
+from pipeline.model import (
+    Attempt,
+    CheckedRow,
+    Column,
+    ControlTotal,
+    ExitCode,
+    Payment,
+    Repeat,
+    Report,
+    ReportRow,
+    Source,
+)
+from pipeline.send import decide
+from schemas.faults import Fault
+
+RESERVE_BYTES: Final = 1 << 20
+"""Disk kept free beside an SQLite journal, given back when the disk is full, so that outcomes in flight fit."""
+
+LEFT_BEHIND: Final = timedelta(days=1)
+"""A rehearsal older than this was left by a crash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch: a name in an environment."""
+
+    id: int
+    name: str
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """When a batch was last run, and from which bytes."""
+
+    at: datetime
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sendable:
+    """A row that is to be sent, with all that was tried before."""
+
+    row_id: int
+    position: int
+    number: int
+    identity: str
+    payment: Payment = field(repr=False)
+    fingerprint: bytes
+    history: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What is known of a run when it begins. `purpose` is `run`, or `rehearsal` for one that sends nothing."""
+
+    purpose: str
+    source: Source
+    base_url: str
+    columns: tuple[Column, ...]
+    identity: tuple[str, ...]
+    started_at: datetime
+
+
+class Journal:
+    """An open journal. Make it with `open_journal`."""
+
+    def __init__(self, engine: Engine, url: str) -> None:
+        self.engine = engine
+        self.url = url
+
+    # Batches and runs
+
+    def batch(self, name: str, environment: str, now: datetime) -> Batch:
+        """The batch of this name in this environment, made when it is not there."""
+        with self._writing() as connection:
+            found = _find_batch(connection, name, environment)
+            if found is None:
+                values = {"name": name, "environment": environment, "created_at": codec.dump_time(now)}
+                connection.execute(insert(batches).values(values))
+                found = _find_batch(connection, name, environment)
+        assert found is not None
+        return found
+
+    def lease(self, batch: Batch) -> AbstractContextManager[None]:
+        """Hold a batch against every other run. Raises BatchIsBusy at once when it is held."""
+        return lease(self.engine, self.url, batch.id, batch.name)
+
+    def last_run(self, batch: Batch) -> LastRun | None:
+        """The last real run of a batch that got as far as to have its sheet staged."""
+        statement = (
+            select(runs.c.started_at, runs.c.sha256)
+            .where(runs.c.batch_id == batch.id, runs.c.purpose == "run", runs.c.staged_at.is_not(None))
+            .order_by(runs.c.id.desc())
+            .limit(1)
+        )
+        with self._reading() as connection:
+            found = connection.execute(statement).one_or_none()
+        return LastRun(codec.time(found.started_at), found.sha256) if found else None
+
+    def begin(self, batch: Batch, beginning: Beginning) -> int:
+        """Begin a run; returns its number. Runs that a crash left half staged are removed."""
+        with self._writing() as connection:
+            _remove_half_staged(connection, batch, beginning.started_at)
+            values = {
+                "batch_id": batch.id,
+                "purpose": beginning.purpose,
+                "file": beginning.source.name,
+                "sha256": beginning.source.sha256,
+                "sheet": beginning.source.sheet,
+                "base_url": beginning.base_url,
+                "columns": codec.dump(beginning.columns),
+                "identity": codec.dump(beginning.identity),
+                "started_at": codec.dump_time(beginning.started_at),
+                "stopped": "",
+                "stopped_details": "{}",
+                "controls": codec.EMPTY,
+                "notices": codec.EMPTY,
+            }
+            result = connection.execute(insert(runs).values(values))
+        key = result.inserted_primary_key
+        assert key is not None
+        return int(key[0])
+
+    def remark(self, run: int, *, controls: Sequence[ControlTotal], notices: Sequence[Fault]) -> None:
+        """Keep what the whole sheet had to say: control totals, notices."""
+        values = {"controls": codec.dump(tuple(controls)), "notices": codec.dump_faults(notices)}
+        with self._writing() as connection:
+            connection.execute(update(runs).where(runs.c.id == run).values(values))
+
+    def end(self, run: int, now: datetime, code: ExitCode, stopped: str = "", details: Mapping[str, str] = {}) -> None:  # noqa: B006 - read only
+        """End a run, with what stopped it early, if anything."""
+        values = {
+            "ended_at": codec.dump_time(now),
+            "exit_code": int(code),
+            "stopped": stopped,
+            "stopped_details": codec.dump(dict(details)),
+        }
+        with self._writing() as connection:
+            connection.execute(update(runs).where(runs.c.id == run).values(values))
+
+    def forget(self, run: int) -> None:
+        """Remove a rehearsal: it leaves no personal data behind."""
+        with self._writing() as connection:
+            connection.execute(delete(rows).where(rows.c.run_id == run))
+            connection.execute(delete(runs).where(runs.c.id == run, runs.c.purpose != "run"))
+
+    # Rows
+
+    def stage(self, run: int, position: int, checked: Sequence[CheckedRow]) -> int:
+        """Stage a chunk of rows, the first of them at `position`; returns the position after the last."""
+        with database.explained(self.url):
+            return staging.stage(self.engine, run, position, checked)
+
+    def finish_staging(
+        self, run: int, batch: Batch, identity: Sequence[str], columns: Sequence[Column], now: datetime
+    ) -> None:
+        """All rows are staged: refuse or number repeated identities, find earlier payments, make the sheet current."""
+        with database.explained(self.url):
+            staging.finish(self.engine, run, batch.id, identity, columns, now)
+
+    def drop_superseded(self, run: int, batch: Batch) -> None:
+        """Forget the staged rows of this batch's earlier runs; their attempts keep what was sent."""
+        with database.explained(self.url):
+            staging.drop_superseded(self.engine, run, batch.id)
+
+    def plan(self, run: int, batch: Batch, permissions: decide.Permissions, repeats_since: datetime) -> Forecast:
+        """Decide what to do with every valid row, keep it, and say what it adds up to."""
+        with database.explained(self.url):
+            return staging.plan(self.engine, run, batch.id, permissions, repeats_since)
+
+    def to_send(self, run: int, batch: Batch, after: int, limit: int) -> list[Sendable]:
+        """The next rows to send behind position `after`, in the sheet's order."""
+        wanted = and_(rows.c.run_id == run, rows.c.plan == "send", rows.c.position > after)
+        with self._reading() as connection:
+            chunk = connection.execute(select(rows).where(wanted).order_by(rows.c.position).limit(limit)).all()
+            if not chunk:
+                return []
+            here = and_(wanted, rows.c.position <= chunk[-1].position)
+            history = group_by_identity(
+                connection.execute(
+                    select(*ATTEMPT_COLUMNS)
+                    .join(rows, and_(attempts.c.batch_id == batch.id, attempts.c.identity == rows.c.identity))
+                    .where(here)
+                    .order_by(attempts.c.identity, attempts.c.number)
+                )
+            )
+        return [
+            Sendable(
+                row_id=row.id,
+                position=row.position,
+                number=row.number,
+                identity=row.identity,
+                payment=_valid(row.payment),
+                fingerprint=bytes(row.fingerprint),
+                history=tuple(history.get(row.identity, ())),
+            )
+            for row in chunk
+        ]
+
+    def hold(self, row: Sendable, repeats: Sequence[Repeat]) -> None:
+        """Keep that a row was held at the last moment: another batch sent the same meanwhile."""
+        why = codec.dump(decide.repeated(repeats))
+        with self._writing() as connection:
+            connection.execute(update(rows).where(rows.c.id == row.row_id).values(plan="hold", hold=why))
+
+    # What it tells
+
+    def report(self, run: int) -> Report:
+        """What is said about a run as a whole."""
+        with database.explained(self.url):
+            return story.report(self.engine, run)
+
+    def report_rows(self, run: int) -> Iterator[ReportRow]:
+        """Every row of a run in the sheet's order, as it stands now."""
+        with database.explained(self.url):
+            yield from story.report_rows(self.engine, run)
+
+    def batch_lines(self) -> list[BatchLine]:
+        """All batches, the one that was run last at the end."""
+        with database.explained(self.url):
+            return story.batch_lines(self.engine)
+
+    # The disk
+
+    def keep_reserve(self) -> None:
+        """Occupy a little disk, to be given back when it is full and outcomes wait. Does nothing for PostgreSQL."""
+        if not database.is_database_url(self.url):
+            with suppress(OSError):
+                self._reserve.write_bytes(b"\0" * RESERVE_BYTES)
+                self._reserve.chmod(0o600)
+
+    def free_reserve(self) -> None:
+        """Give the reserve back."""
+        if not database.is_database_url(self.url):
+            with suppress(OSError):
+                self._reserve.unlink(missing_ok=True)
+
+    @property
+    def _reserve(self) -> Path:
+        path = database.sqlite_path(self.url)
+        return path.with_name(f"{path.name}.reserve")
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with database.explained(self.url), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with database.explained(self.url), self.engine.connect().execution_options(reading=True) as connection:
+            yield connection
+
+
+@contextmanager
+def open_journal(url: str) -> Iterator[Journal]:
+    """The journal at `url`: an SQLite path, or a `postgresql://` URL.
+
+    Raises UsageFailure when it can't be used, StoppedEarly when another program keeps it locked.
+    """
+    journal = Journal(database.connect(url), url)
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
+def _find_batch(connection: Connection, name: str, environment: str) -> Batch | None:
+    found = connection.execute(
+        select(batches).where(batches.c.name == name, batches.c.environment == environment)
+    ).one_or_none()
+    return Batch(found.id, found.name, found.environment) if found else None
+
+
+def _remove_half_staged(connection: Connection, batch: Batch, now: datetime) -> None:
+    """A run that never finished staging sent nothing; a rehearsal that is still there after a day was killed."""
+    old = codec.dump_time(now - LEFT_BEHIND)
+    half = and_(runs.c.purpose == "run", runs.c.staged_at.is_(None))
+    rehearsal = and_(runs.c.purpose != "run", runs.c.started_at < old)
+    left = connection.scalars(select(runs.c.id).where(runs.c.batch_id == batch.id, half | rehearsal)).all()
+    if left:
+        connection.execute(delete(rows).where(rows.c.run_id.in_(left)))
+        connection.execute(delete(runs).where(runs.c.id.in_(left)))
+
+
+def _valid(text: str) -> Payment:
+    payment = codec.payment(text)
+    assert payment is not None
+    return payment

@@ -1,0 +1,115 @@
+"""The journal's tables, the same on SQLite and PostgreSQL.
+
+Money is integer cents, times are ISO 8601 text in UTC (they sort as text), lists are JSON text. A row of the user's
+sheet is staged once for each run; its attempts hang on its identity in its batch, so that a corrected sheet finds
+them again. `UNIQUE (batch_id, identity, number)` is the guard that holds whatever else fails: two programs that plan
+the same next attempt can't both record its intent.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import BigInteger
+
+metadata: Final = MetaData()
+
+# SQLite numbers rows by itself only for a column that is declared exactly INTEGER PRIMARY KEY.
+_ID: Final = BigInteger().with_variant(Integer(), "sqlite")
+
+migrations: Final = Table(
+    "migrations",
+    metadata,
+    Column("version", Integer, primary_key=True),
+    Column("applied_at", Text, nullable=False),
+)
+
+batches: Final = Table(
+    "batches",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("purged_at", Text),
+    UniqueConstraint("name", "environment"),
+)
+
+runs: Final = Table(
+    "runs",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("batch_id", ForeignKey("batches.id"), nullable=False, index=True),
+    Column("purpose", Text, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("sheet", Text, nullable=False),
+    Column("base_url", Text, nullable=False),
+    Column("columns", Text, nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("started_at", Text, nullable=False),
+    Column("staged_at", Text),
+    Column("ended_at", Text),
+    Column("exit_code", Integer),
+    Column("stopped", Text, nullable=False, default=""),
+    Column("stopped_details", Text, nullable=False, default="{}"),
+    Column("controls", Text, nullable=False, default="[]"),
+    Column("notices", Text, nullable=False, default="[]"),
+)
+
+rows: Final = Table(
+    "rows",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("run_id", ForeignKey("runs.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("cells", Text, nullable=False),
+    Column("kinds", Text, nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("fingerprint", LargeBinary),
+    Column("payment", Text),
+    Column("amount_cents", BigInteger),
+    Column("send_link", Boolean),
+    Column("faults", Text, nullable=False, default="[]"),
+    Column("notices", Text, nullable=False, default="[]"),
+    Column("plan", Text, nullable=False),
+    Column("hold", Text),
+    UniqueConstraint("run_id", "position"),
+)
+
+attempts: Final = Table(
+    "attempts",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("batch_id", ForeignKey("batches.id"), nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("run_id", ForeignKey("runs.id"), nullable=False),
+    Column("row_number", Integer, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("amount_cents", BigInteger),
+    Column("send_link", Boolean, nullable=False),
+    Column("intended_at", Text, nullable=False),
+    Column("settled_at", Text),
+    Column("outcome", Text, nullable=False),
+    Column("session_id", Text, nullable=False, default=""),
+    Column("http_status", Integer),
+    Column("reasons", Text, nullable=False, default="[]"),
+    UniqueConstraint("batch_id", "identity", "number"),
+)
+
+Index("attempts_by_fingerprint", attempts.c.fingerprint)

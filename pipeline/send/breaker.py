@@ -1,0 +1,71 @@
+"""When a whole run should stop: many answers in a row that say the same.
+
+Pure state over the verdicts in the order in which they came. Each reason to stop is a sentence key of
+`pipeline/texts/send.toml`; the rows that were not reached stay `not-sent`, and the same command goes on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from pipeline.model import CredentialsFailure, Failure, StoppedEarly
+from pipeline.send.decide import Created, Denied, Perhaps, TokenDenied, Unsent, Verdict
+
+UNCERTAIN_IN_A_ROW: Final = 20
+"""API notes: "After 20 uncertain results in a row the run stops sending"."""
+FORBIDDEN_AT_FIRST: Final = 20
+"""API notes: "when the first 20 answers of a run are all 403, stop"."""
+MAX_FAILURES: Final = 20
+"""Default of `--max-failures`."""
+
+_FORBIDDEN: Final = 403
+
+
+@dataclass(slots=True)
+class Breaker:
+    """Counts in a row. `max_failures` is of rows that ended without a session for one and the same reason."""
+
+    max_failures: int = MAX_FAILURES
+    _answers: int = 0
+    _forbidden: int = 0
+    _uncertain: int = 0
+    _failed: int = 0
+    _reason: object = None
+
+    def attempted(self, verdict: Verdict) -> Failure | None:
+        """Count an attempt's verdict; returns why the run must stop, if it must."""
+        if isinstance(verdict, Perhaps):
+            self._uncertain += 1
+            if self._uncertain >= UNCERTAIN_IN_A_ROW:
+                return StoppedEarly("send.stopped_uncertain", count=self._uncertain)
+            return None
+        if isinstance(verdict, Unsent):
+            return None  # no answer at all: it neither adds to the uncertain ones nor ends their row
+        self._uncertain = 0
+        if isinstance(verdict, Created | Denied):
+            self._answers += 1
+            self._forbidden += isinstance(verdict, Denied) and verdict.status == _FORBIDDEN
+            if self._answers == self._forbidden == FORBIDDEN_AT_FIRST:
+                return CredentialsFailure("send.stopped_forbidden", count=self._forbidden)
+        return None
+
+    def ended(self, verdict: Verdict) -> Failure | None:
+        """Count the last verdict of a row; returns why the run must stop, if it must."""
+        if isinstance(verdict, Created | Perhaps | TokenDenied):
+            self._failed, self._reason = 0, None
+            return None
+        reason = _reason_of(verdict)
+        self._failed = self._failed + 1 if reason == self._reason else 1
+        self._reason = reason
+        if self._failed < self.max_failures:
+            return None
+        key = "send.stopped_refused" if isinstance(verdict, Denied) else "send.stopped_unreachable"
+        return StoppedEarly(key, count=self._failed)
+
+
+def _reason_of(verdict: Verdict) -> object:
+    """What makes two failures the same: the status, the fields and the words, not the values of the row."""
+    if isinstance(verdict, Denied):
+        return verdict.status, tuple((fault.field, fault.details) for fault in verdict.reasons)
+    return type(verdict)

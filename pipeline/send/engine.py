@@ -1,0 +1,266 @@
+"""The sending loop: a fixed number of workers carry out what `decide` decides.
+
+For each row: a token, then its intent durable in the journal, then the request, then its outcome durable, then the
+next decision. Nothing here judges, and nothing here remembers: the journal does. The loop never assumes that it is
+alone: the intent is refused by the journal when another program took the row or another batch sent the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+from pipeline.journal.attempts import Intent, Settlement
+from pipeline.journal.journal import Batch, Journal, Sendable
+from pipeline.journal.recorder import Recorder, recording
+from pipeline.model import Failure, StoppedEarly
+from pipeline.send import decide
+from pipeline.send.answers import Answered
+from pipeline.send.api import Api
+from pipeline.send.breaker import MAX_FAILURES, Breaker
+from pipeline.send.pace import Brake, RateLimit, Timing, backoff
+from pipeline.send.payload import Language, body
+from pipeline.send.stop import Stop
+from pipeline.send.tokens import TokenRules, Tokens, TokenUse
+
+CHUNK: Final = 1_000
+"""Rows that are read from the journal at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendRules:
+    """How a run sends: `rate` is requests a second, `until` an aware time, `window` how far back repeats are sought."""
+
+    concurrency: int = 16
+    rate: float | None = None
+    max_failures: int = MAX_FAILURES
+    until: datetime | None = None
+    language: Language | None = None
+    token_use: TokenUse = "auto"  # noqa: S105 - how tokens are used, not one of them
+    permissions: decide.Permissions = field(default_factory=decide.Permissions)
+    window: timedelta = timedelta(days=5)
+
+
+class Observer(Protocol):
+    """Who draws what happens. Called in the sending loop: it must return at once."""
+
+    def row_ended(self, row: Sendable, verdict: decide.Verdict) -> None:
+        """A row's last verdict in this run is durable."""
+
+    def row_held(self, row: Sendable) -> None:
+        """A row was held at the last moment."""
+
+    def tokens_are_single_use(self) -> None:
+        """The API's tokens turned out to be good for one session each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How far the loop came: the last position that it took up, and why it stopped early, if it did."""
+
+    position: int
+    stopped: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What to send: the rows of a run behind position `after`, at most `limit` of them."""
+
+    journal: Journal
+    batch: Batch
+    run: int
+    after: int = -1
+    limit: int | None = None
+
+
+async def send(assignment: Assignment, api: Api, rules: SendRules, observer: Observer, stop: Stop) -> Sent:
+    """Send the rows of an assignment. Returns when all are done, or when it was stopped and nothing is in flight."""
+    timing = Timing(sleep=stop.sleep)
+    tokens = Tokens(
+        api.authorize, TokenRules(rules.token_use, rules.concurrency), timing, observer.tokens_are_single_use
+    )
+    window = None if rules.permissions.allow_repeats else rules.window
+    try:
+        async with recording(assignment.journal, window) as recorder:
+            engine = _Engine(assignment, api, rules, observer, stop, tokens, recorder, timing)
+            return await engine.run()
+    finally:
+        await tokens.aclose()
+
+
+@dataclass(slots=True)
+class _Engine:
+    _assignment: Assignment
+    _api: Api
+    _rules: SendRules
+    _observer: Observer
+    _stop: Stop
+    _tokens: Tokens
+    _recorder: Recorder
+    _timing: Timing
+    _brake: Brake = field(init=False)
+    _rate: RateLimit = field(init=False)
+    _breaker: Breaker = field(init=False)
+    _queue: _Queue = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._brake = Brake(self._timing)
+        self._rate = RateLimit(self._rules.rate, self._timing)
+        self._breaker = Breaker(self._rules.max_failures)
+        self._queue = _Queue(self._assignment)
+
+    async def run(self) -> Sent:
+        alarm = self._set_alarm()
+        workers = [asyncio.create_task(self._work()) for _ in range(self._rules.concurrency)]
+        try:
+            results = await asyncio.gather(*workers, return_exceptions=True)
+        finally:
+            if alarm is not None:
+                alarm.cancel()
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return Sent(self._queue.position, self._stop.reason)
+
+    def _set_alarm(self) -> asyncio.TimerHandle | None:
+        if self._rules.until is None:
+            return None
+        seconds = max(0.0, (self._rules.until - datetime.now(UTC)).total_seconds())
+        reason = StoppedEarly("send.stopped_until", time=f"{self._rules.until:%H:%M}")
+        return asyncio.get_running_loop().call_later(seconds, self._stop.request, reason)
+
+    async def _work(self) -> None:
+        try:
+            while not self._stop.requested:
+                row = await self._queue.next()
+                if row is None:
+                    return
+                await self._send(row)
+        except Failure as failure:
+            self._stop.request(failure)
+        except BaseException:
+            # A fault of the program: the others finish what is in flight, then it is raised by `run`.
+            self._stop.request(StoppedEarly("send.stopped_fault"))
+            raise
+
+    async def _send(self, row: Sendable) -> None:
+        """One row, from its first attempt of this run to its last."""
+        resend = self._rules.permissions.resend_unknown
+        tally = decide.start_tally(row.history, resend=resend)
+        uncertain_ever = any(attempt.outcome in decide.UNCERTAIN for attempt in row.history)
+        request = body(row.payment, self._rules.language)
+        number = len(row.history)
+        while await self._may_leave():
+            lease = await self._tokens.lease()
+            number += 1
+            if repeats := await self._recorder.intend(self._intent(row, number)):
+                await asyncio.to_thread(self._assignment.journal.hold, row, repeats)
+                self._observer.row_held(row)
+                return
+            exchange = await self._api.create(request, lease.token)
+            verdict = decide.judge(exchange, row.payment.reference_id, after_uncertain=uncertain_ever)
+            await self._recorder.settle(self._settlement(row, number, verdict))
+            if isinstance(exchange, Answered) and exchange.status == _UNAUTHORIZED:
+                self._tokens.refused(lease)
+            tally = tally.with_verdict(verdict, send_link=row.payment.send_link)
+            uncertain_ever = uncertain_ever or isinstance(verdict, decide.Perhaps)
+            self._feel(verdict)
+            match decide.next_step(verdict, tally, fresh_token=lease.fresh):
+                case decide.Finished():
+                    self._end(row, verdict)
+                    return
+                case decide.NoAccess():
+                    self._end(row, verdict)
+                    self._stop.request(decide.no_access())
+                    return
+                case decide.Again(failures):
+                    if failures:
+                        await self._stop.sleep(backoff(failures, self._timing.rng))
+
+    async def _may_leave(self) -> bool:
+        """Wait for the server's wish and the user's rate; False when the run is to stop."""
+        if self._stop.requested:
+            return False
+        await self._brake.wait()
+        await self._rate.turn()
+        return not self._stop.requested
+
+    def _feel(self, verdict: decide.Verdict) -> None:
+        """What an attempt tells about the API as a whole: the shared back-off and the breaker."""
+        if isinstance(verdict, decide.Throttled):
+            self._brake.pushed_back(verdict.retry_after)
+        elif isinstance(verdict, decide.Created | decide.Denied):
+            self._brake.eased()
+        if reason := self._breaker.attempted(verdict):
+            self._stop.request(reason)
+
+    def _end(self, row: Sendable, verdict: decide.Verdict) -> None:
+        self._observer.row_ended(row, verdict)
+        if reason := self._breaker.ended(verdict):
+            self._stop.request(reason)
+
+    def _intent(self, row: Sendable, number: int) -> Intent:
+        assignment = self._assignment
+        return Intent(
+            batch=assignment.batch.id,
+            run=assignment.run,
+            identity=row.identity,
+            number=number,
+            row_number=row.number,
+            payment=row.payment,
+            fingerprint=row.fingerprint,
+            at=datetime.now(UTC),
+        )
+
+    def _settlement(self, row: Sendable, number: int, verdict: decide.Verdict) -> Settlement:
+        return Settlement(
+            batch=self._assignment.batch.id,
+            identity=row.identity,
+            number=number,
+            outcome=decide.outcome_of(verdict),
+            at=datetime.now(UTC),
+            session_id=verdict.session_id if isinstance(verdict, decide.Created) else "",
+            http_status=decide.status_of(verdict),
+            reasons=decide.reasons_of(verdict),
+        )
+
+
+_UNAUTHORIZED: Final = 401
+
+
+class _Queue:
+    """The rows of an assignment, a chunk in memory at a time, in the sheet's order."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        self._assignment = assignment
+        self._rows: deque[Sendable] = deque()
+        self._lock = asyncio.Lock()
+        self._left = assignment.limit
+        self._read_to = assignment.after
+        self.position = assignment.after
+
+    async def next(self) -> Sendable | None:
+        """The next row, or None when there is none left or the limit is reached."""
+        if self._left == 0:
+            return None
+        if not self._rows:
+            async with self._lock:
+                if not self._rows:
+                    await self._read()
+        if not self._rows or self._left == 0:
+            return None
+        row = self._rows.popleft()
+        self.position = row.position
+        if self._left is not None:
+            self._left -= 1
+        return row
+
+    async def _read(self) -> None:
+        source = self._assignment
+        chunk = await asyncio.to_thread(source.journal.to_send, source.run, source.batch, self._read_to, CHUNK)
+        if chunk:
+            self._rows.extend(chunk)
+            self._read_to = chunk[-1].position

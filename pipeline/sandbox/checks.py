@@ -61,7 +61,7 @@ def parse(body: bytes) -> dict[str, Any]:
     except ArithmeticError:
         raise ValueError("A number of the body is out of range.") from None
     if not isinstance(content, dict):
-        raise ValueError("The body must be a JSON object.")  # noqa: TRY004 - a fault of the text, like the others here
+        raise ValueError("The body must be a JSON object.")
     return content
 
 

@@ -90,12 +90,13 @@ _STYLE = """
 body { margin: 0; background: var(--ground); color: var(--ink); font: 17px/1.5 system-ui, sans-serif; }
 .banner { margin: 0; padding: .6rem 1rem; background: var(--warn); color: var(--warn-ink); text-align: center;
   font-weight: 600; }
-main { width: min(34rem, 100% - 2rem); margin: 2.5rem auto; padding: 2rem; background: var(--paper);
-  border: 1px solid var(--line); border-radius: 14px; }
+main { width: min(34rem, 100% - 2rem); margin: 2.5rem auto; padding: clamp(1.25rem, 5vw, 2rem);
+  background: var(--paper); border: 1px solid var(--line); border-radius: 14px; }
 h1, h2 { margin: 0 0 .25rem; font-size: 1.5rem; line-height: 1.25; }
 h2 { margin-top: 2rem; }
 a { color: inherit; }
 p { margin: .25rem 0 1.25rem; color: var(--soft); }
+p:last-child { margin-bottom: 0; }
 dl { margin: 0; }
 dl div { display: flex; gap: 1rem; justify-content: space-between; padding: .7rem 0;
   border-top: 1px solid var(--line); }
@@ -108,7 +109,7 @@ label { display: block; margin-bottom: .35rem; font-weight: 600; }
 input[type=text] { width: 100%; margin-bottom: 1.25rem; padding: .65rem .75rem; font: inherit; color: inherit;
   background: var(--paper); border: 1px solid var(--soft); border-radius: 8px; }
 .buttons { display: flex; flex-wrap: wrap; gap: .75rem; }
-button { flex: 1 1 10rem; padding: .8rem 1rem; font: inherit; font-weight: 600; border-radius: 8px; cursor: pointer;
+button { flex: 1 1 8rem; padding: .8rem 1rem; font: inherit; font-weight: 600; border-radius: 8px; cursor: pointer;
   border: 1px solid var(--soft); background: transparent; color: inherit; }
 button.go { border-color: var(--go); background: var(--go); color: #fff; }
 button:focus-visible, input:focus-visible, a:focus-visible { outline: 3px solid #3b82f6; outline-offset: 2px; }

@@ -62,11 +62,15 @@ class Failures:
 
 def table(columns: Mapping[Field, Sequence[str | None]]) -> pd.DataFrame:
     """The cleaned texts as the schema reads them. A text is never read as a missing value, whatever it says."""
-    frame = pd.DataFrame({field.value: pd.Series(texts, dtype="str") for field, texts in columns.items()})
+    frame = pd.DataFrame({field.value: _texts(texts) for field, texts in columns.items()})
     parts = [frame[field].ne("") for field in ACCOUNT_FIELDS if field in columns]
     if len(parts) == len(ACCOUNT_FIELDS):
         frame[ACCOUNT] = [f"{a:d}{b:d}{c:d}" for a, b, c in zip(*parts, strict=True)]
     return frame
+
+
+def _texts(texts: Sequence[str | None]) -> pd.Series[str]:
+    return pd.Series(texts, dtype="str")  # type: ignore[arg-type]  # None is the missing value of this type
 
 
 @lru_cache(maxsize=8)
@@ -131,8 +135,8 @@ def _at_most(limit: int | None) -> Verdict:
 def _amount_verdicts(highest: Decimal) -> dict[str, Verdict]:
     return {
         "amount-unreadable": lambda texts: texts.eq("") | texts.str.fullmatch(_DECIMAL_TEXT),
-        "amount-decimals": lambda texts: ~texts.str.fullmatch(
-            rf"-?[0-9]+\.[0-9]{{{AMOUNT_DECIMALS}}}[0-9]*[1-9][0-9]*"
+        "amount-decimals": lambda texts: (
+            ~texts.str.fullmatch(rf"-?[0-9]+\.[0-9]{{{AMOUNT_DECIMALS}}}[0-9]*[1-9][0-9]*")
         ),
         "amount-negative": lambda texts: ~texts.str.fullmatch(r"-[0-9.]*[1-9][0-9.]*"),
         "amount-zero": lambda texts: ~texts.str.fullmatch(r"-?0+(?:\.0+)?"),
@@ -193,7 +197,8 @@ def _details(rule: FieldRule, code: str, limits: Limits) -> Details:
 
 def _incomplete(filled: pd.Series[str], rows: Sequence[int]) -> Iterator[Failures]:
     """An account that is filled in part is said at each part that is empty."""
+    patterns = filled.tolist()
     for part, field in enumerate(ACCOUNT_FIELDS):
-        empty = [row for row in rows if filled.iat[row][part] == "0"]
+        empty = [row for row in rows if patterns[row][part] == "0"]
         if empty:
             yield Failures(field.value, "account-incomplete", empty, ())

@@ -1,0 +1,71 @@
+"""Amount cells: from what people type, and what formulas leave, to plain decimal text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from pipeline.check.cells import BLANK, Cell, clean_text
+from schemas import money
+from schemas.faults import Fault
+from schemas.fields import Field
+from schemas.money import Convention, Reason
+
+_NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?")
+_CENTS: Final = re.compile(r"[0-9]+\.[0-9]{2}")
+# An amount that no journal could hold as cents is shown in its fault, and counted nowhere.
+_COUNTABLE: Final = Decimal(10) ** 15
+
+
+@dataclass(frozen=True, slots=True)
+class AmountReader:
+    """How the amounts of one file are read. `convention` comes from the whole column; amounts are in dollars."""
+
+    convention: Convention
+    notice_amount: Decimal
+    open_amount: bool
+
+    def clean(self, text: str, kind: str) -> Cell:
+        """Plain decimal text (`1234.50`), unrounded when it is at fault; blank stays blank."""
+        if kind in "sn" and _CENTS.fullmatch(text):
+            return self._judged(text, Decimal(text), ())
+        cell = clean_text(Field.AMOUNT, text, kind)
+        if cell.text is None:
+            return cell
+        if not cell.text:
+            return Cell("", (Fault("amount-open", Field.AMOUNT),)) if self.open_amount else BLANK
+        if kind == "d":
+            return Cell(None, (Fault("date-in-cell", Field.AMOUNT, text),))
+        value = self._read(cell.text, kind)
+        if isinstance(value, Reason):
+            return Cell(None, (Fault(value.value, Field.AMOUNT, text),))
+        said: tuple[Fault, ...] = ()
+        if kind != "n" and money.is_ambiguous(cell.text):
+            said = (Fault("amount-by-convention", Field.AMOUNT, text, (("read_amount", f"{value:f}"),)),)
+        return self._judged(text, value, said)
+
+    def _read(self, text: str, kind: str) -> Decimal | Reason:
+        """A number cell is plain decimal text and never ambiguous; anything else is read as people write."""
+        if kind == "n" and _NUMBER.fullmatch(text):
+            return Decimal(text)
+        return money.parse(text, self.convention)
+
+    def _judged(self, text: str, value: Decimal, said: tuple[Fault, ...]) -> Cell:
+        settled = money.without_noise(value)
+        if settled is None:
+            return Cell(f"{value:f}", said)
+        if settled != value:
+            said = (*said, Fault("amount-noise", Field.AMOUNT, text, (("read_amount", f"{settled:f}"),)))
+        if settled > self.notice_amount:
+            said = (*said, Fault("amount-large", Field.AMOUNT, text, (("limit_amount", f"{self.notice_amount:f}"),)))
+        return Cell(f"{settled:f}", said)
+
+
+def countable(cell: Cell) -> Decimal | None:
+    """The amount that totals count for a row, at two decimals, also when it can't be sent; None when unreadable."""
+    if not cell.text:
+        return None
+    value = Decimal(cell.text)
+    return money.to_the_cent(value) if abs(value) < _COUNTABLE else None

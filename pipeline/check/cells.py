@@ -1,0 +1,96 @@
+"""What cleaning one cell gives, and the rules that hold for every text: spaces, invisible characters, NFC.
+
+Source of the rules: issue "Sheets as finance teams really have them", points 5 to 8.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Final
+
+from schemas.faults import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cleaned cell. `text` is None when the cell is at fault and nothing more is to be said about it.
+
+    `said` are its faults and notices, in the order in which they were found.
+    """
+
+    text: str | None
+    said: tuple[Fault, ...] = ()
+
+
+BLANK: Final = Cell("")
+
+# Shown as nothing, so nobody typed them on purpose: soft hyphen, zero-width and direction marks, byte order mark.
+_INVISIBLE: Final = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_SPACES: Final = re.compile(r"[\s\u0085\u2028\u2029]+")
+_ERROR_VALUES: Final = frozenset(
+    [
+        "#REF!",
+        "#N/A",
+        "#VALUE!",
+        "#DIV/0!",
+        "#NAME?",
+        "#NUM!",
+        "#NULL!",
+        "#SPILL!",
+        "#CALC!",
+        "#GETTING_DATA",
+        "#N/D",
+        "#VALEUR!",
+        "#NOM?",
+        "#NOMBRE!",
+        "#NUL!",
+        "#PROPAGATION!",
+    ]
+)
+# What exports write to keep a spreadsheet from reading "00123" as a number.
+_TEXT_FORMULA: Final = re.compile(r'="([^"]*)"')
+
+
+def unusable(field: str, text: str, kind: str) -> Cell | None:
+    """The verdict on a cell that holds no value at all: an error value, or a formula that was never calculated."""
+    if kind == "f":
+        return Cell(None, (Fault("formula-unsaved", field, text),))
+    if kind == "e" or text in _ERROR_VALUES:
+        return Cell(None, (Fault("error-value", field, text),))
+    return None
+
+
+def clean_text(field: str, text: str, kind: str = "s") -> Cell:
+    """Trimmed, inner runs of spaces folded, no-break spaces made plain, invisible characters removed, NFC.
+
+    Anything changed beyond trimming is a notice; a control character is a fault.
+    """
+    if kind in "ef" or text[:1] in "#=":
+        verdict = unusable(field, text, kind)
+        if verdict is not None:
+            return verdict
+    stripped = text.strip()
+    if stripped.isascii() and stripped.isprintable() and "  " not in stripped and not stripped.startswith('="'):
+        return Cell(stripped) if stripped else BLANK
+    return _tidied(field, text, stripped)
+
+
+def _tidied(field: str, text: str, stripped: str) -> Cell:
+    if (wrapped := _TEXT_FORMULA.fullmatch(stripped)) is not None:
+        tidy = wrapped[1].strip()
+    else:
+        tidy = _SPACES.sub(" ", _INVISIBLE.sub("", unicodedata.normalize("NFC", stripped))).strip()
+    for character in tidy:
+        if unicodedata.category(character) in ("Cc", "Cs"):
+            return Cell(None, (Fault("control-character", field, text, (("character", _named(character)),)),))
+    if tidy == stripped:
+        return Cell(tidy)
+    if not tidy:
+        return BLANK
+    return Cell(tidy, (Fault("text-cleaned", field, text, (("read", tidy),)),))
+
+
+def _named(character: str) -> str:
+    return f"U+{ord(character):04X}"

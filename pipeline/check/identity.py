@@ -1,0 +1,104 @@
+"""What makes a row itself in its batch, and the fingerprint by which a repeat is found in another one.
+
+Both are kept in journals for years, so both are part of the format: they may never change for the same content. Texts
+are joined as JSON lists, whose separators no cell can forge.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+
+from pipeline.model import Column, Payment, SheetRow, UsageFailure
+from schemas import money
+from schemas.fields import Field
+
+OCCURRENCE: Final = "#"
+"""In `--identity`: equal rows are the first, the second … of their kind. The journal counts them."""
+
+Part = Callable[[SheetRow, Mapping[Field, str]], str]
+
+
+@dataclass(frozen=True, slots=True)
+class RowKey:
+    """How the identity of a row is found. `parts` is empty for the default: the reference, else a hash."""
+
+    parts: tuple[Part, ...] = ()
+
+    def of(self, row: SheetRow, cleaned: Mapping[Field, str], payment: Payment | None) -> str:
+        """The identity of a row without its occurrence: `ref:…`, `key:[…]` or `row:` and a hash.
+
+        `cleaned` are the cleaned texts of the row. Empty when a faulty row has nothing to be known by.
+        """
+        if self.parts:
+            values = [part(row, cleaned) for part in self.parts]
+            if any(values):
+                return "key:" + _joined(values).decode()
+        elif reference := cleaned.get(Field.REFERENCE_ID):
+            return f"ref:{reference}"
+        return _hashed(payment) if payment else ""
+
+
+def row_key(names: Sequence[str], columns: Sequence[Column]) -> RowKey:
+    """The key that `--identity` asks for.
+
+    Raises UsageFailure for a name that is neither a field nor a heading of the sheet, or that two columns bear.
+    """
+    named = [name.strip() for name in names if name.strip() not in ("", OCCURRENCE)]
+    if named in ([], [Field.REFERENCE_ID.value]):
+        return RowKey()
+    return RowKey(tuple(_part(name, columns) for name in named))
+
+
+def fingerprint(payment: Payment) -> bytes:
+    """The SHA-256 digest of what a payor is asked for: reference, payor, amount in cents, payee's account.
+
+    Two rows with one fingerprint ask the same person for the same thing, whatever their case or their way of delivery.
+    """
+    return sha256(_joined(["fingerprint/1", payment.reference_id, *_content(payment)])).digest()
+
+
+def _hashed(payment: Payment) -> str:
+    """A row without a reference is known by its payor, amount and payee (interface: "A row")."""
+    return "row:" + sha256(_joined(["identity/1", *_content(payment)])).hexdigest()
+
+
+def _content(payment: Payment) -> list[str]:
+    payor = (payment.first_name, payment.middle_name, payment.last_name, payment.email)
+    cents = "" if payment.amount is None else str(money.to_cents(payment.amount))
+    return [*map(_folded, payor), cents, payment.institution_code, payment.transit_number, payment.account_number]
+
+
+def _folded(text: str) -> str:
+    """`text` whatever its case: folded, then composed again, since folding can take an accent apart."""
+    return text.lower() if text.isascii() else unicodedata.normalize("NFC", text.casefold())
+
+
+def _joined(texts: Sequence[str]) -> bytes:
+    return msgspec.json.encode(texts)
+
+
+def _part(name: str, columns: Sequence[Column]) -> Part:
+    """Where one name of `--identity` is found in a row."""
+    for field in Field:
+        if field.value.casefold() == name.casefold():
+            return lambda _row, cleaned: cleaned.get(field, "")
+    bearing = [column for column in columns if _folded(column.heading.strip()) == _folded(name)]
+    if not bearing:
+        raise UsageFailure(
+            "check.identity_unknown",
+            name=name,
+            headings=", ".join(column.heading for column in columns if column.heading),
+        )
+    if len(bearing) > 1:
+        raise UsageFailure("check.identity_ambiguous", name=name)
+    column = bearing[0]
+    if column.field is not None:
+        mapped = Field(column.field)
+        return lambda _row, cleaned: cleaned.get(mapped, "")
+    return lambda row, _cleaned: " ".join(row.cells[column.index].split())

@@ -83,7 +83,7 @@ def text_cell(ref: str, text: str, style: int, quoted: int) -> str:
         return f'<c r="{ref}" s="{style}" t="inlineStr"><is><t>{text}</t></is></c>'
     if _FORMULA.match(text):
         style = quoted
-    return f'<c r="{ref}" s="{style}" t="inlineStr"><is><t xml:space="preserve">{escaped(cut(text))}</t></is></c>'
+    return f'<c r="{ref}" s="{style}" t="inlineStr"><is><t xml:space="preserve">{_markup(stored(text))}</t></is></c>'
 
 
 def amount_cell(ref: str, amount: Decimal, style: int) -> str:
@@ -96,13 +96,13 @@ def count_cell(ref: str, number: int, style: int) -> str:
     return f'<c r="{ref}" s="{style}"><v>{number}</v></c>'
 
 
-def escaped(text: str) -> str:
-    """`text` for XML. What XML can't hold stands as `_xHHHH_`, which spreadsheets read back as the character itself.
+def stored(text: str) -> str:
+    """`text` as a cell keeps it: cut to what a cell holds, and what XML can't hold as `_xHHHH_`.
 
-    Half a surrogate pair is no character at all: it becomes U+FFFD, which one can see.
+    Spreadsheets read `_xHHHH_` back as the character itself. Half a surrogate pair is no character at all: it becomes
+    U+FFFD, which one can see.
     """
-    text = _ESCAPE.sub(_hex, text)
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _ESCAPE.sub(_hex, cut(text))
 
 
 def cut(text: str) -> str:
@@ -119,6 +119,10 @@ def cut(text: str) -> str:
 def is_date_format(number_format: str) -> bool:
     """Whether a number format shows dates or times (`yyyy-mm-dd`, not `#,##0.00 "days"`)."""
     return bool(_DATE_SIGNS.search(_QUOTED.sub("", number_format)))
+
+
+def _markup(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _units(text: str) -> int:

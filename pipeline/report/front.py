@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from xlsxwriter.utility import xl_col_to_name
-
 from pipeline.model import Report, Status
 from pipeline.report.cells import cut
-from pipeline.report.looks import FAINT, FAULTY, INK, LINE, MONEY, STATUS_COLOURS, TEXT, Looks
+from pipeline.report.looks import FAINT, FAULTY, HEADING, INK, LINE, MONEY, STATUS_COLOURS, TEXT, Looks
 from pipeline.report.summary import status_lines
 from pipeline.report.totals import Totals
 from pipeline.texts import say
 from schemas.faults import Lang, sentence
 
-RESULTS: Final = "Results"
 _WIDTHS: Final = (25, 58, 12, 18)
 _LAST: Final = len(_WIDTHS) - 1
 _CHART_ROWS: Final = 15
@@ -24,13 +21,12 @@ _CHART_ROWS: Final = 15
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the sheet `Results` turned out to be: its last row and the columns that the totals are drawn from."""
+    """What the journal says, and the ranges of `Results` that say the same (`Results!P2:P71`, several by commas)."""
 
     totals: Totals
     sent: Decimal
-    last_row: int
-    status_column: int
-    sent_column: int
+    status_cells: str
+    sent_cells: str
 
 
 class FrontPage:
@@ -44,7 +40,7 @@ class FrontPage:
         self._row = 0
         self._label = looks.of(bold=True, font_color=INK)
         self._text = looks.of(text_wrap=True, num_format=TEXT, quote_prefix=True)
-        self._heading = looks.of(**looks.heading)
+        self._heading = looks.of(**HEADING)
         self._cell = looks.of(text_wrap=True, border=1, border_color=LINE)
         self._count = looks.of(num_format="#,##0", border=1, border_color=LINE)
         self._money = looks.of(num_format=MONEY, border=1, border_color=LINE)
@@ -163,11 +159,9 @@ class FrontPage:
     def _filtered(self, figures: Figures) -> None:
         """Totals that follow the filter on `Results`, beside those that were computed from the journal."""
         self._headings("check", "how_checked", "rows", "amount_sent")
-        status, sent = xl_col_to_name(figures.status_column), xl_col_to_name(figures.sent_column)
-        last = max(figures.last_row, 2)
         shown = [
-            (2, f"=SUBTOTAL(103,{RESULTS}!{status}2:{status}{last})", self._count, figures.totals.rows),
-            (3, f"=SUBTOTAL(109,{RESULTS}!{sent}2:{sent}{last})", self._money, figures.sent),
+            (2, f"=SUBTOTAL(103,{figures.status_cells})", self._count, figures.totals.rows),
+            (3, f"=SUBTOTAL(109,{figures.sent_cells})", self._money, figures.sent),
         ]
         self._sheet.write_string(self._row, 0, self._say("shown"), self._cell)
         self._sheet.write_string(self._row, 1, self._say("follows_filter"), self._cell)

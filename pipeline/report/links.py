@@ -7,7 +7,7 @@ from typing import Final
 
 from pipeline.model import Column, Report, ReportRow
 from pipeline.report.cells import amount_cell, text_cell
-from pipeline.report.looks import MONEY, TEXT, Looks
+from pipeline.report.looks import LINK, MONEY, TEXT, Looks
 from pipeline.report.streamed import StreamedSheet
 from pipeline.report.words import dollars
 from pipeline.texts import say
@@ -26,21 +26,19 @@ class LinkWriter:
     A payor with two requests has two rows: each has its own link.
     """
 
-    def __init__(self, sheet: StreamedSheet, report: Report, looks: Looks, lang: Lang) -> None:
-        self._sheet = sheet
+    def __init__(self, report: Report, looks: Looks, lang: Lang) -> None:
         self._lang = lang
         self._language = _language_column(report.columns)
         self._plain = looks.style(num_format=TEXT)
         self._quoted = looks.style(num_format=TEXT, quote_prefix=True)
-        self._link = looks.style(num_format=TEXT, font_color="#0B57D0", underline=1)
+        self._link = looks.style(num_format=TEXT, **LINK)
         self._money = looks.style(num_format=MONEY)
-        sheet.begin(HEADINGS, looks.style(**looks.heading), looks.style(**looks.heading, quote_prefix=True))
 
-    def add(self, row: ReportRow) -> None:
+    def add(self, sheet: StreamedSheet, row: ReportRow) -> None:
         """Writes one row; `row` is one of those that `belongs` tells."""
         payment = row.payment
         assert payment is not None
-        refs = [f"{letter}{self._sheet.next_row}" for letter in self._sheet.letters]
+        refs = [f"{letter}{sheet.next_row}" for letter in sheet.letters]
         parts = [
             self._text(refs[0], payment.first_name),
             self._text(refs[1], payment.last_name),
@@ -49,11 +47,11 @@ class LinkWriter:
         if payment.amount is not None:
             parts.append(amount_cell(refs[3], payment.amount, self._money))
         parts.append(self._text(refs[4], self._language_of(row)))
-        linked = self._sheet.add_link(refs[5], row.launch_url)
+        linked = sheet.add_link(refs[5], row.launch_url)
         parts.append(text_cell(refs[5], row.launch_url, self._link if linked else self._plain, self._quoted))
         parts.append(self._text(refs[6], _subject(row, "en")))
         parts.append(self._text(refs[7], _subject(row, "fr")))
-        self._sheet.add_row("".join(parts))
+        sheet.add_row("".join(parts))
 
     def _text(self, ref: str, text: str) -> str:
         return text_cell(ref, text, self._plain, self._quoted)

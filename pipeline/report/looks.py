@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final
 
 from pipeline.model import Column, Status
@@ -15,10 +14,12 @@ MOMENT: Final = "yyyy-mm-dd hh:mm:ss"
 CLOCK: Final = "hh:mm:ss"
 TEXT: Final = "@"
 
+LINK: Final[dict[str, object]] = {"font_color": "#0B57D0", "underline": 1}
 INK: Final = "#1F2A44"
 PAPER: Final = "#FFFFFF"
 FAINT: Final = "#F3F5F9"
 LINE: Final = "#C9D0DC"
+_LONGEST_FORMAT: Final = 255
 FAULTY: Final = "#FBD9D3"
 
 STATUS_COLOURS: Final[dict[Status, tuple[str, str]]] = {
@@ -34,9 +35,21 @@ STATUS_COLOURS: Final[dict[Status, tuple[str, str]]] = {
 """Fill and ink of each status. Every pair has a contrast of at least 4.5, and the word always stands beside it."""
 
 
-@dataclass(frozen=True)
+HEADING: Final[dict[str, object]] = {
+    "bold": True,
+    "font_color": PAPER,
+    "bg_color": INK,
+    "text_wrap": True,
+    "valign": "vcenter",
+    "num_format": TEXT,
+    "border": 1,
+    "border_color": LINE,
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Looks:
-    """The formats of one workbook, made when they are first asked for."""
+    """The formats of one workbook."""
 
     book: Any
 
@@ -49,23 +62,13 @@ class Looks:
         number: int = self.of(**properties)._get_xf_index()  # noqa: SLF001  XlsxWriter has no public name for it
         return number
 
-    @cached_property
-    def heading(self) -> dict[str, object]:
-        """The properties of a heading cell."""
-        return {
-            "bold": True,
-            "font_color": PAPER,
-            "bg_color": INK,
-            "text_wrap": True,
-            "valign": "vcenter",
-            "num_format": TEXT,
-            "border": 1,
-            "border_color": LINE,
-        }
+    def headings(self) -> tuple[int, int]:
+        """The style numbers of a heading cell, and of one whose text would be a formula."""
+        return self.style(**HEADING), self.style(**HEADING, quote_prefix=True)
 
-    def column(self, column: Column | None, **extra: object) -> Look:
+    def column(self, column: Column, **extra: object) -> Look:
         """The styles of one of the user's columns, with the number format that it had in the user's workbook."""
-        own = column.number_format if column else ""
+        own = _usable(column.number_format)
         dated = is_date_format(own)
         return Look(
             text=self.style(num_format=TEXT, **extra),
@@ -76,3 +79,8 @@ class Looks:
             clock=self.style(num_format=own if dated else CLOCK, **extra),
             other=self.style(**extra),
         )
+
+
+def _usable(number_format: str) -> str:
+    """A number format of the user's, or none when Excel would ask to repair a workbook that has it."""
+    return number_format if len(number_format) <= _LONGEST_FORMAT and number_format.isprintable() else ""

@@ -1,8 +1,8 @@
 """The rows of `Results` and `Errors`: the user's columns between `row` and our own.
 
 `Results` shows account numbers by their end only, unless asked for. `Errors` shows them whole: it is the sheet that a
-person corrects and gives back to `run`, and a row given back with a masked account would pay nobody; it holds only the
-few rows that need a person, in a file that only its owner can read.
+person corrects and gives back to `run`, and a row given back with a masked account could not be paid; it holds only
+the rows that need a person, in a file that only its owner can read.
 """
 
 from __future__ import annotations
@@ -12,99 +12,106 @@ from typing import Final
 
 from pipeline.model import Column, Report, ReportRow
 from pipeline.report.cells import Look, amount_cell, count_cell, text_cell, user_cell
-from pipeline.report.looks import FAULTY, MONEY, TEXT, Looks
+from pipeline.report.looks import FAULTY, LINK, MONEY, TEXT, Looks
 from pipeline.report.masking import account_columns, mask, mask_in
 from pipeline.report.streamed import StreamedSheet
 from schemas.faults import Fault, Lang, mend, sentences
-from schemas.fields import OWN_COLUMNS, ROW_COLUMN
+from schemas.fields import OWN_COLUMNS, ROW_COLUMN, Field
 
 MEND_COLUMN: Final = "howToMend"
 """The last column of `Errors`. Ours, like OWN_COLUMNS: left out when the sheet is given back to `run`."""
 
+_BROKEN: Final = "too-many-cells"
+_DOUBT: Final = "? "
+
 
 @dataclass(frozen=True, slots=True)
 class _Styles:
+    """The style numbers of our own columns. `prose` is for sentences, wrapped where they are to be read."""
+
     plain: int
     quoted: int
-    wrapped: int
-    wrapped_quoted: int
+    prose: int
+    quoted_prose: int
     link: int
     money: int
     whole: int
 
 
-def own_styles(looks: Looks) -> _Styles:
-    """The styles of our own columns."""
-    return _Styles(
-        plain=looks.style(num_format=TEXT),
-        quoted=looks.style(num_format=TEXT, quote_prefix=True),
-        wrapped=looks.style(num_format=TEXT, text_wrap=True),
-        wrapped_quoted=looks.style(num_format=TEXT, text_wrap=True, quote_prefix=True),
-        link=looks.style(num_format=TEXT, font_color="#0B57D0", underline=1),
-        money=looks.style(num_format=MONEY),
-        whole=looks.style(num_format="0"),
-    )
-
-
 class RowWriter:
-    """Writes rows of a batch into a streamed sheet."""
+    """Writes the rows of one batch into a streamed sheet, as `Results` or, `for_mending`, as `Errors`."""
 
-    def __init__(self, sheet: StreamedSheet, report: Report, looks: Looks, *, lang: Lang, show_accounts: bool) -> None:
-        self._sheet = sheet
-        self._lang = lang
+    def __init__(self, report: Report, looks: Looks, lang: Lang, *, for_mending: bool, show_accounts: bool) -> None:
         self._columns = report.columns
+        self._lang = lang
+        self._for_mending = for_mending
+        self._hidden = frozenset() if show_accounts or for_mending else account_columns(report.columns)
         self._looks = tuple(looks.column(column) for column in report.columns)
-        self._hidden = frozenset() if show_accounts else account_columns(report.columns)
-        self._own = own_styles(looks)
-        sheet.begin(self.headings(), looks.style(**looks.heading), looks.style(**looks.heading, quote_prefix=True))
+        self._faulty_looks = tuple(looks.column(column, bg_color=FAULTY) for column in report.columns)
+        self._own = _own_styles(looks, wrap=for_mending)
         self._first_own = len(report.columns) + 1
 
     def headings(self) -> list[str]:
         """`row`, the user's own headings, then ours."""
-        return [ROW_COLUMN, *(column.heading for column in self._columns), *OWN_COLUMNS]
+        ours = (*OWN_COLUMNS, MEND_COLUMN) if self._for_mending else OWN_COLUMNS
+        return [ROW_COLUMN, *(column.heading for column in self._columns), *ours]
 
-    def add(self, row: ReportRow) -> None:
-        """Writes one row below those before it."""
-        self._sheet.add_row(self._first(row) + self._users(row) + self._ours(row))
+    def add(self, sheet: StreamedSheet, row: ReportRow) -> None:
+        """Writes one row below those that are there."""
+        number = str(sheet.next_row)
+        cells = count_cell(f"A{number}", row.row.number, self._own.whole)
+        cells += self._users(sheet.letters, number, row) + self._ours(sheet, number, row)
+        if self._for_mending:
+            mends = dict.fromkeys(mend(fault, self._lang) for fault in row.errors)
+            cells += self._prose(f"{sheet.letters[-1]}{number}", " ".join(filter(None, mends)))
+        sheet.add_row(cells)
 
-    def _first(self, row: ReportRow) -> str:
-        return count_cell(f"A{self._sheet.next_row}", row.row.number, self._own.whole)
+    def _users(self, letters: tuple[str, ...], number: str, row: ReportRow) -> str:
+        looks, texts, kinds = self._looks, row.row.cells, row.row.kinds
+        if self._for_mending:
+            looks = self._blamed_looks(row)
+            if broken := _surplus(row):
+                texts, kinds = self._with_surplus(texts, broken), "s" * len(texts)
+        if self._hidden:
+            masked = self._hidden
+            texts = tuple([mask(text) if index in masked else text for index, text in enumerate(texts)])
+            kinds = "".join(["s" if index in masked else kind for index, kind in enumerate(kinds)])
+        columns = zip(letters[1:], texts, kinds, looks, strict=False)
+        return "".join([user_cell(letter + number, text, kind, look) for letter, text, kind, look in columns])
 
-    def _users(self, row: ReportRow) -> str:
-        number = self._sheet.next_row
-        cells, kinds = row.row.cells, row.row.kinds
-        letters = self._sheet.letters
-        parts = []
-        for index, look in enumerate(self._look_of(row)):
-            text, kind = (cells[index], kinds[index]) if index < len(cells) else ("", "s")
-            if index in self._hidden and text:
-                text, kind = mask(text), "s"
-            parts.append(user_cell(f"{letters[index + 1]}{number}", text, kind, look))
-        return "".join(parts)
+    def _blamed_looks(self, row: ReportRow) -> tuple[Look, ...]:
+        """The style of each cell: coloured where a fault is about it."""
+        blamed = {fault.field for fault in row.errors if fault.field}
+        everything = bool(_surplus(row))
+        choices = zip(self._columns, self._looks, self._faulty_looks, strict=True)
+        return tuple(faulty if everything or blames(column, blamed) else plain for column, plain, faulty in choices)
 
-    def _look_of(self, row: ReportRow) -> tuple[Look, ...]:
-        del row
-        return self._looks
+    def _with_surplus(self, cells: tuple[str, ...], surplus: str) -> tuple[str, ...]:
+        """The cells of a row that had more cells than there are headings.
 
-    def _sentences(self, faults: tuple[Fault, ...], row: ReportRow) -> str:
-        if not faults:
-            return ""
-        text = sentences(faults, self._lang)
-        return mask_in(text, row, self._hidden) if self._hidden else text
+        Its cells may stand under the wrong headings, and this sheet no longer shows that: given back as it is, the row
+        would look right. So what is too much stands in its last cell, and its amount is not one until somebody looked.
+        """
+        doubted = [
+            _DOUBT + text if column.field == Field.AMOUNT and text else text
+            for column, text in zip(self._columns, cells, strict=False)
+        ]
+        doubted[-1] = f"{doubted[-1]} | {surplus}"
+        return tuple(doubted)
 
-    def _ours(self, row: ReportRow) -> str:
-        number, own = self._sheet.next_row, self._own
-        refs = [f"{letter}{number}" for letter in self._sheet.letters[self._first_own :]]
-        parts = [f'<c r="{refs[0]}" s="{own.plain}" t="inlineStr"><is><t>{row.status}</t></is></c>']
+    def _ours(self, sheet: StreamedSheet, number: str, row: ReportRow) -> str:
+        own = self._own
+        refs = [letter + number for letter in sheet.letters[self._first_own :]]
+        parts = [text_cell(refs[0], row.status.value, own.plain, own.quoted)]
         if row.session_id:
             parts.append(text_cell(refs[1], row.session_id, own.plain, own.quoted))
         if row.launch_url:
-            linked = self._sheet.add_link(refs[2], row.launch_url)
+            linked = sheet.add_link(refs[2], row.launch_url)
             parts.append(text_cell(refs[2], row.launch_url, own.link if linked else own.plain, own.quoted))
         if row.errors:
-            parts.append(text_cell(refs[3], self._sentences(row.errors, row), *self._prose))
+            parts.append(self._prose(refs[3], self._sentences(row.errors, row)))
         if row.notices:
-            parts.append(text_cell(refs[4], self._sentences(row.notices, row), *self._prose))
+            parts.append(self._prose(refs[4], self._sentences(row.notices, row)))
         if row.reference_sent:
             parts.append(text_cell(refs[5], row.reference_sent, own.plain, own.quoted))
         if row.amount_sent is not None:
@@ -114,41 +121,31 @@ class RowWriter:
             parts.append(text_cell(refs[8], row.created_at.isoformat(timespec="seconds"), own.plain, own.quoted))
         return "".join(parts)
 
-    @property
-    def _prose(self) -> tuple[int, int]:
-        return self._own.plain, self._own.quoted
+    def _sentences(self, faults: tuple[Fault, ...], row: ReportRow) -> str:
+        text = sentences(faults, self._lang)
+        return mask_in(text, row, self._hidden) if self._hidden else text
 
-
-class ErrorWriter(RowWriter):
-    """Writes the rows that need a person, their offending cells coloured, with what to do in the last column."""
-
-    def __init__(self, sheet: StreamedSheet, report: Report, looks: Looks, *, lang: Lang) -> None:
-        super().__init__(sheet, report, looks, lang=lang, show_accounts=True)
-        self._faulty = tuple(looks.column(column, bg_color=FAULTY) for column in report.columns)
-
-    def headings(self) -> list[str]:
-        """Those of `Results`, and `howToMend`."""
-        return [*super().headings(), MEND_COLUMN]
-
-    def add(self, row: ReportRow) -> None:
-        """Writes one row below those before it."""
-        ref = f"{self._sheet.letters[-1]}{self._sheet.next_row}"
-        mends = dict.fromkeys(mend(fault, self._lang) for fault in row.errors)
-        advice = text_cell(ref, " ".join(filter(None, mends)), *self._prose)
-        self._sheet.add_row(self._first(row) + self._users(row) + self._ours(row) + advice)
-
-    def _look_of(self, row: ReportRow) -> tuple[Look, ...]:
-        blamed = {fault.field for fault in row.errors}
-        return tuple(
-            bad if blames(column, blamed) else good
-            for column, good, bad in zip(self._columns, self._looks, self._faulty, strict=True)
-        )
-
-    @property
-    def _prose(self) -> tuple[int, int]:
-        return self._own.wrapped, self._own.wrapped_quoted
+    def _prose(self, ref: str, text: str) -> str:
+        return text_cell(ref, text, self._own.prose, self._own.quoted_prose)
 
 
 def blames(column: Column, fields: set[str]) -> bool:
     """Whether a fault about one of `fields` is about this column: by the API's name or by the user's heading."""
-    return bool(column.heading and column.heading in fields) or (column.field is not None and column.field in fields)
+    return column.heading in fields or (column.field or "") in fields
+
+
+def _surplus(row: ReportRow) -> str:
+    """The cells beyond the last heading, for a row that had too many; else empty."""
+    return next((fault.value or "…" for fault in row.errors if fault.code == _BROKEN), "")
+
+
+def _own_styles(looks: Looks, *, wrap: bool) -> _Styles:
+    return _Styles(
+        plain=looks.style(num_format=TEXT),
+        quoted=looks.style(num_format=TEXT, quote_prefix=True),
+        prose=looks.style(num_format=TEXT, text_wrap=wrap),
+        quoted_prose=looks.style(num_format=TEXT, text_wrap=wrap, quote_prefix=True),
+        link=looks.style(num_format=TEXT, **LINK),
+        money=looks.style(num_format=MONEY),
+        whole=looks.style(num_format="0"),
+    )

@@ -42,6 +42,8 @@ class StreamedSheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
     conditional formats and print set-up work as ever; those that write cells do not.
     """
 
+    most_rows = MAX_ROWS
+
     def begin(self, headings: Sequence[str], style: int, quoted: int) -> None:
         """Writes the headings into the first row; `style` and `quoted` are as in `text_cell`."""
         self.headings = tuple(headings)
@@ -54,7 +56,12 @@ class StreamedSheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
             text_cell(f"{letter}1", heading, style, quoted)
             for letter, heading in zip(self.letters, headings, strict=True)
         )
-        self._rows.write(f'<row r="1">{"".join(cells)}</row>\n'.encode())
+        self._rows.write(f'<row r="1">{"".join(cells)}</row>'.encode())
+
+    @property
+    def is_full(self) -> bool:
+        """Whether Excel would not open one row more."""
+        return self.data_rows >= self.most_rows - 1
 
     @property
     def next_row(self) -> int:
@@ -63,7 +70,7 @@ class StreamedSheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
 
     def add_row(self, cells: str) -> None:
         """One row: its cells as XML, in the order of the columns, for the row `next_row`."""
-        self._rows.write(f'<row r="{self.data_rows + 2}">{cells}</row>\n'.encode())
+        self._rows.write(f'<row r="{self.data_rows + 2}">{cells}</row>'.encode())
         self.data_rows += 1
         self._widths.saw(cells)
 

@@ -6,23 +6,23 @@ asked. What each sheet holds stands in its own module.
 
 from __future__ import annotations
 
+import math
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 import xlsxwriter
 
-from pipeline.model import Report, ReportRow, Status
+from pipeline.model import Report, ReportRow
 from pipeline.report import links, place, proof
-from pipeline.report.front import RESULTS, Figures, FrontPage
+from pipeline.report.front import Figures, FrontPage
 from pipeline.report.links import LinkWriter
 from pipeline.report.looks import STATUS_COLOURS, Looks
 from pipeline.report.place import check_place
 from pipeline.report.proof import Witness, WorkbookMismatch
-from pipeline.report.results import ErrorWriter, RowWriter
+from pipeline.report.results import RowWriter
 from pipeline.report.streamed import StreamedSheet
 from pipeline.report.summary import Written
 from pipeline.report.totals import NEEDS_A_PERSON, NO_MONEY, Tally, Totals
@@ -34,11 +34,15 @@ __all__ = ["WorkbookMismatch", "Written", "check_place", "write"]
 
 Rows = Callable[[], Iterator[ReportRow]]
 
-_OPTIONS: Final = {
-    "strings_to_formulas": False,
-    "strings_to_urls": False,
-    "strings_to_numbers": False,
-}
+SUMMARY: Final = "Summary"
+RESULTS: Final = "Results"
+ERRORS: Final = "Errors"
+LINKS: Final = "Links"
+
+_OPTIONS: Final = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+_LETTER_PAPER: Final = 1
+_PAGE_WIDTH: Final = 190
+"""Characters that are still readable side by side on a page in landscape; a wider sheet goes over several pages."""
 
 
 def write(report: Report, rows: Rows, path: Path, *, lang: Lang = "en", show_accounts: bool = False) -> Written:
@@ -63,13 +67,41 @@ def _write_at(report: Report, rows: Rows, path: Path, *, lang: Lang, show_accoun
     part = place.begin(path)
     try:
         with tempfile.TemporaryDirectory() as scratch:
-            totals, witness = _Book(part, scratch, report, lang, show_accounts=show_accounts).fill(rows())
-        proof.prove(part, witness, RESULTS)
+            book = _Book(part, scratch, report, lang, show_accounts=show_accounts)
+            totals = book.fill(rows())
+        book.prove(part)
         settled = place.settle(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
     return Written(settled, totals, "" if settled == path else "report.moved_beside")
+
+
+class _Pages:
+    """One kind of sheet: `Results`, and `Results 2` and so on when there are more rows than Excel opens in one."""
+
+    def __init__(self, book: Any, name: str, headings: Sequence[str], styles: tuple[int, int]) -> None:
+        self._book = book
+        self._name = name
+        self._headings = headings
+        self._styles = styles
+        self.sheets = [self._open(name)]
+
+    def current(self) -> StreamedSheet:
+        """The sheet that takes the next row."""
+        if self.sheets[-1].is_full:
+            self.sheets.append(self._open(f"{self._name} {len(self.sheets) + 1}"))
+        return self.sheets[-1]
+
+    def ranges(self, column: int) -> str:
+        """The cells of a column below the headings, for a formula."""
+        letters = self.sheets[0].letters[column]
+        return ",".join(f"'{sheet.name}'!{letters}2:{letters}{max(sheet.data_rows, 1) + 1}" for sheet in self.sheets)
+
+    def _open(self, name: str) -> StreamedSheet:
+        sheet: StreamedSheet = self._book.add_worksheet(name, StreamedSheet)
+        sheet.begin(self._headings, *self._styles)
+        return sheet
 
 
 class _Book:
@@ -78,85 +110,91 @@ class _Book:
     def __init__(self, part: Path, scratch: str, report: Report, lang: Lang, *, show_accounts: bool) -> None:
         self._report = report
         self._lang = lang
-        self._show_accounts = show_accounts
         self._book: Any = xlsxwriter.Workbook(str(part), {**_OPTIONS, "tmpdir": scratch})
         self._looks = Looks(self._book)
+        self._status_at = len(report.columns) + 1
+        self._witness = Witness()
         self._describe()
+        self._summary = self._book.add_worksheet(SUMMARY)
+        self._result_rows = RowWriter(report, self._looks, lang, for_mending=False, show_accounts=show_accounts)
+        self._error_rows = RowWriter(report, self._looks, lang, for_mending=True, show_accounts=show_accounts)
+        self._link_rows = LinkWriter(report, self._looks, lang)
+        self._results = self._pages(RESULTS, self._result_rows.headings())
+        self._errors = self._pages(ERRORS, self._error_rows.headings())
+        self._links: _Pages | None = None
 
-    def fill(self, rows: Iterator[ReportRow]) -> tuple[Totals, Witness]:
-        """Writes all sheets and closes the file; gives what was counted and what must be found again."""
-        summary = self._book.add_worksheet("Summary")
-        results = self._book.add_worksheet(RESULTS, StreamedSheet)
-        errors = self._book.add_worksheet("Errors", StreamedSheet)
-        result_rows = RowWriter(results, self._report, self._looks, lang=self._lang, show_accounts=self._show_accounts)
-        error_rows = ErrorWriter(errors, self._report, self._looks, lang=self._lang)
-        link_rows: LinkWriter | None = None
-        tally, witness, sent = Tally(), Witness(), NO_MONEY
+    def fill(self, rows: Iterator[ReportRow]) -> Totals:
+        """Writes all sheets and closes the file; gives what was counted."""
+        tally, sent = Tally(), NO_MONEY
         for row in rows:
             tally.add(row.status, row.amount)
-            witness.saw(row)
             sent += row.amount_sent or NO_MONEY
-            result_rows.add(row)
-            if row.status in NEEDS_A_PERSON:
-                error_rows.add(row)
-            if links.belongs(row):
-                link_rows = link_rows or self._link_rows()
-                link_rows.add(row)
-        self._finish(results, "Results", status_at=len(self._report.columns) + 1)
-        self._finish(errors, "Errors", status_at=len(self._report.columns) + 1)
-        if link_rows:
-            self._finish(self._book.get_worksheet_by_name("Links"), "Links", status_at=None)
+            self._add(row)
         totals = tally.totals()
-        self._front(summary, totals, sent, results)
+        self._finish()
+        sent_at = self._status_at + OWN_COLUMNS.index("amountSent")
+        figures = Figures(totals, sent, self._results.ranges(self._status_at), self._results.ranges(sent_at))
+        FrontPage(self._summary, self._report, self._looks, self._lang).write(figures)
+        self._summary.activate()
         self._book.close()
-        return totals, witness
+        return totals
 
-    def _link_rows(self) -> LinkWriter:
-        sheet = self._book.add_worksheet("Links", StreamedSheet)
-        return LinkWriter(sheet, self._report, self._looks, self._lang)
+    def prove(self, part: Path) -> None:
+        """Reads `Results` back from the closed file and compares it with the rows that `fill` was given."""
+        letters = self._results.sheets[0].letters
+        own = {name: letters[self._status_at + index] for index, name in enumerate(OWN_COLUMNS)}
+        columns = (letters[0], own["status"], own["sessionId"], own["amountSent"])
+        proof.prove(part, self._witness, [sheet.index + 1 for sheet in self._results.sheets], columns)
 
-    def _front(self, sheet: Any, totals: Totals, sent: Decimal, results: StreamedSheet) -> None:
-        status_at = len(self._report.columns) + 1
-        figures = Figures(
-            totals,
-            sent,
-            last_row=results.data_rows + 1,
-            status_column=status_at,
-            sent_column=status_at + OWN_COLUMNS.index("amountSent"),
-        )
-        FrontPage(sheet, self._report, self._looks, self._lang).write(figures)
-        sheet.activate()
+    def _add(self, row: ReportRow) -> None:
+        self._witness.saw(row)
+        self._result_rows.add(self._results.current(), row)
+        if row.status in NEEDS_A_PERSON:
+            self._error_rows.add(self._errors.current(), row)
+        if links.belongs(row):
+            self._links = self._links or self._pages(LINKS, links.HEADINGS)
+            self._link_rows.add(self._links.current(), row)
 
-    def _finish(self, sheet: StreamedSheet, name: str, *, status_at: int | None) -> None:
-        sheet.finish(name)
-        for index, width in enumerate(sheet.widths()):
-            sheet.set_column(index, index, width)
-        if status_at is not None and sheet.data_rows:
-            for status in Status:
-                self._colour(sheet, status, status_at)
-            # Identifiers are text on purpose; Excel's green corners would ask to make numbers of them.
-            letter = sheet.letters[-1]
-            sheet.ignore_errors({"number_stored_as_text": f"A1:{letter}{sheet.data_rows + 1}"})
-        sheet.freeze_panes(1, 1)
-        sheet.set_landscape()
-        sheet.set_paper(1)
-        sheet.fit_to_pages(1, 0)
-        sheet.repeat_rows(0)
-        sheet.set_footer("&L&A&R&P / &N")
+    def _pages(self, name: str, headings: Sequence[str]) -> _Pages:
+        return _Pages(self._book, name, headings, self._looks.headings())
 
-    def _colour(self, sheet: StreamedSheet, status: Status, column: int) -> None:
-        fill, ink = STATUS_COLOURS[status]
-        look = self._book.add_format({"bg_color": fill, "font_color": ink})
-        sheet.conditional_format(
-            1,
-            column,
-            sheet.data_rows,
-            column,
-            {"type": "cell", "criteria": "==", "value": f'"{status}"', "format": look},
-        )
+    def _finish(self) -> None:
+        """Filters, widths, colours and print set-up of the streamed sheets: they need to know how many rows came."""
+        for pages in (self._results, self._errors):
+            for sheet in pages.sheets:
+                _dress(sheet)
+                self._colour(sheet)
+        for sheet in self._links.sheets if self._links else ():
+            _dress(sheet)
+
+    def _colour(self, sheet: StreamedSheet) -> None:
+        if not sheet.data_rows:
+            return
+        for status, (fill, ink) in STATUS_COLOURS.items():
+            look = self._book.add_format({"bg_color": fill, "font_color": ink})
+            rule = {"type": "cell", "criteria": "==", "value": f'"{status}"', "format": look}
+            sheet.conditional_format(1, self._status_at, sheet.data_rows, self._status_at, rule)
 
     def _describe(self) -> None:
         """Document properties, without personal data: neither the user's name nor that of the batch or the file."""
         started = self._report.started_at.astimezone(UTC).replace(tzinfo=None)
         self._book.set_properties({"title": say("report.title", self._lang), "author": place.MARK, "created": started})
         self._book.set_custom_property(place.MARK, "results")
+
+
+def _dress(sheet: StreamedSheet) -> None:
+    sheet.finish(sheet.name.replace(" ", "_"))
+    widths = sheet.widths()
+    for index, width in enumerate(widths):
+        sheet.set_column(index, index, width)
+    # Identifiers are text on purpose; Excel's green corners would ask to make numbers of them.
+    sheet.ignore_errors({"number_stored_as_text": f"A1:{sheet.letters[-1]}{sheet.data_rows + 1}"})
+    sheet.freeze_panes(1, 1)
+    sheet.set_landscape()
+    sheet.set_paper(_LETTER_PAPER)
+    sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
+    sheet.fit_to_pages(math.ceil(sum(widths) / _PAGE_WIDTH), 0)
+    sheet.repeat_rows(0)
+    sheet.repeat_columns(0)
+    sheet.hide_gridlines(0)
+    sheet.set_footer("&L&A&R&P / &N")

@@ -195,15 +195,16 @@ class Misbehaving:
     closed: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     _listening: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0), backlog=512))
     _open: set[socket.socket] = field(default_factory=set)
+    port: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Kept, so that the address is known when the server has gone.
+        self.port = int(self._listening.getsockname()[1])
 
     @property
     def url(self) -> str:
         scheme = "http" if self.tls is None else "https"
         return f"{scheme}://127.0.0.1:{self.port}"
-
-    @property
-    def port(self) -> int:
-        return int(self._listening.getsockname()[1])
 
     @property
     def creations(self) -> list[Asked]:

@@ -22,8 +22,8 @@ TokenUse = Literal["auto", "reuse", "single"]
 ASSUMED_LIFETIME: Final = 299.0
 """Seconds, when the API does not say: the shorter of the two documented lifetimes."""
 
-MAX_TRIES: Final = 6
-"""Attempts at one token before the run stops; with their waits, half a minute on average."""
+MAX_TRIES: Final = 8
+"""Attempts at one token before the run stops; the waits between them are half a minute on average."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,7 @@ class _Fitter:
             cells, kinds = cells[:end], kinds[:end]
         elif len(cells) < end:
             short = end - len(cells)
+            faults = self._swallowed(cells, faults)
             cells, kinds = (*cells, *[""] * short), kinds + "s" * short
         if not self._straight:
             cells = [cells[at] for at in self._positions]
@@ -147,6 +148,17 @@ class _Fitter:
             return faults
         details = (("expected", str(self._end)), ("found", str(self._end + len(cells))))
         return (*faults, Fault("too-many-cells", value=" | ".join(cells), details=details))
+
+
+    def _swallowed(self, cells: Sequence[str], faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+        """A short row with a line break in a cell: perhaps a quotation mark closed a row too late.
+
+        Short rows by themselves are common, since many exports leave out empty cells at the end.
+        """
+        if not self._ragged or faults or not any("\n" in cell or "\r" in cell for cell in cells):
+            return faults
+        details = (("expected", str(self._end)), ("found", str(len(cells))))
+        return (Fault("quote-over-lines", details=details),)
 
 
 def _is_blank(cells: Sequence[str], kinds: str) -> bool:

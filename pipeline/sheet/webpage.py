@@ -5,6 +5,7 @@ Owns the reading of tables from any markup that a browser would show. Scripts an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from html.parser import HTMLParser
@@ -18,6 +19,7 @@ from schemas.faults import Fault
 
 _MAX_SPAN: Final = 1000
 """A browser's own limit for `colspan`; more than that is nonsense or an attack."""
+_SPACE: Final = re.compile(r"[ \t\r\n\f]+")
 _BREAKS: Final = ("br", "p", "div", "li")
 _UNSEEN: Final = ("script", "style", "head", "title")
 
@@ -82,7 +84,7 @@ class _Tables(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._open and not self._unseen:
-            self._open[-1].text(data)
+            self._open[-1].text(_SPACE.sub(" ", data))
 
     def close(self) -> None:
         """A page cut off in the middle still gives its last cell."""
@@ -139,5 +141,5 @@ def _span(value: str | None) -> int:
 
 
 def _flat(text: str) -> str:
-    """A cell's text as a browser shows it: runs of white space are one space, its own line breaks stay."""
-    return "\n".join(" ".join(line.split()) for line in text.split("\n")).strip()
+    """A cell's text as a browser shows it: runs of spaces are one, `<br>` is a line break, `&nbsp;` stays itself."""
+    return "\n".join(_SPACE.sub(" ", line).strip(" ") for line in text.split("\n")).strip("\n")

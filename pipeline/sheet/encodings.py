@@ -1,0 +1,196 @@
+"""From bytes to letters: which encoding a text file is in, decided on the whole file.
+
+Valid UTF-8 with accents is UTF-8: no text in another encoding is valid by chance. What is not UTF-8 is judged by what
+the letters look like when it is read as each of the encodings of Canadian offices; a library is asked only when none
+of them makes sense. A guess is always said.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pipeline.model import InputFailure
+from schemas.faults import Fault
+
+_PIECE: Final = 1 << 20
+_HEAD: Final = 1 << 16
+
+_BOMS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig", "UTF-8"),
+    (codecs.BOM_UTF32_LE, "utf-32", "UTF-32"),
+    (codecs.BOM_UTF32_BE, "utf-32", "UTF-32"),
+    (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
+    (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
+)
+_OFFICE: Final = (
+    ("cp1252", "Windows-1252"),
+    ("mac_roman", "Mac Roman"),
+    ("cp850", "DOS (850)"),
+    ("latin-1", "ISO-8859-1"),
+)
+"""The old encodings of offices here, the likeliest first: it wins a tie."""
+
+_WORD: Final = re.compile(rb"[0-9A-Za-z]{0,3}(?:[\x80-\xff]+[0-9A-Za-z]{0,3})+")
+"""A letter beyond ASCII with what stands around it: enough to see whether it makes sense."""
+_MAX_WORDS: Final = 20_000
+
+_LIKELY: Final = frozenset("éèêëàâäçùûüîïôöœæÉÈÊËÀÂÄÇÙÛÜÎÏÔÖŒñÑáíóúÁÍÓÚãõåøßìòÅØÿ")
+"""The letters beyond ASCII of names and headings in French, and of the names that come here with people."""
+_POSSIBLE: Final = frozenset("’‘“”«»–—…€°©®™¢£\xa0½¼¾²³•·ºª§")
+
+_ESCAPED: Final = re.compile("[\udc80-\udcff]")
+_BEYOND_ASCII: Final = re.compile("[\x80-\ud7ff\ue000-\U0010ffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """`codec` is Python's name; `notices` say that it was guessed, and show a word by which a person can tell."""
+
+    codec: str
+    notices: tuple[Fault, ...] = ()
+
+
+def encoding_of(path: Path) -> Encoding:
+    """The encoding of the whole file. Raises InputFailure when no single one reads it."""
+    head = _start(path)
+    for mark, codec, name in _BOMS:
+        if head.startswith(mark):
+            _must_decode(path, codec, name)
+            return Encoding(codec)
+    wide = _wide(head)
+    if wide:
+        _must_decode(path, wide, "UTF-16")
+        return Encoding(wide, (_guessed("UTF-16", head.decode(wide, "replace")),))
+    if _decodes(path, "utf-8"):
+        return Encoding("utf-8")
+    _refuse_mixture(path)
+    return _old(path)
+
+
+def read_text(path: Path) -> tuple[str, Encoding]:
+    """The whole file as text, for formats that can't be read line by line."""
+    encoding = encoding_of(path)
+    return path.read_text(encoding.codec), encoding
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD)
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            yield piece
+
+
+def _decodes(path: Path, codec: str) -> bool:
+    """Whether the whole file is valid in `codec`. Holds one piece at a time."""
+    decoder = codecs.getincrementaldecoder(codec)()
+    try:
+        for piece in _pieces(path):
+            decoder.decode(piece)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _must_decode(path: Path, codec: str, name: str) -> None:
+    """A file that says what it is must be it: a half file of UTF-16 would lose its last letters in silence."""
+    if not _decodes(path, codec):
+        if name == "UTF-8":
+            _refuse_mixture(path)
+        raise InputFailure("sheet.not_its_encoding", path=str(path), encoding=name)
+
+
+def _wide(head: bytes) -> str | None:
+    """UTF-16 without a mark: every other byte of a western text is then zero."""
+    pairs = len(head) // 2
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    if pairs and max(even, odd) > pairs * 0.4 and min(even, odd) < pairs * 0.1:
+        return "utf-16-be" if even > odd else "utf-16-le"
+    return None
+
+
+def _refuse_mixture(path: Path) -> None:
+    """Refuse UTF-8 with some foreign bytes in it: read as anything else, all its good accents would be spoilt."""
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    good = bad = line = first_bad = 0
+    for piece in _pieces(path):
+        text = decoder.decode(piece)
+        hit = _ESCAPED.search(text)
+        if hit and not first_bad:
+            first_bad = line + text.count("\n", 0, hit.start()) + 1
+        line += text.count("\n")
+        bad += len(_ESCAPED.findall(text))
+        good += len(_BEYOND_ASCII.findall(text))
+    tail = decoder.decode(b"", final=True)
+    if good > bad + len(tail):
+        raise InputFailure("sheet.mixed_encodings", path=str(path), line=first_bad or line + 1)
+
+
+def _old(path: Path) -> Encoding:
+    words = _words(path)
+    scores = {codec: _score(words, codec) for codec, _ in _OFFICE}
+    codec, name = max(_OFFICE, key=lambda one: scores[one[0]])
+    if scores[codec] <= 0:
+        codec, name = _ask_library(words) or (codec, name)
+    if not _decodes(path, codec):
+        raise InputFailure("sheet.unknown_encoding", path=str(path))
+    return Encoding(codec, (_guessed(name, _start(path).decode(codec, "replace")),))
+
+
+def _words(path: Path) -> list[bytes]:
+    """The different surroundings of letters beyond ASCII in the whole file, at most `_MAX_WORDS`."""
+    words: dict[bytes, None] = {}
+    for piece in _pieces(path):
+        words.update(dict.fromkeys(_WORD.findall(piece)))
+        if len(words) > _MAX_WORDS:
+            break
+    return list(words)[:_MAX_WORDS]
+
+
+def _decoded(words: Iterable[bytes], codec: str) -> list[str]:
+    return [word.decode(codec, "replace") for word in words]
+
+
+def _score(words: Iterable[bytes], codec: str) -> int:
+    """How much sense the words make when read as `codec`: likely letters in their places, less what no name has."""
+    return sum(_sense(text, at) for text in _decoded(words, codec) for at, char in enumerate(text) if char > "\x7f")
+
+
+def _sense(text: str, at: int) -> int:
+    char, before, after = text[at], text[at - 1 : at], text[at + 1 : at + 2]
+    in_word = before.isalpha() or after.isalpha()
+    in_number = before.isdecimal() and after.isdecimal()
+    if char in _LIKELY:
+        odd_capital = char.isupper() and before.islower()
+        return -2 if in_number or odd_capital else 2
+    if char in _POSSIBLE:
+        between = before.isalpha() and after.isalpha()
+        return -2 if between and char not in "’\xa0–—" else 1
+    if char == "\ufffd" or "\x80" <= char < "\xa0":
+        return -10
+    return -3 if in_word or not char.isalpha() else -1
+
+
+def _ask_library(words: list[bytes]) -> tuple[str, str] | None:
+    """The opinion of charset-normalizer, for encodings of other parts of the world."""
+    from charset_normalizer import from_bytes  # noqa: PLC0415 - seldom needed, slow to import
+
+    best = from_bytes(b"\n".join(words)).best()
+    return (best.encoding, best.encoding.replace("_", "-")) if best else None
+
+
+def _guessed(name: str, text: str) -> Fault:
+    """That the encoding was guessed, with the first word by which a person sees whether the guess is right."""
+    word = re.search(r"\w*[^\W\d_\x00-\x7f]\w*", text)
+    example = word[0] if word else ""
+    code = "encoding-guessed" if example else "encoding-guessed-unseen"
+    return Fault(code, value=example, details=(("encoding", name),))

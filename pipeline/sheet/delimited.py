@@ -110,7 +110,7 @@ def _nul_faults(cells: list[str]) -> tuple[Fault, ...]:
     return (Fault("nul-byte"),) if any("\x00" in cell for cell in cells) else ()
 
 
-class _RunsOn(Exception):  # noqa: N818 - not an error of the program: the sign to go back to the record's first line
+class _RunsOn(Exception):
     """The record has more lines than any cell has: its quotation mark was never closed."""
 
 

@@ -114,7 +114,8 @@ def _in_zip(path: Path) -> Format:
 def _in_ole(path: Path) -> Format:
     """The old container of Microsoft's: a workbook, a locked one, or another kind of document."""
     streams = {
-        name: name.encode("utf-16-le") for name in ("EncryptedPackage", "Workbook", "Book", "WordDocument", "PowerPoint")
+        name: name.encode("utf-16-le")
+        for name in ("EncryptedPackage", "Workbook", "Book", "WordDocument", "PowerPoint")
     }
     seen: set[str] = set()
     with path.open("rb") as file:
@@ -140,6 +141,6 @@ def _in_text(path: Path, head: bytes) -> Format:
         return Format.HTML
     if start.startswith((b"<?xml", b"<!--")) and (b"<html" in start or b"<table" in start):
         return Format.HTML
-    if start.startswith((b"<?xml", b"{\"", b"[{")):
+    if start.startswith((b"<?xml", b'{"', b"[{")):
         raise InputFailure("sheet.is_data_file", path=str(path))
     return Format.TEXT

@@ -49,7 +49,8 @@ class Grid:
 @dataclass(frozen=True, slots=True)
 class Book:
     """A file that was opened. `names` are its sheets in order, one empty name for a file without sheets; `hidden` are
-    those among them that a person does not see. `grid` reads one sheet, when asked for."""
+    those among them that a person does not see. `grid` reads one sheet, when asked for.
+    """
 
     names: tuple[str, ...]
     grid: Callable[[str], Grid]

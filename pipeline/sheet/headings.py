@@ -7,7 +7,8 @@ never guessed.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping as MappingABC, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache

@@ -1,15 +1,16 @@
 """The mapping file: TOML, made to be edited by hand. Owns its keys and their check.
 
-    [columns]    "Heading" = "field"       [constants]  field = "value"   overrules the sheet
-    ignore = ["Heading"]                   [defaults]   field = "value"   fills blank cells
-    split_names = "Heading"                expected = ["Heading", …]      the sheet it was written for
+[columns]    "Heading" = "field"       [constants]  field = "value"   overrules the sheet
+ignore = ["Heading"]                   [defaults]   field = "value"   fills blank cells
+split_names = "Heading"                expected = ["Heading", …]      the sheet it was written for
 """
 
 from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterable, Mapping as MappingABC
+from collections.abc import Iterable
+from collections.abc import Mapping as MappingABC
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping as MappingABC, Sequence
+from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -148,7 +149,6 @@ class _Fitter:
             return faults
         details = (("expected", str(self._end)), ("found", str(self._end + len(cells))))
         return (*faults, Fault("too-many-cells", value=" | ".join(cells), details=details))
-
 
     def _swallowed(self, cells: Sequence[str], faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
         """A short row with a line break in a cell: perhaps a quotation mark closed a row too late.

@@ -2,39 +2,145 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError, SheetVisibleEnum
 
 from pipeline.model import InputFailure
+from pipeline.sheet.archive import Archive
 from pipeline.sheet.formats import Format
 from pipeline.sheet.grid import Book, Grid, Record
+from pipeline.sheet.headings import letter
+from pipeline.sheet.parts import Facts, facts_of, hidden_rows_of_ods, last_cell, looks_of, members_of_sheets
+from schemas.faults import Fault
+
+_LOOKED_AT: Final = 50
+"""How many rows below the headings are searched for the look of a column."""
+
+_MOST_CELLS: Final = 32_000_000
+"""Cells between the first and the last one used. Calamine holds them all, at 32 bytes each: about 1 GB."""
+
+_READ_AT_ONCE: Final = re.compile(r"xl/(sharedStrings|styles|workbook)\.(xml|bin)|content\.xml")
+"""Members that calamine reads when it opens a workbook."""
 
 
 def open_workbook(path: Path, form: Format) -> Book:
-    """A workbook; its sheets are read when they are asked for. Raises InputFailure when it is locked or damaged."""
+    """A workbook; its sheets are read when they are asked for.
+
+    Raises InputFailure when it is locked, damaged, or would need more memory than a sheet can be worth.
+    """
+    archive = None if form is Format.XLS else Archive(path)
+    if archive:
+        archive.check(name for name in archive.names() if _READ_AT_ONCE.fullmatch(name))
+    book = _load(path)
+    hidden = (sheet.name for sheet in book.sheets_metadata if sheet.visible is not SheetVisibleEnum.Visible)
+    reader = _Reader(path, form, book, archive)
+    return Book(tuple(book.sheet_names), cache(reader.grid), frozenset(hidden), tuple(_about_parts(archive)))
+
+
+def _load(path: Path) -> CalamineWorkbook:
+    with _explained(path):
+        return CalamineWorkbook.from_path(str(path))
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Calamine's failures as sentences for people. Its panics on damaged files are no `Exception`."""
     try:
-        book = CalamineWorkbook.from_path(str(path))
+        yield
     except PasswordError:
         raise InputFailure("sheet.locked", path=str(path)) from None
-    except CalamineError:
+    except (CalamineError, OSError, ValueError):
         raise InputFailure("sheet.damaged", path=str(path)) from None
-    hidden = (sheet.name for sheet in book.sheets_metadata if sheet.visible is not SheetVisibleEnum.Visible)
-    return Book(tuple(book.sheet_names), cache(lambda name: _grid(book, name)), frozenset(hidden))
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise InputFailure("sheet.damaged", path=str(path)) from None
 
 
-def _grid(book: CalamineWorkbook, name: str) -> Grid:
-    sheet = book.get_sheet_by_name(name)
-    return Grid(name, lambda: _records(sheet), width=max(1, sheet.total_width))
+def _about_parts(archive: Archive | None) -> Iterator[Fault]:
+    """Macros and links to other workbooks are left alone: what they would change is not in the values read."""
+    names = archive.names() if archive else ()
+    if any(name.endswith("vbaProject.bin") for name in names):
+        yield Fault("macros-not-run")
+    if any(name.startswith("xl/externalLinks/") for name in names):
+        yield Fault("links-not-followed")
 
 
-def _records(sheet: CalamineSheet) -> Iterator[Record]:
+class _Reader:
+    """Reads the sheets of one workbook, each with what its own XML adds."""
+
+    def __init__(self, path: Path, form: Format, book: CalamineWorkbook, archive: Archive | None) -> None:
+        self._path = path
+        self._form = form
+        self._book = book
+        self._archive = archive
+
+    @cached_property
+    def _members(self) -> dict[str, str]:
+        return members_of_sheets(self._archive) if self._archive and self._form is Format.XLSX else {}
+
+    @cached_property
+    def _looks(self) -> tuple[str, ...]:
+        return looks_of(self._archive) if self._archive else ()
+
+    def grid(self, name: str) -> Grid:
+        """One sheet. Raises InputFailure when it is damaged or spread too far."""
+        facts = self._facts(name)
+        with _explained(self._path):
+            sheet = self._book.get_sheet_by_name(name)
+        width = max([sheet.total_width, 1, *(max(cells) + 1 for cells in facts.patches.values())])
+        return Grid(
+            name,
+            partial(_records, sheet, facts.patches),
+            width=width,
+            hidden_rows=frozenset(facts.hidden_rows),
+            number_format=partial(self._number_format, facts),
+            notices=tuple(self._about(name, facts, width)),
+        )
+
+    def _facts(self, name: str) -> Facts:
+        if not self._archive:
+            return Facts()
+        if self._form is Format.ODS:
+            return Facts(hidden_rows=hidden_rows_of_ods(self._archive, name))
+        if name not in self._members:
+            return Facts()
+        member = self._members[name]
+        facts = facts_of(self._archive, member)
+        if facts.rows * facts.columns > _MOST_CELLS:
+            rows, columns = last_cell(self._archive, member)
+            if rows * columns > _MOST_CELLS:
+                cell = f"{letter(columns - 1)}{rows}"
+                raise InputFailure("sheet.too_spread", sheet=name, cell=cell, limit=f"{_MOST_CELLS:,}")
+        return facts
+
+    def _about(self, name: str, facts: Facts, width: int) -> Iterator[Fault]:
+        seen = sorted(column for column in facts.hidden_columns if column < width)
+        if seen:
+            yield Fault("hidden-columns", details=(("columns", ", ".join(map(letter, seen))),))
+        if self._form is not Format.ODS and name not in self._members:
+            yield Fault("hidden-rows-unseen", details=(("format", f".{self._form.value}"),))
+
+    def _number_format(self, facts: Facts, position: int, after: int) -> str:
+        """The look of the first cell below row `after` that has one of its own."""
+        for row in range(after + 1, after + 1 + _LOOKED_AT):
+            style = facts.styles.get((row, position))
+            if style is not None and style < len(self._looks) and self._looks[style]:
+                return self._looks[style]
+        return ""
+
+
+def _records(sheet: CalamineSheet, patches: Mapping[int, Mapping[int, tuple[str, str]]]) -> Iterator[Record]:
     kinds_of: dict[tuple[type, ...], tuple[str, tuple[int, ...]]] = {}
+    number = 0
     for number, values in enumerate(sheet.iter_rows(), 1):
         types = tuple(map(type, values))
         known = kinds_of.get(types)
@@ -44,8 +150,21 @@ def _records(sheet: CalamineSheet) -> Iterator[Record]:
         cells: list[Any] = values
         for at in convert:
             cells[at] = _TEXT[types[at]](cells[at])
-        if any(cells):
+        if number in patches:
+            yield _patched(number, cells, kinds, patches[number])
+        elif any(cells):
             yield Record(number, cells, kinds)
+    for below in sorted(row for row in patches if row > number):
+        yield _patched(below, [], "", patches[below])
+
+
+def _patched(number: int, cells: list[str], kinds: str, patch: Mapping[int, tuple[str, str]]) -> Record:
+    """A row with the cells that calamine left empty."""
+    short = max(patch) + 1 - len(cells)
+    cells, letters = cells + [""] * short, [*kinds, *"s" * short]
+    for column, (kind, text) in patch.items():
+        cells[column], letters[column] = text, kind
+    return Record(number, cells, "".join(letters))
 
 
 def _kinds(types: tuple[type, ...]) -> tuple[str, tuple[int, ...]]:
@@ -72,7 +191,14 @@ def _timedelta_text(value: timedelta) -> str:
 
 
 _KIND: Final[dict[type, str]] = {
-    str: "s", float: "n", int: "n", bool: "b", date: "d", datetime: "d", time: "d", timedelta: "d"
+    str: "s",
+    float: "n",
+    int: "n",
+    bool: "b",
+    date: "d",
+    datetime: "d",
+    time: "d",
+    timedelta: "d",
 }
 _TEXT: Final[dict[type, Callable[[Any], str]]] = {
     float: number_text,

@@ -102,6 +102,8 @@ def parse(text: str, convention: Convention = Convention.UNKNOWN) -> Decimal | R
 
 def convention_of(text: str) -> Convention | None:
     """The convention that the form of `text` proves by itself; None when it proves none (`1,234`, `250`, `abc`)."""
+    if _PLAIN.fullmatch(text):
+        return Convention.POINT if "." in text else None
     signed = _signed_digits(text)
     if isinstance(signed, Reason):
         return None

@@ -87,16 +87,13 @@ def failures(frame: pd.DataFrame, limits: Limits) -> Iterator[Failures]:
     try:
         schema(limits).validate(frame, lazy=True)
     except pa.errors.SchemaErrors as found:
-        cases = found.failure_cases
-    else:
-        return
-    grouped = cases.groupby(["column", "check"], sort=False)["index"]
-    for (column, code), rows in grouped:
-        positions = rows.astype(int).tolist()
-        if column == ACCOUNT:
-            yield from _incomplete(frame[ACCOUNT], positions)
-        else:
-            yield Failures(column, code, positions, _details(RULES[Field(column)], code, limits))
+        for error in found.schema_errors:
+            rows = error.failure_cases["index"].tolist()
+            column, code = error.schema.name, error.check.name
+            if column == ACCOUNT:
+                yield from _incomplete(frame[ACCOUNT].tolist(), rows)
+            else:
+                yield Failures(column, code, rows, _details(RULES[Field(column)], code, limits))
 
 
 def _column(rule: FieldRule, limits: Limits) -> pa.Column:
@@ -195,10 +192,9 @@ def _details(rule: FieldRule, code: str, limits: Limits) -> Details:
             return ()
 
 
-def _incomplete(filled: pd.Series[str], rows: Sequence[int]) -> Iterator[Failures]:
+def _incomplete(filled: Sequence[str], rows: Sequence[int]) -> Iterator[Failures]:
     """An account that is filled in part is said at each part that is empty."""
-    patterns = filled.tolist()
     for part, field in enumerate(ACCOUNT_FIELDS):
-        empty = [row for row in rows if patterns[row][part] == "0"]
+        empty = [row for row in rows if filled[row][part] == "0"]
         if empty:
             yield Failures(field.value, "account-incomplete", empty, ())

@@ -7,7 +7,6 @@ nobody can know how many zeros were lost (issue "Sheets as finance teams really 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Final
 
 from pipeline.check.cells import Cell, clean_text
@@ -34,10 +33,15 @@ _SEPARATORS: Final = re.compile(r"[\s\-\u2010-\u2015]+")
 _MISTYPED: Final = re.compile(r"(?=.*[0-9])[0-9OoIl\s\-]+")
 _LETTERS: Final = re.compile(r"[OoIl]")
 
+_ORDINARY: Final = tuple(
+    re.compile(rf"[0-9]{{{RULES[field].min_length},{RULES[field].max_length}}}").fullmatch for field in ACCOUNT_FIELDS
+)
 
-@lru_cache(maxsize=16384)
+
 def clean_account(institution: Typed, transit: Typed, account: Typed, production: bool) -> Account:
     """The three cells of an account. `production` is where the vendor's test institution is an error."""
+    if _ORDINARY[0](institution[0]) and _ORDINARY[1](transit[0]) and _ORDINARY[2](account[0]):
+        return _known(institution[0], Cell(institution[0]), production), Cell(transit[0]), Cell(account[0])
     cells = (
         clean_text(Field.INSTITUTION_CODE, *institution),
         clean_text(Field.TRANSIT_NUMBER, *transit),

@@ -63,9 +63,14 @@ class AmountReader:
         return Cell(f"{settled:f}", said)
 
 
-def countable(cell: Cell) -> Decimal | None:
-    """The amount that totals count for a row, at two decimals, also when it can't be sent; None when unreadable."""
-    if not cell.text:
+def countable(text: str | None) -> Decimal | None:
+    """The amount that totals count for a row, at two decimals, also when it can't be sent; None when unreadable.
+
+    `text` is what `AmountReader.clean` gave.
+    """
+    if not text:
         return None
-    value = Decimal(cell.text)
-    return money.to_the_cent(value) if abs(value) < _COUNTABLE else None
+    value = Decimal(text)
+    if text[-3:-2] != ".":
+        value = money.to_the_cent(value)
+    return value if abs(value) < _COUNTABLE else None

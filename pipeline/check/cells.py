@@ -30,24 +30,10 @@ BLANK: Final = Cell("")
 _INVISIBLE: Final = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 _SPACES: Final = re.compile(r"[\s\u0085\u2028\u2029]+")
 _ERROR_VALUES: Final = frozenset(
-    [
-        "#REF!",
-        "#N/A",
-        "#VALUE!",
-        "#DIV/0!",
-        "#NAME?",
-        "#NUM!",
-        "#NULL!",
-        "#SPILL!",
-        "#CALC!",
-        "#GETTING_DATA",
-        "#N/D",
-        "#VALEUR!",
-        "#NOM?",
-        "#NOMBRE!",
-        "#NUL!",
-        "#PROPAGATION!",
-    ]
+    (
+        *("#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#GETTING_DATA"),
+        *("#N/D", "#VALEUR!", "#NOM?", "#NOMBRE!", "#NUL!", "#PROPAGATION!"),
+    )
 )
 # What exports write to keep a spreadsheet from reading "00123" as a number.
 _TEXT_FORMULA: Final = re.compile(r'="([^"]*)"')

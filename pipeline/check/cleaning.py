@@ -2,59 +2,111 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import repeat
 from typing import Final
 
 from pipeline.check.accounts import clean_account
-from pipeline.check.cells import BLANK, Cell, clean_text
+from pipeline.check.cells import Cell, clean_text
 from pipeline.check.choices import clean_choice, clean_yes_no
 from pipeline.check.emails import clean_email
 from pipeline.check.names import clean_name, split_name
-from pipeline.check.origins import Origin, Origins
+from pipeline.check.origins import Origin, Origins, Typed
 from pipeline.model import SheetRow
-from schemas.fields import ACCOUNT_FIELDS, Field
+from schemas.faults import Fault
+from schemas.fields import ACCOUNT_FIELDS, RULES, Field, Kind
 
-Cells = dict[Field, list[Cell]]
-"""The cleaned cells of a chunk, a list a field; fields that the sheet does not have are absent."""
+Cleaner = Callable[[str, str], Cell]
+"""From a cell's text and kind to the cleaned cell."""
 
-_NOWHERE: Final = Origin()
 _REQUIRED: Final = (Field.FIRST_NAME, Field.LAST_NAME, Field.EMAIL)
-_NAMES: Final = (Field.FIRST_NAME, Field.MIDDLE_NAME, Field.LAST_NAME)
-_CHOICES: Final = (Field.CURRENCY, Field.TYPE, Field.DIRECTION)
 
 
-def clean(rows: Sequence[SheetRow], origins: Origins, production: bool) -> Cells:
+@dataclass(frozen=True, slots=True)
+class CleanColumn:
+    """One field of a chunk: as typed, cleaned (None where at fault), and what was said about it, by position."""
+
+    typed: Sequence[str]
+    texts: list[str | None]
+    said: dict[int, tuple[Fault, ...]]
+
+
+Columns = dict[Field, CleanColumn]
+"""The columns of a chunk; fields that neither the sheet nor its mapping knows are absent, unless required."""
+
+
+def column(typed: Sequence[str], cells: Sequence[Cell]) -> CleanColumn:
+    """Cleaned cells as a column."""
+    said = {at: cell.said for at, cell in enumerate(cells) if cell.said}
+    return CleanColumn(typed, [cell.text for cell in cells], said)
+
+
+def clean(rows: Sequence[SheetRow], origins: Origins, production: bool) -> Columns:
     """All fields of `rows` but the amount, which the total lines need first."""
-    cells: Cells = {}
-    for field in Field:
-        if field in _REQUIRED or field in origins.by_field:
-            typed = origins.by_field.get(field, _NOWHERE).read(rows)
-            if field in _NAMES:
-                cells[field] = [clean_name(field, *cell) for cell in typed]
-            elif field in _CHOICES:
-                cells[field] = [clean_choice(field, *cell) for cell in typed]
-            elif field is Field.EMAIL:
-                cells[field] = [clean_email(*cell) for cell in typed]
-            elif field is Field.SEND_INTERAC_LINK:
-                cells[field] = [clean_yes_no(*cell) for cell in typed]
-            elif field is Field.REFERENCE_ID:
-                cells[field] = [clean_text(field, *cell) for cell in typed]
+    columns: Columns = {
+        field: _cleaned(origins.of(field).read(rows), cleaner)
+        for field, cleaner in _CLEANERS.items()
+        if field in origins.by_field or field in _REQUIRED
+    }
     if origins.whole_name is not None:
-        _split_names(rows, origins.whole_name, cells)
+        _split_names(Origin(origins.whole_name).read(rows), columns)
     if any(field in origins.by_field for field in ACCOUNT_FIELDS):
-        _clean_accounts(rows, origins, production, cells)
-    return cells
+        columns |= _accounts([origins.of(field).read(rows) for field in ACCOUNT_FIELDS], production)
+    return columns
 
 
-def _split_names(rows: Sequence[SheetRow], at: int, cells: Cells) -> None:
+def _cleaned(typed: Typed, cleaner: Cleaner) -> CleanColumn:
+    """Each different cell is cleaned once: names, banks and answers repeat."""
+    known: dict[tuple[str, str], Cell] = {}
+    cells = []
+    for key in zip(typed.texts, typed.kinds, strict=True):
+        cell = known.get(key)
+        if cell is None:
+            cell = known[key] = cleaner(*key)
+        cells.append(cell)
+    return column(typed.texts, cells)
+
+
+def _split_names(whole: Typed, columns: Columns) -> None:
     """First and last name from the column of whole names, wherever the sheet has none of its own."""
-    pairs = [split_name(Field.LAST_NAME, Field.FIRST_NAME, row.cells[at], row.kinds[at]) for row in rows]
-    for field, part in ((Field.LAST_NAME, 0), (Field.FIRST_NAME, 1)):
-        cells[field] = [pair[part] if own is BLANK else own for own, pair in zip(cells[field], pairs, strict=True)]
+    pairs = [split_name(*cell) for cell in zip(whole.texts, whole.kinds, strict=True)]
+    for part, field in enumerate((Field.LAST_NAME, Field.FIRST_NAME)):
+        own = columns[field]
+        cells = [
+            pair[part] if text == "" else Cell(text, own.said.get(at, ()))
+            for at, (text, pair) in enumerate(zip(own.texts, pairs, strict=True))
+        ]
+        columns[field] = column(whole.texts, cells)
 
 
-def _clean_accounts(rows: Sequence[SheetRow], origins: Origins, production: bool, cells: Cells) -> None:
-    institution, transit, account = (origins.by_field.get(field, _NOWHERE).read(rows) for field in ACCOUNT_FIELDS)
-    cleaned = [clean_account(*parts, production) for parts in zip(institution, transit, account, strict=True)]
-    for place, field in enumerate(ACCOUNT_FIELDS):
-        cells[field] = [parts[place] for parts in cleaned]
+def _accounts(parts: list[Typed], production: bool) -> Columns:
+    """The three columns of the account, which are read together. Each different account is cleaned once."""
+    typed = zip(*(zip(part.texts, part.kinds, strict=True) for part in parts), repeat(production))
+    keys = list(typed)
+    known = {key: clean_account(*key) for key in set(keys)}
+    accounts = [known[key] for key in keys]
+    return {
+        field: column(part.texts, [account[place] for account in accounts])
+        for place, (field, part) in enumerate(zip(ACCOUNT_FIELDS, parts, strict=True))
+    }
+
+
+def _cleaner(field: Field) -> Cleaner:
+    match RULES[field].kind:
+        case Kind.NAME:
+            return partial(clean_name, field)
+        case Kind.CHOICE:
+            return partial(clean_choice, field)
+        case Kind.YES_NO:
+            return clean_yes_no
+        case Kind.EMAIL:
+            return clean_email
+        case _:
+            return partial(clean_text, field)
+
+
+_CLEANERS: Final[dict[Field, Cleaner]] = {
+    field: _cleaner(field) for field in Field if field not in (Field.AMOUNT, *ACCOUNT_FIELDS)
+}

@@ -21,27 +21,31 @@ from schemas.fields import Field
 OCCURRENCE: Final = "#"
 """In `--identity`: equal rows are the first, the second … of their kind. The journal counts them."""
 
-Part = Callable[[SheetRow, Mapping[Field, str]], str]
+Texts = Mapping[Field, Sequence[str]]
+"""The cleaned texts of a chunk, a column a field."""
+
+Part = Callable[[Sequence[SheetRow], Texts], Sequence[str]]
+"""One column of a custom identity."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowKey:
-    """How the identity of a row is found. `parts` is empty for the default: the reference, else a hash."""
+    """How the identities of rows are found. `parts` is empty for the default: the reference, else a hash."""
 
     parts: tuple[Part, ...] = ()
 
-    def of(self, row: SheetRow, cleaned: Mapping[Field, str], payment: Payment | None) -> str:
-        """The identity of a row without its occurrence: `ref:…`, `key:[…]` or `row:` and a hash.
+    def identities(self, rows: Sequence[SheetRow], texts: Texts, payments: Sequence[Payment | None]) -> list[str]:
+        """The identity of each row without its occurrence: `ref:…`, `key:[…]`, or `row:` and a hash.
 
-        `cleaned` are the cleaned texts of the row. Empty when a faulty row has nothing to be known by.
+        Empty for a faulty row that has nothing else to be known by: its hash would be of what is wrong.
         """
         if self.parts:
-            values = [part(row, cleaned) for part in self.parts]
-            if any(values):
-                return "key:" + _joined(values).decode()
-        elif reference := cleaned.get(Field.REFERENCE_ID):
-            return f"ref:{reference}"
-        return _hashed(payment) if payment else ""
+            keys = zip(*(part(rows, texts) for part in self.parts), strict=True)
+            named = ["key:" + _joined(key).decode() if any(key) else "" for key in keys]
+        else:
+            references = texts.get(Field.REFERENCE_ID, [""] * len(rows))
+            named = [f"ref:{reference}" if reference else "" for reference in references]
+        return [name or (_hashed(payment) if payment else "") for name, payment in zip(named, payments, strict=True)]
 
 
 def row_key(names: Sequence[str], columns: Sequence[Column]) -> RowKey:
@@ -84,21 +88,24 @@ def _joined(texts: Sequence[str]) -> bytes:
 
 
 def _part(name: str, columns: Sequence[Column]) -> Part:
-    """Where one name of `--identity` is found in a row."""
+    """Where one name of `--identity` is found: a field, or a heading of the sheet."""
     for field in Field:
         if field.value.casefold() == name.casefold():
-            return lambda _row, cleaned: cleaned.get(field, "")
+            return _of_field(field)
     bearing = [column for column in columns if _folded(column.heading.strip()) == _folded(name)]
     if not bearing:
-        raise UsageFailure(
-            "check.identity_unknown",
-            name=name,
-            headings=", ".join(column.heading for column in columns if column.heading),
-        )
+        headings = ", ".join(column.heading for column in columns if column.heading)
+        raise UsageFailure("check.identity_unknown", name=name, headings=headings)
     if len(bearing) > 1:
         raise UsageFailure("check.identity_ambiguous", name=name)
     column = bearing[0]
-    if column.field is not None:
-        mapped = Field(column.field)
-        return lambda _row, cleaned: cleaned.get(mapped, "")
-    return lambda row, _cleaned: " ".join(row.cells[column.index].split())
+    return _of_field(Field(column.field)) if column.field is not None else _of_column(column.index)
+
+
+def _of_field(field: Field) -> Part:
+    return lambda rows, texts: texts.get(field, [""] * len(rows))
+
+
+def _of_column(at: int) -> Part:
+    """A column of the user's own, whatever its spaces."""
+    return lambda rows, _texts: [" ".join(row.cells[at].split()) for row in rows]

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
 from typing import Final
 
 from pipeline.check.cells import Cell, clean_text
 from schemas.faults import Fault
+from schemas.fields import Field
 
 _ORDINARY: Final = re.compile(r"[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ]+(?:-[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ]+)?")
 _COMPANY: Final = re.compile(
@@ -50,7 +50,6 @@ _SPOILT: Final = re.compile(
 )
 
 
-@lru_cache(maxsize=16384)
 def clean_name(field: str, text: str, kind: str) -> Cell:
     """The name, tidied, with what the bank will stumble over as notices."""
     if kind == "s" and _ORDINARY.fullmatch(text):
@@ -61,8 +60,9 @@ def clean_name(field: str, text: str, kind: str) -> Cell:
     return Cell(cell.text, cell.said + _notices(field, text, cell.text))
 
 
-def split_name(field: str, other: str, text: str, kind: str) -> tuple[Cell, Cell]:
-    """`Surname, Given` as the cells of `field` (surname) and `other` (given name), when the mapping says so."""
+def split_name(text: str, kind: str) -> tuple[Cell, Cell]:
+    """`Surname, Given` as the cells of last and first name, when the mapping says so."""
+    field, other = Field.LAST_NAME, Field.FIRST_NAME
     cell = clean_text(field, text, kind)
     if not cell.text:
         return cell, Cell(cell.text)

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from pipeline.check.options import Table
 from pipeline.model import SheetRow
 from schemas.fields import Field
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """One column as typed: the text and the kind of each row's cell."""
+
+    texts: Sequence[str]
+    kinds: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +27,22 @@ class Origin:
     constant: str = ""
     default: str = ""
 
-    def read(self, rows: Sequence[SheetRow]) -> list[tuple[str, str]]:
-        """The text and the kind of the field's cell in each row."""
+    def read(self, rows: Sequence[SheetRow]) -> Typed:
+        """The field's column in `rows`."""
         if self.constant or self.index is None:
-            return [(self.constant or self.default, "s")] * len(rows)
+            return Typed([self.constant or self.default] * len(rows), "s" * len(rows))
         at = self.index
-        typed = [(row.cells[at], row.kinds[at]) for row in rows]
-        if not self.default:
-            return typed
-        filled = (self.default, "s")
-        return [cell if cell[0].strip() or cell[1] in "ef" else filled for cell in typed]
+        texts = [row.cells[at] for row in rows]
+        kinds = [row.kinds[at] for row in rows]
+        if self.default:
+            for place, text in enumerate(texts):
+                if kinds[place] not in "ef" and not text.strip():
+                    texts[place], kinds[place] = self.default, "s"
+        return Typed(texts, kinds)
+
+
+NOWHERE: Final = Origin()
+"""The origin of a field that neither the sheet nor its mapping knows: blank in every row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +54,11 @@ class Origins:
 
     def index_of(self, field: Field) -> int | None:
         """The column that holds `field` itself, if one does."""
-        origin = self.by_field.get(field)
-        return origin.index if origin else None
+        return self.of(field).index
+
+    def of(self, field: Field) -> Origin:
+        """The origin of `field`, known or not."""
+        return self.by_field.get(field, NOWHERE)
 
 
 def origins(table: Table) -> Origins:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from pipeline.check.cleaning import Columns
 from pipeline.check.survey import Survey
+from pipeline.model import SheetRow
 from schemas.faults import Fault
 from schemas.fields import Field
 
@@ -20,22 +23,25 @@ class PayorWatch:
         self._most = most_addresses
         self._seen: dict[str, tuple[str, str, int]] = {}
 
-    def notices(self, row: int, first: str, last: str, email: str) -> tuple[Fault, ...]:
-        """What is odd about the payor in row number `row`; names and address are cleaned texts, `""` if unreadable."""
-        shared = self._shared(row, first, last, email)
-        if first and last and self._survey.swapped(first, last):
-            return (*shared, Fault("name-swapped", Field.LAST_NAME, last))
-        return shared
+    def compare(self, rows: Sequence[SheetRow], columns: Columns) -> Iterator[tuple[int, tuple[Fault, ...]]]:
+        """What is odd about the payors of a chunk, by the position of the row."""
+        firsts, lasts = columns[Field.FIRST_NAME].texts, columns[Field.LAST_NAME].texts
+        emails = columns[Field.EMAIL].texts
+        for at, (first, last, email) in enumerate(zip(firsts, lasts, emails, strict=True)):
+            if not (first and last):
+                continue
+            if email and (other := self._other_payor(rows[at].number, first, last, email)):
+                yield at, (Fault("email-shared", Field.EMAIL, email, (("row", str(other)),)),)
+            if self._survey.swapped(first, last):
+                yield at, (Fault("name-swapped", Field.LAST_NAME, last),)
 
-    def _shared(self, row: int, first: str, last: str, email: str) -> tuple[Fault, ...]:
-        if not (email and first and last):
-            return ()
+    def _other_payor(self, row: int, first: str, last: str, email: str) -> int:
+        """The number of the first row with this address, if it names another payor; else 0."""
         earlier = self._seen.get(email)
         if earlier is None:
             if len(self._seen) >= self._most:
                 del self._seen[next(iter(self._seen))]
             self._seen[email] = (first, last, row)
-            return ()
-        if earlier[0].casefold() == first.casefold() and earlier[1].casefold() == last.casefold():
-            return ()
-        return (Fault("email-shared", Field.EMAIL, email, (("row", str(earlier[2])),)),)
+            return 0
+        same = earlier[0].casefold() == first.casefold() and earlier[1].casefold() == last.casefold()
+        return 0 if same else earlier[2]

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
+from functools import cache
 from typing import Final
-
-import pandas as pd
 
 from pipeline.check.amounts import AmountReader, countable
 from pipeline.check.cells import Cell
 from pipeline.check.choices import YES
-from pipeline.check.cleaning import Cells, clean
+from pipeline.check.cleaning import CleanColumn, Columns, clean, column
 from pipeline.check.identity import RowKey
 from pipeline.check.options import CheckOptions
-from pipeline.check.origins import Origin, Origins
+from pipeline.check.origins import Origins
 from pipeline.check.payors import PayorWatch
 from pipeline.check.survey import Survey
 from pipeline.check.totals import Ledger, Line, line_reader
 from pipeline.model import CheckedRow, Payment, SheetRow
 from schemas import payment as schema
 from schemas.faults import Fault, Severity, catalogue
-from schemas.fields import FIELDS, Field
+from schemas.fields import ACCOUNT_FIELDS, Field
+
+Faults = tuple[Fault, ...]
 
 Said = defaultdict[int, list[Fault]]
-"""Faults and notices by the position of their row in the chunk."""
-
-_RANK: Final = {rule.field.value: rank for rank, rule in enumerate(FIELDS)}
+"""Faults and notices by the position of their row in the chunk, in the order of the fields."""
 
 
 class RowChecker:
@@ -48,27 +47,23 @@ class RowChecker:
         kept, amounts = self._sorted(rows)
         if not kept:
             return []
-        cells = clean(kept, self._origins, self._options.production)
-        cells[Field.AMOUNT] = amounts
-        said = _said(cells)
-        for failed in schema.failures(_frame(cells), self._limits):
-            field = Field(failed.field)
-            typed = self._typed(field, kept)
-            for at in failed.rows:
-                said[at].append(Fault(failed.code, field, typed[at][0], failed.details))
-        return list(self._assembled(kept, cells, said))
-
-    def _typed(self, field: Field, rows: Sequence[SheetRow]) -> list[tuple[str, str]]:
-        return self._origins.by_field.get(field, Origin()).read(rows)
+        columns = clean(kept, self._origins, self._options.production)
+        columns[Field.AMOUNT] = column(self._origins.of(Field.AMOUNT).read(kept).texts, amounts)
+        said = self._judged(columns)
+        for at, notices in self._payors.compare(kept, columns):
+            said[at].extend(notices)
+        self._ledger.without_reference += _blanks(columns.get(Field.REFERENCE_ID), len(kept))
+        return self._assembled(kept, columns, said)
 
     def _sorted(self, rows: Sequence[SheetRow]) -> tuple[list[SheetRow], list[Cell]]:
-        """The payment rows and their amounts. Needs the amounts first: a sum is told by agreeing with its rows."""
+        """The payment rows and their amounts. The amounts come first: a sum is told by agreeing with its rows."""
         kept: list[SheetRow] = []
         amounts: list[Cell] = []
-        for row, typed in zip(rows, self._typed(Field.AMOUNT, rows), strict=True):
-            cell = self._amounts.clean(*typed)
+        typed = self._origins.of(Field.AMOUNT).read(rows)
+        for row, text, kind in zip(rows, typed.texts, typed.kinds, strict=True):
+            cell = self._amounts.clean(text, kind)
+            amount = countable(cell.text)
             line = self._lines.line(row)
-            amount = countable(cell)
             if line is Line.TOTAL or (line is Line.SUM and self._ledger.is_sum(amount)):
                 self._ledger.close(row, amount)
             elif line is Line.NOTE:
@@ -79,63 +74,96 @@ class RowChecker:
                 amounts.append(cell)
         return kept, amounts
 
-    def _assembled(self, rows: Sequence[SheetRow], cells: Cells, said: Said) -> Iterator[CheckedRow]:
-        fields = list(cells)
-        for at, (row, *parts) in enumerate(zip(rows, *cells.values(), strict=True)):
-            texts = {field: cell.text or "" for field, cell in zip(fields, parts, strict=True)}
-            found = [*row.faults, *said.get(at, ())]
-            found += self._payors.notices(
-                row.number, texts[Field.FIRST_NAME], texts[Field.LAST_NAME], texts[Field.EMAIL]
-            )
-            if not texts.get(Field.REFERENCE_ID):
-                self._ledger.without_reference += 1
-            faults, notices = _by_severity(found)
-            payment = None if faults else self._payment(texts)
-            amount = payment.amount if payment else countable(cells[Field.AMOUNT][at])
-            yield CheckedRow(row, payment, amount, self._key.of(row, texts, payment), faults, notices)
+    def _judged(self, columns: Columns) -> Said:
+        """What the cleaning said, then what the schema says of the cleaned texts, a field at a time."""
+        frame = schema.table({field: column.texts for field, column in columns.items()})
+        failed: defaultdict[str, list[schema.Failures]] = defaultdict(list)
+        for failures in schema.failures(frame, self._limits):
+            failed[failures.field].append(failures)
+        said: Said = defaultdict(list)
+        for field in Field:
+            if (column := columns.get(field)) is not None:
+                for at, faults in column.said.items():
+                    said[at].extend(faults)
+                for failures in failed[field]:
+                    _add(said, failures, column.typed)
+        return said
 
-    def _payment(self, texts: dict[Field, str]) -> Payment:
-        get = texts.get
-        amount, link = texts[Field.AMOUNT], get(Field.SEND_INTERAC_LINK)
+    def _assembled(self, rows: Sequence[SheetRow], columns: Columns, said: Said) -> list[CheckedRow]:
+        texts = {field: [text or "" for text in column.texts] for field, column in columns.items()}
+        verdicts = [_by_severity(row.faults, said.get(at)) for at, row in enumerate(rows)]
+        blank = [""] * len(rows)
+        parts = zip(*(texts.get(field, blank) for field in _OF_PAYMENT), strict=True)
+        payments = [None if faults else self._payment(*part) for (faults, _), part in zip(verdicts, parts, strict=True)]
+        identities = self._key.identities(rows, texts, payments)
+        amounts = map(countable, texts[Field.AMOUNT])
+        return [
+            CheckedRow(row, payment, amount, identity, *verdict)
+            for row, payment, amount, identity, verdict in zip(
+                rows, payments, amounts, identities, verdicts, strict=True
+            )
+        ]
+
+    def _payment(self, amount: str, link: str, *texts: str) -> Payment:
+        reference, first, middle, last, email, institution, transit, account = texts
         return Payment(
-            reference_id=get(Field.REFERENCE_ID, ""),
-            first_name=texts[Field.FIRST_NAME],
-            last_name=texts[Field.LAST_NAME],
-            email=texts[Field.EMAIL],
+            reference_id=reference,
+            first_name=first,
+            last_name=last,
+            email=email,
             amount=Decimal(amount) if amount else None,
             send_link=link == YES if link else self._options.send_link,
             direction=self._options.direction,
-            middle_name=get(Field.MIDDLE_NAME, ""),
-            institution_code=get(Field.INSTITUTION_CODE, ""),
-            transit_number=get(Field.TRANSIT_NUMBER, ""),
-            account_number=get(Field.ACCOUNT_NUMBER, ""),
+            middle_name=middle,
+            institution_code=institution,
+            transit_number=transit,
+            account_number=account,
         )
 
 
-def _said(cells: Cells) -> Said:
-    said: Said = defaultdict(list)
-    for column in cells.values():
-        for at, cell in enumerate(column):
-            if cell.said:
-                said[at].extend(cell.said)
-    return said
+_OF_PAYMENT: Final = (
+    Field.AMOUNT,
+    Field.SEND_INTERAC_LINK,
+    Field.REFERENCE_ID,
+    Field.FIRST_NAME,
+    Field.MIDDLE_NAME,
+    Field.LAST_NAME,
+    Field.EMAIL,
+    *ACCOUNT_FIELDS,
+)
 
 
-def _frame(cells: Cells) -> pd.DataFrame:
-    return schema.table({field: [cell.text for cell in column] for field, column in cells.items()})
+def _blanks(column: CleanColumn | None, rows: int) -> int:
+    """How many of `rows` have nothing in `column`, which the sheet may not have at all."""
+    return column.texts.count("") if column else rows
 
 
-def _by_severity(found: list[Fault]) -> tuple[tuple[Fault, ...], tuple[Fault, ...]]:
+def _add(said: Said, failures: schema.Failures, typed: Sequence[str]) -> None:
+    """The failures of one check as faults; equal cells share one."""
+    made: dict[str, Fault] = {}
+    for at in failures.rows:
+        text = typed[at]
+        fault = made.get(text)
+        if fault is None:
+            fault = made[text] = Fault(failures.code, failures.field, text, failures.details)
+        said[at].append(fault)
+
+
+def _by_severity(of_shape: Faults, said: list[Fault] | None) -> tuple[Faults, Faults]:
     """The faults and the notices of a row, each in the order of the fields."""
-    if not found:
-        return (), ()
-    found.sort(key=_rank)
-    entries = catalogue()
-    faults = tuple(fault for fault in found if entries[fault.code].severity is Severity.ERROR)
+    if not said:
+        return _parted(of_shape) if of_shape else ((), ())
+    return _parted((*of_shape, *said))
+
+
+def _parted(found: Sequence[Fault]) -> tuple[Faults, Faults]:
+    notices = _notice_codes()
+    faults = tuple([fault for fault in found if fault.code not in notices])
     if len(faults) == len(found):
         return faults, ()
-    return faults, tuple(fault for fault in found if entries[fault.code].severity is Severity.NOTICE)
+    return faults, tuple([fault for fault in found if fault.code in notices])
 
 
-def _rank(fault: Fault) -> int:
-    return _RANK.get(fault.field, -1)
+@cache
+def _notice_codes() -> frozenset[str]:
+    return frozenset(code for code, entry in catalogue().items() if entry.severity is Severity.NOTICE)

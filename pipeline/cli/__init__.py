@@ -1,0 +1,85 @@
+"""The command line: options, prompts, progress, printing. Decides nothing.
+
+Each command stands in a module of its own, which is imported when it is called: `--help` must not wait for pandas.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any, Final, NoReturn
+
+import click
+
+from pipeline.model import ExitCode
+
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "run": ("pipeline.cli.run", "Create one payment request for each valid row of a sheet."),
+    "validate": ("pipeline.cli.validate", "Find every fault of a sheet; send nothing."),
+    "batches": ("pipeline.cli.batches", "List the batches in the journal."),
+    "sandbox": ("pipeline.cli.sandbox", "Serve the built-in stand-in for the API on this machine."),
+}
+"""Each command's module and its line in the list."""
+
+
+class _Commands(click.Group):
+    """Commands that are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(module), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from pipeline import __version__
+
+        click.echo(f"flinks-import {__version__}")
+        ctx.exit()
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Say which.")
+def cli() -> None:
+    """Turn a billing sheet into Interac e-Transfer payment requests, and never ask a customer twice.
+
+    Start with: flinks-import run SHEET.xlsx --sandbox
+    """
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """The console command. Ends the process with a code of `ExitCode` and never shows a traceback."""
+    sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(arguments: list[str]) -> int:
+    from pipeline.cli.failing import report_bug
+
+    try:
+        return _call(arguments)
+    except click.exceptions.Abort:
+        return ExitCode.STOPPED_EARLY
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE
+    except BrokenPipeError:
+        # Whoever read our output has gone (`… | head`): nothing more can be said.
+        sys.stderr.close()
+        return ExitCode.STOPPED_EARLY
+    except Exception as error:  # noqa: BLE001 - the last place where a fault of the program can be told
+        return report_bug(error)
+
+
+def _call(arguments: list[str]) -> int:
+    code: Any = cli.main(arguments, prog_name="flinks-import", standalone_mode=False)
+    return code if isinstance(code, int) else ExitCode.DONE

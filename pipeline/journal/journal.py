@@ -6,14 +6,14 @@ its subject (`staging`, `attempts`, `story`, `lease`, `database`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, and_, delete, insert, select, update
+from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, update
 from sqlalchemy.engine import Engine
 
 from pipeline.journal import codec, database, staging, story
@@ -28,6 +28,7 @@ from pipeline.model import (
     Column,
     ControlTotal,
     ExitCode,
+    Failure,
     Payment,
     Repeat,
     Report,
@@ -111,10 +112,13 @@ class Journal:
         return lease(self.engine, self.url, batch.id, batch.name)
 
     def last_run(self, batch: Batch) -> LastRun | None:
-        """The last real run of a batch that got as far as to have its sheet staged."""
+        """The last run of a batch that took effect: it came to an end that was no refusal, or it sent something."""
+        took_effect = or_(
+            runs.c.exit_code.not_in((ExitCode.USAGE, ExitCode.INPUT)), exists().where(attempts.c.run_id == runs.c.id)
+        )
         statement = (
             select(runs.c.started_at, runs.c.sha256)
-            .where(runs.c.batch_id == batch.id, runs.c.purpose == "run", runs.c.staged_at.is_not(None))
+            .where(runs.c.batch_id == batch.id, runs.c.purpose == "run", took_effect)
             .order_by(runs.c.id.desc())
             .limit(1)
         )
@@ -152,14 +156,16 @@ class Journal:
         with self._writing() as connection:
             connection.execute(update(runs).where(runs.c.id == run).values(values))
 
-    def end(self, run: int, now: datetime, code: ExitCode, stopped: str = "", details: Mapping[str, str] = {}) -> None:  # noqa: B006 - read only
-        """End a run, with what stopped it early, if anything."""
-        values = {
-            "ended_at": codec.dump_time(now),
-            "exit_code": int(code),
-            "stopped": stopped,
-            "stopped_details": codec.dump(dict(details)),
-        }
+    def end(self, run: int, now: datetime, code: ExitCode) -> None:
+        """End a run."""
+        values = {"ended_at": codec.dump_time(now), "exit_code": int(code)}
+        with self._writing() as connection:
+            connection.execute(update(runs).where(runs.c.id == run).values(values))
+
+    def stopped(self, run: int, failure: Failure) -> None:
+        """Keep what ended a run early."""
+        details = {name: str(value) for name, value in failure.params.items()}
+        values = {"stopped": failure.key, "stopped_details": codec.dump(details)}
         with self._writing() as connection:
             connection.execute(update(runs).where(runs.c.id == run).values(values))
 
@@ -176,12 +182,10 @@ class Journal:
         with database.explained(self.url):
             return staging.stage(self.engine, run, position, checked)
 
-    def finish_staging(
-        self, run: int, batch: Batch, identity: Sequence[str], columns: Sequence[Column], now: datetime
-    ) -> None:
+    def finish_staging(self, run: int, batch: Batch, beginning: Beginning, now: datetime) -> None:
         """All rows are staged: refuse or number repeated identities, find earlier payments, make the sheet current."""
         with database.explained(self.url):
-            staging.finish(self.engine, run, batch.id, identity, columns, now)
+            staging.finish(self.engine, (run, batch.id), beginning.identity, beginning.columns, now)
 
     def drop_superseded(self, run: int, batch: Batch) -> None:
         """Forget the staged rows of this batch's earlier runs; their attempts keep what was sent."""
@@ -191,7 +195,7 @@ class Journal:
     def plan(self, run: int, batch: Batch, permissions: decide.Permissions, repeats_since: datetime) -> Forecast:
         """Decide what to do with every valid row, keep it, and say what it adds up to."""
         with database.explained(self.url):
-            return staging.plan(self.engine, run, batch.id, permissions, repeats_since)
+            return staging.plan(self.engine, (run, batch.id), permissions, repeats_since)
 
     def to_send(self, run: int, batch: Batch, after: int, limit: int) -> list[Sendable]:
         """The next rows to send behind position `after`, in the sheet's order."""

@@ -86,7 +86,7 @@ class Recorder:
             _tell(waiting, repeats)
 
     async def _after_failure(self, group: Sequence[_Waiting], error: Exception) -> None:
-        """Intents fail at once, so that nothing more is sent; outcomes are offered again, since they can't be had twice."""
+        """Intents fail at once, so that nothing more is sent; outcomes are offered again: they can't be had twice."""
         outcomes = []
         for waiting in group:
             if isinstance(waiting.record, Settlement) and isinstance(error, Failure):

@@ -30,8 +30,13 @@ OCCURRENCE: Final = "#"
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a run is going to do: the counts and cents that a person confirms."""
+    """What a run is going to do: the counts and cents that a person confirms.
 
+    `rows` and `cents` are of all rows, faulty ones too as far as their amount can be read.
+    """
+
+    rows: int
+    cents: int
     to_send: int
     to_send_cents: int
     e_mailed: int
@@ -52,14 +57,10 @@ def stage(engine: Engine, run_id: int, position: int, checked: Sequence[CheckedR
 
 
 def finish(
-    engine: Engine,
-    run_id: int,
-    batch_id: int,
-    identity: Sequence[str],
-    columns: Sequence[Column],
-    now: datetime,
+    engine: Engine, run_of_batch: tuple[int, int], identity: Sequence[str], columns: Sequence[Column], now: datetime
 ) -> None:
     """Make the staged rows one of a kind, and the sheet of this run the current one."""
+    run_id, batch_id = run_of_batch
     with engine.begin() as connection:
         if OCCURRENCE in identity:
             _number_occurrences(connection, run_id)
@@ -178,16 +179,14 @@ def _adopt_earlier_payments(connection: Connection, run_id: int, batch_id: int) 
 
 
 def plan(
-    engine: Engine,
-    run_id: int,
-    batch_id: int,
-    permissions: decide.Permissions,
-    repeats_since: datetime,
+    engine: Engine, run_of_batch: tuple[int, int], permissions: decide.Permissions, repeats_since: datetime
 ) -> Forecast:
     """Decide for every valid row of a run what to do with it, keep the decisions, and say what they add up to."""
+    run_id, batch_id = run_of_batch
     for low, high in _ranges(engine, run_id):
+        chosen = and_(rows.c.run_id == run_id, rows.c.position >= low, rows.c.position < high, rows.c.plan == "send")
         with engine.begin() as connection:
-            _plan_range(connection, run_id, batch_id, (low, high), permissions, repeats_since)
+            _plan_range(connection, chosen, batch_id, permissions, repeats_since)
     return forecast(engine, run_id, batch_id)
 
 
@@ -199,18 +198,16 @@ def _ranges(engine: Engine, run_id: int) -> Iterator[tuple[int, int]]:
 
 def _plan_range(
     connection: Connection,
-    run_id: int,
+    chosen: ColumnElement[bool],
     batch_id: int,
-    span: tuple[int, int],
     permissions: decide.Permissions,
     repeats_since: datetime,
 ) -> None:
-    chosen = and_(rows.c.run_id == run_id, rows.c.position >= span[0], rows.c.position < span[1])
     history = group_by_identity(
         connection.execute(
             select(*ATTEMPT_COLUMNS)
             .join(rows, and_(attempts.c.batch_id == batch_id, attempts.c.identity == rows.c.identity))
-            .where(chosen, rows.c.plan == "send")
+            .where(chosen)
             .order_by(attempts.c.identity, attempts.c.number)
         )
     )
@@ -218,7 +215,7 @@ def _plan_range(
     if not history and not repeats:
         return
     exceptions = []
-    valid = select(rows.c.id, rows.c.identity, rows.c.fingerprint, rows.c.payment).where(chosen, rows.c.plan == "send")
+    valid = select(rows.c.id, rows.c.identity, rows.c.fingerprint, rows.c.payment).where(chosen)
     for row in connection.execute(valid):
         earlier, elsewhere = history.get(row.identity, []), repeats.get(row.fingerprint, [])
         if not earlier and not elsewhere:
@@ -277,6 +274,8 @@ def forecast(engine: Engine, run_id: int, batch_id: int) -> Forecast:
 
     sending = [group for group in groups if group.plan == "send"]
     return Forecast(
+        rows=sum(group.number for group in groups),
+        cents=int(sum(group.cents or 0 for group in groups)),
         to_send=count("send"),
         to_send_cents=int(sum(group.cents or 0 for group in sending)),
         e_mailed=sum(group.number for group in sending if group.send_link),

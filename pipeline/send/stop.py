@@ -11,11 +11,12 @@ from pipeline.model import Failure
 class Stop:
     """Asked for once or more; the first reason counts. What is in flight ends, nothing new begins.
 
-    Belongs to one event loop; `request` may be called from a signal handler in the loop's thread.
+    Make it inside the event loop that it belongs to.
     """
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         self.reason: Failure | None = None
 
     def request(self, reason: Failure) -> None:
@@ -23,6 +24,10 @@ class Stop:
         if self.reason is None:
             self.reason = reason
         self._event.set()
+
+    def request_from_signal(self, reason: Failure) -> None:
+        """The same, from a signal handler: the loop is woken from whatever it waits for."""
+        self._loop.call_soon_threadsafe(self.request, reason)
 
     @property
     def requested(self) -> bool:

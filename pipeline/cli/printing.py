@@ -1,0 +1,151 @@
+"""The result on standard output: a table for people, one JSON object for scripts."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Final
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.cli.screen import Manner
+from pipeline.commands.request import Request, Result
+from pipeline.journal.story import BatchLine
+from pipeline.model import ExitCode, Failure, Status
+from pipeline.report.summary import status_lines
+from pipeline.texts import explain, say
+from schemas.money import format_amount
+
+SHOWN_ERRORS: Final = 10
+"""Errors that `run` shows; the workbook has them all."""
+
+_STYLES: Final[dict[Status, str]] = {
+    Status.CREATED: "green",
+    Status.ALREADY_CREATED: "green",
+    Status.INVALID: "yellow",
+    Status.REJECTED: "yellow",
+    Status.HELD: "yellow",
+    Status.FAILED: "red",
+    Status.UNKNOWN: "bold red",
+    Status.NOT_SENT: "dim",
+}
+
+
+def print_result(result: Result, request: Request, manner: Manner) -> None:
+    """Say what a command has done. With `-q` nothing, unless something is wrong."""
+    if manner.as_json:
+        click.echo(json.dumps(result.summary, ensure_ascii=False))
+    if result.failure is not None:
+        click.echo(explain(result.failure, manner.lang), err=True)
+    if manner.as_json or (manner.quiet and result.exit_code is ExitCode.DONE):
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    for line in _headlines(result, manner):
+        console.print(line)
+    console.print(_table(result, manner))
+    if not request.dry_run:
+        _print_errors(result, manner, console)
+    if result.written is not None:
+        if result.written.moved:
+            console.print(say(result.written.moved, manner.lang), markup=False)
+        console.print(Text(say("screen.workbook", manner.lang, path=result.written.path), style="bold"))
+
+
+def print_failure(failure: Failure, manner: Manner, request: Request | None = None) -> None:
+    """Say in one sentence why nothing could be begun; as JSON too, where that was asked for."""
+    sentence = explain(failure, manner.lang)
+    if manner.as_json:
+        error = {"row": None, "field": "", "code": failure.key, "message": sentence}
+        summary = {
+            "batch": (request.batch or request.file.stem) if request else None,
+            "file": request.file.name if request else None,
+            "sha256": None,
+            "environment": None,
+            "rows": 0,
+            "counts": {status.value: 0 for status in Status},
+            "amounts": {status.value: "0.00" for status in Status},
+            "errors": [error],
+            "errorsOmitted": 0,
+            "output": None,
+            "exitCode": int(failure.exit_code),
+        }
+        click.echo(json.dumps(summary, ensure_ascii=False))
+    click.echo(sentence, err=True)
+
+
+def _headlines(result: Result, manner: Manner) -> list[str]:
+    forecast, counts = result.forecast, result.totals.counts
+    if result.report.dry_run or forecast is None:
+        return [say("screen.dry_run", manner.lang)] if result.report.dry_run else []
+    if forecast.kept and not forecast.to_send and not counts[Status.CREATED]:
+        # Said first: nobody must wonder whether this run asked anyone.
+        return [say("screen.all_from_before", manner.lang, count=forecast.kept, date=forecast.kept_since)]
+    return []
+
+
+def _table(result: Result, manner: Manner) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for key, justify in (("status", "left"), ("rows", "right"), ("amount", "right"), ("meaning", "left")):
+        table.add_column(say(f"screen.column_{key}", manner.lang), justify="right" if justify == "right" else "left")
+    for line in status_lines(result.totals, manner.lang):
+        if line.rows:
+            style = _STYLES[line.status]
+            amount = format_amount(line.amount, manner.lang)
+            table.add_row(Text(line.status, style=style), f"{line.rows:,}", amount, line.meaning)
+    total = sum(result.totals.amounts.values(), Decimal(0))
+    table.add_section()
+    table.add_row(
+        Text(say("screen.total", manner.lang), style="bold"),
+        f"{result.totals.rows:,}",
+        format_amount(total, manner.lang),
+    )
+    return table
+
+
+def _print_errors(result: Result, manner: Manner, console: Console) -> None:
+    """The first errors; the workbook has them all, with how to mend each."""
+    errors = (result.summary or {}).get("errors")
+    if not isinstance(errors, list) or not errors:
+        return
+    shown = [error for error in errors if not str(error["code"]).startswith("not-sent")][:SHOWN_ERRORS]
+    for error in shown:
+        console.print(say("screen.row", manner.lang, row=error["row"], told=error["message"]), markup=False)
+    more = len(errors) + int(str((result.summary or {}).get("errorsOmitted", 0))) - len(shown)
+    if shown and more > 0:
+        console.print(say("screen.more_errors", manner.lang, count=more), markup=False)
+
+
+def print_batches(lines: list[BatchLine], manner: Manner) -> None:
+    """The list of batches."""
+    if manner.as_json:
+        click.echo(json.dumps([_batch_json(line) for line in lines], ensure_ascii=False))
+        return
+    if not lines:
+        click.echo(say("screen.no_batches", manner.lang))
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for key in ("batch", "environment", "last_run", "file"):
+        table.add_column(say(f"screen.column_{key}", manner.lang))
+    for key in ("created", "amount", "unknown"):
+        table.add_column(say(f"screen.column_{key}", manner.lang), justify="right")
+    for line in lines:
+        when = f"{line.last_run_at.astimezone():%Y-%m-%d %H:%M}" if line.last_run_at else ""
+        amount = format_amount(Decimal(line.created_cents).scaleb(-2), manner.lang)
+        unknown = Text(str(line.unknown), style="bold red" if line.unknown else "")
+        table.add_row(Text(line.name), line.environment, when, Text(line.file), f"{line.created:,}", amount, unknown)
+    Console(highlight=False, soft_wrap=True).print(table)
+
+
+def _batch_json(line: BatchLine) -> dict[str, object]:
+    return {
+        "batch": line.name,
+        "environment": line.environment,
+        "lastRun": line.last_run_at.isoformat() if line.last_run_at else None,
+        "file": line.file,
+        "created": line.created,
+        "amount": f"{Decimal(line.created_cents).scaleb(-2):.2f}",
+        "unknown": line.unknown,
+    }

@@ -1,0 +1,355 @@
+"""Who shows what happens while a command works: text for people, a bar on a terminal, JSON lines for machines.
+
+Everything here goes to standard error; standard output is for the result. Nothing here has personal data: counts,
+amounts, names of files and environments, row numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.prompt import Confirm
+
+from pipeline.commands.request import Announcement
+from pipeline.journal.journal import Sendable
+from pipeline.model import ReportRow, StoppedEarly, UsageFailure
+from pipeline.send.decide import Created, Verdict
+from pipeline.send.engine import Observer
+from pipeline.settings import SANDBOX
+from pipeline.texts import say
+from schemas.faults import Fault, Lang, sentence, sentences
+from schemas.money import format_amount
+
+LINE_EVERY: Final = 10.0
+"""Seconds between two lines of progress where there is no terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the user wants to be spoken to."""
+
+    lang: Lang = "en"
+    yes: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    log_json: bool = False
+    as_json: bool = False
+
+
+class LineScreen:
+    """Lines for people on standard error; a progress bar where it is a terminal."""
+
+    def __init__(self, manner: Manner) -> None:
+        self._manner = manner
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def reading(self, file: Path) -> None:
+        self._tell("screen.reading", file=file.name)
+
+    def checked(self, rows: int) -> None:
+        if self._manner.verbose:
+            self._tell("screen.checked", rows=rows)
+
+    def sheet_notices(self, notices: tuple[Fault, ...]) -> None:
+        if not self._manner.quiet:
+            for notice in notices:
+                self._console.print(f"  {sentence(notice, self._manner.lang)}", markup=False, style="yellow")
+
+    def sandbox_started(self, base_url: str) -> None:
+        if self._manner.verbose:
+            self._tell("screen.sandbox", base_url=base_url)
+
+    def confirm(self, announcement: Announcement) -> bool:
+        if not self._manner.quiet or _must_ask(announcement, self._manner):
+            for line in announced(announcement, self._manner.lang):
+                self._console.print(line, markup=False)
+        return _consent(announcement, self._manner, self._console)
+
+    @contextmanager
+    def sending(self, total: int) -> Iterator[Observer]:
+        if self._manner.quiet:
+            yield _Silent()
+        elif self._console.is_terminal:
+            with _bar(self._console) as bar:
+                yield _Bar(bar, total, self._manner.lang)
+        else:
+            lines = _Lines(self._console, total, self._manner.lang)
+            yield lines
+            lines.last()
+
+    def go_on_after_first(self, rows: list[ReportRow], left: int) -> bool:
+        for row in rows:
+            told = row.launch_url or sentences(row.errors, self._manner.lang)
+            line = say("screen.first_row", self._manner.lang, row=row.row.number, status=row.status, told=told)
+            self._console.print(line, markup=False)
+        return _ask(say("screen.go_on", self._manner.lang, left=left), self._console)
+
+    def writing(self) -> None:
+        if self._manner.verbose:
+            self._tell("screen.writing")
+
+    def row_needs_mending(self, row: ReportRow) -> None:
+        for fault in row.errors:
+            line = say("screen.row", self._manner.lang, row=row.row.number, told=sentence(fault, self._manner.lang))
+            self._console.print(line, markup=False)
+
+    def _tell(self, key: str, **params: object) -> None:
+        if not self._manner.quiet:
+            self._console.print(say(key, self._manner.lang, **params), markup=False)
+
+
+class JsonScreen:
+    """The same as one JSON object a line on standard error: event names and counts."""
+
+    def __init__(self, manner: Manner) -> None:
+        self._manner = manner
+
+    def reading(self, file: Path) -> None:
+        _log("reading", file=file.name)
+
+    def checked(self, rows: int) -> None:
+        _log("checked", rows=rows)
+
+    def sheet_notices(self, notices: tuple[Fault, ...]) -> None:
+        for notice in notices:
+            _log("sheet-notice", code=notice.code, message=sentence(notice, self._manner.lang))
+
+    def sandbox_started(self, base_url: str) -> None:
+        _log("sandbox-started", baseUrl=base_url)
+
+    def confirm(self, announcement: Announcement) -> bool:
+        forecast = announcement.forecast
+        _log(
+            "planned",
+            batch=announcement.batch,
+            environment=announcement.environment,
+            toSend=forecast.to_send,
+            amount=str(Decimal(forecast.to_send_cents).scaleb(-2)),
+            emailed=forecast.e_mailed,
+            invalid=forecast.invalid,
+            held=forecast.held,
+            unknown=forecast.unknown,
+            alreadyCreated=forecast.kept,
+        )
+        return _consent(announcement, self._manner, Console(stderr=True))
+
+    @contextmanager
+    def sending(self, total: int) -> Iterator[Observer]:
+        _log("sending", total=total)
+        events = _Events(total)
+        yield events
+        _log("sent", done=events.done, failed=events.failed)
+
+    def go_on_after_first(self, rows: list[ReportRow], left: int) -> bool:
+        _log("first-sent", rows=[row.row.number for row in rows], left=left)
+        return _ask(say("screen.go_on", self._manner.lang, left=left), Console(stderr=True))
+
+    def writing(self) -> None:
+        _log("writing")
+
+    def row_needs_mending(self, row: ReportRow) -> None:
+        _log("row-needs-mending", row=row.row.number, codes=[fault.code for fault in row.errors])
+
+
+def screen_of(manner: Manner) -> LineScreen | JsonScreen:
+    """The screen that the user's options ask for."""
+    return JsonScreen(manner) if manner.log_json else LineScreen(manner)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Asking
+
+
+def announced(announcement: Announcement, lang: Lang) -> Iterator[str]:
+    """What is going to happen, in a few lines."""
+    forecast = announcement.forecast
+    amount = format_amount(Decimal(forecast.to_send_cents).scaleb(-2), lang)
+    key = "screen.environment_sandbox" if announcement.environment == SANDBOX else "screen.environment"
+    yield say(key, lang, batch=announcement.batch, environment=announcement.environment)
+    yield say("screen.to_send", lang, rows=forecast.to_send, amount=amount)
+    if forecast.e_mailed:
+        yield say("screen.e_mailed", lang, count=forecast.e_mailed)
+    if links := forecast.to_send - forecast.e_mailed:
+        yield say("screen.links", lang, count=links)
+    for count, name in (
+        (forecast.kept, "kept"),
+        (forecast.invalid, "invalid"),
+        (forecast.held, "held"),
+        (forecast.unknown, "unknown"),
+    ):
+        if count:
+            yield say(f"screen.left_{name}", lang, count=count)
+
+
+def _must_ask(announcement: Announcement, manner: Manner) -> bool:
+    return announcement.environment != SANDBOX and not manner.yes
+
+
+def _consent(announcement: Announcement, manner: Manner, console: Console) -> bool:
+    """Ask before anything is sent, except to the sandbox. Raises UsageFailure where nobody can answer."""
+    if not _must_ask(announcement, manner):
+        return True
+    if not sys.stdin.isatty():
+        raise UsageFailure("screen.needs_yes")
+    key = "screen.confirm_production" if announcement.production else "screen.confirm"
+    return _ask(say(key, manner.lang), console)
+
+
+def _ask(question: str, console: Console) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    try:
+        return Confirm.ask(question, console=console, default=False)
+    except (EOFError, click.Abort):
+        return False
+    except KeyboardInterrupt:
+        raise StoppedEarly("run.interrupted_before") from None
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Watching
+
+
+@dataclass(slots=True)
+class _Silent:
+    """Draws nothing."""
+
+    def row_ended(self, row: Sendable, verdict: Verdict) -> None:
+        """Nothing."""
+
+    def row_held(self, row: Sendable) -> None:
+        """Nothing."""
+
+    def tokens_are_single_use(self) -> None:
+        """Nothing."""
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[pace]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[failures]}", style="yellow"),
+        console=console,
+        refresh_per_second=5,
+    )
+
+
+class _Bar:
+    """A progress bar: rows done, rate, time left, failures so far."""
+
+    def __init__(self, bar: Progress, total: int, lang: Lang) -> None:
+        self._bar = bar
+        self._lang = lang
+        self._failed = 0
+        self._done = 0
+        self._began = time.monotonic()
+        self._task = bar.add_task(say("screen.sending", lang), total=total, pace="", failures="")
+
+    def row_ended(self, row: Sendable, verdict: Verdict) -> None:  # noqa: ARG002 - the observer's signature
+        self._failed += not isinstance(verdict, Created)
+        self._advance()
+
+    def row_held(self, row: Sendable) -> None:  # noqa: ARG002
+        self._failed += 1
+        self._advance()
+
+    def tokens_are_single_use(self) -> None:
+        self._bar.console.print(say("screen.single_use", self._lang))
+
+    def _advance(self) -> None:
+        self._done += 1
+        pace = self._done / max(time.monotonic() - self._began, 0.001)
+        failures = say("screen.failures", self._lang, count=self._failed) if self._failed else ""
+        self._bar.update(self._task, advance=1, pace=f"{pace:,.0f}/s", failures=failures)
+
+
+class _Lines:
+    """A line of progress now and then."""
+
+    def __init__(self, console: Console, total: int, lang: Lang) -> None:
+        self._console = console
+        self._total = total
+        self._lang = lang
+        self._done = self._failed = 0
+        self._began = self._told_at = time.monotonic()
+
+    def row_ended(self, row: Sendable, verdict: Verdict) -> None:  # noqa: ARG002 - the observer's signature
+        self._count(failed=not isinstance(verdict, Created))
+
+    def row_held(self, row: Sendable) -> None:  # noqa: ARG002
+        self._count(failed=True)
+
+    def tokens_are_single_use(self) -> None:
+        self._console.print(say("screen.single_use", self._lang))
+
+    def _count(self, *, failed: bool) -> None:
+        self._done += 1
+        self._failed += failed
+        if time.monotonic() - self._told_at >= LINE_EVERY:
+            self._tell()
+
+    def last(self) -> None:
+        """Say the last count, whenever the line before was."""
+        self._tell()
+
+    def _tell(self) -> None:
+        self._told_at = time.monotonic()
+        pace = self._done / max(self._told_at - self._began, 0.001)
+        left = (self._total - self._done) / pace if pace else 0.0
+        counts = {"done": self._done, "total": self._total, "pace": f"{pace:,.0f}", "failed": self._failed}
+        key = "screen.progress" if self._done < self._total else "screen.progress_end"
+        self._console.print(say(key, self._lang, left=_duration(left), **counts))
+
+
+class _Events:
+    """A JSON line now and then, and one for each row that has no session."""
+
+    def __init__(self, total: int) -> None:
+        self.done = self.failed = 0
+        self._total = total
+        self._told_at = time.monotonic()
+
+    def row_ended(self, row: Sendable, verdict: Verdict) -> None:
+        failed = not isinstance(verdict, Created)
+        if failed:
+            _log("row-ended", row=row.number, verdict=type(verdict).__name__)
+        self._count(failed=failed)
+
+    def row_held(self, row: Sendable) -> None:
+        _log("row-held", row=row.number)
+        self._count(failed=True)
+
+    def tokens_are_single_use(self) -> None:
+        _log("tokens-are-single-use")
+
+    def _count(self, *, failed: bool) -> None:
+        self.done += 1
+        self.failed += failed
+        if time.monotonic() - self._told_at >= LINE_EVERY:
+            self._told_at = time.monotonic()
+            _log("progress", done=self.done, total=self._total, failed=self.failed)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _log(event: str, **fields: object) -> None:
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    print(json.dumps({"time": moment, "event": event, **fields}, ensure_ascii=False), file=sys.stderr, flush=True)  # noqa: T201 - this is where it is printed

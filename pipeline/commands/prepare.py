@@ -1,0 +1,144 @@
+"""From a file to a planned run in the journal: read, check, stage, plan, guard. Nothing is sent here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from pipeline.check import CheckedTable, CheckOptions, check_table
+from pipeline.commands.request import Request, Screen
+from pipeline.commands.where import Where
+from pipeline.journal.journal import Batch, Beginning, Journal
+from pipeline.journal.staging import Forecast
+from pipeline.model import ControlTotal, InputFailure, Mapping
+from pipeline.send.decide import Permissions
+from pipeline.settings import Settings
+from pipeline.sheet import ReadOptions, Table, load_mapping, open_table
+
+RUN = "run"
+REHEARSAL = "rehearsal"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A planned run. `refused` is the guard that keeps it from being sent, if one does."""
+
+    run: int
+    forecast: Forecast
+    refused: InputFailure | None
+
+
+def read(request: Request, screen: Screen) -> Table:
+    """Open the sheet. Raises InputFailure when it can't be read."""
+    screen.reading(request.file)
+    mapping = load_mapping(request.mapping) if request.mapping else Mapping()
+    options = ReadOptions(sheet=request.sheet, mapping=mapping, amount_optional=request.allow_open_amount)
+    return open_table(request.file, options)
+
+
+def check(table: Table, request: Request, settings: Settings, where: Where) -> CheckedTable:
+    """Validate the sheet by the settings' limits. Raises UsageFailure for an unknown name in `--identity`."""
+    options = CheckOptions(
+        max_amount=settings.max_amount,
+        notice_amount=settings.notice_amount,
+        allow_open_amount=request.allow_open_amount,
+        send_link=settings.send_link,
+        direction=settings.direction,
+        production=where.production,
+        identity=settings.identity,
+    )
+    return check_table(table, options)
+
+
+def permissions_of(request: Request) -> Permissions:
+    """What the user allowed aloud."""
+    return Permissions(request.allow_repeats, request.resend_unknown)
+
+
+def batch_name(request: Request) -> str:
+    """The batch's name: as given, else the file's stem."""
+    return request.batch or request.file.stem
+
+
+def refuse_old_name(journal: Journal, batch: Batch, table: Table, request: Request, window: timedelta) -> None:
+    """A batch that is named after its file does not reach back over a pause (interface: "A row").
+
+    Next month's `billing.xlsx` would otherwise be taken for a repeat of this month's, and bill nobody. Raises
+    InputFailure with both ways out.
+    """
+    now = datetime.now().astimezone()
+    last = journal.last_run(batch)
+    if request.batch is not None or last is None:
+        return
+    if now - last.at <= window or last.sha256 == table.source.sha256:
+        return
+    raise InputFailure(
+        "run.old_batch", batch=batch.name, date=last.at.date(), fresh=f"{batch.name}-{now:%Y-%m}", days=window.days
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Where a sheet is prepared: an open journal, a batch in it, and what the run is for (`RUN`, `REHEARSAL`)."""
+
+    journal: Journal
+    batch: Batch
+    purpose: str
+    base_url: str
+    settings: Settings
+
+
+def stage(journal: Journal, batch: Batch, beginning: Beginning, checked: CheckedTable, screen: Screen) -> int:
+    """Stage every row of a checked sheet in the journal; returns the run's number. Memory does not grow."""
+    run = journal.begin(batch, beginning)
+    position = 0
+    for chunk in checked.chunks():
+        position = journal.stage(run, position, chunk)
+        screen.checked(position)
+    journal.finish_staging(run, batch, beginning, datetime.now().astimezone())
+    return run
+
+
+def guard(request: Request, forecast: Forecast) -> tuple[tuple[ControlTotal, ...], InputFailure | None]:
+    """Hold the sheet against what the user expects: `--expect-rows`, `--expect-total`, `--strict`."""
+    controls = []
+    total = Decimal(forecast.cents).scaleb(-2)
+    if request.expect_rows is not None:
+        found = forecast.rows
+        agrees = found == request.expect_rows
+        controls.append(ControlTotal("--expect-rows", str(request.expect_rows), str(found), agrees))
+    if request.expect_total is not None:
+        agrees = total == request.expect_total
+        controls.append(ControlTotal("--expect-total", f"{request.expect_total:.2f}", f"{total:.2f}", agrees))
+    for control in controls:
+        if not control.agrees:
+            told = {"option": control.where, "expected": control.expected, "found": control.found}
+            return tuple(controls), InputFailure("run.not_as_expected", **told)
+    if request.strict and forecast.invalid:
+        return tuple(controls), InputFailure("run.strict", count=forecast.invalid)
+    return tuple(controls), None
+
+
+def begin_and_plan(
+    workplace: Workplace, table: Table, checked: CheckedTable, request: Request, screen: Screen
+) -> Prepared:
+    """Stage, plan and guard a checked sheet. Nothing is sent; a guard that fails is told, not raised."""
+    journal, batch, settings = workplace.journal, workplace.batch, workplace.settings
+    now = datetime.now().astimezone()
+    beginning = Beginning(
+        purpose=workplace.purpose,
+        source=table.source,
+        base_url=workplace.base_url,
+        columns=table.columns,
+        identity=settings.identity,
+        started_at=now,
+    )
+    run = stage(journal, batch, beginning, checked, screen)
+    since = now - timedelta(days=settings.repeat_window)
+    forecast = journal.plan(run, batch, permissions_of(request), since)
+    controls, refused = guard(request, forecast)
+    notices = (*table.notices, *checked.notices)
+    journal.remark(run, controls=(*controls, *checked.controls), notices=notices)
+    screen.sheet_notices(notices)
+    return Prepared(run, forecast, refused)

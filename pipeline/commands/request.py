@@ -1,0 +1,97 @@
+"""What the user asked for, and who shows what happens meanwhile."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Protocol
+
+from pipeline.journal.staging import Forecast
+from pipeline.model import ExitCode, Failure, Report, ReportRow
+from pipeline.report.summary import Written
+from pipeline.report.totals import Totals
+from pipeline.send.engine import Observer
+from schemas.faults import Fault, Lang
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One `run` or `validate`, beside the settings (`pipeline.settings`). None means: not given.
+
+    `until` is an aware time; `expect_total` is in dollars.
+    """
+
+    file: Path
+    output: Path | None = None
+    sandbox: bool = False
+    batch: str | None = None
+    sheet: str | None = None
+    mapping: Path | None = None
+    strict: bool = False
+    expect_rows: int | None = None
+    expect_total: Decimal | None = None
+    first: int | None = None
+    until: datetime | None = None
+    allow_open_amount: bool = False
+    allow_repeats: bool = False
+    resend_unknown: bool = False
+    dry_run: bool = False
+    lang: Lang = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What is going to happen, for a person to confirm."""
+
+    batch: str
+    environment: str
+    production: bool
+    forecast: Forecast
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command has done. `failure` is what kept it from its end; `summary` is the JSON summary."""
+
+    report: Report
+    totals: Totals
+    exit_code: ExitCode
+    written: Written | None = None
+    failure: Failure | None = None
+    forecast: Forecast | None = None
+    summary: dict[str, object] | None = None
+
+
+class Screen(Protocol):
+    """Who shows what happens, and asks. The commands announce; only the edge draws."""
+
+    def reading(self, file: Path) -> None:
+        """A sheet is being read."""
+
+    def checked(self, rows: int) -> None:
+        """So many rows have been validated."""
+
+    def sheet_notices(self, notices: tuple[Fault, ...]) -> None:
+        """What is to be said about the sheet as a whole."""
+
+    def sandbox_started(self, base_url: str) -> None:
+        """The built-in sandbox listens."""
+
+    def confirm(self, announcement: Announcement) -> bool:
+        """Say what is going to happen and ask; True when it is to go on."""
+
+    def sending(self, total: int) -> AbstractContextManager[Observer]:
+        """So many rows are about to be sent; the observer draws them."""
+
+    def go_on_after_first(self, rows: list[ReportRow], left: int) -> bool:
+        """Show the first rows with their links and ask whether to send the others; False without a terminal."""
+
+    def writing(self) -> None:
+        """The workbook is being written."""
+
+    def row_needs_mending(self, row: ReportRow) -> None:
+        """A row that `validate` found wanting."""

@@ -1,0 +1,223 @@
+"""`run`: a sheet becomes sessions, each row once; and the workbook of what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Final, Literal
+
+from pipeline import sandbox as stand_in
+from pipeline.commands import prepare, where
+from pipeline.commands.interrupts import Interrupts, interrupts
+from pipeline.commands.prepare import Prepared, Workplace
+from pipeline.commands.request import Announcement, Request, Result, Screen
+from pipeline.commands.where import Where
+from pipeline.journal.journal import open_journal
+from pipeline.model import (
+    BatchIsBusy,
+    CredentialsFailure,
+    ExitCode,
+    Failure,
+    InputFailure,
+    Status,
+    StoppedEarly,
+    UsageFailure,
+)
+from pipeline.report import summary, totals
+from pipeline.report.place import check_place
+from pipeline.report.totals import Totals
+from pipeline.report.workbook import write
+from pipeline.send.api import Api, Credentials
+from pipeline.send.engine import Assignment, Observer, SendRules, send
+from pipeline.send.payload import Language
+from pipeline.send.stop import Stop
+from pipeline.send.tokens import TokenUse
+from pipeline.send.transport import ExactTransport, Timeouts, system_trust
+from pipeline.settings import Settings
+
+LANGUAGES: Final[dict[str, Language | None]] = {"": None, "EN": "EN", "FR": "FR"}
+TOKEN_USES: Final[dict[str, TokenUse]] = {"auto": "auto", "reuse": "reuse", "single": "single"}
+CREDENTIAL_FORMS: Final[dict[str, Literal["basic", "form"]]] = {"basic": "basic", "form": "form"}
+
+
+def run(request: Request, settings: Settings, screen: Screen) -> Result:
+    """Create one session for each valid row of a sheet, and write the workbook.
+
+    Run again on the same batch, it goes on where it stopped. Raises a Failure when nothing could be begun; once
+    something was, what ended it early is in the result.
+    """
+    output = request.output or default_output(request.file)
+    check_place(output, input_file=request.file)
+    with interrupts() as signals, environment(request, settings, screen) as place:
+        table = prepare.read(request, screen)
+        checked = prepare.check(table, request, settings, place)
+        with open_journal(place.journal) as journal:
+            batch = journal.batch(prepare.batch_name(request), place.name, datetime.now().astimezone())
+            with journal.lease(batch):
+                prepare.refuse_old_name(journal, batch, table, request, timedelta(days=settings.repeat_window))
+                workplace = Workplace(journal, batch, prepare.RUN, place.base_url, settings)
+                prepared = prepare.begin_and_plan(workplace, table, checked, request, screen)
+                failure = _carry_out(_Sending(workplace, prepared, request, place, screen, signals))
+                signals.finish()
+                return finish(workplace, prepared, failure, replace(request, output=output), screen)
+
+
+def default_output(file: Path) -> Path:
+    """The workbook's place unless another is given: beside the sheet."""
+    return file.with_name(f"{file.stem}.results.xlsx")
+
+
+@contextmanager
+def environment(request: Request, settings: Settings, screen: Screen) -> Iterator[Where]:
+    """The configured API, or the built-in sandbox for the time of the run."""
+    if not request.sandbox:
+        yield where.real(settings)
+        return
+    store = where.sandbox_store()
+    store.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with stand_in.running(stand_in.SandboxOptions(store=store)) as server:
+        screen.sandbox_started(server.base_url)
+        yield where.sandbox(settings, server.base_url, server.username, server.password)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """Everything that sending takes."""
+
+    workplace: Workplace
+    prepared: Prepared
+    request: Request
+    place: Where
+    screen: Screen
+    signals: Interrupts
+
+
+def _carry_out(sending: _Sending) -> Failure | None:
+    """Ask, send; returns what kept it from its end, if anything did."""
+    if sending.prepared.refused is not None:
+        return sending.prepared.refused
+    forecast = sending.prepared.forecast
+    if not forecast.to_send:
+        return None
+    announcement = Announcement(
+        sending.workplace.batch.name, sending.place.name, sending.place.production, forecast, sending.request
+    )
+    if not sending.screen.confirm(announcement):
+        return StoppedEarly("run.not_confirmed")
+    journal = sending.workplace.journal
+    journal.keep_reserve()
+    try:
+        with sending.screen.sending(forecast.to_send) as observer:
+            return asyncio.run(_send(sending, observer))
+    finally:
+        journal.free_reserve()
+
+
+async def _send(sending: _Sending, observer: Observer) -> Failure | None:
+    """Send everything, with a pause after `--first` rows; returns what stopped it, if anything did."""
+    stop = Stop()
+    sending.signals.hand_to(stop)
+    settings = sending.workplace.settings
+    rules = rules_of(settings, sending.request)
+    async with api_of(settings, sending.place) as api:
+        everything = Assignment(sending.workplace.journal, sending.workplace.batch, sending.prepared.run)
+        left = sending.prepared.forecast.to_send - (sending.request.first or 0)
+        if sending.request.first is None or left <= 0:
+            return (await send(everything, api, rules, observer, stop)).stopped
+        canary = replace(everything, limit=sending.request.first)
+        sent = await send(canary, api, rules, observer, stop)
+        if sent.stopped is not None:
+            return sent.stopped
+        if not await asyncio.to_thread(_ask_to_go_on, sending, left):
+            return StoppedEarly("run.stopped_first", count=sending.request.first)
+        rest = replace(everything, after=sent.position)
+        return (await send(rest, api, rules, observer, stop)).stopped
+
+
+def _ask_to_go_on(sending: _Sending, left: int) -> bool:
+    rows = sending.workplace.journal.report_rows(sending.prepared.run)
+    made_now = [row for row in rows if row.attempts and row.status is not Status.ALREADY_CREATED]
+    return sending.screen.go_on_after_first(made_now, left)
+
+
+def rules_of(settings: Settings, request: Request) -> SendRules:
+    """How a run sends, from the settings and what was asked for."""
+    return SendRules(
+        concurrency=settings.concurrency,
+        rate=settings.rate,
+        max_failures=settings.max_failures,
+        until=request.until,
+        language=LANGUAGES[settings.language],
+        token_use=TOKEN_USES[settings.token_use],
+        permissions=prepare.permissions_of(request),
+        window=timedelta(days=settings.repeat_window),
+    )
+
+
+@asynccontextmanager
+async def api_of(settings: Settings, place: Where) -> AsyncIterator[Api]:
+    """The API of an environment, with as many connections as requests may be in flight and one for tokens."""
+    transport = ExactTransport(
+        connections=settings.concurrency * 2,
+        timeouts=Timeouts(settings.connect_timeout, settings.answer_timeout),
+        trust=_trust(settings),
+    )
+    api = Api(
+        place.base_url,
+        transport,
+        Credentials(place.username, place.password, CREDENTIAL_FORMS[settings.credentials]),
+        settings.client_id,
+    )
+    try:
+        yield api
+    finally:
+        await api.aclose()
+
+
+def _trust(settings: Settings) -> ssl.SSLContext:
+    path = Path(settings.ca_file).expanduser() if settings.ca_file else None
+    try:
+        return system_trust(path)
+    except OSError:
+        raise UsageFailure("settings.bad_ca_file", path=settings.ca_file) from None
+
+
+def finish(
+    workplace: Workplace, prepared: Prepared, failure: Failure | None, request: Request, screen: Screen
+) -> Result:
+    """End the run in the journal, write the workbook from the journal, and say what it comes to."""
+    journal, run = workplace.journal, prepared.run
+    if failure is not None:
+        journal.stopped(run, failure)
+    rows = partial(journal.report_rows, run)
+    counted = totals.count(rows())
+    code = exit_code(counted, failure, dry_run=workplace.purpose != prepare.RUN)
+    journal.end(run, datetime.now().astimezone(), code)
+    report = journal.report(run)
+    screen.writing()
+    written = write(report, rows, request.output, lang=request.lang) if request.output else None
+    return Result(
+        report=report,
+        totals=counted,
+        exit_code=code,
+        written=written,
+        failure=failure,
+        forecast=prepared.forecast,
+        summary=summary.as_json(report, counted, rows, written, code, request.lang),
+    )
+
+
+def exit_code(counted: Totals, failure: Failure | None, *, dry_run: bool) -> ExitCode:
+    """The most serious code that applies (docs/decisions/0003-exit-codes.md)."""
+    if isinstance(failure, InputFailure):
+        return ExitCode.INPUT
+    code = totals.exit_code(counted, stopped=failure is not None, dry_run=dry_run)
+    if code is ExitCode.STOPPED_EARLY and isinstance(failure, CredentialsFailure | BatchIsBusy):
+        return failure.exit_code
+    return code

@@ -1,0 +1,40 @@
+"""`validate`, and `run --dry-run`: everything but the network. It leaves nothing behind in the journal."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pipeline.commands import prepare, where
+from pipeline.commands.interrupts import interrupts
+from pipeline.commands.prepare import Workplace
+from pipeline.commands.request import Request, Result, Screen
+from pipeline.commands.run import finish
+from pipeline.journal.journal import open_journal
+from pipeline.model import Status
+from pipeline.report.place import check_place
+from pipeline.settings import Settings
+
+
+def validate(request: Request, settings: Settings, screen: Screen) -> Result:
+    """Say what `run` would do with a sheet: every fault of every row, what is held, what would be sent.
+
+    Writes the workbook only where one was asked for: the results of a real run stay where they are. Raises a Failure
+    when the sheet, the settings or the journal can't be used.
+    """
+    if request.output is not None:
+        check_place(request.output, input_file=request.file)
+    with interrupts(), where.rehearsal(settings, in_sandbox=request.sandbox) as place:
+        table = prepare.read(request, screen)
+        checked = prepare.check(table, request, settings, place)
+        with open_journal(place.journal) as journal:
+            batch = journal.batch(prepare.batch_name(request), place.name, datetime.now().astimezone())
+            workplace = Workplace(journal, batch, prepare.REHEARSAL, place.base_url, settings)
+            prepared = prepare.begin_and_plan(workplace, table, checked, request, screen)
+            try:
+                result = finish(workplace, prepared, prepared.refused, request, screen)
+                for row in journal.report_rows(prepared.run):
+                    if row.status is not Status.NOT_SENT and row.errors:
+                        screen.row_needs_mending(row)
+                return result
+            finally:
+                journal.forget(prepared.run)

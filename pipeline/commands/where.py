@@ -1,0 +1,63 @@
+"""Where a run sends and what it remembers: the environment, its base URL and its journal."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.model import UsageFailure
+from pipeline.settings import SANDBOX, Settings, data_folder, default_journal, password_of
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """An environment. `name` is the base URL, or `sandbox`; the sandbox and production never mix."""
+
+    name: str
+    base_url: str
+    journal: str
+    production: bool
+    username: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+
+
+def sandbox_store() -> Path:
+    """The file in which the built-in sandbox keeps its sessions."""
+    return data_folder() / "sandbox.jsonl"
+
+
+def sandbox(settings: Settings, base_url: str, username: str, password: str) -> Where:
+    """The built-in sandbox, with a journal of its own."""
+    return Where(SANDBOX, base_url, settings.journal or default_journal(SANDBOX), False, username, password)
+
+
+def real(settings: Settings) -> Where:
+    """The configured API. Raises UsageFailure without a base URL or credentials."""
+    if not settings.base_url:
+        raise UsageFailure("settings.no_base_url")
+    base_url = settings.base_url.rstrip("/")
+    password = password_of(settings)
+    if not settings.username or not password:
+        raise UsageFailure("settings.no_credentials")
+    journal = settings.journal or default_journal(base_url)
+    return Where(base_url, base_url, journal, settings.production, settings.username, password)
+
+
+@contextmanager
+def rehearsal(settings: Settings, *, in_sandbox: bool) -> Iterator[Where]:
+    """Where a run that sends nothing looks for earlier payments: credentials are not needed.
+
+    Without a base URL nothing can have been sent from here that it could find: a journal for the moment will do.
+    """
+    if in_sandbox:
+        yield sandbox(settings, "", "", "")
+        return
+    base_url = settings.base_url.rstrip("/")
+    if base_url or settings.journal:
+        yield Where(base_url, base_url, settings.journal or default_journal(base_url), settings.production)
+        return
+    with tempfile.TemporaryDirectory(prefix="flinks-import-") as folder:
+        yield Where("", "", str(Path(folder) / "journal.sqlite"), False)

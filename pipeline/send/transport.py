@@ -82,6 +82,10 @@ class _Stale(Exception):  # a state of a kept connection, found before use
     """The kept connection was closed, or spoke unasked, before the request began."""
 
 
+class _SentBefore(Exception):
+    """The library wants to send a request again by itself: it may for GET, and it must not for anything else."""
+
+
 @dataclass(slots=True)
 class _Exchange:
     """What is known about one exchange: its deadline, and whether its request may have begun to leave."""
@@ -112,10 +116,13 @@ class _Request(ClientRequest):
     """
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        """Write the request, unless the connection is already known to be dead."""
+        """Write the request, unless the connection is already known to be dead. Once: the mark is a lock too."""
+        exchange = _EXCHANGE.get()
+        if exchange.left:
+            raise _SentBefore
         if _is_stale(conn):
             raise _Stale
-        _EXCHANGE.get().leave()
+        exchange.leave()
         return await super().send(conn)
 
 
@@ -162,7 +169,7 @@ class ExactTransport(httpx.AsyncBaseTransport):
             timeout=aiohttp.ClientTimeout(total=None),
             auto_decompress=True,
         )
-        self._proxies = getproxies()
+        self._proxies: dict[str, str | None] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Carry out one exchange and return the whole answer, or raise NotSent or MaybeSent."""
@@ -206,11 +213,20 @@ class ExactTransport(httpx.AsyncBaseTransport):
             )
 
     def _proxy(self, url: yarl.URL) -> str | None:
-        """The proxy that the environment names for this URL. Plain http goes to a loopback address only: no proxy."""
-        host = url.raw_host
-        if url.scheme != "https" or host is None or proxy_bypass(host):
-            return None
-        return self._proxies.get("https") or self._proxies.get("all")
+        """The proxy for this URL, looked up once for each origin."""
+        origin = f"{url.scheme}://{url.raw_authority}"
+        if origin not in self._proxies:
+            self._proxies[origin] = _environments_proxy(url)
+        return self._proxies[origin]
+
+
+def _environments_proxy(url: yarl.URL) -> str | None:
+    """The proxy that the environment names for this URL. Plain http goes to a loopback address only: no proxy."""
+    host = url.raw_host
+    if url.scheme != "https" or host is None or proxy_bypass(host):
+        return None
+    proxies = getproxies()
+    return proxies.get("https") or proxies.get("all")
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:
@@ -254,7 +270,7 @@ def _after_leaving(error: Exception, exchange: _Exchange) -> MaybeSent:
             return error
         case aiohttp.ClientPayloadError():
             return MaybeSent(MaybeSentKind.LOST, "the answer broke off")
-        case aiohttp.ClientConnectionError() | OSError():
+        case aiohttp.ClientConnectionError() | OSError() | _SentBefore():
             return MaybeSent(MaybeSentKind.LOST, f"the connection was lost ({_cause(error)})")
         case _:
             return MaybeSent(MaybeSentKind.PROTOCOL, f"the answer is not HTTP ({_cause(error)})")

@@ -12,11 +12,14 @@ import httpx
 import pytest
 from misbehaving import (
     Behaviour,
+    Gone,
     Misbehaving,
+    Talk,
     Unread,
     answers,
     closes_at_once,
     closes_unread,
+    created,
     created_then_closed,
     created_then_reset_when_reused,
     created_twice_said,
@@ -89,6 +92,7 @@ HALF_BODY = b'HTTP/1.1 201 Created\r\nContent-Length: 80\r\n\r\n{"sessionId":"0f
 HALF_CHUNKS = b'HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{"sessionId":"0f'
 TWO_LENGTHS = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}}"
 BAD_GZIP = b"HTTP/1.1 201 Created\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nzzzz"
+LONG_HEADER = b"HTTP/1.1 201 Created\r\nX-Long: " + b"x" * 100_000 + b"\r\n\r\n"
 ENDLESS = b"HTTP/1.1 201 Created\r\n\r\n" + b"x" * (MAX_ANSWER + 1)
 
 
@@ -108,6 +112,8 @@ ENDLESS = b"HTTP/1.1 201 Created\r\n\r\n" + b"x" * (MAX_ANSWER + 1)
         pytest.param(creates_and_says(b"ICY 200 OK\r\n\r\n"), MaybeSentKind.PROTOCOL, 1, id="not HTTP"),
         pytest.param(creates_and_says(TWO_LENGTHS), MaybeSentKind.PROTOCOL, 1, id="two lengths"),
         pytest.param(creates_and_says(BAD_GZIP), MaybeSentKind.LOST, 1, id="not the encoding that it says"),
+        pytest.param(creates_and_says(LONG_HEADER), MaybeSentKind.PROTOCOL, 1, id="a header that is too long"),
+        pytest.param(creates_and_says(b"HTTP/1.1 100 Continue\r\n\r\n"), MaybeSentKind.LOST, 1, id="no final answer"),
         pytest.param(creates_and_says(ENDLESS), MaybeSentKind.PROTOCOL, 1, id="larger than any answer"),
     ],
 )
@@ -230,7 +236,7 @@ def test_a_kept_connection_reset_just_as_it_is_reused_is_not_replayed():
 def test_a_kept_connection_closed_after_it_carried_the_second_request_is_not_replayed():
     """The request may have been carried out: it is said so, and not sent again."""
     with Misbehaving() as server:
-        server.on_create += [created_like_the_sample, creates_and_closes]
+        server.on_create += [created, creates_and_closes]
 
         async def twice(transport: ExactTransport) -> None:
             await transport.handle_async_request(creation(server.url))
@@ -242,8 +248,34 @@ def test_a_kept_connection_closed_after_it_carried_the_second_request_is_not_rep
     assert server.connections == 1
 
 
-def created_like_the_sample(talk):
-    talk.answer_created()
+def test_not_even_a_question_is_replayed():
+    """What the library does by itself for GET is stopped too: one exchange sends one request."""
+    with Misbehaving() as server:
+        server.on_other += [answers_then_resets_when_asked_again]
+
+        async def twice(transport: ExactTransport) -> None:
+            question = httpx.Request("GET", f"{server.url}/api/v2/sessions/1/details")
+            await transport.handle_async_request(question)
+            with pytest.raises(MaybeSent) as caught:
+                await transport.handle_async_request(question)
+            assert caught.value.kind is MaybeSentKind.LOST
+
+        using(twice)
+    assert len(server.requests) == 2
+
+
+def answers_then_resets_when_asked_again(talk: Talk) -> None:
+    talk.answer(200, {})
+    talk.read()
+    talk.reset()
+    raise Gone
+
+
+def test_an_early_hint_is_no_answer():
+    """Informational answers are passed over; the final one counts."""
+    with Misbehaving() as server:
+        server.on_create.append(lambda talk: (talk.send(b"HTTP/1.1 103 Early Hints\r\n\r\n"), talk.answer_created()))
+        assert send(server.url).status_code == 201
 
 
 @pytest.mark.parametrize(

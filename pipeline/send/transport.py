@@ -226,7 +226,9 @@ def _environments_proxy(url: yarl.URL) -> str | None:
     if url.scheme != "https" or host is None or proxy_bypass(host):
         return None
     proxies = getproxies()
-    return proxies.get("https") or proxies.get("all")
+    proxy = proxies.get("https") or proxies.get("all") or ""
+    # aiohttp speaks to HTTP proxies only.
+    return proxy if proxy.startswith(("http://", "https://")) else None
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:

@@ -41,7 +41,9 @@ _MAX_WORDS: Final = 20_000
 
 _LIKELY: Final = frozenset("éèêëàâäçùûüîïôöœæÉÈÊËÀÂÄÇÙÛÜÎÏÔÖŒñÑáíóúÁÍÓÚãõåøßìòÅØÿ")
 """The letters beyond ASCII of names and headings in French, and of the names that come here with people."""
-_POSSIBLE: Final = frozenset("’‘“”«»–—…€°©®™¢£\xa0½¼¾²³•·ºª§")
+_TYPESET: Final = "\u2018\u2019\u2013\u2014\xa0"
+"""Single quotes, dashes and the fixed space, which stand between letters too."""
+_POSSIBLE: Final = frozenset(_TYPESET + "“”«»…€°©®™¢£½¼¾²³•·ºª§")
 
 _ESCAPED: Final = re.compile("[\udc80-\udcff]")
 _BEYOND_ASCII: Final = re.compile("[\x80-\ud7ff\ue000-\U0010ffff]")
@@ -174,7 +176,7 @@ def _sense(text: str, at: int) -> int:
         return -2 if in_number or odd_capital else 2
     if char in _POSSIBLE:
         between = before.isalpha() and after.isalpha()
-        return -2 if between and char not in "’\xa0–—" else 1
+        return -2 if between and char not in _TYPESET else 1
     if char == "\ufffd" or "\x80" <= char < "\xa0":
         return -10
     return -3 if in_word or not char.isalpha() else -1

@@ -84,7 +84,7 @@ def _by_content(path: Path, head: bytes) -> Format:
     for start, key in _NOT_SHEETS:
         if head.startswith(start) and (start not in _TWO_LETTERS or b"\x00" in head):
             raise InputFailure(key, path=str(path))
-    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _in_zip(path)
     if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
         return _in_ole(path)

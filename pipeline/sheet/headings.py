@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from functools import cache
 from typing import Final
 
@@ -110,20 +110,21 @@ def _whole_names() -> frozenset[str]:
     return frozenset(fold(heading) for heading in whole_name_headings())
 
 
+def field_named(heading: str, mapping: Mapping) -> str | None:
+    """The field that a heading by itself would mean."""
+    folded = fold(heading)
+    for mapped, field in mapping.columns.items():
+        if fold(mapped) == folded:
+            return field
+    if mapping.split_names and folded == fold(mapping.split_names):
+        return Field.LAST_NAME
+    known = _known().get(folded)
+    return known[0] if known else None
+
+
 def recognised(cells: Iterable[str], mapping: Mapping) -> int:
     """How many different fields the cells of a row would name: what tells a heading row from any other."""
-    mapped = {fold(heading): field for heading, field in mapping.columns.items()}
-    if mapping.split_names:
-        mapped[fold(mapping.split_names)] = Field.LAST_NAME
-    known = _known()
-    found: set[str] = set()
-    for cell in cells:
-        folded = fold(cell)
-        if folded in mapped:
-            found.add(mapped[folded])
-        elif folded in known:
-            found.add(known[folded][0])
-    return len(found)
+    return len({field_named(cell, mapping) for cell in cells if cell} - {None})
 
 
 def understand(
@@ -270,15 +271,20 @@ def _require(
 
 def nearest(fields: Iterable[Field], headings: Sequence[Heading]) -> str:
     """What could have been meant: `email: B "E-mial"`, one for each field that has a near miss, joined by `; `."""
-    by_fold = {fold(heading.text): heading for heading in headings if heading.text.strip()}
     hits = []
     for field in fields:
-        for alias in (alias for tier in ((field.value,), *alias_tiers()[field]) for alias in tier):
-            close = get_close_matches(fold(alias), by_fold, n=1, cutoff=_NEAR)
-            if close:
-                hits.append(f"{field.value}: {by_fold[close[0]].where}")
-                break
+        near = [(_likeness(field, heading.text), -heading.position, heading) for heading in headings]
+        likeness, _, heading = max(near, default=(0.0, 0, None))
+        if heading and likeness >= _NEAR:
+            hits.append(f"{field.value}: {heading.where}")
     return "; ".join(hits)
+
+
+def _likeness(field: Field, heading: str) -> float:
+    """How alike a heading and the field's best alias are, from 0 to 1."""
+    folded = fold(heading)
+    aliases = (fold(alias) for tier in ((field.value,), *alias_tiers()[field]) for alias in tier)
+    return max(SequenceMatcher(None, folded, alias).ratio() for alias in aliases) if folded else 0.0
 
 
 def listed(headings: Iterable[Heading]) -> str:

@@ -79,7 +79,7 @@ def _table_mistakes(name: str, table: Any) -> Iterable[str]:
             yield f"[{name}] {_instead(field, _FIELDS)}"
     if name == "columns":
         texts = [value for value in table.values() if isinstance(value, str)]
-        yield from (f"[columns] 2 × {field}" for field in _FIELDS if texts.count(field) > 1)
+        yield from (f"[columns] 2 x {field}" for field in _FIELDS if texts.count(field) > 1)
 
 
 def _instead(wrong: str, right: Iterable[str]) -> str:
@@ -109,7 +109,7 @@ def _document(table: Table) -> str:
         "# How the columns of a billing sheet are understood. Use it with --mapping.",
         "# Comment lire les colonnes d'une feuille de facturation. À utiliser avec --mapping.",
         "",
-        "# Columns that are not ours; they come back untouched. / Colonnes qui sont les vôtres, rendues telles quelles.",
+        "# Columns that are not ours; they come back untouched. / Vos propres colonnes, rendues telles quelles.",
         f"ignore = {_list(dict.fromkeys(own))}",
         "",
         "# The sheet is refused when its headings are no longer these. Remove the line to allow any.",

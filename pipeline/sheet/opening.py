@@ -15,7 +15,7 @@ from pipeline.model import Column, InputFailure, Mapping, Source
 from pipeline.sheet import sha256_of
 from pipeline.sheet.formats import Format, recognise
 from pipeline.sheet.grid import Book, Grid, Record
-from pipeline.sheet.headings import Heading, Understanding, listed, nearest, recognised, shown, understand
+from pipeline.sheet.headings import Heading, Understanding, field_named, listed, nearest, recognised, shown, understand
 from pipeline.sheet.options import ReadOptions
 from pipeline.sheet.table import Layout, Table, listed_numbers
 from schemas.faults import Fault
@@ -43,6 +43,7 @@ class _Found:
     grid: Grid
     heading: Record
     sample: tuple[Record, ...]
+    above: Record | None
 
     @property
     def is_ours(self) -> bool:
@@ -56,6 +57,7 @@ def open_file(path: Path, options: ReadOptions) -> Table:
     found = _choose(book, options)
     headings = _headings(found)
     _agree(headings, options.mapping)
+    _refuse_two_lines(found, options.mapping)
     kept = _without_ours(headings) if found.is_ours else headings
     understood = understand(
         [heading for heading in kept if heading.text.strip()],
@@ -113,12 +115,12 @@ def _choose(book: Book, options: ReadOptions) -> _Found:
 def _find_heading(grid: Grid, mapping: Mapping) -> _Found | None:
     """The row of the first ones that names the most fields, the upper one of equals."""
     top = list(islice(grid.records(), _HEADING_DEPTH + _SAMPLE))
-    scores = [recognised(record.cells, mapping) for record in top[:_HEADING_DEPTH]]
+    scores = [recognised(_texts(record), mapping) for record in top[:_HEADING_DEPTH]]
     best = max(scores, default=0)
     if best < _HEADING_MINIMUM:
         return None
     at = scores.index(best)
-    return _Found(grid, top[at], tuple(top[at + 1 : at + 1 + _SAMPLE]))
+    return _Found(grid, top[at], tuple(top[at + 1 : at + 1 + _SAMPLE]), top[at - 1] if at else None)
 
 
 def _no_heading(book: Book, names: Sequence[str], options: ReadOptions) -> NoReturn:
@@ -127,7 +129,7 @@ def _no_heading(book: Book, names: Sequence[str], options: ReadOptions) -> NoRet
     first = [record for name in names for record in islice(book.grid(name).records(), 10)]
     if not first:
         raise InputFailure("sheet.no_rows")
-    likely = max(first, key=lambda record: (recognised(record.cells, options.mapping), _words(record)))
+    likely = max(first, key=lambda record: (recognised(_texts(record), options.mapping), _words(record)))
     headings = [Heading(at, cell) for at, cell in enumerate(likely.cells) if _is_word(cell)][:_SHOWN_CELLS]
     near = nearest([rule.field for rule in FIELDS if rule.required], headings)
     raise InputFailure(
@@ -139,8 +141,13 @@ def _no_heading(book: Book, names: Sequence[str], options: ReadOptions) -> NoRet
     )
 
 
+def _texts(record: Record) -> list[str]:
+    """The cells that could be headings: no number, no error value (`#REF!` folds like `Ref no`)."""
+    return [cell for cell, kind in zip(record.cells, record.kinds, strict=True) if kind == "s"]
+
+
 def _words(record: Record) -> int:
-    return sum(map(_is_word, record.cells))
+    return sum(map(_is_word, _texts(record)))
 
 
 def _is_word(cell: str) -> bool:
@@ -176,6 +183,21 @@ def _agree(headings: Sequence[Heading], mapping: Mapping) -> None:
             added=", ".join(map(shown, added)) or "-",
             missing=", ".join(map(shown, missing)) or "-",
         )
+
+
+def _refuse_two_lines(found: _Found, mapping: Mapping) -> None:
+    """Explain headings that were broken over two rows ("First" above "name"), when a required one is among them."""
+    here = found.heading
+    fields = {field_named(cell, mapping) for cell in here.cells}
+    required = {rule.field.value for rule in FIELDS if rule.required} - fields
+    pairs = [(found.above, here)] if found.above else []
+    pairs += [(here, found.sample[0])] if found.sample else []
+    for upper, lower in pairs:
+        joined = [f"{_cell(upper, at)} {_cell(lower, at)}" for at in range(max(len(upper.cells), len(lower.cells)))]
+        whole = [text.strip() for text in joined if field_named(text, mapping) in required]
+        if whole and upper.number + 1 == lower.number:
+            rows = f"{upper.number}, {lower.number}"
+            raise InputFailure("sheet.two_line_headings", rows=rows, pairs=", ".join(map(shown, whole)))
 
 
 def _without_ours(headings: Sequence[Heading]) -> list[Heading]:

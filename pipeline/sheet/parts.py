@@ -7,7 +7,7 @@ a tenth of it (measured with 100,000 rows of 14 columns), because most windows h
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from html import unescape
 from posixpath import join, normpath
@@ -19,31 +19,24 @@ from pipeline.sheet.archive import Archive
 _FORMATTED_ROWS: Final = 200
 """How far down looks are noted: the headings stand in the first rows, the first data below them."""
 
-_P: Final = rb"(?:\w+:)?"
-"""Some programs write every tag with a prefix."""
-_Q: Final = rb"[\"']"
-_ROW: Final = re.compile(rb"<" + _P + rb"row(?=[\s/>])([^>]*)>")
-_ROW_END: Final = re.compile(rb"</" + _P + rb"row>")
-_CELL: Final = re.compile(rb"<" + _P + rb"c(?=[\s/>])([^>]*)>")
-_NUMBER: Final = re.compile(rb"\sr=" + _Q + rb"([A-Z]{0,3})(\d+)" + _Q)
-_STYLE: Final = re.compile(rb"\ss=" + _Q + rb"(\d+)" + _Q)
-_HIDDEN: Final = re.compile(rb"\shidden=" + _Q + rb"(?:1|true|on)" + _Q + rb"|\sht=" + _Q + rb"0(?:\.0*)?" + _Q)
+_ROW: Final = re.compile(rb"<row\b([^>]*)>")
+_CELL: Final = re.compile(rb"<c\b([^>]*)>")
+_NUMBER: Final = re.compile(rb'\sr="([A-Z]{0,3})(\d+)"')
+_STYLE: Final = re.compile(rb'\ss="(\d+)"')
+_HIDDEN: Final = re.compile(rb'\shidden="(?:1|true|on)"|\sht="0(?:\.0*)?"')
 _SHOWN: Final = re.compile(rb"\s(?:hidden|ht)=")
-_ZERO_HEIGHT: Final = re.compile(rb"<" + _P + rb"sheetFormatPr\b[^>]*\szeroHeight=" + _Q + rb"(?:1|true)" + _Q)
-_COLUMN: Final = re.compile(rb"<" + _P + rb"col\b([^>]*)>")
-_SPAN: Final = re.compile(rb"\s(min|max)=" + _Q + rb"(\d+)" + _Q)
-_FAR_COLUMN: Final = re.compile(rb"\sr=" + _Q + rb"([A-Z]{2,3})\d")
-_FULL_CELL: Final = re.compile(rb"<" + _P + rb"c\s[^>]*?\br=" + _Q + rb"([A-Z]{1,3})(\d+)" + _Q + rb"[^>]*(?<!/)>")
-_ERROR: Final = re.compile(
-    rb"<" + _P + rb"c(?=\s)([^>]*\st=" + _Q + rb"e" + _Q + rb"[^>]*)>(?:(?!</" + _P + rb"c>).)*?"
-    rb"<" + _P + rb"v[^>]*>([^<]*)<",
-    re.DOTALL,
-)
-_UNSAVED: Final = re.compile(
-    rb"<" + _P + rb"f(?=[\s/>])(?:[^>]*/>|[^>]*>[^<]*</" + _P + rb"f>)\s*"
-    rb"(?:<" + _P + rb"v\s*/>|<" + _P + rb"v></" + _P + rb"v>)?\s*</" + _P + rb"c>"
-)
-_TEXT_RESULT: Final = re.compile(rb"\st=" + _Q + rb"str" + _Q)
+_ZERO_HEIGHT: Final = re.compile(rb'<sheetFormatPr\b[^>]*\szeroHeight="(?:1|true|on)"')
+_COLUMN: Final = re.compile(rb"<col\b([^>]*)>")
+_SPAN: Final = re.compile(rb'\s(min|max)="(\d+)"')
+_FAR_COLUMN: Final = re.compile(rb'r="([A-Z]{2,3})\d')
+_FULL_CELL: Final = re.compile(rb'<c\s[^>]*?\br="([A-Z]{1,3})(\d+)"[^>]*(?<!/)>')
+_HAS_ERROR: Final = re.compile(rb't="e"')
+_ERROR: Final = re.compile(rb'<c(?=\s)([^>]*\st="e"[^>]*)>(?:(?!</c>).)*?<v[^>]*>([^<]*)<', re.DOTALL)
+_HAS_FORMULA: Final = re.compile(rb"<f[ />]")
+_UNSAVED: Final = re.compile(rb"<f\b(?:[^>]*/>|[^>]*>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>")
+_TEXT_RESULT: Final = re.compile(rb'\st="str"')
+_ROOT: Final = re.compile(rb"<(\w+:)?worksheet\b([^>]*)>")
+_SINGLE_QUOTED: Final = re.compile(rb"=\s*'([^'\"<>]*)'")
 
 _RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _STRICT_RELATION: Final = "{http://purl.oclc.org/ooxml/officeDocument/relationships}id"
@@ -70,35 +63,46 @@ class Facts:
 def facts_of(archive: Archive, member: str) -> Facts:
     """Search the XML of one sheet. Raises InputFailure when it unpacks to more than it declares."""
     facts = Facts()
-    first = True
-    for window in _windows(archive.pieces(member)):
-        if first:
+    for count, window in enumerate(_windows(archive.pieces(member))):
+        if not count:
             _note_head(window, facts)
-            first = False
         if facts.rows <= _FORMATTED_ROWS:
             _note_styles(window, facts)
-        if facts.all_hidden or b"hidden" in window or b"ht=" in window:
-            _note_hidden(window, facts)
-        if b't="e"' in window or b"t='e'" in window:
+        if _HAS_ERROR.search(window):
             _note_errors(window, facts)
-        if b"<f" in window or b":f" in window:
+        if _HAS_FORMULA.search(window):
             _note_unsaved(window, facts)
-        _note_size(window, facts)
+        _note_rows(window, facts)
     return facts
 
 
 def _windows(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The XML cut behind ends of rows, so that no row is in two windows."""
+    """The XML in one way of writing, cut behind ends of rows, so that no row is in two windows."""
     rest = b""
+    prefix, plain = b"", None
     for piece in pieces:
         whole = rest + piece
-        cut = whole.rfind(b"row>") + 4
-        if cut > 4:  # noqa: PLR2004 - found
-            yield whole[:cut]
-            rest = whole[cut:]
-        else:
+        if plain is None:
+            prefix, plain = _writing(whole)
+        end = b"</" + prefix + b"row>"
+        cut = whole.rfind(end)
+        if cut < 0:
             rest = whole
-    yield rest
+            continue
+        cut += len(end)
+        yield plain(whole[:cut])
+        rest = whole[cut:]
+    yield plain(rest) if plain else rest
+
+
+def _writing(start: bytes) -> tuple[bytes, Callable[[bytes], bytes]]:
+    """The prefix before every tag, and what brings the XML into the usual writing: no prefix, double quotes."""
+    root = _ROOT.search(start)
+    prefix, attributes = (root[1] or b"", root[2]) if root else (b"", b"")
+    if not prefix and b"'" not in attributes:
+        return prefix, bytes
+    tag = re.compile(b"<(/?)" + prefix)
+    return prefix, lambda window: _SINGLE_QUOTED.sub(rb'="\1"', tag.sub(rb"<\1", window))
 
 
 def _note_head(window: bytes, facts: Facts) -> None:
@@ -110,15 +114,6 @@ def _note_head(window: bytes, facts: Facts) -> None:
         if _HIDDEN.search(column[1]):
             span = {name: int(number) for name, number in _SPAN.findall(column[1])}
             facts.hidden_columns |= set(range(span.get(b"min", 1) - 1, min(span.get(b"max", 0), 16_384)))
-
-
-def _note_hidden(window: bytes, facts: Facts) -> None:
-    seen = facts.rows_seen
-    for count, row in enumerate(_ROW.finditer(window), 1):
-        attributes = row[1]
-        if _HIDDEN.search(attributes) or (facts.all_hidden and not _SHOWN.search(attributes)):
-            number = _NUMBER.search(attributes)
-            facts.hidden_rows.add(int(number[2]) if number else seen + count)
 
 
 def _note_styles(window: bytes, facts: Facts) -> None:
@@ -159,13 +154,20 @@ def _place(window: bytes, start: int, attributes: bytes, facts: Facts) -> tuple[
     return row, len(before)
 
 
-def _note_size(window: bytes, facts: Facts) -> None:
+def _note_rows(window: bytes, facts: Facts) -> None:
+    """Which rows are hidden, and how far the sheet reaches."""
     rows = _ROW.findall(window)
+    tags = b">".join(rows)
+    if facts.all_hidden or b"hidden=" in tags or b'ht="0' in tags:
+        for count, attributes in enumerate(rows, facts.rows_seen + 1):
+            if _HIDDEN.search(attributes) or (facts.all_hidden and not _SHOWN.search(attributes)):
+                number = _NUMBER.search(attributes)
+                facts.hidden_rows.add(int(number[2]) if number else count)
     facts.rows_seen += len(rows)
     last = _NUMBER.search(rows[-1]) if rows else None
     facts.rows = max(facts.rows, int(last[2]) if last else facts.rows_seen)
-    far = set(_FAR_COLUMN.findall(window))
-    facts.columns = max(facts.columns, *(column_at(name) + 1 for name in far), 0)
+    far = {column_at(name) + 1 for name in set(_FAR_COLUMN.findall(window))}
+    facts.columns = max(facts.columns, *far, 0)
 
 
 def last_cell(archive: Archive, member: str) -> tuple[int, int]:
@@ -228,37 +230,3 @@ _BUILT_IN: Final = {
     40: "#,##0.00;[Red](#,##0.00)", 45: "mm:ss", 46: "[h]:mm:ss", 47: "mmss.0", 48: "##0.0E+0", 49: "@",
 }  # fmt: skip
 """Formats that a workbook names by number only (ECMA-376, 18.8.30)."""
-
-_ODS_TAG: Final = re.compile(rb"<table:table(-row)?(?=[\s/>])([^>]*)>")
-_ODS_NAME: Final = re.compile(rb'table:name="([^"]*)"')
-_ODS_REPEATED: Final = re.compile(rb'table:number-rows-repeated="(\d+)"')
-_ODS_HIDDEN: Final = re.compile(rb'table:visibility="(?:collapse|filter)"')
-_MOST_ROWS: Final = 1_048_576
-
-
-def hidden_rows_of_ods(archive: Archive, name: str) -> set[int]:
-    """The hidden and filtered rows of one sheet of an OpenDocument workbook."""
-    hidden: set[int] = set()
-    number, ours = 0, False
-    for window in _tag_windows(archive.pieces("content.xml")):
-        for row, attributes in _ODS_TAG.findall(window):
-            if not row:
-                found = _ODS_NAME.search(attributes)
-                number, ours = 0, bool(found and unescape(found[1].decode("utf-8", "replace")) == name)
-                continue
-            repeated = _ODS_REPEATED.search(attributes)
-            times = min(int(repeated[1]), _MOST_ROWS) if repeated else 1
-            if ours and _ODS_HIDDEN.search(attributes):
-                hidden |= set(range(number + 1, min(number + times, _MOST_ROWS) + 1))
-            number += times
-    return hidden
-
-
-def _tag_windows(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The XML cut behind a tag, so that no tag is in two windows."""
-    rest = b""
-    for piece in pieces:
-        whole = rest + piece
-        cut = whole.rfind(b">") + 1
-        yield whole[:cut]
-        rest = whole[cut:]

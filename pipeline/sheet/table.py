@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from pipeline.model import Column, Mapping, SheetRow, Source
-from pipeline.sheet.grid import Grid, Record
+from pipeline.sheet.grid import Grid
 from pipeline.sheet.headings import fold, letter
 from schemas.faults import Fault
 
@@ -85,27 +85,24 @@ class Table:
     def _rows(self) -> Iterator[SheetRow]:
         layout = self._layout
         start, skipped, renumbered = layout.heading_row, layout.skipped, layout.renumbered
+        first = self.columns[0].heading
         repeats: list[int] = []
         fit = self._fitter()
-        for record in self._grid.records():
-            number = record.number
+        for number, cells, kinds, faults in self._grid.records():
             if number <= start or number in skipped:
                 continue
-            row = fit(record)
+            row = fit(number, cells, kinds, faults)
             if row is None:
                 continue
-            if self._is_heading(row.cells):
+            if row.cells[0] == first and self._is_heading(row.cells):
                 repeats.append(number)
                 continue
-            yield row if not renumbered else _with_number(row, renumbered.get(number, number))
+            yield _with_number(row, renumbered[number]) if renumbered else row
         self._repeats = tuple(repeats)
 
     def _is_heading(self, cells: Sequence[str]) -> bool:
         """Whether a row repeats the headings, as exports with page breaks do."""
-        columns = self.columns
-        return cells[0] == columns[0].heading and all(
-            fold(cell) == fold(column.heading) for cell, column in zip(cells, columns, strict=True)
-        )
+        return all(fold(cell) == fold(column.heading) for cell, column in zip(cells, self.columns, strict=True))
 
     def _fitter(self) -> _Fitter:
         positions = self._layout.positions
@@ -125,21 +122,22 @@ class _Fitter:
         self._width = len(positions)
         self._end = positions[-1] + 1
 
-    def __call__(self, record: Record) -> SheetRow | None:
+    def __call__(self, number: int, cells: Sequence[str], kinds: str, faults: tuple[Fault, ...]) -> SheetRow | None:
         """The row, or None when nothing of it stands inside the table."""
-        number, cells, kinds, faults = record
         end = self._end
-        if len(cells) > end:
+        if len(cells) == end:
+            pass
+        elif len(cells) > end:
             faults = self._surplus(cells[end:], faults)
             cells, kinds = cells[:end], kinds[:end]
-        elif len(cells) < end:
+        else:
             short = end - len(cells)
             faults = self._swallowed(cells, faults)
             cells, kinds = (*cells, *[""] * short), kinds + "s" * short
         if not self._straight:
             cells = [cells[at] for at in self._positions]
             kinds = "".join([kinds[at] for at in self._positions])
-        if not faults and _is_blank(cells, kinds):
+        if not (faults or cells[0].strip()) and _is_blank(cells, kinds):
             return None
         return SheetRow(number, tuple(cells), kinds, faults)
 
@@ -162,7 +160,7 @@ class _Fitter:
 
 
 def _is_blank(cells: Sequence[str], kinds: str) -> bool:
-    return not cells[0].strip() and not "".join(cells).strip() and "f" not in kinds
+    return not "".join(cells).strip() and "f" not in kinds
 
 
 def _with_number(row: SheetRow, number: int) -> SheetRow:

@@ -18,7 +18,8 @@ from pipeline.sheet.archive import Archive
 from pipeline.sheet.formats import Format
 from pipeline.sheet.grid import Book, Grid, Record
 from pipeline.sheet.headings import letter
-from pipeline.sheet.parts import Facts, facts_of, hidden_rows_of_ods, last_cell, looks_of, members_of_sheets
+from pipeline.sheet.ods import facts_of_ods
+from pipeline.sheet.parts import Facts, facts_of, last_cell, looks_of, members_of_sheets
 from schemas.faults import Fault
 
 _LOOKED_AT: Final = 50
@@ -110,16 +111,21 @@ class _Reader:
         if not self._archive:
             return Facts()
         if self._form is Format.ODS:
-            return Facts(hidden_rows=hidden_rows_of_ods(self._archive, name))
+            facts = facts_of_ods(self._archive, name)
+            return self._bounded(name, facts, (facts.rows, facts.columns))
         if name not in self._members:
             return Facts()
-        member = self._members[name]
-        facts = facts_of(self._archive, member)
+        facts = facts_of(self._archive, self._members[name])
+        extent = facts.rows, facts.columns
         if facts.rows * facts.columns > _MOST_CELLS:
-            rows, columns = last_cell(self._archive, member)
-            if rows * columns > _MOST_CELLS:
-                cell = f"{letter(columns - 1)}{rows}"
-                raise InputFailure("sheet.too_spread", sheet=name, cell=cell, limit=f"{_MOST_CELLS:,}")
+            extent = last_cell(self._archive, self._members[name])
+        return self._bounded(name, facts, extent)
+
+    def _bounded(self, name: str, facts: Facts, extent: tuple[int, int]) -> Facts:
+        rows, columns = extent
+        if rows * columns > _MOST_CELLS:
+            cell = f"{letter(columns - 1)}{rows}"
+            raise InputFailure("sheet.too_spread", sheet=name, cell=cell, limit=f"{_MOST_CELLS:,}")
         return facts
 
     def _about(self, name: str, facts: Facts, width: int) -> Iterator[Fault]:

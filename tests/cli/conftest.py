@@ -1,0 +1,139 @@
+"""Runs the real command in a process of its own, far from the user's journal, and the sandbox beside it."""
+
+import json
+import os
+import selectors
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+PROGRAM = (sys.executable, "-m", "pipeline")
+OURS = ("FLINKS_", "XDG_", "COLUMNS", "NO_COLOR", "FORCE_COLOR")
+"""Variables of whoever runs the tests that would change what the command does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A process that has ended: its exit code, standard output and standard error."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> dict:
+        """The JSON summary (`--json`). Fails when standard output holds anything else."""
+        return json.loads(self.out)
+
+
+class Command:
+    """`flinks-import`, with data and configuration folders of its own below `home`; no terminal, no credentials."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.data = home / "data" / "flinks-import"
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(OURS)},
+            "XDG_DATA_HOME": str(home / "data"),
+            "XDG_CONFIG_HOME": str(home / "config"),
+            "PYTHONPATH": str(REPOSITORY),
+            "PYTHONUTF8": "1",
+        }
+
+    def __call__(
+        self, *args: str | Path, env: Mapping[str, str] | None = None, cwd: Path | None = None, timeout: float = 60
+    ) -> Finished:
+        """Run it to its end. `env` is added to the environment; `cwd` is `home` unless given."""
+        done = subprocess.run(
+            self.line(*args),
+            env=self.environment | (env or {}),
+            cwd=cwd or self.home,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=timeout,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *args: str | Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start it and go on; the caller ends it."""
+        return subprocess.Popen(
+            self.line(*args),
+            env=self.environment | (env or {}),
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+
+    @staticmethod
+    def line(*args: str | Path) -> list[str]:
+        """The command line."""
+        return [*PROGRAM, *map(str, args)]
+
+
+class StandaloneSandbox:
+    """A sandbox in a process of its own, as the command `sandbox` serves it."""
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The settings with which the command talks to it."""
+        return {"FLINKS_BASE_URL": self.base_url, "FLINKS_USERNAME": "sandbox", "FLINKS_PASSWORD": "sandbox"}
+
+    def created(self) -> dict[str, int]:
+        """How many sessions were created for each referenceId."""
+        return self._about()["created"]
+
+    def received(self) -> dict[str, int]:
+        """How many creates arrived for each referenceId."""
+        return self._about()["received"]
+
+    def _about(self) -> dict:
+        with urlopen(f"{self.base_url}/sandbox/sessions", timeout=10) as answer:
+            return json.load(answer)
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    """The command, with a home of its own (`command.home`, a folder below the test's `tmp_path`)."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return Command(home)
+
+
+@pytest.fixture
+def standalone_sandbox(command: Command) -> Iterator[StandaloneSandbox]:
+    """A sandbox on a free port that ends with the test."""
+    process = command.start("sandbox", "--port", "0", "--store", command.home / "standalone.jsonl")
+    try:
+        yield StandaloneSandbox(_announced_url(process))
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def _announced_url(process: subprocess.Popen[str], patience: float = 30) -> str:
+    """The address that the sandbox prints once it listens."""
+    assert process.stdout is not None
+    deadline = time.monotonic() + patience
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while selector.select(max(0, deadline - time.monotonic())):
+            line = process.stdout.readline()
+            if not line:
+                break
+            if line.startswith("http://"):
+                return line.strip()
+    process.kill()
+    raise AssertionError(f"the sandbox said no address: {process.communicate()}")

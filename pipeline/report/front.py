@@ -14,8 +14,10 @@ from pipeline.report.totals import Totals
 from pipeline.texts import say
 from schemas.faults import Lang, sentence
 
-_WIDTHS: Final = (25, 58, 12, 18)
+_WIDTHS: Final = (25, 62, 12, 18)
 _LAST: Final = len(_WIDTHS) - 1
+_LINE_HEIGHT: Final = 15.5  # points
+_WIDE_LETTERS: Final = 1.05
 _CHART_ROWS: Final = 15
 
 
@@ -96,6 +98,7 @@ class FrontPage:
         self._sheet.write_string(self._row, 0, label, self._label)
         self._sheet.merge_range(self._row, 1, self._row, _LAST, "", self._text)
         self._sheet.write_string(self._row, 1, cut(text), self._text)
+        self._grow(text, sum(_WIDTHS[1:]))
         self._row += 1
 
     def _headings(self, *names: str) -> None:
@@ -114,6 +117,7 @@ class FrontPage:
             self._sheet.write_string(self._row, 1, line.meaning, self._cell)
             self._sheet.write_number(self._row, 2, line.rows, self._count)
             self._sheet.write_number(self._row, 3, float(line.amount), self._money)
+            self._grow(line.meaning, _WIDTHS[1])
             self._row += 1
         self._total(self._say("all_rows"), first, totals)
         self._chart(first)
@@ -170,6 +174,7 @@ class FrontPage:
         self._row += 1
         self._sheet.write_string(self._row, 0, self._say("computed"), self._cell)
         self._sheet.write_string(self._row, 1, self._say("from_journal"), self._cell)
+        self._grow(self._say("from_journal"), _WIDTHS[1])
         self._sheet.write_number(self._row, 2, figures.totals.rows, self._count)
         self._sheet.write_number(self._row, 3, float(figures.sent), self._money)
         self._row += 2
@@ -201,14 +206,16 @@ class FrontPage:
             return
         self._sheet.merge_range(self._row, 0, self._row, _LAST, self._say(name), self._heading)
         self._row += 1
-        wide = sum(_WIDTHS)
         for line in lines:
             self._sheet.merge_range(self._row, 0, self._row, _LAST, "", self._text)
             self._sheet.write_string(self._row, 0, cut(line), self._text)
-            # Merged cells do not grow with their text by themselves.
-            self._sheet.set_row(self._row, 15.5 * (1 + len(line) // wide))
+            self._grow(line, sum(_WIDTHS))
             self._row += 1
         self._row += 1
+
+    def _grow(self, text: str, width: int) -> None:
+        """Makes the row high enough for a text of `width` characters a line; merged cells never grow by themselves."""
+        self._sheet.set_row(self._row, _LINE_HEIGHT * (1 + int(len(text) / width * _WIDE_LETTERS)))
 
     def _print_setup(self) -> None:
         self._sheet.hide_gridlines(2)

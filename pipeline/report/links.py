@@ -29,9 +29,9 @@ class LinkWriter:
     def __init__(self, report: Report, looks: Looks, lang: Lang) -> None:
         self._lang = lang
         self._language = _language_column(report.columns)
-        self._plain = looks.style(num_format=TEXT)
-        self._quoted = looks.style(num_format=TEXT, quote_prefix=True)
-        self._link = looks.style(num_format=TEXT, **LINK)
+        self._plain = looks.style(num_format=TEXT, indent=1)
+        self._quoted = looks.style(num_format=TEXT, indent=1, quote_prefix=True)
+        self._link = looks.style(num_format=TEXT, indent=1, **LINK)
         self._money = looks.style(num_format=MONEY)
 
     def add(self, sheet: StreamedSheet, row: ReportRow) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pipeline.model import Column, Status
@@ -52,6 +52,8 @@ class Looks:
     """The formats of one workbook."""
 
     book: Any
+    lengths: dict[int, int] = field(default_factory=dict)
+    """By style number, how many characters a date or time takes when it is shown."""
 
     def of(self, **properties: object) -> Any:
         """A format of XlsxWriter with these properties and the house's font."""
@@ -60,6 +62,8 @@ class Looks:
     def style(self, **properties: object) -> int:
         """The number of such a format, for cells that are written as XML."""
         number: int = self.of(**properties)._get_xf_index()  # noqa: SLF001  XlsxWriter has no public name for it
+        if is_date_format(shown := str(properties.get("num_format", ""))):
+            self.lengths[number] = len(shown)
         return number
 
     def headings(self) -> tuple[int, int]:
@@ -71,8 +75,8 @@ class Looks:
         own = _usable(column.number_format)
         dated = is_date_format(own)
         return Look(
-            text=self.style(num_format=TEXT, **extra),
-            quoted=self.style(num_format=TEXT, quote_prefix=True, **extra),
+            text=self.style(num_format=TEXT, indent=1, **extra),
+            quoted=self.style(num_format=TEXT, indent=1, quote_prefix=True, **extra),
             number=self.style(num_format="General" if dated or not own else own, **extra),
             day=self.style(num_format=own if dated else DAY, **extra),
             moment=self.style(num_format=own if dated else MOMENT, **extra),

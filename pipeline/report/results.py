@@ -27,7 +27,7 @@ _DOUBT: Final = "? "
 
 @dataclass(frozen=True, slots=True)
 class _Styles:
-    """The style numbers of our own columns. `prose` is for sentences, wrapped where they are to be read."""
+    """The style numbers of our own columns. `prose` is for sentences."""
 
     plain: int
     quoted: int
@@ -48,7 +48,7 @@ class RowWriter:
         self._hidden = frozenset() if show_accounts or for_mending else account_columns(report.columns)
         self._looks = tuple(looks.column(column) for column in report.columns)
         self._faulty_looks = tuple(looks.column(column, bg_color=FAULTY) for column in report.columns)
-        self._own = _own_styles(looks, wrap=for_mending)
+        self._own = _own_styles(looks)
         self._first_own = len(report.columns) + 1
 
     def headings(self) -> list[str]:
@@ -59,12 +59,18 @@ class RowWriter:
     def add(self, sheet: StreamedSheet, row: ReportRow) -> None:
         """Writes one row below those that are there."""
         number = str(sheet.next_row)
+        errors, notices = self._sentences(row.errors, row), self._sentences(row.notices, row)
+        advice = self._advice(row) if self._for_mending else ""
         cells = count_cell(f"A{number}", row.row.number, self._own.whole)
-        cells += self._users(sheet.letters, number, row) + self._ours(sheet, number, row)
-        if self._for_mending:
-            mends = dict.fromkeys(mend(fault, self._lang) for fault in row.errors)
-            cells += self._prose(f"{sheet.letters[-1]}{number}", " ".join(filter(None, mends)))
-        sheet.add_row(cells)
+        cells += self._users(sheet.letters, number, row) + self._ours(sheet, number, row, (errors, notices))
+        if advice:
+            cells += self._prose(f"{sheet.letters[-1]}{number}", advice)
+        sheet.add_row(cells, longest=max(len(errors), len(notices), len(advice)))
+
+    def _advice(self, row: ReportRow) -> str:
+        """What to do about each error of a row, each said once."""
+        mends = dict.fromkeys(mend(fault, self._lang) for fault in row.errors)
+        return " ".join(filter(None, mends))
 
     def _users(self, letters: tuple[str, ...], number: str, row: ReportRow) -> str:
         looks, texts, kinds = self._looks, row.row.cells, row.row.kinds
@@ -99,7 +105,7 @@ class RowWriter:
         doubted[-1] = f"{doubted[-1]} | {surplus}"
         return tuple(doubted)
 
-    def _ours(self, sheet: StreamedSheet, number: str, row: ReportRow) -> str:
+    def _ours(self, sheet: StreamedSheet, number: str, row: ReportRow, prose: tuple[str, str]) -> str:
         own = self._own
         refs = [letter + number for letter in sheet.letters[self._first_own :]]
         parts = [text_cell(refs[0], row.status.value, own.plain, own.quoted)]
@@ -108,10 +114,7 @@ class RowWriter:
         if row.launch_url:
             linked = sheet.add_link(refs[2], row.launch_url)
             parts.append(text_cell(refs[2], row.launch_url, own.link if linked else own.plain, own.quoted))
-        if row.errors:
-            parts.append(self._prose(refs[3], self._sentences(row.errors, row)))
-        if row.notices:
-            parts.append(self._prose(refs[4], self._sentences(row.notices, row)))
+        parts += [self._prose(ref, text) for ref, text in zip(refs[3:5], prose, strict=True) if text]
         if row.reference_sent:
             parts.append(text_cell(refs[5], row.reference_sent, own.plain, own.quoted))
         if row.amount_sent is not None:
@@ -122,6 +125,8 @@ class RowWriter:
         return "".join(parts)
 
     def _sentences(self, faults: tuple[Fault, ...], row: ReportRow) -> str:
+        if not faults:
+            return ""
         text = sentences(faults, self._lang)
         return mask_in(text, row, self._hidden) if self._hidden else text
 
@@ -139,13 +144,13 @@ def _surplus(row: ReportRow) -> str:
     return next((fault.value or "…" for fault in row.errors if fault.code == _BROKEN), "")
 
 
-def _own_styles(looks: Looks, *, wrap: bool) -> _Styles:
+def _own_styles(looks: Looks) -> _Styles:
     return _Styles(
-        plain=looks.style(num_format=TEXT),
-        quoted=looks.style(num_format=TEXT, quote_prefix=True),
-        prose=looks.style(num_format=TEXT, text_wrap=wrap),
-        quoted_prose=looks.style(num_format=TEXT, text_wrap=wrap, quote_prefix=True),
-        link=looks.style(num_format=TEXT, **LINK),
+        plain=looks.style(num_format=TEXT, indent=1),
+        quoted=looks.style(num_format=TEXT, indent=1, quote_prefix=True),
+        prose=looks.style(num_format=TEXT, indent=1, text_wrap=True),
+        quoted_prose=looks.style(num_format=TEXT, indent=1, text_wrap=True, quote_prefix=True),
+        link=looks.style(num_format=TEXT, indent=1, **LINK),
         money=looks.style(num_format=MONEY),
         whole=looks.style(num_format="0"),
     )

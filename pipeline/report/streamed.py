@@ -8,9 +8,10 @@ tests read the files again with other readers.
 
 from __future__ import annotations
 
+import math
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO, Final
 
 from xlsxwriter.utility import xl_col_to_name, xl_range
@@ -32,6 +33,9 @@ _ODD: Final = re.compile(r"[\x00-\x09\x0b-\x1f\ufffe\uffff\ud800-\udfff]|_x[0-9A
 _URL: Final = re.compile(r"""https?://[!-~]+""")
 _NOT_IN_URL: Final = re.compile(r"""["<>\[\]^`{}|\\]""")
 
+_LINE: Final = 42  # characters of a wrapped line in the widest column, with room for wide letters
+_LINE_HEIGHT: Final = 15  # points
+_MOST_LINES: Final = 12
 _BLOCK: Final = 1 << 20
 
 
@@ -44,17 +48,19 @@ class StreamedSheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
 
     most_rows = MAX_ROWS
 
-    def begin(self, headings: Sequence[str], style: int, quoted: int) -> None:
-        """Writes the headings into the first row; `style` and `quoted` are as in `text_cell`."""
+    def begin(self, headings: Sequence[str], styles: tuple[int, int], lengths: Mapping[int, int]) -> None:
+        """Writes the headings into the first row; `styles` are `style` and `quoted` of `text_cell`.
+
+        `lengths` says, by style number, how many characters a date takes (`Looks.lengths`).
+        """
         self.headings = tuple(headings)
         self.letters = tuple(xl_col_to_name(index) for index in range(len(headings)))
         self.data_rows = 0
-        self._widths = Widths(self.headings, self.letters)
+        self._widths = Widths(self.headings, self.letters, lengths)
         self._links: list[tuple[str, str]] = []
         self._rows: IO[bytes] = tempfile.TemporaryFile(dir=self.tmpdir)  # noqa: SIM115  closed when it is assembled
         cells = (
-            text_cell(f"{letter}1", heading, style, quoted)
-            for letter, heading in zip(self.letters, headings, strict=True)
+            text_cell(f"{letter}1", heading, *styles) for letter, heading in zip(self.letters, headings, strict=True)
         )
         self._rows.write(f'<row r="1">{"".join(cells)}</row>'.encode())
 
@@ -68,9 +74,14 @@ class StreamedSheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
         """The number of the row that `add_row` writes next, as a spreadsheet shows it."""
         return self.data_rows + 2
 
-    def add_row(self, cells: str) -> None:
-        """One row: its cells as XML, in the order of the columns, for the row `next_row`."""
-        self._rows.write(f'<row r="{self.data_rows + 2}">{cells}</row>'.encode())
+    def add_row(self, cells: str, longest: int = 0) -> None:
+        """One row: its cells as XML, in the order of the columns, for the row `next_row`.
+
+        `longest` is the length of its longest wrapped text: not every spreadsheet finds the height by itself.
+        """
+        lines = min(math.ceil(longest / _LINE), _MOST_LINES)
+        height = f' ht="{lines * _LINE_HEIGHT}" customHeight="1"' if lines > 1 else ""
+        self._rows.write(f'<row r="{self.data_rows + 2}"{height}>{cells}</row>'.encode())
         self.data_rows += 1
         self._widths.saw(cells)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 SAMPLE: Final = 1_000
@@ -12,14 +12,16 @@ SAMPLE: Final = 1_000
 _NARROWEST: Final = 6.0
 _WIDEST: Final = 48.0
 _BUTTON: Final = 3.0  # the filter's button stands beside the heading
-_CELL: Final = re.compile(r'<c r="([A-Z]+)\d+"[^>]*>(?:<is><t[^>]*>([^<]*)|<v>([^<]*))')
+_SEPARATORS: Final = 2  # a number is shown with separators of thousands
+_CELL: Final = re.compile(r'<c r="([A-Z]+)\d+" s="(\d+)"[^>]*>(?:<is><t[^>]*>([^<]*)|<v>([^<]*))')
 
 
 class Widths:
     """Collects the lengths of the first rows of one sheet."""
 
-    def __init__(self, headings: Sequence[str], letters: Sequence[str]) -> None:
+    def __init__(self, headings: Sequence[str], letters: Sequence[str], lengths: Mapping[int, int]) -> None:
         self._seen = 0
+        self._lengths = lengths
         self._widest = {
             letter: max(map(len, heading.splitlines() or [""])) + _BUTTON
             for letter, heading in zip(letters, headings, strict=True)
@@ -30,10 +32,10 @@ class Widths:
         if self._seen >= SAMPLE:
             return
         self._seen += 1
-        for letter, text, number in _CELL.findall(cells):
-            length = len(html.unescape(text)) if text else len(number) + 2
+        for letter, style, text, number in _CELL.findall(cells):
+            length = len(html.unescape(text)) if text else self._lengths.get(int(style), len(number) + _SEPARATORS)
             self._widest[letter] = max(self._widest[letter], length)
 
     def all(self) -> list[float]:
         """The width of each column, in characters, within bounds."""
-        return [min(max(width * 1.05 + 1, _NARROWEST), _WIDEST) for width in self._widest.values()]
+        return [min(max(width * 1.05 + 2, _NARROWEST), _WIDEST) for width in self._widest.values()]

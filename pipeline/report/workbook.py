@@ -80,11 +80,11 @@ def _write_at(report: Report, rows: Rows, path: Path, *, lang: Lang, show_accoun
 class _Pages:
     """One kind of sheet: `Results`, and `Results 2` and so on when there are more rows than Excel opens in one."""
 
-    def __init__(self, book: Any, name: str, headings: Sequence[str], styles: tuple[int, int]) -> None:
+    def __init__(self, book: Any, looks: Looks, name: str, headings: Sequence[str]) -> None:
         self._book = book
         self._name = name
         self._headings = headings
-        self._styles = styles
+        self._looks = looks
         self.sheets = [self._open(name)]
 
     def current(self) -> StreamedSheet:
@@ -100,7 +100,7 @@ class _Pages:
 
     def _open(self, name: str) -> StreamedSheet:
         sheet: StreamedSheet = self._book.add_worksheet(name, StreamedSheet)
-        sheet.begin(self._headings, *self._styles)
+        sheet.begin(self._headings, self._looks.headings(), self._looks.lengths)
         return sheet
 
 
@@ -156,7 +156,7 @@ class _Book:
             self._link_rows.add(self._links.current(), row)
 
     def _pages(self, name: str, headings: Sequence[str]) -> _Pages:
-        return _Pages(self._book, name, headings, self._looks.headings())
+        return _Pages(self._book, self._looks, name, headings)
 
     def _finish(self) -> None:
         """Filters, widths, colours and print set-up of the streamed sheets: they need to know how many rows came."""
@@ -196,5 +196,4 @@ def _dress(sheet: StreamedSheet) -> None:
     sheet.fit_to_pages(math.ceil(sum(widths) / _PAGE_WIDTH), 0)
     sheet.repeat_rows(0)
     sheet.repeat_columns(0)
-    sheet.hide_gridlines(0)
     sheet.set_footer("&L&A&R&P / &N")

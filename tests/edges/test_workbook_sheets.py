@@ -1,0 +1,339 @@
+"""The sheets of the output workbook: what stands where, and what a person can check."""
+
+from __future__ import annotations
+
+import zipfile
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import openpyxl
+import pytest
+from openpyxl.worksheet.worksheet import Worksheet
+from workbook_batches import AT, columns, month, one_column, report, stream
+
+from pipeline.model import Column, ReportRow, SheetRow, Status
+from pipeline.report import streamed, totals
+from pipeline.report.workbook import write
+from schemas.faults import Fault
+from schemas.fields import OWN_COLUMNS
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> openpyxl.Workbook:
+    path = tmp_path_factory.mktemp("book") / "out.xlsx"
+    write(report(), stream(month()), path)
+    return openpyxl.load_workbook(path)
+
+
+def _cells(sheet: Worksheet) -> list[dict[str, object]]:
+    headings = [cell.value for cell in sheet[1]]
+    return [dict(zip(headings, row, strict=True)) for row in sheet.iter_rows(min_row=2, values_only=True)]
+
+
+def _texts(sheet: Worksheet) -> list[str]:
+    return [str(cell.value) for row in sheet.iter_rows() for cell in row if cell.value is not None]
+
+
+def _fill(sheet: Worksheet, row: int, heading: str) -> str | None:
+    column = next(cell.column for cell in sheet[1] if cell.value == heading)
+    fill = sheet.cell(row, column).fill
+    return fill.fgColor.rgb if fill.patternType else None
+
+
+def test_the_sheets_stand_in_their_order(book: openpyxl.Workbook) -> None:
+    """`Summary` comes first and is the one that opens."""
+    assert book.sheetnames == ["Summary", "Results", "Errors", "Links"]
+    assert book.active is not None
+    assert book.active.title == "Summary"
+
+
+def test_results_hold_every_row_in_its_order_under_the_users_own_headings(book: openpyxl.Workbook) -> None:
+    """First `row`, then the user's columns, then ours (interface: "The output workbook")."""
+    sheet = book["Results"]
+    headings = [cell.value for cell in sheet[1]]
+    assert headings == ["row", *(column.heading for column in report().columns), *OWN_COLUMNS]
+    assert [cells["row"] for cells in _cells(sheet)] == [row.row.number for row in month()]
+    assert [cells["status"] for cells in _cells(sheet)] == [row.status.value for row in month()]
+
+
+def test_a_created_row_shows_what_was_sent(book: openpyxl.Workbook) -> None:
+    """Identifiers are text, the amount is a number with two decimals, the time is ISO 8601 with its offset."""
+    first = _cells(book["Results"])[0]
+    assert first["sessionId"] == "5f3c2a1e-00000000-4c1d"
+    assert (first["referenceSent"], first["amountSent"], first["attempts"]) == ("INV-2026-0000", 10, 1)
+    assert datetime.fromisoformat(str(first["createdAt"])) == AT
+
+
+def test_launch_urls_are_links(book: openpyxl.Workbook) -> None:
+    """A launch URL is a hyperlink of the cell and no formula."""
+    sheet = book["Results"]
+    cell = next(cell for cell in sheet[2] if str(cell.value).startswith("https://"))
+    assert cell.hyperlink.target == cell.value
+    assert cell.data_type == "s"
+
+
+URLS = [
+    ("an ordinary address", "https://pay.example.com/s/1?a=1&b=2", True),
+    ("as long as Excel opens", "https://pay.example.com/".ljust(streamed.MAX_URL, "x"), True),
+    ("one character longer", "https://pay.example.com/".ljust(streamed.MAX_URL + 1, "x"), False),
+    ("another scheme", "javascript:alert(1)", False),
+    ("with a blank", "https://pay.example.com/a b", False),
+    ("with a quotation mark", 'https://pay.example.com/"', False),
+]
+
+
+@pytest.mark.parametrize(("url", "linked"), [case[1:] for case in URLS], ids=[case[0] for case in URLS])
+def test_an_address_that_excel_would_not_open_is_plain_text(tmp_path: Path, url: str, linked: bool) -> None:
+    """What can't be a link is shown as text, and the workbook stays whole."""
+    row = ReportRow(SheetRow(2, (), ""), Status.CREATED, None, None, "s", url)
+    write(report(columns=()), stream([row]), path := tmp_path / "out.xlsx")
+    cell = openpyxl.load_workbook(path)["Results"]["D2"]
+    assert cell.value == url
+    assert bool(cell.hyperlink) is linked
+
+
+@pytest.mark.slow
+def test_links_stop_at_what_excel_opens_in_one_sheet(tmp_path: Path) -> None:
+    """Link number 65,531 is plain text: one more link and Excel would repair the workbook."""
+    rows = [
+        ReportRow(SheetRow(n, (), ""), Status.CREATED, None, None, f"{n}", f"https://pay.example.com/{n}")
+        for n in range(2, streamed.MAX_LINKS + 4)
+    ]
+    write(report(columns=()), stream(rows), path := tmp_path / "out.xlsx")
+    with zipfile.ZipFile(path) as package:
+        relations = package.read("xl/worksheets/_rels/sheet2.xml.rels").decode()
+        sheet = package.read("xl/worksheets/sheet2.xml").decode()
+    assert relations.count("/hyperlink") == sheet.count("<hyperlink ") == streamed.MAX_LINKS
+    assert sheet.count("https://pay.example.com/") == len(rows)
+
+
+def test_account_numbers_are_shown_by_their_end_only(book: openpyxl.Workbook) -> None:
+    """`Results` masks the account, in the cell and in the sentences about it; other digits stay."""
+    sheet = book["Results"]
+    assert [cells["Account"] for cells in _cells(sheet)][:2] == ["•••6541", "•••6542"]
+    assert not [text for text in _texts(sheet) if "98765" in text]
+    assert [text for text in _texts(sheet) if "account •••0000" in text]
+
+
+def test_account_numbers_are_whole_when_asked_for(tmp_path: Path) -> None:
+    """With `show_accounts` nothing is masked."""
+    write(report(), stream(month(2)), path := tmp_path / "out.xlsx", show_accounts=True)
+    assert _cells(openpyxl.load_workbook(path)["Results"])[0]["Account"] == "9876541"
+
+
+def test_errors_hold_only_the_rows_that_need_a_person_with_their_accounts_whole(book: openpyxl.Workbook) -> None:
+    """`Errors` can be given back to `run`: a masked account could not be paid."""
+    sheet = book["Errors"]
+    expected = [row for row in month() if row.status in totals.NEEDS_A_PERSON]
+    assert [cells["row"] for cells in _cells(sheet)] == [row.row.number for row in expected]
+    assert [cells["Account"] for cells in _cells(sheet)] == [row.row.cells[7] for row in expected]
+    assert [cell.value for cell in sheet[1]][-1] == "howToMend"
+
+
+def test_offending_cells_are_coloured_and_no_others(book: openpyxl.Workbook) -> None:
+    """A fault colours the cell that it is about, an empty one too."""
+    sheet = book["Errors"]
+    assert _cells(sheet)[0]["status"] == "invalid"
+    coloured = [heading for heading in (c.heading for c in report().columns) if _fill(sheet, 2, heading)]
+    assert coloured == ["First name", "Email"]
+
+
+def test_errors_say_what_is_wrong_and_how_to_mend_it(book: openpyxl.Workbook) -> None:
+    """Several faults are joined by `; ` in `errors`; `howToMend` says each remedy once."""
+    first = _cells(book["Errors"])[0]
+    assert "; email: " in str(first["errors"])
+    assert str(first["howToMend"]).startswith("Fill in the cell. ")
+
+
+def test_a_row_with_too_many_cells_can_t_be_given_back_as_it_is(tmp_path: Path) -> None:
+    """Its cells may stand under wrong headings, so its amount is none until somebody has looked."""
+    fault = Fault("too-many-cells", value="250.00", details=(("expected", "2"), ("found", "3")))
+    row = ReportRow(SheetRow(2, ("INV-1", "1"), "ss", (fault,)), Status.INVALID, None, None, errors=(fault,))
+    batch = report(columns=columns(("Invoice", "referenceId", ""), ("Amount", "amount", "")))
+    write(batch, stream([row]), path := tmp_path / "out.xlsx")
+    (cells,) = _cells(openpyxl.load_workbook(path)["Errors"])
+    assert cells["Amount"] == "? 1 | 250.00"
+
+
+def test_links_are_for_requests_that_were_not_e_mailed(book: openpyxl.Workbook) -> None:
+    """One row a link, with merge fields, the payor's own language and a subject in both."""
+    rows = _cells(book["Links"])
+    open_links = [row for row in month() if row.launch_url and row.payment and not row.payment.send_link]
+    assert [row["link"] for row in rows] == [row.launch_url for row in open_links]
+    assert {row["language"] for row in rows} == {"en", "fr"}
+    assert rows[0]["subjectEn"] == "Payment request INV-2026-0001: $3,749.01"
+    assert rows[0]["subjectFr"] == "Demande de paiement INV-2026-0001 : 3\u00a0749,01\u00a0$"
+
+
+def test_there_is_no_links_sheet_without_such_links(tmp_path: Path) -> None:
+    """A batch whose links were all e-mailed has nothing to merge."""
+    write(report(), stream(month(1)), path := tmp_path / "out.xlsx")
+    assert "Links" not in openpyxl.load_workbook(path).sheetnames
+
+
+HEADINGS = [
+    ("all different", ["Invoice", "Amount"], True),
+    ("with a line break", ["Invoice\nnumber", "Amount"], True),
+    ("the same twice", ["Amount", "Amount"], False),
+    ("the same but for case", ["Amount", "AMOUNT"], False),
+    ("a blank one", ["Invoice", ""], False),
+    ("one of ours", ["Invoice", "status"], False),
+    ("one of ours in capitals", ["Invoice", "ROW"], False),
+    ("a very long one", ["Invoice", "x" * 300], False),
+    ("one like a formula", ["Invoice", "=1+1"], True),
+]
+
+
+@pytest.mark.parametrize(("headings", "table"), [case[1:] for case in HEADINGS], ids=[case[0] for case in HEADINGS])
+def test_results_are_an_excel_table_where_the_headings_allow_it(
+    tmp_path: Path, headings: list[str], table: bool
+) -> None:
+    """Excel repairs a table whose headings are not unique; there a plain filter stands instead. Headings stay."""
+    own = columns(*((heading, None, "") for heading in headings))
+    rows = [ReportRow(SheetRow(2, ("1", "2"), "ss"), Status.NOT_SENT, None, None)]
+    write(report(columns=own), stream(rows), path := tmp_path / "out.xlsx")
+    sheet = openpyxl.load_workbook(path)["Results"]
+    assert [cell.value for cell in sheet[1]][1:3] == headings
+    assert list(sheet.tables) == (["Results"] if table else [])
+    assert (sheet.auto_filter.ref is None) is table
+
+
+def test_the_table_covers_every_row(book: openpyxl.Workbook) -> None:
+    """Filters and totals reach from the headings to the last row."""
+    assert book["Results"].tables["Results"].ref == book["Results"].dimensions == "A1:U71"
+
+
+def test_a_batch_without_rows_is_a_workbook_with_headings(tmp_path: Path) -> None:
+    """Nothing to say is said without a corrupt table."""
+    written = write(report(), stream([]), path := tmp_path / "out.xlsx")
+    assert written.totals.rows == 0
+    assert openpyxl.load_workbook(path)["Results"].max_row == 1
+
+
+def test_more_rows_than_a_sheet_opens_go_on_in_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sheet has 1,048,576 rows in Excel; what follows stands on `Results 2`, with headings, and is read back."""
+    monkeypatch.setattr(streamed.StreamedSheet, "most_rows", 41)
+    write(report(), stream(month()), path := tmp_path / "out.xlsx")
+    book = openpyxl.load_workbook(path)
+    assert [len(_cells(book[name])) for name in ("Results", "Results 2")] == [40, 30]
+    assert "'Results'!M2:M41,'Results 2'!M2:M31" in str(_formulas(book["Summary"])[2])
+
+
+def _formulas(sheet: Worksheet) -> list[str]:
+    return [text for text in _texts(sheet) if text.startswith("=")]
+
+
+def test_totals_on_summary_follow_the_filter_and_are_saved_with_their_values(tmp_path: Path) -> None:
+    """SUBTOTAL counts what the filter shows; a viewer that does not calculate shows the saved value."""
+    written = write(report(), stream(month()), path := tmp_path / "out.xlsx")
+    formulas = openpyxl.load_workbook(path)["Summary"]
+    values = openpyxl.load_workbook(path, data_only=True)["Summary"]
+    found = {
+        cell.value: values[cell.coordinate].value
+        for row in formulas.iter_rows()
+        for cell in row
+        if str(cell.value).startswith("=SUBTOTAL")
+    }
+    sent = sum((row.amount_sent or Decimal(0) for row in month()), Decimal(0))
+    assert found == {
+        "=SUBTOTAL(103,'Results'!M2:M71)": written.totals.rows,
+        "=SUBTOTAL(109,'Results'!S2:S71)": float(sent),
+    }
+
+
+SAID = [
+    ("the batch", "billing-2026-11"),
+    ("the file", "billing-2026-11.xlsx"),
+    ("its bytes", "3f" * 32),
+    ("the environment", "sandbox http://127.0.0.1:8700"),
+    ("a control total that differs", "NO, it differs"),
+    ("a notice about the file", "the headings are repeated in rows 41; those rows were left out"),
+    ("what to do", "failed: Run the same command again: only these rows are sent."),
+]
+
+
+@pytest.mark.parametrize("text", [case[1] for case in SAID], ids=[case[0] for case in SAID])
+def test_summary_says(book: openpyxl.Workbook, text: str) -> None:
+    """`Summary` says what happened, whether it agrees, and what to do next."""
+    assert text in _texts(book["Summary"])
+
+
+def test_summary_shows_every_status_beside_its_colour(book: openpyxl.Workbook) -> None:
+    """The table of statuses is the legend: each word stands on its own colour, and the chart shows the same."""
+    sheet = book["Summary"]
+    cells = {cell.value: cell.fill.fgColor.rgb for row in sheet.iter_rows(max_col=1) for cell in row}
+    assert len({cells[status.value] for status in Status}) == len(Status)
+    assert len(sheet._charts) == 1  # type: ignore[attr-defined]
+
+
+def test_a_dry_run_says_so_loudly(tmp_path: Path) -> None:
+    """Nobody takes a check for a run that sent something."""
+    write(report(dry_run=True), stream(month(3)), path := tmp_path / "out.xlsx", lang="fr")
+    assert str(openpyxl.load_workbook(path)["Summary"]["A2"].value).startswith("RIEN N'A ÉTÉ ENVOYÉ")
+
+
+def test_our_headings_and_statuses_are_the_same_in_french(tmp_path: Path) -> None:
+    """A formula or a script that reads `Results` works in both languages; sentences are French."""
+    write(report(), stream(month(20)), path := tmp_path / "out.xlsx", lang="fr")
+    book = openpyxl.load_workbook(path)
+    assert [cell.value for cell in book["Results"][1]][-9:] == list(OWN_COLUMNS)
+    assert book["Results"]["M2"].value == "created"
+    assert "est obligatoire" in str(_cells(book["Errors"])[0]["errors"])
+    assert "Que faire maintenant" in _texts(book["Summary"])
+
+
+def test_pages_are_printed_with_headings_and_numbers(book: openpyxl.Workbook) -> None:
+    """Landscape, headings and row numbers on each page, page numbers, frozen on the screen."""
+    sheet = book["Results"]
+    assert (sheet.page_setup.orientation, sheet.freeze_panes) == ("landscape", "B2")
+    assert (sheet.print_title_rows, sheet.print_title_cols) == ("$1:$1", "$A:$A")
+    assert "&P" in str(sheet.oddFooter.right.text)
+
+
+def test_columns_are_as_wide_as_what_they_show(book: openpyxl.Workbook) -> None:
+    """Widths come from the content, within bounds, so that no date becomes ####."""
+    widths = {cell.value: book["Results"].column_dimensions[cell.column_letter].width for cell in book["Results"][1]}
+    assert widths["Due"] >= len("24/11/2026")
+    assert widths["row"] < widths["Email"] < widths["launchUrl"] <= 50
+
+
+def test_document_properties_hold_no_personal_data(book: openpyxl.Workbook) -> None:
+    """Neither a person nor a file or batch is named there; the date is that of the run."""
+    properties = book.properties
+    assert (properties.creator, properties.title) == ("flinks-import", "Payment requests: results")
+    assert properties.lastModifiedBy in {None, "flinks-import"}
+    assert properties.created == (AT + timedelta(hours=5)).replace(tzinfo=None)
+
+
+def test_the_same_journal_makes_the_same_bytes(tmp_path: Path) -> None:
+    """No clock and no chance goes into the file."""
+    for name in ("one.xlsx", "two.xlsx"):
+        write(report(), stream(month()), tmp_path / name)
+    assert (tmp_path / "one.xlsx").read_bytes() == (tmp_path / "two.xlsx").read_bytes()
+
+
+def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
+    """Rows go to the disk as they come: none is kept by the writer."""
+    import tracemalloc  # noqa: PLC0415  only here
+
+    def peak(size: int) -> int:
+        batch, rows = one_column(["x" * 1_000])
+        tracemalloc.start()
+        write(batch, lambda: (rows[0] for _ in range(size)), tmp_path / "out.xlsx")
+        reached = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return reached
+
+    peak(10)
+    assert peak(4_000) < peak(1_000) + 1_000_000
+
+
+def test_a_column_is_blamed_by_its_field_or_by_its_heading() -> None:
+    """Faults name the API's field, or the user's own heading."""
+    from pipeline.report.results import blames  # noqa: PLC0415
+
+    column = Column(0, "Courriel", "email", "")
+    assert blames(column, {"email"})
+    assert blames(column, {"Courriel"})
+    assert not blames(Column(1, "", None, ""), {"email"})

@@ -1,0 +1,94 @@
+"""The JSON summary, key by key (interface: "The JSON summary")."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from pipeline.model import Column, ExitCode, Report, ReportRow, SheetRow, Source, Status
+from pipeline.report.masking import mask
+from pipeline.report.summary import MAX_ERRORS, Written, as_json, status_lines
+from pipeline.report.totals import Totals, count
+from pipeline.report.words import dollars
+from schemas.faults import Fault, Lang
+
+AT = datetime(2026, 11, 24, tzinfo=UTC)
+COLUMNS = (Column(0, "Account", "accountNumber", ""),)
+REPORT = Report("november", Source("b.csv", "ab" * 32), "sandbox", COLUMNS, AT, AT, ("referenceId",))
+
+
+def _row(number: int, *faults: Fault) -> ReportRow:
+    return ReportRow(SheetRow(number, ("98765410000",), "s"), Status.INVALID, None, Decimal("1.5"), errors=faults)
+
+
+def test_it_has_the_keys_of_the_interface_and_nothing_that_json_can_t_hold() -> None:
+    """Amounts are strings with two decimals; every status is there, zero included."""
+    rows = [_row(4, Fault("missing", "email"))]
+    written = Written(Path("out.xlsx"), count(rows))
+    found = as_json(REPORT, count(rows), lambda: iter(rows), written, ExitCode.SOME_ROWS_NEED_MENDING, "en")
+    assert json.loads(json.dumps(found)) == {
+        "batch": "november",
+        "file": "b.csv",
+        "sha256": "ab" * 32,
+        "environment": "sandbox",
+        "rows": 1,
+        "counts": {**{status.value: 0 for status in Status}, "invalid": 1},
+        "amounts": {**{status.value: "0.00" for status in Status}, "invalid": "1.50"},
+        "errors": [
+            {"row": 4, "field": "email", "code": "missing", "message": "email: is required, but the cell is empty"}
+        ],
+        "errorsOmitted": 0,
+        "output": "out.xlsx",
+        "exitCode": 1,
+    }
+
+
+def test_at_most_a_thousand_errors_are_listed_and_the_rest_is_counted() -> None:
+    """Errors of all rows are counted one by one, also within a row."""
+    rows = [_row(number, Fault("missing", "email"), Fault("missing", "amount")) for number in range(501)]
+    found = as_json(REPORT, count(rows), lambda: iter(rows), None, ExitCode.SOME_ROWS_NEED_MENDING)
+    errors = found["errors"]
+    assert isinstance(errors, list)
+    assert (len(errors), found["errorsOmitted"], found["output"]) == (MAX_ERRORS, 2, None)
+
+
+def test_messages_do_not_show_account_numbers() -> None:
+    """What a cron job mails or logs holds the end of an account only."""
+    rows = [_row(4, Fault("email-invalid", "accountNumber", "98765410000"))]
+    found = as_json(REPORT, count(rows), lambda: iter(rows), None, ExitCode.SOME_ROWS_NEED_MENDING)
+    assert "98765410000" not in json.dumps(found)
+    assert "\\u2022\\u2022\\u20220000" in json.dumps(found)
+
+
+MASKS = [("9876541", "•••6541"), (" 9876541 ", "•••6541"), ("98765", "•••"), ("", ""), ("  ", "  ")]
+
+
+@pytest.mark.parametrize(("account", "shown"), MASKS)
+def test_an_account_is_shown_by_its_end(account: str, shown: str) -> None:
+    """Four characters of a whole number, nothing of less; what is empty stays empty."""
+    assert mask(account) == shown
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_every_status_has_words_and_a_next_step(lang: Lang) -> None:
+    """A status is explained, and what to do about it is said in the reader's language."""
+    lines = status_lines(Totals(), lang)
+    assert [line.status for line in lines] == list(Status)
+    assert all(line.meaning.endswith(".") and line.next_step.endswith(".") for line in lines)
+
+
+DOLLARS = [
+    ("1234.5", "$1,234.50", "1\u00a0234,50\u00a0$"),
+    ("-2", "-$2.00", "-2,00\u00a0$"),
+    ("0.05", "$0.05", "0,05\u00a0$"),
+]
+
+
+@pytest.mark.parametrize(("amount", "english", "french"), DOLLARS)
+def test_dollars_are_written_as_people_write_them(amount: str, english: str, french: str) -> None:
+    """English and Canadian French put the sign and the separators in different places."""
+    assert (dollars(Decimal(amount), "en"), dollars(Decimal(amount), "fr")) == (english, french)

@@ -1,0 +1,58 @@
+"""Rows and dollars by status, and the exit code that follows."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from pipeline.model import ExitCode, ReportRow, SheetRow, Status
+from pipeline.report.totals import Totals, count, exit_code
+
+
+def _row(status: Status, amount: str | None = None) -> ReportRow:
+    return ReportRow(SheetRow(2, (), ""), status, None, None if amount is None else Decimal(amount))
+
+
+def test_every_status_is_counted_with_its_dollars_and_those_without_rows_stand_at_zero() -> None:
+    """A status without rows is shown with 0 rows and 0.00 dollars, so that scripts need not ask whether it is there."""
+    totals = count([_row(Status.CREATED, "0.10"), _row(Status.CREATED, "0.20"), _row(Status.HELD, "5")])
+    assert totals.counts == {**dict.fromkeys(Status, 0), Status.CREATED: 2, Status.HELD: 1}
+    assert totals.amounts[Status.CREATED] == Decimal("0.30")
+    assert str(totals.amounts[Status.UNKNOWN]) == "0.00"
+    assert (totals.rows, totals.amount) == (3, Decimal("5.30"))
+
+
+def test_a_row_without_a_readable_amount_counts_as_a_row() -> None:
+    """An amount that can't be read adds no dollars and loses no row."""
+    totals = count([_row(Status.INVALID)])
+    assert (totals.rows, totals.amount) == (1, Decimal(0))
+
+
+def test_totals_of_parts_add_up_to_the_totals_of_the_whole() -> None:
+    """A batch counted in two parts and added is the batch counted at once."""
+    rows = [_row(Status.CREATED, "1.05"), _row(Status.FAILED, "2"), _row(Status.CREATED, "3.95")]
+    assert count(rows[:1]) + count(rows[1:]) == count(rows)
+    assert count(rows) + Totals() == count(rows)
+
+
+CODES = [
+    ("nothing at all", [], False, False, ExitCode.DONE),
+    ("everything created", [Status.CREATED, Status.ALREADY_CREATED], False, False, ExitCode.DONE),
+    ("one invalid", [Status.CREATED, Status.INVALID], False, False, ExitCode.SOME_ROWS_NEED_MENDING),
+    ("one rejected", [Status.REJECTED], False, False, ExitCode.SOME_ROWS_NEED_MENDING),
+    ("one held", [Status.HELD], False, False, ExitCode.SOME_ROWS_NEED_MENDING),
+    ("one failed", [Status.FAILED, Status.INVALID], False, False, ExitCode.STOPPED_EARLY),
+    ("one not sent", [Status.NOT_SENT], False, False, ExitCode.STOPPED_EARLY),
+    ("stopped after the last row", [Status.CREATED], True, False, ExitCode.STOPPED_EARLY),
+    ("one unknown beats all others", [Status.UNKNOWN, Status.FAILED, Status.INVALID], True, False, 5),
+    ("a dry run sends nothing and that is right", [Status.NOT_SENT], False, True, ExitCode.DONE),
+    ("a dry run with a wrong row", [Status.NOT_SENT, Status.INVALID], False, True, ExitCode.SOME_ROWS_NEED_MENDING),
+]
+
+
+@pytest.mark.parametrize(("statuses", "stopped", "dry_run", "code"), [c[1:] for c in CODES], ids=[c[0] for c in CODES])
+def test_the_most_serious_exit_code_wins(statuses: list[Status], stopped: bool, dry_run: bool, code: ExitCode) -> None:
+    """Exit codes are ordered 5, 6, 1, 0 (interface: "Exit codes")."""
+    totals = count(_row(status) for status in statuses)
+    assert exit_code(totals, stopped=stopped, dry_run=dry_run) == code

@@ -39,7 +39,8 @@ _WORD: Final = re.compile(rb"[0-9A-Za-z]{0,3}(?:[\x80-\xff]+[0-9A-Za-z]{0,3})+")
 """A letter beyond ASCII with what stands around it: enough to see whether it makes sense."""
 _MAX_WORDS: Final = 20_000
 
-_LIKELY: Final = frozenset("éèêëàâäçùûüîïôöœæÉÈÊËÀÂÄÇÙÛÜÎÏÔÖŒñÑáíóúÁÍÓÚãõåøßìòÅØÿ")
+_FRENCH: Final = frozenset("éèêëàâçùûîïôœÉÈÊËÀÂÇÙÛÎÏÔŒ")
+_LIKELY: Final = frozenset("äüöæÄÜÖñÑáíóúÁÍÓÚãõåøßìòÅØÿ") | _FRENCH
 """The letters beyond ASCII of names and headings in French, and of the names that come here with people."""
 _TYPESET: Final = "\u2018\u2019\u2013\u2014\xa0"
 """Single quotes, dashes and the fixed space, which stand between letters too."""
@@ -172,14 +173,22 @@ def _sense(text: str, at: int) -> int:
     in_word = before.isalpha() or after.isalpha()
     in_number = before.isdecimal() and after.isdecimal()
     if char in _LIKELY:
-        odd_capital = char.isupper() and before.islower()
-        return -2 if in_number or odd_capital else 2
+        if in_number or _is_odd_case(before, char, after):
+            return -2
+        return 3 if char in _FRENCH else 2
     if char in _POSSIBLE:
         between = before.isalpha() and after.isalpha()
         return -2 if between and char not in _TYPESET else 1
     if char == "\ufffd" or "\x80" <= char < "\xa0":
         return -10
     return -3 if in_word or not char.isalpha() else -1
+
+
+def _is_odd_case(before: str, char: str, after: str) -> bool:
+    """A capital within a word, or a small letter before a capital: letters of another encoding, not of a name."""
+    if char.isupper():
+        return before.islower() or (before.isupper() and after.islower())
+    return after.isupper() and (before.isupper() or not before.isalpha())
 
 
 def _ask_library(words: list[bytes]) -> tuple[str, str] | None:

@@ -75,6 +75,8 @@ def open_file(path: Path, options: ReadOptions) -> Table:
         renumbered=_own_numbers(found) if found.is_ours else {},
     )
     notices = [*book.notices, *_about_sheets(book, found), *understood.notices, *_about_hidden(hidden, options)]
+    if found.is_ours and not layout.renumbered:
+        notices.append(Fault("row-numbers-not-used"))
     source = Source(path.name, sha256_of(path), found.grid.name)
     return Table(source, layout, found.grid, notices)
 

@@ -1,0 +1,333 @@
+"""Text files as finance teams have them: encodings, delimiters, quotes, and damage."""
+
+import csv
+import io
+import tracemalloc
+from contextlib import suppress
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.model import InputFailure
+from pipeline.sheet import ReadOptions, open_table, sha256_of
+from pipeline.texts import explain
+from schemas.faults import sentences
+
+HEAD = "Invoice #,First name,Last name,Email,Amount\n"
+
+
+def read(tmp_path, content, name="sheet.csv", **options):
+    """The table of a file with this content, and all its rows."""
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    table = open_table(path, ReadOptions(**options))
+    return table, [row for chunk in table.chunks() for row in chunk]
+
+
+def refusal(tmp_path, content, name="sheet.csv", **options):
+    with pytest.raises(InputFailure) as caught:
+        read(tmp_path, content, name, **options)
+    assert explain(caught.value, "en") != explain(caught.value, "fr")
+    return caught.value
+
+
+FRENCH = (
+    "Facture;Prénom;Nom;Courriel;Montant\r\n"
+    "1;Hélène;Côté;h@example.com;1\xa0234,50\r\n"
+    "2;Loïc;D\u2019Août;l@example.com;9\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("codec", "guessed"),
+    [
+        ("utf-8", None),
+        ("utf-8-sig", None),
+        ("utf-16", None),
+        ("utf-32", None),
+        ("utf-16-le", "UTF-16"),
+        ("utf-16-be", "UTF-16"),
+        ("cp1252", "Windows-1252"),
+        ("mac_roman", "Mac Roman"),
+    ],
+)
+def test_the_encoding_is_told_and_a_guess_is_said(tmp_path, codec, guessed):
+    """Every encoding of an office gives the same letters; what is not marked or UTF-8 gets a notice."""
+    table, rows = read(tmp_path, FRENCH.encode(codec))
+    assert [row.cells for row in rows] == [
+        ("1", "Hélène", "Côté", "h@example.com", "1\xa0234,50"),
+        ("2", "Loïc", "D\u2019Août", "l@example.com", "9"),
+    ]
+    assert [dict(notice.details)["encoding"] for notice in table.notices] == ([guessed] if guessed else [])
+
+
+@pytest.mark.parametrize("codec", ["cp1252", "latin-1", "mac_roman", "cp850"])
+@pytest.mark.parametrize("name", ["Hélène", "François", "Benoît", "ÉLISE", "Chloé"])
+def test_one_accent_in_a_whole_file_is_enough(tmp_path, codec, name):
+    """The only accent may stand in the last row."""
+    content = HEAD + "1,Jane,Doe,j@example.com,5\n" * 3000 + f"2,{name},Doe,j@example.com,5\n"
+    _, rows = read(tmp_path, content.encode(codec))
+    assert rows[-1].cells[1] == name
+
+
+def test_one_foreign_byte_in_utf_8_is_refused_with_its_line(tmp_path):
+    """To read the whole file as another encoding would spoil every good accent."""
+    content = (HEAD + "1,Zoé,Côté,z@example.com,5\n" * 9).encode() + "2,Zoé,X,z@example.com,5\n".encode("cp1252")
+    failure = refusal(tmp_path, content)
+    assert (failure.key, failure.params["line"]) == ("sheet.mixed_encodings", 11)
+
+
+@pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16"])
+def test_a_file_cut_off_within_a_letter_is_refused(tmp_path, codec):
+    """Half a letter at the end means that rows are missing."""
+    content = (HEAD + "1,Zoé,Côté,z@example.com,é").encode(codec)[:-1]
+    assert refusal(tmp_path, content).key in {"sheet.mixed_encodings", "sheet.not_its_encoding"}
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_delimiters_and_line_ends_are_told(tmp_path, delimiter, end):
+    """The last line needs no end, and a delimiter may stand in quotes."""
+    lines = ["Ref,First name,Last name,Email,Amount", "1,Jane,Doe,j@example.com,5", '2,"J,J",Doe,j@example.com,5']
+    content = end.join(lines).replace('"J,J"', "\0").replace(",", delimiter).replace("\0", f'"J{delimiter}J"')
+    _, rows = read(tmp_path, content)
+    assert [(row.number, row.cells[1]) for row in rows] == [(2, "Jane"), (3, f"J{delimiter}J")]
+
+
+def test_a_decimal_comma_does_not_pass_for_the_delimiter(tmp_path):
+    """The delimiter is the sign that brings out the headings."""
+    _, rows = read(tmp_path, FRENCH)
+    assert rows[0].cells[4] == "1\xa0234,50"
+
+
+@pytest.mark.parametrize("line", ["sep=^\n", "sep=^\r\n", '"sep=^"\n', "SEP=^\n"])
+def test_a_separator_line_names_any_delimiter_and_is_no_row(tmp_path, line):
+    """Excel does not count that line either."""
+    table, rows = read(tmp_path, line + (HEAD + "1,Jane,Doe,j@example.com,5\n").replace(",", "^"))
+    assert (table.heading_row, rows[0].number, rows[0].cells[1]) == (1, 2, "Jane")
+
+
+def test_row_numbers_are_those_of_a_spreadsheet(tmp_path):
+    """Titles and blank lines count, a cell over several lines is in one row; a title may hold a quotation mark."""
+    content = 'Acme 5" pipes\n\n' + HEAD + '1,Jane,"a\nb",j@example.com,5\n\n,,,,\n2,Joe,Doe,k@example.com,6'
+    table, rows = read(tmp_path, content)
+    assert (table.heading_row, [row.number for row in rows]) == (3, [4, 7])
+    assert rows[0].cells[2] == "a\nb"
+
+
+@pytest.mark.parametrize(
+    "value", ["Null", "NA", "True", "Nan", "1E5", "007", " x ", '5"', "=1+1", "-", "\xa0x", "O'Hara"]
+)
+def test_texts_stay_as_they_are(tmp_path, value):
+    """Nothing becomes a missing value, a number or a trimmed text."""
+    _, rows = read(tmp_path, HEAD + f"1,{value},Doe,j@example.com,5\n")
+    assert (rows[0].cells[1], rows[0].kinds) == (value, "sssss")
+
+
+def test_a_row_with_too_many_cells_is_its_own_fault(tmp_path):
+    """The rest is shown, and no neighbour is shifted; blank cells too many are no fault."""
+    _, rows = read(tmp_path, HEAD + "1,A,B,a@example.com,12,50\n2,C,D,c@example.com,5,,\n3,E\n")
+    assert [[fault.code for fault in row.faults] for row in rows] == [["too-many-cells"], [], []]
+    assert "50" in sentences(rows[0].faults)
+    assert rows[2].cells == ("3", "E", "", "", "")
+
+
+@pytest.mark.parametrize(
+    ("bad", "after"),
+    [
+        ('1,"A,B,a@example.com,5\n', 2),
+        ('1,"A" x,B,a@example.com,5\n', 2),
+        ('1,A,B,a@example.com,"5\n', 2),
+    ],
+)
+def test_a_quotation_mark_never_closed_swallows_no_other_row(tmp_path, bad, after):
+    """The row that it stands in has the fault, and the rows below are read."""
+    good = '2,C,"D ""x""",c@example.com,5\n3,E,F,e@example.com,5\n'
+    _, rows = read(tmp_path, HEAD + bad + good)
+    assert [row.faults[0].code for row in rows if row.faults] == ["broken-quote"]
+    assert [row.number for row in rows] == [2, 3, 4]
+    assert [row.cells[0] for row in rows[1:]] == ["2", "3"]
+    assert rows[1].cells[2] == 'D "x"'
+    assert len(rows) == after + 1
+
+
+def test_an_open_quotation_mark_does_not_draw_in_a_long_file(tmp_path):
+    """The end of the file is not searched for it."""
+    rows = "".join(f"{n},A,B,a@example.com,5\n" for n in range(2, 5000))
+    _, read_rows = read(tmp_path, HEAD + '1,"A,B,a@example.com,5\n' + rows)
+    assert len(read_rows) == 4999
+    assert [row.number for row in read_rows if row.faults] == [2]
+
+
+def test_a_quotation_mark_closed_a_row_too_late_is_suspected(tmp_path):
+    """A short row with a line break inside may have drawn in the next row: it is named, not sent."""
+    _, rows = read(tmp_path, HEAD + '1,A,"B,a@example.com,5\n2,C,D",c@example.com\n3,E,F,e@example.com,5\n')
+    assert [[fault.code for fault in row.faults] for row in rows] == [["quote-over-lines"], []]
+
+
+def test_a_nul_byte_is_a_fault_of_its_row(tmp_path):
+    """It is neither removed nor does it end the row."""
+    _, rows = read(tmp_path, HEAD + "1,A\0B,C,a@example.com,5\n2,D,E,d@example.com,5\n")
+    assert [[fault.code for fault in row.faults] for row in rows] == [["nul-byte"], []]
+    assert rows[0].cells[1] == "A\0B"
+
+
+def test_a_cell_of_many_thousand_letters_is_a_fault_of_its_row(tmp_path):
+    """No limit of a library ends the run."""
+    _, rows = read(tmp_path, HEAD + f"1,{'x' * 200_000},C,a@example.com,5\n2,D,E,d@example.com,5\n")
+    assert [[fault.code for fault in row.faults] for row in rows] == [["cell-too-long"], []]
+
+
+def test_a_line_without_end_is_refused(tmp_path):
+    """Two megabytes in one line are no table, and are not held in memory."""
+    assert refusal(tmp_path, HEAD + "x" * 2_000_000).key == "sheet.line_too_long"
+
+
+def test_repeated_headings_are_left_out_and_said(tmp_path):
+    """Exports with page breaks repeat the headings; the notice is known after one pass."""
+    table, rows = read(tmp_path, HEAD + "1,A,B,a@example.com,5\n" + HEAD + "2,C,D,c@example.com,5\n")
+    assert [row.number for row in rows] == [2, 4]
+    assert [dict(notice.details)["rows"] for notice in table.notices] == ["3"]
+
+
+def test_rows_can_be_read_twice(tmp_path):
+    """Two passes give the same rows, in chunks of the size asked for."""
+    table, rows = read(tmp_path, HEAD + "1,A,B,a@example.com,5\n" * 7)
+    chunks = list(table.chunks(3))
+    assert [len(chunk) for chunk in chunks] == [3, 3, 1]
+    assert [row for chunk in chunks for row in chunk] == rows
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path):
+    """Ten thousand rows and a hundred thousand need the same."""
+
+    def peak(count):
+        path = tmp_path / f"{count}.csv"
+        path.write_text(HEAD + "1,Jane,Doe,jane@example.com,12.50\n" * count)
+        tracemalloc.start()
+        for chunk in open_table(path, ReadOptions()).chunks(1000):
+            assert chunk
+        _, highest = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return highest
+
+    peak(1000)
+    assert peak(100_000) < peak(30_000) * 1.3
+
+
+def test_leading_and_trailing_blank_columns_are_left_out(tmp_path):
+    """The index counts what is left, the letter is the spreadsheet's."""
+    table, rows = read(tmp_path, "".join(f",,{line},,\n" for line in (HEAD + "1,A,B,a@example.com,5").split("\n")))
+    assert [table.letter(column) for column in table.columns] == list("CDEFG")
+    assert rows[0].cells == ("1", "A", "B", "a@example.com", "5")
+
+
+@pytest.mark.parametrize(
+    ("content", "key"),
+    [
+        (b"", "sheet.empty"),
+        (b"\xef\xbb\xbf\r\n \n", "sheet.empty"),
+        (b"%PDF-1.7 x", "sheet.is_pdf"),
+        (b"\x89PNG\r\n\x1a\n", "sheet.is_picture"),
+        (b"MZ\x90\x00\x03", "sheet.is_program"),
+        (b"\x7fELF\x02", "sheet.is_program"),
+        (b"\x1f\x8b\x08\x00", "sheet.is_archive"),
+        (b'<?xml version="1.0"?><x/>', "sheet.is_data_file"),
+        (
+            b'<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"/>',
+            "sheet.is_xml_spreadsheet",
+        ),
+        (b"<html><body>Please sign in</body></html>", "sheet.page_without_table"),
+        (b"1,2,3\n4,5,6\n", "sheet.no_heading_row"),
+        (b"Jane,Doe,j@example.com,5\n", "sheet.no_heading_row"),
+        (b"Frist name,Last nme,Emial,Ammount\n1,2,3,4\n", "sheet.no_heading_row_near"),
+    ],
+)
+def test_what_is_no_sheet_gets_one_sentence(tmp_path, content, key):
+    """The content decides, never the name; both languages have the sentence."""
+    assert refusal(tmp_path, content, "list.xlsx").key == key
+
+
+def test_a_failure_never_shows_a_persons_address(tmp_path):
+    """A file without headings has people in its first row."""
+    failure = refusal(tmp_path, "Jane,Doe,jane@example.com,514-555-0100\n")
+    assert "example.com" not in explain(failure)
+    assert "555" not in explain(failure)
+
+
+@pytest.mark.parametrize(("make", "key"), [(lambda p: None, "sheet.no_file"), (lambda p: p.mkdir(), "sheet.is_folder")])
+def test_a_path_without_a_file_gets_one_sentence(tmp_path, make, key):
+    """A missing file and a folder are told apart."""
+    make(tmp_path / "x.csv")
+    with pytest.raises(InputFailure) as caught:
+        open_table(tmp_path / "x.csv", ReadOptions())
+    assert caught.value.key == key
+
+
+def test_headings_over_two_rows_are_explained(tmp_path):
+    """ "First" above "name" is no heading by itself; the pairs are named."""
+    failure = refusal(tmp_path, "Payor,Payor,,Total\nFirst name,Family name,Email,due\nA,B,a@example.com,5\n")
+    assert failure.key == "sheet.two_line_headings"
+    assert "Total due" in explain(failure)
+
+
+PAGE = """<html><head><title>Export</title><style>td {x}</style></head><body><table border=1>
+<tr><td colspan=5>Invoices &amp; more</td></tr>
+<tr><th>Invoice #<th>First name<th>Last name<th>Email<th>Amount
+<tr><td>007<td>Zo&eacute;</td><td rowspan=2>C&ocirc;t&eacute;
+  Roy</td><td><a href="http://example.com">z@example.com</a></td><td>1&nbsp;234,50</td></tr>
+<tr><td>008</td><td>A<br>B</td><td>b@example.com</td><td>5</td></tr>"""
+
+
+def test_a_web_page_called_xls_gives_its_table(tmp_path):
+    """Tags left open, spans, entities and links are read as a browser shows them, and nothing is followed."""
+    table, rows = read(tmp_path, PAGE, "export.xls")
+    assert [row.cells for row in rows] == [
+        ("007", "Zoé", "Côté Roy", "z@example.com", "1\xa0234,50"),
+        ("008", "A\nB", "", "b@example.com", "5"),
+    ]
+    assert [row.number for row in rows] == [3, 4]
+    assert [notice.code for notice in table.notices] == ["page-read-as-sheet"]
+
+
+def test_the_hash_is_of_the_bytes(tmp_path):
+    """The source carries the file's SHA-256."""
+    table, _ = read(tmp_path, HEAD + "1,A,B,a@example.com,5\n")
+    assert table.source.sha256 == sha256_of(tmp_path / "sheet.csv")
+    assert table.source.name == "sheet.csv"
+
+
+# Letters that every encoding under test has; a quotation mark, delimiters and line breaks among them.
+ALPHABET = "abcXYZ019 ,;|\t\"'\n\r.-@éèçàÉ"
+cell = st.text(st.sampled_from(ALPHABET), max_size=12)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(st.lists(cell, min_size=5, max_size=5), max_size=8),
+    delimiter=st.sampled_from(",;\t|"),
+    codec=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+    end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_any_table_written_as_csv_reads_back_the_same(tmp_path, rows, delimiter, codec, end):
+    """Whatever the cells hold, in each delimiter and encoding: the same texts under the same row numbers."""
+    # The csv module leaves a lone CR unquoted when lines end in LF: then no reader can tell it from an end.
+    lone = any("\r" in cell for row in rows for cell in row)
+    quoting = csv.QUOTE_ALL if lone else csv.QUOTE_MINIMAL
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=quoting)
+    writer.writerows([["Invoice #", "First name", "Last name", "Email", "Amount"], *rows])
+    _, found = read(tmp_path, text.getvalue().encode(codec))
+    expected = [(number, tuple(row)) for number, row in enumerate(rows, 2) if "".join(row).strip()]
+    assert [(row.number, row.cells) for row in found] == expected
+    assert not any(row.faults for row in found)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(noise=st.binary(max_size=300))
+def test_no_bytes_are_a_crash(tmp_path, noise):
+    """A table with any bytes behind it is read or refused in a sentence."""
+    with suppress(InputFailure):
+        table, rows = read(tmp_path, HEAD.encode() + noise)
+        assert all(len(row.cells) == len(row.kinds) == len(table.columns) for row in rows)

@@ -1,0 +1,469 @@
+"""Workbooks as finance teams have them, made by two libraries, by hand and by LibreOffice."""
+
+import os
+import shutil
+import subprocess
+import zipfile
+from contextlib import suppress
+from datetime import date, datetime, time, timedelta
+
+import openpyxl
+import pytest
+import xlsxwriter
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.model import InputFailure
+from pipeline.sheet import ReadOptions, archive, open_table
+from pipeline.texts import explain
+from schemas.faults import sentence
+from schemas.fields import OWN_COLUMNS
+
+HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount"]
+ROW = ["007", "Jane", "Doe", "j@example.com", 5]
+
+
+def rows_of(path, **options):
+    """The table of a file, and all its rows."""
+    table = open_table(path, ReadOptions(**options))
+    return table, [row for chunk in table.chunks() for row in chunk]
+
+
+def refusal(path, **options):
+    with pytest.raises(InputFailure) as caught:
+        rows_of(path, **options)
+    assert explain(caught.value, "en") != explain(caught.value, "fr")
+    return caught.value
+
+
+def codes(table):
+    for notice in table.notices:
+        assert sentence(notice, "en") != sentence(notice, "fr")
+    return [notice.code for notice in table.notices]
+
+
+def saved(tmp_path, *rows, name="book.xlsx", change=None):
+    """A workbook with these rows in its first sheet, changed by `change(workbook, sheet)`."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for row in rows:
+        sheet.append(row)
+    if change:
+        change(book, sheet)
+    book.save(tmp_path / name)
+    return tmp_path / name
+
+
+SHEET = (
+    '<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">{}</worksheet>'
+)
+
+
+def by_hand(tmp_path, sheet, extra=None, name="hand.xlsx", compression=zipfile.ZIP_DEFLATED):
+    """A workbook whose only sheet is this XML (inside `<worksheet>`, unless it brings its own)."""
+    parts = {
+        "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+        '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+        '<Default Extension="xml" ContentType="application/xml"/></Types>',
+        "xl/workbook.xml": '<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" '
+        'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships">'
+        '<sheets><sheet name="Billing" sheetId="1" r:id="rId1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/'
+        'relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/'
+        'relationships/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+        "xl/worksheets/sheet1.xml": sheet if sheet.startswith("<?xml") else SHEET.format(sheet),
+        **(extra or {}),
+    }
+    with zipfile.ZipFile(tmp_path / name, "w", compression) as book:
+        for member, content in parts.items():
+            book.writestr(member, content)
+    return tmp_path / name
+
+
+def text_cells(number, texts, attributes=""):
+    """The XML of a row of inline strings."""
+    cells = "".join(
+        f'<c r="{chr(65 + at)}{number}" t="inlineStr"><is><t>{text}</t></is></c>' for at, text in enumerate(texts)
+    )
+    return f'<row r="{number}"{attributes}>{cells}</row>'
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "kind"),
+    [
+        ("Null", "Null", "s"),
+        ("NA", "NA", "s"),
+        ("True", "True", "s"),
+        ("Nan", "Nan", "s"),
+        ("1E5", "1E5", "s"),
+        ("007", "007", "s"),
+        (" x ", " x ", "s"),
+        ("a\nb", "a\nb", "s"),
+        (250.0, "250", "n"),
+        (250, "250", "n"),
+        (12.5, "12.5", "n"),
+        (-0.25, "-0.25", "n"),
+        (123456789012345, "123456789012345", "n"),
+        (987654000000, "987654000000", "n"),
+        (1e-7, "0.0000001", "n"),
+        (1e20, "100000000000000000000", "n"),
+        (True, "TRUE", "b"),
+        (False, "FALSE", "b"),
+        (datetime(2026, 1, 2), "2026-01-02", "d"),  # noqa: DTZ001 - cells have no zone
+        (datetime(2026, 1, 2, 3, 4, 5), "2026-01-02T03:04:05", "d"),  # noqa: DTZ001 - as above
+        (date(2026, 3, 4), "2026-03-04", "d"),
+        (time(9, 30), "09:30:00", "d"),
+        (timedelta(hours=30), "30:00:00", "d"),
+        ("=1+1", "", "f"),
+        (None, "", "s"),
+    ],
+)
+def test_every_kind_of_cell_has_its_text(tmp_path, value, text, kind):
+    """Texts stay as they are, numbers are exact and without exponent, dates are ISO 8601."""
+    _, rows = rows_of(saved(tmp_path, [*HEAD, "Own"], [*ROW, value]))
+    assert (rows[0].cells[5], rows[0].kinds[5]) == (text, kind)
+
+
+@pytest.mark.parametrize("error", ["#REF!", "#N/A", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!"])
+def test_error_values_keep_their_text(tmp_path, error):
+    """Also as the result of a formula, and in a column of the user's own."""
+    path = tmp_path / "e.xlsx"
+    book = xlsxwriter.Workbook(path)
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, [*HEAD, "Own"])
+    sheet.write_row(1, 0, ROW)
+    sheet.write_formula(1, 5, "=X1", None, error)
+    sheet.write_formula(1, 4, "=X1", None, error)
+    book.close()
+    _, rows = rows_of(path)
+    assert (rows[0].cells[4:], rows[0].kinds[4:]) == ((error, error), "ee")
+
+
+def test_a_formula_with_an_empty_text_is_saved(tmp_path):
+    """`=IF(A1="";"";…)` has a value: an empty text. Only a formula without any value is kind `f`."""
+    row = (
+        '<row r="2"><c r="A2" t="str"><f>""</f><v></v></c><c r="B2"><f>1+1</f></c><c r="C2"><f>1</f><v>1</v></c></row>'
+    )
+    _, rows = rows_of(by_hand(tmp_path, f"<sheetData>{text_cells(1, HEAD)}{row}</sheetData>"))
+    assert (rows[0].cells[:3], rows[0].kinds) == (("", "", "1"), "sfnss")
+
+
+def test_rich_and_shared_and_inline_strings_are_texts(tmp_path):
+    """Bold letters within a name do not split it."""
+    path = tmp_path / "r.xlsx"
+    book = xlsxwriter.Workbook(path)
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, HEAD)
+    sheet.write_row(1, 0, ROW)
+    sheet.write_rich_string(1, 1, "Ja", book.add_format({"bold": True}), "ne ", "Ann")
+    book.close()
+    assert rows_of(path)[1][0].cells[1] == "Jane Ann"
+
+
+@pytest.mark.parametrize("look", ["yyyy-mm-dd", "d mmmm yyyy", "h:mm", "#,##0.00 [$CAD]", "0.0%", "# ##0,00 $"])
+def test_a_column_keeps_its_look(tmp_path, look):
+    """The format of the first cell below the headings that has one."""
+    path = tmp_path / "l.xlsx"
+    book = xlsxwriter.Workbook(path)
+    sheet = book.add_worksheet()
+    sheet.write(0, 0, "Acme", book.add_format({"num_format": "0.000"}))
+    sheet.write_row(2, 0, [*HEAD, "Own"])
+    for at in (3, 4):
+        sheet.write_row(at, 0, ROW)
+    sheet.write_number(4, 5, 46000.5, book.add_format({"num_format": look}))
+    book.close()
+    table, _ = rows_of(path)
+    assert [column.number_format for column in table.columns] == ["", "", "", "", "", look]
+
+
+def test_the_table_is_found_below_a_title(tmp_path):
+    """Row numbers are the sheet's own, blank rows count, a note beside the table is a column without a heading."""
+    path = saved(
+        tmp_path,
+        ["Acme Inc."],
+        ["Invoices for November"],
+        [],
+        [None, *HEAD],
+        [None, *ROW],
+        [],
+        [None, *ROW, "call her"],
+    )
+    table, rows = rows_of(path)
+    assert (table.heading_row, [row.number for row in rows]) == (4, [5, 7])
+    assert [table.letter(column) for column in table.columns] == list("BCDEFG")
+    assert rows[1].cells[5] == "call her"
+
+
+def test_the_first_visible_sheet_with_headings_is_read(tmp_path):
+    """Covers and hidden sheets are passed over and named."""
+
+    def change(book, sheet):
+        book.create_sheet("Cover", 0)["A1"] = "Welcome"
+        hidden = book.create_sheet("Old", 0)
+        hidden.append(HEAD)
+        hidden.sheet_state = "hidden"
+        sheet.title = "November"
+
+    path = saved(tmp_path, HEAD, ROW, change=change)
+    table, rows = rows_of(path)
+    assert (table.source.sheet, len(rows), codes(table)) == ("November", 1, ["sheets-not-read-some-hidden"])
+    assert rows_of(path, sheet="Old")[0].source.sheet == "Old"
+    failure = refusal(path, sheet="Novembre")
+    assert failure.key == "sheet.no_such_sheet"
+    assert "November" in explain(failure)
+
+
+def hide(attributes):
+    """A change that sets attributes of row dimensions."""
+
+    def change(_, sheet):
+        for row, names in attributes.items():
+            for name, value in names.items():
+                setattr(sheet.row_dimensions[row], name, value)
+
+    return change
+
+
+def test_hidden_rows_are_refused_with_their_numbers_unless_decided(tmp_path):
+    """Rows above the table and blank ones do not count; skip and include say what they did."""
+    hidden = {row: {"hidden": True} for row in (1, 4, 5, 7, 8)}
+    path = saved(tmp_path, ["Acme"], HEAD, ROW, ROW, ROW, ROW, ROW, change=hide(hidden))
+    failure = refusal(path)
+    assert (failure.key, failure.params["rows"]) == ("sheet.hidden_rows", "4-5, 7")
+    table, rows = rows_of(path, hidden="skip")
+    assert ([row.number for row in rows], codes(table)) == ([3, 6], ["hidden-rows-skipped"])
+    table, rows = rows_of(path, hidden="include")
+    assert ([row.number for row in rows], codes(table)) == ([3, 4, 5, 6, 7], ["hidden-rows-included"])
+
+
+@pytest.mark.parametrize(
+    ("before", "second", "hidden"),
+    [
+        ("", ' hidden="1"', True),
+        ("", " hidden='true'", True),
+        ("", ' ht="0" customHeight="1"', True),
+        ("", ' hidden="0"', False),
+        ("", ' ht="0.75"', False),
+        ('<sheetFormatPr defaultRowHeight="15" zeroHeight="1"/>', "", True),
+        ('<sheetFormatPr defaultRowHeight="15" zeroHeight="1"/>', ' ht="15"', False),
+    ],
+)
+@pytest.mark.parametrize("quote", ['"', "'"])
+@pytest.mark.parametrize("prefix", ["", "x:"])
+def test_rows_are_hidden_in_many_ways(tmp_path, before, second, hidden, quote, prefix):
+    """By hand, by a filter, by height, by default; however the program wrote its XML."""
+    rows = text_cells(1, HEAD, ' ht="15"') + text_cells(2, ["1", "A", "B", "a@example.com", "5"], second)
+    xml = SHEET.format(f"{before}<sheetData>{rows}</sheetData>")
+    if quote == "'":
+        xml = xml.replace('"', "'")
+    if prefix:
+        head, _, body = xml.partition("?>")
+        body = body.replace("</", "\0").replace("<", "<x:").replace("\0", "</x:").replace("xmlns=", "xmlns:x=")
+        xml = f"{head}?>{body}"
+    path = by_hand(tmp_path, xml)
+    if hidden:
+        assert refusal(path).params["rows"] == "2"
+    else:
+        assert [row.number for row in rows_of(path)[1]] == [2]
+
+
+def test_cells_without_references_are_counted(tmp_path):
+    """Some programs write neither row numbers nor cell references."""
+    cells = "".join(f'<c t="inlineStr"><is><t>{text}</t></is></c>' for text in HEAD)
+    bad = '<c t="inlineStr"><is><t>1</t></is></c><c/><c t="e"><v>#N/A</v></c>'
+    _, rows = rows_of(by_hand(tmp_path, f"<sheetData><row>{cells}</row><row>{bad}</row></sheetData>"))
+    assert (rows[0].number, rows[0].cells[:3], rows[0].kinds[2]) == (2, ("1", "", "#N/A"), "e")
+
+
+def test_hidden_columns_are_noticed(tmp_path):
+    """They are read, and named by their letters."""
+
+    def change(_, sheet):
+        sheet.column_dimensions["C"].hidden = True
+
+    table, rows = rows_of(saved(tmp_path, HEAD, ROW, change=change))
+    assert (codes(table), rows[0].cells[2]) == (["hidden-columns"], "Doe")
+    assert dict(table.notices[0].details)["columns"] == "C"
+
+
+def test_our_own_workbook_is_taken_back(tmp_path):
+    """`Errors` is read, our columns are left out, and rows have the numbers of the user's own sheet."""
+
+    def change(book, sheet):
+        sheet.title = "Summary"
+        for name in ("Results", "Errors"):
+            ours = book.create_sheet(name)
+            ours.append(["row", *HEAD, "Notes", *OWN_COLUMNS])
+            numbers = (12, 40) if name == "Errors" else (11, 12, 40)
+            for number in numbers:
+                ours.append([number, *ROW, "n", *["x"] * len(OWN_COLUMNS)])
+
+    path = saved(tmp_path, ["Batch", "november"], change=change)
+    table, rows = rows_of(path)
+    assert table.source.sheet == "Errors"
+    assert [column.heading for column in table.columns] == [*HEAD, "Notes"]
+    assert [(row.number, row.cells[:2]) for row in rows] == [(12, ("007", "Jane")), (40, ("007", "Jane"))]
+    assert len(rows_of(path, sheet="Results")[1]) == 3
+
+
+def test_row_numbers_that_no_longer_tell_rows_apart_are_not_used(tmp_path):
+    """A person copied a row within `Errors`: the sheet's own numbers are used, and it is said."""
+
+    def change(book, sheet):
+        sheet.title = "Errors"
+
+    ours = [["row", *HEAD, *OWN_COLUMNS]] + [[number, *ROW, *[None] * len(OWN_COLUMNS)] for number in (12, 12)]
+    table, rows = rows_of(saved(tmp_path, *ours, change=change))
+    assert ([row.number for row in rows], codes(table)) == ([2, 3], ["row-numbers-not-used"])
+
+
+def locked_member(path):
+    """Sets the flag of encryption on every member."""
+    content = bytearray(path.read_bytes())
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = content.find(mark)
+        while at >= 0:
+            content[at + offset] |= 1
+            at = content.find(mark, at + 4)
+    path.write_bytes(content)
+
+
+def test_a_locked_workbook_says_so(tmp_path):
+    """In the container of Microsoft's, and as a locked zip."""
+    path = saved(tmp_path, HEAD, ROW)
+    locked_member(path)
+    assert refusal(path).key == "sheet.locked"
+    ole = tmp_path / "locked.xlsx"
+    ole.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 2000 + "EncryptedPackage".encode("utf-16-le"))
+    assert refusal(ole).key == "sheet.locked"
+
+
+@pytest.mark.parametrize(
+    ("members", "key"),
+    [
+        (["word/document.xml"], "sheet.is_document"),
+        (["Index/Document.iwa"], "sheet.is_numbers"),
+        (["billing.csv"], "sheet.is_archive"),
+        (["xl/workbook.xml"], "sheet.damaged"),
+    ],
+)
+def test_a_zip_of_something_else_is_named(tmp_path, members, key):
+    """A document, an archive, another program's file and an empty workbook are told apart."""
+    path = tmp_path / "list.xlsx"
+    with zipfile.ZipFile(path, "w") as book:
+        for member in members:
+            book.writestr(member, "x")
+    assert refusal(path).key == key
+
+
+def test_a_bomb_by_its_declared_size_is_refused(tmp_path, monkeypatch):
+    """Before anything is unpacked."""
+    monkeypatch.setattr(archive, "MAX_MEMBER", 10_000)
+    path = by_hand(tmp_path, f"<sheetData>{text_cells(1, HEAD)}</sheetData>{' ' * 20_000}")
+    assert refusal(path).key == "sheet.bomb"
+
+
+def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path):
+    """The headers declare less than the member unpacks to."""
+    path = by_hand(tmp_path, f"<sheetData>{text_cells(1, HEAD)}</sheetData>{' ' * 3_000_000}")
+    with zipfile.ZipFile(path) as book:
+        size = book.getinfo("xl/worksheets/sheet1.xml").file_size
+    path.write_bytes(path.read_bytes().replace(size.to_bytes(4, "little"), (2000).to_bytes(4, "little")))
+    assert refusal(path).key == "sheet.bomb"
+
+
+def test_a_document_type_is_refused(tmp_path):
+    """No workbook needs one, and entities are how an XML bomb is built."""
+    xml = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa">]>' + SHEET.format("<sheetData/>").partition("?>")[2]
+    assert refusal(by_hand(tmp_path, xml)).key == "sheet.document_type"
+
+
+def test_a_cell_far_from_the_table_is_refused(tmp_path):
+    """Two cells at opposite corners would be seventeen thousand million."""
+    far = '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
+    failure = refusal(by_hand(tmp_path, f"<sheetData>{text_cells(1, HEAD)}{far}</sheetData>"))
+    assert (failure.key, failure.params["cell"]) == ("sheet.too_spread", "XFD1048576")
+
+
+def test_a_hundred_thousand_blank_formatted_rows_are_no_rows(tmp_path):
+    """Formats without values cost nothing, also in column XFD."""
+    blank = "".join(f'<row r="{n}"><c r="XFD{n}" s="0"/></row>' for n in range(3, 100_000))
+    row = text_cells(2, ["1", "A", "B", "a@example.com", "5"])
+    table, rows = rows_of(by_hand(tmp_path, f"<sheetData>{text_cells(1, HEAD)}{row}{blank}</sheetData>"))
+    assert (len(rows), len(table.columns)) == (1, 5)
+
+
+def test_sixteen_thousand_columns_are_read(tmp_path):
+    """A note in the last column of all is kept, and no limit is met."""
+    row = '<row r="2"><c r="A2"><v>1</v></c><c r="XFD2"><v>9</v></c></row>'
+    table, rows = rows_of(by_hand(tmp_path, f"<sheetData>{text_cells(1, HEAD)}{row}</sheetData>"))
+    assert (len(table.columns), rows[0].cells[-1]) == (16_384, "9")
+
+
+@pytest.mark.parametrize(
+    ("member", "code"),
+    [("xl/vbaProject.bin", "macros-not-run"), ("xl/externalLinks/externalLink1.xml", "links-not-followed")],
+)
+def test_macros_and_links_are_left_alone_and_said(tmp_path, member, code):
+    """The saved values are read."""
+    row = text_cells(2, ["1", "A", "B", "a@example.com", "5"])
+    table, rows = rows_of(by_hand(tmp_path, f"<sheetData>{text_cells(1, HEAD)}{row}</sheetData>", {member: "x"}))
+    assert (len(rows), codes(table)) == (1, [code])
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(at=st.integers(0, 4000), byte=st.integers(0, 255), cut=st.integers(0, 4000))
+def test_a_damaged_workbook_is_never_a_crash(tmp_path, at, byte, cut):
+    """One byte changed or the end cut off: read, or refused in a sentence."""
+    path = tmp_path / "d.xlsx"
+    whole = tmp_path / "whole.xlsx"
+    if not whole.exists():
+        saved(tmp_path, HEAD, ROW, name="whole.xlsx")
+    content = bytearray(whole.read_bytes())
+    content[at % len(content)] = byte
+    path.write_bytes(content[: len(content) - cut] if cut % 3 == 0 else content)
+    with suppress(InputFailure):
+        rows_of(path)
+
+
+def converted(path, form):
+    """The workbook in another format, by LibreOffice. Skipped without it, unless in CI."""
+    office = shutil.which("soffice")
+    if not office:
+        if os.environ.get("CI") == "true":
+            pytest.fail("LibreOffice is needed for .xls and .ods")
+        pytest.skip("LibreOffice is not here: .xls and .ods are not tried")
+    profile = f"-env:UserInstallation=file://{path.parent}/profile"
+    command = [office, profile, "--headless", "--convert-to", form, "--outdir", str(path.parent), str(path)]
+    subprocess.run(command, check=True, capture_output=True, timeout=100)
+    return path.with_suffix(f".{form}")
+
+
+@pytest.fixture(scope="module")
+def office_workbook(tmp_path_factory):
+    def change(book, sheet):
+        sheet.row_dimensions[4].hidden = True
+        sheet["F3"].number_format = "d mmmm yyyy"
+        sheet["G3"].data_type = "e"
+        hidden = book.create_sheet("Old")
+        hidden.sheet_state = "hidden"
+
+    own = [date(2026, 1, 2), "#N/A"]
+    folder = tmp_path_factory.mktemp("office")
+    return saved(folder, ["Acme"], [*HEAD, "Due", "Own"], [*ROW, *own], [*ROW, *own], ROW, change=change)
+
+
+def test_ods_is_read_like_xlsx(office_workbook):
+    """Values, error values and hidden rows, whatever the file is called."""
+    path = converted(office_workbook, "ods").rename(office_workbook.with_name("really-ods.xlsx"))
+    assert refusal(path).params["rows"] == "4"
+    _, rows = rows_of(path, hidden="include")
+    assert rows[0].cells == ("007", "Jane", "Doe", "j@example.com", "5", "2026-01-02", "#N/A")
+    assert (rows[0].kinds, [row.number for row in rows]) == ("ssssnde", [3, 4, 5])
+
+
+def test_xls_is_read_and_says_what_it_cannot_show(office_workbook):
+    """Hidden rows and error values of the old format can't be seen: that is said."""
+    table, rows = rows_of(converted(office_workbook, "xls"))
+    assert rows[0].cells == ("007", "Jane", "Doe", "j@example.com", "5", "2026-01-02", "")
+    assert codes(table) == ["hidden-sheets-not-read", "hidden-rows-unseen"]

@@ -1,0 +1,202 @@
+"""Headings: folding, strength of aliases, and what is asked about instead of guessed."""
+
+import tomllib
+from importlib.resources import files
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.model import InputFailure, Mapping
+from pipeline.sheet.headings import Heading, fold, letter, understand
+from pipeline.texts import explain
+from schemas.faults import catalogue, sentence
+from schemas.fields import Field, alias_tiers, aliases
+
+NEEDED = ["First name", "Last name", "Email"]
+
+
+def read(headings, mapping=None, samples=None, **options):
+    """Heading -> field, and the notices."""
+    columns = [Heading(at, text) for at, text in enumerate(headings)]
+    found = understand(columns, mapping or Mapping(), lambda at: (samples or {}).get(headings[at], []), **options)
+    fields = {headings[at]: meaning.field for at, meaning in found.meanings.items() if meaning.field}
+    return fields, [notice.code for notice in found.notices]
+
+
+def test_a_heading_stands_under_one_field_only():
+    """No folded alias is known for two fields, or stands in two lists of one."""
+    seen: dict[str, tuple[Field, str]] = {}
+    for field, tiers in alias_tiers().items():
+        for strength, tier in enumerate(tiers):
+            for alias in tier:
+                assert seen.setdefault(fold(alias), (field, strength)) == (field, strength), alias
+
+
+def test_aliases_of_every_field_begin_with_its_name():
+    """`aliases()` keeps its shape: every field, the API's own name first."""
+    assert all(aliases()[field][0] == field.value for field in Field)
+
+
+@pytest.mark.parametrize(
+    "heading",
+    ["Invoice #", "INVOICE NO.", "invoice-number", "Invoice N°", "invoiceNumber", "  Invoice\nNo ", "Invoice\xa0№"],
+)
+def test_case_spacing_punctuation_and_number_signs_do_not_matter(heading):
+    """Every way of writing an invoice number folds to one heading."""
+    assert fold(heading) == fold("invoice number")
+
+
+@pytest.mark.parametrize(
+    ("heading", "field"),
+    [
+        ("Prénom", Field.FIRST_NAME),
+        ("PRENOM", Field.FIRST_NAME),
+        ("Pre\u0301nom", Field.FIRST_NAME),
+        ("Nom de famille", Field.LAST_NAME),
+        ("Courriel *", Field.EMAIL),
+        ("E-mail Address", Field.EMAIL),
+        ("Montant dû ($)", Field.AMOUNT),
+        ("N° de facture", Field.REFERENCE_ID),
+        ("transitNumber", Field.TRANSIT_NUMBER),
+        ("TRANSITNUMBER", Field.TRANSIT_NUMBER),
+        ("Envoyer le lien", Field.SEND_INTERAC_LINK),
+    ],
+)
+def test_headings_are_known_in_both_languages(heading, field):
+    """Accents, composed or not, and capitals do not matter."""
+    known = {fold(alias): field for field, names in aliases().items() for alias in names}
+    assert known[fold(heading)] is field
+
+
+@pytest.mark.parametrize(
+    ("headings", "field", "taken", "codes"),
+    [
+        (["Reference", "Invoice #", "Amount"], Field.REFERENCE_ID, "Reference", ["column-yields"]),
+        (["referenceId", "Invoice #", "Amount"], Field.REFERENCE_ID, "referenceId", ["column-yields"]),
+        (["Invoice #", "Order no", "Amount"], Field.REFERENCE_ID, "Invoice #", ["column-yields"]),
+        (["amount", "Balance due"], Field.AMOUNT, "amount", ["column-yields"]),
+        (["Nom", "Nom du client", "Amount"], Field.LAST_NAME, None, []),
+        (["Account", "Amount"], Field.ACCOUNT_NUMBER, None, ["column-not-account"]),
+        (["Bank", "Amount"], Field.INSTITUTION_CODE, None, ["column-not-account"]),
+        (["Bank", "Transit", "Account", "Amount"], Field.ACCOUNT_NUMBER, "Account", []),
+        (["Date", "Description", "Amount"], Field.AMOUNT, "Amount", []),
+    ],
+)
+def test_a_surer_heading_wins_and_the_other_is_said(headings, field, taken, codes):
+    """The API's own name wins over an alias, a surer alias over a weaker one; what yields gets a notice."""
+    fields, notices = read([*NEEDED, *headings])
+    assert next((text for text, one in fields.items() if one is field and text not in NEEDED), None) == taken
+    assert [code for code in notices if taken or code != "column-yields"] == codes
+
+
+@pytest.mark.parametrize(
+    "pair", [("Amount", "Balance due"), ("Total", "Montant"), ("Ref", "Invoice #"), ("Email", "Billing email")]
+)
+def test_an_ambiguous_pair_is_asked_about_and_never_guessed(pair):
+    """Two equally good columns are named with their letters."""
+    headings = ["First name", "Last name", *[text for text in ("Email", "Amount") if text not in pair], *pair]
+    with pytest.raises(InputFailure) as caught:
+        read(headings)
+    assert caught.value.key == "sheet.ambiguous_columns"
+    for text in pair:
+        assert f'{letter(headings.index(text))} "{text}"' in explain(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [(["Invoice", "Credit memo"], None), (["e-Transfer", ""], Field.TYPE), (["EFT"], Field.TYPE), ([], Field.TYPE)],
+)
+def test_a_column_called_type_is_ours_only_when_its_values_are(values, field):
+    """QuickBooks calls the kind of document Type."""
+    fields, _ = read([*NEEDED, "Amount", "Type"], samples={"Type": values})
+    assert fields.get("Type") is field
+
+
+@pytest.mark.parametrize("heading", ["Name", "Customer", "Nom", "Nom complet"])
+def test_a_column_of_whole_names_is_explained(heading):
+    """A missing first name beside a column of names says what to do with that column."""
+    with pytest.raises(InputFailure) as caught:
+        read([heading, "Email", "Amount"])
+    assert caught.value.key == "sheet.whole_names"
+    assert heading in explain(caught.value)
+    fields, _ = read([heading, "Email", "Amount"], Mapping(split_names=heading))
+    assert fields == {"Email": Field.EMAIL, "Amount": Field.AMOUNT}
+
+
+def test_a_missing_column_is_named_with_its_nearest_heading():
+    """A misspelt heading is suggested, with its letter."""
+    with pytest.raises(InputFailure) as caught:
+        read(["First name", "Last name", "E-mial", "Amount"])
+    assert caught.value.params["missing"] == "email"
+    assert 'email: C "E-mial"' in explain(caught.value)
+
+
+def test_what_the_mapping_gives_need_not_be_a_column():
+    """Constants, defaults and an open amount replace a required column."""
+    mapping = Mapping(constants={"amount": "10"}, defaults={"email": "a@example.com"})
+    assert read(["First name", "Last name"], mapping)[0] == {
+        "First name": Field.FIRST_NAME,
+        "Last name": Field.LAST_NAME,
+    }
+    assert read(NEEDED, amount_optional=True)[0].keys() == set(NEEDED)
+
+
+def test_the_mapping_decides_between_equals():
+    """A heading that the mapping names is the field; its rival is the user's own."""
+    mapping = Mapping(columns={"Balance due": "amount"})
+    fields, notices = read([*NEEDED, "Amount", "Balance due"], mapping)
+    assert fields["Balance due"] is Field.AMOUNT
+    assert "Amount" not in fields
+    assert notices == []
+
+
+def test_an_ignored_column_is_no_rival():
+    """`ignore` takes a column out of the choice."""
+    fields, _ = read([*NEEDED, "Amount", "Balance due"], Mapping(ignore=("balance due",)))
+    assert fields["Amount"] is Field.AMOUNT
+
+
+@pytest.mark.parametrize(
+    ("headings", "key"),
+    [
+        ([*NEEDED, "Amount"], "sheet.mapping_heading_missing"),
+        ([*NEEDED, "Amount", "Owed", "Owed"], "sheet.mapping_heading_twice"),
+    ],
+)
+def test_a_mapped_heading_must_be_there_once(headings, key):
+    """A mapping that names what is not there, or there twice, is refused."""
+    with pytest.raises(InputFailure) as caught:
+        read(headings, Mapping(columns={"Owed": "amount"}))
+    assert caught.value.key == key
+
+
+@given(st.text())
+def test_folding_is_stable(heading):
+    """Folding a folded heading changes nothing."""
+    assert fold(fold(heading)) == fold(heading)
+
+
+@pytest.mark.parametrize(("position", "name"), [(0, "A"), (25, "Z"), (26, "AA"), (701, "ZZ"), (16_383, "XFD")])
+def test_columns_have_a_spreadsheets_letters(position, name):
+    """A person finds the column by its letter."""
+    assert letter(position) == name
+
+
+def test_every_sentence_of_the_room_is_in_both_languages():
+    """No sentence of the sheet is missing in French, and placeholders agree."""
+    texts = tomllib.loads((files("pipeline.texts") / "sheet.toml").read_text("utf-8"))
+    for key, text in texts.items():
+        assert set(text) == {"en", "fr"}, key
+        assert {part.split("}")[0] for part in text["en"].split("{")[1:]} == {
+            part.split("}")[0] for part in text["fr"].split("{")[1:]
+        }, key
+
+
+def test_notices_name_the_column_in_both_languages():
+    """A notice about a column can be shown: every placeholder is filled."""
+    columns = [Heading(at, text) for at, text in enumerate([*NEEDED, "amount", "Balance due", "Bank"])]
+    found = understand(columns, Mapping(), lambda _: [])
+    for notice in found.notices:
+        assert notice.code in catalogue()
+        assert sentence(notice, "en") != sentence(notice, "fr")

@@ -42,7 +42,8 @@ class Reason(StrEnum):
 _DECIMAL_MARK: Final = {Convention.POINT: ".", Convention.COMMA: ","}
 _CONVENTION: Final = {".": Convention.POINT, ",": Convention.COMMA}
 
-_PLAIN: Final = re.compile(r"-?[0-9]+(?:\.[0-9]{1,2})?")
+# Three decimals alone could be thousands; any other number of them could not.
+_PLAIN: Final = re.compile(r"-?[0-9]+(?:\.(?:[0-9]{1,2}|[0-9]{4,}))?")
 _SPACES: Final = re.compile(r"[\s\u00a0\u2000-\u200b\u202f\u2060\u3000\ufeff]+")
 _MARK: Final = (
     r"(?:(?:cad|cdn|ca|c)?\s?\$\s?(?:cad|cdn|ca)?"

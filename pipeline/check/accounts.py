@@ -7,14 +7,12 @@ nobody can know how many zeros were lost (issue "Sheets as finance teams really 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from pipeline.check.cells import Cell, clean_text
 from schemas.faults import Fault
 from schemas.fields import ACCOUNT_FIELDS, INSTITUTIONS, RULES, TEST_INSTITUTION, Field
-
-Typed = tuple[str, str]
-"""A cell as the sheet has it: its text and its kind."""
 
 Account = tuple[Cell, Cell, Cell]
 """Institution, transit and account number, in the order of `schemas.fields.ACCOUNT_FIELDS`."""
@@ -38,21 +36,24 @@ _ORDINARY: Final = tuple(
 )
 
 
-def clean_account(institution: Typed, transit: Typed, account: Typed, production: bool) -> Account:
-    """The three cells of an account. `production` is where the vendor's test institution is an error."""
-    if _ORDINARY[0](institution[0]) and _ORDINARY[1](transit[0]) and _ORDINARY[2](account[0]):
-        return _known(institution[0], Cell(institution[0]), production), Cell(transit[0]), Cell(account[0])
+def clean_account(texts: Sequence[str], kinds: Sequence[str], production: bool) -> Account:
+    """The cells of an account from its three texts and kinds.
+
+    In `production` the vendor's test institution is an error, elsewhere a notice.
+    """
+    institution, transit, account = texts
+    if _ORDINARY[0](institution) and _ORDINARY[1](transit) and _ORDINARY[2](account):
+        return _known(institution, Cell(institution), production), Cell(transit), Cell(account)
     cells = (
-        clean_text(Field.INSTITUTION_CODE, *institution),
-        clean_text(Field.TRANSIT_NUMBER, *transit),
-        clean_text(Field.ACCOUNT_NUMBER, *account),
+        clean_text(Field.INSTITUTION_CODE, institution, kinds[0]),
+        clean_text(Field.TRANSIT_NUMBER, transit, kinds[1]),
+        clean_text(Field.ACCOUNT_NUMBER, account, kinds[2]),
     )
-    texts = (institution[0], transit[0], account[0])
     head, middle, tail = _split(texts, cells) or _swapped(texts, cells) or _apart(texts, cells)
-    return _known(texts[0], head, production), middle, tail
+    return _known(institution, head, production), middle, tail
 
 
-def _apart(texts: tuple[str, str, str], cells: Account) -> Account:
+def _apart(texts: Sequence[str], cells: Account) -> Account:
     """Each part by itself."""
     return (
         _digits(Field.INSTITUTION_CODE, texts[0], cells[0]),
@@ -101,7 +102,7 @@ def _restored(field: Field, digits: str) -> str:
     return digits.zfill(rule.min_length)
 
 
-def _split(texts: tuple[str, str, str], cells: Account) -> Account | None:
+def _split(texts: Sequence[str], cells: Account) -> Account | None:
     """Institution and transit (and account) out of one cell that holds them all, when the form leaves no doubt."""
     for holder, cell in enumerate(cells):
         parts = _parts(holder, cell.text or "", cells)
@@ -138,7 +139,7 @@ def _told_by_institution(eight: str, institution: str) -> tuple[str, str, str] |
     return (institution, eight[3:] if ahead else eight[:5], "")
 
 
-def _placed(holder: int, texts: tuple[str, str, str], cells: Account, parts: tuple[str, str, str]) -> Account:
+def _placed(holder: int, texts: Sequence[str], cells: Account, parts: tuple[str, str, str]) -> Account:
     """The parts in their own columns, unless another column says something else."""
     details = (("institution", parts[0]), ("transit", parts[1]))
     field = ACCOUNT_FIELDS[holder]
@@ -154,7 +155,7 @@ def _placed(holder: int, texts: tuple[str, str, str], cells: Account, parts: tup
     return placed[0], placed[1], placed[2]
 
 
-def _swapped(texts: tuple[str, str, str], cells: Account) -> Account | None:
+def _swapped(texts: Sequence[str], cells: Account) -> Account | None:
     """A transit in the institution's column beside an institution in the transit's: named, not put right."""
     head, middle = cells[0].text or "", cells[1].text or ""
     long_head = head.isdecimal() and len(head) == RULES[Field.TRANSIT_NUMBER].min_length
@@ -168,7 +169,7 @@ def _swapped(texts: tuple[str, str, str], cells: Account) -> Account | None:
     return first, second, _digits(Field.ACCOUNT_NUMBER, texts[2], cells[2])
 
 
-def _with_fault(holder: int, fault: Fault, texts: tuple[str, str, str], cells: Account) -> Account:
+def _with_fault(holder: int, fault: Fault, texts: Sequence[str], cells: Account) -> Account:
     """`fault` at the cell `holder`; of the others nothing is said that follows from it."""
     apart = _apart(texts, cells)
     marked = [

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import repeat
 from typing import Final
 
-from pipeline.check.accounts import clean_account
+from pipeline.check.accounts import Account, clean_account
 from pipeline.check.cells import Cell, clean_text
 from pipeline.check.choices import clean_choice, clean_yes_no
 from pipeline.check.emails import clean_email
@@ -58,6 +57,10 @@ def clean(rows: Sequence[SheetRow], origins: Origins, production: bool) -> Colum
 
 
 def _cleaned(typed: Typed, cleaner: Cleaner) -> CleanColumn:
+    return column(typed.texts, clean_each(typed, cleaner))
+
+
+def clean_each(typed: Typed, cleaner: Cleaner) -> list[Cell]:
     """Each different cell is cleaned once: names, banks and answers repeat."""
     known: dict[tuple[str, str], Cell] = {}
     cells = []
@@ -66,7 +69,7 @@ def _cleaned(typed: Typed, cleaner: Cleaner) -> CleanColumn:
         if cell is None:
             cell = known[key] = cleaner(*key)
         cells.append(cell)
-    return column(typed.texts, cells)
+    return cells
 
 
 def _split_names(whole: Typed, columns: Columns) -> None:
@@ -83,10 +86,13 @@ def _split_names(whole: Typed, columns: Columns) -> None:
 
 def _accounts(parts: list[Typed], production: bool) -> Columns:
     """The three columns of the account, which are read together. Each different account is cleaned once."""
-    typed = zip(*(zip(part.texts, part.kinds, strict=True) for part in parts), repeat(production))
-    keys = list(typed)
-    known = {key: clean_account(*key) for key in set(keys)}
-    accounts = [known[key] for key in keys]
+    known: dict[tuple[str, ...], Account] = {}
+    accounts = []
+    for key in zip(*(part.texts for part in parts), *(part.kinds for part in parts), strict=True):
+        account = known.get(key)
+        if account is None:
+            account = known[key] = clean_account(key[:3], key[3:], production)
+        accounts.append(account)
     return {
         field: column(part.texts, [account[place] for account in accounts])
         for place, (field, part) in enumerate(zip(ACCOUNT_FIELDS, parts, strict=True))

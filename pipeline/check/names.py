@@ -1,8 +1,8 @@
 """Names: kept as typed, and a notice for those that will not match at the bank.
 
 The bank compares the names weeks later, and a session with other names fails (api: `payor.firstName`). Nothing is
-transliterated, split or re-cased. Every pattern here is held against a list of real-world names: a false alarm costs
-the reader's trust in the true ones.
+transliterated, split or re-cased. Every rule here is held against a list of real-world names: a false alarm costs the
+reader's trust in the true ones.
 """
 
 from __future__ import annotations
@@ -15,34 +15,44 @@ from pipeline.check.cells import Cell, clean_text
 from schemas.faults import Fault
 from schemas.fields import Field
 
-_ORDINARY: Final = re.compile(r"[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ]+(?:-[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ]+)?")
-_COMPANY: Final = re.compile(
-    r"\b(?:inc|ltd|ltée|ltee|limited|limitée|corp|corporation|llc|llp|lp|enr|s\.?e\.?n\.?c\.?(?:r\.?l\.?)?|company|"
-    r"compagnie|cie|holdings?|enterprises?|entreprises?|services?|group|groupe|association|society|société|"
-    r"fondation|foundation|consulting|consultants|construction|solutions|technologies|investments|"
-    r"placements|immobilier|gestion|restaurant|coopérative|university|université|city of|ville de)\b",
-    re.IGNORECASE,
+# Words are compared in lower case and without full stops.
+_COMPANY: Final = frozenset(
+    (
+        *("inc", "ltd", "limited", "corp", "corporation", "llc", "llp", "company", "holding", "holdings", "enterprise"),
+        *("enterprises", "services", "group", "association", "society", "foundation", "consulting", "consultants"),
+        *("construction", "solutions", "technologies", "investments", "properties", "university", "restaurant"),
+        *("ltée", "ltee", "limitée", "enr", "senc", "sencrl", "compagnie", "cie", "entreprise", "entreprises"),
+        *("groupe", "société", "fondation", "placements", "immobilier", "gestion", "coopérative", "université"),
+    )
 )
-_JOINT: Final = re.compile(r"\w\s*[&+/]\s*\w|\w\.?\s+(?:and|et|AND|ET)\s+\w")
-_TITLE: Final = re.compile(
-    r"(?:mr|mrs|ms|dr|prof|rev|hon|mme|mlle|mgr|sr\.? mme|m\.|me\.)\.?(?:\s.*)?|(?:miss|mister|madame|monsieur|"
-    r"mademoiselle|docteur|doctor|professeur|professor)\s.*|.*[\s,](?:ph\.?d|m\.?d|cpa|esq|ing|p\.?eng)\.?",
-    re.IGNORECASE,
+_TITLES: Final = frozenset(
+    (
+        *("mr", "mrs", "ms", "miss", "mister", "dr", "prof", "professor", "doctor", "rev", "hon", "sir"),
+        *("mme", "mlle", "mgr", "monsieur", "madame", "mademoiselle", "docteur", "professeur", "maître"),
+    )
 )
-_INITIAL: Final = re.compile(r"[^\W\d_](?:\.|$)|(?:[^\W\d_]\.[\s-]?){2,}")
-_DIGIT: Final = re.compile(r"[0-9]")
-_SYMBOL: Final = re.compile(r"[@#$%*_=<>{}\[\]|\\^~;:\"?]")
-_WHOLE_NAME: Final = re.compile(r"[^,]*\w,\s*(?!(?:jr|sr|i+|iv)\.?$)\w.*", re.IGNORECASE)
+# `M.` and `Me` are titles in French, but "Me" is a name too: only with another word behind it, `M` only with its stop.
+_TITLES_BEFORE_A_NAME: Final = frozenset(("m.", "me"))
+_LETTERS_BEHIND: Final = frozenset(("phd", "md", "cpa", "esq", "peng", "dds", "dmd", "mba"))
+_AND: Final = frozenset(("and", "et"))
+
+_INITIALS: Final = re.compile(r"[^\W\d_]\.?|(?:[^\W\d_]\.[\s-]?){2,}")
+_UNUSUAL: Final = re.compile(r"[^\w\s'\u2019.\-]|[0-9_]")
+_JOINT: Final = re.compile(r"\w\s*[&+/]\s*\w")
+_JOINING: Final = frozenset("&+/")
+_SYMBOLS: Final = frozenset('@#$%*_=<>{}[]|\\^~;:"')
+_WHOLE_NAME: Final = re.compile(r"[^,]+,\s*(?!(?:jr|sr|i+|iv)\.?$)\w.*", re.IGNORECASE)
 _LATIN: Final = re.compile(r"[A-Za-z\u00c0-\u024f]")
-# Cyrillic and Greek letters drawn like Latin ones. Greek θ, χ and λ are letters of First Nations' spellings: not here.
+# Cyrillic and Greek letters drawn like Latin ones. Greek theta, chi and lambda are letters of First Nations' spellings.
 _LOOK_ALIKE: Final = re.compile(
     "["
-    r"\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u03bf\u0405"
-    r"\u0406\u0408\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u042c\u0430"
-    r"\u0435\u043e\u0440\u0441\u0443\u0445\u0455\u0456\u0458\u04bb\u0501"
+    r"\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u03bf"
+    r"\u0405\u0406\u0408\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425"
+    r"\u042c\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0455\u0456\u0458\u04bb\u0501"
     "]"
 )
-# UTF-8 read as Windows-1252: the first byte shows as one of these, the next as a sign that no name has.
+# UTF-8 read as Windows-1252: the first byte shows as one of these letters, the next as a sign that no name has there.
+# A question mark inside a word, or the replacement character, is a letter that an older encoding did not have.
 _SPOILT: Final = re.compile(
     r"[\u00c2-\u00c5\u00c7\u00ce\u00d0\u00e2]"
     r"[\u0080-\u00bf\u20ac\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u2039\u2018-\u201d\u2022\u2013\u2014\u02dc\u2122\u203a]"
@@ -52,44 +62,79 @@ _SPOILT: Final = re.compile(
 
 def clean_name(field: str, text: str, kind: str) -> Cell:
     """The name, tidied, with what the bank will stumble over as notices."""
-    if kind == "s" and _ORDINARY.fullmatch(text):
-        return Cell(text, _word_notices(field, text, text))
     cell = clean_text(field, text, kind)
     if not cell.text:
         return cell
-    return Cell(cell.text, cell.said + _notices(field, text, cell.text))
+    notices = _notices(field, text, cell.text)
+    return Cell(cell.text, cell.said + notices) if notices else cell
 
 
 def split_name(text: str, kind: str) -> tuple[Cell, Cell]:
     """`Surname, Given` as the cells of last and first name, when the mapping says so."""
-    field, other = Field.LAST_NAME, Field.FIRST_NAME
-    cell = clean_text(field, text, kind)
+    cell = clean_text(Field.LAST_NAME, text, kind)
     if not cell.text:
         return cell, Cell(cell.text)
     surname, comma, given = (part.strip() for part in cell.text.partition(","))
     if not (surname and comma and given):
-        return Cell(None, (*cell.said, Fault("name-not-split", field, text))), Cell(None)
+        return Cell(None, (*cell.said, Fault("name-not-split", Field.LAST_NAME, text))), Cell(None)
     return (
-        Cell(surname, cell.said + _notices(field, text, surname)),
-        Cell(given, _notices(other, text, given)),
+        Cell(surname, cell.said + _notices(Field.LAST_NAME, text, surname)),
+        Cell(given, _notices(Field.FIRST_NAME, text, given)),
     )
 
 
 def _notices(field: str, text: str, name: str) -> tuple[Fault, ...]:
-    said = list(_word_notices(field, text, name))
-    said += [Fault(code, field, text) for code, form in _MATCHES if form.fullmatch(name)]
-    said += [Fault(code, field, text) for code, form in _SEARCHES if form.search(name)]
-    if (look_alike := _LOOK_ALIKE.search(name)) is not None and _LATIN.search(name):
-        letter = f"{look_alike[0]} ({unicodedata.name(look_alike[0]).title()})"
-        said.append(Fault("name-look-alike", field, text, (("letters", letter),)))
-    if not _SPOILT.search(name) and (symbols := _SYMBOL.findall(name)):
-        said.append(Fault("name-symbols", field, text, (("symbols", " ".join(dict.fromkeys(symbols))),)))
+    codes = _of_words(name.lower().split())
+    if len(name) < _LONGEST_INITIALS and field != Field.MIDDLE_NAME and _INITIALS.fullmatch(name):
+        codes.append("name-initial")
+    signs = set(_UNUSUAL.findall(name))
+    codes += _of_signs(signs, name) if signs else ()
+    if (not name.isascii() or "?" in signs) and _SPOILT.search(name):
+        codes.append("name-mojibake")
+    said = [Fault(code, field, text) for code in codes]
+    if not name.isascii():
+        said += _look_alikes(field, text, name)
+    if symbols := signs & _SYMBOLS:
+        details = (("symbols", " ".join(sorted(symbols))),)
+        said.append(Fault("name-symbols", field, text, details))
     return tuple(said)
 
 
-def _word_notices(field: str, text: str, name: str) -> tuple[Fault, ...]:
-    return (Fault("name-company", field, text),) if _COMPANY.search(name) else ()
+_LONGEST_INITIALS: Final = 12
 
 
-_MATCHES: Final = (("name-title", _TITLE), ("name-initial", _INITIAL), ("name-whole", _WHOLE_NAME))
-_SEARCHES: Final = (("name-joint", _JOINT), ("name-digits", _DIGIT), ("name-mojibake", _SPOILT))
+def _of_signs(signs: set[str], name: str) -> list[str]:
+    """The codes that signs and digits give."""
+    codes = []
+    if signs & _JOINING and _JOINT.search(name):
+        codes.append("name-joint")
+    if "," in signs and _WHOLE_NAME.match(name):
+        codes.append("name-whole")
+    if any(map(str.isdecimal, signs)):
+        codes.append("name-digits")
+    return codes
+
+
+def _of_words(words: list[str]) -> list[str]:
+    """The codes that whole words give: companies, two people, titles."""
+    bare = [word.replace(".", "").strip(",") for word in words]
+    codes = []
+    if not _COMPANY.isdisjoint(bare):
+        codes.append("name-company")
+    if len(bare) > 1:
+        if not _AND.isdisjoint(bare[1:-1]):
+            codes.append("name-joint")
+        if bare[0] in _TITLES or words[0] in _TITLES_BEFORE_A_NAME or bare[-1] in _LETTERS_BEHIND:
+            codes.append("name-title")
+    elif bare[0] in _TITLES and words[0].endswith("."):
+        codes.append("name-title")
+    return codes
+
+
+def _look_alikes(field: str, text: str, name: str) -> list[Fault]:
+    """A letter of another script among Latin ones; a name that is wholly of another script is left alone."""
+    found = _LOOK_ALIKE.search(name)
+    if found is None or not _LATIN.search(name):
+        return []
+    letter = f"{found[0]} ({unicodedata.name(found[0]).title()})"
+    return [Fault("name-look-alike", field, text, (("letters", letter),))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -21,7 +22,7 @@ class PayorWatch:
     def __init__(self, survey: Survey, most_addresses: int = MOST_ADDRESSES) -> None:
         self._survey = survey
         self._most = most_addresses
-        self._seen: dict[str, tuple[str, str, int]] = {}
+        self._seen: OrderedDict[str, tuple[str, str, int]] = OrderedDict()
 
     def compare(self, rows: Sequence[SheetRow], columns: Columns) -> Iterator[tuple[int, tuple[Fault, ...]]]:
         """What is odd about the payors of a chunk, by the position of the row."""
@@ -40,7 +41,7 @@ class PayorWatch:
         earlier = self._seen.get(email)
         if earlier is None:
             if len(self._seen) >= self._most:
-                del self._seen[next(iter(self._seen))]
+                self._seen.popitem(last=False)
             self._seen[email] = (first, last, row)
             return 0
         same = earlier[0].casefold() == first.casefold() and earlier[1].casefold() == last.casefold()

@@ -11,7 +11,7 @@ from typing import Final
 from pipeline.check.amounts import AmountReader, countable
 from pipeline.check.cells import Cell
 from pipeline.check.choices import YES
-from pipeline.check.cleaning import CleanColumn, Columns, clean, column
+from pipeline.check.cleaning import CleanColumn, Columns, clean, clean_each, column
 from pipeline.check.identity import RowKey
 from pipeline.check.options import CheckOptions
 from pipeline.check.origins import Origins
@@ -60,8 +60,7 @@ class RowChecker:
         kept: list[SheetRow] = []
         amounts: list[Cell] = []
         typed = self._origins.of(Field.AMOUNT).read(rows)
-        for row, text, kind in zip(rows, typed.texts, typed.kinds, strict=True):
-            cell = self._amounts.clean(text, kind)
+        for row, cell in zip(rows, clean_each(typed, self._amounts.clean), strict=True):
             amount = countable(cell.text)
             line = self._lines.line(row)
             if line is Line.TOTAL or (line is Line.SUM and self._ledger.is_sum(amount)):

@@ -31,13 +31,11 @@ class Survey:
 
     def swapped(self, first: str, last: str) -> bool:
         """Whether the rest of the sheet says that `first` is a surname and `last` a given name, and nothing else."""
-        given, surname = last.casefold(), first.casefold()
-        return (
-            self.given[given] >= _OFTEN
-            and self.surnames[surname] >= _OFTEN
-            and self.given[surname] <= 1
-            and self.surnames[given] <= 1
-        )
+        surname = first.casefold()
+        if self.surnames[surname] < _OFTEN or self.given[surname] > 1:
+            return False
+        given = last.casefold()
+        return self.given[given] >= _OFTEN and self.surnames[given] <= 1
 
 
 def survey(table: Table, origins: Origins) -> Survey:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +14,10 @@ _HEAD: Final = 4096
 _PIECE: Final = 1 << 20
 MAX_BYTES: Final = 2 * 1024**3
 """A file above this is refused: a sheet of a million rows has some hundred megabytes."""
+
+
+_WORKBOOK: Final = re.compile(r"xl/workbook\d*\.xml", re.IGNORECASE)
+"""The workbook's own list; some programs number it. Which one counts is said in the package's relations."""
 
 
 class Format(StrEnum):
@@ -98,7 +103,7 @@ def _in_zip(path: Path) -> Format:
             kind = archive.read("mimetype")[:100] if "mimetype" in names else b""
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError):
         raise InputFailure("sheet.damaged", path=str(path)) from None
-    if "xl/workbook.xml" in names:
+    if any(map(_WORKBOOK.fullmatch, names)):
         return Format.XLSX
     if "xl/workbook.bin" in names:
         return Format.XLSB

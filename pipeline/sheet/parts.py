@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from html import unescape
-from posixpath import join, normpath
+from posixpath import join, normpath, split
 from typing import Final
 from xml.etree import ElementTree as ET
 
@@ -23,7 +23,7 @@ _ROW: Final = re.compile(rb"<row\b([^>]*)>")
 _CELL: Final = re.compile(rb"<c\b([^>]*)>")
 _NUMBER: Final = re.compile(rb'\sr="([A-Z]{0,3})(\d+)"')
 _STYLE: Final = re.compile(rb'\ss="(\d+)"')
-_HIDDEN: Final = re.compile(rb'\shidden="(?:1|true|on)"|\sht="0(?:\.0*)?"')
+_HIDDEN: Final = re.compile(rb"\shidden=[\"'](?:1|true|on)[\"']|\sht=[\"']0(?:\.0*)?[\"']")
 _SHOWN: Final = re.compile(rb"\s(?:hidden|ht)=")
 _ZERO_HEIGHT: Final = re.compile(rb'<sheetFormatPr\b[^>]*\szeroHeight="(?:1|true|on)"')
 _COLUMN: Final = re.compile(rb"<col\b([^>]*)>")
@@ -158,7 +158,7 @@ def _note_rows(window: bytes, facts: Facts) -> None:
     """Which rows are hidden, and how far the sheet reaches."""
     rows = _ROW.findall(window)
     tags = b">".join(rows)
-    if facts.all_hidden or b"hidden=" in tags or b'ht="0' in tags:
+    if facts.all_hidden or b"hidden=" in tags or b"ht=" in tags:
         for count, attributes in enumerate(rows, facts.rows_seen + 1):
             if _HIDDEN.search(attributes) or (facts.all_hidden and not _SHOWN.search(attributes)):
                 number = _NUMBER.search(attributes)
@@ -190,31 +190,44 @@ def column_at(name: bytes) -> int:
 
 def members_of_sheets(archive: Archive) -> dict[str, str]:
     """Sheet name -> the member that holds it. Empty when the workbook's own list can't be read."""
-    try:
-        book = ET.fromstring(archive.read("xl/workbook.xml"))  # noqa: S314 - no document type: the archive refuses it
-        links = ET.fromstring(archive.read("xl/_rels/workbook.xml.rels"))  # noqa: S314 - as above
-    except ET.ParseError:
-        return {}
-    targets = {link.get("Id"): link.get("Target", "") for link in links}
+    workbook = next(
+        (target for kind, target in _related(archive, "").values() if kind.endswith("/officeDocument")),
+        "xl/workbook.xml",
+    )
+    related = _related(archive, workbook)
     members = {}
-    for sheet in book.iter():
+    for sheet in _parsed(archive, workbook).iter():
         if sheet.tag.rpartition("}")[2] == "sheet":
-            target = targets.get(sheet.get(_RELATION) or sheet.get(_STRICT_RELATION), "")
-            member = target.lstrip("/") if target.startswith("/") else normpath(join("xl", target))
+            _, member = related.get(sheet.get(_RELATION) or sheet.get(_STRICT_RELATION) or "", ("", ""))
             if member in archive:
                 members[sheet.get("name", "")] = member
     return members
 
 
+def _related(archive: Archive, member: str) -> dict[str, tuple[str, str]]:
+    """The relations of a member (of the whole package when empty): id -> kind and the member that is meant."""
+    folder, name = split(member)
+    relations = {}
+    for link in _parsed(archive, join(folder, "_rels", f"{name}.rels")):
+        target = link.get("Target", "")
+        path = target.lstrip("/") if target.startswith("/") else normpath(join(folder, target))
+        relations[link.get("Id", "")] = (link.get("Type", ""), path)
+    return relations
+
+
+def _parsed(archive: Archive, member: str) -> ET.Element:
+    """A small member as XML; without any content when it is missing or broken."""
+    try:
+        return ET.fromstring(archive.read(member) or b"<none/>")  # noqa: S314 - the archive refuses document types
+    except ET.ParseError:
+        return ET.Element("none")
+
+
 def looks_of(archive: Archive) -> tuple[str, ...]:
     """The number format of every cell style, in the workbook's order; `""` for General."""
-    try:
-        styles = ET.fromstring(archive.read("xl/styles.xml") or b"<styleSheet/>")  # noqa: S314 - as above
-    except ET.ParseError:
-        return ()
     codes = dict(_BUILT_IN)
     looks: list[str] = []
-    for part in styles:
+    for part in _parsed(archive, "xl/styles.xml"):
         tag = part.tag.rpartition("}")[2]
         if tag == "numFmts":
             codes |= {int(one.get("numFmtId", "0")): one.get("formatCode", "") for one in part}

@@ -28,7 +28,7 @@ _LOOKED_AT: Final = 50
 _MOST_CELLS: Final = 32_000_000
 """Cells between the first and the last one used. Calamine holds them all, at 32 bytes each: about 1 GB."""
 
-_READ_AT_ONCE: Final = re.compile(r"xl/(sharedStrings|styles|workbook)\.(xml|bin)|content\.xml")
+_READ_AT_ONCE: Final = re.compile(r"xl/(sharedStrings|styles|workbook)\d*\.(xml|bin)|content\.xml")
 """Members that calamine reads when it opens a workbook."""
 
 
@@ -47,8 +47,9 @@ def open_workbook(path: Path, form: Format) -> Book:
 
 
 def _load(path: Path) -> CalamineWorkbook:
-    with _explained(path):
-        return CalamineWorkbook.from_path(str(path))
+    """Calamine goes by the name of a file but by the content of bytes: an .ods called .xlsx is common enough."""
+    with _explained(path), path.open("rb") as file:
+        return CalamineWorkbook.from_filelike(file)
 
 
 @contextmanager
@@ -97,7 +98,7 @@ class _Reader:
         facts = self._facts(name)
         with _explained(self._path):
             sheet = self._book.get_sheet_by_name(name)
-        width = max([sheet.total_width, 1, *(max(cells) + 1 for cells in facts.patches.values())])
+        width = max([sheet.end[1] + 1 if sheet.end else 1, *(max(cells) + 1 for cells in facts.patches.values())])
         return Grid(
             name,
             partial(_records, sheet, facts.patches),

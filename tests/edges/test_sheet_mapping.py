@@ -1,0 +1,90 @@
+"""The mapping file: written, edited by hand, and refused when it no longer fits."""
+
+import pytest
+
+from pipeline.model import InputFailure, Mapping, UsageFailure
+from pipeline.sheet import ReadOptions, load_mapping, open_table, write_mapping
+from pipeline.texts import explain
+
+HEAD = 'Invoice #,First name,Last name,Email,Amount,"Say ""hi""\\"\n'
+
+
+def opened(tmp_path, head=HEAD, **options):
+    path = tmp_path / "sheet.csv"
+    path.write_text(head + "1,A,B,a@example.com,5,x\n")
+    return open_table(path, ReadOptions(**options))
+
+
+def test_a_written_mapping_reads_the_same_sheet_the_same(tmp_path):
+    """Every heading survives, whatever signs are in it, and nothing is overwritten."""
+    table = opened(tmp_path, mapping=Mapping(constants={"currency": "CAD"}, defaults={"type": "e-Transfer"}))
+    path = tmp_path / "mapping.toml"
+    write_mapping(table, path)
+    mapping = load_mapping(path)
+    again = opened(tmp_path, mapping=mapping)
+    assert [column.field for column in again.columns] == [column.field for column in table.columns]
+    assert (mapping.constants, mapping.defaults) == ({"currency": "CAD"}, {"type": "e-Transfer"})
+    assert mapping.expected == tuple(column.heading for column in table.columns)
+    with pytest.raises(UsageFailure) as caught:
+        write_mapping(table, path)
+    assert caught.value.key == "sheet.mapping_exists"
+
+
+def test_a_sheet_whose_headings_changed_is_refused(tmp_path):
+    """New and missing headings are named: read by guess, the wrong column would be billed."""
+    path = tmp_path / "mapping.toml"
+    write_mapping(opened(tmp_path), path)
+    with pytest.raises(InputFailure) as caught:
+        opened(tmp_path, HEAD.replace("Amount", "Balance"), mapping=load_mapping(path))
+    assert caught.value.key == "sheet.mapping_differs"
+    assert "Balance" in explain(caught.value)
+    assert "Amount" in explain(caught.value, "fr")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("colums = {}", '"colums" → "columns"?'),
+        ("[columns]\nTotal = 'amuont'", '"amuont" → "amount"?'),
+        ("[constants]\nCurency = 'CAD'", '"Curency" → "currency"?'),
+        ("[columns]\nA = 'amount'\nB = 'amount'", "2 x amount"),
+        ("ignore = 'Notes'", "ignore = "),
+        ("[defaults]\namount = 5", '"amount" = "…"'),
+        ("split_names = 1", "split_names = "),
+        ("columns = 1", "[columns]"),
+    ],
+)
+def test_a_mistake_in_a_mapping_is_named(tmp_path, text, said):
+    """Unknown keys are errors, with the nearest known one."""
+    path = tmp_path / "mapping.toml"
+    path.write_text(text)
+    with pytest.raises(UsageFailure) as caught:
+        load_mapping(path)
+    assert said in explain(caught.value)
+
+
+def test_all_mistakes_are_named_at_once(tmp_path):
+    """Nobody mends a file mistake by mistake."""
+    path = tmp_path / "mapping.toml"
+    path.write_text("x = 1\n[columns]\nA = 'b'\n[constants]\nc = 'd'")
+    with pytest.raises(UsageFailure) as caught:
+        load_mapping(path)
+    assert caught.value.params["mistakes"].count(";") == 2
+
+
+@pytest.mark.parametrize(("content", "key"), [(None, "sheet.mapping_unreadable"), ("a = ", "sheet.mapping_not_toml")])
+def test_a_mapping_that_is_no_mapping_gets_one_sentence(tmp_path, content, key):
+    """A missing file, and one that is not TOML."""
+    if content is not None:
+        (tmp_path / "m.toml").write_text(content)
+    with pytest.raises(UsageFailure) as caught:
+        load_mapping(tmp_path / "m.toml")
+    assert caught.value.key == key
+
+
+def test_whole_names_may_be_split_when_the_mapping_says_so(tmp_path):
+    """The column is named; the split itself is the business of the check room."""
+    table = opened(tmp_path, "Ref,Name,Date,Email,Amount,Note\n", mapping=Mapping(split_names="Name"))
+    assert [(column.heading, column.why) for column in table.columns if column.why == "sheet.why_split"] == [
+        ("Name", "sheet.why_split")
+    ]

@@ -32,6 +32,13 @@ def _text(value: object) -> str:
     return value.strip()
 
 
+def _header(value: object) -> str:
+    text = _text(value)
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("plain ASCII text")
+    return text
+
+
 def _whole(value: object) -> int:
     if isinstance(value, bool):
         raise ValueError("a whole number above 0")
@@ -124,7 +131,7 @@ class Settings:
         "", _text, "The API password; never in a file of settings.", "FLINKS_PASSWORD", secret=True
     )
     password_file: str = _setting("", _text, "A file that holds the API password.", "FLINKS_PASSWORD_FILE")
-    client_id: str = _setting("", _text, "Sent as x-client-id on every call.", "FLINKS_CLIENT_ID")
+    client_id: str = _setting("", _header, "Sent as x-client-id on every call.", "FLINKS_CLIENT_ID")
     credentials: str = _setting("basic", _one_of("basic", "form"), "How the credentials are sent.")
     token_use: str = _setting("auto", _one_of("auto", "reuse", "single"), "Whether a token serves more than once.")
     ca_file: str = _setting("", _text, "Certificates (PEM) to trust instead of the system's.")

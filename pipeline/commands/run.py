@@ -34,7 +34,7 @@ from pipeline.report.place import check_place
 from pipeline.report.totals import Totals
 from pipeline.report.workbook import write
 from pipeline.send.api import Api, Credentials
-from pipeline.send.engine import Assignment, Observer, SendRules, send
+from pipeline.send.engine import TOKENS_AHEAD, Assignment, Observer, SendRules, send
 from pipeline.send.payload import Language
 from pipeline.send.stop import Stop
 from pipeline.send.tokens import TokenUse
@@ -162,9 +162,9 @@ def rules_of(settings: Settings, request: Request) -> SendRules:
 
 @asynccontextmanager
 async def api_of(settings: Settings, place: Where) -> AsyncIterator[Api]:
-    """The API of an environment, with as many connections as requests may be in flight and one for tokens."""
+    """The API of an environment, with a connection for each request that may be in flight."""
     transport = ExactTransport(
-        connections=settings.concurrency * 2,
+        connections=settings.concurrency * (1 + TOKENS_AHEAD),
         timeouts=Timeouts(settings.connect_timeout, settings.answer_timeout),
         trust=_trust(settings),
     )

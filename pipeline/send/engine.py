@@ -30,6 +30,10 @@ CHUNK: Final = 1_000
 """Rows that are read from the journal at a time."""
 
 
+TOKENS_AHEAD: Final = 2
+"""Single-use tokens asked for at a time, for each request in flight: so many hide a slow `authorize`."""
+
+
 @dataclass(frozen=True, slots=True)
 class SendRules:
     """How a run sends: `rate` is requests a second, `until` an aware time, `window` how far back repeats are sought."""
@@ -80,7 +84,7 @@ async def send(assignment: Assignment, api: Api, rules: SendRules, observer: Obs
     """Send the rows of an assignment. Returns when all are done, or when it was stopped and nothing is in flight."""
     timing = Timing(sleep=stop.sleep)
     tokens = Tokens(
-        api.authorize, TokenRules(rules.token_use, rules.concurrency), timing, observer.tokens_are_single_use
+        api.authorize, TokenRules(rules.token_use, TOKENS_AHEAD * rules.concurrency), timing, observer.tokens_are_single_use
     )
     window = None if rules.permissions.allow_repeats else rules.window
     try:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from platformdirs import user_config_path, user_data_path
 
 from pipeline.model import UsageFailure
+from schemas.faults import LANGUAGES, Lang
 from schemas.fields import DEFAULT_MAX_AMOUNT, NOTICE_AMOUNT
 
 CONFIG_NAME: Final = "flinks-import.toml"
@@ -147,6 +148,7 @@ class Settings:
     language: str = _setting("", _one_of("EN", "FR", ""), "The language of the API's e-mails; its own without it.")
     send_link: bool = _setting(False, _yes_no, "E-mail the link for rows that do not say.")
     identity: tuple[str, ...] = _setting(("referenceId",), _names, "What makes a row itself.")
+    lang: str = _setting("", _one_of("en", "fr", ""), "The language of messages and of the workbook.")
     repeat_window: int = _setting(5, _whole, "Days in which an identical row of another batch is held.")
 
     @property
@@ -154,6 +156,14 @@ class Settings:
         """Whether the base URL is one where money moves: not this machine, not a test system by its name."""
         host = urlsplit(self.base_url).hostname or ""
         return bool(host) and not is_loopback(host) and not any(word in host for word in ("uat", "sandbox", "test"))
+
+
+def language_of(chosen: str, environ: Mapping[str, str]) -> Lang:
+    """The language to speak: as chosen, else that of the locale, else English."""
+    if chosen in LANGUAGES:
+        return "fr" if chosen == "fr" else "en"
+    locale = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "")
+    return "fr" if locale.casefold().startswith("fr") else "en"
 
 
 ENVIRONMENT_PREFIX: Final = "FLINKS_IMPORT_"

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from schemas.faults import LANGUAGES
+
 Command = Callable[..., Any]
 
 
@@ -51,32 +53,43 @@ FILE = click.Path(path_type=Path)
 """A path that is not judged here: the rooms say what is wrong with it in their own words."""
 
 
+def opening(command: Command) -> Command:
+    """The options by which a sheet is opened: which table of the file, and what its headings mean."""
+    return _all(
+        command,
+        click.argument("file", type=FILE),
+        click.option("--sheet", help="The workbook's sheet.  [default: the first one with a heading row]"),
+        click.option("--mapping", type=FILE, help="A TOML file that says which heading is which field."),
+        click.option(
+            "--hidden",
+            type=click.Choice(["refuse", "include", "skip"]),
+            default="refuse",
+            show_default=True,
+            help="What to do with rows that are hidden or filtered out.",
+        ),
+        click.option("--allow-open-amount", is_flag=True, help="A blank amount means that the payor chooses it."),
+    )
+
+
 def reading(command: Command) -> Command:
     """The options by which a sheet is read and judged: the same for `run` and `validate`."""
     return _all(
         command,
-        click.argument("file", type=FILE),
-        click.option(
-            "-o", "--output", type=FILE, help="The output workbook.  [default: NAME.results.xlsx beside FILE]"
-        ),
-        click.option(
-            "--sandbox", is_flag=True, help="Use the built-in sandbox: no money moves, no credentials needed."
-        ),
+        opening,
+        click.option("-o", "--output", type=FILE, help="The workbook.  [default: NAME.results.xlsx beside FILE]"),
+        click.option("--sandbox", is_flag=True, help="Use the built-in sandbox: no money moves, no credentials."),
         click.option("--batch", help="The batch's name.  [default: the file's name without its ending]"),
-        click.option("--sheet", help="The workbook's sheet.  [default: the first one with a heading row]"),
-        click.option("--mapping", type=FILE, help="A TOML file that says which heading is which field."),
         click.option("--strict", is_flag=True, help="Create nothing at all if any row is invalid."),
         click.option("--expect-rows", type=click.IntRange(min=0), help="Refuse to start unless the sheet has N rows."),
         click.option("--expect-total", type=Money(), help="Refuse to start unless the amounts add up to this."),
         click.option("--max-amount", type=Money(), help="A row above this is invalid.  [default: 25000.00]"),
-        click.option("--allow-open-amount", is_flag=True, help="A blank amount means that the payor chooses it."),
         click.option(
             "--send-link/--no-send-link", default=None, help="E-mail the link for rows that do not say.  [default: no]"
         ),
         click.option(
             "--identity",
             metavar="FIELDS",
-            help='What makes a row itself.  [default: referenceId] Example: referenceId,"Invoice #",#',
+            help='What makes a row itself, such as referenceId,"Invoice #",#.  [default: referenceId]',
         ),
         click.option(
             "--repeat-window",
@@ -103,6 +116,7 @@ def talking(command: Command) -> Command:
     """How much is said, and how."""
     return _all(
         command,
+        click.option("--lang", type=click.Choice(LANGUAGES), help="The language of messages.  [default: your system's]"),
         click.option(
             "--json", "as_json", is_flag=True, help="One JSON object on standard output, and nothing else there."
         ),

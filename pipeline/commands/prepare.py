@@ -33,7 +33,7 @@ def read(request: Request, screen: Screen) -> Table:
     """Open the sheet. Raises InputFailure when it can't be read."""
     screen.reading(request.file)
     mapping = load_mapping(request.mapping) if request.mapping else Mapping()
-    options = ReadOptions(sheet=request.sheet, mapping=mapping, amount_optional=request.allow_open_amount)
+    options = ReadOptions(request.sheet, mapping, request.hidden, amount_optional=request.allow_open_amount)
     return open_table(request.file, options)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pipeline.journal.staging import Forecast
 from pipeline.model import ExitCode, Failure, Report, ReportRow
@@ -30,6 +30,7 @@ class Request:
     batch: str | None = None
     sheet: str | None = None
     mapping: Path | None = None
+    hidden: Literal["refuse", "include", "skip"] = "refuse"
     strict: bool = False
     expect_rows: int | None = None
     expect_total: Decimal | None = None

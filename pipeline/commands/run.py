@@ -53,9 +53,10 @@ def run(request: Request, settings: Settings, screen: Screen) -> Result:
     something was, what ended it early is in the result.
     """
     output = request.output or default_output(request.file)
-    check_place(output, input_file=request.file)
     with interrupts() as signals, environment(request, settings, screen) as place:
         table = prepare.read(request, screen)
+        # After the sheet, so that a misspelt folder of the sheet is not told as one of the workbook.
+        check_place(output, input_file=request.file)
         checked = prepare.check(table, request, settings, place)
         with open_journal(place.journal) as journal:
             batch = journal.batch(prepare.batch_name(request), place.name, datetime.now().astimezone())

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import urlopen
@@ -115,6 +116,19 @@ def command(tmp_path: Path) -> Command:
 @pytest.fixture
 def standalone_sandbox(command: Command) -> Iterator[StandaloneSandbox]:
     """A sandbox on a free port that ends with the test."""
+    with _serving(command) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def witness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandaloneSandbox]:
+    """One sandbox for a module whose tests must send nothing: `witness.received()` stays empty."""
+    with _serving(Command(tmp_path_factory.mktemp("witness"))) as sandbox:
+        yield sandbox
+
+
+@contextmanager
+def _serving(command: Command) -> Iterator[StandaloneSandbox]:
     process = command.start("sandbox", "--port", "0", "--store", command.home / "standalone.jsonl")
     try:
         yield StandaloneSandbox(_announced_url(process))

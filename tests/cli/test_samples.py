@@ -1,0 +1,159 @@
+"""Every sheet of samples/, run by the real command against the real sandbox: what comes of each row."""
+
+import runpy
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+
+ENGLISH = {
+    8: {("email", "email-invalid")},
+    10: {("lastName", "missing")},
+    13: {("amount", "amount-negative")},
+    17: {("amount", "amount-decimals")},
+    21: {("accountNumber", "too-few-digits")},
+    24: {("type", "type-other-product")},
+    28: {("currency", "currency-other")},
+    32: {("amount", "amount-too-large")},
+    34: {("", "duplicate-identity")},
+    36: {("amount", "missing")},
+    39: {("email", "email-several")},
+    41: {("transitNumber", "account-incomplete")},
+    45: {("accountNumber", "letter-for-digit")},
+    48: {("sendInteracLink", "yes-no-unreadable")},
+    51: {("amount", "amount-unreadable")},
+    54: {("institutionCode", "account-swapped"), ("transitNumber", "account-swapped")},
+    57: {("amount", "amount-zero")},
+    60: {("email", "error-value")},
+    62: {("transitNumber", "wrong-length")},
+    64: {("email", "refused")},
+    71: {("", "duplicate-identity")},
+}
+"""Row in the sheet: the field and code of each fault. Rows that are not here have none."""
+
+FRENCH = {
+    6: {("email", "email-invalid")},
+    8: {("amount", "amount-decimals")},
+    10: {("firstName", "missing")},
+    12: {("amount", "amount-negative")},
+    16: {("accountNumber", "scientific")},
+    18: {("institutionCode", "combined-differs")},
+    22: {("sendInteracLink", "yes-no-unreadable")},
+    25: {("amount", "amount-foreign")},
+    29: {("accountNumber", "account-incomplete")},
+    36: {("", "duplicate-identity")},
+}
+
+NOTICES = {
+    5: "many banks do not let a payor send that much",
+    12: "was read as marisol.reyes@example.com",
+    15: "holds a title",
+    18: "was read as 00320",
+    23: "looks like two people",
+    27: "was read as 5223901",
+    38: "also the address of another payor, in row 37",
+    42: "only an initial",
+    47: "looks like a company",
+    56: "is not an institution that this program knows",
+}
+"""Rows of the English sheets that are sent with something to look at, and words of the notice."""
+
+EXPECTED = {
+    "billing-2026-11.xlsx": (ENGLISH, {"created": 47, "invalid": 20, "rejected": 1}, "147157.93"),
+    "billing-2026-11.csv": (ENGLISH, {"created": 47, "invalid": 20, "rejected": 1}, "147157.93"),
+    "facturation-2026-11.csv": (FRENCH, {"created": 23, "invalid": 10}, "39666.51"),
+}
+
+each_sample = pytest.mark.parametrize("name", EXPECTED)
+
+
+def counts(summary: dict) -> dict[str, int]:
+    return {status: count for status, count in summary["counts"].items() if count}
+
+
+def faults(summary: dict) -> dict[int, set[tuple[str, str]]]:
+    rows: dict[int, set[tuple[str, str]]] = {}
+    for error in summary["errors"]:
+        rows.setdefault(error["row"], set()).add((error["field"], error["code"]))
+    return rows
+
+
+def results(path: Path) -> dict[int, dict[str, object]]:
+    """The rows of the sheet Results by their number in the user's own sheet."""
+    headings, *rows = openpyxl.load_workbook(path)["Results"].values
+    return {row[0]: dict(zip(headings, row, strict=True)) for row in rows}
+
+
+def test_every_sample_is_expected_here():
+    """A sample that no test runs is a sample that may be wrong."""
+    assert {path.name for path in SAMPLES.iterdir() if path.suffix != ".py" and path.is_file()} == set(EXPECTED)
+
+
+@each_sample
+def test_each_row_gets_its_status_and_faults_and_nobody_is_asked_twice(command, standalone_sandbox, tmp_path, name):
+    """Each row of a sample has the status and the faults that it was made for; a second run creates nothing."""
+    expected_faults, expected_counts, total = EXPECTED[name]
+    line = ("run", SAMPLES / name, "--json", "--yes", "-o", tmp_path / "out.xlsx")
+
+    first = command(*line, env=standalone_sandbox.env)
+    created = standalone_sandbox.created()
+    assert (first.code, counts(first.json())) == (1, expected_counts)
+    assert faults(first.json()) == expected_faults
+    assert f'("Total") is a total line and was left out; its {float(total):,.2f} agrees with the rows' in first.err
+    assert sum(created.values()) == expected_counts["created"]
+    assert set(created.values()) == {1}
+    assert {row: line["status"] for row, line in results(tmp_path / "out.xlsx").items() if line["errors"]} == {
+        row: "rejected" if ("email", "refused") in codes else "invalid" for row, codes in expected_faults.items()
+    }
+
+    second = command(*line, env=standalone_sandbox.env)
+    again = {"already-created" if status == "created" else status: n for status, n in expected_counts.items()}
+    assert (second.code, counts(second.json())) == (1, again)
+    assert standalone_sandbox.created() == created
+
+
+@pytest.mark.parametrize("name", ["billing-2026-11.xlsx", "billing-2026-11.csv"])
+def test_rows_that_are_sent_with_something_to_look_at_say_what(command, tmp_path, name):
+    """A notice stands on its row and does not keep it from being sent."""
+    out = tmp_path / "out.xlsx"
+    assert command("run", SAMPLES / name, "--sandbox", "-q", "-o", out).code == 1
+    rows = results(out)
+    noticed = {row for row, line in rows.items() if line["notices"] and line["status"] == "created"}
+    noise = {33} if name.endswith(".xlsx") else set()  # only a number has the noise of arithmetic
+    assert noticed == NOTICES.keys() | noise
+    for row, words in NOTICES.items():
+        assert words in rows[row]["notices"]
+
+
+def test_the_workbook_and_the_text_file_come_out_the_same(command, tmp_path):
+    """The same month as .xlsx and as .csv asks for the same payments."""
+    sent = []
+    for name in ("billing-2026-11.xlsx", "billing-2026-11.csv"):
+        out = tmp_path / f"{name}.results.xlsx"
+        command("run", SAMPLES / name, "--sandbox", "-q", "--journal", tmp_path / f"{name}.sqlite", "-o", out)
+        sent.append({row: (line["referenceSent"], line["amountSent"]) for row, line in results(out).items()})
+    assert sent[0] == sent[1]
+
+
+def test_the_script_makes_the_files_that_are_there(tmp_path):
+    """The samples are what their script makes: cell by cell the workbook, byte by byte the text files."""
+    made = runpy.run_path(str(SAMPLES / "make_samples.py"))["make"](tmp_path)
+    assert {path.name for path in made} == set(EXPECTED)
+    for path in made:
+        if path.suffix == ".xlsx":
+            assert cells(path) == cells(SAMPLES / path.name)
+        else:
+            assert path.read_bytes() == (SAMPLES / path.name).read_bytes()
+
+
+def cells(path: Path) -> list[tuple[str, object, str, object]]:
+    """Every cell of a workbook: its place, its content, its number format, and the saved result of a formula."""
+    saved = openpyxl.load_workbook(path, data_only=True)
+    return [
+        (f"{sheet.title}!{cell.coordinate}", cell.value, cell.number_format, saved[sheet.title][cell.coordinate].value)
+        for sheet in openpyxl.load_workbook(path)
+        for row in sheet.iter_rows()
+        for cell in row
+    ]

@@ -94,7 +94,13 @@ def _fill(template: str, fault: Fault, lang: Lang) -> str:
 
 def _detail(key: str, text: str, lang: Lang) -> str:
     """A detail as people read it: those named `…_amount` hold plain dollars (`25000.00`)."""
-    return format_amount(Decimal(text), lang) if key.endswith("_amount") else text
+    if key.endswith("_amount"):
+        return format_amount(Decimal(text), lang)
+    return _NOTHING[lang] if key == "differs" and not text else text
+
+
+# Two rows that are equal in every field differ in nothing.
+_NOTHING: Final[dict[Lang, str]] = {"en": "nothing", "fr": "rien"}
 
 
 def _shown(value: str, limit: int = 80) -> str:

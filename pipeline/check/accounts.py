@@ -31,6 +31,7 @@ _SEPARATORS: Final = re.compile(r"[\s\-\u2010-\u2015]+")
 _MISTYPED: Final = re.compile(r"(?=.*[0-9])[0-9OoIl\s\-]+")
 _LETTERS: Final = re.compile(r"[OoIl]")
 
+_READABLE: Final = frozenset("sn")
 _ORDINARY: Final = tuple(
     re.compile(rf"[0-9]{{{RULES[field].min_length},{RULES[field].max_length}}}").fullmatch for field in ACCOUNT_FIELDS
 )
@@ -42,7 +43,7 @@ def clean_account(texts: Sequence[str], kinds: Sequence[str], production: bool) 
     In `production` the vendor's test institution is an error, elsewhere a notice.
     """
     institution, transit, account = texts
-    if _ORDINARY[0](institution) and _ORDINARY[1](transit) and _ORDINARY[2](account):
+    if set(kinds) <= _READABLE and _ORDINARY[0](institution) and _ORDINARY[1](transit) and _ORDINARY[2](account):
         return _known(institution, Cell(institution), production), Cell(transit), Cell(account)
     cells = (
         clean_text(Field.INSTITUTION_CODE, institution, kinds[0]),
@@ -78,7 +79,8 @@ def _digits(field: Field, text: str, cell: Cell) -> Cell:
         said = (*said, Fault("digits-cleaned", field, text, (("read", digits),)))
     restored = _restored(field, digits)
     if restored != digits:
-        said = (*said, Fault("zeros-restored", field, text, (("read", restored),)))
+        code = "zeros-restored" if len(restored) > len(digits) else "digits-cleaned"
+        said = (*said, Fault(code, field, text, (("read", restored),)))
     return Cell(restored, said)
 
 
@@ -181,7 +183,8 @@ def _with_fault(holder: int, fault: Fault, texts: Sequence[str], cells: Account)
 
 def _known(text: str, cell: Cell, production: bool) -> Cell:
     """The institution, with what is known about it. The list is not complete: an unknown code is only a notice."""
-    if not cell.text or len(cell.text) != RULES[Field.INSTITUTION_CODE].min_length or cell.text in INSTITUTIONS:
+    whole = cell.text and cell.text.isdecimal() and len(cell.text) == RULES[Field.INSTITUTION_CODE].min_length
+    if not whole or cell.text in INSTITUTIONS:
         return cell
     if cell.text != TEST_INSTITUTION:
         return Cell(cell.text, (*cell.said, Fault("institution-unknown", Field.INSTITUTION_CODE, text)))

@@ -36,8 +36,6 @@ class AmountReader:
             return cell
         if not cell.text:
             return Cell("", (Fault("amount-open", Field.AMOUNT),)) if self.open_amount else BLANK
-        if kind == "d":
-            return Cell(None, (Fault("date-in-cell", Field.AMOUNT, text),))
         value = self._read(cell.text, kind)
         if isinstance(value, Reason):
             return Cell(None, (Fault(value.value, Field.AMOUNT, text),))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from schemas.faults import Fault
+from schemas.fields import Field
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +40,35 @@ _ERROR_VALUES: Final = frozenset(
 _TEXT_FORMULA: Final = re.compile(r'="([^"]*)"')
 
 
-def unusable(field: str, text: str, kind: str) -> Cell | None:
-    """The verdict on a cell that holds no value at all: an error value, or a formula that was never calculated."""
-    if kind == "f":
-        return Cell(None, (Fault("formula-unsaved", field, text),))
-    if kind == "e" or text in _ERROR_VALUES:
-        return Cell(None, (Fault("error-value", field, text),))
-    return None
-
-
 def clean_text(field: str, text: str, kind: str = "s") -> Cell:
     """Trimmed, inner runs of spaces folded, no-break spaces made plain, invisible characters removed, NFC.
 
     Anything changed beyond trimming is a notice; a control character is a fault.
     """
-    if kind in "ef" or text[:1] in "#=":
-        verdict = unusable(field, text, kind)
-        if verdict is not None:
-            return verdict
+    if (kind in "efd" or text[:1] == "#") and (verdict := _unusual(field, text, kind)) is not None:
+        return verdict
     stripped = text.strip()
-    if stripped.isascii() and stripped.isprintable() and "  " not in stripped and not stripped.startswith('="'):
+    if stripped.isascii() and stripped.isprintable() and "  " not in stripped and stripped[:2] != '="':
         return Cell(stripped) if stripped else BLANK
     return _tidied(field, text, stripped)
+
+
+def _unusual(field: str, text: str, kind: str) -> Cell | None:
+    """The verdict on a cell that is no text: an error value, a formula that was never calculated, a date.
+
+    No field of ours is a date: a spreadsheet makes one out of `3-12`. As a reference it may be meant.
+    """
+    if kind == "f":
+        return Cell(None, (Fault("formula-unsaved", field, text),))
+    if kind == "e" or text.strip() in _ERROR_VALUES:
+        return Cell(None, (Fault("error-value", field, text),))
+    if kind == "d" and text:
+        return Cell(text, (Fault("date-read", field, text),)) if field == Field.REFERENCE_ID else _no_date(field, text)
+    return None
+
+
+def _no_date(field: str, text: str) -> Cell:
+    return Cell(None, (Fault("date-in-cell", field, text),))
 
 
 def _tidied(field: str, text: str, stripped: str) -> Cell:

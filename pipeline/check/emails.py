@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -14,11 +15,12 @@ from schemas.fields import Field
 # as much. Labels with two hyphens in a row may be encoded ones, and short names may be reserved: those go to it.
 _SURE: Final = re.compile(
     r"(?=.{6,100}\Z)[A-Za-z0-9_+-]{1,64}(?:\.[A-Za-z0-9_+-]+)*"
-    r"@(?P<domain>(?:[a-z0-9](?:[a-z0-9]|-(?!-)){0,61}(?<!-)\.)+(?:com|ca|org|net|edu|info|io|qc\.ca|fr|uk|us))"
+    r"@(?P<domain>(?:[A-Za-z0-9](?:[A-Za-z0-9]|-(?!-)){0,61}(?<!-)\.)+(?:com|ca|org|net|edu|info|io|fr|uk|us))"
 )
 _LONGEST_LOCAL_PART: Final = 64
 _MAILTO: Final = re.compile(r"mailto:(?P<address>[^?]*)(?:\?.*)?", re.IGNORECASE)
 _ANGLED: Final = re.compile(r"[^<>]*<\s*(?:mailto:)?(?P<address>[^<>\s]+)\s*>[;,]?", re.IGNORECASE)
+_SEPARATORS: Final = re.compile(r"[;,\s/|<>]+")
 _TRAILING: Final = " ;,"
 
 # Providers whose misspellings are worth a notice, and real domains that look like misspellings of them.
@@ -43,17 +45,21 @@ def clean_email(text: str, kind: str) -> Cell:
     if not cell.text:
         return cell
     found = _inner(cell.text)
-    if found.count("@") > 1 and all("@" in part for part in re.split(r"[;,\s/|]+", found.strip(_TRAILING))):
-        several = [part for part in re.split(r"[;,\s/|]+", found) if "@" in part]
-        if len(several) > 1:
-            return Cell(None, (Fault("email-several", Field.EMAIL, text),))
-    address = _validated(found)
+    addresses = dict.fromkeys(part for part in _SEPARATORS.split(found) if _validated(part)) if "@" in found else {}
+    if len(addresses) > 1:
+        return Cell(None, (*cell.said, Fault("email-several", Field.EMAIL, text)))
+    address = next(iter(addresses)) if _repeats(found, addresses) else _validated(found)
     if address is None:
-        return Cell(None, (Fault("email-invalid", Field.EMAIL, text),))
+        return Cell(None, (*cell.said, Fault("email-invalid", Field.EMAIL, text)))
     said = cell.said
     if address != cell.text:
         said = (*said, Fault("email-taken", Field.EMAIL, text, (("read", address),)))
     return Cell(address, said + _typo(text, address, address.rpartition("@")[2]))
+
+
+def _repeats(text: str, addresses: Iterable[str]) -> bool:
+    """Whether `text` is nothing but one address, written again and again."""
+    return bool(addresses) and set(_SEPARATORS.split(text)) == set(addresses)
 
 
 def _inner(text: str) -> str:

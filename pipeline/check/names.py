@@ -36,7 +36,7 @@ _TITLES_BEFORE_A_NAME: Final = frozenset(("m.", "me"))
 _LETTERS_BEHIND: Final = frozenset(("phd", "md", "cpa", "esq", "peng", "dds", "dmd", "mba"))
 _AND: Final = frozenset(("and", "et"))
 
-_INITIALS: Final = re.compile(r"[^\W\d_]\.?|(?:[^\W\d_]\.[\s-]?){2,}")
+_INITIALS: Final = re.compile(r"[A-Z\u00c0-\u00de]\.?|(?:[A-Z\u00c0-\u00de]\.[\s-]?){2,}", re.IGNORECASE)
 _UNUSUAL: Final = re.compile(r"[^\w\s'\u2019.\-]|[0-9_]")
 _JOINT: Final = re.compile(r"\w\s*[&+/]\s*\w")
 _JOINING: Final = frozenset("&+/")

@@ -116,7 +116,7 @@ def talking(command: Command) -> Command:
     """How much is said, and how."""
     return _all(
         command,
-        click.option("--lang", type=click.Choice(LANGUAGES), help="The language of messages.  [default: your system's]"),
+        click.option("--lang", type=click.Choice(LANGUAGES), help="The language of messages.  [default: the system's]"),
         click.option(
             "--json", "as_json", is_flag=True, help="One JSON object on standard output, and nothing else there."
         ),

@@ -107,15 +107,14 @@ def _status(record: Any, history: Sequence[Attempt], run: Any) -> _Told:
             status = Status.CREATED if attempt.run == run.id else Status.ALREADY_CREATED
             return status, attempt, (), _other_tries(uncertain)
         case decide.Uncertain(tries):
-            return Status.UNKNOWN, tries[-1], _reasons(tries[-1], "unknown-interrupted"), ()
+            why = (*_reasons(tries[-1]), *_refused_since(history), *_hold(record))
+            return Status.UNKNOWN, tries[-1], why, _other_references(tries)
         case decide.MadeOtherwise(attempt) if record.hold is None:
             # The repeat was allowed and did not come about in this run, or the run stopped before it.
             held = (decide.changed(attempt, _content(record)),)
             return Status.HELD, attempt, held, ()
         case _ if record.hold is not None:
-            hold = codec.fault(record.hold)
-            assert hold is not None
-            return Status.HELD, None, (hold,), ()
+            return Status.HELD, None, _hold(record), ()
         case decide.Refused(attempt):
             return Status.REJECTED, attempt, attempt.reasons, ()
         case decide.NotCreated(attempt):
@@ -132,9 +131,26 @@ def _content(record: Any) -> str:
     return payment.describe() if payment else ""
 
 
-def _reasons(attempt: Attempt, otherwise: str) -> tuple[Fault, ...]:
-    """Why an attempt's outcome is what it is; an attempt that was never settled has no reason of its own."""
-    return attempt.reasons or (Fault(otherwise, details=(("date", attempt.at.date().isoformat()),)),)
+def _hold(record: Any) -> tuple[Fault, ...]:
+    hold = codec.fault(record.hold)
+    return (hold,) if hold else ()
+
+
+def _reasons(attempt: Attempt) -> tuple[Fault, ...]:
+    """Why an attempt's outcome is unknown; an attempt that was never settled has no reason of its own."""
+    if not attempt.reasons:
+        return (Fault("unknown-interrupted", details=(("date", attempt.at.date().isoformat()),)),)
+    return tuple(fault for fault in attempt.reasons if fault.code != decide.OTHER_REFERENCE)
+
+
+def _refused_since(history: Sequence[Attempt]) -> tuple[Fault, ...]:
+    """Why the API refused the last try of a row whose earlier try is uncertain: without it nobody could mend it."""
+    return history[-1].reasons if history[-1].outcome is Outcome.REFUSED else ()
+
+
+def _other_references(uncertain: Sequence[Attempt]) -> tuple[Fault, ...]:
+    """The sessions that the API named for another reference (api: "its sessionId is kept in the notices")."""
+    return tuple(fault for attempt in uncertain for fault in attempt.reasons if fault.code == decide.OTHER_REFERENCE)
 
 
 def _sessions_from_before(history: Sequence[Attempt]) -> tuple[Fault, ...]:
@@ -150,8 +166,7 @@ def _other_tries(uncertain: Sequence[Attempt]) -> tuple[Fault, ...]:
     if not uncertain:
         return ()
     code = "resent-unknown" if any(attempt.send_link for attempt in uncertain) else "possible-orphan"
-    others = tuple(fault for attempt in uncertain for fault in attempt.reasons if fault.code == "unknown-reference")
-    return (Fault(code, details=(("tries", str(len(uncertain))),)), *others)
+    return (Fault(code, details=(("tries", str(len(uncertain))),)), *_other_references(uncertain))
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -35,6 +35,8 @@ THROTTLED_TRIES: Final = 10
 """Tries of a request that the server turned away for now (429, 503 with Retry-After), in one run."""
 
 UNCERTAIN: Final = frozenset({Outcome.OPEN, Outcome.PERHAPS})
+OTHER_REFERENCE: Final = "other-reference"
+"""The fault of an answer that names another reference: "always `unknown`", whoever delivers the link."""
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -63,14 +65,18 @@ class MadeOtherwise:
 
 @dataclass(frozen=True, slots=True)
 class Uncertain:
-    """It may exist. `attempts` are the tries without a usable answer, oldest first."""
+    """It may exist. `attempts` are the tries without a usable answer, oldest first.
+
+    `made` is a session that this identity has for other content: a repeat of it was allowed and its outcome is unknown.
+    """
 
     attempts: tuple[Attempt, ...]
+    made: Attempt | None = None
 
     @property
     def harmless(self) -> bool:
-        """Whether one more try can ask nobody twice: no try e-mailed a link, so nobody can know its session."""
-        return not any(attempt.send_link for attempt in self.attempts)
+        """Whether one more try can ask nobody twice: nobody was e-mailed a link, and nobody knows a session's id."""
+        return not any(map(_must_be_looked_at, self.attempts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +98,34 @@ Standing = Fresh | Made | MadeOtherwise | Uncertain | Refused | NotCreated
 
 def stand(history: Sequence[Attempt], fingerprint: bytes) -> Standing:
     """Where a row with this content stands, from all attempts of its identity in its batch, oldest first."""
-    uncertain = tuple(attempt for attempt in history if attempt.outcome in UNCERTAIN)
     made = [attempt for attempt in history if attempt.outcome is Outcome.CREATED]
     same = [attempt for attempt in made if attempt.fingerprint == fingerprint]
     if same:
-        return Made(same[-1], uncertain)
-    if uncertain:
-        return Uncertain(uncertain)
+        return Made(same[-1], tuple(attempt for attempt in history if attempt.outcome in UNCERTAIN))
+    if unanswered := open_questions(history):
+        return Uncertain(unanswered, made[-1] if made else None)
     if made:
         return MadeOtherwise(made[-1])
     last = next((attempt for attempt in reversed(history) if attempt.fingerprint == fingerprint), None)
     if last is None:
         return Fresh()
     return Refused(last) if last.outcome is Outcome.REFUSED else NotCreated(last)
+
+
+def open_questions(history: Sequence[Attempt]) -> tuple[Attempt, ...]:
+    """The tries whose outcome is unknown and not decided since.
+
+    Whoever sent again after an uncertain try, the rule for harmless ones or a person, has answered it by the session
+    that was created then: such a row has a session, and is held when its content changes.
+    """
+    made = [index for index, attempt in enumerate(history) if attempt.outcome is Outcome.CREATED]
+    since = history[made[-1] + 1 :] if made else history
+    return tuple(attempt for attempt in since if attempt.outcome in UNCERTAIN)
+
+
+def _must_be_looked_at(attempt: Attempt) -> bool:
+    """Whether an uncertain try may have reached a payor, or made a session whose id is known."""
+    return attempt.send_link or any(fault.code == OTHER_REFERENCE for fault in attempt.reasons)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -163,9 +184,13 @@ def plan(
     match stand(history, fingerprint):
         case Made(attempt):
             return Keep(attempt)
-        case Uncertain(attempts) as standing:
-            again = standing.harmless and len(attempts) < UNCERTAIN_TRIES
-            return Send() if again or permissions.resend_unknown else LookFirst(attempts)
+        case Uncertain(attempts, made) as standing:
+            again = (
+                standing.harmless and len(attempts) < UNCERTAIN_TRIES and (made is None or permissions.allow_repeats)
+            )
+            if not again and not permissions.resend_unknown:
+                return LookFirst(attempts)
+            return Send() if permissions.allow_repeats or not repeats else Hold(repeated(repeats))
         case MadeOtherwise(attempt):
             return Send() if permissions.allow_repeats else Hold(changed(attempt, summary))
         case Fresh() | Refused() | NotCreated():
@@ -243,6 +268,11 @@ class Perhaps:
     status: int | None
     reasons: tuple[Fault, ...]
 
+    @property
+    def names_another(self) -> bool:
+        """Whether the answer named another reference."""
+        return any(fault.code == OTHER_REFERENCE for fault in self.reasons)
+
 
 Verdict = Created | Denied | TokenDenied | Throttled | Unsent | Perhaps
 
@@ -296,7 +326,7 @@ def _judge_success(answer: Answered, reference_id: str) -> Verdict:
         case CreatedSession(session_id, reference):
             told = (("reference", reference or ""), ("session", session_id))
             return Perhaps(
-                answer.status, (Fault("unknown-reference", details=told[:1]), Fault("other-reference", details=told))
+                answer.status, (Fault("unknown-reference", details=told[:1]), Fault(OTHER_REFERENCE, details=told))
             )
         case never:
             assert_never(never)
@@ -377,15 +407,15 @@ def no_access() -> CredentialsFailure:
 class Tally:
     """What a row has been through in this run, by kind of failure.
 
-    `uncertain` counts from the start of its life, or from `--resend-unknown`, and `e_mailed` tells whether one of
-    those may have sent a link.
+    `uncertain` counts from the last session or from `--resend-unknown`, and `look_first` tells whether a person must
+    look at one of those before anything is sent again.
     """
 
     unsent: int = 0
     throttled: int = 0
     tokens: int = 0
     uncertain: int = 0
-    e_mailed: bool = False
+    look_first: bool = False
 
     def with_verdict(self, verdict: Verdict, *, send_link: bool) -> Tally:
         """The tally after one more attempt."""
@@ -397,7 +427,8 @@ class Tally:
             case TokenDenied():
                 return replace(self, tokens=self.tokens + 1)
             case Perhaps():
-                return replace(self, uncertain=self.uncertain + 1, e_mailed=self.e_mailed or send_link)
+                look_first = self.look_first or send_link or verdict.names_another
+                return replace(self, uncertain=self.uncertain + 1, look_first=look_first)
             case Created() | Denied():
                 return self
             case never:
@@ -406,8 +437,8 @@ class Tally:
 
 def start_tally(history: Sequence[Attempt], *, resend: bool) -> Tally:
     """The tally of a row when a run begins. With `--resend-unknown` the user has looked at the earlier tries."""
-    uncertain = () if resend else tuple(attempt for attempt in history if attempt.outcome in UNCERTAIN)
-    return Tally(uncertain=len(uncertain), e_mailed=any(attempt.send_link for attempt in uncertain))
+    uncertain = () if resend else open_questions(history)
+    return Tally(uncertain=len(uncertain), look_first=any(map(_must_be_looked_at, uncertain)))
 
 
 def next_step(verdict: Verdict, tally: Tally, *, fresh_token: bool) -> Step:
@@ -426,7 +457,7 @@ def next_step(verdict: Verdict, tally: Tally, *, fresh_token: bool) -> Step:
         case Throttled():
             return Again(0) if tally.throttled < THROTTLED_TRIES else Finished()
         case Perhaps():
-            again = not tally.e_mailed and tally.uncertain < UNCERTAIN_TRIES
+            again = not tally.look_first and tally.uncertain < UNCERTAIN_TRIES
             return Again(tally.uncertain) if again else Finished()
         case never:
             assert_never(never)

@@ -1,0 +1,429 @@
+"""The decisions, branch by branch: what to do with a row, what an answer means, what comes next."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.model import Attempt, CredentialsFailure, Outcome, Repeat
+from pipeline.send import decide
+from pipeline.send.answers import Answered, MaybeSentFailure, MaybeSentKind, NotSentFailure, NotSentKind
+from pipeline.send.decide import (
+    Again,
+    Created,
+    Denied,
+    Finished,
+    Fresh,
+    Hold,
+    Keep,
+    LookFirst,
+    Made,
+    MadeOtherwise,
+    NoAccess,
+    NotCreated,
+    Perhaps,
+    Permissions,
+    Refused,
+    Send,
+    Tally,
+    Throttled,
+    TokenDenied,
+    Uncertain,
+    Unsent,
+    judge,
+    next_step,
+    outcome_of,
+    plan,
+    reasons_of,
+    stand,
+    start_tally,
+    status_of,
+)
+from schemas.faults import Fault, sentence
+
+NOW = datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
+SAME, OTHER = b"same", b"other"
+ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+NO_LINK, LINK = False, True
+NAMED_ANOTHER = (Fault("unknown-reference"), Fault("other-reference", details=(("session", ID),)))
+
+
+def attempt(outcome: Outcome, fingerprint: bytes = SAME, *, link: bool = NO_LINK, reasons: tuple = ()) -> Attempt:
+    session = ID if outcome is Outcome.CREATED else ""
+    return Attempt(1, 1, outcome, fingerprint, link, NOW, NOW, session, reasons, "INV-1", summary="INV-1, Jane, 10.00")
+
+
+CREATED, REFUSED = attempt(Outcome.CREATED), attempt(Outcome.REFUSED)
+NOT_CREATED, OPEN, PERHAPS = attempt(Outcome.NOT_CREATED), attempt(Outcome.OPEN), attempt(Outcome.PERHAPS)
+E_MAILED = attempt(Outcome.PERHAPS, link=LINK)
+CUT_OFF = attempt(Outcome.OPEN, link=LINK)
+MISNAMED = attempt(Outcome.PERHAPS, reasons=NAMED_ANOTHER)
+CREATED_OTHER, REFUSED_OTHER = attempt(Outcome.CREATED, OTHER), attempt(Outcome.REFUSED, OTHER)
+PERHAPS_OTHER, E_MAILED_OTHER = attempt(Outcome.PERHAPS, OTHER), attempt(Outcome.PERHAPS, OTHER, link=LINK)
+NOT_CREATED_OTHER = attempt(Outcome.NOT_CREATED, OTHER)
+ELSEWHERE = Repeat("november", NOW, Outcome.CREATED, ID)
+PERHAPS_ELSEWHERE = Repeat("october", NOW, Outcome.PERHAPS)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Where a row stands
+
+
+@pytest.mark.parametrize(
+    ("history", "standing"),
+    [
+        pytest.param([], Fresh(), id="nothing yet"),
+        pytest.param([REFUSED_OTHER], Fresh(), id="only other content, refused"),
+        pytest.param([NOT_CREATED_OTHER], Fresh(), id="only other content, not created"),
+        pytest.param([NOT_CREATED], NotCreated(NOT_CREATED), id="certainly not created"),
+        pytest.param([NOT_CREATED, REFUSED], Refused(REFUSED), id="refused at last"),
+        pytest.param([REFUSED, NOT_CREATED], NotCreated(NOT_CREATED), id="not created at last"),
+        pytest.param([REFUSED, REFUSED_OTHER], Refused(REFUSED), id="the last of its own content counts"),
+        pytest.param([CREATED], Made(CREATED), id="created"),
+        pytest.param([CREATED, CREATED_OTHER], Made(CREATED), id="created for both contents"),
+        pytest.param([PERHAPS, CREATED], Made(CREATED, (PERHAPS,)), id="created after an uncertain try"),
+        pytest.param([OPEN, NOT_CREATED, CREATED], Made(CREATED, (OPEN,)), id="created after a crash and a failure"),
+        pytest.param([CREATED_OTHER], MadeOtherwise(CREATED_OTHER), id="created for other content"),
+        pytest.param(
+            [PERHAPS_OTHER, CREATED_OTHER], MadeOtherwise(CREATED_OTHER), id="other content created, at its second try"
+        ),
+        pytest.param([OPEN], Uncertain((OPEN,)), id="cut off"),
+        pytest.param([PERHAPS, NOT_CREATED], Uncertain((PERHAPS,)), id="perhaps sticks after a failure"),
+        pytest.param([PERHAPS, REFUSED], Uncertain((PERHAPS,)), id="perhaps sticks after a refusal"),
+        pytest.param([PERHAPS_OTHER], Uncertain((PERHAPS_OTHER,)), id="perhaps sticks when the content changes"),
+        pytest.param([OPEN, PERHAPS], Uncertain((OPEN, PERHAPS)), id="two uncertain tries"),
+        pytest.param(
+            [CREATED_OTHER, PERHAPS], Uncertain((PERHAPS,), CREATED_OTHER), id="an allowed repeat that is uncertain"
+        ),
+    ],
+)
+def test_where_a_row_stands(history: list[Attempt], standing: decide.Standing):
+    """A row's standing is a fold over its attempts in which a session outweighs all, and *perhaps* sticks."""
+    assert stand(history, SAME) == standing
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Before anything is sent
+
+NOTHING = Permissions()
+REPEATS = Permissions(allow_repeats=True)
+RESEND = Permissions(resend_unknown=True)
+BOTH = Permissions(allow_repeats=True, resend_unknown=True)
+KEEP, SEND, HOLD, LOOK = Keep, Send, Hold, LookFirst
+
+
+@pytest.mark.parametrize(
+    ("history", "elsewhere", "decisions"),
+    # The decisions with no permission, --allow-repeats, --resend-unknown, and both.
+    [
+        pytest.param([], [], (SEND, SEND, SEND, SEND), id="fresh"),
+        pytest.param([], [ELSEWHERE], (HOLD, SEND, HOLD, SEND), id="fresh, made elsewhere"),
+        pytest.param([REFUSED], [], (SEND, SEND, SEND, SEND), id="refused"),
+        pytest.param([REFUSED], [ELSEWHERE], (HOLD, SEND, HOLD, SEND), id="refused, made elsewhere"),
+        pytest.param([NOT_CREATED], [], (SEND, SEND, SEND, SEND), id="not created"),
+        pytest.param([NOT_CREATED], [PERHAPS_ELSEWHERE], (HOLD, SEND, HOLD, SEND), id="perhaps made elsewhere"),
+        pytest.param([CREATED], [], (KEEP, KEEP, KEEP, KEEP), id="created"),
+        pytest.param([CREATED], [ELSEWHERE], (KEEP, KEEP, KEEP, KEEP), id="created here and elsewhere"),
+        pytest.param([E_MAILED, CREATED], [], (KEEP, KEEP, KEEP, KEEP), id="created after an e-mailed uncertain try"),
+        pytest.param([CREATED_OTHER], [], (HOLD, SEND, HOLD, SEND), id="changed"),
+        pytest.param([PERHAPS_OTHER, CREATED_OTHER], [], (HOLD, SEND, HOLD, SEND), id="changed, made at a second try"),
+        pytest.param([E_MAILED_OTHER, CREATED_OTHER], [], (HOLD, SEND, HOLD, SEND), id="changed, made by a resend"),
+        pytest.param([PERHAPS], [], (SEND, SEND, SEND, SEND), id="perhaps, no link"),
+        pytest.param([OPEN, PERHAPS], [], (SEND, SEND, SEND, SEND), id="twice perhaps, no link"),
+        pytest.param([OPEN, PERHAPS, OPEN], [], (LOOK, LOOK, SEND, SEND), id="three times perhaps, no link"),
+        pytest.param([PERHAPS], [ELSEWHERE], (HOLD, SEND, HOLD, SEND), id="perhaps, made elsewhere"),
+        pytest.param([MISNAMED], [], (LOOK, LOOK, SEND, SEND), id="an answer for another reference, no link"),
+        pytest.param([E_MAILED], [], (LOOK, LOOK, SEND, SEND), id="perhaps, e-mailed"),
+        pytest.param([CUT_OFF], [], (LOOK, LOOK, SEND, SEND), id="cut off, e-mailed"),
+        pytest.param([E_MAILED, NOT_CREATED], [], (LOOK, LOOK, SEND, SEND), id="perhaps e-mailed, then a failure"),
+        pytest.param([E_MAILED, REFUSED], [], (LOOK, LOOK, SEND, SEND), id="perhaps e-mailed, then refused"),
+        pytest.param([E_MAILED, PERHAPS], [], (LOOK, LOOK, SEND, SEND), id="one of two was e-mailed"),
+        pytest.param([E_MAILED], [ELSEWHERE], (LOOK, LOOK, HOLD, SEND), id="perhaps e-mailed, made elsewhere"),
+        pytest.param([E_MAILED_OTHER], [], (LOOK, LOOK, SEND, SEND), id="other content, perhaps e-mailed"),
+        pytest.param([CREATED_OTHER, PERHAPS], [], (LOOK, SEND, SEND, SEND), id="an allowed repeat, perhaps"),
+        pytest.param([CREATED_OTHER, E_MAILED], [], (LOOK, LOOK, SEND, SEND), id="an allowed repeat, perhaps e-mailed"),
+    ],
+)
+def test_what_to_do_with_a_row(history: list[Attempt], elsewhere: list[Repeat], decisions: tuple[type, ...]):
+    """What is done with a row follows from its history, from other batches, and from what the user allowed aloud."""
+    planned = [plan(history, SAME, "now", elsewhere, allowed) for allowed in (NOTHING, REPEATS, RESEND, BOTH)]
+    assert tuple(map(type, planned)) == decisions
+
+
+def test_a_changed_row_shows_both_versions():
+    """A row whose identity was created with other content is held with both versions in its message."""
+    held = plan([CREATED_OTHER], SAME, "INV-1, Jane, 20.00", [], NOTHING)
+    assert isinstance(held, Hold)
+    told = sentence(held.fault)
+    assert "10.00" in told
+    assert "20.00" in told
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "code", "batch"),
+    [
+        pytest.param([ELSEWHERE], "held-repeat", "november", id="made"),
+        pytest.param([PERHAPS_ELSEWHERE], "held-perhaps", "october", id="perhaps made"),
+        pytest.param([ELSEWHERE, PERHAPS_ELSEWHERE], "held-repeat", "november", id="the certain one is named"),
+    ],
+)
+def test_a_repeat_names_the_other_batch(elsewhere: list[Repeat], code: str, batch: str):
+    """A held repeat names the batch that has it; a certain one is named before an uncertain one."""
+    held = plan([], SAME, "now", elsewhere, NOTHING)
+    assert isinstance(held, Hold)
+    assert held.fault.code == code
+    assert batch in sentence(held.fault)
+
+
+OUTCOMES = st.sampled_from(Outcome)
+ATTEMPTS = st.builds(
+    lambda outcome, fingerprint, link, misnamed: attempt(
+        outcome, fingerprint, link=link, reasons=NAMED_ANOTHER if misnamed and outcome is Outcome.PERHAPS else ()
+    ),
+    OUTCOMES,
+    st.sampled_from([SAME, OTHER]),
+    st.booleans(),
+    st.booleans(),
+)
+HISTORIES = st.lists(ATTEMPTS, max_size=6)
+PERMISSIONS = st.builds(Permissions, st.booleans(), st.booleans())
+REPEAT_LISTS = st.lists(st.sampled_from([ELSEWHERE, PERHAPS_ELSEWHERE]), max_size=2)
+
+
+@given(HISTORIES, REPEAT_LISTS, st.booleans())
+def test_an_e_mailed_uncertain_try_is_never_repeated_unasked(history, elsewhere, allow_repeats):
+    """While a try that may have e-mailed a link is undecided, nothing is sent without `--resend-unknown`."""
+    last_made = max((i for i, made in enumerate(history) if made.outcome is Outcome.CREATED), default=-1)
+    undecided = [a for a in history[last_made + 1 :] if a.outcome in decide.UNCERTAIN and a.send_link]
+    decision = plan(history, SAME, "now", elsewhere, Permissions(allow_repeats, resend_unknown=False))
+    if undecided:
+        assert not isinstance(decision, Send)
+
+
+@given(HISTORIES, REPEAT_LISTS, PERMISSIONS)
+def test_a_session_for_the_same_content_is_always_kept(history, elsewhere, permissions):
+    """Whatever else happened and whatever is allowed, a row that has its session is not sent."""
+    if any(made.outcome is Outcome.CREATED and made.fingerprint == SAME for made in history):
+        assert isinstance(plan(history, SAME, "now", elsewhere, permissions), Keep)
+
+
+@given(HISTORIES, REPEAT_LISTS, st.booleans())
+def test_a_session_for_other_content_is_never_doubled_unasked(history, elsewhere, resend_unknown):
+    """An identity that has a session gets a second one only with `--allow-repeats`, or when such a one is unknown."""
+    decision = plan(history, SAME, "now", elsewhere, Permissions(resend_unknown=resend_unknown))
+    made = any(one.outcome is Outcome.CREATED for one in history)
+    if made and not (resend_unknown and decide.open_questions(history)):
+        assert not isinstance(decision, Send)
+
+
+@given(HISTORIES, st.booleans())
+def test_no_row_is_sent_more_often_than_three_times_into_the_dark(history, link):
+    """A run never goes on after three uncertain tries, or after one that must be looked at, counted from the start."""
+    tally = start_tally(history, resend=False)
+    sent = 0
+    while True:
+        verdict = Perhaps(None, ())
+        tally = tally.with_verdict(verdict, send_link=link)
+        sent += 1
+        if next_step(verdict, tally, fresh_token=True) == Finished():
+            break
+    assert sent == 1 or sent + len(decide.open_questions(history)) <= decide.UNCERTAIN_TRIES
+    assert sent == 1 or not link
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What an answer means
+
+
+def said(status: int, body: bytes = b"", retry_after: float | None = None) -> Answered:
+    return Answered(status, body, retry_after)
+
+
+def session(reference: str, session_id: str = ID) -> bytes:
+    return f'{{"sessionId":"{session_id}","referenceId":{reference}}}'.encode()
+
+
+DENIALS = [400, 403, 404, 409, 413, 422]
+OTHERS = [100, 402, 405, 406, 408, 410, 415, 418, 425, 451, 500, 501, 502, 503, 504, 599]
+
+
+@pytest.mark.parametrize(
+    ("exchange", "verdict"),
+    [
+        pytest.param(said(201, session('"INV-1"')), Created, id="201"),
+        pytest.param(said(200, session('"INV-1"')), Created, id="200"),
+        pytest.param(said(201, session("null")), Created, id="null reference"),
+        pytest.param(said(201, session('"INV-2"')), Perhaps, id="another reference"),
+        pytest.param(said(201, session('"inv-1"')), Perhaps, id="another letter case"),
+        pytest.param(said(201, session('""')), Perhaps, id="an empty reference"),
+        pytest.param(said(201, session('"INV-1"', "42")), Perhaps, id="an id that is no UUID"),
+        pytest.param(said(201, b'{"referenceId":"INV-1"}'), Perhaps, id="no id"),
+        pytest.param(said(201, b"<html>"), Perhaps, id="HTML"),
+        pytest.param(said(204), Perhaps, id="no content"),
+        pytest.param(said(429), Throttled, id="429"),
+        pytest.param(said(429, retry_after=3.0), Throttled, id="429 with Retry-After"),
+        pytest.param(said(503, retry_after=3.0), Throttled, id="503 with Retry-After"),
+        pytest.param(said(503, retry_after=0.0), Throttled, id="503 with Retry-After in the past"),
+        *(pytest.param(said(status), Denied, id=str(status)) for status in DENIALS),
+        *(pytest.param(said(status), Perhaps, id=str(status)) for status in OTHERS),
+        *(pytest.param(said(status), Perhaps, id=str(status)) for status in (301, 302, 303, 304, 307, 308)),
+        *(pytest.param(MaybeSentFailure(kind, "said"), Perhaps, id=f"maybe sent: {kind}") for kind in MaybeSentKind),
+        *(pytest.param(NotSentFailure(kind, "said"), Unsent, id=f"not sent: {kind}") for kind in NotSentKind),
+    ],
+)
+@pytest.mark.parametrize("after_uncertain", [False, True], ids=["first", "after an uncertain try"])
+def test_what_an_answer_means(exchange: decide.Exchange, verdict: type, after_uncertain: bool):
+    """Each answer means the same whatever went before, and all its words are in the catalogue."""
+    judged = judge(exchange, "INV-1", after_uncertain=after_uncertain)
+    assert type(judged) is verdict
+    for reason in reasons_of(judged):
+        assert sentence(reason, "en")
+        assert sentence(reason, "fr")
+
+
+def test_a_401_is_certain_only_before_an_uncertain_try():
+    """A refused token proves that nothing was created, but not when an uncertain try may have used the token up."""
+    assert isinstance(judge(said(401), "INV-1", after_uncertain=False), TokenDenied)
+    assert isinstance(judge(said(401), "INV-1", after_uncertain=True), Perhaps)
+
+
+@pytest.mark.parametrize(
+    ("sent", "echoed", "verdict"),
+    [
+        pytest.param("", "null", Created, id="none sent, null back"),
+        pytest.param("", '""', Created, id="none sent, empty back"),
+        pytest.param("", '"X"', Perhaps, id="none sent, one back"),
+        pytest.param("7", "7", Created, id="a number back"),
+    ],
+)
+def test_the_echo_of_a_reference(sent: str, echoed: str, verdict: type):
+    """The reference that comes back must be the one that was sent, or none."""
+    assert isinstance(judge(said(201, session(echoed)), sent, after_uncertain=False), verdict)
+
+
+def test_a_missing_echo_is_a_notice():
+    """A session without our reference is ours, and said so."""
+    judged = judge(said(201, session("null")), "INV-1", after_uncertain=False)
+    assert isinstance(judged, Created)
+    assert (judged.session_id, [notice.code for notice in judged.notices]) == (ID, ["reference-not-echoed"])
+
+
+def test_a_session_of_another_reference_is_kept_for_people():
+    """An answer for another reference keeps that session's id, and says that it must be looked at."""
+    judged = judge(said(201, session('"INV-2"')), "INV-1", after_uncertain=False)
+    assert isinstance(judged, Perhaps)
+    assert judged.names_another
+    assert ID in sentence(judged.reasons[-1])
+
+
+@pytest.mark.parametrize(
+    ("body", "faults"),
+    [
+        pytest.param(
+            b'{"errors":{"Payor.Email":["bad","worse"],"Amount":["low"]}}',
+            [("email", "bad"), ("email", "worse"), ("amount", "low")],
+            id="errors",
+        ),
+        pytest.param(b'{"title":"No","detail":"Too\\n bad"}', [("", "Too bad")], id="detail"),
+        pytest.param(b'{"title":"No"}', [("", "No")], id="title"),
+        pytest.param(b"plain words", [("", "plain words")], id="anything"),
+        pytest.param(b"", [("", "")], id="nothing"),
+    ],
+)
+def test_the_reasons_of_a_refusal(body: bytes, faults: list[tuple[str, str]]):
+    """A refusal gives one fault for each field that it names, else one for the row in its own words."""
+    judged = judge(said(400, body), "INV-1", after_uncertain=False)
+    assert isinstance(judged, Denied)
+    assert [(fault.field, dict(fault.details)["message"]) for fault in judged.reasons] == faults
+
+
+VERDICTS = {
+    "created": (Created(ID, 201), Outcome.CREATED, 201),
+    "denied": (Denied(422, ()), Outcome.REFUSED, 422),
+    "token denied": (TokenDenied(()), Outcome.NOT_CREATED, 401),
+    "throttled": (Throttled(503, 1.0, ()), Outcome.NOT_CREATED, 503),
+    "unsent": (Unsent(()), Outcome.NOT_CREATED, None),
+    "perhaps": (Perhaps(500, ()), Outcome.PERHAPS, 500),
+    "perhaps, without an answer": (Perhaps(None, ()), Outcome.PERHAPS, None),
+}
+
+
+@pytest.mark.parametrize(("verdict", "outcome", "status"), VERDICTS.values(), ids=VERDICTS)
+def test_what_the_journal_keeps(verdict: decide.Verdict, outcome: Outcome, status: int | None):
+    """Each verdict has one outcome, and the status that it rests on."""
+    assert (outcome_of(verdict), status_of(verdict)) == (outcome, status)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What comes next
+
+UNSENT, THROTTLED, DARK = Unsent(()), Throttled(429, None, ()), Perhaps(None, ())
+MISNAMING = Perhaps(201, NAMED_ANOTHER)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "tally", "fresh", "step"),
+    [
+        pytest.param(Created(ID, 201), Tally(), True, Finished(), id="created"),
+        pytest.param(Denied(400, ()), Tally(), True, Finished(), id="denied"),
+        pytest.param(UNSENT, Tally(unsent=1), True, Again(1), id="unsent"),
+        pytest.param(UNSENT, Tally(unsent=4), True, Again(4), id="unsent, the last try to come"),
+        pytest.param(UNSENT, Tally(unsent=5), True, Finished(), id="unsent to the end"),
+        pytest.param(THROTTLED, Tally(throttled=1), True, Again(0), id="throttled"),
+        pytest.param(THROTTLED, Tally(throttled=9), True, Again(0), id="throttled, the last try to come"),
+        pytest.param(THROTTLED, Tally(throttled=10), True, Finished(), id="throttled to the end"),
+        pytest.param(TokenDenied(()), Tally(tokens=1), True, Again(0), id="the first token, a fresh one"),
+        pytest.param(TokenDenied(()), Tally(tokens=1), False, Again(0), id="the first token, a used one"),
+        pytest.param(TokenDenied(()), Tally(tokens=2), True, NoAccess(), id="a fresh token after another"),
+        pytest.param(TokenDenied(()), Tally(tokens=2), False, Again(0), id="a used token after another"),
+        pytest.param(TokenDenied(()), Tally(tokens=4), False, NoAccess(), id="four tokens"),
+        pytest.param(DARK, Tally(uncertain=1), True, Again(1), id="perhaps"),
+        pytest.param(DARK, Tally(uncertain=2), True, Again(2), id="perhaps, the last try to come"),
+        pytest.param(DARK, Tally(uncertain=3), True, Finished(), id="perhaps to the end"),
+        pytest.param(DARK, Tally(uncertain=1, look_first=True), True, Finished(), id="perhaps, and perhaps e-mailed"),
+    ],
+)
+def test_what_comes_next(verdict: decide.Verdict, tally: Tally, fresh: bool, step: decide.Step):
+    """What is certain not to exist is tried again within its bounds; what may exist only where nobody can know it."""
+    assert next_step(verdict, tally, fresh_token=fresh) == step
+
+
+@pytest.mark.parametrize(
+    ("verdict", "link", "tally"),
+    [
+        pytest.param(Created(ID, 201), LINK, Tally(), id="created"),
+        pytest.param(Denied(400, ()), LINK, Tally(), id="denied"),
+        pytest.param(UNSENT, LINK, Tally(unsent=1), id="unsent"),
+        pytest.param(THROTTLED, LINK, Tally(throttled=1), id="throttled"),
+        pytest.param(TokenDenied(()), LINK, Tally(tokens=1), id="token denied"),
+        pytest.param(DARK, NO_LINK, Tally(uncertain=1), id="perhaps"),
+        pytest.param(DARK, LINK, Tally(uncertain=1, look_first=True), id="perhaps e-mailed"),
+        pytest.param(MISNAMING, NO_LINK, Tally(uncertain=1, look_first=True), id="another reference"),
+    ],
+)
+def test_what_a_row_has_been_through(verdict: decide.Verdict, link: bool, tally: Tally):
+    """Each kind of failure is counted by itself, so that one does not use up the tries of another."""
+    assert Tally().with_verdict(verdict, send_link=link) == tally
+
+
+@pytest.mark.parametrize(
+    ("history", "resend", "tally"),
+    [
+        pytest.param([], False, Tally(), id="nothing"),
+        pytest.param([NOT_CREATED, REFUSED], False, Tally(), id="certain failures are not carried over"),
+        pytest.param([PERHAPS, OPEN], False, Tally(uncertain=2), id="uncertain tries are"),
+        pytest.param([PERHAPS, CUT_OFF], False, Tally(uncertain=2, look_first=True), id="one was e-mailed"),
+        pytest.param([MISNAMED], False, Tally(uncertain=1, look_first=True), id="one named another reference"),
+        pytest.param([PERHAPS, CREATED_OTHER], False, Tally(), id="decided by a session since"),
+        pytest.param([E_MAILED, PERHAPS], True, Tally(), id="the user has looked at them"),
+    ],
+)
+def test_what_a_row_brings_along(history: list[Attempt], resend: bool, tally: Tally):
+    """Uncertain tries count over the life of a row, until a person has looked at them."""
+    assert start_tally(history, resend=resend) == tally
+
+
+def test_no_access_is_about_the_credentials():
+    """A refused fresh token ends the run with exit code 4."""
+    assert isinstance(decide.no_access(), CredentialsFailure)

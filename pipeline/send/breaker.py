@@ -6,11 +6,13 @@ Pure state over the verdicts in the order in which they came. Each reason to sto
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
 from pipeline.model import CredentialsFailure, Failure, StoppedEarly
 from pipeline.send.decide import Created, Denied, Perhaps, TokenDenied, Unsent, Verdict
+from schemas.faults import Fault
 
 UNCERTAIN_IN_A_ROW: Final = 20
 """API notes: "After 20 uncertain results in a row the run stops sending"."""
@@ -20,6 +22,9 @@ MAX_FAILURES: Final = 20
 """Default of `--max-failures`."""
 
 _FORBIDDEN: Final = 403
+
+_OF_THE_ROW: Final = re.compile(r"""'[^']*'|"[^"]*"|«[^»]*»|\S*[\d@]\S*""")
+"""What in a refusal's words is about one row: what it quotes, numbers, references, addresses."""
 
 
 @dataclass(slots=True)
@@ -67,5 +72,9 @@ class Breaker:
 def _reason_of(verdict: Verdict) -> object:
     """What makes two failures the same: the status, the fields and the words, not the values of the row."""
     if isinstance(verdict, Denied):
-        return verdict.status, tuple((fault.field, fault.details) for fault in verdict.reasons)
+        return verdict.status, frozenset((fault.field, _words(fault)) for fault in verdict.reasons)
     return type(verdict)
+
+
+def _words(fault: Fault) -> str:
+    return " ".join(_OF_THE_ROW.sub(" ", dict(fault.details).get("message", "")).split())

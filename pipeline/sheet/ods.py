@@ -23,17 +23,16 @@ _MOST_ROWS: Final = 1_048_576
 _MOST_COLUMNS: Final = 16_384
 
 
-def facts_of_ods(archive: Archive, name: str) -> Facts:
-    """Search one sheet. `rows` and `columns` of the answer bound its cells that hold something."""
-    facts = Facts(columns=0)
-    ours, row, repeated, column = False, 1, 0, 0
+def facts_of_ods(archive: Archive) -> dict[str, Facts]:
+    """Search every sheet: calamine reads them all at once. `rows` and `columns` bound the cells that hold something."""
+    sheets: dict[str, Facts] = {}
+    facts, row, repeated, column = Facts(columns=0), 1, 0, 0
     for window in _windows(archive.pieces("content.xml")):
         for tag in _TAG.finditer(window):
             kind, attributes = tag[1], tag[2]
             if kind == b"table":
-                ours, row, repeated = _named(attributes) == name, 1, 0
-            elif not ours:
-                continue
+                facts = sheets[_named(attributes)] = Facts(columns=0)
+                row, repeated = 1, 0
             elif kind == b"table-row":
                 row, repeated, column = row + repeated, _times(attributes, _MOST_ROWS), 0
                 if _HIDDEN.search(attributes):
@@ -45,7 +44,7 @@ def facts_of_ods(archive: Archive, name: str) -> Facts:
                     facts.columns = max(facts.columns, column + times)
                     _note_cell(window, tag, (row, column), facts)
                 column += times
-    return facts
+    return sheets
 
 
 def _windows(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -5,13 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError, SheetVisibleEnum
+from python_calamine import (
+    CalamineError,
+    CalamineSheet,
+    CalamineWorkbook,
+    PasswordError,
+    SheetTypeEnum,
+    SheetVisibleEnum,
+)
 
 from pipeline.model import InputFailure
 from pipeline.sheet.archive import Archive
@@ -28,8 +36,10 @@ _LOOKED_AT: Final = 50
 _MOST_CELLS: Final = 32_000_000
 """Cells between the first and the last one used. Calamine holds them all, at 32 bytes each: about 1 GB."""
 
-_READ_AT_ONCE: Final = re.compile(r"xl/(sharedStrings|styles|workbook)\d*\.(xml|bin)|content\.xml")
-"""Members that calamine reads when it opens a workbook."""
+_READ_AT_ONCE: Final = re.compile(
+    r"xl/(sharedStrings|styles|workbook)\d*\.(xml|bin)|xl/worksheets/[^/]+\.bin|content\.xml"
+)
+"""Members that calamine reads and that are not searched here, which would bound them too."""
 
 
 def open_workbook(path: Path, form: Format) -> Book:
@@ -40,10 +50,14 @@ def open_workbook(path: Path, form: Format) -> Book:
     archive = None if form is Format.XLS else Archive(path)
     if archive:
         archive.check(name for name in archive.names() if _READ_AT_ONCE.fullmatch(name))
+    known = facts_of_ods(archive) if archive and form is Format.ODS else {}
+    for name, facts in known.items():
+        _must_be_near(name, facts.rows, facts.columns)
     book = _load(path)
-    hidden = (sheet.name for sheet in book.sheets_metadata if sheet.visible is not SheetVisibleEnum.Visible)
-    reader = _Reader(path, form, book, archive)
-    return Book(tuple(book.sheet_names), cache(reader.grid), frozenset(hidden), tuple(_about_parts(archive)))
+    sheets = [sheet for sheet in book.sheets_metadata if sheet.typ is SheetTypeEnum.WorkSheet]
+    hidden = frozenset(sheet.name for sheet in sheets if sheet.visible is not SheetVisibleEnum.Visible)
+    reader = _Reader(path, form, book, archive, known)
+    return Book(tuple(sheet.name for sheet in sheets), cache(reader.grid), hidden, tuple(_about_parts(archive)))
 
 
 def _load(path: Path) -> CalamineWorkbook:
@@ -76,28 +90,39 @@ def _about_parts(archive: Archive | None) -> Iterator[Fault]:
         yield Fault("links-not-followed")
 
 
+def _must_be_near(sheet: str, rows: int, columns: int) -> None:
+    """Refuse a sheet whose last cell is so far away that what lies between does not fit into memory."""
+    if rows * columns > _MOST_CELLS:
+        cell = f"{letter(columns - 1)}{rows}"
+        raise InputFailure("sheet.too_spread", sheet=sheet, cell=cell, limit=f"{_MOST_CELLS:,}")
+
+
+_Conversions: TypeAlias = tuple[tuple[int, Callable[[Any], str]], ...]
+
+
+@dataclass(frozen=True)
 class _Reader:
     """Reads the sheets of one workbook, each with what its own XML adds."""
 
-    def __init__(self, path: Path, form: Format, book: CalamineWorkbook, archive: Archive | None) -> None:
-        self._path = path
-        self._form = form
-        self._book = book
-        self._archive = archive
+    path: Path
+    form: Format
+    book: CalamineWorkbook
+    archive: Archive | None
+    known: Mapping[str, Facts]
 
     @cached_property
     def _members(self) -> dict[str, str]:
-        return members_of_sheets(self._archive) if self._archive and self._form is Format.XLSX else {}
+        return members_of_sheets(self.archive) if self.archive and self.form is Format.XLSX else {}
 
     @cached_property
     def _looks(self) -> tuple[str, ...]:
-        return looks_of(self._archive) if self._archive else ()
+        return looks_of(self.archive) if self.archive else ()
 
     def grid(self, name: str) -> Grid:
         """One sheet. Raises InputFailure when it is damaged or spread too far."""
         facts = self._facts(name)
-        with _explained(self._path):
-            sheet = self._book.get_sheet_by_name(name)
+        with _explained(self.path):
+            sheet = self.book.get_sheet_by_name(name)
         width = max([sheet.end[1] + 1 if sheet.end else 1, *(max(cells) + 1 for cells in facts.patches.values())])
         return Grid(
             name,
@@ -109,32 +134,21 @@ class _Reader:
         )
 
     def _facts(self, name: str) -> Facts:
-        if not self._archive:
+        if not self.archive:
             return Facts()
-        if self._form is Format.ODS:
-            facts = facts_of_ods(self._archive, name)
-            return self._bounded(name, facts, (facts.rows, facts.columns))
         if name not in self._members:
-            return Facts()
-        facts = facts_of(self._archive, self._members[name])
-        extent = facts.rows, facts.columns
+            return self.known.get(name, Facts())
+        facts = facts_of(self.archive, self._members[name])
         if facts.rows * facts.columns > _MOST_CELLS:
-            extent = last_cell(self._archive, self._members[name])
-        return self._bounded(name, facts, extent)
-
-    def _bounded(self, name: str, facts: Facts, extent: tuple[int, int]) -> Facts:
-        rows, columns = extent
-        if rows * columns > _MOST_CELLS:
-            cell = f"{letter(columns - 1)}{rows}"
-            raise InputFailure("sheet.too_spread", sheet=name, cell=cell, limit=f"{_MOST_CELLS:,}")
+            _must_be_near(name, *last_cell(self.archive, self._members[name]))
         return facts
 
     def _about(self, name: str, facts: Facts, width: int) -> Iterator[Fault]:
         seen = sorted(column for column in facts.hidden_columns if column < width)
         if seen:
             yield Fault("hidden-columns", details=(("columns", ", ".join(map(letter, seen))),))
-        if self._form is not Format.ODS and name not in self._members:
-            yield Fault("hidden-rows-unseen", details=(("format", f".{self._form.value}"),))
+        if self.form is not Format.ODS and name not in self._members:
+            yield Fault("hidden-rows-unseen", details=(("format", f".{self.form.value}"),))
 
     def _number_format(self, facts: Facts, position: int, after: int) -> str:
         """The look of the first cell below row `after` that has one of its own."""
@@ -146,7 +160,7 @@ class _Reader:
 
 
 def _records(sheet: CalamineSheet, patches: Mapping[int, Mapping[int, tuple[str, str]]]) -> Iterator[Record]:
-    kinds_of: dict[tuple[type, ...], tuple[str, tuple[int, ...]]] = {}
+    kinds_of: dict[tuple[type, ...], tuple[str, _Conversions]] = {}
     number = 0
     for number, values in enumerate(sheet.iter_rows(), 1):
         types = tuple(map(type, values))
@@ -155,8 +169,8 @@ def _records(sheet: CalamineSheet, patches: Mapping[int, Mapping[int, tuple[str,
             known = kinds_of[types] = _kinds(types)
         kinds, convert = known
         cells: list[Any] = values
-        for at in convert:
-            cells[at] = _TEXT[types[at]](cells[at])
+        for at, text in convert:
+            cells[at] = text(cells[at])
         if number in patches:
             yield _patched(number, cells, kinds, patches[number])
         elif any(cells):
@@ -174,8 +188,10 @@ def _patched(number: int, cells: list[str], kinds: str, patch: Mapping[int, tupl
     return Record(number, cells, "".join(letters))
 
 
-def _kinds(types: tuple[type, ...]) -> tuple[str, tuple[int, ...]]:
-    return "".join(_KIND[one] for one in types), tuple(at for at, one in enumerate(types) if one is not str)
+def _kinds(types: tuple[type, ...]) -> tuple[str, _Conversions]:
+    """The letters for a row of these types, and which of its cells become text by which function."""
+    conversions = tuple((at, _TEXT[one]) for at, one in enumerate(types) if one is not str)
+    return "".join(_KIND[one] for one in types), conversions
 
 
 def number_text(value: float) -> str:

@@ -216,6 +216,20 @@ def test_the_first_visible_sheet_with_headings_is_read(tmp_path):
     assert "November" in explain(failure)
 
 
+def test_a_sheet_that_is_only_a_chart_is_passed_over(tmp_path):
+    """It has no cells."""
+    path = tmp_path / "c.xlsx"
+    book = xlsxwriter.Workbook(path)
+    chart = book.add_chart({"type": "pie"})
+    chart.add_series({"values": "=Data!$E$2:$E$2"})
+    book.add_chartsheet("Chart").set_chart(chart)
+    sheet = book.add_worksheet("Data")
+    sheet.write_row(0, 0, HEAD)
+    sheet.write_row(1, 0, ROW)
+    book.close()
+    assert rows_of(path)[0].source.sheet == "Data"
+
+
 def hide(attributes):
     """A change that sets attributes of row dimensions."""
 
@@ -385,6 +399,22 @@ def test_a_cell_far_from_the_table_is_refused(tmp_path):
     far = '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
     failure = refusal(by_hand(tmp_path, f"<sheetData>{text_cells(1, HEAD)}{far}</sheetData>"))
     assert (failure.key, failure.params["cell"]) == ("sheet.too_spread", "XFD1048576")
+
+
+def test_an_ods_cell_repeated_without_end_is_refused(tmp_path):
+    """Before the reader lays out what the repetitions say."""
+    names = " ".join(
+        f'xmlns:{one}="urn:oasis:names:tc:opendocument:xmlns:{one}:1.0"' for one in ("office", "table", "text")
+    )
+    cell = '<table:table-cell office:value-type="string" table:number-columns-repeated="9999"><text:p>x</text:p>'
+    rows = f'<table:table-row table:number-rows-repeated="99999">{cell}</table:table-cell></table:table-row>'
+    path = tmp_path / "far.ods"
+    with zipfile.ZipFile(path, "w") as book:
+        book.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        book.writestr(
+            "content.xml", f'<office:document-content {names}><table:table table:name="S">{rows}</table:table>'
+        )
+    assert refusal(path).key == "sheet.too_spread"
 
 
 def test_a_hundred_thousand_blank_formatted_rows_are_no_rows(tmp_path):

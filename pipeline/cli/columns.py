@@ -45,10 +45,10 @@ def columns(write_mapping: Path | None, **given: Any) -> int:
 
 
 def _print(view: SheetView, manner: Manner) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from pipeline.cli.printing import output_console
     from pipeline.texts import say
     from schemas.faults import sentence
 
@@ -60,7 +60,7 @@ def _print(view: SheetView, manner: Manner) -> None:
         field = Text(column.field or "·", style="green" if column.field else "dim")
         values = Text(" | ".join(value for value in shown.values if value), style="dim")
         table.add_row(shown.letter, Text(column.heading), field, say(column.why, manner.lang), values)
-    console = Console(highlight=False)
+    console = output_console()
     console.print(
         say("screen.headings_in_row", manner.lang, row=view.heading_row, sheet=view.sheet or "-"), markup=False
     )

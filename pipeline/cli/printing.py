@@ -22,6 +22,9 @@ from schemas.money import format_amount
 SHOWN_ERRORS: Final = 10
 """Errors that `run` shows; the workbook has them all."""
 
+FILE_WIDTH: Final = 200
+"""Columns of a table that is printed to a file or pipe."""
+
 _STYLES: Final[dict[Status, str]] = {
     Status.CREATED: "green",
     Status.ALREADY_CREATED: "green",
@@ -34,6 +37,12 @@ _STYLES: Final[dict[Status, str]] = {
 }
 
 
+def output_console() -> Console:
+    """Standard output: lines are folded at words on a terminal, and never cut or folded in a file or pipe."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=FILE_WIDTH)
+
+
 def print_result(result: Result, request: Request, manner: Manner) -> None:
     """Say what a command has done. With `-q` nothing, unless something is wrong."""
     if manner.as_json:
@@ -42,7 +51,7 @@ def print_result(result: Result, request: Request, manner: Manner) -> None:
         click.echo(explain(result.failure, manner.lang), err=True)
     if manner.as_json or (manner.quiet and result.exit_code is ExitCode.DONE):
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = output_console()
     for line in _headlines(result, manner):
         console.print(line)
     console.print(_table(result, manner))
@@ -136,7 +145,7 @@ def print_batches(lines: list[BatchLine], manner: Manner) -> None:
         amount = format_amount(Decimal(line.created_cents).scaleb(-2), manner.lang)
         unknown = Text(str(line.unknown), style="bold red" if line.unknown else "")
         table.add_row(Text(line.name), line.environment, when, Text(line.file), f"{line.created:,}", amount, unknown)
-    Console(highlight=False, soft_wrap=True).print(table)
+    output_console().print(table)
 
 
 def _batch_json(line: BatchLine) -> dict[str, object]:

@@ -52,7 +52,7 @@ class LineScreen:
 
     def __init__(self, manner: Manner) -> None:
         self._manner = manner
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
     def reading(self, file: Path) -> None:
         self._tell("screen.reading", file=file.name)

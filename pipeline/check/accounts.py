@@ -27,6 +27,7 @@ _EIGHT_DIGITS: Final = re.compile(r"[0-9]{8}")
 _WHOLE_NUMBER: Final = re.compile(r"([0-9]+)[.,]0+")
 _SCIENTIFIC: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]{1,2}")
 _SEPARATED: Final = re.compile(r"[0-9]+(?:[\s\-\u2010-\u2015]+[0-9]+)+")
+_PART_IN_FRONT: Final = re.compile(r"(?:[0-9]{3}|[0-9]{5})[\s\-\u2010-\u2015]+[0-9]{7,12}")
 _SEPARATORS: Final = re.compile(r"[\s\-\u2010-\u2015]+")
 _MISTYPED: Final = re.compile(r"(?=.*[0-9])[0-9OoIl\s\-]+")
 _LETTERS: Final = re.compile(r"[OoIl]")
@@ -73,7 +74,7 @@ def _digits(field: Field, text: str, cell: Cell) -> Cell:
     if (whole := _WHOLE_NUMBER.fullmatch(digits)) is not None:
         digits = whole[1]
     elif _SEPARATED.fullmatch(digits):
-        digits = _SEPARATORS.sub("", digits)
+        digits = _joined(field, digits)
     said = cell.said
     if digits != cell.text:
         said = (*said, Fault("digits-cleaned", field, text, (("read", digits),)))
@@ -82,6 +83,13 @@ def _digits(field: Field, text: str, cell: Cell) -> Cell:
         code = "zeros-restored" if len(restored) > len(digits) else "digits-cleaned"
         said = (*said, Fault(code, field, text, (("read", restored),)))
     return Cell(restored, said)
+
+
+def _joined(field: Field, separated: str) -> str:
+    """Groups of digits as one number, unless it would be too long or another part of the account stands in front."""
+    digits = _SEPARATORS.sub("", separated)
+    too_long = len(digits) > (RULES[field].max_length or 0)
+    return separated if too_long or _PART_IN_FRONT.fullmatch(separated) else digits
 
 
 def _fault(field: Field, text: str, digits: str) -> Fault | None:

@@ -54,7 +54,7 @@ def row_key(names: Sequence[str], columns: Sequence[Column]) -> RowKey:
     Raises UsageFailure for a name that is neither a field nor a heading of the sheet, or that two columns bear.
     """
     named = [name.strip() for name in names if name.strip() not in ("", OCCURRENCE)]
-    if named in ([], [Field.REFERENCE_ID.value]):
+    if {name.casefold() for name in named} <= {Field.REFERENCE_ID.casefold()}:
         return RowKey()
     return RowKey(tuple(_part(name, columns) for name in named))
 

@@ -6,12 +6,13 @@ groups, one transaction for all that is waiting (`recorder`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Select, bindparam, insert, select, text, update
+from sqlalchemy import Connection, bindparam, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from pipeline.journal import codec
@@ -27,6 +28,11 @@ LEGAL: Final[dict[tuple[Outcome, Outcome], str]] = {
     (Outcome.OPEN, Outcome.PERHAPS): "no usable answer came",
 }
 """Every change that an attempt may make, with its cause. Anything else raises."""
+
+ASKED: Final = 500
+"""Values in one list of a query: below every database's limit, and few different statements to prepare."""
+
+_Value = TypeVar("_Value", str, bytes)
 
 ATTEMPT_COLUMNS: Final = (
     attempts.c.identity,
@@ -125,14 +131,28 @@ _SETTLE: Final = (
 def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
     """Record what became of attempts that are open.
 
-    Raises IllegalChangeError for an attempt that is not open, or a change that is not legal.
+    To say the same again is no change: a commit whose answer was lost is offered a second time. Raises
+    IllegalChangeError for an attempt that is neither open nor settled so, or a change that is not legal.
     """
     for settlement in settlements:
         if (Outcome.OPEN, settlement.outcome) not in LEGAL:
             raise IllegalChangeError(f"open -> {settlement.outcome}")
     changed = connection.execute(_SETTLE, [_settled(settlement) for settlement in settlements]).rowcount
     if changed != len(settlements):
-        raise IllegalChangeError(f"{len(settlements) - changed} attempts were not open")
+        others = [settlement for settlement in settlements if not _is_settled_so(connection, settlement)]
+        if others:
+            raise IllegalChangeError(f"{len(others)} attempts were not open")
+
+
+def _is_settled_so(connection: Connection, settlement: Settlement) -> bool:
+    found = connection.execute(
+        select(attempts.c.outcome, attempts.c.session_id).where(
+            attempts.c.batch_id == settlement.batch,
+            attempts.c.identity == settlement.identity,
+            attempts.c.number == settlement.number,
+        )
+    ).one_or_none()
+    return found is not None and (found.outcome, found.session_id) == (settlement.outcome, settlement.session_id)
 
 
 def _settled(settlement: Settlement) -> dict[str, Any]:
@@ -152,10 +172,12 @@ def _settled(settlement: Settlement) -> dict[str, Any]:
 # Repeats in other batches
 
 
-def repeats_statement(batch_id: int, since: datetime) -> Select[Any]:
-    """Attempts of other batches of the same environment that made a session, or may have, since a time."""
+def repeats_elsewhere(
+    connection: Connection, batch_id: int, fingerprints: Iterable[bytes], since: datetime
+) -> dict[bytes, list[Repeat]]:
+    """Identical rows in other batches of the same environment, that made a session or may have, since a time."""
     here = select(batches.c.environment).where(batches.c.id == batch_id).scalar_subquery()
-    return (
+    statement = (
         select(
             attempts.c.fingerprint, batches.c.name, attempts.c.intended_at, attempts.c.outcome, attempts.c.session_id
         )
@@ -168,12 +190,12 @@ def repeats_statement(batch_id: int, since: datetime) -> Select[Any]:
         )
         .order_by(attempts.c.id)
     )
-
-
-def repeat_of(record: Any) -> tuple[bytes, Repeat]:
-    """A record of `repeats_statement`, with the fingerprint that it has in common."""
-    outcome = Outcome(record.outcome)
-    return bytes(record.fingerprint), Repeat(record.name, codec.time(record.intended_at), outcome, record.session_id)
+    found: dict[bytes, list[Repeat]] = {}
+    for wanted in batched(fingerprints, ASKED):
+        for record in connection.execute(statement.where(attempts.c.fingerprint.in_(wanted))):
+            repeat = Repeat(record.name, codec.time(record.intended_at), Outcome(record.outcome), record.session_id)
+            found.setdefault(bytes(record.fingerprint), []).append(repeat)
+    return found
 
 
 def meanwhile_elsewhere(
@@ -187,12 +209,8 @@ def meanwhile_elsewhere(
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(7306003)"))
     first = intents[0]
-    statement = repeats_statement(first.batch, first.at - window)
-    wanted = [intent.fingerprint for intent in intents]
-    found: dict[bytes, list[Repeat]] = {}
-    for fingerprint, repeat in map(repeat_of, connection.execute(statement.where(attempts.c.fingerprint.in_(wanted)))):
-        found.setdefault(fingerprint, []).append(repeat)
-    return found
+    fingerprints = {intent.fingerprint for intent in intents}
+    return repeats_elsewhere(connection, first.batch, fingerprints, first.at - window)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -218,9 +236,23 @@ def attempt_of(record: Any) -> Attempt:
     )
 
 
-def group_by_identity(records: Iterable[Any]) -> dict[str, list[Attempt]]:
-    """Attempts by the identity that they belong to, oldest first when the records are."""
+def histories(connection: Connection, batch_id: int, identities: Iterable[str]) -> dict[str, list[Attempt]]:
+    """All attempts of some identities of a batch, oldest first.
+
+    Asked by lists of identities and not by a join: whatever a planner knows of the tables, each is one look in the
+    index. Joined, SQLite walked all attempts of the batch for each chunk of rows.
+    """
     grouped: dict[str, list[Attempt]] = {}
-    for record in records:
-        grouped.setdefault(record.identity, []).append(attempt_of(record))
+    statement = select(*ATTEMPT_COLUMNS).where(attempts.c.batch_id == batch_id)
+    ordered = statement.order_by(attempts.c.identity, attempts.c.number)
+    for wanted in batched(identities, ASKED):
+        for record in connection.execute(ordered.where(attempts.c.identity.in_(wanted))):
+            grouped.setdefault(record.identity, []).append(attempt_of(record))
     return grouped
+
+
+def batched(values: Iterable[_Value], size: int) -> Iterator[list[_Value]]:
+    """Some values at a time, each once, in their order."""
+    left = iter(dict.fromkeys(values))
+    while some := list(islice(left, size)):
+        yield some

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, up
 from sqlalchemy.engine import Engine
 
 from pipeline.journal import codec, database, staging, story
-from pipeline.journal.attempts import ATTEMPT_COLUMNS, group_by_identity
+from pipeline.journal.attempts import histories
 from pipeline.journal.lease import lease
 from pipeline.journal.staging import Forecast
 from pipeline.journal.story import BatchLine
@@ -127,9 +127,12 @@ class Journal:
         return LastRun(codec.time(found.started_at), found.sha256) if found else None
 
     def begin(self, batch: Batch, beginning: Beginning) -> int:
-        """Begin a run; returns its number. Runs that a crash left half staged are removed."""
+        """Begin a run; returns its number. What a crash left behind is removed.
+
+        Hold the batch for a run that sends; a rehearsal does not hold it, and leaves the runs alone.
+        """
         with self._writing() as connection:
-            _remove_half_staged(connection, batch, beginning.started_at)
+            _remove_left_behind(connection, batch, beginning)
             values = {
                 "batch_id": batch.id,
                 "purpose": beginning.purpose,
@@ -204,15 +207,7 @@ class Journal:
             chunk = connection.execute(select(rows).where(wanted).order_by(rows.c.position).limit(limit)).all()
             if not chunk:
                 return []
-            here = and_(wanted, rows.c.position <= chunk[-1].position)
-            history = group_by_identity(
-                connection.execute(
-                    select(*ATTEMPT_COLUMNS)
-                    .join(rows, and_(attempts.c.batch_id == batch.id, attempts.c.identity == rows.c.identity))
-                    .where(here)
-                    .order_by(attempts.c.identity, attempts.c.number)
-                )
-            )
+            history = histories(connection, batch.id, (row.identity for row in chunk))
         return [
             Sendable(
                 row_id=row.id,
@@ -304,12 +299,14 @@ def _find_batch(connection: Connection, name: str, environment: str) -> Batch | 
     return Batch(found.id, found.name, found.environment) if found else None
 
 
-def _remove_half_staged(connection: Connection, batch: Batch, now: datetime) -> None:
+def _remove_left_behind(connection: Connection, batch: Batch, beginning: Beginning) -> None:
     """A run that never finished staging sent nothing; a rehearsal that is still there after a day was killed."""
-    old = codec.dump_time(now - LEFT_BEHIND)
+    old = codec.dump_time(beginning.started_at - LEFT_BEHIND)
     half = and_(runs.c.purpose == "run", runs.c.staged_at.is_(None))
     rehearsal = and_(runs.c.purpose != "run", runs.c.started_at < old)
-    left = connection.scalars(select(runs.c.id).where(runs.c.batch_id == batch.id, half | rehearsal)).all()
+    # Only whoever holds the batch knows that a half staged run is not being staged right now.
+    gone = half | rehearsal if beginning.purpose == "run" else rehearsal
+    left = connection.scalars(select(runs.c.id).where(runs.c.batch_id == batch.id, gone)).all()
     if left:
         connection.execute(delete(rows).where(rows.c.run_id.in_(left)))
         connection.execute(delete(runs).where(runs.c.id.in_(left)))

@@ -6,7 +6,6 @@ earlier payments a corrected sheet means) is asked of the database.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,9 +14,9 @@ from typing import Any, Final, assert_never
 from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, delete, exists, func, insert, select, update
 
 from pipeline.journal import codec
-from pipeline.journal.attempts import ATTEMPT_COLUMNS, group_by_identity, repeat_of, repeats_statement
+from pipeline.journal.attempts import histories, repeats_elsewhere
 from pipeline.journal.tables import attempts, rows, runs
-from pipeline.model import CheckedRow, Column, Outcome, Repeat
+from pipeline.model import CheckedRow, Column, Outcome
 from pipeline.send import decide
 from schemas.faults import Fault
 
@@ -203,26 +202,21 @@ def _plan_range(
     permissions: decide.Permissions,
     repeats_since: datetime,
 ) -> None:
-    history = group_by_identity(
-        connection.execute(
-            select(*ATTEMPT_COLUMNS)
-            .join(rows, and_(attempts.c.batch_id == batch_id, attempts.c.identity == rows.c.identity))
-            .where(chosen)
-            .order_by(attempts.c.identity, attempts.c.number)
-        )
-    )
-    repeats = _repeats_elsewhere(connection, chosen, batch_id, repeats_since)
+    valid = connection.execute(
+        select(rows.c.id, rows.c.identity, rows.c.fingerprint, rows.c.payment).where(chosen).order_by(rows.c.position)
+    ).all()
+    history = histories(connection, batch_id, (row.identity for row in valid))
+    repeats = repeats_elsewhere(connection, batch_id, (bytes(row.fingerprint) for row in valid), repeats_since)
     if not history and not repeats:
         return
     exceptions = []
-    valid = select(rows.c.id, rows.c.identity, rows.c.fingerprint, rows.c.payment).where(chosen)
-    for row in connection.execute(valid):
-        earlier, elsewhere = history.get(row.identity, []), repeats.get(row.fingerprint, [])
+    for row in valid:
+        earlier, elsewhere = history.get(row.identity, []), repeats.get(bytes(row.fingerprint), [])
         if not earlier and not elsewhere:
             continue
         payment = codec.payment(row.payment)
         assert payment is not None
-        match decide.plan(earlier, row.fingerprint, payment.describe(), elsewhere, permissions):
+        match decide.plan(earlier, bytes(row.fingerprint), payment.describe(), elsewhere, permissions):
             case decide.Send():
                 continue
             case decide.Keep():
@@ -236,18 +230,6 @@ def _plan_range(
     if exceptions:
         statement = update(rows).where(rows.c.id == bindparam("which"))
         connection.execute(statement.values(plan=bindparam("decision"), hold=bindparam("why")), exceptions)
-
-
-def _repeats_elsewhere(
-    connection: Connection, chosen: ColumnElement[bool], batch_id: int, since: datetime
-) -> dict[bytes, list[Repeat]]:
-    """Identical rows in other batches of the same environment, that have a session or may have one."""
-    found: dict[bytes, list[Repeat]] = defaultdict(list)
-    # A digest that this very chunk looks for, joined from the rows' side: the index on fingerprints serves it.
-    statement = repeats_statement(batch_id, since).join(rows, rows.c.fingerprint == attempts.c.fingerprint)
-    for fingerprint, repeat in map(repeat_of, connection.execute(statement.where(chosen))):
-        found[fingerprint].append(repeat)
-    return found
 
 
 def forecast(engine: Engine, run_id: int, batch_id: int) -> Forecast:
@@ -264,9 +246,11 @@ def forecast(engine: Engine, run_id: int, batch_id: int) -> Forecast:
             .group_by(rows.c.plan, rows.c.send_link)
         ).all()
         kept_since = connection.scalar(
-            select(func.max(attempts.c.settled_at))
-            .join(rows, and_(attempts.c.batch_id == batch_id, attempts.c.identity == rows.c.identity))
-            .where(rows.c.run_id == run_id, rows.c.plan == "keep", attempts.c.outcome == Outcome.CREATED)
+            select(func.max(attempts.c.settled_at)).where(
+                attempts.c.batch_id == batch_id,
+                attempts.c.outcome == Outcome.CREATED,
+                attempts.c.identity.in_(select(rows.c.identity).where(rows.c.run_id == run_id, rows.c.plan == "keep")),
+            )
         )
 
     def count(decision: str) -> int:

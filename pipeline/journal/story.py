@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Engine, and_, func, select
 
 from pipeline.journal import codec
-from pipeline.journal.attempts import ATTEMPT_COLUMNS, group_by_identity
+from pipeline.journal.attempts import histories
 from pipeline.journal.tables import attempts, batches, rows, runs
 from pipeline.model import Attempt, Outcome, Report, ReportRow, SheetRow, Source, Status
 from pipeline.send import decide
@@ -59,14 +59,7 @@ def report_rows(engine: Engine, run_id: int) -> Iterator[ReportRow]:
         with engine.connect().execution_options(reading=True) as connection:
             chosen = and_(rows.c.run_id == run_id, rows.c.position >= position, rows.c.position < position + CHUNK)
             chunk = connection.execute(select(rows).where(chosen).order_by(rows.c.position)).all()
-            history = group_by_identity(
-                connection.execute(
-                    select(*ATTEMPT_COLUMNS)
-                    .join(rows, and_(attempts.c.batch_id == run.batch_id, attempts.c.identity == rows.c.identity))
-                    .where(chosen)
-                    .order_by(attempts.c.identity, attempts.c.number)
-                )
-            )
+            history = histories(connection, run.batch_id, (record.identity for record in chunk))
         if not chunk:
             return
         for record in chunk:

@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lock samples clean
+.PHONY: help setup run test check format samples docs lock clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,22 +16,28 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "Making $(VENV) (a minute, once)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 run: setup  ## import the sample sheet against the built-in sandbox; ends with the path of the workbook
+	@echo "Importing samples/billing-2026-11.xlsx against the built-in sandbox: no money moves, nobody is e-mailed"
 	@mkdir -p out
 	@$(BIN)/flinks-import run samples/billing-2026-11.xlsx --sandbox --journal out/journal.sqlite -o out/billing-2026-11.results.xlsx; \
 	code=$$?; [ $$code -le 1 ]  # 1: the sample has wrong rows on purpose
 
 test: setup  ## run every test (real files, sockets, databases and killed processes)
+	@echo "Running every test (some minutes)"
 	@$(BIN)/python -m pytest
 
 check: setup  ## lint, format, types and import rules; changes nothing
+	@echo "Lint and format"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@echo "Types"
 	@$(BIN)/mypy
+	@$(BIN)/mypy samples/make_samples.py docs/make_docs.py
+	@echo "Import rules"
 	@$(BIN)/lint-imports
 
 format: setup  ## format the code and mend what the linter can mend
@@ -40,6 +46,9 @@ format: setup  ## format the code and mend what the linter can mend
 
 samples: setup  ## make the sample sheets anew
 	@$(BIN)/python samples/make_samples.py
+
+docs: setup  ## make the generated parts of README.md and docs/ anew
+	@$(BIN)/python docs/make_docs.py && echo "README.md and docs/ are up to date"
 
 lock:  ## choose the newest allowed versions anew and write requirements.lock (needs uv)
 	@uv pip compile pyproject.toml --extra postgres --group dev --universal --python-version 3.11 \

@@ -16,7 +16,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 PROGRAM = (sys.executable, "-m", "pipeline")
-OURS = ("FLINKS_", "XDG_", "COLUMNS", "NO_COLOR", "FORCE_COLOR")
+OURS = ("FLINKS_", "XDG_", "LC_", "LANG", "COLUMNS", "NO_COLOR", "FORCE_COLOR")
 """Variables of whoever runs the tests that would change what the command does."""
 
 
@@ -44,6 +44,7 @@ class Command:
             "XDG_DATA_HOME": str(home / "data"),
             "XDG_CONFIG_HOME": str(home / "config"),
             "PYTHONPATH": str(REPOSITORY),
+            "LC_ALL": "C.UTF-8",
             "PYTHONUTF8": "1",
         }
 

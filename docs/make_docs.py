@@ -1,0 +1,284 @@
+# ruff: noqa: INP001 - a script, not a package
+"""Writes the parts of the documentation that the program itself knows: `make docs`.
+
+`docs/commands.md`, `docs/settings.md` and `docs/fields.md` whole, and in the README what stands between
+`<!-- generated: NAME -->` and `<!-- end -->`. `tests/test_docs.py` holds that all of it is up to date.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from inspect import cleandoc
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import click
+
+from pipeline.cli import COMMANDS, cli
+from pipeline.settings import CONFIG_NAME, Settings, variable_of
+from schemas.faults import Entry, Severity, catalogue
+from schemas.fields import FIELDS, INSTITUTIONS, Field, FieldRule, aliases
+
+REPOSITORY: Final = Path(__file__).parents[1]
+DOCS: Final = REPOSITORY / "docs"
+NOTE: Final = "<!-- Made by `make docs` from the program itself; change it there. -->"
+
+_BLOCK: Final = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n)(?P<text>.*?)(<!-- end -->)", re.DOTALL)
+_VARIES: Final = re.compile(r"[\d,]+ a second")
+"""What differs from run to run in the same output."""
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Commands
+
+
+def commands_page() -> str:
+    """Every command with its words and options."""
+    parts = [NOTE, "# Commands\n", "`flinks-import` and `python -m pipeline` are the same command.\n"]
+    with click.Context(cli, info_name="flinks-import") as context:
+        for name in COMMANDS:
+            command = cli.get_command(context, name)
+            if command is not None:
+                parts.append(_command(command, click.Context(command, info_name=name, parent=context)))
+    return "\n".join(parts)
+
+
+def _command(command: click.Command, context: click.Context) -> str:
+    pieces = command.collect_usage_pieces(context)
+    usage = " ".join([context.command_path, *pieces])
+    options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+    rows = [(_option(option, context), _words(option, context)) for option in options]
+    return f"## {command.name}\n\n    {usage}\n\n{_help(command)}\n\n{_table(('option', 'meaning'), rows)}\n"
+
+
+def _help(command: click.Command) -> str:
+    """The command's words, without click's mark for what is not to be wrapped."""
+    return cleandoc(command.help or "").replace("\b\n", "").strip()
+
+
+def _option(option: click.Option, context: click.Context) -> str:
+    record = option.get_help_record(context)
+    return f"`{record[0]}`" if record else ""
+
+
+def _words(option: click.Option, context: click.Context) -> str:
+    record = option.get_help_record(context)
+    return " ".join(record[1].split()) if record else ""
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Settings
+
+
+def settings_page() -> str:
+    """Every setting with its variable and default."""
+    rows = [
+        (
+            "" if setting.name == "password" else f"`{setting.name}`",
+            f"`{variable_of(setting.name)}`",
+            _default(setting.default),
+            setting.metadata["doc"],
+        )
+        for setting in fields(Settings)
+    ]
+    return f"""{NOTE}
+# Settings
+
+An option on the command line counts first, then the environment, then the file, then the default. The file is
+`{CONFIG_NAME}` in the current folder or in your configuration folder, or the one named by `--config` or
+`FLINKS_IMPORT_CONFIG`. It is TOML, one `name = value` a line; a name that is not in this table is an error. The
+password never stands in it: it comes from the environment, or from a file of its own (`password_file`).
+
+{_table(("in the file", "in the environment", "default", "meaning"), rows)}
+"""
+
+
+def _default(value: object) -> str:
+    match value:
+        case "" | None:
+            return ""
+        case bool():
+            return f"`{str(value).lower()}`"
+        case tuple():
+            return f"`{', '.join(map(str, value))}`"
+        case _:
+            return f"`{value}`"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Fields and faults
+
+
+def fields_page() -> str:
+    """Every field with its limits and headings, and every fault with its sentence and mend."""
+    rules = [(f"`{rule.field}`", _need(rule), _limits(rule), f"`{rule.example}`") for rule in FIELDS]
+    headings = [(f"`{rule.field}`", ", ".join(_headings(rule.field))) for rule in FIELDS]
+    known = ", ".join(f"{code} {name}" for code, name in INSTITUTIONS.items())
+    return f"""{NOTE}
+# Fields and faults
+
+## Fields
+
+{_table(("field", "needed", "limits", "example"), rules)}
+
+Known institutions: {known}. Any other is a notice and no fault.
+
+## Headings
+
+Case, accents, spaces and punctuation do not matter. A column under any other heading is your own and comes back
+untouched. A heading that is missing here can be added with a mapping file (`--mapping`).
+
+{_table(("field", "headings"), headings)}
+
+## Faults
+
+A fault keeps its row from being sent. In braces stands what the message fills in.
+
+{_faults(Severity.ERROR)}
+
+## Notices
+
+A notice says what was changed, guessed or looks odd; the row is sent.
+
+{_faults(Severity.NOTICE)}
+"""
+
+
+_CHOICES: Final = {
+    Field.CURRENCY: "CAD only",
+    Field.TYPE: "e-Transfer only",
+    Field.DIRECTION: "DEBIT only, or CREDIT only where the setting `direction` says so",
+}
+
+
+def _need(rule: FieldRule) -> str:
+    if rule.field in {Field.INSTITUTION_CODE, Field.TRANSIT_NUMBER, Field.ACCOUNT_NUMBER}:
+        return "all three or none"
+    return "yes" if rule.required else "no"
+
+
+def _limits(rule: FieldRule) -> str:
+    if rule.choices:
+        return _CHOICES[rule.field]
+    limits = [str(rule.kind)]
+    if rule.max_length is not None:
+        unit = "digits" if rule.kind == "digits" else "characters"
+        least = "" if rule.min_length in {0, 1, rule.max_length} else f"{rule.min_length} to "
+        limits.append(f"{'exactly ' if rule.min_length == rule.max_length else ''}{least}{rule.max_length} {unit}")
+    return ", ".join(limits)
+
+
+def _headings(field: Field) -> Iterator[str]:
+    return (f"`{alias}`" for alias in dict.fromkeys(aliases()[field]))
+
+
+def _faults(severity: Severity) -> str:
+    entries = [(code, entry) for code, entry in catalogue().items() if entry.severity is severity]
+    return _table(("code", "message", "what to do"), [(f"`{code}`", *_told(entry)) for code, entry in entries])
+
+
+def _told(entry: Entry) -> tuple[str, str]:
+    return entry.sentence["en"], entry.mend["en"]
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The README
+
+
+def readme(text: str) -> str:
+    """The README with its generated blocks made anew; a block that says the same is left letter by letter."""
+
+    def renew(match: re.Match[str]) -> str:
+        fresh = _block(match["name"])
+        same = _VARIES.sub("", fresh) == _VARIES.sub("", match["text"])
+        return f"{match[1]}{match['text'] if same else fresh}{match[4]}"
+
+    return _BLOCK.sub(renew, text)
+
+
+def _block(name: str) -> str:
+    """A block of the README by its name. Raises KeyError for one that is not known."""
+    return {"run": _run, "again": _run_again, "make": _make, "commands": _command_list}[name]()
+
+
+def _run() -> str:
+    return _shown(*_sample_runs(1))
+
+
+def _run_again() -> str:
+    return _shown(*_sample_runs(2)[1:])
+
+
+def _sample_runs(times: int) -> list[str]:
+    """What `make run` prints, so many times in a row, in a folder and with a journal of its own."""
+    line = ["run", "samples/billing-2026-11.xlsx", "--sandbox", "--journal", "out/journal.sqlite"]
+    with TemporaryDirectory() as folder:
+        home = Path(folder)
+        (home / "samples").symlink_to(REPOSITORY / "samples")
+        (home / "out").mkdir()
+        return [_output([*line, "-o", "out/billing-2026-11.results.xlsx"], home) for _ in range(times)]
+
+
+def _output(arguments: list[str], home: Path) -> str:
+    """What the command prints, both streams in the order in which a terminal shows them."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("FLINKS_", "XDG_"))}
+    environment |= {"XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home), "PYTHONPATH": str(REPOSITORY)}
+    environment |= {"PYTHONUTF8": "1", "LC_ALL": "C.UTF-8", "COLUMNS": "100", "LANGUAGE": ""}
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "pipeline", *arguments],
+        cwd=home,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    return done.stdout
+
+
+def _make() -> str:
+    done = subprocess.run(["make", "help"], cwd=REPOSITORY, stdout=subprocess.PIPE, encoding="utf-8", check=True)  # noqa: S607 - make is where the user has it
+    return _shown(done.stdout)
+
+
+def _command_list() -> str:
+    return _table(("command", "what it does"), [(f"`{name}`", line) for name, (_, line) in COMMANDS.items()]) + "\n"
+
+
+def _shown(output: str) -> str:
+    lines = [line.rstrip() for line in output.strip().splitlines()]
+    return "```text\n" + "\n".join(lines) + "\n```\n"
+
+
+def _table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [headings, ("---",) * len(headings), *rows]
+    return "\n".join("| " + " | ".join(_escaped(cell) for cell in line) + " |" for line in lines)
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("|", "\\|")
+
+
+PAGES: Final = {"commands.md": commands_page, "settings.md": settings_page, "fields.md": fields_page}
+
+
+def pages() -> dict[Path, str]:
+    """Every generated page, by its path."""
+    made = {DOCS / name: page().rstrip() + "\n" for name, page in PAGES.items()}
+    path = REPOSITORY / "README.md"
+    return made | {path: readme(path.read_text("utf-8"))}
+
+
+if __name__ == "__main__":
+    for page, text in pages().items():
+        if not page.exists() or page.read_text("utf-8") != text:
+            page.write_text(text, encoding="utf-8")
+            click.echo(f"Written: {page.relative_to(REPOSITORY)}")

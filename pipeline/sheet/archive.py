@@ -65,6 +65,8 @@ class Archive:
 
     def pieces(self, name: str) -> Iterator[bytes]:
         """A member piece by piece, at most 1 MiB each."""
+        if name not in self._members:
+            raise self._damaged()
         member = self._members[name]
         left = member.file_size
         first = True

@@ -28,6 +28,7 @@ from pipeline.sheet.grid import Book, Grid, Record
 from pipeline.sheet.headings import letter
 from pipeline.sheet.ods import facts_of_ods
 from pipeline.sheet.parts import Facts, facts_of, last_cell, looks_of, members_of_sheets
+from pipeline.sheet.trial import can_be_read
 from schemas.faults import Fault
 
 _LOOKED_AT: Final = 50
@@ -53,6 +54,8 @@ def open_workbook(path: Path, form: Format) -> Book:
     known = facts_of_ods(archive) if archive and form is Format.ODS else {}
     for name, facts in known.items():
         _must_be_near(name, facts.rows, facts.columns)
+    if form in {Format.XLS, Format.XLSB} and not can_be_read(path):
+        raise InputFailure("sheet.damaged", path=str(path))
     book = _load(path)
     sheets = [sheet for sheet in book.sheets_metadata if sheet.typ is SheetTypeEnum.WorkSheet]
     hidden = frozenset(sheet.name for sheet in sheets if sheet.visible is not SheetVisibleEnum.Visible)
@@ -73,7 +76,7 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except PasswordError:
         raise InputFailure("sheet.locked", path=str(path)) from None
-    except (CalamineError, OSError, ValueError):
+    except (CalamineError, OSError, ValueError, OverflowError):
         raise InputFailure("sheet.damaged", path=str(path)) from None
     except BaseException as error:
         if type(error).__name__ != "PanicException":
@@ -97,6 +100,7 @@ def _must_be_near(sheet: str, rows: int, columns: int) -> None:
         raise InputFailure("sheet.too_spread", sheet=sheet, cell=cell, limit=f"{_MOST_CELLS:,}")
 
 
+_Patches: TypeAlias = Mapping[int, Mapping[int, tuple[str, str]]]
 _Conversions: TypeAlias = tuple[tuple[int, Callable[[Any], str]], ...]
 
 
@@ -126,12 +130,16 @@ class _Reader:
         width = max([sheet.end[1] + 1 if sheet.end else 1, *(max(cells) + 1 for cells in facts.patches.values())])
         return Grid(
             name,
-            partial(_records, sheet, facts.patches),
+            partial(self._records, sheet, facts.patches),
             width=width,
             hidden_rows=frozenset(facts.hidden_rows),
             number_format=partial(self._number_format, facts),
             notices=tuple(self._about(name, facts, width)),
         )
+
+    def _records(self, sheet: CalamineSheet, patches: _Patches) -> Iterator[Record]:
+        with _explained(self.path):
+            yield from _records(sheet, patches)
 
     def _facts(self, name: str) -> Facts:
         if not self.archive:
@@ -159,7 +167,7 @@ class _Reader:
         return ""
 
 
-def _records(sheet: CalamineSheet, patches: Mapping[int, Mapping[int, tuple[str, str]]]) -> Iterator[Record]:
+def _records(sheet: CalamineSheet, patches: _Patches) -> Iterator[Record]:
     kinds_of: dict[tuple[type, ...], tuple[str, _Conversions]] = {}
     number = 0
     for number, values in enumerate(sheet.iter_rows(), 1):

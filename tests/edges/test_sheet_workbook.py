@@ -1,6 +1,7 @@
 """Workbooks as finance teams have them, made by two libraries, by hand and by LibreOffice."""
 
 import os
+import random
 import shutil
 import subprocess
 import zipfile
@@ -460,6 +461,8 @@ def test_a_damaged_workbook_is_never_a_crash(tmp_path, at, byte, cut):
 
 def converted(path, form):
     """The workbook in another format, by LibreOffice. Skipped without it, unless in CI."""
+    if path.with_suffix(f".{form}").exists():
+        return path.with_suffix(f".{form}")
     office = shutil.which("soffice")
     if not office:
         if os.environ.get("CI") == "true":
@@ -499,3 +502,29 @@ def test_xls_is_read_and_says_what_it_cannot_show(office_workbook):
     table, rows = rows_of(converted(office_workbook, "xls"))
     assert rows[0].cells == ("007", "Jane", "Doe", "j@example.com", "5", "2026-01-02", "")
     assert codes(table) == ["hidden-sheets-not-read", "hidden-rows-unseen"]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_damaged_xls_neither_ends_the_process_nor_prints_a_trace(office_workbook, tmp_path, seed, capfd):
+    """The format has no checksums, and its reader may abort: a process of its own tries first."""
+    chance = random.Random(seed)
+    content = bytearray(converted(office_workbook, "xls").read_bytes())
+    for _ in range(20):
+        content[chance.randrange(512, len(content))] = chance.randrange(256)
+    path = tmp_path / "damaged.xls"
+    path.write_bytes(content)
+    with suppress(InputFailure):
+        rows_of(path)
+    assert "panicked" not in capfd.readouterr().err
+
+
+def test_a_length_of_time_beyond_all_bounds_is_a_sentence(tmp_path):
+    """A reference typed into a cell with the look of hours must not end in a trace."""
+    path = tmp_path / "t.xlsx"
+    book = xlsxwriter.Workbook(path)
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, HEAD)
+    sheet.write_row(1, 0, ROW)
+    sheet.write_number(1, 0, 987654321012, book.add_format({"num_format": "[h]:mm"}))
+    book.close()
+    assert refusal(path).key == "sheet.damaged"

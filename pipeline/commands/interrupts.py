@@ -15,29 +15,50 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """What a signal does depends on the phase: before sending it ends the run, while sending it asks the loop to
-    stop, and while the results are written it is only remembered.
+    """What a signal does depends on the phase: it ends the run at once while nothing is in flight, asks the loop to
+    stop while something is, and is only remembered while one phase gives way to another or the results are written.
     """
 
     def __init__(self) -> None:
+        self._reason = StoppedEarly("run.interrupted_before")
         self._stop: Stop | None = None
         self._deaf = False
+        self._missed = False
 
-    def hand_to(self, stop: Stop | None) -> None:
-        """From here on a signal asks `stop`; None: it ends the run at once."""
-        self._stop = stop
+    @contextmanager
+    def asking(self, stop: Stop) -> Iterator[None]:
+        """In the context a signal asks `stop`; after it, it is only remembered. Enter it inside the event loop."""
+        self._reason, self._stop, self._deaf = StoppedEarly("run.interrupted"), stop, False
+        if self._missed:
+            stop.request(self._reason)
+        try:
+            yield
+        finally:
+            self.finish()
+
+    @contextmanager
+    def raising(self) -> Iterator[None]:
+        """In the context a signal, also one that was remembered, raises StoppedEarly."""
+        self._stop, self._deaf = None, False
+        try:
+            if self._missed:
+                raise self._reason
+            yield
+        finally:
+            self._deaf = True
 
     def finish(self) -> None:
         """From here on nothing is interrupted: results are being written."""
         self._deaf = True
 
     def received(self, _number: int, _frame: FrameType | None) -> None:
-        """A signal came. Raises StoppedEarly when nothing is being sent."""
+        """A signal came. Raises StoppedEarly when nothing is in flight."""
         if self._deaf:
-            return
-        if self._stop is None:
-            raise StoppedEarly("run.interrupted_before")
-        self._stop.request_from_signal(StoppedEarly("run.interrupted"))
+            self._missed = True
+        elif self._stop is None:
+            raise self._reason
+        else:
+            self._stop.request_from_signal(self._reason)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Final, Literal
 
 from pipeline import sandbox as stand_in
-from pipeline.commands import prepare, where
+from pipeline.commands import plan, prepare, where
 from pipeline.commands.interrupts import Interrupts, interrupts
 from pipeline.commands.prepare import Prepared, Workplace
 from pipeline.commands.request import Announcement, Request, Result, Screen
 from pipeline.commands.where import Where
 from pipeline.journal.journal import open_journal
 from pipeline.model import (
+    Approval,
     BatchIsBusy,
     CredentialsFailure,
     ExitCode,
@@ -34,14 +35,13 @@ from pipeline.report.place import check_place
 from pipeline.report.totals import Totals
 from pipeline.report.workbook import write
 from pipeline.send.api import Api, Credentials
-from pipeline.send.engine import TOKENS_AHEAD, Assignment, Observer, SendRules, send
-from pipeline.send.payload import Language
+from pipeline.send.engine import TOKENS_AHEAD, Assignment, Observer, SendRules, Sent, send
+from pipeline.send.payload import LANGUAGES
 from pipeline.send.stop import Stop
 from pipeline.send.tokens import TokenUse
 from pipeline.send.transport import ExactTransport, Timeouts, system_trust
 from pipeline.settings import Settings
 
-LANGUAGES: Final[dict[str, Language | None]] = {"": None, "EN": "EN", "FR": "FR"}
 TOKEN_USES: Final[dict[str, TokenUse]] = {"auto": "auto", "reuse": "reuse", "single": "single"}
 CREDENTIAL_FORMS: Final[dict[str, Literal["basic", "form"]]] = {"basic": "basic", "form": "form"}
 
@@ -103,42 +103,56 @@ def _carry_out(sending: _Sending) -> Failure | None:
     """Ask, send; returns what kept it from its end, if anything did."""
     if sending.prepared.refused is not None:
         return sending.prepared.refused
+    if sending.request.plan is not None:
+        refused = _hold_against_plan(sending, sending.request.plan)
+        if refused is not None:
+            return refused
     forecast = sending.prepared.forecast
     if not forecast.to_send:
         return None
     announcement = Announcement(
         sending.workplace.batch.name, sending.place.name, sending.place.production, forecast, sending.request
     )
-    if not sending.screen.confirm(announcement):
-        return StoppedEarly("run.not_confirmed")
     journal = sending.workplace.journal
-    journal.keep_reserve()
     try:
-        with sending.screen.sending(forecast.to_send) as observer:
-            return asyncio.run(_send(sending, observer))
+        if not sending.screen.confirm(announcement):
+            return StoppedEarly("run.not_confirmed")
+        journal.keep_reserve()
+        return _send_with_a_pause(sending)
+    except StoppedEarly as failure:
+        return failure  # a signal while nothing was in flight: at a question, or just before sending
     finally:
         journal.free_reserve()
 
 
-async def _send(sending: _Sending, observer: Observer) -> Failure | None:
-    """Send everything, with a pause after `--first` rows; returns what stopped it, if anything did."""
+def _send_with_a_pause(sending: _Sending) -> Failure | None:
+    """Send everything, with a question after `--first` rows; returns what stopped it, if anything did."""
+    everything = Assignment(sending.workplace.journal, sending.workplace.batch, sending.prepared.run)
+    to_send, first = sending.prepared.forecast.to_send, sending.request.first
+    if first is None or first >= to_send:
+        return _send(sending, everything, to_send).stopped
+    sent = _send(sending, replace(everything, limit=first), first)
+    if sent.stopped is not None:
+        return sent.stopped
+    left = to_send - first
+    # Asked between two event loops: a question can't be interrupted from inside one.
+    with sending.signals.raising():
+        if not _ask_to_go_on(sending, left):
+            return StoppedEarly("run.stopped_first", count=first)
+    return _send(sending, replace(everything, after=sent.position), left).stopped
+
+
+def _send(sending: _Sending, assignment: Assignment, rows: int) -> Sent:
+    with sending.screen.sending(rows) as observer:
+        return asyncio.run(_send_in_loop(sending, assignment, observer))
+
+
+async def _send_in_loop(sending: _Sending, assignment: Assignment, observer: Observer) -> Sent:
     stop = Stop()
-    sending.signals.hand_to(stop)
     settings = sending.workplace.settings
-    rules = rules_of(settings, sending.request)
-    async with api_of(settings, sending.place) as api:
-        everything = Assignment(sending.workplace.journal, sending.workplace.batch, sending.prepared.run)
-        left = sending.prepared.forecast.to_send - (sending.request.first or 0)
-        if sending.request.first is None or left <= 0:
-            return (await send(everything, api, rules, observer, stop)).stopped
-        canary = replace(everything, limit=sending.request.first)
-        sent = await send(canary, api, rules, observer, stop)
-        if sent.stopped is not None:
-            return sent.stopped
-        if not await asyncio.to_thread(_ask_to_go_on, sending, left):
-            return StoppedEarly("run.stopped_first", count=sending.request.first)
-        rest = replace(everything, after=sent.position)
-        return (await send(rest, api, rules, observer, stop)).stopped
+    with sending.signals.asking(stop):
+        async with api_of(settings, sending.place) as api:
+            return await send(assignment, api, rules_of(settings, sending.request), observer, stop)
 
 
 def _ask_to_go_on(sending: _Sending, left: int) -> bool:
@@ -195,11 +209,13 @@ def finish(
     """End the run in the journal, write the workbook from the journal, and say what it comes to."""
     journal, run = workplace.journal, prepared.run
     if failure is not None:
-        journal.stopped(run, failure)
+        failure = _noted(partial(journal.stopped, run, failure), failure)
     rows = partial(journal.report_rows, run)
     counted = totals.count(rows())
-    code = exit_code(counted, failure, dry_run=workplace.purpose != prepare.RUN)
-    journal.end(run, datetime.now().astimezone(), code)
+    rehearsed = workplace.purpose != prepare.RUN
+    code = exit_code(counted, failure, dry_run=rehearsed)
+    failure = _noted(partial(journal.end, run, datetime.now().astimezone(), code), failure)
+    code = exit_code(counted, failure, dry_run=rehearsed)
     report = journal.report(run)
     screen.writing()
     written = write(report, rows, request.output, lang=request.lang) if request.output else None
@@ -214,11 +230,25 @@ def finish(
     )
 
 
+def _noted(note: Callable[[], None], failure: Failure | None) -> Failure | None:
+    """Note something in the journal; returns what keeps the run from its end.
+
+    A journal that can't take a word more, its disk full, does not keep the workbook from being written.
+    """
+    try:
+        note()
+    except Failure as unable:
+        return failure or unable
+    return failure
+
+
 def exit_code(counted: Totals, failure: Failure | None, *, dry_run: bool) -> ExitCode:
     """The most serious code that applies (docs/decisions/0003-exit-codes.md)."""
     if isinstance(failure, InputFailure):
         return ExitCode.INPUT
-    code = totals.exit_code(counted, stopped=failure is not None, dry_run=dry_run)
+    # 20 refusals that were the whole sheet stopped nothing.
+    all_refused = failure is not None and failure.key == "send.stopped_refused" and not counted.counts[Status.NOT_SENT]
+    code = totals.exit_code(counted, stopped=failure is not None and not all_refused, dry_run=dry_run)
     if code is ExitCode.STOPPED_EARLY and isinstance(failure, CredentialsFailure | BatchIsBusy):
         return failure.exit_code
     return code

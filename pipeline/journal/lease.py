@@ -36,7 +36,8 @@ def lease(engine: Engine, url: str, batch_id: int, batch: str) -> Iterator[None]
 
 @contextmanager
 def _file(url: str, batch_id: int) -> Iterator[bool]:
-    path = sqlite_path(url)
+    # Resolved: two names of one journal are one lock.
+    path = sqlite_path(url).resolve()
     lock = FileLock(path.with_name(f"{path.name}.batch-{batch_id}.lock"), mode=0o600)
     try:
         lock.acquire(timeout=0)

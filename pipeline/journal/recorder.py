@@ -99,8 +99,8 @@ class Recorder:
             self._journal.free_reserve()
             try:
                 await self._in_thread([waiting.record for waiting in outcomes])
-            except Failure as again:
-                if last:
+            except Exception as again:  # noqa: BLE001 - as above: whoever waits must hear of it
+                if last or not isinstance(again, Failure):
                     for waiting in outcomes:
                         _fail(waiting, again)
                     return

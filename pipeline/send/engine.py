@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
@@ -16,7 +18,7 @@ from typing import Final, Protocol
 from pipeline.journal.attempts import Intent, Settlement
 from pipeline.journal.journal import Batch, Journal, Sendable
 from pipeline.journal.recorder import Recorder, recording
-from pipeline.model import Failure, StoppedEarly
+from pipeline.model import BatchIsBusy, Failure, StoppedEarly
 from pipeline.send import decide
 from pipeline.send.answers import Answered
 from pipeline.send.api import Api
@@ -24,7 +26,7 @@ from pipeline.send.breaker import MAX_FAILURES, Breaker
 from pipeline.send.pace import Brake, RateLimit, Timing, backoff
 from pipeline.send.payload import Language, body
 from pipeline.send.stop import Stop
-from pipeline.send.tokens import TokenRules, Tokens, TokenUse
+from pipeline.send.tokens import Lease, TokenRules, Tokens, TokenUse
 
 CHUNK: Final = 1_000
 """Rows that are read from the journal at a time."""
@@ -108,6 +110,7 @@ class _Engine:
     _rate: RateLimit = field(init=False)
     _breaker: Breaker = field(init=False)
     _queue: _Queue = field(init=False)
+    _patience: set[asyncio.Timeout] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         self._brake = Brake(self._timing)
@@ -117,10 +120,12 @@ class _Engine:
 
     async def run(self) -> Sent:
         alarm = self._set_alarm()
+        hurry = asyncio.create_task(self._end_the_waiting())
         workers = [asyncio.create_task(self._work()) for _ in range(self._rules.concurrency)]
         try:
             results = await asyncio.gather(*workers, return_exceptions=True)
         finally:
+            hurry.cancel()
             if alarm is not None:
                 alarm.cancel()
         for result in results:
@@ -151,13 +156,15 @@ class _Engine:
 
     async def _send(self, row: Sendable) -> None:
         """One row, from its first attempt of this run to its last."""
-        resend = self._rules.permissions.resend_unknown
-        tally = decide.start_tally(row.history, resend=resend)
+        permissions = self._rules.permissions
+        if not isinstance(decide.plan(row.history, row.fingerprint, "", (), permissions), decide.Send):
+            # It was tried since it was planned, and not by this run: the batch's lock was lost.
+            raise BatchIsBusy("journal.taken_over")
+        tally = decide.start_tally(row.history, resend=permissions.resend_unknown)
         uncertain_ever = any(attempt.outcome in decide.UNCERTAIN for attempt in row.history)
         request = body(row.payment, self._rules.language)
         number = len(row.history)
-        while await self._may_leave():
-            lease = await self._tokens.lease()
+        while (lease := await self._permit()) is not None:
             number += 1
             if repeats := await self._recorder.intend(self._intent(row, number)):
                 await asyncio.to_thread(self._assignment.journal.hold, row, repeats)
@@ -183,13 +190,34 @@ class _Engine:
                     if failures:
                         await self._stop.sleep(backoff(failures, self._timing.rng))
 
-    async def _may_leave(self) -> bool:
-        """Wait for the server's wish and the user's rate; False when the run is to stop."""
-        if self._stop.requested:
-            return False
-        await self._brake.wait()
-        await self._rate.turn()
-        return not self._stop.requested
+    async def _permit(self) -> Lease | None:
+        """Wait for the server's wish, the user's rate and a token; None when the run is to stop.
+
+        Nothing of this row is in flight here. So the waiting, for an hour if the server says so, is given up at once.
+        """
+        try:
+            async with self._patiently():
+                await self._brake.wait()
+                await self._rate.turn()
+                lease = await self._tokens.lease()
+        except TimeoutError:
+            return None
+        return None if self._stop.requested else lease
+
+    @asynccontextmanager
+    async def _patiently(self) -> AsyncIterator[None]:
+        """What waits in this context is ended with TimeoutError when the run is to stop."""
+        async with asyncio.timeout(0 if self._stop.requested else None) as patience:
+            self._patience.add(patience)
+            try:
+                yield
+            finally:
+                self._patience.discard(patience)
+
+    async def _end_the_waiting(self) -> None:
+        await self._stop.wait()
+        for patience in self._patience:
+            patience.reschedule(asyncio.get_running_loop().time())
 
     def _feel(self, verdict: decide.Verdict) -> None:
         """What an attempt tells about the API as a whole: the shared back-off and the breaker."""

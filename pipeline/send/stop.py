@@ -34,6 +34,10 @@ class Stop:
         """Whether somebody asked."""
         return self._event.is_set()
 
+    async def wait(self) -> None:
+        """Return when somebody asks to stop."""
+        await self._event.wait()
+
     async def sleep(self, seconds: float) -> None:
         """Wait so many seconds, or until somebody asks to stop."""
         with suppress(TimeoutError):

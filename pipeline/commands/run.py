@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from pipeline import sandbox as stand_in
-from pipeline.commands import plan, prepare, where
+from pipeline.commands import prepare, where
 from pipeline.commands.interrupts import Interrupts, interrupts
 from pipeline.commands.prepare import Prepared, Workplace
 from pipeline.commands.request import Announcement, Request, Result, Screen
@@ -103,10 +103,6 @@ def _carry_out(sending: _Sending) -> Failure | None:
     """Ask, send; returns what kept it from its end, if anything did."""
     if sending.prepared.refused is not None:
         return sending.prepared.refused
-    if sending.request.plan is not None:
-        refused = _hold_against_plan(sending, sending.request.plan)
-        if refused is not None:
-            return refused
     forecast = sending.prepared.forecast
     if not forecast.to_send:
         return None

@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format samples docs lock clean
+.PHONY: help setup run test check format samples docs pictures lock clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,7 +36,7 @@ check: setup  ## lint, format, types and import rules; changes nothing
 	@$(BIN)/ruff format --check .
 	@echo "Types"
 	@$(BIN)/mypy
-	@$(BIN)/mypy samples/make_samples.py docs/make_docs.py
+	@$(BIN)/mypy samples/make_samples.py docs/make_docs.py docs/make_pictures.py
 	@echo "Import rules"
 	@$(BIN)/lint-imports
 
@@ -49,6 +49,9 @@ samples: setup  ## make the sample sheets anew
 
 docs: setup  ## make the generated parts of README.md and docs/ anew
 	@$(BIN)/python docs/make_docs.py && echo "README.md and docs/ are up to date"
+
+pictures: setup  ## make the README's pictures of the workbook anew (needs LibreOffice and pdftoppm)
+	@$(BIN)/python docs/make_pictures.py >/dev/null && echo "docs/images/ is up to date"
 
 lock:  ## choose the newest allowed versions anew and write requirements.lock (needs uv)
 	@uv pip compile pyproject.toml --extra postgres --group dev --universal --python-version 3.11 \

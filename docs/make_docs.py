@@ -204,29 +204,24 @@ def readme(text: str) -> str:
 
 def _block(name: str) -> str:
     """A block of the README by its name. Raises KeyError for one that is not known."""
-    return {"run": _run, "again": _run_again, "make": _make, "commands": _command_list}[name]()
+    return {"run": _run, "make": _make, "commands": _command_list}[name]()
 
 
 def _run() -> str:
-    return _shown(*_sample_runs(1))
-
-
-def _run_again() -> str:
-    return _shown(*_sample_runs(2)[1:])
-
-
-def _sample_runs(times: int) -> list[str]:
-    """What `make run` prints, so many times in a row, in a folder and with a journal of its own."""
+    """What `make run` prints, in a folder and with a journal of its own."""
     line = ["run", "samples/billing-2026-11.xlsx", "--sandbox", "--journal", "out/journal.sqlite"]
     with TemporaryDirectory() as folder:
         home = Path(folder)
         (home / "samples").symlink_to(REPOSITORY / "samples")
         (home / "out").mkdir()
-        return [_output([*line, "-o", "out/billing-2026-11.results.xlsx"], home) for _ in range(times)]
+        return _shown(_output([*line, "-o", "out/billing-2026-11.results.xlsx"], home))
 
 
 def _output(arguments: list[str], home: Path) -> str:
-    """What the command prints, both streams in the order in which a terminal shows them."""
+    """What the command prints, both streams in the order in which a terminal shows them.
+
+    Raises RuntimeError when it ends in a way that no reader should see.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("FLINKS_", "XDG_"))}
     environment |= {"XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home), "PYTHONPATH": str(REPOSITORY)}
     environment |= {"PYTHONUTF8": "1", "LC_ALL": "C.UTF-8", "COLUMNS": "100", "LANGUAGE": ""}
@@ -241,11 +236,14 @@ def _output(arguments: list[str], home: Path) -> str:
         timeout=120,
         check=False,
     )
+    if done.returncode > 1:
+        raise RuntimeError(done.stdout)
     return done.stdout
 
 
 def _make() -> str:
-    done = subprocess.run(["make", "help"], cwd=REPOSITORY, stdout=subprocess.PIPE, encoding="utf-8", check=True)  # noqa: S607 - make is where the user has it
+    line = ["make", "--no-print-directory", "help"]
+    done = subprocess.run(line, cwd=REPOSITORY, stdout=subprocess.PIPE, encoding="utf-8", check=True)  # noqa: S603
     return _shown(done.stdout)
 
 

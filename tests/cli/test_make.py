@@ -1,0 +1,62 @@
+"""The two commands that do everything, as far as they are cheap to try: no environment is made anew here."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+MAKEFILE = (REPOSITORY / "Makefile").read_text("utf-8")
+
+pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+
+
+def make(*words: str) -> subprocess.CompletedProcess:
+    """Run make here, in a checkout that is set up."""
+    line = ["make", "--no-print-directory", *words]
+    return subprocess.run(line, cwd=REPOSITORY, capture_output=True, encoding="utf-8", timeout=100, check=False)
+
+
+def test_make_alone_lists_every_target_with_a_line():
+    """Whoever types `make` sees what there is to type next."""
+    targets = set(re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[1].split())
+    done = make()
+    assert done.returncode == 0
+    assert {line.split()[1] for line in done.stdout.splitlines()} == targets
+    assert all(len(line.split()) > 3 for line in done.stdout.splitlines())
+
+
+@pytest.fixture
+def apart(command, tmp_path) -> dict:
+    """make's own environment: the user's journal and the checkout's `out` folder are left alone."""
+    copy = tmp_path / "checkout"
+    copy.mkdir()
+    for name in ("Makefile", "samples", "pipeline", "schemas", "requirements.lock", "pyproject.toml"):
+        (copy / name).symlink_to(REPOSITORY / name)
+    (copy / ".venv").mkdir()
+    (copy / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    (copy / ".venv" / ".installed").touch()
+    return {"cwd": copy, "env": command.environment}
+
+
+def test_make_run_ends_with_the_path_of_the_workbook(apart):
+    """`make run` sends the sample to the sandbox, says where the workbook is, and succeeds; twice over."""
+    for status in ("created", "already-created"):
+        line = ["make", "--no-print-directory", "run"]
+        done = subprocess.run(line, **apart, capture_output=True, encoding="utf-8", timeout=100, check=False)
+        assert done.returncode == 0, done
+        *_, last = done.stdout.splitlines()
+        assert last == "Workbook: out/billing-2026-11.results.xlsx"
+        assert (apart["cwd"] / "out" / "billing-2026-11.results.xlsx").is_file()
+        assert re.search(rf"^{status} +47 ", done.stdout, re.MULTILINE)
+
+
+def test_ci_runs_the_same_two_commands():
+    """What is checked elsewhere is what a person checks here, and the last thing shown is pytest's last line."""
+    script = REPOSITORY / ".ci" / "run"
+    assert script.stat().st_mode & 0o111
+    assert script.read_text("utf-8").splitlines()[-2:] == ["make check", "make test"]
+    assert subprocess.run(["bash", "-n", script], check=False).returncode == 0

@@ -1,0 +1,70 @@
+"""The documentation says what the program does: generated parts are up to date, and nothing is left out."""
+
+import re
+import runpy
+from pathlib import Path
+
+import click
+import pytest
+
+from pipeline.cli import COMMANDS, cli
+from pipeline.model import ExitCode, Status
+from pipeline.sandbox.scenarios import markdown
+
+REPOSITORY = Path(__file__).parents[1]
+MARKDOWN = [
+    path
+    for path in (*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md"))
+    if not any(part.startswith(".") for part in path.relative_to(REPOSITORY).parts)
+]
+README = (REPOSITORY / "README.md").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def pages() -> dict[Path, str]:
+    return runpy.run_path(str(REPOSITORY / "docs" / "make_docs.py"))["pages"]()
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/commands.md", "docs/settings.md", "docs/fields.md"])
+def test_the_generated_parts_are_up_to_date(pages, name):
+    """What the program knows of itself stands in the documentation as it is now: else run `make docs`."""
+    path = REPOSITORY / name
+    assert path.read_text("utf-8") == pages[path]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_is_documented(name):
+    """A command or option without documentation is a failing test."""
+    text = README + (REPOSITORY / "docs" / "commands.md").read_text("utf-8")
+    command = cli.get_command(click.Context(cli), name)
+    options = {word for parameter in command.params if isinstance(parameter, click.Option) for word in parameter.opts}
+    assert f"`{name}`" in README
+    assert {option for option in options if option not in text} == set()
+
+
+def test_every_status_and_exit_code_stands_in_the_readme():
+    """Whoever meets a status or an exit code finds it in the README, in the program's own order."""
+    assert re.findall(r"^\| `([a-z-]+)` \|.*\|.*\|$", README, re.MULTILINE) == [status.value for status in Status]
+    assert [int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)] == [
+        code.value for code in ExitCode
+    ]
+
+
+def test_every_scenario_reference_is_documented():
+    """The table of scenario references is the sandbox's own."""
+    assert markdown() in (REPOSITORY / "docs" / "sandbox.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_every_link_to_a_file_leads_somewhere(path):
+    """A link from one page to another, to a folder or a picture, leads to something that exists."""
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text("utf-8"))
+    files = [link for link in links if "://" not in link and not link.startswith("mailto:")]
+    assert [link for link in files if not (path.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("picture", sorted((REPOSITORY / "docs" / "images").iterdir()), ids=lambda path: path.name)
+def test_pictures_are_small_and_shown(picture):
+    """A picture costs a reader less than 150 kB, and one that no page shows is not there."""
+    assert picture.stat().st_size < 150_000
+    assert any(f"images/{picture.name}" in page.read_text("utf-8") for page in MARKDOWN)

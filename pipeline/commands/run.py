@@ -20,7 +20,6 @@ from pipeline.commands.request import Announcement, Request, Result, Screen
 from pipeline.commands.where import Where
 from pipeline.journal.journal import open_journal
 from pipeline.model import (
-    Approval,
     BatchIsBusy,
     CredentialsFailure,
     ExitCode,

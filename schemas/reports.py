@@ -1,0 +1,67 @@
+"""The daily reports: what their columns are called, and what their status words say.
+
+Tables only; the words stand in `report_aliases.toml`. Source: API notes, "Reports" and "State of a session".
+"""
+
+from __future__ import annotations
+
+import tomllib
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+
+class ReportField(StrEnum):
+    """What a column of a daily report can hold, by the names that a mapping file uses."""
+
+    SESSION_ID = "sessionId"
+    REFERENCE = "reference"
+    TRANSACTION_ID = "transactionId"
+    AMOUNT = "amount"
+    CURRENCY = "currency"
+    NAME = "name"
+    EMAIL = "email"
+    ACCOUNT = "account"
+    STATUS = "status"
+    CREATED = "created"
+    COMPLETED = "completed"
+    SETTLED = "settled"
+
+
+class Meaning(StrEnum):
+    """What a report says about a payment.
+
+    Paid means accepted or later; `SETTLED` is paid, and the money is there. `LOOK` is a word that this program does
+    not know, or none: a person looks, nothing is concluded from it.
+    """
+
+    SETTLED = "settled"
+    PAID = "paid"
+    OPEN = "open"
+    ENDED = "ended"
+    LOOK = "look"
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether the payor has paid."""
+        return self in {Meaning.SETTLED, Meaning.PAID}
+
+
+@cache
+def column_tiers() -> dict[ReportField, tuple[tuple[str, ...], ...]]:
+    """The headings of each field by how sure they are, the surest list first; its own name comes with the first."""
+    table = _table()["columns"]
+    tiers = {field: tuple(tuple(tier) for tier in table[field.value]) for field in ReportField}
+    return {field: ((field.value, *first), *rest) for field, (first, *rest) in tiers.items()}
+
+
+@cache
+def status_words() -> dict[Meaning, tuple[str, ...]]:
+    """The words that say each meaning; LOOK has none."""
+    return {Meaning(name): tuple(words) for name, words in _table()["statuses"].items()}
+
+
+@cache
+def _table() -> dict[str, Any]:
+    return tomllib.loads((files("schemas") / "report_aliases.toml").read_text("utf-8"))

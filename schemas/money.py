@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 CENT: Final = Decimal(1).scaleb(-AMOUNT_DECIMALS)
 NOISE: Final = CENT.scaleb(-6)
 """A millionth of a cent: what a formula's binary arithmetic leaves, and no person types."""
+
+# A cell can hold more digits than the default precision keeps: nothing is to be rounded on the way to a verdict.
+_EXACT: Final = Context(prec=100_000, rounding=ROUND_HALF_UP)
 
 
 class Convention(StrEnum):
@@ -98,7 +101,7 @@ def parse(text: str, convention: Convention = Convention.UNKNOWN) -> Decimal | R
     if figure.ambiguous:
         return Reason.AMBIGUOUS
     value = Decimal(figure.text)
-    return -value if negative else value
+    return value.copy_negate() if negative else value
 
 
 def convention_of(text: str) -> Convention | None:
@@ -120,12 +123,12 @@ def is_ambiguous(text: str) -> bool:
 def without_noise(amount: Decimal) -> Decimal | None:
     """`amount` at two decimals when it is within a millionth of a cent of that, else None."""
     rounded = to_the_cent(amount)
-    return rounded if abs(amount - rounded) <= NOISE else None
+    return rounded if _EXACT.subtract(amount, rounded).copy_abs() <= NOISE else None
 
 
 def to_the_cent(amount: Decimal) -> Decimal:
     """`amount` rounded half up to two decimals: for the figures of rows that are not sent, never for a payment."""
-    return amount.quantize(CENT, rounding=ROUND_HALF_UP)
+    return amount.quantize(CENT, context=_EXACT)
 
 
 def to_cents(amount: Decimal) -> int:

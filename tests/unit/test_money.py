@@ -50,6 +50,7 @@ READ = {
     "currency glued": ("CA$12.00", "12.00"),
     "dollar and currency": ("$12.00 CAD", "12.00"),
     "words": ("12,00 dollars canadiens", "12.00"),
+    "more digits than a Decimal's precision": ("(" + "9" * 40 + ")", "-" + "9" * 40),
 }
 REFUSED = {
     "words": ("abc", Reason.UNREADABLE),
@@ -172,6 +173,8 @@ def test_any_text_gives_a_decimal_or_a_reason(text: str) -> None:
         ("250", "250.00"),
         ("12.50000001", "12.50"),
         ("12.50000002", None),
+        ("9" * 40 + ".005", None),
+        ("9" * 40 + ".00", "9" * 40 + ".00"),
         ("12.345", None),
     ],
 )

@@ -1,0 +1,336 @@
+"""A whole table checked: what only the column can tell, what is left out, and that nothing is left out in silence."""
+
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from checking import ACCOUNT, GOOD, PAYOR, MemoryTable, checked, codes, only, table
+from pipeline.check import CheckOptions, check_table
+from pipeline.model import Mapping, SheetRow
+from schemas.faults import Fault, sentence
+from schemas.fields import DEFAULT_MAX_AMOUNT, NOTICE_AMOUNT, Field
+
+
+def amounts_of(*texts: str, kind: str = "s") -> list[tuple[Decimal | None, list[str]]]:
+    """What is read from a column of amounts: each amount, with what was said about it."""
+    rows = [GOOD | {"referenceId": f"INV-{at}", "amount": text} for at, text in enumerate(texts)]
+    found = checked(table(*rows, kinds={"amount": kind}))[1]
+    return [
+        (row.payment and row.payment.amount, [fault.code for fault in (*row.faults, *row.notices)]) for row in found
+    ]
+
+
+def test_a_good_row_is_a_payment() -> None:
+    """A valid row becomes a payment, cleaned, with nothing to say."""
+    row = only(GOOD | ACCOUNT | {"sendInteracLink": "oui", "currency": "cad", "type": "E-Transfer", "Notes": "x"})
+    assert row.payment is not None
+    assert (row.payment.reference_id, row.payment.amount, row.payment.send_link) == ("INV-1", Decimal("250.00"), True)
+    assert (row.payment.institution_code, row.payment.transit_number) == ("003", "30265")
+    assert (row.faults, row.notices, row.amount, row.identity) == ((), (), Decimal("250.00"), "ref:INV-1")
+
+
+def test_a_message_reads_as_promised() -> None:
+    """A fault says field, value and what is wrong."""
+    row = only(GOOD | {"email": "jane@@x.ca"})
+    assert [sentence(fault) for fault in row.faults] == ['email: "jane@@x.ca" is not an e-mail address']
+
+
+def test_every_fault_of_a_row_is_reported_once() -> None:
+    """All faults of a row are given, in the order of the fields, and none twice in other words."""
+    row = only(
+        {
+            "referenceId": "R" * 101,
+            "firstName": "",
+            "lastName": "",
+            "email": "x",
+            "amount": "abc",
+            "currency": "USD",
+            "type": "EFT",
+            "direction": "CREDIT",
+            "sendInteracLink": "perhaps",
+            "institutionCode": "3",
+            "transitNumber": "",
+            "accountNumber": "12",
+        }
+    )
+    assert codes(row.faults) == [
+        ("referenceId", "too-long"),
+        ("firstName", "missing"),
+        ("lastName", "missing"),
+        ("email", "email-invalid"),
+        ("amount", "amount-unreadable"),
+        ("currency", "currency-other"),
+        ("type", "type-other-product"),
+        ("direction", "direction-other"),
+        ("sendInteracLink", "yes-no-unreadable"),
+        ("transitNumber", "account-incomplete"),
+        ("accountNumber", "too-few-digits"),
+    ]
+    assert row.payment is None
+    assert codes(row.notices) == [("institutionCode", "zeros-restored")]
+
+
+def test_a_fault_of_the_rows_shape_is_carried_over() -> None:
+    """What the reading found wrong with a row keeps it from being sent, whatever its cells say."""
+    whole = table(GOOD)
+    whole.rows = [replace(whole.rows[0], faults=(Fault("missing"),))]
+    row = checked(whole)[1][0]
+    assert (row.payment, codes(row.faults), row.amount) == (None, [("", "missing")], Decimal("250.00"))
+
+
+def test_the_column_decides_what_is_ambiguous() -> None:
+    """`1,234` is read as the other amounts of its column are written, with a notice."""
+    assert amounts_of("1,234", "12.50") == [(Decimal("1234.00"), ["amount-by-convention"]), (Decimal("12.50"), [])]
+    assert amounts_of("1.234", "12,50") == [(Decimal("1234.00"), ["amount-by-convention"]), (Decimal("12.50"), [])]
+
+
+@pytest.mark.parametrize("others", [(), ("12.50", "12,50"), ("1 250", "37")], ids=["alone", "mixed", "telling nothing"])
+def test_without_a_convention_nothing_is_guessed(others: tuple[str, ...]) -> None:
+    """When the column does not tell, an ambiguous amount is a fault."""
+    assert amounts_of("1,234", *others)[0] == (None, ["amount-ambiguous"])
+
+
+def test_number_cells_are_never_ambiguous() -> None:
+    """A number cell is a plain decimal: three decimals are a fault, and it proves no convention."""
+    assert amounts_of("1.234", kind="n") == [(None, ["amount-decimals"])]
+    assert amounts_of("249.99999999999997", kind="n") == [(Decimal("250.00"), ["amount-noise"])]
+
+
+@pytest.mark.parametrize(
+    ("amount", "said"),
+    [
+        (f"{NOTICE_AMOUNT}", []),
+        (f"{NOTICE_AMOUNT + Decimal('0.01')}", ["amount-large"]),
+        (f"{DEFAULT_MAX_AMOUNT}", ["amount-large"]),
+        (f"{DEFAULT_MAX_AMOUNT + Decimal('0.01')}", ["amount-too-large", "amount-large"]),
+        ("(12.00)", ["amount-negative"]),
+        ("0", ["amount-zero"]),
+        ("12.345678", ["amount-decimals"]),
+    ],
+)
+def test_limits_of_amounts(amount: str, said: list[str]) -> None:
+    """Above the highest amount is a fault, above what banks let through a notice, zero and below a fault."""
+    assert amounts_of(amount, "1.00")[0][1] == said
+
+
+def test_a_faulty_row_still_counts_its_amount() -> None:
+    """The readable amount of a row that can't be sent is kept for the totals, in cents."""
+    assert [only(GOOD | {"amount": text}).amount for text in ("-5", "12.345678", "abc", "1" * 30)] == [
+        Decimal("-5.00"),
+        Decimal("12.35"),
+        None,
+        None,
+    ]
+
+
+def test_a_blank_amount_is_missing_unless_it_may_be_open() -> None:
+    """A blank amount is a fault; when it is allowed, the payor chooses, and it is said."""
+    assert codes(only(GOOD | {"amount": ""}).faults) == [("amount", "missing")]
+    row = only(GOOD | {"amount": ""}, CheckOptions(allow_open_amount=True))
+    assert row.payment is not None
+    assert (row.payment.amount, codes(row.notices)) == (None, [("amount", "amount-open")])
+
+
+def test_constants_overrule_and_defaults_fill() -> None:
+    """A constant of the mapping stands over the sheet, a default where a cell is blank."""
+    mapping = Mapping(constants={"sendInteracLink": "yes"}, defaults={"amount": "99.00", "transitNumber": "30265"})
+    rows = [GOOD | {"sendInteracLink": "no"}, GOOD | {"amount": "", "referenceId": "INV-2"}]
+    bank = {"institutionCode": "003", "accountNumber": "9876541"}
+    found = checked(table(*(row | bank for row in rows), mapping=mapping))[1]
+    assert [row.payment and (row.payment.send_link, row.payment.amount) for row in found] == [
+        (True, Decimal("250.00")),
+        (True, Decimal("99.00")),
+    ]
+    assert {row.payment and row.payment.transit_number for row in found} == {"30265"}
+
+
+def test_rows_that_do_not_say_take_the_default_of_the_link() -> None:
+    """A blank yes/no cell, or none at all, is what the run says."""
+    assert [only(GOOD, CheckOptions(send_link=link)).payment.send_link for link in (True, False)] == [True, False]
+
+
+def test_whole_names_are_split_when_the_mapping_says_so() -> None:
+    """The column of whole names gives both names."""
+    row = {"referenceId": "INV-1", "Name": "Tremblay, Zo\u00e9", "email": "zoe@example.com", "amount": "1.00"}
+    payment = checked(table(row, mapping=Mapping(split_names="Name")))[1][0].payment
+    assert payment is not None
+    assert (payment.first_name, payment.last_name) == ("Zo\u00e9", "Tremblay")
+
+
+@pytest.mark.parametrize("name", ["Null", "NA", "nan", "None", "True", "N/A"])
+def test_customers_called_null(name: str) -> None:
+    """No name is taken for a missing value."""
+    payment = only(GOOD | {"firstName": name, "lastName": name, "referenceId": name}).payment
+    assert payment is not None
+    assert (payment.first_name, payment.last_name, payment.reference_id) == (name, name, name)
+
+
+def test_one_address_for_two_payors() -> None:
+    """An address that another payor has too is a notice that names the other row; one payor's own is none."""
+    rows = [GOOD, GOOD | {"referenceId": "INV-2"}, GOOD | {"firstName": "Luc", "referenceId": "INV-3"}]
+    found = checked(table(*rows))[1]
+    assert [codes(row.notices) for row in found] == [[], [], [("email", "email-shared")]]
+    assert dict(found[2].notices[0].details) == {"row": "2"}
+
+
+def test_rows_without_reference_are_said_once() -> None:
+    """Blank references are one notice for the whole sheet."""
+    result, _ = checked(table(GOOD, *[GOOD | {"referenceId": "", "amount": f"{n}.00"} for n in (1, 2, 3)]))
+    assert [(notice.code, dict(notice.details)) for notice in result.notices] == [("reference-blank", {"rows": "3"})]
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Total lines and notes
+
+
+def rows_with(*extra: dict[str, str]) -> MemoryTable:
+    """Three payments of 100.00 (rows 2 to 4), and what is given below them."""
+    payments = [GOOD | {"referenceId": f"INV-{at}", "amount": "100.00", "Notes": ""} for at in range(3)]
+    return table(*payments, *extra)
+
+
+TOTALS = {
+    "English": {"referenceId": "Total", "amount": "300.00"},
+    "French": {"lastName": "TOTAUX :", "amount": "300,00 $"},
+    "Grand total": {"firstName": "Grand total", "amount": "300.00"},
+    "Total général": {"Notes": "Total g\u00e9n\u00e9ral", "amount": "300.00"},
+    "with a count": {"referenceId": "Total", "firstName": "3", "amount": "300.00"},
+    "no word": {"amount": "300.00"},
+    "noise of a sum": {"referenceId": "Total", "amount": "300.00000000000006"},
+}
+
+
+@pytest.mark.parametrize("line", TOTALS.values(), ids=TOTALS)
+def test_a_total_line_is_left_out_and_checked(line: dict[str, str]) -> None:
+    """A total is no row; it is checked against the rows and said with its row number."""
+    result, rows = checked(rows_with(line))
+    assert len(rows) == 3
+    control = result.controls[0]
+    assert (control.where, control.expected, control.found, control.agrees) == ("row 5", "300.00", "300.00", True)
+    assert [notice.code for notice in result.notices] == ["total-agrees"]
+
+
+def test_a_total_that_disagrees_is_said_with_both_figures() -> None:
+    """A disagreement is a notice with what the line says and what the rows make."""
+    result, _ = checked(rows_with({"referenceId": "Total", "amount": "310.00"}))
+    assert not result.controls[0].agrees
+    assert sentence(result.notices[0]) == (
+        'row 5 ("Total") is a total line and was left out; it says 310.00, but the rows make 300.00'
+    )
+
+
+def test_subtotals_are_checked_since_the_last_one() -> None:
+    """A subtotal is held against the rows since the one before, the grand total against all."""
+    first, second, third = (GOOD | {"referenceId": f"INV-{at}", "amount": f"{at}0.00"} for at in (1, 2, 3))
+    subtotals = [{"referenceId": "Sous-total", "amount": text} for text in ("30.00", "31.00")]
+    total = {"referenceId": "Total", "amount": "60.00"}
+    result, rows = checked(table(first, second, subtotals[0], third, subtotals[1], total))
+    assert len(rows) == 3
+    assert [(control.expected, control.found, control.agrees) for control in result.controls] == [
+        ("30.00", "30.00", True),
+        ("31.00", "30.00", False),
+        ("60.00", "60.00", True),
+    ]
+
+
+def test_faulty_rows_count_in_the_check() -> None:
+    """A total of the sheet includes the rows that can't be sent."""
+    result, _ = checked(table(GOOD, GOOD | {"amount": "-50.00"}, {"referenceId": "Total", "amount": "200.00"}))
+    assert result.controls[0].agrees
+
+
+NOTES = ["Payable within 30 days, thank you.", "Note: see the lease", "* estimated"]
+
+
+@pytest.mark.parametrize("note", NOTES)
+@pytest.mark.parametrize("column", ["referenceId", "Notes"])
+def test_notes_under_the_table_are_left_out(note: str, column: str) -> None:
+    """A note below the last payment is no row, and is said with its row number."""
+    result, rows = checked(rows_with({column: note}))
+    assert len(rows) == 3
+    assert [(notice.code, dict(notice.details)) for notice in result.notices] == [("note-line", {"row": "5"})]
+
+
+DOUBTFUL = {
+    "a payor called Total": PAYOR | {"lastName": "Total", "amount": "300.00"},
+    "an e-mail address": {"email": "x@example.com", "amount": "300.00"},
+    "a reference": {"referenceId": "INV-9", "amount": "300.00"},
+    "only a reference": {"referenceId": "INV-9"},
+    "only a name": {"lastName": "Roy", "amount": "300.00"},
+    "an account": ACCOUNT | {"amount": "300.00"},
+    "text of the user's own": {"Notes": "ask Bob", "amount": "300.00"},
+}
+
+
+@pytest.mark.parametrize("row", DOUBTFUL.values(), ids=DOUBTFUL)
+@pytest.mark.parametrize("last", [True, False], ids=["at the end", "inside"])
+def test_a_doubtful_line_stays_a_row(row: dict[str, str], last: bool) -> None:
+    """Whatever could be a payment stays a row, and is faulted for what it lacks."""
+    extra = [row] if last else [row, GOOD | {"referenceId": "INV-10"}]
+    result, rows = checked(rows_with(*extra))
+    assert len(rows) == 3 + len(extra)
+    assert result.controls == ()
+
+
+def test_an_amount_alone_inside_the_table_stays_a_row_unless_it_is_the_sum() -> None:
+    """An amount without a payor between payments is left out only when it is what the rows above make."""
+    last = GOOD | {"referenceId": "INV-10"}
+    assert len(checked(rows_with({"amount": "300.00"}, last))[1]) == 4
+    assert len(checked(rows_with({"amount": "299.00"}, last))[1]) == 5
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The stream
+
+
+class Endless:
+    """A table that makes its rows as they are read, so that only the check can keep them."""
+
+    def __init__(self, rows: int) -> None:
+        self._count = rows
+        self.columns = table(GOOD).columns
+        self.mapping = Mapping()
+
+    def chunks(self, size: int) -> Iterator[list[SheetRow]]:
+        for start in range(2, self._count + 2, size):
+            yield [self._row(number) for number in range(start, min(start + size, self._count + 2))]
+
+    def _row(self, number: int) -> SheetRow:
+        cells = (f"INV-{number}", f"Zo\u00e9{number}", "Tremblay", f"z{number}@example.com", "1.00")
+        return SheetRow(number, cells, "sssss")
+
+
+def peak(rows: int) -> int:
+    """The most memory that a check of so many rows holds at a time, in bytes."""
+    tracemalloc.start()
+    for chunk in check_table(Endless(rows), CheckOptions()).chunks():
+        assert chunk
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_file() -> None:
+    """Four times the rows take no more memory once the bounded memories are full."""
+    peak(1_000)  # what is loaded once
+    assert peak(200_000) < 1.3 * peak(60_000)
+
+
+def test_the_rows_keep_their_order_and_numbers_over_chunks() -> None:
+    """Every row comes back once, in the sheet's order, wherever the chunks end."""
+    result = check_table(Endless(25_001), CheckOptions())
+    numbers = [row.row.number for chunk in result.chunks() for row in chunk]
+    assert numbers == list(range(2, 25_003))
+    again = [row.row.number for chunk in result.chunks() for row in chunk]
+    assert again == numbers
+
+
+def test_every_field_can_be_faulted_alone() -> None:
+    """A fault names the field it is about, for every field of the table."""
+    for field in Field:
+        row = only(GOOD | ACCOUNT | {field.value: "#REF!"})
+        assert codes(row.faults) == [(field.value, "error-value")]

@@ -35,12 +35,13 @@ from pipeline.report.totals import Totals
 from pipeline.report.workbook import write
 from pipeline.send.api import Api, Credentials
 from pipeline.send.engine import TOKENS_AHEAD, Assignment, Observer, SendRules, Sent, send
-from pipeline.send.payload import LANGUAGES
+from pipeline.send.payload import Language
 from pipeline.send.stop import Stop
 from pipeline.send.tokens import TokenUse
 from pipeline.send.transport import ExactTransport, Timeouts, system_trust
 from pipeline.settings import Settings
 
+LANGUAGES: Final[dict[str, Language | None]] = {"": None, "EN": "EN", "FR": "FR"}
 TOKEN_USES: Final[dict[str, TokenUse]] = {"auto": "auto", "reuse": "reuse", "single": "single"}
 CREDENTIAL_FORMS: Final[dict[str, Literal["basic", "form"]]] = {"basic": "basic", "form": "form"}
 

@@ -11,17 +11,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, assert_never
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, delete, func, insert, select, update
 
-from pipeline.journal import codec
-from pipeline.journal.attempts import histories, repeats_elsewhere
+from pipeline.journal import codec, earlier, keys
+from pipeline.journal.attempts import ASKED, batched, histories, repeats_elsewhere
 from pipeline.journal.tables import attempts, rows, runs
-from pipeline.model import CheckedRow, Column, Outcome
+from pipeline.model import Attempt, CheckedRow, Column, Outcome
 from pipeline.send import decide
 from schemas.faults import Fault
 
 CHUNK: Final = 5_000
 """Rows that are in memory at a time while planning."""
+
+EFFECTIVE: Final = frozenset({Outcome.CREATED, *decide.UNCERTAIN})
+"""Outcomes of attempts that made a session, or may have."""
 
 OCCURRENCE: Final = "#"
 """In `--identity`: the second equal row is a payment of its own."""
@@ -62,10 +65,10 @@ def finish(
     run_id, batch_id = run_of_batch
     with engine.begin() as connection:
         if OCCURRENCE in identity:
-            _number_occurrences(connection, run_id)
+            _number_occurrences(connection, run_id, batch_id)
         else:
             _refuse_repeated_identities(connection, run_id, columns)
-        _adopt_earlier_payments(connection, run_id, batch_id)
+        earlier.adopt(connection, run_id, batch_id)
         connection.execute(update(runs).where(runs.c.id == run_id).values(staged_at=codec.dump_time(now)))
 
 
@@ -84,7 +87,7 @@ def _values(run_id: int, position: int, checked: CheckedRow) -> dict[str, Any]:
         "number": checked.row.number,
         "cells": codec.dump(checked.row.cells),
         "kinds": checked.row.kinds,
-        "identity": checked.identity,
+        "identity": keys.stored(checked.identity),
         "fingerprint": payment.fingerprint() if payment else None,
         "payment": codec.dump(payment) if payment else None,
         "amount_cents": codec.cents(checked.amount),
@@ -99,8 +102,57 @@ def _values(run_id: int, position: int, checked: CheckedRow) -> dict[str, Any]:
 # One of a kind
 
 
-def _repeats_in_sheet(connection: Connection, run_id: int) -> Iterator[Sequence[Any]]:
-    """(id, occurrence, first row's id) of every row whose identity stands higher up in the sheet already."""
+def _number_occurrences(connection: Connection, run_id: int, batch_id: int) -> None:
+    """Give the rows of one identity their occurrences (`keys.assign`)."""
+    here = and_(rows.c.run_id == run_id, rows.c.identity != "")
+    repeated = connection.scalars(
+        select(rows.c.identity).where(here).group_by(rows.c.identity).having(func.count() > 1)
+    )
+    numbered = connection.scalars(
+        select(attempts.c.identity)
+        .distinct()
+        .where(attempts.c.batch_id == batch_id, attempts.c.identity.contains(keys.MARK))
+    ).all()
+    bases = list(dict.fromkeys([*repeated, *(keys.split(key)[0] for key in numbered)]))
+    past = histories(connection, batch_id, [*bases, *numbered])
+    tries: dict[str, dict[int, list[Attempt]]] = {}
+    for key, history in past.items():
+        base, number = keys.split(key)
+        tries.setdefault(base, {})[number] = history
+    chosen = select(rows.c.id, rows.c.identity, rows.c.fingerprint, rows.c.payment, rows.c.plan).where(here)
+    groups: dict[str, list[Any]] = {}
+    for some in batched(bases, ASKED):
+        for record in connection.execute(chosen.where(rows.c.identity.in_(some)).order_by(rows.c.position)):
+            groups.setdefault(record.identity, []).append(record)
+    changes = [
+        change for base, records in groups.items() for change in _occurrences(base, records, tries.get(base, {}))
+    ]
+    if changes:
+        new: dict[str, Any] = {"identity": bindparam("key"), "plan": bindparam("decision"), "hold": bindparam("why")}
+        connection.execute(update(rows).where(rows.c.id == bindparam("which")).values(**new), changes)
+
+
+def _occurrences(base: str, records: Sequence[Any], tries: dict[int, list[Attempt]]) -> Iterator[dict[str, Any]]:
+    """What changes for the rows of one identity: their keys, and whether they are held."""
+    contents = [bytes(record.fingerprint) if record.fingerprint else None for record in records]
+    assigned = keys.assign(contents, {number: _past(history) for number, history in tries.items()})
+    for index, (record, number) in enumerate(zip(records, assigned.occurrences, strict=True)):
+        change = {"which": record.id, "key": keys.occurrence(base, number), "decision": record.plan, "why": None}
+        payment = codec.payment(record.payment)
+        if payment is not None and index in assigned.doubtful:
+            changed = [attempt for attempt in tries[assigned.changed[0]] if attempt.outcome in EFFECTIVE]
+            change |= {"decision": "hold", "why": codec.dump(decide.changed(changed[-1], payment.describe()))}
+        yield change
+
+
+def _past(history: Sequence[Attempt]) -> keys.Past:
+    """What an occurrence has been through."""
+    effective = {attempt.fingerprint for attempt in history if attempt.outcome in EFFECTIVE}
+    return keys.Past(effective, {attempt.fingerprint for attempt in history} - effective)
+
+
+def _refuse_repeated_identities(connection: Connection, run_id: int, columns: Sequence[Column]) -> None:
+    """Refuse every row whose identity stands higher up in the sheet already."""
     numbered = (
         select(
             rows.c.id,
@@ -110,67 +162,28 @@ def _repeats_in_sheet(connection: Connection, run_id: int) -> Iterator[Sequence[
         .where(rows.c.run_id == run_id, rows.c.identity != "")
         .subquery()
     )
-    yield from connection.execute(
-        select(numbered.c.id, numbered.c.occurrence, numbered.c.first).where(numbered.c.occurrence > 1)
-    ).all()
-
-
-def _number_occurrences(connection: Connection, run_id: int) -> None:
-    # The first keeps its key as it is, so that it is found again when the sheet was run without `#` before.
-    changes = [
-        {"which": row_id, "suffix": f"#{occurrence}"} for row_id, occurrence, _ in _repeats_in_sheet(connection, run_id)
-    ]
-    if changes:
-        statement = update(rows).where(rows.c.id == bindparam("which"))
-        connection.execute(statement.values(identity=rows.c.identity.concat(bindparam("suffix"))), changes)
-
-
-def _refuse_repeated_identities(connection: Connection, run_id: int, columns: Sequence[Column]) -> None:
+    first = rows.alias()
+    statement = (
+        select(rows.c.id, rows.c.cells, rows.c.faults, first.c.number.label("where"), first.c.cells.label("other"))
+        .join_from(numbered, rows, rows.c.id == numbered.c.id)
+        .join(first, first.c.id == numbered.c.first)
+        .where(numbered.c.occurrence > 1)
+    )
     found = []
-    for row_id, _, first_id in _repeats_in_sheet(connection, run_id):
-        row, first = (connection.execute(select(rows).where(rows.c.id == which)).one() for which in (row_id, first_id))
-        differs = ", ".join(_differences(columns, row, first))
-        fault = Fault("duplicate-identity", details=(("row", str(first.number)), ("differs", differs)))
-        found.append({"which": row_id, "found": codec.dump_faults((*codec.faults(row.faults), fault))})
+    for row in connection.execute(statement):
+        differs = ", ".join(_differences(columns, codec.cells(row.cells), codec.cells(row.other)))
+        fault = Fault("duplicate-identity", details=(("row", str(row.where)), ("differs", differs)))
+        found.append({"which": row.id, "found": codec.dump_faults((*codec.faults(row.faults), fault))})
     if found:
         # Without an identity the row can't be taken for the payment that the first one stands for.
-        statement = update(rows).where(rows.c.id == bindparam("which"))
-        connection.execute(statement.values(faults=bindparam("found"), plan="invalid", identity=""), found)
+        changed = update(rows).where(rows.c.id == bindparam("which"))
+        connection.execute(changed.values(faults=bindparam("found"), plan="invalid", identity=""), found)
 
 
-def _differences(columns: Sequence[Column], row: Any, first: Any) -> Iterator[str]:
+def _differences(columns: Sequence[Column], cells: Sequence[str], others: Sequence[str]) -> Iterator[str]:
     """The columns in which two rows of one identity differ."""
-    pairs = zip(columns, codec.cells(row.cells), codec.cells(first.cells), strict=False)
+    pairs = zip(columns, cells, others, strict=False)
     return (column.field or column.heading for column, mine, other in pairs if mine != other)
-
-
-def _adopt_earlier_payments(connection: Connection, run_id: int, batch_id: int) -> None:
-    """A row without history takes over an earlier payment of this batch that has its content and no row of its own.
-
-    That is what a sheet looks like that is run again with another `--identity`: without this, every key would be new
-    and every payor asked again.
-    """
-    other = rows.alias()
-    strangers = (
-        select(rows.c.id, attempts.c.identity)
-        .join(attempts, and_(attempts.c.batch_id == batch_id, attempts.c.fingerprint == rows.c.fingerprint))
-        .where(
-            rows.c.run_id == run_id,
-            attempts.c.outcome.in_((Outcome.CREATED, *decide.UNCERTAIN)),
-            ~exists().where(attempts.c.batch_id == batch_id, attempts.c.identity == rows.c.identity).correlate(rows),
-            ~exists().where(other.c.run_id == run_id, other.c.identity == attempts.c.identity).correlate(attempts),
-        )
-        .order_by(rows.c.position, attempts.c.id)
-    )
-    adopted: dict[int, str] = {}
-    taken: set[str] = set()
-    for row_id, identity in connection.execute(strangers).all():
-        if row_id not in adopted and identity not in taken:
-            adopted[row_id] = identity
-            taken.add(identity)
-    if adopted:
-        statement = update(rows).where(rows.c.id == bindparam("which")).values(identity=bindparam("earlier"))
-        connection.execute(statement, [{"which": row_id, "earlier": key} for row_id, key in adopted.items()])
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -182,10 +195,17 @@ def plan(
 ) -> Forecast:
     """Decide for every valid row of a run what to do with it, keep the decisions, and say what they add up to."""
     run_id, batch_id = run_of_batch
+    if permissions.allow_repeats:
+        with engine.begin() as connection:
+            held = and_(rows.c.run_id == run_id, rows.c.plan == "hold")
+            connection.execute(update(rows).where(held).values(plan="send", hold=None))
     for low, high in _ranges(engine, run_id):
         chosen = and_(rows.c.run_id == run_id, rows.c.position >= low, rows.c.position < high, rows.c.plan == "send")
         with engine.begin() as connection:
             _plan_range(connection, chosen, batch_id, permissions, repeats_since)
+    if not permissions.allow_repeats:
+        with engine.begin() as connection:
+            earlier.hold_lookalikes(connection, run_id, batch_id, repeats_since)
     return forecast(engine, run_id, batch_id)
 
 
@@ -211,12 +231,12 @@ def _plan_range(
         return
     exceptions = []
     for row in valid:
-        earlier, elsewhere = history.get(row.identity, []), repeats.get(bytes(row.fingerprint), [])
-        if not earlier and not elsewhere:
+        before, elsewhere = history.get(row.identity, []), repeats.get(bytes(row.fingerprint), [])
+        if not before and not elsewhere:
             continue
         payment = codec.payment(row.payment)
         assert payment is not None
-        match decide.plan(earlier, bytes(row.fingerprint), payment.describe(), elsewhere, permissions):
+        match decide.plan(before, bytes(row.fingerprint), payment.describe(), elsewhere, permissions):
             case decide.Send():
                 continue
             case decide.Keep():

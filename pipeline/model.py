@@ -260,6 +260,15 @@ class ControlTotal:
 
 
 @dataclass(frozen=True, slots=True)
+class Approval:
+    """A plan that a run was held against: who made it and when (ISO 8601), and who sent it."""
+
+    made_by: str
+    made_at: str
+    sent_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything that the workbook and the summaries say about a batch, except its rows. Times are aware.
 
@@ -278,6 +287,7 @@ class Report:
     stopped: str = ""
     stopped_details: MappingABC[str, str] = field(default_factory=dict)
     dry_run: bool = False
+    approval: Approval | None = None
 
 
 # ---------------------------------------------------------------------------------------------------------------

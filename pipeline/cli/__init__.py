@@ -17,6 +17,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("pipeline.cli.run", "Create one payment request for each valid row of a sheet."),
     "validate": ("pipeline.cli.validate", "Find every fault of a sheet; send nothing."),
     "columns": ("pipeline.cli.columns", "Show how each column of a sheet was understood."),
+    "plan": ("pipeline.cli.plan", "Write what a sheet would send, for a second person to approve."),
     "batches": ("pipeline.cli.batches", "List the batches in the journal."),
     "sandbox": ("pipeline.cli.sandbox", "Serve the built-in stand-in for the API on this machine."),
 }

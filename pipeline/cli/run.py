@@ -24,6 +24,7 @@ from pipeline.cli import options
     metavar="N",
     help="Stop after N rows in a row were refused for the same reason.  [default: 20]",
 )
+@click.option("--plan", type=options.FILE, help="Send exactly what this plan approved, or nothing.")
 @click.option("--resend-unknown", is_flag=True, help="Create again the sessions whose outcome is unknown.")
 @click.option("--dry-run", is_flag=True, help="Stop before the network and show what would be sent.")
 @click.option("--yes", is_flag=True, help="Do not ask before sending (needed where nobody can answer).")

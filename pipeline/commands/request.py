@@ -31,6 +31,7 @@ class Request:
     sheet: str | None = None
     mapping: Path | None = None
     hidden: Literal["refuse", "include", "skip"] = "refuse"
+    plan: Path | None = None
     strict: bool = False
     expect_rows: int | None = None
     expect_total: Decimal | None = None

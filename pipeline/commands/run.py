@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Final, Literal
 
 from pipeline import sandbox as stand_in
-from pipeline.commands import prepare, where
+from pipeline.commands import plan, prepare, where
 from pipeline.commands.interrupts import Interrupts, interrupts
 from pipeline.commands.prepare import Prepared, Workplace
 from pipeline.commands.request import Announcement, Request, Result, Screen
 from pipeline.commands.where import Where
 from pipeline.journal.journal import open_journal
 from pipeline.model import (
+    Approval,
     BatchIsBusy,
     CredentialsFailure,
     ExitCode,
@@ -35,13 +36,12 @@ from pipeline.report.totals import Totals
 from pipeline.report.workbook import write
 from pipeline.send.api import Api, Credentials
 from pipeline.send.engine import TOKENS_AHEAD, Assignment, Observer, SendRules, Sent, send
-from pipeline.send.payload import Language
+from pipeline.send.payload import LANGUAGES
 from pipeline.send.stop import Stop
 from pipeline.send.tokens import TokenUse
 from pipeline.send.transport import ExactTransport, Timeouts, system_trust
 from pipeline.settings import Settings
 
-LANGUAGES: Final[dict[str, Language | None]] = {"": None, "EN": "EN", "FR": "FR"}
 TOKEN_USES: Final[dict[str, TokenUse]] = {"auto": "auto", "reuse": "reuse", "single": "single"}
 CREDENTIAL_FORMS: Final[dict[str, Literal["basic", "form"]]] = {"basic": "basic", "form": "form"}
 
@@ -103,6 +103,10 @@ def _carry_out(sending: _Sending) -> Failure | None:
     """Ask, send; returns what kept it from its end, if anything did."""
     if sending.prepared.refused is not None:
         return sending.prepared.refused
+    if sending.request.plan is not None:
+        refused = _hold_against_plan(sending, sending.request.plan)
+        if refused is not None:
+            return refused
     forecast = sending.prepared.forecast
     if not forecast.to_send:
         return None
@@ -119,6 +123,15 @@ def _carry_out(sending: _Sending) -> Failure | None:
         return failure  # a signal while nothing was in flight: at a question, or just before sending
     finally:
         journal.free_reserve()
+
+
+def _hold_against_plan(sending: _Sending, path: Path) -> InputFailure | None:
+    """Keep who approved the run; returns what keeps it from its plan, if anything does."""
+    approved, refused = plan.hold_against(path, sending.workplace, sending.prepared, sending.request.lang)
+    if refused is None:
+        approval = Approval(approved.made_by, approved.made_at, plan.user())
+        sending.workplace.journal.approve(sending.prepared.run, approval)
+    return refused
 
 
 def _send_with_a_pause(sending: _Sending) -> Failure | None:

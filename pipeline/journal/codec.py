@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from pipeline.model import Column, ControlTotal, Payment
+from pipeline.model import Approval, Column, ControlTotal, Payment
 from schemas.faults import Fault
 
 _encoder: Final = msgspec.json.Encoder(decimal_format="string")
@@ -46,6 +46,11 @@ def cells(text: str) -> tuple[str, ...]:
 def payment(text: str | None) -> Payment | None:
     """The cleaned content of a valid row."""
     return _payment.decode(text) if text else None
+
+
+def approval(text: str | None) -> Approval | None:
+    """Who approved a run, if anybody did."""
+    return msgspec.json.decode(text, type=Approval) if text else None
 
 
 def columns(text: str) -> tuple[Column, ...]:

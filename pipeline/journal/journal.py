@@ -23,6 +23,7 @@ from pipeline.journal.staging import Forecast
 from pipeline.journal.story import BatchLine
 from pipeline.journal.tables import attempts, batches, rows, runs
 from pipeline.model import (
+    Approval,
     Attempt,
     CheckedRow,
     Column,
@@ -73,6 +74,15 @@ class Sendable:
     payment: Payment = field(repr=False)
     fingerprint: bytes
     history: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ValidRow:
+    """A valid row of a planned run; `plan` is what was decided for it (`send`, `keep`, `hold`, `look`)."""
+
+    number: int
+    plan: str
+    payment: Payment = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +230,26 @@ class Journal:
             )
             for row in chunk
         ]
+
+    def valid_rows(self, run: int) -> Iterator[ValidRow]:
+        """Every valid row of a planned run in the sheet's order; a chunk in memory at a time."""
+        position = -1
+        while True:
+            wanted = and_(rows.c.run_id == run, rows.c.position > position, rows.c.plan != "invalid")
+            columns = (rows.c.position, rows.c.number, rows.c.plan, rows.c.payment)
+            statement = select(*columns).where(wanted).order_by(rows.c.position).limit(staging.CHUNK)
+            with self._reading() as connection:
+                chunk = connection.execute(statement).all()
+            if not chunk:
+                return
+            for row in chunk:
+                yield ValidRow(row.number, row.plan, _valid(row.payment))
+            position = chunk[-1].position
+
+    def approve(self, run: int, approval: Approval) -> None:
+        """Keep who approved a run."""
+        with self._writing() as connection:
+            connection.execute(update(runs).where(runs.c.id == run).values(approval=codec.dump(approval)))
 
     def hold(self, row: Sendable, repeats: Sequence[Repeat]) -> None:
         """Keep that a row was held at the last moment: another batch sent the same meanwhile."""

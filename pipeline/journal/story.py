@@ -47,6 +47,7 @@ def report(engine: Engine, run_id: int) -> Report:
         stopped=found.stopped,
         stopped_details=codec.details(found.stopped_details),
         dry_run=found.purpose != "run",
+        approval=codec.approval(found.approval),
     )
 
 

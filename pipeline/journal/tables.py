@@ -65,6 +65,7 @@ runs: Final = Table(
     Column("exit_code", Integer),
     Column("stopped", Text, nullable=False, default=""),
     Column("stopped_details", Text, nullable=False, default="{}"),
+    Column("approval", Text),
     Column("controls", Text, nullable=False, default="[]"),
     Column("notices", Text, nullable=False, default="[]"),
 )

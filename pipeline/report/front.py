@@ -90,6 +90,10 @@ class FrontPage:
         for name, text in facts:
             if text:
                 self._fact(self._say(name), text)
+        if report.approval is not None:
+            made_by, made_at, sent_by = report.approval.made_by, report.approval.made_at, report.approval.sent_by
+            approved = say("report.approved_by", self._lang, made_by=made_by, made_at=made_at, sent_by=sent_by)
+            self._fact(self._say("approved"), approved)
         if report.stopped:
             self._fact(self._say("stopped"), say(report.stopped, self._lang, **report.stopped_details))
         self._row += 1

@@ -15,6 +15,9 @@ from schemas.fields import AMOUNT_DECIMALS
 
 Language = Literal["EN", "FR"]
 
+LANGUAGES: Final[dict[str, Language | None]] = {"": None, "EN": "EN", "FR": "FR"}
+"""The language of the API's e-mails by the setting's text; empty: it is not sent."""
+
 _CENT: Final = Decimal(1).scaleb(-AMOUNT_DECIMALS)
 # `number`: the API asks for a decimal number, and a float would not be the user's amount any more.
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")

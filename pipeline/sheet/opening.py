@@ -48,7 +48,7 @@ class _Found:
     @property
     def is_ours(self) -> bool:
         """Whether this is a sheet of our own output workbook."""
-        return {*OWN_COLUMNS, ROW_COLUMN} <= {cell.strip() for cell in self.heading.cells}
+        return _ours_begin([cell.strip() for cell in self.heading.cells]) is not None
 
 
 def open_file(path: Path, options: ReadOptions) -> Table:
@@ -202,9 +202,22 @@ def _refuse_two_lines(found: _Found, mapping: Mapping) -> None:
             raise InputFailure("sheet.two_line_headings", rows=rows, pairs=", ".join(map(shown, whole)))
 
 
+def _ours_begin(texts: Sequence[str]) -> int | None:
+    """Where our own columns begin in the headings of a sheet of ours: behind the user's, to the end.
+
+    Told by their order and not by their names: a user's own column may be called `status` too. None for a sheet that
+    is not ours; ours begin with `row`.
+    """
+    if not texts or texts[0] != ROW_COLUMN:
+        return None
+    width = len(OWN_COLUMNS)
+    places = range(len(texts) - width, 0, -1)
+    return next((at for at in places if tuple(texts[at : at + width]) == OWN_COLUMNS), None)
+
+
 def _without_ours(headings: Sequence[Heading]) -> list[Heading]:
     """The user's own columns of a sheet of ours."""
-    return [heading for heading in headings if heading.text.strip() not in (*OWN_COLUMNS, ROW_COLUMN)]
+    return list(headings[1 : _ours_begin([heading.text.strip() for heading in headings])])
 
 
 def _own_numbers(found: _Found) -> dict[int, int]:
@@ -212,7 +225,7 @@ def _own_numbers(found: _Found) -> dict[int, int]:
 
     Empty when a person changed that column so that it no longer tells rows apart: then this sheet's numbers are used.
     """
-    at = [cell.strip() for cell in found.heading.cells].index(ROW_COLUMN)
+    at = 0  # ours begin with `row`
     numbers: dict[int, int] = {}
     for record in found.grid.records():
         if record.number <= found.heading.number:

@@ -1,0 +1,139 @@
+"""`plan`: a sheet becomes a small file that a second person approves; and holding a run against it."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from pipeline.commands import prepare, where
+from pipeline.commands.interrupts import interrupts
+from pipeline.commands.prepare import Prepared, Workplace
+from pipeline.commands.request import Request, Screen
+from pipeline.journal.journal import open_journal
+from pipeline.model import InputFailure, UsageFailure
+from pipeline.send import approval
+from pipeline.send.approval import Approved, Candidate
+from pipeline.send.payload import LANGUAGES, body
+from pipeline.settings import Settings
+from pipeline.texts import say
+from schemas.faults import Lang
+
+SUFFIX: Final = ".plan.json"
+
+
+def plan(request: Request, settings: Settings, screen: Screen) -> tuple[Approved, Path]:
+    """Validate a sheet and write its plan; returns the plan and its place.
+
+    Raises InputFailure when nothing would be sent or a guard fails, UsageFailure when the plan can't be written.
+    """
+    if not (request.sandbox or settings.base_url):
+        raise UsageFailure("settings.no_base_url")
+    with interrupts(), where.rehearsal(settings, in_sandbox=request.sandbox) as place:
+        table = prepare.read(request, screen)
+        checked = prepare.check(table, request, settings, place)
+        with open_journal(place.journal) as journal:
+            batch = journal.batch(prepare.batch_name(request), place.name, datetime.now().astimezone())
+            workplace = Workplace(journal, batch, prepare.REHEARSAL, place.base_url, settings)
+            prepared = prepare.begin_and_plan(workplace, table, checked, request, screen)
+            try:
+                if prepared.refused is not None:
+                    raise prepared.refused
+                made = _made(workplace, prepared, table.source.name, table.source.sha256)
+            finally:
+                journal.forget(prepared.run)
+    path = request.output or request.file.with_name(f"{request.file.stem}{SUFFIX}")
+    _write(made, path)
+    return made, path
+
+
+def _made(workplace: Workplace, prepared: Prepared, file: str, digest: str) -> Approved:
+    forecast = prepared.forecast
+    if not forecast.to_send:
+        raise InputFailure("plan.nothing_to_send")
+    payloads = {candidate.row: candidate.digest for candidate in candidates(workplace, prepared) if candidate.sending}
+    return Approved(
+        format=approval.FORMAT,
+        batch=workplace.batch.name,
+        environment=workplace.batch.environment,
+        file=file,
+        sha256=digest,
+        made_by=user(),
+        made_at=datetime.now().astimezone().isoformat(timespec="seconds"),
+        rows=forecast.rows,
+        to_send=forecast.to_send,
+        amount=f"{Decimal(forecast.to_send_cents).scaleb(-2):.2f}",
+        e_mailed=forecast.e_mailed,
+        payloads=payloads,
+    )
+
+
+def candidates(workplace: Workplace, prepared: Prepared) -> Iterator[Candidate]:
+    """Every valid row of a planned run, with a digest of what would be sent."""
+    language = LANGUAGES[workplace.settings.language]
+    for row in workplace.journal.valid_rows(prepared.run):
+        digest = approval.digest(body(row.payment, language))
+        yield Candidate(row.number, digest, sending=row.plan == "send", kept=row.plan == "keep")
+
+
+def hold_against(
+    path: Path, workplace: Workplace, prepared: Prepared, lang: Lang
+) -> tuple[Approved, InputFailure | None]:
+    """The plan at `path`, and what keeps a planned run from it, if anything does."""
+    approved = read(path)
+    here = {"batch": workplace.batch.name, "environment": workplace.batch.environment}
+    for name, value in here.items():
+        planned = getattr(approved, name)
+        if planned != value:
+            return approved, InputFailure(f"plan.other_{name}", planned=planned, found=value)
+    found = approval.differences(approved, candidates(workplace, prepared))
+    if not found:
+        return approved, None
+    shown = ", ".join(say(f"plan.{item.kind}", lang, row=item.row) for item in found[: approval.SHOWN])
+    more = len(found) - approval.SHOWN
+    if more > 0:
+        shown = say("plan.and_more", lang, shown=shown, count=more)
+    return approved, InputFailure("plan.differs", count=len(found), shown=shown)
+
+
+def read(path: Path) -> Approved:
+    """The plan file at `path`. Raises InputFailure when it is none."""
+    try:
+        approved = msgspec.json.decode(path.read_bytes(), type=Approved)
+    except FileNotFoundError:
+        raise InputFailure("plan.missing_file", path=path) from None
+    except OSError as error:
+        raise InputFailure("plan.cannot_read", path=path, error=error.strerror) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise InputFailure("plan.not_a_plan", path=path) from None
+    if approved.format != approval.FORMAT:
+        raise InputFailure("plan.not_a_plan", path=path)
+    return approved
+
+
+def _write(made: Approved, path: Path) -> None:
+    """Write a plan whole or not at all, for its owner only."""
+    part = path.with_name(f".{path.name}.part")
+    text = msgspec.json.format(msgspec.json.encode(made), indent=1)
+    try:
+        with os.fdopen(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise UsageFailure("plan.cannot_write", path=path, error=error.strerror) from None
+
+
+def user() -> str:
+    """The name under which this person is logged in, or `-` where the system does not know one."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "-"

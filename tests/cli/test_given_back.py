@@ -1,0 +1,54 @@
+"""Our own workbook, corrected by a person and given back to `run` as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from openpyxl import load_workbook
+
+SHEET = """Invoice #,First name,Last name,Email,Amount,status,Institution,Transit,Account
+A-1,Zoé,Tremblay,zoe@example.com,250,new,003,30265,9876541
+A-2,Liam,Fraser,liam@@example.com,1234.50,old,003,30265,9876541
+A-3,Ann,Roy,ann@example.com,12.5,old,,,
+"""
+
+
+def test_the_errors_sheet_corrected_is_a_billing_sheet(command) -> None:
+    """The sheet Errors, mended in place, sends just the mended row: our columns are left out, the user's come back."""
+    sheet = command.home / "rent.csv"
+    sheet.write_text(SHEET, encoding="utf-8")
+    assert command("run", sheet, "--sandbox", "--json").json()["counts"]["created"] == 2
+
+    results = sheet.with_name("rent.results.xlsx")
+    mended = sheet.with_name("mended.xlsx")
+    book = load_workbook(results)
+    _cell_under(book["Errors"], "Email").value = "liam@example.com"
+    book.save(mended)
+
+    done = command("run", mended, "--sandbox", "--batch", "rent", "--json")
+    assert (done.code, done.json()["rows"], done.json()["counts"]["created"]) == (0, 1, 1)
+    again = load_workbook(mended.with_name("mended.results.xlsx"))["Results"]
+    headings = [cell.value for cell in again[1]]
+    assert headings[:10] == ["row", *SHEET.splitlines()[0].split(",")]
+    assert headings[10] == "status"
+    assert [cell.value for cell in again[2]][:2] == [3, "A-2"]
+
+
+def test_the_whole_results_given_back_ask_nobody_again(command) -> None:
+    """The sheet Results of our workbook is the same batch's rows: everything has its session already."""
+    sheet = command.home / "rent.csv"
+    sheet.write_text(SHEET.replace("@@", "@"), encoding="utf-8")
+    command("run", sheet, "--sandbox")
+    done = command(
+        "run", "rent.results.xlsx", "--sheet", "Results", "--sandbox", "--batch", "rent", "-o", "two.xlsx", "--json"
+    )
+    counts = done.json()["counts"]
+    # The accounts are masked in Results, so those rows can't be read back as payments; nobody is asked in any case.
+    assert counts["created"] == 0
+    assert counts["already-created"] + counts["invalid"] == 3
+    assert not Path(command.home / "rent.results.results.xlsx").exists()
+
+
+def _cell_under(sheet, heading: str):
+    column = next(cell.column for cell in sheet[1] if cell.value == heading)
+    return sheet.cell(row=2, column=column)

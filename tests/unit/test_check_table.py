@@ -6,8 +6,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-
 from checking import ACCOUNT, GOOD, PAYOR, MemoryTable, checked, codes, only, table
+
 from pipeline.check import CheckOptions, check_table
 from pipeline.model import Mapping, SheetRow
 from schemas.faults import Fault, sentence

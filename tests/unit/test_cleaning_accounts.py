@@ -19,20 +19,20 @@ def read(*typed: str, production: bool = False) -> tuple[Parts, list[tuple[str, 
     return (cells[0].text, cells[1].text, cells[2].text), said
 
 
-I, T, A = "institution", "transit", "account"
+INST, TRAN, ACCT = "institution", "transit", "account"
 RESTORED = {
     "as it should be": (("003", "30265", "9876541"), ("003", "30265", "9876541"), []),
     "blank": (("", "", ""), ("", "", ""), []),
     "lost zeros": (
         ("3", "123", "9876541"),
         ("003", "00123", "9876541"),
-        [(I, "zeros-restored"), (T, "zeros-restored")],
+        [(INST, "zeros-restored"), (TRAN, "zeros-restored")],
     ),
-    "decimals": (("003", "30265.0", "9876541"), ("003", "30265", "9876541"), [(T, "digits-cleaned")]),
-    "four-digit institution": (("0003", "30265", "9876541"), ("003", "30265", "9876541"), [(I, "digits-cleaned")]),
-    "separators": (("003", "30265", "98 76-541"), ("003", "30265", "9876541"), [(A, "digits-cleaned")]),
+    "decimals": (("003", "30265.0", "9876541"), ("003", "30265", "9876541"), [(TRAN, "digits-cleaned")]),
+    "four-digit institution": (("0003", "30265", "9876541"), ("003", "30265", "9876541"), [(INST, "digits-cleaned")]),
+    "separators": (("003", "30265", "98 76-541"), ("003", "30265", "9876541"), [(ACCT, "digits-cleaned")]),
     "transit before the account": (("003", "", "30265-9876541"), ("003", "", "30265-9876541"), []),
-    "apostrophe": (("003", "30265", "'0076541"), ("003", "30265", "0076541"), [(A, "digits-cleaned")]),
+    "apostrophe": (("003", "30265", "'0076541"), ("003", "30265", "0076541"), [(ACCT, "digits-cleaned")]),
     "account never padded": (("003", "30265", "76541"), ("003", "30265", "76541"), []),
     "zero is not restored": (("0", "0", "9876541"), ("0", "0", "9876541"), []),
 }
@@ -48,13 +48,13 @@ SPLIT = {
     "eight digits told by the institution": ("003", "30265003", "9876541"),
 }
 FAULTS = {
-    "scientific": (("003", "30265", "9.87654E+11"), (A, "scientific")),
-    "scientific, comma": (("003", "30265", "9,87654E+11"), (A, "scientific")),
-    "letter o": (("OO3", "30265", "9876541"), (I, "letter-for-digit")),
-    "letter l": (("003", "30265", "98765l1"), (A, "letter-for-digit")),
-    "eight digits alone": (("", "30265003", "9876541"), (T, "combined-unclear")),
-    "another institution": (("004", "30265-003", "9876541"), (T, "combined-differs")),
-    "an error value": (("#N/A", "30265", "9876541"), (I, "error-value")),
+    "scientific": (("003", "30265", "9.87654E+11"), (ACCT, "scientific")),
+    "scientific, comma": (("003", "30265", "9,87654E+11"), (ACCT, "scientific")),
+    "letter o": (("OO3", "30265", "9876541"), (INST, "letter-for-digit")),
+    "letter l": (("003", "30265", "98765l1"), (ACCT, "letter-for-digit")),
+    "eight digits alone": (("", "30265003", "9876541"), (TRAN, "combined-unclear")),
+    "another institution": (("004", "30265-003", "9876541"), (TRAN, "combined-differs")),
+    "an error value": (("#N/A", "30265", "9876541"), (INST, "error-value")),
 }
 
 
@@ -77,24 +77,24 @@ def test_what_can_not_be_undone(typed: tuple[str, ...], fault: tuple[str, str]) 
     """A part that can't be known is a fault that explains, once, and is judged no further."""
     parts, said = read(*typed)
     assert said == [fault]
-    assert parts[(I, T, A).index(fault[0])] is None
+    assert parts[(INST, TRAN, ACCT).index(fault[0])] is None
 
 
 @pytest.mark.parametrize("typed", [("30265", "003", "9876541"), ("30265", "3", "9876541")])
 def test_a_swap_is_named(typed: tuple[str, ...]) -> None:
     """A transit beside an institution, each in the other's column, is named at both."""
-    assert read(*typed) == ((None, None, "9876541"), [(I, "account-swapped"), (T, "account-swapped")])
+    assert read(*typed) == ((None, None, "9876541"), [(INST, "account-swapped"), (TRAN, "account-swapped")])
 
 
 def test_the_test_institution() -> None:
     """999 is a notice in the sandbox and an error in production."""
-    assert read("999", "30265", "9876541")[1] == [(I, "institution-test")]
-    assert read("999", "30265", "9876541", production=True)[1] == [(I, "institution-test-in-production")]
+    assert read("999", "30265", "9876541")[1] == [(INST, "institution-test")]
+    assert read("999", "30265", "9876541", production=True)[1] == [(INST, "institution-test-in-production")]
 
 
 def test_an_unknown_institution() -> None:
     """The list of institutions is not complete: an unknown one is only a notice."""
-    assert read("777", "30265", "9876541") == (("777", "30265", "9876541"), [(I, "institution-unknown")])
+    assert read("777", "30265", "9876541") == (("777", "30265", "9876541"), [(INST, "institution-unknown")])
 
 
 @given(st.text("0123456789 -", max_size=14), st.text("0123456789 -", max_size=14), st.text("0123456789 -", max_size=14))

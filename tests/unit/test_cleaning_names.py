@@ -1,12 +1,12 @@
 """Names are kept as typed; those that will not match at the bank get a notice, and real ones do not."""
 
 import pytest
+from checking import GOOD, checked, codes, table
 from hypothesis import given
 from hypothesis import strategies as st
-
-from checking import GOOD, checked, codes, table
-from pipeline.check.names import clean_name, split_name
 from real_names import real_names
+
+from pipeline.check.names import clean_name, split_name
 
 ODD = {
     "company": ("Plomberie Gagnon inc.", "name-company"),

@@ -4,6 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from checking import ACCOUNT, GOOD, checked, only, table
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,6 @@ from pipeline.check import CheckOptions, check_table
 from pipeline.check.identity import fingerprint
 from pipeline.model import Payment, UsageFailure
 from pipeline.texts import explain
-from checking import ACCOUNT, GOOD, checked, only, table
 
 PAYMENT = Payment("INV-1", "Zo\u00e9", "Tremblay", "zoe@example.com", Decimal("250.00"), send_link=False)
 

@@ -1,124 +1,49 @@
 """Every setting: option, then environment, then `flinks-import.toml`, then default.
 
-One frozen value, `Settings`, whose fields carry their own words: help, reference and messages are drawn from them.
-Unknown keys are errors. Secrets come from the environment or a file, never from an option.
+One frozen value, `Settings`, whose fields carry their own words: help, reference, the commented file and messages are
+drawn from them. Unknown keys are errors. Secrets come from the environment, a file or the system keyring, never from
+an option.
 """
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from decimal import Decimal, InvalidOperation
-from difflib import get_close_matches
-from ipaddress import ip_address
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from platformdirs import user_config_path, user_data_path
+from platformdirs import user_data_path
 
+from pipeline import config_file, kinds
+from pipeline.config_file import DEFAULT, PROFILE_VARIABLE, Origin, Parse, Source
+from pipeline.kinds import is_loopback
 from pipeline.model import UsageFailure
+from pipeline.spoken import all_of
 from schemas.faults import LANGUAGES, Lang
 from schemas.fields import DEFAULT_MAX_AMOUNT, NOTICE_AMOUNT
 
-CONFIG_NAME: Final = "flinks-import.toml"
+CONFIG_NAME: Final = config_file.CONFIG_NAME
 SANDBOX: Final = "sandbox"
 """The environment of a batch that was sent to the built-in sandbox."""
 
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("a text")
-    return value.strip()
+MASK: Final = "••••••"
+"""What is shown instead of a secret."""
 
 
-def _header(value: object) -> str:
-    text = _text(value)
-    if not (text.isascii() and text.isprintable()):
-        raise ValueError("plain ASCII text")
-    return text
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a setting says of itself. `example` stands in the commented file where there is no default to show."""
+
+    en: str
+    fr: str
+    example: object = None
 
 
-def _whole(value: object) -> int:
-    if isinstance(value, bool):
-        raise ValueError("a whole number above 0")
-    try:
-        number = int(str(value))
-    except ValueError:
-        raise ValueError("a whole number above 0") from None
-    if number < 1:
-        raise ValueError("a whole number above 0")
-    return number
-
-
-def _positive(value: object) -> float:
-    try:
-        number = float(str(value))
-    except ValueError:
-        raise ValueError("a number above 0") from None
-    if not 0 < number < float("inf"):
-        raise ValueError("a number above 0")
-    return number
-
-
-def _optional_rate(value: object) -> float | None:
-    return None if value in {"", None} else _positive(value)
-
-
-def _money(value: object) -> Decimal:
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        raise ValueError("an amount such as 25000.00") from None
-    if not amount.is_finite() or amount <= 0 or amount != round(amount, 2):
-        raise ValueError("an amount such as 25000.00")
-    return amount
-
-
-def _yes_no(value: object) -> bool:
-    match str(value).strip().casefold():
-        case "true" | "yes" | "1":
-            return True
-        case "false" | "no" | "0":
-            return False
-        case _:
-            raise ValueError("true or false")
-
-
-def _one_of(*choices: str) -> Callable[[object], str]:
-    def parse(value: object) -> str:
-        if value not in choices:
-            raise ValueError(" or ".join(f'"{choice}"' for choice in choices))
-        return str(value)
-
-    return parse
-
-
-def _names(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return split_names(value)
-    if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
-        return tuple(name.strip() for name in value)
-    raise ValueError("a list of field names")
-
-
-def split_names(text: str) -> tuple[str, ...]:
-    """The names in `referenceId,"Invoice #"`: commas apart, quotes around a name that has a comma of its own.
-
-    Raises ValueError for an empty list.
-    """
-    import csv  # noqa: PLC0415 - only when the option is given
-
-    names = tuple(name.strip() for name in next(csv.reader([text], skipinitialspace=True), []) if name.strip())
-    if not names:
-        raise ValueError("a list of field names")
-    return names
-
-
-def _setting(default: Any, parse: Callable[[object], Any], doc: str, env: str = "", *, secret: bool = False) -> Any:
+def _setting(default: Any, parse: Parse, words: Words, env: str = "", *, secret: bool = False) -> Any:
     """A field of `Settings` that carries how it is parsed, its words, and its variable."""
-    metadata = {"parse": parse, "doc": doc, "env": env, "secret": secret}
+    metadata = {"parse": parse, "doc": words.en, "words": words, "env": env, "secret": secret}
     return field(default=default, repr=not secret, metadata=metadata)
 
 
@@ -126,30 +51,167 @@ def _setting(default: Any, parse: Callable[[object], Any], doc: str, env: str = 
 class Settings:
     """What the program is told. Each field's `metadata` has its words and its environment variable."""
 
-    base_url: str = _setting("", _text, "The API's base URL, https:// only.", "FLINKS_BASE_URL")
-    username: str = _setting("", _text, "The API user.", "FLINKS_USERNAME", secret=True)
-    password: str = _setting(
-        "", _text, "The API password; never in a file of settings.", "FLINKS_PASSWORD", secret=True
+    base_url: str = _setting(
+        "",
+        kinds.base_url,
+        Words(
+            "The API's base URL, https:// only.",
+            "L'adresse de base de l'API, en https:// seulement.",
+            "https://payments.example.com",
+        ),
+        "FLINKS_BASE_URL",
     )
-    password_file: str = _setting("", _text, "A file that holds the API password.", "FLINKS_PASSWORD_FILE")
-    client_id: str = _setting("", _header, "Sent as x-client-id on every call.", "FLINKS_CLIENT_ID")
-    credentials: str = _setting("basic", _one_of("basic", "form"), "How the credentials are sent.")
-    token_use: str = _setting("auto", _one_of("auto", "reuse", "single"), "Whether a token serves more than once.")
-    ca_file: str = _setting("", _text, "Certificates (PEM) to trust instead of the system's.")
-    connect_timeout: float = _setting(10.0, _positive, "Seconds to wait for a connection.")
-    answer_timeout: float = _setting(60.0, _positive, "Seconds to wait for an answer.")
-    journal: str = _setting("", _text, "The journal: an SQLite path or a postgresql:// URL.", "FLINKS_IMPORT_JOURNAL")
-    concurrency: int = _setting(16, _whole, "Requests in flight.")
-    rate: float | None = _setting(None, _optional_rate, "Requests a second; no limit without it.")
-    max_failures: int = _setting(20, _whole, "Stop after so many rows in a row failed for the same reason.")
-    max_amount: Decimal = _setting(DEFAULT_MAX_AMOUNT, _money, "A row above this amount is invalid.")
-    notice_amount: Decimal = _setting(NOTICE_AMOUNT, _money, "A row above this amount gets a notice.")
-    direction: str = _setting("DEBIT", _one_of("DEBIT", "CREDIT"), "The direction of the account's sessions.")
-    language: str = _setting("", _one_of("EN", "FR", ""), "The language of the API's e-mails; its own without it.")
-    send_link: bool = _setting(False, _yes_no, "E-mail the link for rows that do not say.")
-    identity: tuple[str, ...] = _setting(("referenceId",), _names, "What makes a row itself.")
-    lang: str = _setting("", _one_of("en", "fr", ""), "The language of messages and of the workbook.")
-    repeat_window: int = _setting(5, _whole, "Days in which an identical row of another batch is held.")
+    username: str = _setting(
+        "",
+        kinds.text,
+        Words("The API user.", "L'utilisateur de l'API.", "billing"),
+        "FLINKS_USERNAME",
+        secret=True,
+    )
+    password: str = _setting(
+        "",
+        kinds.text,
+        Words(
+            "The API password; never in a file of settings.",
+            "Le mot de passe de l'API ; jamais dans un fichier de réglages.",
+        ),
+        "FLINKS_PASSWORD",
+        secret=True,
+    )
+    password_file: str = _setting(
+        "",
+        kinds.text,
+        Words(
+            "A file that holds the API password.",
+            "Un fichier qui contient le mot de passe de l'API.",
+            "/etc/flinks-import/password",
+        ),
+        "FLINKS_PASSWORD_FILE",
+    )
+    client_id: str = _setting(
+        "",
+        kinds.header,
+        Words("Sent as x-client-id on every call.", "Envoyé comme x-client-id à chaque appel.", "client-1"),
+        "FLINKS_CLIENT_ID",
+        secret=True,
+    )
+    credentials: str = _setting(
+        "basic",
+        kinds.one_of("basic", "form"),
+        Words("How the credentials are sent.", "Comment les identifiants sont envoyés."),
+    )
+    token_use: str = _setting(
+        "auto",
+        kinds.one_of("auto", "reuse", "single"),
+        Words("Whether a token serves more than once.", "Si un jeton sert plus d'une fois."),
+    )
+    ca_file: str = _setting(
+        "",
+        kinds.text,
+        Words(
+            "Certificates (PEM) to trust instead of the system's.",
+            "Les certificats (PEM) acceptés au lieu de ceux du système.",
+            "/etc/flinks-import/ca.pem",
+        ),
+    )
+    connect_timeout: float = _setting(
+        10.0, kinds.positive, Words("Seconds to wait for a connection.", "Secondes d'attente d'une connexion.")
+    )
+    answer_timeout: float = _setting(
+        60.0, kinds.positive, Words("Seconds to wait for an answer.", "Secondes d'attente d'une réponse.")
+    )
+    journal: str = _setting(
+        "",
+        kinds.text,
+        Words(
+            "The journal: an SQLite path or a postgresql:// URL.",
+            "Le journal : un chemin SQLite ou une adresse postgresql://.",
+            "/var/lib/flinks-import/journal.sqlite",
+        ),
+        "FLINKS_IMPORT_JOURNAL",
+    )
+    concurrency: int = _setting(16, kinds.at_once, Words("Requests in flight.", "Requêtes simultanées."))
+    rate: float | None = _setting(
+        None,
+        kinds.rate,
+        Words("Requests a second; no limit without it.", "Requêtes par seconde ; sans limite par défaut.", 50.0),
+    )
+    max_failures: int = _setting(
+        20,
+        kinds.whole,
+        Words(
+            "Stop after so many rows in a row failed for the same reason.",
+            "Arrêter après tant de lignes de suite en échec pour la même raison.",
+        ),
+    )
+    max_amount: Decimal = _setting(
+        DEFAULT_MAX_AMOUNT,
+        kinds.money,
+        Words("A row above this amount is invalid.", "Une ligne au-dessus de ce montant est invalide."),
+    )
+    notice_amount: Decimal = _setting(
+        NOTICE_AMOUNT,
+        kinds.money,
+        Words("A row above this amount gets a notice.", "Une ligne au-dessus de ce montant reçoit un avis."),
+    )
+    direction: str = _setting(
+        "DEBIT",
+        kinds.one_of("DEBIT", "CREDIT"),
+        Words("The direction of the account's sessions.", "Le sens des sessions du compte."),
+    )
+    language: str = _setting(
+        "",
+        kinds.one_of("EN", "FR", ""),
+        Words(
+            "The language of the API's e-mails; its own without it.",
+            "La langue des courriels de l'API ; la sienne par défaut.",
+            "FR",
+        ),
+    )
+    send_link: bool = _setting(
+        False,
+        kinds.yes_no,
+        Words(
+            "E-mail the link for rows that do not say.",
+            "Envoyer le lien par courriel pour les lignes qui n'en disent rien.",
+        ),
+    )
+    identity: tuple[str, ...] = _setting(
+        ("referenceId",),
+        kinds.names,
+        Words("What makes a row itself.", "Ce qui distingue une ligne d'une autre."),
+    )
+    lang: str = _setting(
+        "",
+        kinds.one_of("en", "fr", ""),
+        Words("The language of messages and of the workbook.", "La langue des messages et du classeur.", "fr"),
+    )
+    repeat_window: int = _setting(
+        5,
+        kinds.whole,
+        Words(
+            "Days in which an identical row of another batch is held.",
+            "Jours pendant lesquels une ligne identique d'un autre lot est retenue.",
+        ),
+    )
+    log_file: str = _setting(
+        "",
+        kinds.text,
+        Words(
+            "A file to which JSON lines are added, one an event.",
+            "Un fichier auquel s'ajoutent des lignes JSON, une par événement.",
+            "/var/log/flinks-import/flinks-import.log",
+        ),
+    )
+    metrics_file: str = _setting(
+        "",
+        kinds.text,
+        Words(
+            "A Prometheus text file of each run's metrics.",
+            "Un fichier texte Prometheus des mesures de chaque exécution.",
+            "/var/lib/node_exporter/flinks-import.prom",
+        ),
+    )
 
     @property
     def production(self) -> bool:
@@ -167,7 +229,6 @@ def language_of(chosen: str, environ: Mapping[str, str]) -> Lang:
 
 
 ENVIRONMENT_PREFIX: Final = "FLINKS_IMPORT_"
-CONFIG_VARIABLE: Final = "FLINKS_IMPORT_CONFIG"
 
 
 def variable_of(name: str) -> str:
@@ -178,86 +239,102 @@ def variable_of(name: str) -> str:
     raise KeyError(name)
 
 
-def load(options: Mapping[str, object], environ: Mapping[str, str], config: Path | None) -> Settings:
+def parsers() -> dict[str, Parse]:
+    """How each setting that may stand in a file is parsed: all but the password."""
+    return {setting.name: setting.metadata["parse"] for setting in fields(Settings) if setting.name != "password"}
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The settings, and where each came from. `config` is the file in use, if there is one."""
+
+    settings: Settings
+    origins: Mapping[str, Origin]
+    config: Path | None
+    profile: str
+    profiles: tuple[str, ...]
+
+
+def load(
+    options: Mapping[str, object], environ: Mapping[str, str], config: Path | None, profile: str | None = None
+) -> Settings:
     """All settings. `options` are those given on the command line; None counts as not given.
 
     `config` is the file named by `--config`; without it, by `FLINKS_IMPORT_CONFIG`, else `flinks-import.toml` here or
-    in the user's configuration folder, if there is one. Raises UsageFailure for a value or a key that is wrong.
+    in the user's configuration folder, if there is one. `profile` is the part of it named by `--profile`; without it,
+    by `FLINKS_IMPORT_PROFILE`. Raises one UsageFailure that tells every value and key that is wrong.
     """
-    from_file = _read_config(config, environ)
+    return resolve(options, environ, config, profile).settings
+
+
+def resolve(
+    options: Mapping[str, object], environ: Mapping[str, str], config: Path | None, profile: str | None = None
+) -> Resolved:
+    """The same, with where each setting came from."""
+    path = config_file.find(config, environ)
+    file = config_file.read(path, profile or environ.get(PROFILE_VARIABLE, ""), parsers())
+    mistakes = list(file.mistakes)
     values: dict[str, Any] = {}
+    origins: dict[str, Origin] = {}
     for setting in fields(Settings):
-        found = _first_given(setting.name, options, environ, from_file)
-        if found is None:
+        name = setting.name
+        given = _given(name, options, environ)
+        if given is None:
+            values[name], origins[name] = file.values.get(name, (setting.default, DEFAULT))
             continue
-        value, origin = found
+        value, origins[name] = given
         try:
-            values[setting.name] = setting.metadata["parse"](value)
-        except ValueError as error:
-            raise UsageFailure("settings.bad_value", name=setting.name, origin=origin, wanted=error) from None
-    settings = Settings(**values)
-    if settings.base_url:
-        _check_base_url(settings.base_url)
-    return settings
+            values[name] = setting.metadata["parse"](value)
+        except kinds.Wanted as wanted:
+            mistakes.append(config_file.bad_value(name, origins[name], wanted))
+    if mistakes:
+        raise all_of(mistakes)
+    return Resolved(Settings(**values), origins, file.path, file.profile, file.profiles)
 
 
-def _first_given(
-    name: str, options: Mapping[str, object], environ: Mapping[str, str], from_file: tuple[Mapping[str, object], str]
-) -> tuple[object, str] | None:
+def _given(name: str, options: Mapping[str, object], environ: Mapping[str, str]) -> tuple[object, Origin] | None:
+    """What the command line says, else the environment."""
     if options.get(name) is not None:
-        return options[name], f"--{name.replace('_', '-')}"
+        return options[name], Origin(Source.OPTION, f"--{name.replace('_', '-')}")
     variable = variable_of(name)
-    if environ.get(variable):
-        return environ[variable], variable
-    table, origin = from_file
-    return (table[name], origin) if name in table else None
+    return (environ[variable], Origin(Source.VARIABLE, variable)) if environ.get(variable) else None
 
 
-def _read_config(config: Path | None, environ: Mapping[str, str]) -> tuple[Mapping[str, object], str]:
-    named = config or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
-    places = [named] if named else [Path(CONFIG_NAME), user_config_path("flinks-import") / CONFIG_NAME]
-    path = next((place for place in places if place.is_file()), None)
-    if path is None:
-        if named:
-            raise UsageFailure("settings.no_config", path=named)
-        return {}, ""
+def unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Variables that look like ours and are none: most likely misspelt."""
+    ours = {variable_of(setting.name) for setting in fields(Settings)}
+    ours |= {config_file.CONFIG_VARIABLE, PROFILE_VARIABLE}
+    return tuple(sorted(name for name in environ if name.startswith("FLINKS_") and name not in ours))
+
+
+def shown(name: str, value: object) -> str:
+    """A setting's value as a person may see it: secrets are masked, also the password of a database's URL."""
+    setting = next(setting for setting in fields(Settings) if setting.name == name)
+    match value:
+        case None | "":
+            return ""
+        case _ if setting.metadata["secret"]:
+            return MASK
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return ", ".join(map(str, value))
+        case _:
+            return without_password(str(value))
+
+
+def without_password(url: str) -> str:
+    """A URL without the password in it; any other text as it is."""
+    if "://" not in url:
+        return url
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError):
-        raise UsageFailure("settings.cannot_read", path=path) from None
-    except tomllib.TOMLDecodeError as error:
-        raise UsageFailure("settings.not_toml", path=path, error=error) from None
-    _check_keys(table, path)
-    return table, str(path)
-
-
-def _check_keys(table: Mapping[str, object], path: Path) -> None:
-    known = {setting.name for setting in fields(Settings)} - {"password"}
-    for key in table:
-        if key == "password":
-            raise UsageFailure("settings.password_in_file", path=path)
-        if key not in known:
-            near = get_close_matches(key, known, n=1)
-            raise UsageFailure("settings.unknown_key", path=path, name=key, nearest=near[0] if near else "-")
-
-
-def _check_base_url(base_url: str) -> None:
-    parts = urlsplit(base_url)
-    host = parts.hostname or ""
-    if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment or parts.username:
-        raise UsageFailure("settings.bad_base_url")
-    if parts.scheme == "http" and not is_loopback(host):
-        raise UsageFailure("settings.not_https", host=host)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine itself."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
+        password = urlsplit(url).password
     except ValueError:
-        return False
+        return MASK
+    query = url.partition("?")
+    head = query[0].replace(f":{password}@", f":{MASK}@") if password else query[0]
+    # libpq also takes a password among the parameters.
+    return f"{head}?{MASK}" if "password" in query[2].casefold() else f"{head}{query[1]}{query[2]}"
 
 
 def password_of(settings: Settings) -> str:

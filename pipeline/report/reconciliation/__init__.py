@@ -1,0 +1,1 @@
+"""The reconciliation beside its pure core: reading the daily reports, its figures, and its workbook."""

@@ -16,18 +16,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection, Engine, bindparam, create_engine, event, insert, inspect, select, update
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from pipeline.journal import tables
+from pipeline.journal import keys, tables
 from pipeline.journal.codec import dump_time
 from pipeline.model import Failure, StoppedEarly, UsageFailure
 
 BUSY_SECONDS: Final = 20
 """How long to wait for another program that is writing to an SQLite journal."""
 
-VERSION: Final = 1
+VERSION: Final = 2
 """The journal's present version: the number of steps that `_STEPS` knows."""
 
 
@@ -38,8 +38,12 @@ def connect(url: str) -> Engine:
     keeps it locked.
     """
     engine = _engine(url)
-    with explained(url):
-        _bring_up_to_date(engine)
+    try:
+        with explained(url):
+            _bring_up_to_date(engine, url)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 
@@ -49,8 +53,11 @@ def is_database_url(url: str) -> bool:
 
 
 def sqlite_path(url: str) -> Path:
-    """The file of an SQLite journal, from a path or an `sqlite:///` URL."""
-    return Path(url.removeprefix("sqlite:///")).expanduser()
+    """The file of an SQLite journal, from a path or an `sqlite:///` URL.
+
+    Absolute, since some names (`:memory:`, `file:…`) mean something else to SQLite than the file that they name.
+    """
+    return Path(url.removeprefix("sqlite:///")).expanduser().absolute()
 
 
 @contextmanager
@@ -94,7 +101,9 @@ def _engine(url: str) -> Engine:
     path = sqlite_path(url)
     _make_private(path)
     engine = create_engine(
-        f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, hide_parameters=True
+        URL.create("sqlite", database=str(path)),  # never as text: a path may have a question mark
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        hide_parameters=True,
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -157,12 +166,28 @@ def _first_version(connection: Connection) -> None:
     tables.metadata.create_all(connection)
 
 
-_STEPS: Final = (_first_version,)
+def _second_version(connection: Connection) -> None:
+    """Runs keep who approved them; keys of the user's own columns become digests; attempts are found by their run."""
+    if "approval" not in {column["name"] for column in inspect(connection).get_columns("runs")}:
+        connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN approval TEXT")
+    for table in (tables.rows, tables.attempts):
+        keyed = select(table.c.id, table.c.identity).where(table.c.identity.like("key:[%"))
+        changes = [{"which": record.id, "key": keys.stored(record.identity)} for record in connection.execute(keyed)]
+        if changes:
+            statement = update(table).where(table.c.id == bindparam("which")).values(identity=bindparam("key"))
+            connection.execute(statement, changes)
+    tables.attempts_by_run.create(connection, checkfirst=True)
+
+
+_STEPS: Final = (_first_version, _second_version)
 assert len(_STEPS) == VERSION
 
 
-def _bring_up_to_date(engine: Engine) -> None:
-    if _version(engine) == VERSION:
+def _bring_up_to_date(engine: Engine, url: str) -> None:
+    found = _version(engine)
+    if found > VERSION:
+        raise UsageFailure("journal.newer", place=shown(url))
+    if found == VERSION:
         return
     for number, step in enumerate(_STEPS, start=1):
         with engine.begin() as connection:
@@ -175,8 +200,6 @@ def _bring_up_to_date(engine: Engine) -> None:
             connection.execute(
                 insert(tables.migrations).values(version=number, applied_at=dump_time(datetime.now(UTC)))
             )
-    if _version(engine) > VERSION:
-        raise UsageFailure("journal.newer", place=shown(str(engine.url)))
 
 
 def _version(engine: Engine) -> int:

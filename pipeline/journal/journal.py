@@ -15,6 +15,7 @@ from typing import Final
 
 from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, update
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import IntegrityError
 
 from pipeline.journal import codec, database, staging, story
 from pipeline.journal.attempts import histories
@@ -112,7 +113,8 @@ class Journal:
             found = _find_batch(connection, name, environment)
             if found is None:
                 values = {"name": name, "environment": environment, "created_at": codec.dump_time(now)}
-                connection.execute(insert(batches).values(values))
+                with suppress(IntegrityError), connection.begin_nested():  # another program has just made it
+                    connection.execute(insert(batches).values(values))
                 found = _find_batch(connection, name, environment)
         assert found is not None
         return found

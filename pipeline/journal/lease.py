@@ -9,13 +9,14 @@ attempts still keeps two programs from recording the same attempt.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from filelock import FileLock, Timeout
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
-from pipeline.journal.database import sqlite_path
+from pipeline.journal.database import explained, sqlite_path
 from pipeline.model import BatchIsBusy
 
 _SPACE: Final = 0x464C  # "FL": advisory locks of this program, apart from others on the same server
@@ -27,7 +28,7 @@ def lease(engine: Engine, url: str, batch_id: int, batch: str) -> Iterator[None]
 
     Raises BatchIsBusy at once when another run holds it.
     """
-    held = _postgresql(engine, batch_id) if engine.dialect.name == "postgresql" else _file(url, batch_id)
+    held = _postgresql(engine, url, batch_id) if engine.dialect.name == "postgresql" else _file(url, batch_id)
     with held as mine:
         if not mine:
             raise BatchIsBusy("journal.batch_is_busy", batch=batch)
@@ -51,14 +52,18 @@ def _file(url: str, batch_id: int) -> Iterator[bool]:
 
 
 @contextmanager
-def _postgresql(engine: Engine, batch_id: int) -> Iterator[bool]:
+def _postgresql(engine: Engine, url: str, batch_id: int) -> Iterator[bool]:
     # A connection of its own, out of any transaction: the lock lives as long as this session.
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         parameters = {"space": _SPACE, "batch": batch_id}
-        if not connection.scalar(text("SELECT pg_try_advisory_lock(:space, :batch)"), parameters):
+        with explained(url):
+            mine = connection.scalar(text("SELECT pg_try_advisory_lock(:space, :batch)"), parameters)
+        if not mine:
             yield False
             return
         try:
             yield True
         finally:
-            connection.execute(text("SELECT pg_advisory_unlock(:space, :batch)"), parameters)
+            # When the connection is lost the server has released the lock already.
+            with suppress(DBAPIError):
+                connection.execute(text("SELECT pg_advisory_unlock(:space, :batch)"), parameters)

@@ -114,3 +114,4 @@ attempts: Final = Table(
 )
 
 Index("attempts_by_fingerprint", attempts.c.fingerprint)
+attempts_by_run: Final = Index("attempts_by_run", attempts.c.run_id)

@@ -1,0 +1,74 @@
+"""Which batch a person means: by its name, in the environment that is set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+from pipeline.journal.journal import Batch, Journal, open_journal
+from pipeline.journal.story import BatchLine
+from pipeline.model import UsageFailure
+from pipeline.settings import SANDBOX, Settings, default_journal
+
+NEAREST: Final = 3
+"""Names that are shown for one that is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A batch of an open journal and its last run, whose rows are the batch's present sheet."""
+
+    journal: Journal
+    batch: Batch
+    run: int
+
+
+@contextmanager
+def found_batch(name: str, settings: Settings, *, in_sandbox: bool) -> Iterator[Found]:
+    """The batch `name` of the sandbox, or of the configured API, with its journal open for the time of the context.
+
+    No credentials are needed. Raises UsageFailure when there is no such batch, with the nearest names.
+    """
+    environment = SANDBOX if in_sandbox else settings.base_url.rstrip("/")
+    with open_journal(settings.journal or default_journal(environment)) as journal:
+        line = pick(journal.batch_lines(), name, environment)
+        assert line.last_run is not None
+        yield Found(journal, Batch(line.id, line.name, line.environment), line.last_run)
+
+
+def pick(lines: Sequence[BatchLine], name: str, environment: str) -> BatchLine:
+    """The batch `name` of this environment, among all batches that were run.
+
+    Without an environment (no base URL is set, which a command needs that asks the API) the name alone may do, but
+    never for the sandbox: play and money are told apart aloud. Raises UsageFailure.
+    """
+    named = [line for line in lines if line.name == name]
+    here = [line for line in named if line.environment == environment]
+    if not here and not environment:
+        here = [line for line in named if line.environment != SANDBOX]
+    if len(here) == 1:
+        return here[0]
+    elsewhere = ", ".join(sorted(line.environment for line in named))
+    if len(here) > 1:
+        raise UsageFailure("finding.ambiguous", batch=name, environments=elsewhere)
+    if named and all(line.environment == SANDBOX for line in named):
+        raise UsageFailure("finding.in_sandbox", batch=name)
+    if named:
+        raise UsageFailure("finding.elsewhere", batch=name, environments=elsewhere, here=environment)
+    raise _unknown(lines, name, environment)
+
+
+def _unknown(lines: Sequence[BatchLine], name: str, environment: str) -> UsageFailure:
+    """Why a name is not found: whoever gives the name of the sheet or its path is told the name of the batch."""
+    here = [line.name for line in lines if environment in {"", line.environment}]
+    if not here:
+        return UsageFailure("finding.none", batch=name)
+    stem = Path(name).stem.removesuffix(".results")
+    near = [stem] if stem in here else get_close_matches(name, here, n=NEAREST, cutoff=0.5)
+    if not near:
+        return UsageFailure("finding.unknown", batch=name, latest=here[-1])
+    return UsageFailure("finding.nearest", batch=name, nearest=", ".join(near))

@@ -13,7 +13,7 @@ from typing import Final
 
 from pipeline.check.cells import Cell, clean_text
 from schemas.faults import Fault
-from schemas.fields import Field
+from schemas.fields import RULES, Field
 
 # Words are compared in lower case and without full stops.
 _COMPANY: Final = frozenset(
@@ -65,6 +65,8 @@ def clean_name(field: str, text: str, kind: str) -> Cell:
     cell = clean_text(field, text, kind)
     if not cell.text:
         return cell
+    if len(cell.text) > (RULES[Field(field)].max_length or 0):
+        return cell  # the schema says that it is too long: nothing more can be said of such a name
     notices = _notices(field, text, cell.text)
     return Cell(cell.text, cell.said + notices) if notices else cell
 

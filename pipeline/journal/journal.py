@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +18,9 @@ from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, up
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 
-from pipeline.journal import codec, database, staging, story
+from pipeline.journal import codec, database, evidence, staging, story
 from pipeline.journal.attempts import histories
+from pipeline.journal.evidence import Asked, Evidence
 from pipeline.journal.lease import lease
 from pipeline.journal.staging import Forecast
 from pipeline.journal.story import BatchLine
@@ -275,6 +277,33 @@ class Journal:
         """All batches, the one that was run last at the end."""
         with database.explained(self.url):
             return story.batch_lines(self.engine)
+
+    # What the daily reports prove
+
+    def asked(self, batch_id: int, run: int) -> list[Asked]:
+        """Every request of a batch that was created or may have been, with its row in the sheet of `run`."""
+        with database.explained(self.url):
+            return list(evidence.asked(self.engine, batch_id, run))
+
+    def sessions_elsewhere(self, batch_id: int) -> Iterator[tuple[str, str]]:
+        """The sessions of other batches of the same environment, each with the batch's name."""
+        with database.explained(self.url):
+            yield from evidence.sessions_elsewhere(self.engine, batch_id)
+
+    def requests_elsewhere(self, batch_id: int) -> Iterator[tuple[str, Decimal | None, datetime, str]]:
+        """Reference, amount in dollars, time and batch of the requests of other batches of the same environment."""
+        with database.explained(self.url):
+            yield from evidence.requests_elsewhere(self.engine, batch_id)
+
+    def confirmed(self, batch_id: int) -> dict[str, tuple[str, int]]:
+        """The payments (digest) of which a person said whose they are (identity and number of the attempt)."""
+        with database.explained(self.url):
+            return evidence.confirmed(self.engine, batch_id)
+
+    def record_evidence(self, batch_id: int, found: Sequence[Evidence]) -> None:
+        """Keep evidence for ever, and settle the attempts that it resolves."""
+        with self._writing() as connection:
+            evidence.record(connection, batch_id, found)
 
     # The disk
 

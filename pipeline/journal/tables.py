@@ -115,3 +115,22 @@ attempts: Final = Table(
 
 Index("attempts_by_fingerprint", attempts.c.fingerprint)
 attempts_by_run: Final = Index("attempts_by_run", attempts.c.run_id)
+
+evidence: Final = Table(
+    "evidence",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("batch_id", ForeignKey("batches.id"), nullable=False, index=True),
+    Column("identity", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("proof", Text, nullable=False),
+    Column("payment_key", Text, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("sheet", Text, nullable=False, default=""),
+    Column("line", Integer, nullable=False),
+    Column("reported_on", Text, nullable=False, default=""),
+    Column("session_id", Text, nullable=False, default=""),
+    Column("recorded_at", Text, nullable=False),
+    Column("who", Text, nullable=False),
+)

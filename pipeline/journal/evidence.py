@@ -1,0 +1,208 @@
+"""What the daily reports proved about a batch, kept for ever: which line of which file, when, and who said so.
+
+A report that names a request whose outcome is unknown decides it, and a person may confirm that a payment is of a
+request. Also what reconciliation asks of the journal: every request of a batch, and those of other batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, Select, bindparam, insert, select, update
+
+from pipeline.journal import codec
+from pipeline.journal.attempts import ATTEMPT_COLUMNS, LEGAL, IllegalChangeError, attempt_of
+from pipeline.journal.tables import attempts, batches, evidence, rows
+from pipeline.model import Outcome, Payment
+from pipeline.send import decide
+
+_EFFECTIVE: Final = (Outcome.CREATED, *sorted(decide.UNCERTAIN))
+
+
+class Proof(StrEnum):
+    """What a line of a report is evidence of."""
+
+    RESOLVED = "resolved"
+    """A request whose outcome was unknown exists."""
+    CONFIRMED = "confirmed"
+    """A person said that a payment is of a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that was made, or may have been: an attempt, with what was sent and its row in the present sheet.
+
+    `row` is 0 when the sheet has it no longer. `amount` is in dollars, None when the payor chooses it. `payment` is
+    None once personal data were removed. `at` is when it was sent, aware.
+    """
+
+    identity: str
+    number: int
+    row: int
+    amount: Decimal | None
+    at: datetime
+    uncertain: bool
+    session_id: str = field(default="", repr=False)
+    payment: Payment | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One line of a report that proves something about an attempt.
+
+    `payment_key` is the digest by which the same payment is known again; `reported_on` is the day that the line tells,
+    ISO 8601, empty when it tells none. `at` is aware.
+    """
+
+    proof: Proof
+    identity: str
+    number: int
+    payment_key: str
+    file: str
+    sha256: str
+    sheet: str
+    line: int
+    reported_on: str
+    at: datetime
+    who: str
+    session_id: str = field(default="", repr=False)
+
+
+def asked(engine: Engine, batch_id: int, run_id: int) -> Iterator[Asked]:
+    """Every request of a batch that was created or may have been, with its row in the sheet of a run.
+
+    Of several tries without an answer since the last session, the last stands for all: they are one request.
+    """
+    with engine.connect().execution_options(reading=True) as connection:
+        numbers: dict[str, int] = {
+            record.identity: record.number
+            for record in connection.execute(select(rows.c.identity, rows.c.number).where(rows.c.run_id == run_id))
+        }
+        statement = select(*ATTEMPT_COLUMNS).where(attempts.c.batch_id == batch_id)
+        records = connection.execute(statement.order_by(attempts.c.identity, attempts.c.number)).all()
+    for identity, group in groupby(records, key=attrgetter("identity")):
+        tried = list(group)
+        history = [attempt_of(record) for record in tried]
+        unanswered = decide.open_questions(history)
+        shown = {attempt.number for attempt in (*unanswered[-1:], *_created(history))}
+        for record, attempt in zip(tried, history, strict=True):
+            if attempt.number in shown:
+                yield Asked(
+                    identity=identity,
+                    number=attempt.number,
+                    row=numbers.get(identity, 0),
+                    amount=attempt.amount,
+                    at=attempt.at,
+                    uncertain=attempt.outcome is not Outcome.CREATED,
+                    session_id=attempt.session_id,
+                    payment=codec.payment(record.content),
+                )
+
+
+def _created(history: Sequence[Any]) -> list[Any]:
+    return [attempt for attempt in history if attempt.outcome is Outcome.CREATED]
+
+
+def _elsewhere(batch_id: int, *columns: Any) -> Select[Any]:
+    here = select(batches.c.environment).where(batches.c.id == batch_id).scalar_subquery()
+    return (
+        select(*columns, batches.c.name)
+        .join_from(attempts, batches, batches.c.id == attempts.c.batch_id)
+        .where(attempts.c.batch_id != batch_id, batches.c.environment == here, attempts.c.outcome.in_(_EFFECTIVE))
+        .order_by(attempts.c.id)
+    )
+
+
+def sessions_elsewhere(engine: Engine, batch_id: int) -> Iterator[tuple[str, str]]:
+    """The sessions of other batches of the same environment, each with the batch's name."""
+    statement = _elsewhere(batch_id, attempts.c.session_id).where(attempts.c.session_id != "")
+    with engine.connect().execution_options(reading=True, yield_per=2_000) as connection:
+        for record in connection.execute(statement):
+            yield record.session_id, record.name
+
+
+def requests_elsewhere(engine: Engine, batch_id: int) -> Iterator[tuple[str, Decimal | None, datetime, str]]:
+    """Reference, amount in dollars, time and batch of the requests of other batches of the same environment."""
+    statement = _elsewhere(batch_id, attempts.c.content, attempts.c.amount_cents, attempts.c.intended_at)
+    with engine.connect().execution_options(reading=True, yield_per=2_000) as connection:
+        for record in connection.execute(statement):
+            payment = codec.payment(record.content)
+            if payment is not None and payment.reference_id:
+                amount = codec.dollars(record.amount_cents)
+                yield payment.reference_id, amount, codec.time(record.intended_at), record.name
+
+
+def confirmed(engine: Engine, batch_id: int) -> dict[str, tuple[str, int]]:
+    """The payments of which a person said whose they are: digest -> identity and number of the attempt."""
+    statement = (
+        select(evidence.c.payment_key, evidence.c.identity, evidence.c.number)
+        .where(evidence.c.batch_id == batch_id, evidence.c.proof == Proof.CONFIRMED)
+        .order_by(evidence.c.id)
+    )
+    with engine.connect().execution_options(reading=True) as connection:
+        return {record.payment_key: (record.identity, record.number) for record in connection.execute(statement)}
+
+
+_FOUND: Final = (
+    update(attempts)
+    .where(
+        attempts.c.batch_id == bindparam("which_batch"),
+        attempts.c.identity == bindparam("which_identity"),
+        attempts.c.number == bindparam("which_number"),
+        attempts.c.outcome.in_(sorted(decide.UNCERTAIN)),
+    )
+    .values(outcome=Outcome.CREATED, session_id=bindparam("session"), settled_at=bindparam("at"))
+)
+
+
+def record(connection: Connection, batch_id: int, found: Sequence[Evidence]) -> None:
+    """Keep evidence, and settle the attempts that it resolves: they are created, with the report's session if it has
+    one. What was uncertain stays with the attempt as its reasons.
+
+    Raises IllegalChangeError when an attempt to be resolved is not uncertain any more.
+    """
+    resolved = [
+        {
+            "which_batch": batch_id,
+            "which_identity": one.identity,
+            "which_number": one.number,
+            "session": one.session_id,
+            "at": codec.dump_time(one.at),
+        }
+        for one in found
+        if one.proof is Proof.RESOLVED
+    ]
+    if resolved:
+        for outcome in decide.UNCERTAIN:
+            if (outcome, Outcome.CREATED) not in LEGAL:
+                raise IllegalChangeError(f"{outcome} -> created")
+        changed = connection.execute(_FOUND, resolved).rowcount
+        if changed != len(resolved):
+            raise IllegalChangeError(f"{len(resolved) - changed} attempts were not uncertain")
+    if found:
+        connection.execute(insert(evidence), [_values(batch_id, one) for one in found])
+
+
+def _values(batch_id: int, one: Evidence) -> dict[str, Any]:
+    return {
+        "batch_id": batch_id,
+        "identity": one.identity,
+        "number": one.number,
+        "proof": one.proof,
+        "payment_key": one.payment_key,
+        "file": one.file,
+        "sha256": one.sha256,
+        "sheet": one.sheet,
+        "line": one.line,
+        "reported_on": one.reported_on,
+        "session_id": one.session_id,
+        "recorded_at": codec.dump_time(one.at),
+        "who": one.who,
+    }

@@ -220,7 +220,8 @@ def finish(
     if failure is not None:
         failure = _noted(partial(journal.stopped, run, failure), failure)
     rows = partial(journal.report_rows, run)
-    counted = totals.count(rows())
+    gathered = summary.gather(journal.report(run), rows(), request.lang)
+    counted = gathered.totals
     rehearsed = workplace.purpose != prepare.RUN
     code = exit_code(counted, failure, dry_run=rehearsed)
     failure = _noted(partial(journal.end, run, datetime.now().astimezone(), code), failure)
@@ -235,7 +236,7 @@ def finish(
         written=written,
         failure=failure,
         forecast=prepared.forecast,
-        summary=summary.as_json(report, counted, rows, written, code, request.lang),
+        summary=summary.as_json(report, gathered, written, code),
     )
 
 

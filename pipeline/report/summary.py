@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Final
 
 from pipeline.model import ExitCode, Report, ReportRow, Status
 from pipeline.report.masking import account_columns, mask_in
-from pipeline.report.totals import Totals
+from pipeline.report.totals import Tally, Totals
 from pipeline.texts import say
 from schemas.faults import Lang, sentence
 
@@ -55,20 +55,36 @@ def status_lines(totals: Totals, lang: Lang = "en") -> tuple[StatusLine, ...]:
     )
 
 
-def as_json(  # noqa: PLR0913, PLR0917  the interface's keys, one each
-    report: Report,
-    totals: Totals,
-    rows: Callable[[], Iterator[ReportRow]],
-    written: Written | None,
-    exit_code: ExitCode,
-    lang: Lang = "en",
-) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What one reading of a batch's rows gives: the totals, and the first errors as the JSON summary has them."""
+
+    totals: Totals
+    errors: tuple[dict[str, object], ...]
+    omitted: int
+
+
+def gather(report: Report, rows: Iterable[ReportRow], lang: Lang = "en") -> Gathered:
+    """Count the rows and keep the first errors. `rows` is read once. Account numbers in messages are masked."""
+    hidden = account_columns(report.columns)
+    tally, errors, omitted = Tally(), list[dict[str, object]](), 0
+    for row in rows:
+        tally.add(row.status, row.amount)
+        for fault in row.errors:
+            if len(errors) >= MAX_ERRORS:
+                omitted += 1
+                continue
+            message = mask_in(sentence(fault, lang), row, hidden)
+            errors.append({"row": row.row.number, "field": fault.field, "code": fault.code, "message": message})
+    return Gathered(tally.totals(), tuple(errors), omitted)
+
+
+def as_json(report: Report, gathered: Gathered, written: Written | None, exit_code: ExitCode) -> dict[str, object]:
     """The JSON summary (interface: "The JSON summary"), ready for any JSON encoder: only texts, integers and lists.
 
-    `rows` is read once. Account numbers in messages are masked. `output` is None when
-    no workbook was asked for.
+    `output` is None when no workbook was asked for.
     """
-    errors, omitted = _errors(report, rows(), lang)
+    totals = gathered.totals
     return {
         "batch": report.batch,
         "file": report.source.name,
@@ -77,25 +93,11 @@ def as_json(  # noqa: PLR0913, PLR0917  the interface's keys, one each
         "rows": totals.rows,
         "counts": {status.value: totals.counts[status] for status in Status},
         "amounts": {status.value: f"{totals.amounts[status]:.2f}" for status in Status},
-        "errors": errors,
-        "errorsOmitted": omitted,
+        "errors": list(gathered.errors),
+        "errorsOmitted": gathered.omitted,
         "output": str(written.path) if written else None,
         "exitCode": int(exit_code),
     }
-
-
-def _errors(report: Report, rows: Iterator[ReportRow], lang: Lang) -> tuple[list[dict[str, object]], int]:
-    hidden = account_columns(report.columns)
-    errors: list[dict[str, object]] = []
-    omitted = 0
-    for row in rows:
-        for fault in row.errors:
-            if len(errors) >= MAX_ERRORS:
-                omitted += 1
-                continue
-            message = mask_in(sentence(fault, lang), row, hidden)
-            errors.append({"row": row.row.number, "field": fault.field, "code": fault.code, "message": message})
-    return errors, omitted
 
 
 def _name(status: Status) -> str:

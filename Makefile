@@ -13,7 +13,7 @@ help:  ## print this list
 setup: $(STAMP)  ## make .venv with the command and every dependency, at the versions of requirements.lock
 
 $(STAMP): requirements.lock pyproject.toml
-	@echo "Making $(VENV) (a minute, once)"
+	@echo "Making $(VENV) as requirements.lock says (a minute)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements.lock
@@ -38,7 +38,7 @@ check: setup  ## lint, format, types and import rules; changes nothing
 	@$(BIN)/mypy
 	@$(BIN)/mypy samples/make_samples.py docs/make_docs.py docs/make_pictures.py
 	@echo "Import rules"
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 format: setup  ## format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix-only .

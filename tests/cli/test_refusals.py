@@ -86,7 +86,7 @@ SHEETS = [
 GUARDS = [
     Refused("--expect-rows", 3, ("--expect-rows", "3 expected", "2 found"), tail=("--expect-rows", "3")),
     Refused("--expect-total", 3, ("--expect-total", "349.50"), tail=("--expect-total", "350")),
-    Refused("--strict", 3, ("--strict", "1 row"), ONE_INVALID, tail=("--strict",)),
+    Refused("--strict", 3, ("--strict", "invalid: 1,"), ONE_INVALID, tail=("--strict",)),
 ]
 
 OPTIONS = [

@@ -25,6 +25,7 @@ class AmountReader:
 
     convention: Convention
     notice_amount: Decimal
+    max_amount: Decimal
     open_amount: bool
 
     def clean(self, text: str, kind: str) -> Cell:
@@ -56,7 +57,7 @@ class AmountReader:
             return Cell(f"{value:f}", said)
         if settled != value:
             said = (*said, Fault("amount-noise", Field.AMOUNT, text, (("read_amount", f"{settled:f}"),)))
-        if settled > self.notice_amount:
+        if self.notice_amount < settled <= self.max_amount:
             said = (*said, Fault("amount-large", Field.AMOUNT, text, (("limit_amount", f"{self.notice_amount:f}"),)))
         return Cell(f"{settled:f}", said)
 

@@ -38,7 +38,9 @@ class RowChecker:
         self._key = key
         self._ledger = ledger
         self._lines = line_reader(origins, survey.last_payment)
-        self._amounts = AmountReader(survey.convention, options.notice_amount, options.allow_open_amount)
+        self._amounts = AmountReader(
+            survey.convention, options.notice_amount, options.max_amount, options.allow_open_amount
+        )
         self._limits = schema.Limits(options.max_amount, options.allow_open_amount, options.direction)
         self._payors = PayorWatch(survey)
 

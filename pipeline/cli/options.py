@@ -98,6 +98,11 @@ def reading(command: Command) -> Command:
             help="How far back other batches are searched for repeats.  [default: 5]",
         ),
         click.option("--allow-repeats", is_flag=True, help="Also create sessions for rows that are held as repeats."),
+        click.option(
+            "--metrics-file",
+            metavar="PATH",
+            help="Write a run's metrics as a Prometheus text file; a rehearsal writes none.",
+        ),
     )
 
 
@@ -109,6 +114,7 @@ def journal(command: Command) -> Command:
             "--journal", metavar="URL", help="An SQLite path or a postgresql:// URL.  [default: in your data folder]"
         ),
         click.option("--config", type=FILE, help="The settings file.  [default: flinks-import.toml, if there is one]"),
+        click.option("--profile", metavar="NAME", help="The part [profile.NAME] of the settings file."),
     )
 
 
@@ -123,6 +129,7 @@ def talking(command: Command) -> Command:
         click.option("-v", "--verbose", is_flag=True, help="Say more."),
         click.option("-q", "--quiet", is_flag=True, help="Say nothing unless something is wrong."),
         click.option("--log-json", is_flag=True, help="JSON lines on standard error instead of text."),
+        click.option("--log-file", metavar="PATH", help="Also add JSON lines, without personal data, to this file."),
     )
 
 

@@ -1,4 +1,4 @@
-"""Who shows what happens while a command works: text for people, a bar on a terminal, JSON lines for machines.
+"""Who shows what happens while a command works: text for people, a bar on a terminal, events for the log.
 
 Everything here goes to standard error; standard output is for the result. Nothing here has personal data: counts,
 amounts, names of files and environments, row numbers.
@@ -6,7 +6,6 @@ amounts, names of files and environments, row numbers.
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.prompt import Confirm
 
+from pipeline.cli.logs import Log, log_to
 from pipeline.commands.request import Announcement
 from pipeline.journal.journal import Sendable
 from pipeline.model import ReportRow, StoppedEarly, UsageFailure
@@ -45,6 +45,7 @@ class Manner:
     verbose: bool = False
     log_json: bool = False
     as_json: bool = False
+    log_file: str = ""
 
 
 class LineScreen:
@@ -109,28 +110,68 @@ class LineScreen:
             self._console.print(say(key, self._manner.lang, **params), markup=False)
 
 
-class JsonScreen:
-    """The same as one JSON object a line on standard error: event names and counts."""
+class AskingScreen:
+    """Shows nothing and asks what must be asked: the log speaks instead (`--log-json`)."""
 
     def __init__(self, manner: Manner) -> None:
         self._manner = manner
 
     def reading(self, file: Path) -> None:
-        _log("reading", file=file.name)
+        pass
 
     def checked(self, rows: int) -> None:
-        _log("checked", rows=rows)
+        pass
+
+    def sheet_notices(self, notices: tuple[Fault, ...]) -> None:
+        pass
+
+    def sandbox_started(self, base_url: str) -> None:
+        pass
+
+    def confirm(self, announcement: Announcement) -> bool:
+        return _consent(announcement, self._manner, Console(stderr=True))
+
+    @contextmanager
+    def sending(self, total: int) -> Iterator[Observer]:  # noqa: ARG002 - the protocol's signature
+        yield _Silent()
+
+    def go_on_after_first(self, rows: list[ReportRow], left: int) -> bool:  # noqa: ARG002
+        return _ask(say("screen.go_on", self._manner.lang, left=left), Console(stderr=True))
+
+    def writing(self) -> None:
+        pass
+
+    def row_needs_mending(self, row: ReportRow) -> None:
+        pass
+
+
+class LoggedScreen:
+    """Tells the log what happens, and passes it on to who shows it."""
+
+    def __init__(self, shown: LineScreen | AskingScreen, log: Log) -> None:
+        self._shown = shown
+        self._log = log
+
+    def reading(self, file: Path) -> None:
+        self._log.event("reading", file=file.name)
+        self._shown.reading(file)
+
+    def checked(self, rows: int) -> None:
+        self._log.event("checked", rows=rows)
+        self._shown.checked(rows)
 
     def sheet_notices(self, notices: tuple[Fault, ...]) -> None:
         for notice in notices:
-            _log("sheet-notice", code=notice.code, message=sentence(notice, self._manner.lang))
+            self._log.event("sheet-notice", code=notice.code)
+        self._shown.sheet_notices(notices)
 
     def sandbox_started(self, base_url: str) -> None:
-        _log("sandbox-started", baseUrl=base_url)
+        self._log.event("sandbox-started", baseUrl=base_url)
+        self._shown.sandbox_started(base_url)
 
     def confirm(self, announcement: Announcement) -> bool:
         forecast = announcement.forecast
-        _log(
+        self._log.event(
             "planned",
             batch=announcement.batch,
             environment=announcement.environment,
@@ -142,29 +183,43 @@ class JsonScreen:
             unknown=forecast.unknown,
             alreadyCreated=forecast.kept,
         )
-        return _consent(announcement, self._manner, Console(stderr=True))
+        consent = self._shown.confirm(announcement)
+        if not consent:
+            self._log.event("not-confirmed")
+        return consent
 
     @contextmanager
     def sending(self, total: int) -> Iterator[Observer]:
-        _log("sending", total=total)
-        events = _Events(total)
-        yield events
-        _log("sent", done=events.done, failed=events.failed)
+        self._log.event("sending", total=total)
+        events = _Events(self._log, total)
+        with self._shown.sending(total) as observer:
+            yield _Each((events, observer))
+        self._log.event("sent", done=events.done, failed=events.failed)
 
     def go_on_after_first(self, rows: list[ReportRow], left: int) -> bool:
-        _log("first-sent", rows=[row.row.number for row in rows], left=left)
-        return _ask(say("screen.go_on", self._manner.lang, left=left), Console(stderr=True))
+        self._log.event("first-sent", rows=[row.row.number for row in rows], left=left)
+        return self._shown.go_on_after_first(rows, left)
 
     def writing(self) -> None:
-        _log("writing")
+        self._log.event("writing")
+        self._shown.writing()
 
     def row_needs_mending(self, row: ReportRow) -> None:
-        _log("row-needs-mending", row=row.row.number, codes=[fault.code for fault in row.errors])
+        self._log.event("row-needs-mending", row=row.row.number, codes=[fault.code for fault in row.errors])
+        self._shown.row_needs_mending(row)
 
 
-def screen_of(manner: Manner) -> LineScreen | JsonScreen:
+def log_of(manner: Manner) -> Log:
+    """The log that the user's options ask for. Raises UsageFailure when its file can't be written."""
+    return log_to(manner.log_file, to_stderr=manner.log_json)
+
+
+def screen_of(manner: Manner) -> LineScreen | LoggedScreen:
     """The screen that the user's options ask for."""
-    return JsonScreen(manner) if manner.log_json else LineScreen(manner)
+    if manner.log_json:
+        return LoggedScreen(AskingScreen(manner), log_of(manner))
+    shown = LineScreen(manner)
+    return LoggedScreen(shown, log_of(manner)) if manner.log_file else shown
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -316,40 +371,55 @@ class _Lines:
 
 
 class _Events:
-    """A JSON line now and then, and one for each row that has no session."""
+    """An event now and then, and one for each row that has no session."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, log: Log, total: int) -> None:
         self.done = self.failed = 0
+        self._log = log
         self._total = total
         self._told_at = time.monotonic()
 
     def row_ended(self, row: Sendable, verdict: Verdict) -> None:
         failed = not isinstance(verdict, Created)
         if failed:
-            _log("row-ended", row=row.number, verdict=type(verdict).__name__)
+            self._log.event("row-ended", row=row.number, rowId=row.row_id, verdict=type(verdict).__name__)
         self._count(failed=failed)
 
     def row_held(self, row: Sendable) -> None:
-        _log("row-held", row=row.number)
+        self._log.event("row-held", row=row.number, rowId=row.row_id)
         self._count(failed=True)
 
     def tokens_are_single_use(self) -> None:
-        _log("tokens-are-single-use")
+        self._log.event("tokens-are-single-use")
 
     def _count(self, *, failed: bool) -> None:
         self.done += 1
         self.failed += failed
         if time.monotonic() - self._told_at >= LINE_EVERY:
             self._told_at = time.monotonic()
-            _log("progress", done=self.done, total=self._total, failed=self.failed)
+            self._log.event("progress", done=self.done, total=self._total, failed=self.failed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Each:
+    """Several observers at once."""
+
+    observers: tuple[Observer, ...]
+
+    def row_ended(self, row: Sendable, verdict: Verdict) -> None:
+        for observer in self.observers:
+            observer.row_ended(row, verdict)
+
+    def row_held(self, row: Sendable) -> None:
+        for observer in self.observers:
+            observer.row_held(row)
+
+    def tokens_are_single_use(self) -> None:
+        for observer in self.observers:
+            observer.tokens_are_single_use()
 
 
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _log(event: str, **fields: object) -> None:
-    moment = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-    print(json.dumps({"time": moment, "event": event, **fields}, ensure_ascii=False), file=sys.stderr, flush=True)  # noqa: T201 - this is where it is printed

@@ -220,6 +220,44 @@ class Repeat:
 
 
 # ---------------------------------------------------------------------------------------------------------------
+# A session
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """What the API last said of a session, in its own words (api: "State of a session").
+
+    `session` is the session's word, `transactions` those of its transactions: two levels, never to be mixed up.
+    `amount` is in dollars. `known` is False when the API answered that there is no such session; the words are then
+    those from before. `since` is when it was first seen so, aware.
+    """
+
+    session: str
+    transactions: tuple[str, ...]
+    amount: Decimal | None
+    since: datetime
+    known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person decided, when, about a row whose outcome was unknown.
+
+    `row` is its number in the sheet of that time, `number` that of the try which is the session (or the last one),
+    `outcome` either `CREATED`, with its session, or `NOT_CREATED`. `at` is aware.
+    """
+
+    identity: str = field(repr=False)
+    row: int
+    number: int
+    outcome: Outcome
+    session_id: str = field(repr=False)
+    note: str = field(repr=False)
+    who: str
+    at: datetime
+
+
+# ---------------------------------------------------------------------------------------------------------------
 # What the journal tells the report
 
 
@@ -229,7 +267,8 @@ class ReportRow:
 
     `errors` hold everything that keeps it from having its session: faults, the API's reasons, why it is held, what is
     unknown. `reference_sent` and `amount_sent` are what the API was last asked for (dollars), None when nothing was
-    ever sent. `created_at` is when the answer with the session id came, aware.
+    ever sent. `created_at` is when the answer with the session id came, aware. `state` is what the API last said of
+    the session, None when it was never asked.
     """
 
     row: SheetRow
@@ -244,6 +283,7 @@ class ReportRow:
     amount_sent: Decimal | None = None
     attempts: int = 0
     created_at: datetime | None = None
+    state: SessionState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +312,8 @@ class Approval:
 class Report:
     """Everything that the workbook and the summaries say about a batch, except its rows. Times are aware.
 
-    `stopped` is the sentence key of what ended the run early, with what fills it, or empty.
+    `stopped` is the sentence key of what ended the run early, with what fills it, or empty. `asked_at` is when the API
+    was last asked about the batch's sessions, None when never; what is open longer than `open_days` is listed apart.
     """
 
     batch: str
@@ -288,6 +329,8 @@ class Report:
     stopped_details: MappingABC[str, str] = field(default_factory=dict)
     dry_run: bool = False
     approval: Approval | None = None
+    asked_at: datetime | None = None
+    open_days: int = 7
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -134,3 +134,35 @@ evidence: Final = Table(
     Column("recorded_at", Text, nullable=False),
     Column("who", Text, nullable=False),
 )
+
+states: Final = Table(
+    "states",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("batch_id", ForeignKey("batches.id"), nullable=False, index=True),
+    Column("session_id", Text, nullable=False, index=True),
+    Column("session_status", Text, nullable=False),
+    Column("transactions", Text, nullable=False, default="[]"),
+    Column("amount_cents", BigInteger),
+    Column("known", Boolean, nullable=False),
+    Column("since", Text, nullable=False),
+    Column("asked_at", Text, nullable=False),
+)
+"""What the API said of a session, a line for each change: `since` it was first seen so, `asked_at` last."""
+
+decisions: Final = Table(
+    "decisions",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("batch_id", ForeignKey("batches.id"), nullable=False, index=True),
+    Column("identity", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("row_number", Integer, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("session_id", Text, nullable=False, default=""),
+    Column("note", Text, nullable=False, default=""),
+    Column("who", Text, nullable=False),
+    Column("decided_at", Text, nullable=False),
+    Column("reasons", Text, nullable=False, default="[]"),
+)
+"""What a person decided about a row whose outcome was unknown; `reasons` is why it was, `number` the last try."""

@@ -22,8 +22,9 @@ CENT: Final = Decimal(1).scaleb(-AMOUNT_DECIMALS)
 NOISE: Final = CENT.scaleb(-6)
 """A millionth of a cent: what a formula's binary arithmetic leaves, and no person types."""
 
-# A cell can hold more digits than the default precision keeps: nothing is to be rounded on the way to a verdict.
-_EXACT: Final = Context(prec=100_000, rounding=ROUND_HALF_UP)
+# A cell can hold more digits than the default precision keeps. The wide one costs memory: only what needs it gets it.
+_WIDE: Final = Context(prec=100_000)
+_LARGE: Final = 20
 
 
 class Convention(StrEnum):
@@ -123,12 +124,14 @@ def is_ambiguous(text: str) -> bool:
 def without_noise(amount: Decimal) -> Decimal | None:
     """`amount` at two decimals when it is within a millionth of a cent of that, else None."""
     rounded = to_the_cent(amount)
-    return rounded if _EXACT.subtract(amount, rounded).copy_abs() <= NOISE else None
+    if rounded == amount:
+        return rounded
+    return rounded if abs(amount - rounded) <= NOISE else None
 
 
 def to_the_cent(amount: Decimal) -> Decimal:
     """`amount` rounded half up to two decimals: for the figures of rows that are not sent, never for a payment."""
-    return amount.quantize(CENT, context=_EXACT)
+    return amount.quantize(CENT, ROUND_HALF_UP, _WIDE if amount.adjusted() > _LARGE else None)
 
 
 def to_cents(amount: Decimal) -> int:

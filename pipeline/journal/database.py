@@ -167,7 +167,10 @@ def _first_version(connection: Connection) -> None:
 
 
 def _second_version(connection: Connection) -> None:
-    """Runs keep who approved them; keys of the user's own columns become digests; attempts are found by their run."""
+    """Room for approvals, evidence, states and decisions; keys of the user's own columns become digests; attempts are
+    found by their run.
+    """
+    tables.metadata.create_all(connection)
     if "approval" not in {column["name"] for column in inspect(connection).get_columns("runs")}:
         connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN approval TEXT")
     for table in (tables.rows, tables.attempts):

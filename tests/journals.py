@@ -1,0 +1,221 @@
+"""Sheets, journals and a PostgreSQL server for the tests of the journal: fictional people at example.com."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from pipeline.check.identity import row_key
+from pipeline.journal import attempts
+from pipeline.journal.attempts import Intent, Settlement
+from pipeline.journal.journal import Batch, Beginning, Journal, Sendable
+from pipeline.journal.staging import Forecast
+from pipeline.model import CheckedRow, Column, Outcome, Payment, ReportRow, SheetRow, Source
+from pipeline.send.decide import Permissions
+from schemas.faults import Fault
+from schemas.fields import Field
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+WINDOW = timedelta(days=5)
+DEFAULT = ("referenceId",)
+
+HEADINGS = (
+    ("Invoice", "referenceId"),
+    ("First", "firstName"),
+    ("Last", "lastName"),
+    ("Email", "email"),
+    ("Amount", "amount"),
+    ("Contract", None),
+)
+COLUMNS = tuple(Column(index, heading, field, "own") for index, (heading, field) in enumerate(HEADINGS))
+
+
+def payment(reference: str = "INV-1", amount: str = "250.00", who: str = "zoe", *, send_link: bool = True) -> Payment:
+    """What a payor is asked for."""
+    return Payment(reference, who.title(), "Tremblay", f"{who}@example.com", Decimal(amount), send_link)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a sheet: a payment, the user's own column, and what is wrong with it."""
+
+    payment: Payment
+    own: str = ""
+    faults: tuple[Fault, ...] = ()
+
+
+def line(
+    reference: str = "INV-1", amount: str = "250.00", who: str = "zoe", own: str = "", *, send_link: bool = True
+) -> Line:
+    """A valid line."""
+    return Line(payment(reference, amount, who, send_link=send_link), own)
+
+
+def faulty(reference: str = "INV-1", amount: str = "250.00") -> Line:
+    """A line with a fault in its e-mail address."""
+    return Line(payment(reference, amount), faults=(Fault("email-invalid", "email", "zoe@@example.com"),))
+
+
+def checked(lines: Sequence[Line], identity: Sequence[str] = DEFAULT) -> list[CheckedRow]:
+    """The lines as the check room hands them over, their identities found by its own rule."""
+    rows = [SheetRow(number, _cells(each), "sssssn") for number, each in enumerate(lines, start=2)]
+    payments = [None if each.faults else each.payment for each in lines]
+    texts = {
+        Field.REFERENCE_ID: [each.payment.reference_id for each in lines],
+        Field.EMAIL: [each.payment.email for each in lines],
+    }
+    identities = row_key(identity, COLUMNS).identities(rows, texts, payments)
+    return [
+        CheckedRow(row, paid, each.payment.amount, key, each.faults)
+        for row, paid, each, key in zip(rows, payments, lines, identities, strict=True)
+    ]
+
+
+def _cells(each: Line) -> tuple[str, ...]:
+    paid = each.payment
+    return paid.reference_id, paid.first_name, paid.last_name, paid.email, str(paid.amount), each.own
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A run that is staged and planned."""
+
+    journal: Journal
+    batch: Batch
+    run: int
+    forecast: Forecast
+
+    def to_send(self) -> list[Sendable]:
+        """The rows that it would send."""
+        return self.journal.to_send(self.run, self.batch, -1, 1000)
+
+    def rows(self) -> list[ReportRow]:
+        """Its rows as they stand now."""
+        return list(self.journal.report_rows(self.run))
+
+    def statuses(self) -> list[str]:
+        """The statuses in the sheet's order."""
+        return [row.status.value for row in self.rows()]
+
+    def codes(self) -> list[list[str]]:
+        """The codes of what keeps each row from its session."""
+        return [[fault.code for fault in row.errors] for row in self.rows()]
+
+    def send(self, outcome: Outcome = Outcome.CREATED, now: datetime = NOW) -> list[Sendable]:
+        """Send all that is planned, each with one outcome; OPEN is a crash before the answer."""
+        sent = self.to_send()
+        for row in sent:
+            attempt(self, row, outcome, now)
+        return sent
+
+
+def attempt(planned: Planned, row: Sendable, outcome: Outcome, now: datetime = NOW) -> str:
+    """One attempt: its intent, and its outcome unless it is OPEN; returns the session's id, if one was made."""
+    number = len(row.history) + 1
+    intend(planned, row, number, now)
+    if outcome is Outcome.OPEN:
+        return ""
+    session = str(uuid4()) if outcome is Outcome.CREATED else ""
+    settle(planned, Settlement(planned.batch.id, row.identity, number, outcome, now, session, STATUSES.get(outcome)))
+    return session
+
+
+STATUSES = {Outcome.CREATED: 201, Outcome.REFUSED: 400}
+
+
+def intend(planned: Planned, row: Sendable, number: int, now: datetime = NOW) -> None:
+    """Record that an attempt is about to leave."""
+    intent = Intent(planned.batch.id, planned.run, row.identity, number, row.number, row.payment, row.fingerprint, now)
+    with planned.journal.engine.begin() as connection:
+        attempts.intend(connection, [intent])
+
+
+def settle(planned: Planned, *settlements: Settlement) -> None:
+    """Record what became of attempts."""
+    with planned.journal.engine.begin() as connection:
+        attempts.settle(connection, settlements)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a run is asked for: the batch, its environment, identity and permissions."""
+
+    batch: str = "billing"
+    environment: str = "https://api.example.com"
+    identity: tuple[str, ...] = DEFAULT
+    permissions: Permissions = Permissions()
+    purpose: str = "run"
+    now: datetime = NOW
+
+
+ALOUD = Permissions(allow_repeats=True)
+RESEND = Permissions(resend_unknown=True)
+
+
+def plan(journal: Journal, lines: Sequence[Line], asked: Asked = Asked(), **changes: object) -> Planned:
+    """Stage and plan a sheet as `run` does."""
+    asked = replace(asked, **changes)  # type: ignore[arg-type]
+    batch = journal.batch(asked.batch, asked.environment, asked.now)
+    source = Source("billing.csv", "0" * 64)
+    beginning = Beginning(asked.purpose, source, asked.environment, COLUMNS, asked.identity, asked.now)
+    run = journal.begin(batch, beginning)
+    position = 0
+    rows = checked(lines, asked.identity)
+    for start in range(0, len(rows), 2):  # small chunks: a row and the one that it repeats are often apart
+        position = journal.stage(run, position, rows[start : start + 2])
+    journal.finish_staging(run, batch, beginning, asked.now)
+    return Planned(journal, batch, run, journal.plan(run, batch, asked.permissions, asked.now - WINDOW))
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Places for a journal
+
+KINDS = ("sqlite", "postgresql")
+_HOST = "127.0.0.1"
+
+
+@contextmanager
+def place(kind: str, folder: Path) -> Iterator[str]:
+    """A URL at which no journal is yet."""
+    if kind == "sqlite":
+        yield str(folder / "journal.sqlite")
+        return
+    user = _user()
+    if user is None:
+        reason = f"no PostgreSQL server answers at {_HOST}:5432"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    name = f"journal_{uuid4().hex[:12]}"
+    _on_server(user, f'CREATE DATABASE "{name}"')
+    try:
+        yield f"postgresql://{user}@{_HOST}/{name}"
+    finally:
+        _on_server(user, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@cache
+def _user() -> str | None:
+    """Who may make databases on the server, None without one."""
+    for user in ("postgres", "root"):
+        try:
+            _on_server(user, "SELECT 1")
+        except psycopg.OperationalError:
+            continue
+        return user
+    return None
+
+
+def _on_server(user: str, statement: str) -> None:
+    with psycopg.connect(f"postgresql://{user}@{_HOST}/postgres", autocommit=True, connect_timeout=3) as connection:
+        connection.execute(statement.encode())

@@ -119,10 +119,11 @@ def _print_errors(result: Result, manner: Manner, console: Console) -> None:
     errors = (result.summary or {}).get("errors")
     if not isinstance(errors, list) or not errors:
         return
-    shown = [error for error in errors if not str(error["code"]).startswith("not-sent")][:SHOWN_ERRORS]
+    to_mend = [error for error in errors if not str(error["code"]).startswith("not-sent")]
+    shown = to_mend[:SHOWN_ERRORS]
     for error in shown:
         console.print(say("screen.row", manner.lang, row=error["row"], told=error["message"]), markup=False)
-    more = len(errors) + int(str((result.summary or {}).get("errorsOmitted", 0))) - len(shown)
+    more = len(to_mend) + int(str((result.summary or {}).get("errorsOmitted", 0))) - len(shown)
     if shown and more > 0:
         console.print(say("screen.more_errors", manner.lang, count=more), markup=False)
 

@@ -127,6 +127,14 @@ def test_rows_that_are_sent_with_something_to_look_at_say_what(command, tmp_path
         assert words in rows[row]["notices"]
 
 
+def test_rows_that_wait_are_not_counted_among_what_is_to_be_mended(command):
+    """After `--first` the terminal counts the faults that are left to read, not the rows that are left to send."""
+    done = command("run", SAMPLES / "billing-2026-11.csv", "--sandbox", "--first", "3", "-o", command.home / "out.xlsx")
+    faults_of_the_sheet = sum(map(len, ENGLISH.values())) - 1  # the row that the API refuses was not reached
+    assert done.code == 6
+    assert f"and {faults_of_the_sheet - 10} more" in done.out
+
+
 def test_the_workbook_and_the_text_file_come_out_the_same(command, tmp_path):
     """The same month as .xlsx and as .csv asks for the same payments."""
     sent = []

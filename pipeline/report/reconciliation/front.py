@@ -1,0 +1,425 @@
+"""The sheets `Proof` and `Deposits`: every figure as a formula over the other sheets, and as it was computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from xlsxwriter.utility import xl_col_to_name
+
+from pipeline.model import Status
+from pipeline.report.cells import cut
+from pipeline.report.looks import DAY, FAINT, FAULTY, HEADING, INK, LINE, MONEY, STATUS_COLOURS, TEXT, Looks
+from pipeline.report.reconcile import CAD, Place
+from pipeline.report.reconciliation.dailies import Daily, Damaged, Remark
+from pipeline.report.reconciliation.figures import Balance, Deposit, Kind, Sum
+from pipeline.report.words import dollars
+from pipeline.texts import say
+from schemas.faults import Lang
+
+_PLACE_OF: Final = {
+    Kind.MATCHED: Place.MATCHED,
+    Kind.OTHER_AMOUNT: Place.PAID_DIFFERENTLY,
+    Kind.OTHER_CURRENCY: Place.PAID_DIFFERENTLY,
+    Kind.OTHER_NAME_OR_ACCOUNT: Place.PAID_DIFFERENTLY,
+    Kind.PAID_TWICE: Place.PAID_TWICE,
+    Kind.NOT_KNOWN: Place.IN_REPORT_ONLY,
+    Kind.OTHER_BATCH: Place.IN_REPORT_ONLY,
+    Kind.PROPOSALS: Place.PROPOSALS,
+    Kind.STILL_OPEN: Place.STILL_OPEN,
+    Kind.NOT_IN_REPORT: Place.IN_BATCH_ONLY,
+    Kind.NEVER_ASKED: Place.IN_BATCH_ONLY,
+}
+_PROOF_WIDTHS: Final = (34, 58, 10, 16, 16, 16, 16, 16, 10)
+_DEPOSIT_WIDTHS: Final = (24, 11, 12, 18, 18, 18, 18, 11, 26)
+_LINE_HEIGHT: Final = 15.5  # points
+_WIDE_LETTERS: Final = 1.08
+_GOOD: Final = STATUS_COLOURS[Status.CREATED]
+_BAD: Final = STATUS_COLOURS[Status.INVALID]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A row whose outcome was unknown and which a report names."""
+
+    row: int
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What is said beside the figures. `confirmed` counts the proposals that a person confirmed just now."""
+
+    batch: str
+    environment: str
+    reports: Sequence[Daily]
+    damaged: Sequence[Damaged]
+    remarks: Sequence[Remark]
+    disagrees: Sequence[Remark]
+    resolved: Sequence[Resolved]
+    confirmed: int = 0
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A sheet of entries as formulas see it: its name, the keys of its columns, how many rows it has."""
+
+    name: str
+    columns: Sequence[str]
+    rows: int
+
+    def has(self, *keys: str) -> bool:
+        """Whether it has all of these columns."""
+        return set(keys) <= set(self.columns)
+
+    def cells(self, key: str) -> str:
+        """The cells of a column below its heading."""
+        letters = xl_col_to_name(self.columns.index(key))
+        return f"'{self.name}'!${letters}$2:${letters}${max(self.rows, 1) + 1}"
+
+
+class _Sheet:
+    """An ordinary sheet that is written from the top downwards."""
+
+    def __init__(
+        self, sheet: Any, looks: Looks, lang: Lang, pages: Mapping[Place, Page], widths: Sequence[int]
+    ) -> None:
+        self._sheet = sheet
+        self._looks = looks
+        self._lang = lang
+        self._pages = pages
+        self._widths = widths
+        self._row = 0
+        box = {"border": 1, "border_color": LINE}
+        strong = {**box, "bold": True, "bg_color": FAINT}
+        self._label = looks.of(bold=True, font_color=INK)
+        self._text = looks.of(text_wrap=True, num_format=TEXT, quote_prefix=True)
+        self._heading = looks.of(**HEADING)
+        self._cell = looks.of(text_wrap=True, **box)
+        self._count = looks.of(num_format="#,##0", **box)
+        self._money = looks.of(num_format=MONEY, **box)
+        self._verdict = looks.of(align="center", **box)
+        self._strong = looks.of(**{**strong, "text_wrap": True})
+        self._strong_count = looks.of(num_format="#,##0", **strong)
+        self._strong_money = looks.of(num_format=MONEY, **strong)
+        self._strong_verdict = looks.of(align="center", **strong)
+        for index, width in enumerate(widths):
+            sheet.set_column(index, index, width)
+        sheet.hide_gridlines(2)
+        sheet.set_landscape()
+        sheet.set_paper(1)
+        sheet.fit_to_pages(1, 0)
+        sheet.set_footer("&L&A&R&P / &N")
+
+    @property
+    def _last(self) -> int:
+        return len(self._widths) - 1
+
+    def _say(self, name: str, **params: object) -> str:
+        return say(f"reconcile.{name}", self._lang, **params)
+
+    def _title(self, text: str) -> None:
+        self._sheet.set_row(0, 30)
+        self._sheet.write_string(0, 0, text, self._looks.of(bold=True, font_size=18, font_color=INK))
+        self._row = 2
+
+    def _headings(self, *names: str) -> None:
+        for index, name in enumerate(names):
+            self._sheet.write_string(self._row, index, self._say(name), self._heading)
+        longest = max(len(self._say(name)) / self._widths[index] for index, name in enumerate(names))
+        self._sheet.set_row(self._row, _LINE_HEIGHT * (1 + int(longest * 1.1)))
+        self._row += 1
+
+    def _number(self, column: int, formula: str, value: Decimal | int, look: Any) -> None:
+        """A figure by its formula, with the computed value as what is shown before anything is calculated again."""
+        self._sheet.write_formula(self._row, column, f"={formula}", look, f"{value}")
+
+    def _check(self, column: int, condition: str, agrees: bool, look: Any) -> None:
+        words = self._say("yes"), self._say("no")
+        self._sheet.write_formula(
+            self._row, column, f'=IF({condition},"{words[0]}","{words[1]}")', look, words[0] if agrees else words[1]
+        )
+
+    def _colour_checks(self, column: int, first: int) -> None:
+        for word, (fill, ink) in ((self._say("yes"), _GOOD), (self._say("no"), _BAD)):
+            look = self._looks.book.add_format({"bg_color": fill, "font_color": ink, "bold": True})
+            rule = {"type": "cell", "criteria": "==", "value": f'"{word}"', "format": look}
+            self._sheet.conditional_format(first, column, self._row, column, rule)
+
+    def _merged(self, text: str, look: Any, first: int = 0, least: int = 1) -> None:
+        """A sentence over the columns from `first`; merged cells never grow by themselves."""
+        self._sheet.merge_range(self._row, first, self._row, self._last, "", look)
+        self._sheet.write_string(self._row, first, cut(text), look)
+        width = sum(self._widths[first:])
+        lines = sum(1 + int(len(part) / width * _WIDE_LETTERS) for part in text.splitlines() or [""])
+        self._sheet.set_row(self._row, _LINE_HEIGHT * max(lines, least))
+        self._row += 1
+
+    def _list(self, name: str, lines: Sequence[str]) -> None:
+        if not lines:
+            return
+        self._merged(self._say(name), self._heading)
+        for line in lines:
+            self._merged(line, self._text)
+        self._row += 1
+
+
+class ProofPage(_Sheet):
+    """Writes `Proof`."""
+
+    def __init__(self, sheet: Any, looks: Looks, lang: Lang, pages: Mapping[Place, Page]) -> None:
+        super().__init__(sheet, looks, lang, pages, _PROOF_WIDTHS)
+
+    def write(self, story: Story, balance: Balance) -> None:
+        """All of the sheet."""
+        self._title(self._say("title"))
+        self._facts(story)
+        self._say_verdict(balance)
+        self._table(balance)
+        self._list("resolved", [self._resolved(one) for one in story.resolved])
+        if story.confirmed:
+            self._list("confirmed", [self._say("confirmed_by", count=story.confirmed, who=story.who)])
+        self._list("disagrees", [remark.say(self._lang) for remark in story.disagrees])
+        if story.damaged:
+            self._list("damaged", [self._say("damaged_lines", count=len(story.damaged))])
+        self._list("remarks", [remark.say(self._lang) for remark in story.remarks])
+        self._list("next", [*self._next_steps(balance)])
+        self._sheet.freeze_panes(1, 0)
+
+    def _resolved(self, one: Resolved) -> str:
+        return self._say("resolved_row", row=one.row or "-", file=one.file, line=one.line)
+
+    def _facts(self, story: Story) -> None:
+        self._fact(self._say("batch"), story.batch)
+        self._fact(self._say("environment"), story.environment)
+        for number, report in enumerate(story.reports, 1):
+            label = self._say("report") if len(story.reports) == 1 else self._say("report_n", number=number)
+            lines = self._say("report_lines", count=len(report.lines), sha256=report.sha256)
+            self._fact(label, f"{report.file}   {lines}")
+        self._row += 1
+
+    def _fact(self, label: str, text: str) -> None:
+        self._sheet.write_string(self._row, 0, label, self._label)
+        self._merged(text, self._text, first=1)
+
+    def _say_verdict(self, balance: Balance) -> None:
+        fill, ink = _GOOD if balance.adds_up else (FAULTY, _BAD[1])
+        look = self._looks.of(bold=True, font_size=13, font_color=ink, bg_color=fill, text_wrap=True, valign="vcenter")
+        self._merged(verdict(balance, self._lang), look, least=2)
+        self._row += 1
+
+    def _table(self, balance: Balance) -> None:
+        names = (
+            "kind",
+            "meaning",
+            "entries",
+            "asked",
+            "paid",
+            "difference",
+            "computed_asked",
+            "computed_paid",
+            "agrees",
+        )
+        self._headings(*(f"proof_{name}" for name in names))
+        opening = self._row
+        self._outer("opening", asked=balance.opening)
+        first = self._row
+        for kind in Kind:
+            self._kind(kind, balance.sums[kind])
+        self._sum(first, balance)
+        self._outer("closing", paid=balance.closing)
+        self._gap(opening, balance)
+        self._colour_checks(self._last, first)
+        self._row += 2
+
+    def _outer(self, name: str, *, asked: Decimal | None = None, paid: Decimal | None = None) -> None:
+        """The opening or the closing total: counted from the journal, or from the lines before any was matched."""
+        self._sheet.write_string(self._row, 0, self._say(f"proof_{name}"), self._strong)
+        self._sheet.write_string(self._row, 1, self._say(f"meaning_{name}"), self._strong)
+        for column in range(2, self._last + 1):
+            self._sheet.write_blank(self._row, column, None, self._strong)
+        for column, amount in ((3, asked), (4, paid)):
+            if amount is not None:
+                self._sheet.write_number(self._row, column, float(amount), self._strong_money)
+        self._row += 1
+
+    def _kind(self, kind: Kind, sums: Sum) -> None:
+        page = self._pages[_PLACE_OF[kind]]
+        word = self._say(f"kind_{kind.value}")
+        self._sheet.write_string(self._row, 0, f"{page.name}: {word}" if page.has("kind") else page.name, self._cell)
+        meaning = self._say(f"meaning_{kind.value}")
+        self._sheet.write_string(self._row, 1, meaning, self._cell)
+        self._sheet.set_row(self._row, _LINE_HEIGHT * (1 + int(len(meaning) / self._widths[1] * _WIDE_LETTERS)))
+        self._number(2, _entries(page, word), sums.entries, self._count)
+        self._number(3, _total(page, "asked", word), sums.asked, self._money)
+        self._number(4, _total(page, "paid", word), sums.paid, self._money)
+        at = self._row + 1
+        self._number(5, f"E{at}-D{at}", sums.difference, self._money)
+        self._computed(sums.asked, sums.paid, self._money)
+        condition = f"AND(ROUND(D{at}-G{at},2)=0,ROUND(E{at}-H{at},2)=0)"
+        self._check(8, condition, agrees=True, look=self._verdict)
+        self._row += 1
+
+    def _computed(self, asked: Decimal, paid: Decimal, look: Any) -> None:
+        self._sheet.write_number(self._row, 6, float(asked), look)
+        self._sheet.write_number(self._row, 7, float(paid), look)
+
+    def _sum(self, first: int, balance: Balance) -> None:
+        """All lines together, held against both totals."""
+        total, last = balance.total, self._row
+        self._sheet.write_string(self._row, 0, self._say("proof_sum"), self._strong)
+        self._sheet.write_string(self._row, 1, self._say("meaning_sum"), self._strong)
+        self._sheet.set_row(self._row, _LINE_HEIGHT * 2)
+        figures = (total.entries, total.asked, total.paid, total.difference)
+        for column, value in enumerate(figures, 2):
+            letter = xl_col_to_name(column)
+            look = self._strong_count if column == 2 else self._strong_money  # noqa: PLR2004  the column of counts
+            self._number(column, f"SUM({letter}{first + 1}:{letter}{last})", value, look)
+        self._computed(balance.opening, balance.closing, self._strong_money)
+        at = self._row + 1
+        condition = f"AND(ROUND(D{at}-G{at},2)=0,ROUND(E{at}-H{at},2)=0)"
+        self._check(8, condition, agrees=balance.adds_up, look=self._strong_verdict)
+        self._row += 1
+
+    def _gap(self, opening: int, balance: Balance) -> None:
+        """Opening total and differences, less the closing total: nothing must be left."""
+        sums, closing = self._row - 1, self._row
+        self._sheet.write_string(self._row, 0, self._say("proof_gap"), self._strong)
+        self._sheet.write_string(self._row, 1, self._say("meaning_gap"), self._strong)
+        for column in range(2, self._last):
+            self._sheet.write_blank(self._row, column, None, self._strong)
+        self._number(5, f"ROUND(D{opening + 1}+F{sums}-E{closing},2)", balance.gap, self._strong_money)
+        self._check(8, f"F{self._row + 1}=0", agrees=balance.gap == 0, look=self._strong_verdict)
+
+    def _next_steps(self, balance: Balance) -> Sequence[str]:
+        kinds = [kind for kind in Kind if balance.sums[kind].entries and kind not in {Kind.MATCHED, Kind.OTHER_BATCH}]
+        steps = [f"{self._pages[_PLACE_OF[kind]].name}: {self._say(f'next_{kind.value}')}" for kind in kinds]
+        return list(dict.fromkeys(steps))
+
+
+class DepositPage(_Sheet):
+    """Writes `Deposits`: a day's payments arrive as one consolidated deposit (API notes, "Reports")."""
+
+    def __init__(self, sheet: Any, looks: Looks, lang: Lang, pages: Mapping[Place, Page]) -> None:
+        super().__init__(sheet, looks, lang, pages, _DEPOSIT_WIDTHS)
+
+    def write(self, deposits: Sequence[Deposit], balance: Balance) -> None:
+        """All of the sheet."""
+        self._title(self._say("deposits_title"))
+        self._row = 1
+        self._merged(self._say("deposits_about"), self._text)
+        self._row += 1
+        names = ("day", "currency", "payments", "deposit", "ours", "others", "computed", "agrees", "tick")
+        self._headings(*(f"deposit_{name}" for name in names))
+        first = self._row
+        for deposit in deposits:
+            self._deposit(deposit)
+        self._total(first, deposits, balance)
+        self._colour_checks(7, first)
+        self._sheet.freeze_panes(first, 1)
+        self._sheet.repeat_rows(first - 1)
+
+    def _deposit(self, deposit: Deposit) -> None:
+        look_of_day = self._looks.of(num_format=DAY, border=1, border_color=LINE, align="left")
+        if deposit.day:
+            self._sheet.write_datetime(self._row, 0, _midnight(deposit.day), look_of_day)
+        else:
+            self._sheet.write_string(self._row, 0, self._say("not_settled"), self._cell)
+        self._sheet.write_string(self._row, 1, deposit.currency, self._cell)
+        ours = [page for place, page in self._pages.items() if place is not Place.IN_REPORT_ONLY]
+        others = [self._pages[Place.IN_REPORT_ONLY]]
+        at = self._row + 1
+        self._number(2, self._counted([*ours, *others], at, deposit), deposit.payments, self._count)
+        self._number(3, f"E{at}+F{at}", deposit.amount, self._money)
+        self._number(4, self._summed(ours, at, deposit), deposit.ours, self._money)
+        self._number(5, self._summed(others, at, deposit), deposit.amount - deposit.ours, self._money)
+        self._sheet.write_number(self._row, 6, float(deposit.amount), self._money)
+        self._check(7, f"ROUND(D{at}-G{at},2)=0", agrees=True, look=self._verdict)
+        tick = self._looks.of(border=1, border_color=LINE, align="left", font_color=INK)
+        self._sheet.write_string(self._row, 8, self._say("tick_box") if deposit.day else "", tick)
+        self._row += 1
+
+    @staticmethod
+    def _conditions(page: Page, at: int, deposit: Deposit) -> str:
+        day = f"$A{at}" if deposit.day else '"="'
+        conditions = f"{page.cells('deposited')},{day}"
+        if deposit.currency != CAD:
+            return f"{conditions},{page.cells('currency')},$B{at}"
+        return f'{conditions},{page.cells("paid")},"<>"'
+
+    def _counted(self, pages: Sequence[Page], at: int, deposit: Deposit) -> str:
+        needed = ("deposited", "paid") if deposit.currency == CAD else ("deposited", "currency")
+        parts = [f"COUNTIFS({self._conditions(page, at, deposit)})" for page in pages if page.has(*needed)]
+        return "+".join(parts) or "0"
+
+    def _summed(self, pages: Sequence[Page], at: int, deposit: Deposit) -> str:
+        amount = "paid" if deposit.currency == CAD else "reportedAmount"
+        needed = ("deposited", amount) if deposit.currency == CAD else ("deposited", amount, "currency")
+        parts = [
+            f"SUMIFS({page.cells(amount)},{self._conditions(page, at, deposit)})" for page in pages if page.has(*needed)
+        ]
+        return "+".join(parts) or "0"
+
+    def _total(self, first: int, deposits: Sequence[Deposit], balance: Balance) -> None:
+        """All payments in Canadian dollars, held against the closing total of the proof."""
+        inside = [deposit for deposit in deposits if deposit.currency == CAD]
+        self._sheet.write_string(self._row, 0, self._say("deposit_all"), self._strong)
+        self._sheet.write_string(self._row, 1, CAD, self._strong)
+        last, at = max(self._row, first + 1), self._row + 1
+        figures = (
+            sum(deposit.payments for deposit in inside),
+            sum((deposit.amount for deposit in inside), Decimal(0)),
+            sum((deposit.ours for deposit in inside), Decimal(0)),
+            sum((deposit.amount - deposit.ours for deposit in inside), Decimal(0)),
+        )
+        for column, value in enumerate(figures, 2):
+            letter = xl_col_to_name(column)
+            look = self._strong_count if column == 2 else self._strong_money  # noqa: PLR2004  the column of counts
+            formula = f'SUMIFS({letter}{first + 1}:{letter}{last},$B{first + 1}:$B{last},"{CAD}")' if deposits else "0"
+            self._number(column, formula, value, look)
+        self._sheet.write_number(self._row, 6, float(balance.closing), self._strong_money)
+        agrees = figures[1] == balance.closing
+        self._check(7, f"ROUND(D{at}-G{at},2)=0", agrees=agrees, look=self._strong_verdict)
+        self._sheet.write_blank(self._row, 8, None, self._strong)
+
+
+def verdict(balance: Balance, lang: Lang) -> str:
+    """The proof in one sentence: that it adds up to the cent, or by how much it does not."""
+    told = {
+        "opening": dollars(balance.opening, lang),
+        "closing": dollars(balance.closing, lang),
+        "difference": dollars(balance.total.difference, lang),
+    }
+    if balance.adds_up:
+        return say("reconcile.adds_up", lang, **told)
+    asked, paid = balance.opening - balance.total.asked, balance.closing - balance.total.paid
+    return say("reconcile.does_not_add_up", lang, **told, asked=dollars(asked, lang), paid=dollars(paid, lang))
+
+
+def _entries(page: Page, word: str) -> str:
+    """How many entries a sheet has, of one kind where it has several; one with several rows counts once."""
+    if page.has("kind", "payment"):
+        return f'COUNTIFS({page.cells("kind")},"{word}",{page.cells("payment")},1)'
+    if page.has("kind"):
+        return f'COUNTIF({page.cells("kind")},"{word}")'
+    if page.has("payment"):
+        return f"COUNTIF({page.cells('payment')},1)"
+    return f"COUNTA({page.cells('file')})"
+
+
+def _total(page: Page, key: str, word: str) -> str:
+    if not page.has(key):
+        return "0"
+    if page.has("kind"):
+        return f'SUMIFS({page.cells(key)},{page.cells("kind")},"{word}")'
+    return f"SUM({page.cells(key)})"
+
+
+def _midnight(day: str) -> datetime:
+    at = date.fromisoformat(day)
+    return datetime(at.year, at.month, at.day)  # noqa: DTZ001  a spreadsheet's dates have no zone

@@ -1,0 +1,216 @@
+"""The workbook of a reconciliation: written whole or not at all, read back, and the same bytes for the same facts.
+
+What the sheets hold stands in `sheets`, the proof and the deposits in `front`.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import xlsxwriter
+
+from pipeline.model import InputFailure
+from pipeline.report import place, proof
+from pipeline.report.cells import count_cell, stored, text_cell
+from pipeline.report.looks import TEXT, Looks
+from pipeline.report.proof import Witness
+from pipeline.report.reconcile import Entry, Place, reference_key
+from pipeline.report.reconciliation.figures import Balance, Deposit
+from pipeline.report.reconciliation.front import DepositPage, Page, ProofPage, Story
+from pipeline.report.reconciliation.sheets import COLUMNS, Value, Writer, rows_of
+from pipeline.report.streamed import StreamedSheet
+from pipeline.texts import say
+from schemas.faults import Lang
+
+SHEETS: Final = {
+    Place.MATCHED: "Matched",
+    Place.PAID_DIFFERENTLY: "Paid differently",
+    Place.IN_REPORT_ONLY: "In report only",
+    Place.IN_BATCH_ONLY: "In batch only",
+    Place.PAID_TWICE: "Paid twice",
+    Place.STILL_OPEN: "Still open",
+    Place.PROPOSALS: "Proposals",
+}
+"""The sheets of entries in their order. Their names are the same in every language."""
+PROOF: Final = "Proof"
+DEPOSITS: Final = "Deposits"
+DAMAGED: Final = "Damaged lines"
+
+_OPTIONS: Final = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+_PAGE_WIDTH: Final = 190
+"""Characters that are still readable side by side on a page in landscape; a wider sheet goes over several pages."""
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_WITNESSED: Final = ("line", "paid", "asked", "sessionId", "row", "reference", "email")
+_WITNESSES: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Where the workbook really is; `moved` is the key of the sentence that says why it is not where it was wanted."""
+
+    path: Path
+    moved: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What the workbook says."""
+
+    story: Story
+    entries: Sequence[Entry]
+    balance: Balance
+    deposits: Sequence[Deposit]
+
+
+def write(contents: Contents, path: Path, *, lang: Lang = "en", show_accounts: bool = False) -> Written:
+    """Write the workbook to `path`, or as near to it as can be.
+
+    Raises OSError when it can be written nowhere, InputFailure when a sheet would have more rows than a spreadsheet
+    opens, and WorkbookMismatch when what stands on the disk is not what was to be written.
+    """
+    try:
+        return _write_at(contents, path, lang=lang, show_accounts=show_accounts)
+    except OSError as error:
+        for elsewhere in place.last_resorts(path):
+            try:
+                written = _write_at(contents, elsewhere, lang=lang, show_accounts=show_accounts)
+            except OSError:
+                continue
+            return Written(written.path, "report.moved_elsewhere")
+        raise error from None
+
+
+def _write_at(contents: Contents, path: Path, *, lang: Lang, show_accounts: bool) -> Written:
+    part = place.begin(path)
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            book = _Book(part, scratch, contents, lang, show_accounts=show_accounts)
+            book.fill()
+        book.prove(part)
+        settled = place.settle(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    return Written(settled, "" if settled == path else "report.moved_beside")
+
+
+class _Book:
+    """The workbook while it is being written."""
+
+    def __init__(self, part: Path, scratch: str, contents: Contents, lang: Lang, *, show_accounts: bool) -> None:
+        self._contents = contents
+        self._lang = lang
+        self._book: Any = xlsxwriter.Workbook(str(part), {**_OPTIONS, "tmpdir": scratch})
+        self._looks = Looks(self._book)
+        self._describe()
+        never_asked = {
+            reference_key(claim.reference): claim
+            for entry in contents.entries
+            if (claim := entry.claim) and not claim.asked and claim.reference
+        }
+        self._writer = Writer(self._looks, lang, never_asked, show_accounts=show_accounts)
+        self._proof = self._book.add_worksheet(PROOF)
+        self._sheets = {shown: self._open(name, self._writer.headings(shown)) for shown, name in SHEETS.items()}
+        self._witnesses = {shown: Witness() for shown in SHEETS}
+        self._deposits = self._book.add_worksheet(DEPOSITS)
+
+    def fill(self) -> None:
+        """Write all sheets and close the file."""
+        contents = self._contents
+        for entry in contents.entries:
+            self._add(entry)
+        if contents.story.damaged:
+            self._list_damaged()
+        for sheet in self._sheets.values():
+            _dress(sheet)
+        pages = {shown: Page(sheet.name, COLUMNS[shown], sheet.data_rows) for shown, sheet in self._sheets.items()}
+        ProofPage(self._proof, self._looks, self._lang, pages).write(contents.story, contents.balance)
+        DepositPage(self._deposits, self._looks, self._lang, pages).write(contents.deposits, contents.balance)
+        self._proof.activate()
+        self._book.close()
+
+    def prove(self, part: Path) -> None:
+        """Read every sheet of entries back from the closed file and compare it with what was to be written."""
+        for shown, sheet in self._sheets.items():
+            keys = _witnessed(shown)
+            letters = [sheet.letters[COLUMNS[shown].index(key)] for key in keys]
+            proof.prove(part, self._witnesses[shown], [sheet.index + 1], letters)
+
+    def _open(self, name: str, headings: Sequence[str]) -> StreamedSheet:
+        sheet: StreamedSheet = self._book.add_worksheet(name, StreamedSheet)
+        sheet.begin(headings, self._looks.headings(), self._looks.lengths)
+        return sheet
+
+    def _add(self, entry: Entry) -> None:
+        sheet, shown = self._sheets[entry.place], entry.place
+        keys = _witnessed(shown)
+        at = [COLUMNS[shown].index(key) for key in keys]
+        for row in rows_of(entry):
+            if sheet.is_full:
+                raise InputFailure("reconcile.too_many", sheet=sheet.name)
+            values = self._writer.values(row)
+            refs = [f"{letter}{sheet.next_row}" for letter in sheet.letters]
+            sheet.add_row(self._writer.cells(row, values, refs), self._writer.longest(shown, values))
+            self._witnesses[shown].note(*(_as_written(values[index]) for index in at))
+
+    def _list_damaged(self) -> None:
+        headings = [say(f"reconcile.column_{key}", self._lang) for key in ("file", "sheet", "line", "why", "text")]
+        sheet = self._open(DAMAGED, headings)
+        plain = self._looks.style(num_format=TEXT, indent=1, text_wrap=True)
+        quoted = self._looks.style(num_format=TEXT, indent=1, text_wrap=True, quote_prefix=True)
+        whole = self._looks.style(num_format="0")
+        for line in self._contents.story.damaged:
+            if sheet.is_full:
+                raise InputFailure("reconcile.too_many", sheet=sheet.name)
+            why = line.why.say(self._lang)
+            refs = [f"{letter}{sheet.next_row}" for letter in sheet.letters]
+            cells = text_cell(refs[0], line.file, plain, quoted)
+            if line.sheet:
+                cells += text_cell(refs[1], line.sheet, plain, quoted)
+            cells += count_cell(refs[2], line.number, whole)
+            cells += text_cell(refs[3], why, plain, quoted) + text_cell(refs[4], line.text, plain, quoted)
+            sheet.add_row(cells, max(len(why), len(line.text)))
+        _dress(sheet)
+
+    def _describe(self) -> None:
+        """Document properties, without personal data and without the clock."""
+        created = _EPOCH.replace(tzinfo=None)
+        self._book.set_properties(
+            {"title": say("reconcile.title", self._lang), "author": place.MARK, "created": created}
+        )
+        self._book.set_custom_property(place.MARK, "reconciliation")
+
+
+def _witnessed(shown: Place) -> list[str]:
+    """The columns of a sheet by which it is read back."""
+    return [key for key in _WITNESSED if key in COLUMNS[shown]][:_WITNESSES]
+
+
+def _as_written(value: Value) -> str:
+    if value is None:
+        return ""
+    return f"{value:.2f}" if isinstance(value, Decimal) else stored(str(value))
+
+
+def _dress(sheet: StreamedSheet) -> None:
+    """Filter, widths and print set-up, as in the results workbook."""
+    sheet.finish(sheet.name.replace(" ", "_"))
+    widths = sheet.widths()
+    for index, width in enumerate(widths):
+        sheet.set_column(index, index, width)
+    sheet.ignore_errors({"number_stored_as_text": f"A1:{sheet.letters[-1]}{sheet.data_rows + 1}"})
+    sheet.freeze_panes(1, 1)
+    sheet.set_landscape()
+    sheet.set_paper(1)
+    sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
+    sheet.fit_to_pages(math.ceil(sum(widths) / _PAGE_WIDTH), 0)
+    sheet.repeat_rows(0)
+    sheet.repeat_columns(0)
+    sheet.set_footer("&L&A&R&P / &N")

@@ -22,11 +22,12 @@ from pipeline.send import decide
 from schemas.faults import Fault
 
 LEGAL: Final[dict[tuple[Outcome, Outcome], str]] = {
-    (Outcome.OPEN, Outcome.CREATED): "the API answered with a session, or it was found in a report",
+    (Outcome.OPEN, Outcome.CREATED): "the API answered with a session, or a report or a person found it",
     (Outcome.OPEN, Outcome.REFUSED): "the API said no",
-    (Outcome.OPEN, Outcome.NOT_CREATED): "it is proven that nothing was created",
+    (Outcome.OPEN, Outcome.NOT_CREATED): "it is proven that nothing was created, or a person decided so",
     (Outcome.OPEN, Outcome.PERHAPS): "no usable answer came",
-    (Outcome.PERHAPS, Outcome.CREATED): "found in a report",
+    (Outcome.PERHAPS, Outcome.CREATED): "a report or a person found the session",
+    (Outcome.PERHAPS, Outcome.NOT_CREATED): "a person decided that nothing was created",
 }
 """Every change that an attempt may make, with its cause. Anything else raises."""
 

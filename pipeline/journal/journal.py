@@ -18,11 +18,12 @@ from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, up
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 
-from pipeline.journal import codec, database, evidence, staging, story
+from pipeline.journal import codec, database, decisions, evidence, staging, states, story
 from pipeline.journal.attempts import histories
 from pipeline.journal.evidence import Asked, Evidence
 from pipeline.journal.lease import lease
 from pipeline.journal.staging import Forecast
+from pipeline.journal.states import Seen, Session
 from pipeline.journal.story import BatchLine
 from pipeline.journal.tables import attempts, batches, rows, runs
 from pipeline.model import (
@@ -31,12 +32,14 @@ from pipeline.model import (
     CheckedRow,
     Column,
     ControlTotal,
+    Decision,
     ExitCode,
     Failure,
     Payment,
     Repeat,
     Report,
     ReportRow,
+    SessionState,
     Source,
 )
 from pipeline.send import decide
@@ -304,6 +307,50 @@ class Journal:
         """Keep evidence for ever, and settle the attempts that it resolves."""
         with self._writing() as connection:
             evidence.record(connection, batch_id, found)
+
+    def report_row(self, run: int, number: int) -> ReportRow | None:
+        """The row of this number in the sheet of a run, as it stands now; None when the sheet has none."""
+        with database.explained(self.url):
+            return story.report_row(self.engine, run, number)
+
+    # The states of sessions
+
+    def sessions(self, batch: Batch, run: int, since: datetime | None = None) -> Iterator[Session]:
+        """Every session of a batch (created at `since` or later), with its row in the sheet of `run`."""
+        with database.explained(self.url):
+            yield from states.sessions(self.engine, batch.id, run, since)
+
+    def record_states(self, batch: Batch, seen: Sequence[Seen]) -> None:
+        """Keep what the API said of sessions: a line where it changed."""
+        with self._writing() as connection:
+            states.record(connection, batch.id, seen)
+
+    def state_history(self, session_id: str) -> list[SessionState]:
+        """Every change of a session's state, oldest first."""
+        with self._reading() as connection:
+            return states.history(connection, session_id)
+
+    # Decisions
+
+    def open_tries(self, batch: Batch, run: int, number: int) -> tuple[str, tuple[Attempt, ...]]:
+        """The identity of a row of a run's sheet, and its tries whose outcome is unknown."""
+        with self._reading() as connection:
+            return decisions.open_tries(connection, batch.id, run, number)
+
+    def holder_of(self, session_id: str) -> tuple[str, int] | None:
+        """The batch and the row number that have this session, if any have."""
+        with self._reading() as connection:
+            return decisions.holder_of(connection, session_id)
+
+    def decide(self, batch: Batch, decision: Decision, tries: Sequence[Attempt]) -> None:
+        """Keep a person's decision on these tries. Hold the batch for it."""
+        with self._writing() as connection:
+            decisions.record(connection, batch.id, decision, tries)
+
+    def decisions(self, batch: Batch) -> list[Decision]:
+        """What people decided about rows of a batch, oldest first."""
+        with self._reading() as connection:
+            return list(decisions.of_batch(connection, batch.id))
 
     # The disk
 

@@ -7,21 +7,25 @@ file is gone, is made by these lines.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Engine, and_, func, select
+from sqlalchemy import Connection, Engine, and_, func, select
 
-from pipeline.journal import codec
+from pipeline.journal import codec, states
 from pipeline.journal.attempts import histories
 from pipeline.journal.tables import attempts, batches, rows, runs
 from pipeline.model import Attempt, Outcome, Report, ReportRow, SheetRow, Source, Status
 from pipeline.send import decide
-from schemas.faults import Fault
+from pipeline.send.states import notices
+from schemas.faults import Fault, Severity
 
 CHUNK: Final = 2_000
 """Rows that are in memory at a time."""
+
+DECIDED: Final = frozenset({"decided-created", "decided-not-created"})
+"""The faults by which a person's decision is told (`decisions.explained`)."""
 
 
 def report(engine: Engine, run_id: int) -> Report:
@@ -32,6 +36,7 @@ def report(engine: Engine, run_id: int) -> Report:
             .join(batches, batches.c.id == runs.c.batch_id)
             .where(runs.c.id == run_id)
         ).one_or_none()
+        asked_at = states.asked_at(connection, found.batch_id) if found is not None else None
     if found is None:
         raise LookupError(run_id)
     return Report(
@@ -48,6 +53,7 @@ def report(engine: Engine, run_id: int) -> Report:
         stopped_details=codec.details(found.stopped_details),
         dry_run=found.purpose != "run",
         approval=codec.approval(found.approval),
+        asked_at=asked_at,
     )
 
 
@@ -55,21 +61,47 @@ def report_rows(engine: Engine, run_id: int) -> Iterator[ReportRow]:
     """Every row of a run in the sheet's order, as it stands now; a chunk in memory at a time."""
     with engine.connect().execution_options(reading=True) as connection:
         run = connection.execute(select(runs).where(runs.c.id == run_id)).one()
+        followed = states.asked_at(connection, run.batch_id) is not None
     position = 0
     while True:
         with engine.connect().execution_options(reading=True) as connection:
             chosen = and_(rows.c.run_id == run_id, rows.c.position >= position, rows.c.position < position + CHUNK)
             chunk = connection.execute(select(rows).where(chosen).order_by(rows.c.position)).all()
             history = histories(connection, run.batch_id, (record.identity for record in chunk))
+            shown = [_present(record, history.get(record.identity, []), run) for record in chunk]
+            if followed:
+                shown = _with_states(connection, shown)
         if not chunk:
             return
-        for record in chunk:
-            yield _present(record, history.get(record.identity, []), run)
+        yield from shown
         position += CHUNK
 
 
+def report_row(engine: Engine, run_id: int, number: int) -> ReportRow | None:
+    """The row of this number in the sheet of a run, as it stands now; None when the sheet has none."""
+    with engine.connect().execution_options(reading=True) as connection:
+        run = connection.execute(select(runs).where(runs.c.id == run_id)).one()
+        chosen = and_(rows.c.run_id == run_id, rows.c.number == number)
+        record = connection.execute(select(rows).where(chosen)).first()
+        if record is None:
+            return None
+        history = histories(connection, run.batch_id, [record.identity])
+        return _with_states(connection, [_present(record, history.get(record.identity, []), run)])[0]
+
+
+def _with_states(connection: Connection, shown: Sequence[ReportRow]) -> list[ReportRow]:
+    """The same rows with what the API last said of their sessions."""
+    known = states.latest(connection, (row.session_id for row in shown if row.session_id))
+    return [
+        replace(row, state=state, notices=(*row.notices, *notices(state, row.amount_sent)))
+        if (state := known.get(row.session_id)) is not None
+        else row
+        for row in shown
+    ]
+
+
 def _present(record: Any, history: Sequence[Attempt], run: Any) -> ReportRow:
-    status, attempt, errors, notices = _status(record, history, run)
+    status, attempt, errors, remarks = _status(record, history, run)
     latest = attempt or (history[-1] if history else None)
     made = attempt if attempt is not None and attempt.outcome is Outcome.CREATED else None
     return ReportRow(
@@ -78,9 +110,9 @@ def _present(record: Any, history: Sequence[Attempt], run: Any) -> ReportRow:
         payment=codec.payment(record.payment),
         amount=codec.dollars(record.amount_cents),
         session_id=made.session_id if made else "",
-        launch_url=f"{run.base_url}/app/?sessionId={made.session_id}" if made else "",
+        launch_url=f"{run.base_url}/app/?sessionId={made.session_id}" if made and made.session_id else "",
         errors=errors,
-        notices=(*codec.faults(record.notices), *notices),
+        notices=(*codec.faults(record.notices), *remarks, *_decided_before(history, attempt)),
         reference_sent=latest.reference_id if latest else None,
         amount_sent=latest.amount if latest else None,
         attempts=len(history),
@@ -98,8 +130,9 @@ def _status(record: Any, history: Sequence[Attempt], run: Any) -> _Told:
     standing = decide.stand(history, bytes(record.fingerprint))
     match standing:
         case decide.Made(attempt, uncertain):
-            status = Status.CREATED if attempt.run == run.id else Status.ALREADY_CREATED
-            return status, attempt, (), _other_tries(uncertain)
+            in_this_run = attempt.run == run.id and not _decisions(attempt)
+            status = Status.CREATED if in_this_run else Status.ALREADY_CREATED
+            return status, attempt, (), (*_remarks(attempt), *_other_tries(uncertain))
         case decide.Uncertain(tries):
             why = (*_reasons(tries[-1]), *_refused_since(history), *_hold(record))
             return Status.UNKNOWN, tries[-1], why, _other_references(tries)
@@ -118,6 +151,23 @@ def _status(record: Any, history: Sequence[Attempt], run: Any) -> _Told:
             return Status.NOT_SENT, None, (Fault(code),), ()
         case _:
             raise AssertionError(standing)
+
+
+def _remarks(attempt: Attempt) -> tuple[Fault, ...]:
+    """What is to be said about a session that exists: not why it was uncertain once."""
+    return tuple(fault for fault in attempt.reasons if fault.severity is Severity.NOTICE)
+
+
+def _decisions(attempt: Attempt) -> tuple[Fault, ...]:
+    """What a person decided about a try."""
+    return tuple(fault for fault in attempt.reasons if fault.code in DECIDED)
+
+
+def _decided_before(history: Sequence[Attempt], shown: Attempt | None) -> tuple[Fault, ...]:
+    """What a person decided about other tries of a row; several tries that were decided at once say it once."""
+    others = (fault for attempt in history if attempt is not shown for fault in _decisions(attempt))
+    said = _decisions(shown) if shown is not None else ()
+    return tuple(fault for fault in dict.fromkeys(others) if fault not in said)
 
 
 def _content(record: Any) -> str:

@@ -1,0 +1,114 @@
+"""What people decided about rows whose outcome was unknown: kept for ever, with who and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from pipeline.journal import codec
+from pipeline.journal.attempts import LEGAL, IllegalChangeError, histories
+from pipeline.journal.tables import attempts, batches, decisions, rows
+from pipeline.model import Attempt, Decision, Outcome
+from pipeline.send import decide
+from schemas.faults import Fault
+
+
+def open_tries(connection: Connection, batch_id: int, run_id: int, row: int) -> tuple[str, tuple[Attempt, ...]]:
+    """The identity of a row of a run's sheet, and its tries whose outcome is unknown, oldest first; "" for no row."""
+    found = connection.execute(select(rows.c.identity).where(rows.c.run_id == run_id, rows.c.number == row)).first()
+    if found is None:
+        return "", ()
+    history = histories(connection, batch_id, [found.identity]).get(found.identity, [])
+    return found.identity, decide.open_questions(history)
+
+
+def holder_of(connection: Connection, session_id: str) -> tuple[str, int] | None:
+    """The batch and the row number that have this session, in any spelling of the UUID's case."""
+    found = connection.execute(
+        select(batches.c.name, attempts.c.row_number)
+        .join(batches, batches.c.id == attempts.c.batch_id)
+        .where(func.lower(attempts.c.session_id) == session_id.lower())
+    ).first()
+    return (found.name, found.row_number) if found else None
+
+
+def record(connection: Connection, batch_id: int, decision: Decision, tries: Sequence[Attempt]) -> None:
+    """Keep a decision and change the tries that it is about: the last is the session, or none of them made one.
+
+    The times of the tries stay: they tell when the payor was asked. Why they were uncertain is kept with the decision.
+    Raises IllegalChangeError when one of the tries is not uncertain any more.
+    """
+    changed = tries[-1:] if decision.outcome is Outcome.CREATED else tries
+    for attempt in changed:
+        if (attempt.outcome, decision.outcome) not in LEGAL:
+            raise IllegalChangeError(f"{attempt.outcome} -> {decision.outcome}")
+    values = [
+        {
+            "which_batch": batch_id,
+            "which_identity": decision.identity,
+            "which_number": attempt.number,
+            "becomes": decision.outcome,
+            "session": decision.session_id,
+            "at": codec.dump_time(attempt.settled_at or attempt.at),
+            "why": codec.dump_faults((explained(decision),)),
+        }
+        for attempt in changed
+    ]
+    if connection.execute(_DECIDED, values).rowcount != len(values):
+        raise IllegalChangeError("a try was not uncertain any more")
+    connection.execute(insert(decisions).values(_values(batch_id, decision, tries)))
+
+
+def explained(decision: Decision) -> Fault:
+    """What is said about a decision on its row."""
+    told = (("date", decision.at.date().isoformat()), ("who", decision.who), ("note", decision.note or "-"))
+    return Fault(f"decided-{decision.outcome}", details=told)
+
+
+def of_batch(connection: Connection, batch_id: int) -> Iterator[Decision]:
+    """All decisions of a batch, oldest first."""
+    for line in connection.execute(select(decisions).where(decisions.c.batch_id == batch_id).order_by(decisions.c.id)):
+        yield Decision(
+            identity=line.identity,
+            row=line.row_number,
+            number=line.number,
+            outcome=Outcome(line.outcome),
+            session_id=line.session_id,
+            note=line.note,
+            who=line.who,
+            at=codec.time(line.decided_at),
+        )
+
+
+_DECIDED: Final = (
+    update(attempts)
+    .where(
+        attempts.c.batch_id == bindparam("which_batch"),
+        attempts.c.identity == bindparam("which_identity"),
+        attempts.c.number == bindparam("which_number"),
+        attempts.c.outcome.in_(sorted(decide.UNCERTAIN)),
+    )
+    .values(
+        outcome=bindparam("becomes"),
+        session_id=bindparam("session"),
+        settled_at=bindparam("at"),
+        reasons=bindparam("why"),
+    )
+)
+
+
+def _values(batch_id: int, decision: Decision, tries: Sequence[Attempt]) -> dict[str, Any]:
+    return {
+        "batch_id": batch_id,
+        "identity": decision.identity,
+        "number": decision.number,
+        "row_number": decision.row,
+        "outcome": decision.outcome,
+        "session_id": decision.session_id,
+        "note": decision.note,
+        "who": decision.who,
+        "decided_at": codec.dump_time(decision.at),
+        "reasons": codec.dump_faults(fault for attempt in tries for fault in attempt.reasons),
+    }

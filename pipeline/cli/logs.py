@@ -1,7 +1,7 @@
 """The log: every event is built here, whether it goes to standard error (`--log-json`) or to a file (`--log-file`).
 
-An event has a name, the time, the number of this run of the program, and counts, codes and row numbers. No personal data: no
-cell, no e-mail address, no session, no sentence that could quote one.
+An event has a name, the time, a number for this call of the program (`run`), and counts, codes and row numbers. No
+personal data: no cell, no e-mail address, no session, no sentence that could quote one.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline.commands.login import kept
 from pipeline.model import UsageFailure
 from pipeline.settings import SANDBOX, Settings, data_folder, default_journal, password_of
 
@@ -39,11 +40,25 @@ def real(settings: Settings) -> Where:
     if not settings.base_url:
         raise UsageFailure("settings.no_base_url")
     base_url = settings.base_url.rstrip("/")
-    password = password_of(settings)
-    if not settings.username or not password:
+    username, password = credentials_of(settings)
+    if not username or not password:
         raise UsageFailure("settings.no_credentials")
     journal = settings.journal or default_journal(base_url)
-    return Where(base_url, base_url, journal, settings.production, settings.username, password)
+    return Where(base_url, base_url, journal, settings.production, username, password)
+
+
+def credentials_of(settings: Settings) -> tuple[str, str]:
+    """User and password: from the environment, a password file, or the system's keyring; empty where there is none.
+
+    The keyring's password is of the keyring's user: it is not taken for another who is set.
+    """
+    password = password_of(settings)
+    if password:
+        return settings.username, password
+    found = kept(settings.base_url.rstrip("/"))
+    if found is None or settings.username not in {"", found.username}:
+        return settings.username, ""
+    return found.username, found.password
 
 
 @contextmanager

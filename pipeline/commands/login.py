@@ -1,0 +1,84 @@
+"""`login`: the credentials of a base URL in the system's keyring, by the optional package `keyring`.
+
+User and password are one entry, so that they can't be of two people. Each base URL has its own: the sandbox's
+credentials are never sent to production.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Final
+
+from pipeline.model import UsageFailure
+
+SERVICE: Final = "flinks-import"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Credentials as the keyring has them."""
+
+    username: str = field(repr=False)
+    password: str = field(repr=False)
+
+
+def keep(base_url: str, credentials: Kept) -> None:
+    """Keep credentials, in the place of those that were kept for this base URL before.
+
+    Raises UsageFailure without a keyring that can be used.
+    """
+    if not credentials.username or not credentials.password:
+        raise UsageFailure("config.login_empty")
+    keyring = _keyring()
+    if keyring is None:
+        raise UsageFailure("config.no_keyring")
+    entry = json.dumps({"username": credentials.username, "password": credentials.password})
+    try:
+        keyring.set_password(SERVICE, base_url, entry)
+    except Exception as error:  # noqa: BLE001 - each keyring has errors of its own
+        raise UsageFailure("config.keyring_refused", error=type(error).__name__) from None
+
+
+def kept(base_url: str) -> Kept | None:
+    """The credentials that the keyring has for this base URL; None without, or when it can't be asked."""
+    keyring = _keyring()
+    if keyring is None:
+        return None
+    try:
+        entry = json.loads(keyring.get_password(SERVICE, base_url) or "null")
+        return Kept(entry["username"], entry["password"]) if entry else None
+    except Exception:  # noqa: BLE001 - a keyring that is locked or broken has nothing for us
+        return None
+
+
+def forget(base_url: str) -> bool:
+    """Remove the credentials of this base URL; False when there were none.
+
+    Raises UsageFailure without a keyring that can be used.
+    """
+    keyring = _keyring()
+    if keyring is None:
+        raise UsageFailure("config.no_keyring")
+    if kept(base_url) is None:
+        return False
+    try:
+        keyring.delete_password(SERVICE, base_url)
+    except Exception as error:  # noqa: BLE001 - each keyring has errors of its own
+        raise UsageFailure("config.keyring_refused", error=type(error).__name__) from None
+    return True
+
+
+def _keyring() -> ModuleType | None:
+    """The package, when it is installed and has a keyring of this system to speak to."""
+    try:
+        import keyring
+        import keyring.backends.fail
+    except ImportError:
+        return None
+    try:
+        usable = not isinstance(keyring.get_keyring(), keyring.backends.fail.Keyring)
+    except Exception:  # noqa: BLE001 - a keyring that can't be told is none
+        return None
+    return keyring if usable else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,23 +28,38 @@ BUSY_SECONDS: Final = 20
 """How long to wait for another program that is writing to an SQLite journal."""
 
 VERSION: Final = 2
-"""The journal's present version: the number of steps that `_STEPS` knows."""
+"""The journal's present version: the number of steps that `STEPS` knows."""
 
 
-def connect(url: str) -> Engine:
+Step = Callable[[Connection], None]
+"""What brings a journal from one version to the next, keeping what it has."""
+
+
+def connect(url: str, steps: Sequence[Step] | None = None) -> Engine:
     """Open the journal at `url` (an SQLite path, or `postgresql://…`), make it when it is not there.
 
-    Raises UsageFailure when the place can't be used or was made by a newer program, StoppedEarly when another program
-    keeps it locked.
+    It is brought up to date by those of `steps` (all that this program knows) that it has not seen. Raises
+    UsageFailure when the place can't be used or was made by a newer program, StoppedEarly when another program keeps
+    it locked.
     """
     engine = _engine(url)
     try:
         with explained(url):
-            _bring_up_to_date(engine, url)
+            _bring_up_to_date(engine, url, STEPS if steps is None else steps)
     except BaseException:
         engine.dispose()
         raise
     return engine
+
+
+def open_as_it_is(url: str) -> Engine:
+    """Open a journal that exists, whatever its version, and leave it so: to look at it.
+
+    Raises UsageFailure when there is none.
+    """
+    if not is_database_url(url) and not sqlite_path(url).is_file():
+        raise UsageFailure("journal.not_there", place=shown(url))
+    return _engine(url)
 
 
 def is_database_url(url: str) -> bool:
@@ -113,9 +128,9 @@ def _engine(url: str) -> Engine:
 def _postgresql(url: str) -> Engine:
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
         raise UsageFailure("journal.bad_url") from None
-    if parsed.get_backend_name() != "postgresql":
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
         raise UsageFailure("journal.unknown_database", kind=parsed.get_backend_name())
     try:
         engine = create_engine(parsed.set(drivername="postgresql+psycopg"), hide_parameters=True, pool_pre_ping=True)
@@ -182,17 +197,17 @@ def _second_version(connection: Connection) -> None:
     tables.attempts_by_run.create(connection, checkfirst=True)
 
 
-_STEPS: Final = (_first_version, _second_version)
-assert len(_STEPS) == VERSION
+STEPS: Final[tuple[Step, ...]] = (_first_version, _second_version)
+assert len(STEPS) == VERSION
 
 
-def _bring_up_to_date(engine: Engine, url: str) -> None:
-    found = _version(engine)
-    if found > VERSION:
+def _bring_up_to_date(engine: Engine, url: str, steps: Sequence[Step]) -> None:
+    found = version_of(engine)
+    if found > len(steps):
         raise UsageFailure("journal.newer", place=shown(url))
-    if found == VERSION:
+    if found == len(steps):
         return
-    for number, step in enumerate(_STEPS, start=1):
+    for number, step in enumerate(steps, start=1):
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
                 # Two programs that start on a new database at once: the second waits, then finds the step done.
@@ -205,7 +220,8 @@ def _bring_up_to_date(engine: Engine, url: str) -> None:
             )
 
 
-def _version(engine: Engine) -> int:
+def version_of(engine: Engine) -> int:
+    """The version that a journal says it has; 0 for an empty one."""
     with engine.connect().execution_options(reading=True) as connection:
         return _read_version(connection)
 

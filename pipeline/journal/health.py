@@ -1,0 +1,168 @@
+"""Looking after the journal: whether it is whole, and a copy of it while it is in use.
+
+Looks at a journal of any version and changes nothing. What it finds are counts, never what stands in a row.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, Table, func, select, text
+
+from pipeline.journal import database, tables
+from pipeline.model import Outcome, UsageFailure
+
+_FINDINGS: Final = {
+    "open_settled": "SELECT count(*) FROM attempts WHERE outcome = 'open' AND settled_at IS NOT NULL",
+    "settled_open": "SELECT count(*) FROM attempts WHERE outcome <> 'open' AND settled_at IS NULL",
+    "no_session": "SELECT count(*) FROM attempts WHERE outcome = 'created' AND session_id = ''",
+    "session_twice": (
+        "SELECT count(*) FROM (SELECT 1 FROM attempts WHERE session_id <> '' AND outcome = 'created'"
+        " GROUP BY session_id HAVING count(*) > 1) AS twice"
+    ),
+    "rows_without_run": "SELECT count(*) FROM rows WHERE run_id NOT IN (SELECT id FROM runs)",
+    "runs_without_batch": "SELECT count(*) FROM runs WHERE batch_id NOT IN (SELECT id FROM batches)",
+    "attempts_without_run": (
+        "SELECT count(*) FROM attempts"
+        " WHERE run_id NOT IN (SELECT id FROM runs) OR batch_id NOT IN (SELECT id FROM batches)"
+    ),
+}
+"""What must never be found, by the name of its sentence; in words that every version of the journal understands."""
+
+_COUNTED: Final = (tables.batches, tables.runs, tables.rows, tables.attempts)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What was found in a journal. `findings` are what must not be there, with how often; none of them: healthy.
+
+    `free_bytes` is of its disk, None where that can't be told.
+    """
+
+    place: str
+    version: int
+    findings: dict[str, int]
+    counts: dict[str, int]
+    outcomes: dict[str, int]
+    free_bytes: int | None = None
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing was found that must not be there."""
+        return not self.findings
+
+
+def examine(url: str) -> Health:
+    """Look a journal over. Raises UsageFailure when there is none or it is no journal, StoppedEarly when locked."""
+    engine = database.open_as_it_is(url)
+    try:
+        with database.explained(url), engine.connect().execution_options(reading=True) as connection:
+            version = database.version_of(engine)
+            findings = {name: count for name, count in _findings(connection, url, version) if count}
+            return Health(
+                place=database.shown(url),
+                version=version,
+                findings=findings,
+                counts={table.name: _rows(connection, table) if version else 0 for table in _COUNTED},
+                outcomes=_outcomes(connection) if version else {},
+                free_bytes=free_bytes(url),
+            )
+    finally:
+        engine.dispose()
+
+
+def _findings(connection: Connection, url: str, version: int) -> list[tuple[str, int]]:
+    found = [("readable", len(readable_by_others(url)))]
+    if connection.dialect.name == "sqlite":
+        said = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+        found.append(("integrity", 0 if said == ["ok"] else len(said)))
+    if version:
+        strange = set(_outcomes(connection)) - {outcome.value for outcome in Outcome}
+        found.append(("outcome", len(strange)))
+        found += [(name, int(connection.scalar(text(statement)) or 0)) for name, statement in _FINDINGS.items()]
+    return found
+
+
+def _rows(connection: Connection, table: Table) -> int:
+    return int(connection.scalar(select(func.count()).select_from(table)) or 0)
+
+
+def _outcomes(connection: Connection) -> dict[str, int]:
+    found = connection.execute(text("SELECT outcome, count(*) FROM attempts GROUP BY outcome ORDER BY outcome"))
+    return {str(outcome): int(count) for outcome, count in found}
+
+
+def readable_by_others(url: str) -> list[Path]:
+    """The journal's files that others than their owner may read. None on Windows, where modes say nothing."""
+    if database.is_database_url(url) or os.name == "nt":
+        return []
+    path = database.sqlite_path(url)
+    files = [path.with_name(f"{path.name}{ending}") for ending in ("", "-wal", "-shm")]
+    return [file for file in files if file.exists() and file.stat().st_mode & 0o077]
+
+
+def free_bytes(url: str) -> int | None:
+    """Room on the disk of an SQLite journal, also of one that is still to be made."""
+    if database.is_database_url(url):
+        return None
+    folder = next(folder for folder in database.sqlite_path(url).parents if folder.exists())
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
+
+
+def back_up(url: str, path: Path) -> None:
+    """Copy an SQLite journal to `path` while others may write to it, by SQLite's own means; whole or not at all.
+
+    Raises UsageFailure for PostgreSQL, for a place that is taken or can't be written, and without a journal.
+    """
+    if database.is_database_url(url):
+        raise UsageFailure("journal.backup_postgresql", place=database.shown(url))
+    source = database.sqlite_path(url)
+    if not source.is_file():
+        raise UsageFailure("journal.not_there", place=source)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        _claim(path)
+        try:
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            _copy(source, temporary)
+            temporary.replace(path)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+    except FileExistsError:
+        raise UsageFailure("journal.backup_exists", path=path) from None
+    except OSError as error:
+        raise UsageFailure("journal.backup_cannot_write", path=path, error=error.strerror) from None
+    except sqlite3.DatabaseError:
+        raise UsageFailure("journal.damaged", place=source) from None
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _claim(path: Path) -> None:
+    """Take the place, so that of two backups at once one is refused. Raises FileExistsError."""
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def _copy(source: Path, target: Path) -> None:
+    with (
+        closing(sqlite3.connect(f"{source.as_uri()}?mode=rw", uri=True, timeout=database.BUSY_SECONDS)) as from_journal,
+        closing(sqlite3.connect(target)) as to_backup,
+    ):
+        from_journal.backup(to_backup)
+        # One file: a backup that needs a second one beside it is soon half a backup.
+        to_backup.execute("PRAGMA journal_mode=DELETE")
+        if to_backup.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
+            raise sqlite3.DatabaseError
+    with target.open("rb") as file:
+        os.fsync(file.fileno())

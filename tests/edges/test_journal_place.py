@@ -1,0 +1,259 @@
+"""The journal's place: who may read it, how durable it is, and how it is brought up to date."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta, timezone
+from pathlib import Path
+
+import pytest
+from journals import KINDS, NOW, attempt, line, place, plan
+from sqlalchemy import inspect, text
+
+from pipeline.journal import database
+from pipeline.journal.journal import open_journal
+from pipeline.model import Failure, Outcome, StoppedEarly, UsageFailure
+from pipeline.texts import explain
+
+OURS = 0o077
+"""What group and others may do: nothing."""
+
+
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with place(request.param, tmp_path) as found:
+        yield found
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Private
+
+
+def test_the_journal_is_for_its_owner_only(tmp_path: Path) -> None:
+    """The folder and every file of an SQLite journal, also its log and its locks, are closed to others."""
+    folder = tmp_path / "data"
+    with open_journal(str(folder / "journal.sqlite")) as journal:
+        planned = plan(journal, [line()])
+        with journal.lease(planned.batch):
+            planned.send()
+            journal.keep_reserve()
+            files = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert len(files) == 5  # the journal, its log and the log's index, a lock, the reserve
+    assert {name for name, mode in files.items() if mode & OURS} == set()
+
+
+def test_the_journals_password_is_not_shown() -> None:
+    """A database's password never gets into a message."""
+    assert "hunter2" not in database.shown("postgresql://zoe:hunter2@db.example.com/billing")
+
+
+@pytest.mark.parametrize("name", [":memory:", "what?.sqlite", "a#b%20c.sqlite", "file:x.sqlite"])
+def test_the_journal_is_the_file_that_was_named(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the name means to SQLite, the journal is a file of that name, and remembers."""
+    monkeypatch.chdir(tmp_path)
+    with open_journal(name) as journal:
+        plan(journal, [line()]).send()
+    assert (tmp_path / name).stat().st_size > 0
+    with open_journal(name) as journal:
+        assert plan(journal, [line()]).statuses() == ["already-created"]
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Durable
+
+
+def test_sqlite_syncs_each_commit(tmp_path: Path) -> None:
+    """The settings that make a commit survive a loss of power are in force on every connection.
+
+    The argument: in WAL mode with `synchronous=FULL` "the WAL file is synced after each transaction commit"
+    (sqlite.org/pragma.html#pragma_synchronous), so a commit that has returned is on the disk; a commit that was cut
+    off has no valid commit frame and is left out by recovery (sqlite.org/walformat.html, "WAL recovery"). The intent
+    of an attempt is one commit, which returns before its request leaves, and its outcome a later one: so what a loss
+    of power leaves is a prefix of these commits, and a request that may have left always has its intent.
+    `test_a_torn_log_is_a_prefix_of_what_was_recorded` shows the second half on real files.
+    """
+    with open_journal(str(tmp_path / "journal.sqlite")) as journal:
+        for _ in range(2):
+            with journal.engine.connect() as connection:
+                told = {
+                    name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+                    for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "fullfsync")
+                }
+            assert told == {
+                "journal_mode": "wal",
+                "synchronous": 2,
+                "foreign_keys": 1,
+                "secure_delete": 1,
+                "fullfsync": 1,
+            }
+
+
+def test_postgresql_waits_for_its_log(tmp_path: Path) -> None:
+    """A commit returns when the server's log is on its disk, whatever the server's default is."""
+    with place("postgresql", tmp_path) as url, open_journal(url) as journal:
+        with journal.engine.begin() as connection:
+            name = connection.scalar(text("SELECT current_database()"))
+            connection.execute(text(f'ALTER DATABASE "{name}" SET synchronous_commit = off'))
+        journal.engine.dispose()
+        with journal.engine.connect() as connection:
+            assert connection.scalar(text("SHOW synchronous_commit")) == "on"
+
+
+def test_a_torn_log_is_a_prefix_of_what_was_recorded(tmp_path: Path) -> None:
+    """Wherever a loss of power cuts the log, the journal opens; intents and outcomes are there in their order."""
+    live = tmp_path / "live.sqlite"
+    lines = [line(f"INV-{number}", send_link=number % 2 == 0) for number in range(6)]
+    with open_journal(str(live)) as journal:
+        planned = plan(journal, lines)
+        with closing(sqlite3.connect(live)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for row in planned.to_send():
+            attempt(planned, row, Outcome.CREATED)
+        taken = tmp_path / "taken.sqlite"
+        shutil.copyfile(live, taken)
+        log = live.with_name("live.sqlite-wal").read_bytes()
+    seen = set()
+    for cut in range(0, len(log), 1500):  # pages have 4096 bytes: most cuts are in the middle of one
+        torn = tmp_path / "torn.sqlite"
+        shutil.copyfile(taken, torn)
+        torn.with_name("torn.sqlite-wal").write_bytes(log[:cut])
+        with closing(sqlite3.connect(torn)) as connection:
+            outcomes = [found for (found,) in connection.execute("SELECT outcome FROM attempts ORDER BY id")]
+        made = outcomes.count("created")
+        assert outcomes == [*["created"] * made, *["open"] * (len(outcomes) - made)]
+        assert len(outcomes) - made <= 1  # each intent was followed by its outcome
+        seen.add(tuple(outcomes))
+        torn.unlink()
+        torn.with_name("torn.sqlite-wal").unlink(missing_ok=True)
+    assert len(seen) == 12  # nothing, and each prefix of twelve commits but the whole, which was never cut off
+
+
+def test_what_a_crash_leaves_is_there_for_the_next_program(url: str) -> None:
+    """A program that is dropped between intent and outcome leaves the intent, and the next reads it as unknown."""
+    with open_journal(url) as journal:
+        plan(journal, [line()]).send(Outcome.OPEN)
+    with open_journal(url) as journal:
+        again = plan(journal, [line()])
+        assert (again.statuses(), again.codes()) == (["unknown"], [["unknown-interrupted"]])
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Up to date
+
+
+def test_opening_again_changes_nothing(url: str) -> None:
+    """Migrations run once: a journal that is opened again keeps its content and its version."""
+    with open_journal(url) as journal:
+        plan(journal, [line()]).send()
+    for _ in range(2):
+        with open_journal(url) as journal:
+            with journal.engine.connect() as connection:
+                steps = connection.execute(text("SELECT version FROM migrations ORDER BY version")).scalars().all()
+            assert list(steps) == list(range(1, database.VERSION + 1))
+            assert plan(journal, [line()]).statuses() == ["already-created"]
+
+
+FIRST = (Path(__file__).parent / "journal_version_1.sql").read_text(encoding="utf-8")
+
+
+def test_a_first_journal_is_brought_up_to_date(tmp_path: Path) -> None:
+    """A journal of version 1 comes to the tables of a new one, keeps its payments, and asks nobody again."""
+    old, new = tmp_path / "old.sqlite", tmp_path / "new.sqlite"
+    with closing(sqlite3.connect(old)) as connection:
+        connection.executescript(FIRST)
+    with open_journal(str(old)) as journal, open_journal(str(new)) as fresh:
+        assert _shape(journal.engine) == _shape(fresh.engine)
+        again = plan(journal, [line("INV-1", own="c1"), line("INV-2", own="c2")], identity=("Contract",), now=NOW)
+        assert again.statuses() == ["already-created", "not-sent"]
+
+
+def _shape(engine: object) -> dict[str, tuple[list[str], list[str]]]:
+    tables = inspect(engine)
+    return {
+        name: (
+            sorted(column["name"] for column in tables.get_columns(name)),
+            sorted(str(index["name"]) for index in tables.get_indexes(name)),
+        )
+        for name in tables.get_table_names()
+    }
+
+
+def test_a_newer_journal_is_refused(url: str) -> None:
+    """A journal of a newer program is left as it is, and the message says what to install."""
+    with open_journal(url) as journal, journal.engine.begin() as connection:
+        connection.execute(text("INSERT INTO migrations VALUES (999, '2030-01-01')"))
+    with pytest.raises(UsageFailure) as raised, open_journal(url):
+        pass
+    assert raised.value.key == "journal.newer"
+    assert database.shown(url) in explain(raised.value)
+
+
+def test_a_step_that_fails_leaves_no_trace(tmp_path: Path) -> None:
+    """A step and the record that it ran are one transaction: a journal that could not be made is made later."""
+    path = tmp_path / "journal.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("CREATE TABLE attempts_by_run (x); ")  # the name that an index of step 2 needs
+    for _ in range(2):
+        with pytest.raises(Failure), open_journal(str(path)):
+            pass
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE attempts_by_run")
+    with open_journal(str(path)) as journal:
+        assert plan(journal, [line()]).statuses() == ["not-sent"]
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Places that can't be used
+
+
+def test_a_folder_is_no_journal(tmp_path: Path) -> None:
+    """A folder is answered with a sentence."""
+    with pytest.raises(UsageFailure, match=r"journal\.is_folder"), open_journal(str(tmp_path)):
+        pass
+
+
+def test_another_file_is_no_journal(tmp_path: Path) -> None:
+    """A file of another kind is refused and left as it is."""
+    path = tmp_path / "letter.txt"
+    path.write_text("Dear Zoé, " * 500, encoding="utf-8")
+    with pytest.raises(UsageFailure, match=r"journal\.damaged"), open_journal(str(path)):
+        pass
+    assert path.read_text(encoding="utf-8") == "Dear Zoé, " * 500
+
+
+URLS = [
+    ("another database", "mysql://localhost/billing", "journal.unknown_database"),
+    ("a port that is none", "postgresql://db:port/billing", "journal.bad_url"),
+    ("no URL", "://billing", "journal.bad_url"),
+]
+
+
+@pytest.mark.parametrize(("url", "key"), [case[1:] for case in URLS], ids=[case[0] for case in URLS])
+def test_a_url_that_can_not_be_used_is_told(url: str, key: str) -> None:
+    """A wrong URL is answered with a sentence that says what to give."""
+    with pytest.raises(Failure) as raised, open_journal(url):
+        pass
+    assert raised.value.key == key
+    assert explain(raised.value, "fr")
+
+
+def test_an_unreachable_server_stops_the_run() -> None:
+    """A server that does not answer makes the run stop, and its password is not shown."""
+    with pytest.raises(StoppedEarly) as raised, open_journal("postgresql://zoe:hunter2@127.0.0.1:1/billing"):
+        pass
+    assert raised.value.key == "journal.unreachable"
+    assert "hunter2" not in explain(raised.value)
+
+
+def test_times_are_in_utc_whatever_the_zone(url: str) -> None:
+    """A window of repeats is of moments: a run in another zone finds the same ones."""
+    east = timezone(timedelta(hours=9))
+    with open_journal(url) as journal:
+        plan(journal, [line()], now=NOW.astimezone(east)).send(now=NOW.astimezone(east))
+        assert plan(journal, [line()], batch="copy", now=NOW + timedelta(days=5)).forecast.held == 1
+        assert plan(journal, [line()], batch="copy", now=NOW + timedelta(days=5, seconds=1)).forecast.held == 0

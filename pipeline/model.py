@@ -6,6 +6,7 @@ exception of this module. Nothing is both.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -109,6 +110,11 @@ class Mapping:
 # A payment
 
 
+def folded(text: str) -> str:
+    """`text` whatever its case: folded, then composed again, since folding can take an accent apart."""
+    return text.lower() if text.isascii() else unicodedata.normalize("NFC", text.casefold())
+
+
 @dataclass(frozen=True, slots=True)
 class Payment:
     """One valid row, cleaned: what the API is asked for. Texts are NFC; absent optional fields are empty.
@@ -128,24 +134,20 @@ class Payment:
     transit_number: str = ""
     account_number: str = ""
 
-    def fingerprint(self) -> bytes:
-        """A digest of the content: reference, payor, amount and payee, by which a repeat is known.
+    def content(self) -> tuple[str, ...]:
+        """What a payor is asked for, without the reference: payor, amount in cents, the payee's account.
 
         Letter case of names and e-mail does not count, nor does who delivers the link.
         """
-        content = (
-            self.reference_id,
-            self.first_name.casefold(),
-            self.middle_name.casefold(),
-            self.last_name.casefold(),
-            self.email.casefold(),
-            "" if self.amount is None else f"{self.amount:.2f}",
-            self.institution_code,
-            self.transit_number,
-            self.account_number,
-        )
+        payor = (self.first_name, self.middle_name, self.last_name, self.email)
+        cents = "" if self.amount is None else str(int(self.amount.scaleb(2)))
+        return (*map(folded, payor), cents, self.institution_code, self.transit_number, self.account_number)
+
+    def fingerprint(self) -> bytes:
+        """A digest of reference and content, by which a repeat is known. Journals keep it: it may never change."""
+        parts = (self.reference_id, *self.content())
         # Each part with its length: no two contents run together into one text.
-        return sha256("".join(f"{len(part)}:{part}" for part in content).encode()).digest()
+        return sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).digest()
 
     def describe(self) -> str:
         """The content in words, for a person who compares two versions. The account is masked."""

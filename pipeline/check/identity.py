@@ -1,12 +1,11 @@
-"""What makes a row itself in its batch, and the fingerprint by which a repeat is found in another one.
+"""What makes a row itself in its batch.
 
-Both are kept in journals for years, so both are part of the format: they may never change for the same content. Texts
-are joined as JSON lists, whose separators no cell can forge.
+Identities are kept in journals for years, so they are part of the format: they may never change for the same content.
+Texts are joined as JSON lists, whose separators no cell can forge.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,8 +13,7 @@ from typing import Final
 
 import msgspec
 
-from pipeline.model import Column, Payment, SheetRow, UsageFailure
-from schemas import money
+from pipeline.model import Column, Payment, SheetRow, UsageFailure, folded
 from schemas.fields import Field
 
 OCCURRENCE: Final = "#"
@@ -59,28 +57,9 @@ def row_key(names: Sequence[str], columns: Sequence[Column]) -> RowKey:
     return RowKey(tuple(_part(name, columns) for name in named))
 
 
-def fingerprint(payment: Payment) -> bytes:
-    """The SHA-256 digest of what a payor is asked for: reference, payor, amount in cents, payee's account.
-
-    Two rows with one fingerprint ask the same person for the same thing, whatever their case or their way of delivery.
-    """
-    return sha256(_joined(["fingerprint/1", payment.reference_id, *_content(payment)])).digest()
-
-
 def _hashed(payment: Payment) -> str:
     """A row without a reference is known by its payor, amount and payee (interface: "A row")."""
-    return "row:" + sha256(_joined(["identity/1", *_content(payment)])).hexdigest()
-
-
-def _content(payment: Payment) -> list[str]:
-    payor = (payment.first_name, payment.middle_name, payment.last_name, payment.email)
-    cents = "" if payment.amount is None else str(money.to_cents(payment.amount))
-    return [*map(_folded, payor), cents, payment.institution_code, payment.transit_number, payment.account_number]
-
-
-def _folded(text: str) -> str:
-    """`text` whatever its case: folded, then composed again, since folding can take an accent apart."""
-    return text.lower() if text.isascii() else unicodedata.normalize("NFC", text.casefold())
+    return "row:" + sha256(_joined(["identity/1", *payment.content()])).hexdigest()
 
 
 def _joined(texts: Sequence[str]) -> bytes:
@@ -92,7 +71,7 @@ def _part(name: str, columns: Sequence[Column]) -> Part:
     for field in Field:
         if field.value.casefold() == name.casefold():
             return _of_field(field)
-    bearing = [column for column in columns if _folded(column.heading.strip()) == _folded(name)]
+    bearing = [column for column in columns if folded(column.heading.strip()) == folded(name)]
     if not bearing:
         headings = ", ".join(column.heading for column in columns if column.heading)
         raise UsageFailure("check.identity_unknown", name=name, headings=headings)

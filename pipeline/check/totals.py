@@ -59,7 +59,7 @@ class LineReader:
     def line(self, row: SheetRow) -> Line:
         """What this line is."""
         cells = row.cells
-        if self.email is not None and _says(cells[self.email]):
+        if self.email is not None and _says(cells[self.email]) and not is_total(cells[self.email]):
             return Line.ROW
         named = [cells[at] for at in self.payor if _says(cells[at])]
         labelled = any(map(is_total, cells))

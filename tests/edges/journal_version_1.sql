@@ -22,7 +22,7 @@ CREATE TABLE attempts (
 	FOREIGN KEY(batch_id) REFERENCES batches (id), 
 	FOREIGN KEY(run_id) REFERENCES runs (id)
 );
-INSERT INTO "attempts" VALUES(1,1,'key:["c1"]',1,1,2,X'89095FBD48D99445E92FE4CFD7FAFE09508B11E5004FA98D8B7F7A343C240F47','{"reference_id":"INV-1","first_name":"Zoe","last_name":"Tremblay","email":"zoe@example.com","amount":"250.00","send_link":true,"direction":"DEBIT","middle_name":"","institution_code":"","transit_number":"","account_number":""}',25000,1,'2026-11-24T12:00:00.000000+00:00','2026-11-24T12:00:00.000000+00:00','created','11111111-2222-4333-8444-555555555555',201,'[]');
+INSERT INTO "attempts" VALUES(1,1,'key:["c1"]',1,1,2,X'224DC663C7C27F722B893C67ADF020FEC8003F512ED5A12B999BEEDD1D5C8E93','{"reference_id":"INV-1","first_name":"Zoe","last_name":"Tremblay","email":"zoe@example.com","amount":"250.00","send_link":true,"direction":"DEBIT","middle_name":"","institution_code":"","transit_number":"","account_number":""}',25000,1,'2026-11-24T12:00:00.000000+00:00','2026-11-24T12:00:00.000000+00:00','created','11111111-2222-4333-8444-555555555555',201,'[]');
 CREATE TABLE batches (
 	id INTEGER NOT NULL, 
 	name TEXT NOT NULL, 
@@ -59,7 +59,7 @@ CREATE TABLE rows (
 	UNIQUE (run_id, position), 
 	FOREIGN KEY(run_id) REFERENCES runs (id)
 );
-INSERT INTO "rows" VALUES(1,1,0,2,'["INV-1","Zoe","Tremblay","zoe@example.com","250.00","c1"]','sssssn','key:["c1"]',X'89095FBD48D99445E92FE4CFD7FAFE09508B11E5004FA98D8B7F7A343C240F47','{"reference_id":"INV-1","first_name":"Zoe","last_name":"Tremblay","email":"zoe@example.com","amount":"250.00","send_link":true,"direction":"DEBIT","middle_name":"","institution_code":"","transit_number":"","account_number":""}',25000,1,'[]','[]','send',NULL);
+INSERT INTO "rows" VALUES(1,1,0,2,'["INV-1","Zoe","Tremblay","zoe@example.com","250.00","c1"]','sssssn','key:["c1"]',X'224DC663C7C27F722B893C67ADF020FEC8003F512ED5A12B999BEEDD1D5C8E93','{"reference_id":"INV-1","first_name":"Zoe","last_name":"Tremblay","email":"zoe@example.com","amount":"250.00","send_link":true,"direction":"DEBIT","middle_name":"","institution_code":"","transit_number":"","account_number":""}',25000,1,'[]','[]','send',NULL);
 CREATE TABLE runs (
 	id INTEGER NOT NULL, 
 	batch_id INTEGER NOT NULL, 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +17,8 @@ from typing import Any, Final
 import xlsxwriter
 
 from pipeline.model import Report, ReportRow
-from pipeline.report import links, place, proof
+from pipeline.report import changes_sheet, links, place, proof
+from pipeline.report.changes import Before, Charge, ChargeReader
 from pipeline.report.front import Figures, FrontPage
 from pipeline.report.links import LinkWriter
 from pipeline.report.looks import STATUS_COLOURS, Looks
@@ -38,6 +40,7 @@ SUMMARY: Final = "Summary"
 RESULTS: Final = "Results"
 ERRORS: Final = "Errors"
 LINKS: Final = "Links"
+CHANGES: Final = "Changes"
 
 _OPTIONS: Final = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 _LETTER_PAPER: Final = 1
@@ -45,29 +48,48 @@ _PAGE_WIDTH: Final = 190
 """Characters that are still readable side by side on a page in landscape; a wider sheet goes over several pages."""
 
 
-def write(report: Report, rows: Rows, path: Path, *, lang: Lang = "en", show_accounts: bool = False) -> Written:
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """What the workbook shows beside the rows: its language, whole account numbers, the month before for `Changes`."""
+
+    lang: Lang = "en"
+    show_accounts: bool = False
+    before: Before | None = None
+
+
+def write(  # noqa: PLR0913 - six, by the house's rule
+    report: Report,
+    rows: Rows,
+    path: Path,
+    *,
+    lang: Lang = "en",
+    show_accounts: bool = False,
+    before: Before | None = None,
+) -> Written:
     """Writes the workbook of a batch to `path`, or as near to it as can be: results outlive a locked file.
 
-    `rows` gives the batch in the sheet's order, each time it is called. Raises OSError when it can be written nowhere,
-    and WorkbookMismatch when what stands on the disk is not what the journal says.
+    `rows` gives the batch in the sheet's order, each time it is called. With `before` there is a sheet `Changes`, for
+    which every payor's charge is kept in memory. Raises OSError when it can be written nowhere, and WorkbookMismatch
+    when what stands on the disk is not what the journal says.
     """
+    showing = Showing(lang, show_accounts, before)
     try:
-        return _write_at(report, rows, path, lang=lang, show_accounts=show_accounts)
+        return _write_at(report, rows, path, showing)
     except OSError as error:
         for elsewhere in place.last_resorts(path):
             try:
-                written = _write_at(report, rows, elsewhere, lang=lang, show_accounts=show_accounts)
+                written = _write_at(report, rows, elsewhere, showing)
             except OSError:
                 continue
             return Written(written.path, written.totals, "report.moved_elsewhere")
         raise error from None
 
 
-def _write_at(report: Report, rows: Rows, path: Path, *, lang: Lang, show_accounts: bool) -> Written:
+def _write_at(report: Report, rows: Rows, path: Path, showing: Showing) -> Written:
     part = place.begin(path)
     try:
         with tempfile.TemporaryDirectory() as scratch:
-            book = _Book(part, scratch, report, lang, show_accounts=show_accounts)
+            book = _Book(part, scratch, report, showing)
             totals = book.fill(rows())
         book.prove(part)
         settled = place.settle(part, path)
@@ -105,11 +127,15 @@ class _Pages:
 
 
 class _Book:
-    """The workbook while it is being written: `Summary`, `Results`, `Errors`, and `Links` when there are some."""
+    """The workbook while it is being written: `Summary`, `Results`, `Errors`, and `Links` and `Changes` if any."""
 
-    def __init__(self, part: Path, scratch: str, report: Report, lang: Lang, *, show_accounts: bool) -> None:
+    def __init__(self, part: Path, scratch: str, report: Report, showing: Showing) -> None:
+        lang, show_accounts = showing.lang, showing.show_accounts
         self._report = report
         self._lang = lang
+        self._before = showing.before
+        self._charges: list[Charge] = []
+        self._charge_of = ChargeReader(report.columns).read
         self._book: Any = xlsxwriter.Workbook(str(part), {**_OPTIONS, "tmpdir": scratch})
         self._looks = Looks(self._book)
         self._status_at = len(report.columns) + 1
@@ -149,6 +175,8 @@ class _Book:
     def _add(self, row: ReportRow) -> None:
         self._witness.saw(row)
         self._result_rows.add(self._results.current(), row)
+        if self._before is not None:
+            self._charges.append(self._charge_of(row))
         if row.status in NEEDS_A_PERSON:
             self._error_rows.add(self._errors.current(), row)
         if links.belongs(row):
@@ -166,6 +194,8 @@ class _Book:
                 self._colour(sheet)
         for sheet in self._links.sheets if self._links else ():
             _dress(sheet)
+        if self._before is not None:
+            changes_sheet.write(self._book.add_worksheet(CHANGES), self._looks, self._lang, self._before, self._charges)
 
     def _colour(self, sheet: StreamedSheet) -> None:
         if not sheet.data_rows:

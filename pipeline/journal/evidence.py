@@ -15,7 +15,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Select, bindparam, insert, select, update
+from sqlalchemy import Connection, Engine, Select, bindparam, func, insert, select, update
 
 from pipeline.journal import codec
 from pipeline.journal.attempts import ATTEMPT_COLUMNS, LEGAL, IllegalChangeError, attempt_of
@@ -158,13 +158,17 @@ _FOUND: Final = (
         attempts.c.number == bindparam("which_number"),
         attempts.c.outcome.in_(sorted(decide.UNCERTAIN)),
     )
-    .values(outcome=Outcome.CREATED, session_id=bindparam("session"), settled_at=bindparam("at"))
+    .values(
+        outcome=Outcome.CREATED,
+        session_id=bindparam("session"),
+        settled_at=func.coalesce(attempts.c.settled_at, attempts.c.intended_at),
+    )
 )
 
 
 def record(connection: Connection, batch_id: int, found: Sequence[Evidence]) -> None:
     """Keep evidence, and settle the attempts that it resolves: they are created, with the report's session if it has
-    one. What was uncertain stays with the attempt as its reasons.
+    one. Their times stay, which tell when the payor was asked, and what was uncertain stays as their reasons.
 
     Raises IllegalChangeError when an attempt to be resolved is not uncertain any more.
     """
@@ -174,7 +178,6 @@ def record(connection: Connection, batch_id: int, found: Sequence[Evidence]) -> 
             "which_identity": one.identity,
             "which_number": one.number,
             "session": one.session_id,
-            "at": codec.dump_time(one.at),
         }
         for one in found
         if one.proof is Proof.RESOLVED

@@ -56,7 +56,13 @@ class Remark:
             return sentence(self.what, lang)
         from pipeline.texts import say  # noqa: PLC0415 - texts stand above this room's plain types
 
-        return say(self.what, lang, **dict(self.params))
+        shown = {key: _shown(key, text, lang) for key, text in self.params}
+        return say(self.what, lang, **shown)
+
+
+def _shown(key: str, text: str, lang: Lang) -> str:
+    """What fills a sentence: amounts in plain dollars stand under a key that ends in `_amount`, as in a `Fault`."""
+    return money.format_amount(Decimal(text), lang) if key.endswith("_amount") else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +349,8 @@ class _TableReader:
         paid = [line.amount for line in self.lines if line.amount is not None and line.meaning.is_paid]
         sums = (sum(amounts, Decimal(0)), sum(paid, Decimal(0)))
         agrees = told in sums
-        facts = (("file", self._file), ("line", str(number)), ("told", f"{told:.2f}"), ("found", f"{sums[0]:.2f}"))
+        where = (("file", self._file), ("line", str(number)))
+        facts = (*where, ("told_amount", f"{told:f}"), ("found_amount", f"{sums[0]:f}"))
         (self.remarks if agrees else self.disagrees).append(
             Remark("reconcile.total_agrees" if agrees else "reconcile.total_differs", facts)
         )

@@ -30,12 +30,20 @@ class Kind(StrEnum):
     NEVER_ASKED = "neverAsked"
 
 
-_KINDS: Final = {
-    Place.MATCHED: Kind.MATCHED,
-    Place.PAID_TWICE: Kind.PAID_TWICE,
-    Place.PROPOSALS: Kind.PROPOSALS,
-    Place.STILL_OPEN: Kind.STILL_OPEN,
+PLACE_OF: Final = {
+    Kind.MATCHED: Place.MATCHED,
+    Kind.OTHER_AMOUNT: Place.PAID_DIFFERENTLY,
+    Kind.OTHER_CURRENCY: Place.PAID_DIFFERENTLY,
+    Kind.OTHER_NAME_OR_ACCOUNT: Place.PAID_DIFFERENTLY,
+    Kind.PAID_TWICE: Place.PAID_TWICE,
+    Kind.NOT_KNOWN: Place.IN_REPORT_ONLY,
+    Kind.OTHER_BATCH: Place.IN_REPORT_ONLY,
+    Kind.PROPOSALS: Place.PROPOSALS,
+    Kind.STILL_OPEN: Place.STILL_OPEN,
+    Kind.NOT_IN_REPORT: Place.IN_BATCH_ONLY,
+    Kind.NEVER_ASKED: Place.IN_BATCH_ONLY,
 }
+"""The place of each line of the proof."""
 
 
 def kind_of(entry: Entry) -> Kind:
@@ -52,7 +60,7 @@ def kind_of(entry: Entry) -> Kind:
         case Place.IN_BATCH_ONLY:
             return Kind.NOT_IN_REPORT if entry.claim and entry.claim.asked else Kind.NEVER_ASKED
         case place:
-            return _KINDS[place]
+            return next(kind for kind in Kind if PLACE_OF[kind] is place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,10 @@ class Balance:
     opening: Decimal
     closing: Decimal
     sums: Mapping[Kind, Sum]
+
+    def of(self, place: Place) -> Sum:
+        """All entries of a place together."""
+        return sum((sums for kind, sums in self.sums.items() if PLACE_OF[kind] is place), Sum())
 
     @property
     def total(self) -> Sum:

@@ -15,24 +15,11 @@ from pipeline.report.cells import cut
 from pipeline.report.looks import DAY, FAINT, FAULTY, HEADING, INK, LINE, MONEY, STATUS_COLOURS, TEXT, Looks
 from pipeline.report.reconcile import CAD, Place
 from pipeline.report.reconciliation.dailies import Daily, Damaged, Remark
-from pipeline.report.reconciliation.figures import Balance, Deposit, Kind, Sum
+from pipeline.report.reconciliation.figures import PLACE_OF, Balance, Deposit, Kind, Sum
 from pipeline.report.words import dollars
 from pipeline.texts import say
 from schemas.faults import Lang
 
-_PLACE_OF: Final = {
-    Kind.MATCHED: Place.MATCHED,
-    Kind.OTHER_AMOUNT: Place.PAID_DIFFERENTLY,
-    Kind.OTHER_CURRENCY: Place.PAID_DIFFERENTLY,
-    Kind.OTHER_NAME_OR_ACCOUNT: Place.PAID_DIFFERENTLY,
-    Kind.PAID_TWICE: Place.PAID_TWICE,
-    Kind.NOT_KNOWN: Place.IN_REPORT_ONLY,
-    Kind.OTHER_BATCH: Place.IN_REPORT_ONLY,
-    Kind.PROPOSALS: Place.PROPOSALS,
-    Kind.STILL_OPEN: Place.STILL_OPEN,
-    Kind.NOT_IN_REPORT: Place.IN_BATCH_ONLY,
-    Kind.NEVER_ASKED: Place.IN_BATCH_ONLY,
-}
 _PROOF_WIDTHS: Final = (34, 58, 10, 16, 16, 16, 16, 16, 10)
 _DEPOSIT_WIDTHS: Final = (24, 11, 12, 18, 18, 18, 18, 11, 26)
 _LINE_HEIGHT: Final = 15.5  # points
@@ -249,7 +236,7 @@ class ProofPage(_Sheet):
         self._row += 1
 
     def _kind(self, kind: Kind, sums: Sum) -> None:
-        page = self._pages[_PLACE_OF[kind]]
+        page = self._pages[PLACE_OF[kind]]
         word = self._say(f"kind_{kind.value}")
         self._sheet.write_string(self._row, 0, f"{page.name}: {word}" if page.has("kind") else page.name, self._cell)
         meaning = self._say(f"meaning_{kind.value}")
@@ -275,7 +262,7 @@ class ProofPage(_Sheet):
         self._sheet.write_string(self._row, 0, self._say("proof_sum"), self._strong)
         self._sheet.write_string(self._row, 1, self._say("meaning_sum"), self._strong)
         self._sheet.set_row(self._row, _LINE_HEIGHT * 2)
-        figures = (total.entries, total.asked, total.paid, total.difference)
+        figures: tuple[Decimal | int, ...] = (total.entries, total.asked, total.paid, total.difference)
         for column, value in enumerate(figures, 2):
             letter = xl_col_to_name(column)
             look = self._strong_count if column == 2 else self._strong_money  # noqa: PLR2004  the column of counts
@@ -298,7 +285,7 @@ class ProofPage(_Sheet):
 
     def _next_steps(self, balance: Balance) -> Sequence[str]:
         kinds = [kind for kind in Kind if balance.sums[kind].entries and kind not in {Kind.MATCHED, Kind.OTHER_BATCH}]
-        steps = [f"{self._pages[_PLACE_OF[kind]].name}: {self._say(f'next_{kind.value}')}" for kind in kinds]
+        steps = [f"{self._pages[PLACE_OF[kind]].name}: {self._say(f'next_{kind.value}')}" for kind in kinds]
         return list(dict.fromkeys(steps))
 
 
@@ -371,7 +358,7 @@ class DepositPage(_Sheet):
         self._sheet.write_string(self._row, 0, self._say("deposit_all"), self._strong)
         self._sheet.write_string(self._row, 1, CAD, self._strong)
         last, at = max(self._row, first + 1), self._row + 1
-        figures = (
+        figures: tuple[Decimal | int, ...] = (
             sum(deposit.payments for deposit in inside),
             sum((deposit.amount for deposit in inside), Decimal(0)),
             sum((deposit.ours for deposit in inside), Decimal(0)),

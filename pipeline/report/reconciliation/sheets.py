@@ -47,7 +47,7 @@ COLUMNS: Final[Mapping[Place, tuple[str, ...]]] = {
         "otherLines",
     ),
     Place.IN_BATCH_ONLY: (
-        *("row", "reference", "name", "email", "kind", "asked", "inSheet", "rowStatus", "note", "askedOn", "sessionId"),
+        *("row", "reference", "name", "email", "kind", "asked", "inSheet", "sessionId", "rowStatus", "note", "askedOn"),
     ),
 }
 """The columns of each sheet, by the keys of their headings in `texts/reconcile.toml` (`column_…`)."""

@@ -47,7 +47,10 @@ _OPTIONS: Final = {"strings_to_formulas": False, "strings_to_urls": False, "stri
 _PAGE_WIDTH: Final = 190
 """Characters that are still readable side by side on a page in landscape; a wider sheet goes over several pages."""
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_WITNESSED: Final = ("line", "paid", "asked", "sessionId", "row", "reference", "email")
+_WITNESSED: Final = ("paid", "asked", "row", "sessionId", "reference", "reportedReference", "kind")
+"""Columns by which a sheet is read back; behind them stands one that is never empty and is not read (the reader takes
+what follows the last cell for a part of it).
+"""
 _WITNESSES: Final = 4
 
 
@@ -188,7 +191,7 @@ class _Book:
         self._book.set_custom_property(place.MARK, "reconciliation")
 
 
-def _witnessed(shown: Place) -> list[str]:
+def _witnessed(shown: Place) -> Sequence[str]:
     """The columns of a sheet by which it is read back."""
     return [key for key in _WITNESSED if key in COLUMNS[shown]][:_WITNESSES]
 

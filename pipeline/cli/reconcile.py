@@ -1,0 +1,143 @@
+"""The command `reconcile`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from pipeline.cli import options
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from pipeline.cli.screen import Manner
+    from pipeline.commands.reconcile import Reconciled
+    from pipeline.settings import Settings
+
+SHOWN_DAMAGED: Final = 5
+"""Damaged lines that are shown; the workbook has them all."""
+
+
+@click.command()
+@click.argument("batch")
+@click.argument("reports", type=options.FILE, nargs=-1, required=True, metavar="REPORT...")
+@click.option(
+    "-o",
+    "--output",
+    type=options.FILE,
+    help="The workbook.  [default: BATCH.reconciliation.xlsx beside the first REPORT]",
+)
+@click.option("--mapping", type=options.FILE, help="A TOML file that adds headings and status words of the reports.")
+@click.option("--sandbox", is_flag=True, help="A batch that was sent to the built-in sandbox.")
+@click.option(
+    "--confirm-proposals",
+    is_flag=True,
+    help="Take what is alike only by e-mail, amount and date; who said so is kept. Look at the sheet Proposals first.",
+)
+@options.journal
+@options.talking
+def reconcile(batch: str, reports: tuple[Path, ...], **given: Any) -> int:
+    """Match BATCH with one or more daily REPORTs (CSV or workbook) and write what agrees and what does not.
+
+    Reports may overlap or be given twice: each payment counts once. Rows whose outcome was unknown are resolved when a
+    report names them.
+
+    \b
+    Exit codes: 0 everything agrees, 1 something needs a person, 2 wrong options or an unknown batch,
+    3 a report can't be read, 7 another run holds the batch.
+    """  # noqa: D301 - \b is click's mark for text that is not to be wrapped
+    from pipeline.cli.calling import call
+
+    def body(settings: Settings, manner: Manner) -> int:
+        from pipeline.cli.screen import screen_of
+        from pipeline.commands.reconcile import ReconcileRequest, reconcile_batch
+
+        request = ReconcileRequest(
+            batch=batch,
+            reports=reports,
+            output=given["output"],
+            mapping=given["mapping"],
+            sandbox=given["sandbox"],
+            confirm_proposals=given["confirm_proposals"],
+            lang=manner.lang,
+        )
+        done = reconcile_batch(request, settings, screen_of(manner).reading)
+        _print(done, manner)
+        return done.exit_code
+
+    return call(given, body)
+
+
+def _print(done: Reconciled, manner: Manner) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from pipeline.report.reconciliation.front import verdict
+    from pipeline.texts import say
+
+    if manner.as_json:
+        click.echo(json.dumps(done.summary(manner.lang), ensure_ascii=False))
+        return
+    if manner.quiet and not done.exit_code:
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(_table(done, manner))
+    good = "green" if done.balance.adds_up else "bold red"
+    console.print(Text(verdict(done.balance, manner.lang), style=good))
+    for line in _remarks(done, manner):
+        console.print(line, markup=False)
+    if done.written.moved:
+        console.print(say(done.written.moved, manner.lang), markup=False)
+    console.print(Text(say("screen.workbook", manner.lang, path=done.written.path), style="bold"))
+
+
+def _remarks(done: Reconciled, manner: Manner) -> list[str]:
+    """What a person must know beside the figures."""
+    from pipeline.texts import say
+
+    story, lang = done.story, manner.lang
+    lines = []
+    if story.resolved:
+        rows = ", ".join(str(one.row or "-") for one in story.resolved[:20])
+        lines.append(say("reconcile.said_resolved", lang, count=len(story.resolved), rows=rows))
+    if story.confirmed:
+        lines.append(say("reconcile.confirmed_by", lang, count=story.confirmed, who=story.who))
+    lines += [remark.say(lang) for remark in story.disagrees]
+    for one in story.damaged[:SHOWN_DAMAGED]:
+        where = f"{one.file} {one.sheet}".rstrip()
+        lines.append(say("reconcile.said_damaged", lang, file=where, line=one.number, why=one.why.say(lang)))
+    if (more := len(story.damaged) - SHOWN_DAMAGED) > 0:
+        lines.append(say("reconcile.more_damaged", lang, count=more))
+    lines += [remark.say(lang) for remark in story.remarks]
+    return lines
+
+
+def _table(done: Reconciled, manner: Manner) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    from pipeline.report.reconciliation.figures import Kind
+    from pipeline.texts import say
+    from schemas.money import format_amount
+
+    lang = manner.lang
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column(say("reconcile.proof_kind", lang), no_wrap=True)
+    for name in ("entries", "asked", "paid", "difference"):
+        table.add_column(say(f"reconcile.proof_{name}", lang), justify="right", no_wrap=True)
+    calm = {Kind.STILL_OPEN: "", Kind.NOT_IN_REPORT: "", Kind.OTHER_BATCH: "dim", Kind.NEVER_ASKED: "dim"}
+    styles = {Kind.MATCHED: "green", **calm}
+    for kind in Kind:
+        sums = done.balance.sums[kind]
+        if sums.entries:
+            amounts = [format_amount(amount, lang) for amount in (sums.asked, sums.paid, sums.difference)]
+            label = Text(say(f"reconcile.label_{kind.value}", lang), style=styles.get(kind, "yellow"))
+            table.add_row(label, f"{sums.entries:,}", *amounts)
+    total = done.balance.total
+    table.add_section()
+    amounts = [format_amount(amount, lang) for amount in (total.asked, total.paid, total.difference)]
+    table.add_row(Text(say("screen.total", lang), style="bold"), f"{total.entries:,}", *amounts)
+    return table

@@ -89,7 +89,7 @@ def _marks(orphan: _Orphan, since: datetime) -> Iterator[object]:
     payment = orphan.payment
     if orphan.otherwise and payment.reference_id:
         yield "reference", payment.reference_id
-    if not payment.reference_id and orphan.key.startswith(_HASHED):
+    if not payment.reference_id and (orphan.otherwise or orphan.key.startswith(_HASHED)):
         yield "gained a reference", _bare(payment)
         if orphan.attempt.at >= since:
             yield "payor", _payor(payment)
@@ -102,9 +102,10 @@ def _signs(payment: Payment, key: str) -> Iterator[object]:
     if payment.reference_id:
         yield "reference", payment.reference_id
         yield "gained a reference", _bare(payment)
-    elif key.startswith(_HASHED):
-        yield "lost its reference", _bare(payment)
+    else:
         yield "payor", _payor(payment)
+        if key.startswith(_HASHED):
+            yield "lost its reference", _bare(payment)
 
 
 def _bare(payment: Payment) -> bytes:

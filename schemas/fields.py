@@ -166,6 +166,9 @@ OWN_COLUMNS: Final = (
 """The columns that the output workbook adds behind the user's own. Recognised, and left out, when a sheet of ours is
 given back to `run`."""
 
+STATE_COLUMNS: Final = ("sessionStatus", "transactionStatus", "paid", "paidAmount", "statusAt")
+"""Behind OWN_COLUMNS once the API was asked what became of the sessions."""
+
 ROW_COLUMN: Final = "row"
 """The first column of the output workbook: the row number in the user's own sheet."""
 

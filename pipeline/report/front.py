@@ -8,9 +8,22 @@ from typing import Any, Final
 
 from pipeline.model import Report, Status
 from pipeline.report.cells import cut
-from pipeline.report.looks import FAINT, FAULTY, HEADING, INK, LINE, MONEY, STATUS_COLOURS, TEXT, Looks
+from pipeline.report.looks import (
+    FAINT,
+    FAULTY,
+    HEADING,
+    INK,
+    LINE,
+    MONEY,
+    PAID_COLOURS,
+    STATUS_COLOURS,
+    TEXT,
+    Looks,
+)
+from pipeline.report.paid import Payments
 from pipeline.report.summary import status_lines
 from pipeline.report.totals import Totals
+from pipeline.send.states import Paid
 from pipeline.texts import say
 from schemas.faults import Lang, sentence
 
@@ -23,12 +36,16 @@ _CHART_ROWS: Final = 15
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the journal says, and the ranges of `Results` that say the same (`Results!P2:P71`, several by commas)."""
+    """What the journal says, and the ranges of `Results` that say the same (`Results!P2:P71`, several by commas).
+
+    `payments` is None when the API was never asked.
+    """
 
     totals: Totals
     sent: Decimal
     status_cells: str
     sent_cells: str
+    payments: Payments | None = None
 
 
 class FrontPage:
@@ -53,6 +70,8 @@ class FrontPage:
             self._sheet.set_column(index, index, width)
         self._title()
         self._facts()
+        if figures.payments is not None:
+            self._payments(figures.payments)
         self._statuses(figures.totals)
         self._filtered(figures)
         self._controls()
@@ -108,6 +127,35 @@ class FrontPage:
     def _headings(self, *names: str) -> None:
         for index, name in enumerate(names):
             self._sheet.write_string(self._row, index, self._say(name), self._heading)
+        self._row += 1
+
+    def _payments(self, payments: Payments) -> None:
+        """Who has paid: also the legend of the column `paid` in `Results`."""
+        names = (say("status.paid", self._lang), self._say("meaning"), self._say("rows"), self._say("amount"))
+        for index, name in enumerate(names):
+            self._sheet.write_string(self._row, index, name, self._heading)
+        self._row += 1
+        for verdict in Paid:
+            fill, ink = PAID_COLOURS[verdict]
+            look = self._looks.of(bold=True, font_color=ink, bg_color=fill, border=1, border_color=LINE)
+            meaning = say(f"status.means_{verdict.name.lower()}", self._lang)
+            self._figure_row(verdict.value, meaning, payments.counts[verdict], payments.amounts[verdict], look)
+        if payments.late:
+            late = say("status.late", self._lang)
+            meaning = say("status.means_late", self._lang, days=payments.days)
+            self._figure_row(late, meaning, payments.late, payments.late_amount, self._cell)
+        asked = payments.asked_at.isoformat(timespec="seconds")
+        self._sheet.write_string(
+            self._row, 0, say("status.asked_at", self._lang, time=asked), self._looks.of(italic=True)
+        )
+        self._row += 2
+
+    def _figure_row(self, name: str, meaning: str, rows: int, amount: Decimal, look: Any) -> None:
+        self._sheet.write_string(self._row, 0, name, look)
+        self._sheet.write_string(self._row, 1, meaning, self._cell)
+        self._sheet.write_number(self._row, 2, rows, self._count)
+        self._sheet.write_number(self._row, 3, float(amount), self._money)
+        self._grow(meaning, _WIDTHS[1])
         self._row += 1
 
     def _statuses(self, totals: Totals) -> None:

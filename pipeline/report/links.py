@@ -10,6 +10,7 @@ from pipeline.report.cells import amount_cell, text_cell
 from pipeline.report.looks import LINK, MONEY, TEXT, Looks
 from pipeline.report.streamed import StreamedSheet
 from pipeline.report.words import dollars
+from pipeline.send.states import is_open
 from pipeline.texts import say
 from schemas.faults import Lang
 
@@ -63,8 +64,9 @@ class LinkWriter:
 
 
 def belongs(row: ReportRow) -> bool:
-    """Whether a row has a link that the API did not e-mail."""
-    return bool(row.launch_url) and row.payment is not None and not row.payment.send_link
+    """Whether a row has a link that the API did not e-mail and that is still of use, as far as is known."""
+    waiting = row.state is None or is_open(row.state)
+    return waiting and bool(row.launch_url) and row.payment is not None and not row.payment.send_link
 
 
 def _language_column(columns: tuple[Column, ...]) -> int | None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pipeline.model import Column, Status
 from pipeline.report.cells import Look, is_date_format
+from pipeline.send.states import Paid
 
 MONEY: Final = "#,##0.00"
 DAY: Final = "yyyy-mm-dd"
@@ -33,6 +34,12 @@ STATUS_COLOURS: Final[dict[Status, tuple[str, str]]] = {
     Status.NOT_SENT: ("#E5E7EB", "#374151"),
 }
 """Fill and ink of each status. Every pair has a contrast of at least 4.5, and the word always stands beside it."""
+
+PAID_COLOURS: Final[dict[Paid, tuple[str, str]]] = {
+    Paid.YES: STATUS_COLOURS[Status.CREATED],
+    Paid.NOT_YET: STATUS_COLOURS[Status.HELD],
+    Paid.NO: STATUS_COLOURS[Status.INVALID],
+}
 
 
 HEADING: Final[dict[str, object]] = {

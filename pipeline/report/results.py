@@ -10,13 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.model import Column, Report, ReportRow
+from pipeline.model import Column, Report, ReportRow, SessionState
 from pipeline.report.cells import Look, amount_cell, count_cell, text_cell, user_cell
 from pipeline.report.looks import FAULTY, LINK, MONEY, TEXT, Looks
 from pipeline.report.masking import account_columns, mask, mask_in
 from pipeline.report.streamed import StreamedSheet
+from pipeline.send.states import paid, paid_amount
+from pipeline.texts import say
 from schemas.faults import Fault, Lang, mend, sentences
-from schemas.fields import OWN_COLUMNS, ROW_COLUMN, Field
+from schemas.fields import OWN_COLUMNS, ROW_COLUMN, STATE_COLUMNS, Field
 
 MEND_COLUMN: Final = "howToMend"
 """The last column of `Errors`. Ours, like OWN_COLUMNS: left out when the sheet is given back to `run`."""
@@ -50,11 +52,12 @@ class RowWriter:
         self._faulty_looks = tuple(looks.column(column, bg_color=FAULTY) for column in report.columns)
         self._own = _own_styles(looks)
         self._first_own = len(report.columns) + 1
+        self._followed = report.asked_at is not None and not for_mending
 
     def headings(self) -> list[str]:
-        """`row`, the user's own headings, then ours."""
-        ours = (*OWN_COLUMNS, MEND_COLUMN) if self._for_mending else OWN_COLUMNS
-        return [ROW_COLUMN, *(column.heading for column in self._columns), *ours]
+        """`row`, the user's own headings, then ours; what became of the sessions only once the API was asked."""
+        behind = (MEND_COLUMN,) if self._for_mending else STATE_COLUMNS if self._followed else ()
+        return [ROW_COLUMN, *(column.heading for column in self._columns), *OWN_COLUMNS, *behind]
 
     def add(self, sheet: StreamedSheet, row: ReportRow) -> None:
         """Writes one row below those that are there."""
@@ -122,7 +125,22 @@ class RowWriter:
         parts.append(count_cell(refs[7], row.attempts, own.whole))
         if row.created_at:
             parts.append(text_cell(refs[8], row.created_at.isoformat(timespec="seconds"), own.plain, own.quoted))
+        if self._followed and row.session_id:
+            parts.append(self._state(refs[len(OWN_COLUMNS) :], row))
         return "".join(parts)
+
+    def _state(self, refs: list[str], row: ReportRow) -> str:
+        """What became of a row's session (`STATE_COLUMNS`)."""
+        own, state = self._own, row.state
+        verdict = text_cell(refs[2], paid(state).value, own.plain, own.quoted)
+        if state is None:
+            return verdict
+        session = text_cell(refs[0], session_word(state, self._lang), own.plain, own.quoted)
+        transactions = text_cell(refs[1], ", ".join(state.transactions), own.plain, own.quoted)
+        amount = paid_amount(state, row.amount_sent)
+        dollars = amount_cell(refs[3], amount, own.money) if amount is not None else ""
+        since = text_cell(refs[4], state.since.isoformat(timespec="seconds"), own.plain, own.quoted)
+        return session + transactions + verdict + dollars + since
 
     def _sentences(self, faults: tuple[Fault, ...], row: ReportRow) -> str:
         if not faults:
@@ -132,6 +150,11 @@ class RowWriter:
 
     def _prose(self, ref: str, text: str) -> str:
         return text_cell(ref, text, self._own.prose, self._own.quoted_prose)
+
+
+def session_word(state: SessionState, lang: Lang) -> str:
+    """The API's word for a session as it is, or that the API does not know the session."""
+    return state.session if state.known else say("status.not_known", lang)
 
 
 def blames(column: Column, fields: set[str]) -> bool:

@@ -17,11 +17,13 @@ from typing import Any, Final
 import xlsxwriter
 
 from pipeline.model import Report, ReportRow
-from pipeline.report import changes_sheet, links, place, proof
+from pipeline.report import changes_sheet, links, open_sheet, place, proof
 from pipeline.report.changes import Before, Charge, ChargeReader
 from pipeline.report.front import Figures, FrontPage
 from pipeline.report.links import LinkWriter
-from pipeline.report.looks import STATUS_COLOURS, Looks
+from pipeline.report.looks import PAID_COLOURS, STATUS_COLOURS, Looks
+from pipeline.report.open_sheet import OpenWriter
+from pipeline.report.paid import PaymentTally, is_late
 from pipeline.report.place import check_place
 from pipeline.report.proof import Witness, WorkbookMismatch
 from pipeline.report.results import RowWriter
@@ -40,6 +42,7 @@ SUMMARY: Final = "Summary"
 RESULTS: Final = "Results"
 ERRORS: Final = "Errors"
 LINKS: Final = "Links"
+OPEN: Final = "Open"
 CHANGES: Final = "Changes"
 
 _OPTIONS: Final = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
@@ -148,6 +151,9 @@ class _Book:
         self._results = self._pages(RESULTS, self._result_rows.headings())
         self._errors = self._pages(ERRORS, self._error_rows.headings())
         self._links: _Pages | None = None
+        self._open_rows = OpenWriter(report, self._looks, lang)
+        self._open: _Pages | None = None
+        self._payments = PaymentTally(report)
 
     def fill(self, rows: Iterator[ReportRow]) -> Totals:
         """Writes all sheets and closes the file; gives what was counted."""
@@ -159,7 +165,8 @@ class _Book:
         totals = tally.totals()
         self._finish()
         sent_at = self._status_at + OWN_COLUMNS.index("amountSent")
-        figures = Figures(totals, sent, self._results.ranges(self._status_at), self._results.ranges(sent_at))
+        status_cells, sent_cells = self._results.ranges(self._status_at), self._results.ranges(sent_at)
+        figures = Figures(totals, sent, status_cells, sent_cells, self._payments.payments())
         FrontPage(self._summary, self._report, self._looks, self._lang).write(figures)
         self._summary.activate()
         self._book.close()
@@ -179,6 +186,10 @@ class _Book:
             self._charges.append(self._charge_of(row))
         if row.status in NEEDS_A_PERSON:
             self._error_rows.add(self._errors.current(), row)
+        self._payments.add(row)
+        if is_late(row, self._report):
+            self._open = self._open or self._pages(OPEN, open_sheet.HEADINGS)
+            self._open_rows.add(self._open.current(), row)
         if links.belongs(row):
             self._links = self._links or self._pages(LINKS, links.HEADINGS)
             self._link_rows.add(self._links.current(), row)
@@ -192,8 +203,9 @@ class _Book:
             for sheet in pages.sheets:
                 _dress(sheet)
                 self._colour(sheet)
-        for sheet in self._links.sheets if self._links else ():
-            _dress(sheet)
+        for pages in filter(None, (self._open, self._links)):
+            for sheet in pages.sheets:
+                _dress(sheet)
         if self._before is not None:
             changes_sheet.write(self._book.add_worksheet(CHANGES), self._looks, self._lang, self._before, self._charges)
 
@@ -204,6 +216,13 @@ class _Book:
             look = self._book.add_format({"bg_color": fill, "font_color": ink})
             rule = {"type": "cell", "criteria": "==", "value": f'"{status}"', "format": look}
             sheet.conditional_format(1, self._status_at, sheet.data_rows, self._status_at, rule)
+        if "paid" not in sheet.headings[self._status_at :]:
+            return
+        paid_at = self._status_at + sheet.headings[self._status_at :].index("paid")
+        for verdict, (fill, ink) in PAID_COLOURS.items():
+            look = self._book.add_format({"bg_color": fill, "font_color": ink})
+            rule = {"type": "cell", "criteria": "==", "value": f'"{verdict}"', "format": look}
+            sheet.conditional_format(1, paid_at, sheet.data_rows, paid_at, rule)
 
     def _describe(self) -> None:
         """Document properties, without personal data: neither the user's name nor that of the batch or the file."""

@@ -1,0 +1,63 @@
+"""The sheet `Open`: the requests that nobody has paid for too long, each with what it takes to write to the payor."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pipeline.model import Report, ReportRow
+from pipeline.report.cells import amount_cell, count_cell, text_cell
+from pipeline.report.looks import LINK, MONEY, TEXT, Looks
+from pipeline.report.paid import days_open
+from pipeline.report.results import session_word
+from pipeline.report.streamed import StreamedSheet
+from schemas.faults import Lang
+
+HEADINGS: Final = (
+    "row",
+    "referenceSent",
+    "firstName",
+    "lastName",
+    "email",
+    "amountSent",
+    "createdAt",
+    "daysOpen",
+    "sessionStatus",
+    "transactionStatus",
+    "launchUrl",
+)
+
+
+class OpenWriter:
+    """Writes one row for each request that `paid.is_late` tells."""
+
+    def __init__(self, report: Report, looks: Looks, lang: Lang) -> None:
+        self._report = report
+        self._lang = lang
+        self._plain = looks.style(num_format=TEXT, indent=1)
+        self._quoted = looks.style(num_format=TEXT, indent=1, quote_prefix=True)
+        self._link = looks.style(num_format=TEXT, indent=1, **LINK)
+        self._money = looks.style(num_format=MONEY)
+        self._whole = looks.style(num_format="0")
+
+    def add(self, sheet: StreamedSheet, row: ReportRow) -> None:
+        """Write one row below those that are there."""
+        refs = dict(zip(HEADINGS, (f"{letter}{sheet.next_row}" for letter in sheet.letters), strict=True))
+        payment, state = row.payment, row.state
+        texts = {
+            "referenceSent": row.reference_sent or "",
+            "firstName": payment.first_name if payment else "",
+            "lastName": payment.last_name if payment else "",
+            "email": payment.email if payment else "",
+            "createdAt": row.created_at.isoformat(timespec="seconds") if row.created_at else "",
+            "sessionStatus": session_word(state, self._lang) if state else "",
+            "transactionStatus": ", ".join(state.transactions) if state else "",
+        }
+        cells = {name: text_cell(refs[name], text, self._plain, self._quoted) for name, text in texts.items() if text}
+        cells["row"] = count_cell(refs["row"], row.row.number, self._whole)
+        cells["daysOpen"] = count_cell(refs["daysOpen"], days_open(row, self._report), self._whole)
+        if row.amount_sent is not None:
+            cells["amountSent"] = amount_cell(refs["amountSent"], row.amount_sent, self._money)
+        linked = sheet.add_link(refs["launchUrl"], row.launch_url)
+        look = self._link if linked else self._plain
+        cells["launchUrl"] = text_cell(refs["launchUrl"], row.launch_url, look, self._quoted)
+        sheet.add_row("".join(cells[name] for name in HEADINGS if name in cells))

@@ -1,0 +1,89 @@
+"""Who has paid, in figures: yes, not yet, no, and what is open for too long. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from pipeline.model import Report, ReportRow
+from pipeline.report.totals import NO_MONEY
+from pipeline.send.states import Paid, is_open, paid, paid_amount
+
+
+def _no_rows() -> dict[Paid, int]:
+    return dict.fromkeys(Paid, 0)
+
+
+def _no_amounts() -> dict[Paid, Decimal]:
+    return dict.fromkeys(Paid, NO_MONEY)
+
+
+@dataclass(frozen=True, slots=True)
+class Payments:
+    """How many requests were paid, are not paid yet, or never will be, and their dollars.
+
+    Those that were paid count with what was paid, the others with what was asked for; an amount that the payor chooses
+    adds nothing until it is paid. `late` are those that are open longer than `days`, `asked_at` is when the API was
+    last asked. `not_known` are the sessions that the API does not know.
+    """
+
+    asked_at: datetime
+    days: int
+    counts: Mapping[Paid, int] = field(default_factory=_no_rows)
+    amounts: Mapping[Paid, Decimal] = field(default_factory=_no_amounts)
+    late: int = 0
+    late_amount: Decimal = NO_MONEY
+    not_known: int = 0
+
+
+class PaymentTally:
+    """Counts the rows of a report one by one; `payments()` is what was seen so far, None when it was never asked."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._counts, self._amounts = _no_rows(), _no_amounts()
+        self._late, self._late_amount = 0, NO_MONEY
+        self._not_known = 0
+
+    def add(self, row: ReportRow) -> None:
+        """Count one row, if it has a session."""
+        if not row.session_id:
+            return
+        verdict = paid(row.state)
+        amount = (paid_amount(row.state, row.amount_sent) if row.state else None) or row.amount_sent or NO_MONEY
+        self._counts[verdict] += 1
+        self._amounts[verdict] += amount
+        self._not_known += row.state is not None and not row.state.known
+        if is_late(row, self._report):
+            self._late += 1
+            self._late_amount += amount
+
+    def payments(self) -> Payments | None:
+        """What was counted so far."""
+        if self._report.asked_at is None:
+            return None
+        return Payments(
+            self._report.asked_at,
+            self._report.open_days,
+            dict(self._counts),
+            dict(self._amounts),
+            self._late,
+            self._late_amount,
+            self._not_known,
+        )
+
+
+def is_late(row: ReportRow, report: Report) -> bool:
+    """Whether a request was open longer than `open_days` when the API was last asked."""
+    if report.asked_at is None or row.created_at is None or not row.session_id or not is_open(row.state):
+        return False
+    return report.asked_at - row.created_at > timedelta(days=report.open_days)
+
+
+def days_open(row: ReportRow, report: Report) -> int:
+    """Whole days from the request to when the API was last asked."""
+    assert report.asked_at is not None
+    assert row.created_at is not None
+    return (report.asked_at - row.created_at).days

@@ -54,7 +54,7 @@ pictures: setup  ## make the README's pictures of the workbook anew (needs Libre
 	@$(BIN)/python docs/make_pictures.py >/dev/null && echo "docs/images/ is up to date"
 
 lock:  ## choose the newest allowed versions anew and write requirements.lock (needs uv)
-	@uv pip compile pyproject.toml --extra postgres --extra keyring --group dev --universal --python-version 3.11 \
+	@uv pip compile pyproject.toml --extra postgres --extra keyring --extra parquet --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --upgrade --quiet -o requirements.lock
 
 clean:  ## remove what make made (not your journal)

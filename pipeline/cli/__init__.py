@@ -11,15 +11,19 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from pipeline.model import ExitCode
-
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("pipeline.cli.run", "Create one payment request for each valid row of a sheet."),
     "validate": ("pipeline.cli.validate", "Find every fault of a sheet; send nothing."),
     "columns": ("pipeline.cli.columns", "Show how each column of a sheet was understood."),
     "plan": ("pipeline.cli.plan", "Write what a sheet would send, for a second person to approve."),
+    "reconcile": ("pipeline.cli.reconcile", "Match a batch with the daily reports of payments."),
     "batches": ("pipeline.cli.batches", "List the batches in the journal."),
     "sandbox": ("pipeline.cli.sandbox", "Serve the built-in stand-in for the API on this machine."),
+    "config": ("pipeline.cli.config", "Show every setting and where it came from, or write a commented file."),
+    "login": ("pipeline.cli.login", "Keep the API user and password in the system's keyring."),
+    "doctor": ("pipeline.cli.doctor", "Check settings, connection, credentials and journal, and say how to mend them."),
+    "journal": ("pipeline.cli.journal", "Back up or check the journal."),
+    "completion": ("pipeline.cli.completion", "Print the completion script for bash, zsh or fish."),
 }
 """Each command's module and its line in the list."""
 
@@ -65,23 +69,30 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 
 def _run(arguments: list[str]) -> int:
-    from pipeline.cli.failing import report_bug
-
     try:
         return _call(arguments)
     except click.exceptions.Abort:
-        return ExitCode.STOPPED_EARLY
+        return _code("STOPPED_EARLY")
     except click.ClickException as error:
         error.show()
-        return ExitCode.USAGE
+        return _code("USAGE")
     except BrokenPipeError:
         # Whoever read our output has gone (`… | head`): nothing more can be said.
         sys.stderr.close()
-        return ExitCode.STOPPED_EARLY
+        return _code("STOPPED_EARLY")
     except Exception as error:  # noqa: BLE001 - the last place where a fault of the program can be told
+        from pipeline.cli.failing import report_bug
+
         return report_bug(error)
 
 
 def _call(arguments: list[str]) -> int:
     code: Any = cli.main(arguments, prog_name="flinks-import", standalone_mode=False)
-    return code if isinstance(code, int) else ExitCode.DONE
+    return code if isinstance(code, int) else 0
+
+
+def _code(name: str) -> int:
+    # Imported here: --help and --version must not wait for the rest of the program.
+    from pipeline.model import ExitCode
+
+    return ExitCode[name]

@@ -82,11 +82,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The file that a batch came from. `sha256` is of its bytes, in hex."""
+    """The file that a batch came from. `sha256` is of its bytes, in hex; `batch` is named by a workbook of ours."""
 
     name: str
     sha256: str
     sheet: str = ""
+    batch: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,8 @@ def _run(arguments: list[str]) -> int:
         return _code("STOPPED_EARLY")
     except click.ClickException as error:
         error.show()
+        if "--json" in arguments:
+            _print_usage_as_json(error.format_message())
         return _code("USAGE")
     except BrokenPipeError:
         # Whoever read our output has gone (`… | head`): nothing more can be said.
@@ -89,6 +91,16 @@ def _run(arguments: list[str]) -> int:
 def _call(arguments: list[str]) -> int:
     code: Any = cli.main(arguments, prog_name="flinks-import", standalone_mode=False)
     return code if isinstance(code, int) else 0
+
+
+def _print_usage_as_json(message: str) -> None:
+    """A script that asked for JSON gets JSON, also when its options are wrong."""
+    import json
+
+    from pipeline.cli.printing import nothing_done
+
+    summary = {"batch": None, "file": None} | nothing_done("usage", message, _code("USAGE"))
+    click.echo(json.dumps(summary, ensure_ascii=False))
 
 
 def _code(name: str) -> int:

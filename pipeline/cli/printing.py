@@ -67,26 +67,31 @@ def print_failure(failure: Failure, manner: Manner, request: Request | None = No
     """Say in one sentence why nothing could be begun; as JSON too, where that was asked for."""
     sentence = explain(failure, manner.lang)
     if manner.as_json:
-        error = {"row": None, "field": "", "code": failure.key, "message": sentence}
-        summary = {
-            "batch": (request.batch or request.file.stem) if request else None,
-            "file": request.file.name if request else None,
-            "sha256": None,
-            "environment": None,
-            "rows": 0,
-            "counts": {status.value: 0 for status in Status},
-            "amounts": {status.value: "0.00" for status in Status},
-            "errors": [error],
-            "errorsOmitted": 0,
-            "output": None,
-            "exitCode": int(failure.exit_code),
-        }
+        batch, file = (request.batch or request.file.stem, request.file.name) if request else (None, None)
+        summary = {"batch": batch, "file": file} | nothing_done(failure.key, sentence, failure.exit_code)
         click.echo(json.dumps(summary, ensure_ascii=False))
     click.echo(sentence, err=True)
 
 
+def nothing_done(code: str, message: str, exit_code: int) -> dict[str, object]:
+    """The JSON summary of a command that could not begin: one error about no row, and zeros."""
+    return {
+        "sha256": None,
+        "environment": None,
+        "rows": 0,
+        "counts": {status.value: 0 for status in Status},
+        "amounts": {status.value: "0.00" for status in Status},
+        "errors": [{"row": None, "field": "", "code": code, "message": message}],
+        "errorsOmitted": 0,
+        "output": None,
+        "exitCode": int(exit_code),
+    }
+
+
 def _headlines(result: Result, manner: Manner) -> list[str]:
     forecast, counts = result.forecast, result.totals.counts
+    if not result.totals.rows:
+        return [say("screen.no_rows", manner.lang)]
     if result.report.dry_run or forecast is None:
         return [say("screen.dry_run", manner.lang)] if result.report.dry_run else []
     if forecast.kept and not forecast.to_send and not counts[Status.CREATED]:

@@ -91,7 +91,9 @@ class LineScreen:
 
     def go_on_after_first(self, rows: list[ReportRow], left: int) -> bool:
         for row in rows:
-            told = row.launch_url or sentences(row.errors, self._manner.lang)
+            # A launch URL opens the payment page: it is shown to a person who is here, and kept out of logs.
+            link = row.launch_url if self._console.is_terminal else ""
+            told = link or sentences(row.errors, self._manner.lang)
             line = say("screen.first_row", self._manner.lang, row=row.row.number, status=row.status, told=told)
             self._console.print(line, markup=False)
         return _ask(say("screen.go_on", self._manner.lang, left=left), self._console)
@@ -100,9 +102,9 @@ class LineScreen:
         if self._manner.verbose:
             self._tell("screen.writing")
 
-    def row_needs_mending(self, row: ReportRow) -> None:
-        for fault in row.errors:
-            line = say("screen.row", self._manner.lang, row=row.row.number, told=sentence(fault, self._manner.lang))
+    def row_needs_mending(self, row: ReportRow, messages: list[str]) -> None:
+        for message in messages:
+            line = say("screen.row", self._manner.lang, row=row.row.number, told=message)
             self._console.print(line, markup=False)
 
     def _tell(self, key: str, **params: object) -> None:
@@ -141,7 +143,7 @@ class AskingScreen:
     def writing(self) -> None:
         pass
 
-    def row_needs_mending(self, row: ReportRow) -> None:
+    def row_needs_mending(self, row: ReportRow, messages: list[str]) -> None:
         pass
 
 
@@ -204,9 +206,9 @@ class LoggedScreen:
         self._log.event("writing")
         self._shown.writing()
 
-    def row_needs_mending(self, row: ReportRow) -> None:
+    def row_needs_mending(self, row: ReportRow, messages: list[str]) -> None:
         self._log.event("row-needs-mending", row=row.row.number, codes=[fault.code for fault in row.errors])
-        self._shown.row_needs_mending(row)
+        self._shown.row_needs_mending(row, messages)
 
 
 def log_of(manner: Manner) -> Log:
@@ -358,8 +360,9 @@ class _Lines:
             self._tell()
 
     def last(self) -> None:
-        """Say the last count, whenever the line before was."""
-        self._tell()
+        """Say the last count, whenever the line before was; nothing where no row came to an end."""
+        if self._done:
+            self._tell()
 
     def _tell(self) -> None:
         self._told_at = time.monotonic()

@@ -39,7 +39,7 @@ def plan(request: Request, settings: Settings, screen: Screen) -> tuple[Approved
         table = prepare.read(request, screen)
         checked = prepare.check(table, request, settings, place)
         with open_journal(place.journal) as journal:
-            batch = journal.batch(prepare.batch_name(request), place.name, datetime.now().astimezone())
+            batch = journal.batch(prepare.batch_name(request, table), place.name, datetime.now().astimezone())
             workplace = Workplace(journal, batch, prepare.REHEARSAL, place.base_url, settings)
             prepared = prepare.begin_and_plan(workplace, table, checked, request, screen)
             try:

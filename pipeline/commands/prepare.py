@@ -56,9 +56,13 @@ def permissions_of(request: Request) -> Permissions:
     return Permissions(request.allow_repeats, request.resend_unknown)
 
 
-def batch_name(request: Request) -> str:
-    """The batch's name: as given, else the file's stem."""
-    return request.batch or request.file.stem
+def batch_name(request: Request, table: Table) -> str:
+    """The batch's name: as given, else that of a workbook of ours that is given back, else the file's stem.
+
+    A corrected `Errors` sheet goes on with its own batch: in another one, a row that repeats one of the batch would
+    not be known.
+    """
+    return request.batch or table.source.batch or request.file.stem
 
 
 def refuse_old_name(journal: Journal, batch: Batch, table: Table, request: Request, window: timedelta) -> None:

@@ -95,5 +95,5 @@ class Screen(Protocol):
     def writing(self) -> None:
         """The workbook is being written."""
 
-    def row_needs_mending(self, row: ReportRow) -> None:
-        """A row that `validate` found wanting."""
+    def row_needs_mending(self, row: ReportRow, messages: list[str]) -> None:
+        """A row that `validate` found wanting, and its errors in words, one for each."""

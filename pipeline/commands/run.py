@@ -59,7 +59,7 @@ def run(request: Request, settings: Settings, screen: Screen) -> Result:
         check_place(output, input_file=request.file)
         checked = prepare.check(table, request, settings, place)
         with open_journal(place.journal) as journal:
-            batch = journal.batch(prepare.batch_name(request), place.name, datetime.now().astimezone())
+            batch = journal.batch(prepare.batch_name(request, table), place.name, datetime.now().astimezone())
             with journal.lease(batch):
                 prepare.refuse_old_name(journal, batch, table, request, timedelta(days=settings.repeat_window))
                 workplace = Workplace(journal, batch, prepare.RUN, place.base_url, settings)

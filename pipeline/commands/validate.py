@@ -11,6 +11,7 @@ from pipeline.commands.request import Request, Result, Screen
 from pipeline.commands.run import finish
 from pipeline.journal.journal import open_journal
 from pipeline.model import Status
+from pipeline.report import summary
 from pipeline.report.place import check_place
 from pipeline.settings import Settings
 
@@ -21,20 +22,20 @@ def validate(request: Request, settings: Settings, screen: Screen) -> Result:
     Writes the workbook only where one was asked for: the results of a real run stay where they are. Raises a Failure
     when the sheet, the settings or the journal can't be used.
     """
-    if request.output is not None:
-        check_place(request.output, input_file=request.file)
     with interrupts(), where.rehearsal(settings, in_sandbox=request.sandbox) as place:
         table = prepare.read(request, screen)
+        if request.output is not None:
+            check_place(request.output, input_file=request.file)
         checked = prepare.check(table, request, settings, place)
         with open_journal(place.journal) as journal:
-            batch = journal.batch(prepare.batch_name(request), place.name, datetime.now().astimezone())
+            batch = journal.batch(prepare.batch_name(request, table), place.name, datetime.now().astimezone())
             workplace = Workplace(journal, batch, prepare.REHEARSAL, place.base_url, settings)
             prepared = prepare.begin_and_plan(workplace, table, checked, request, screen)
             try:
                 result = finish(workplace, prepared, prepared.refused, request, screen)
                 for row in journal.report_rows(prepared.run):
                     if row.status is not Status.NOT_SENT and row.errors:
-                        screen.row_needs_mending(row)
+                        screen.row_needs_mending(row, summary.messages(result.report, row, request.lang))
                 return result
             finally:
                 journal.forget(prepared.run)

@@ -66,17 +66,22 @@ class Gathered:
 
 def gather(report: Report, rows: Iterable[ReportRow], lang: Lang = "en") -> Gathered:
     """Count the rows and keep the first errors. `rows` is read once. Account numbers in messages are masked."""
-    hidden = account_columns(report.columns)
     tally, errors, omitted = Tally(), list[dict[str, object]](), 0
     for row in rows:
         tally.add(row.status, row.amount)
-        for fault in row.errors:
-            if len(errors) >= MAX_ERRORS:
-                omitted += 1
-                continue
-            message = mask_in(sentence(fault, lang), row, hidden)
+        if len(errors) >= MAX_ERRORS:
+            omitted += len(row.errors)
+            continue
+        for fault, message in zip(row.errors, messages(report, row, lang), strict=True):
             errors.append({"row": row.row.number, "field": fault.field, "code": fault.code, "message": message})
-    return Gathered(tally.totals(), tuple(errors), omitted)
+    omitted += max(0, len(errors) - MAX_ERRORS)
+    return Gathered(tally.totals(), tuple(errors[:MAX_ERRORS]), omitted)
+
+
+def messages(report: Report, row: ReportRow, lang: Lang = "en") -> list[str]:
+    """A row's errors in words, without account numbers: terminals and logs are read by others too."""
+    hidden = account_columns(report.columns)
+    return [mask_in(sentence(fault, lang), row, hidden) for fault in row.errors]
 
 
 def as_json(report: Report, gathered: Gathered, written: Written | None, exit_code: ExitCode) -> dict[str, object]:

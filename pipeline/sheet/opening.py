@@ -18,7 +18,8 @@ from pipeline.sheet.grid import Book, Grid, Record
 from pipeline.sheet.headings import Heading, Understanding, field_named, listed, nearest, recognised, shown, understand
 from pipeline.sheet.options import ReadOptions
 from pipeline.sheet.table import Layout, Table, listed_numbers
-from schemas.faults import Fault
+from pipeline.texts import say
+from schemas.faults import LANGUAGES, Fault
 from schemas.fields import FIELDS, OWN_COLUMNS, ROW_COLUMN
 
 _HEADING_DEPTH: Final = 50
@@ -32,6 +33,7 @@ _TO_MEND: Final = ("Errors", "Erreurs")
 
 _SHOWN_CELLS: Final = 12
 
+_SUMMARY: Final = "Summary"
 _SAMPLE: Final = 50
 """How many rows below the headings are looked at when a heading alone does not tell."""
 
@@ -77,7 +79,7 @@ def open_file(path: Path, options: ReadOptions) -> Table:
     notices = [*book.notices, *_about_sheets(book, found), *understood.notices, *_about_hidden(hidden, options)]
     if found.is_ours and not layout.renumbered:
         notices.append(Fault("row-numbers-not-used"))
-    source = Source(path.name, sha256_of(path), found.grid.name)
+    source = Source(path.name, sha256_of(path), found.grid.name, _batch_of(book) if found.is_ours else "")
     return Table(source, layout, found.grid, notices)
 
 
@@ -112,6 +114,18 @@ def _choose(book: Book, options: ReadOptions) -> _Found:
         if found:
             return found
     return _no_heading(book, visible, options)
+
+
+def _batch_of(book: Book) -> str:
+    """The batch that a workbook of ours is about, as its `Summary` says; empty when that sheet is gone."""
+    if _SUMMARY not in book.names:
+        return ""
+    labels = {say("report.batch", lang) for lang in LANGUAGES}
+    for record in islice(book.grid(_SUMMARY).records(), _SAMPLE):
+        filled = [cell.strip() for cell in record.cells if cell.strip()]
+        if len(filled) > 1 and filled[0] in labels:
+            return filled[1]
+    return ""
 
 
 def _find_heading(grid: Grid, mapping: Mapping) -> _Found | None:

@@ -25,7 +25,8 @@ def test_the_errors_sheet_corrected_is_a_billing_sheet(command) -> None:
     _cell_under(book["Errors"], "Email").value = "liam@example.com"
     book.save(mended)
 
-    done = command("run", mended, "--sandbox", "--batch", "rent", "--json")
+    done = command("run", mended, "--sandbox", "--json")
+    assert done.json()["batch"] == "rent"  # its own batch, though the file has another name
     assert (done.code, done.json()["rows"], done.json()["counts"]["created"]) == (0, 1, 1)
     again = load_workbook(mended.with_name("mended.results.xlsx"))["Results"]
     headings = [cell.value for cell in again[1]]
@@ -52,3 +53,12 @@ def test_the_whole_results_given_back_ask_nobody_again(command) -> None:
 def _cell_under(sheet, heading: str):
     column = next(cell.column for cell in sheet[1] if cell.value == heading)
     return sheet.cell(row=2, column=column)
+
+
+def test_a_repeat_in_the_errors_sheet_given_back_is_not_billed(command) -> None:
+    """A row that was left out because it repeats another of its batch is held when the sheet Errors is given back."""
+    sheet = command.home / "rent.csv"
+    sheet.write_text(SHEET.replace("@@", "@") + "A-1,Zoé,Tremblay,zoe@example.com,999,new,003,30265,9876541\n", "utf-8")
+    assert command("run", sheet, "--sandbox", "--json").json()["counts"]["invalid"] == 1
+    done = command("run", "rent.results.xlsx", "--sandbox", "-o", "two.xlsx", "--json")
+    assert (done.json()["counts"]["created"], done.json()["counts"]["held"]) == (0, 1)

@@ -237,3 +237,31 @@ def test_a_file_that_may_not_be_read_is_refused(refuse):
         path.chmod(0)
 
     refuse(Refused("", 3, ("not allowed to read",), closed), "--yes")
+
+
+def test_a_wrong_option_is_told_as_json_too_where_json_was_asked_for(command) -> None:
+    """A script that asked for JSON gets one JSON object also when its options are wrong."""
+    done = command("run", "rent.csv", "--json", "--nope")
+    assert done.code == 2
+    assert done.json()["exitCode"] == 2
+    assert "--nope" in done.json()["errors"][0]["message"]
+
+
+def test_a_sheet_without_rows_says_so_and_ends_well(command) -> None:
+    """Headings without rows ask nobody: that is said, and a nightly export of an empty day is no fault."""
+    (command.home / "empty.csv").write_text("Reference,First name,Last name,Email,Amount\n", "utf-8")
+    done = command("run", "empty.csv", "--sandbox")
+    assert done.code == 0
+    assert "no rows" in done.out
+
+
+def test_validate_shows_no_account_number(command) -> None:
+    """What is printed is read by others: an account number that is wrong is shown by its end only."""
+    (command.home / "a.csv").write_text(
+        "Reference,First name,Last name,Email,Amount,Institution,Transit,Account\n"
+        "A-1,Zoé,Roy,zoe@example.com,5,003,30265,1234567890123\n",
+        "utf-8",
+    )
+    done = command("validate", "a.csv")
+    assert "•••0123" in done.err
+    assert "1234567890123" not in done.err + done.out

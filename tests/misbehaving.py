@@ -2,8 +2,10 @@
 
 A behaviour is a function of one connection (`Talk`), a line or two of its verbs: read, create, answer, send, trickle,
 hang, close, reset. `on_connect` has one for each connection to come, `on_create` one for each request for a session to
-come, `on_authorize` one for each request for a token; where a queue is empty the server behaves. Everything that the
-server saw stands in its counters: `requests` (wholly read), `created` (sessions by reference), `connections`.
+come, `on_authorize` one for each request for a token, `on_reference` one for each request for a session of a reference,
+so that many rows can meet their faults at once. Where a queue is empty the server behaves, by `well_created` and
+`well_authorized`. Everything that the server saw stands in its counters: `requests` (wholly read), `created` (sessions
+by reference), `connections`.
 
     with Misbehaving() as server:
         server.on_create += [lost_after_creation, redirect]
@@ -156,7 +158,16 @@ class Talk:
             behaviour.then(self)
         else:
             self.read_body(head)
-            behaviour(self)
+            (self._scripted() or behaviour)(self)
+
+    def _scripted(self) -> Behaviour | None:
+        """What `on_reference` has for a request for a session."""
+        assert self.asked is not None
+        if not self.server.on_reference or self.asked.method != "POST" or not self.asked.path.endswith("/sessions"):
+            return None
+        with self.server.lock:
+            queue = self.server.on_reference.get(self.asked.reference)
+            return queue.popleft() if queue else None
 
     def _receive(self) -> None:
         got = self.connection.recv(65536)
@@ -184,6 +195,9 @@ class Misbehaving:
     on_create: deque[Behaviour | Unread] = field(default_factory=deque)
     on_authorize: deque[Behaviour | Unread] = field(default_factory=deque)
     on_other: deque[Behaviour | Unread] = field(default_factory=deque)
+    on_reference: dict[str, deque[Behaviour]] = field(default_factory=dict)
+    well_created: Behaviour = field(default_factory=lambda: created)
+    well_authorized: Behaviour = field(default_factory=lambda: authorized)
     requests: list[Asked] = field(default_factory=list)
     created: Counter[str] = field(default_factory=Counter)
     emailed: Counter[str] = field(default_factory=Counter)
@@ -213,9 +227,9 @@ class Misbehaving:
 
     def behaviour_for(self, head: Asked) -> tuple[deque[Behaviour | Unread], Behaviour]:
         if head.path.endswith("/authorize"):
-            return self.on_authorize, authorized
+            return self.on_authorize, self.well_authorized
         if head.method == "POST" and head.path.endswith("/sessions"):
-            return self.on_create, created
+            return self.on_create, self.well_created
         return self.on_other, not_found
 
     def __enter__(self) -> Self:

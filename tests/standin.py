@@ -1,0 +1,133 @@
+"""Stands in for a user: writes a sheet, runs the real use case in this process, and reads what the journal says.
+
+Quicker than a process for each run, and nothing is patched: the same settings, the same screen (quiet), a real server,
+a real journal and a real workbook.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from misbehaving import Misbehaving
+from openpyxl import load_workbook
+from sqlalchemy import func, select
+
+from pipeline.cli.screen import LineScreen, Manner
+from pipeline.commands.request import Request, Result, Screen
+from pipeline.commands.run import run
+from pipeline.journal.journal import open_journal
+from pipeline.journal.tables import runs
+from pipeline.model import Failure, ReportRow, Status
+from pipeline.settings import load
+
+HEADINGS = "referenceId,firstName,lastName,email,amount,sendInteracLink"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of a sheet: who is asked for how much, and whether the API e-mails the link."""
+
+    reference: str
+    link: bool = False
+    amount: str = "10.00"
+
+    def csv(self) -> str:
+        name = "".join(letter for letter in self.reference if letter.isalpha()).capitalize() or "Nobody"
+        email = f"{self.reference.lower()}@example.com"
+        return f"{self.reference},{name},Fraser,{email},{self.amount},{'yes' if self.link else 'no'}"
+
+
+def write_sheet(path: Path, lines: Iterable[Line]) -> Path:
+    """A sheet as text, its headings in row 1."""
+    path.write_text("\n".join([HEADINGS, *(line.csv() for line in lines)]) + "\n", encoding="utf-8")
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a run came to: its exit code, the key of the failure that ended it or kept it from beginning, its rows."""
+
+    code: int
+    stopped: str
+    rows: dict[str, ReportRow]
+    result: Result | None = None
+
+    def status(self, reference: str) -> str:
+        return str(self.rows[reference].status)
+
+    def statuses(self) -> dict[str, str]:
+        return {reference: str(row.status) for reference, row in self.rows.items()}
+
+
+def quiet() -> Screen:
+    """A screen on which nothing is shown, for a user who has agreed."""
+    return LineScreen(Manner(yes=True, quiet=True))
+
+
+@dataclass(slots=True)
+class Desk:
+    """A user's desk: a folder with a sheet and a journal, and settings that point to `server`."""
+
+    folder: Path
+    server: Misbehaving
+    settings: dict[str, str] = field(default_factory=dict)
+    screen: Callable[[], Screen] = quiet
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal.sqlite"
+
+    def environment(self) -> dict[str, str]:
+        """The settings as environment variables, time-outs short."""
+        return {
+            "FLINKS_BASE_URL": self.server.url,
+            "FLINKS_USERNAME": "user",
+            "FLINKS_PASSWORD": "password",
+            "FLINKS_IMPORT_JOURNAL": str(self.journal),
+            "FLINKS_IMPORT_ANSWER_TIMEOUT": "0.6",
+            "FLINKS_IMPORT_CONNECT_TIMEOUT": "2",
+            **{f"FLINKS_IMPORT_{name.upper()}": value for name, value in self.settings.items()},
+        }
+
+    def run(self, lines: Iterable[Line], name: str = "sheet.csv", **asked: object) -> Ran:
+        """Run a sheet of these lines; `asked` are options by the names of `Request`."""
+        request = Request(write_sheet(self.folder / name, lines), **asked)  # type: ignore[arg-type]
+        try:
+            result = run(request, load({}, self.environment(), None), self.screen())
+        except Failure as failure:
+            return Ran(failure.exit_code, failure.key, {})
+        stopped = result.failure.key if result.failure else ""
+        return Ran(result.exit_code, stopped, latest_rows(self.journal), result)
+
+
+def latest_rows(journal: Path) -> dict[str, ReportRow]:
+    """Every row of the last run as the journal knows it now, by what stands in the sheet's first column."""
+    with open_journal(str(journal)) as opened:
+        with opened.engine.connect() as connection:
+            run_id = connection.scalar(select(func.max(runs.c.id)))
+        return {row.row.cells[0]: row for row in opened.report_rows(run_id)}
+
+
+def workbook_rows(path: Path) -> dict[str, dict[str, str]]:
+    """The sheet `Results` of a workbook, by what stands under `referenceId`."""
+    book = load_workbook(path, read_only=True)
+    rows = [[("" if cell is None else cell) for cell in row] for row in book["Results"].iter_rows(values_only=True)]
+    book.close()
+    at = next(number for number, row in enumerate(rows) if "status" in row)
+    names = rows[at]
+    return {row[names.index("referenceId")]: dict(zip(names, row, strict=True)) for row in rows[at + 1 :] if any(row)}
+
+
+def check_truth(workbook: Path, references: Iterable[str], sessions: Mapping[str, str]) -> dict[str, str]:
+    """Hold a workbook against the server: every row once, with a status; every session is the server's, for that row.
+
+    `sessions` are the server's references by session id. Returns the statuses by reference.
+    """
+    rows = workbook_rows(workbook)
+    assert sorted(rows) == sorted(references)
+    for reference, row in rows.items():
+        assert row["status"] in set(Status)
+        assert bool(row["sessionId"]) == (row["status"] in {Status.CREATED, Status.ALREADY_CREATED})
+        if row["sessionId"]:
+            assert sessions[row["sessionId"]] == reference
+    return {reference: row["status"] for reference, row in rows.items()}

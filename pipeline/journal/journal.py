@@ -18,10 +18,12 @@ from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, up
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 
-from pipeline.journal import codec, database, decisions, evidence, staging, states, story
+from pipeline.journal import codec, database, decisions, evidence, past, purge, staging, states, story
 from pipeline.journal.attempts import histories
 from pipeline.journal.evidence import Asked, Evidence
 from pipeline.journal.lease import lease
+from pipeline.journal.past import Facts, PastRun, Try
+from pipeline.journal.purge import Old
 from pipeline.journal.staging import Forecast
 from pipeline.journal.states import Seen, Session
 from pipeline.journal.story import BatchLine
@@ -351,6 +353,38 @@ class Journal:
         """What people decided about rows of a batch, oldest first."""
         with self._reading() as connection:
             return list(decisions.of_batch(connection, batch.id))
+
+    def facts(self, batch: Batch) -> Facts:
+        """What is said about a batch as a whole."""
+        with self._reading() as connection:
+            return past.facts(connection, batch.id)
+
+    def runs(self, batch: Batch) -> list[PastRun]:
+        """Every run of a batch that staged its sheet, the oldest first."""
+        with self._reading() as connection:
+            return past.runs_of(connection, batch.id)
+
+    def tries(self, batch: Batch, run: int, number: int) -> list[Try]:
+        """Every attempt of the row of this number in the sheet of a run, the oldest first."""
+        with self._reading() as connection:
+            return past.tries_of(connection, batch.id, run, number)
+
+    # Personal data
+
+    def old_batches(self, before: datetime) -> list[Old]:
+        """The batches that nobody worked on since `before` and that have personal data, the oldest first."""
+        with self._reading() as connection:
+            return purge.old_batches(connection, before)
+
+    def scrub(self, batch: int, now: datetime) -> None:
+        """Remove the personal data of a batch, which must be held; `compact` must follow."""
+        with self._writing() as connection:
+            purge.scrub(connection, batch, now)
+
+    def compact(self) -> None:
+        """Make the database forget what was removed. Raises StoppedEarly when another program reads the journal."""
+        with database.explained(self.url):
+            purge.compact(self.engine)
 
     # The disk
 

@@ -1,0 +1,160 @@
+"""Removing personal data from old batches: from the records, and from what a database keeps of old records.
+
+Removed: the cells of the sheet, names, e-mail addresses and accounts of payments, session ids (whoever has one can
+open the payment page), words of the API and notes of people, what the API said of sessions. Kept, since accountants
+reconcile years later and nobody may be asked twice because of a purge: references, amounts, times, outcomes, HTTP
+statuses, codes of reasons, and the digests by which a row is known again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, Table, bindparam, delete, func, select, update
+
+from pipeline.journal import codec
+from pipeline.journal.tables import attempts, batches, decisions, evidence, rows, runs, states
+from pipeline.model import Payment, StoppedEarly
+from schemas.faults import Fault
+
+CHUNK: Final = 2_000
+"""Records that are in memory at a time."""
+HIDDEN: Final = "…"
+"""What stands for a removed word."""
+_KEPT: Final = frozenset({"status", "date", "batch", "row", "rows", "tries", "count", "days", "kind", "differs"})
+"""Details of faults that are about the run and not about a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """A batch that was last worked on before a date."""
+
+    id: int
+    name: str
+    environment: str
+    last_at: datetime
+    attempts: int
+
+
+def old_batches(connection: Connection, before: datetime) -> list[Old]:
+    """The batches that nobody worked on since `before` and that have something to remove, the oldest first."""
+    ran = select(runs.c.batch_id, func.max(runs.c.started_at).label("at")).group_by(runs.c.batch_id).subquery()
+    tried = (
+        select(
+            attempts.c.batch_id,
+            func.max(func.coalesce(attempts.c.settled_at, attempts.c.intended_at)).label("at"),
+            func.count().label("number"),
+        )
+        .group_by(attempts.c.batch_id)
+        .subquery()
+    )
+    statement = (
+        select(batches, ran.c.at.label("ran_at"), tried.c.at.label("tried_at"), tried.c.number)
+        .outerjoin(ran, ran.c.batch_id == batches.c.id)
+        .outerjoin(tried, tried.c.batch_id == batches.c.id)
+        .order_by(batches.c.id)
+    )
+    found = []
+    for line in connection.execute(statement):
+        last = max(filter(None, (line.ran_at, line.tried_at, line.created_at)))
+        if last < codec.dump_time(before) and (line.purged_at is None or line.purged_at < last):
+            found.append(Old(line.id, line.name, line.environment, codec.time(last), line.number or 0))
+    return sorted(found, key=lambda old: old.last_at)
+
+
+def scrub(connection: Connection, batch_id: int, now: datetime) -> None:
+    """Remove the personal data of a batch. Hold the batch."""
+    mine = select(runs.c.id).where(runs.c.batch_id == batch_id)
+    last = select(func.coalesce(func.max(runs.c.id), -1)).where(
+        runs.c.batch_id == batch_id, runs.c.purpose == "run", runs.c.staged_at.is_not(None)
+    )
+    connection.execute(delete(rows).where(rows.c.run_id.in_(mine), rows.c.run_id.not_in(last)))
+    for record in _records(connection, rows, rows.c.run_id.in_(mine)):
+        connection.execute(update(rows).where(rows.c.id == record.id).values(_row(record)))
+    for record in _records(connection, attempts, attempts.c.batch_id == batch_id):
+        values = {"content": _content(record.content), "session_id": "", "reasons": _faults(record.reasons)}
+        connection.execute(_ATTEMPT, {"which": record.id, **values})
+    for record in _records(connection, runs, runs.c.batch_id == batch_id):
+        connection.execute(update(runs).where(runs.c.id == record.id).values(notices=_faults(record.notices)))
+    for record in _records(connection, decisions, decisions.c.batch_id == batch_id):
+        values = {"note": "", "session_id": "", "reasons": _faults(record.reasons)}
+        connection.execute(update(decisions).where(decisions.c.id == record.id).values(values))
+    connection.execute(update(evidence).where(evidence.c.batch_id == batch_id).values(session_id=""))
+    connection.execute(delete(states).where(states.c.batch_id == batch_id))
+    connection.execute(update(batches).where(batches.c.id == batch_id).values(purged_at=codec.dump_time(now)))
+
+
+_ATTEMPT: Final = (
+    update(attempts)
+    .where(attempts.c.id == bindparam("which"))
+    .values(content=bindparam("content"), session_id=bindparam("session_id"), reasons=bindparam("reasons"))
+)
+
+
+def _records(connection: Connection, table: Table, chosen: Any) -> Iterator[Any]:
+    """The records of a table, a chunk in memory at a time; each may be changed when it comes."""
+    after = -1
+    while True:
+        wanted = select(table).where(chosen, table.c.id > after).order_by(table.c.id).limit(CHUNK)
+        chunk = connection.execute(wanted).all()
+        if not chunk:
+            return
+        yield from chunk
+        after = chunk[-1].id
+
+
+def _row(record: Any) -> dict[str, Any]:
+    """A row of the sheet without what stood in it: the same number of cells, all empty."""
+    count = len(codec.cells(record.cells))
+    hold = codec.fault(record.hold)
+    return {
+        "cells": codec.dump(("",) * count),
+        "kinds": "s" * count,
+        "payment": _content(record.payment),
+        "faults": _faults(record.faults),
+        "notices": _faults(record.notices),
+        "hold": codec.dump(_without_person(hold)) if hold else None,
+    }
+
+
+def _content(text: str | None) -> str | None:
+    """A payment's reference, amount and way of delivery."""
+    payment = codec.payment(text)
+    if payment is None:
+        return None
+    bare = Payment(payment.reference_id, "", "", "", payment.amount, payment.send_link, payment.direction)
+    return codec.dump(bare)
+
+
+def _faults(text: str | None) -> str:
+    return codec.dump_faults(map(_without_person, codec.faults(text)))
+
+
+def _without_person(fault: Fault) -> Fault:
+    """The same fault without the cell's text and without words that may name somebody."""
+    kept = ((key, told if key in _KEPT or key.endswith("_amount") else HIDDEN) for key, told in fault.details)
+    return replace(fault, value="", details=tuple(kept))
+
+
+def compact(engine: Engine) -> None:
+    """Make the database forget the old records: SQLite's free pages and its log, PostgreSQL's dead tuples.
+
+    Raises StoppedEarly when another program reads the journal, so that the log can't be emptied.
+    """
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT", reading=True) as connection:
+        if engine.dialect.name == "postgresql":
+            for table in (rows, attempts, runs, decisions, evidence, states, batches):
+                connection.exec_driver_sql(f"VACUUM (FULL) {table.name}")
+            return
+    raw = engine.raw_connection()
+    try:
+        cursor = raw.cursor()
+        cursor.execute("VACUUM")
+        busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        raw.close()
+    if busy:
+        raise StoppedEarly("journal.purge_busy")

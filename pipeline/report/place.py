@@ -31,17 +31,16 @@ def check_place(path: Path, *, input_file: Path) -> None:
     a file stands there that this program did not make.
     """
     folder = path.parent
-    if not folder.is_dir():
-        raise UsageFailure("report.no_folder", folder=folder)
-    if path.is_dir():
-        raise UsageFailure("report.is_a_folder", path=path)
-    if _same_file(path, input_file):
-        raise UsageFailure("report.is_the_input", path=path)
-    if path.exists() and not is_ours(path):
-        raise UsageFailure("report.not_ours", path=path)
     try:
-        part = begin(path)
-        part.unlink()
+        if not folder.is_dir():
+            raise UsageFailure("report.no_folder", folder=folder)
+        if path.is_dir():
+            raise UsageFailure("report.is_a_folder", path=path)
+        if _same_file(path, input_file):
+            raise UsageFailure("report.is_the_input", path=path)
+        if path.exists() and not is_ours(path):
+            raise UsageFailure("report.not_ours", path=path)
+        begin(path).unlink()
     except OSError as error:
         raise UsageFailure("report.not_writable", folder=folder, reason=error.strerror or error) from error
 

@@ -1,6 +1,5 @@
 """Bad input, settings and options: one clear sentence, the right exit code, no traceback, and nothing sent."""
 
-import os
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -226,17 +225,6 @@ def test_a_refusal_as_json_is_one_object_with_the_exit_code(command, witness, tm
     assert (done.code, summary["exitCode"]) == (3, 3)
     assert summary["counts"]["created"] == 0
     assert witness.received() == {}
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="whoever may read everything can't be refused")
-def test_a_file_that_may_not_be_read_is_refused(refuse):
-    """A file of somebody else's ends with 3 and says whom to ask."""
-
-    def closed(path: Path) -> None:
-        path.write_text(SHEET)
-        path.chmod(0)
-
-    refuse(Refused("", 3, ("not allowed to read",), closed), "--yes")
 
 
 def test_a_wrong_option_is_told_as_json_too_where_json_was_asked_for(command) -> None:

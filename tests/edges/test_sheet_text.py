@@ -4,10 +4,12 @@ import csv
 import io
 import tracemalloc
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from privileges import as_nobody
 
 from pipeline.model import InputFailure
 from pipeline.sheet import ReadOptions, open_table, sha256_of
@@ -331,3 +333,13 @@ def test_no_bytes_are_a_crash(tmp_path, noise):
     with suppress(InputFailure):
         table, rows = read(tmp_path, HEAD.encode() + noise)
         assert all(len(row.cells) == len(row.kinds) == len(table.columns) for row in rows)
+
+
+def test_a_file_that_may_not_be_read_is_refused(open_folder: Path) -> None:
+    """A file of somebody else's is refused with a sentence that says so."""
+    path = open_folder / "closed.csv"
+    path.write_text("Reference,First name,Last name,Email,Amount\n", "utf-8")
+    path.chmod(0)
+    with as_nobody(), pytest.raises(InputFailure) as refused:
+        open_table(path, ReadOptions())
+    assert "not allowed to read" in explain(refused.value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import tempfile
 import zipfile
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from privileges import as_nobody
 from workbook_batches import month, report, stream
 
 from pipeline.model import ReportRow, UsageFailure
@@ -86,12 +86,20 @@ def test_somebody_elses_workbook_is_not_ours(tmp_path: Path, sheet: Path) -> Non
     assert "was not made by this program" in _refusal(path, sheet)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_can_t_be_written_is_found(tmp_path: Path, sheet: Path) -> None:
+def test_a_folder_that_can_t_be_written_is_found(open_folder: Path, sheet: Path) -> None:
     """Permissions are found out by really making a file."""
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o500)
-    assert "can't be written" in _refusal(closed / "out.xlsx", sheet)
+    closed = open_folder / "closed"
+    closed.mkdir(mode=0o555)
+    with as_nobody():
+        assert "can't be written" in _refusal(closed / "out.xlsx", sheet)
+
+
+def test_a_folder_that_can_t_be_entered_is_found(open_folder: Path, sheet: Path) -> None:
+    """A folder whose files can't even be looked at is told as one that can't be written."""
+    closed = open_folder / "closed"
+    closed.mkdir(mode=0o000)
+    with as_nobody():
+        assert "can't be written" in _refusal(closed / "out.xlsx", sheet)
 
 
 @pytest.mark.parametrize("lock", ["~$out.xlsx", ".~lock.out.xlsx#"], ids=["Excel", "LibreOffice"])

@@ -20,10 +20,10 @@ from pipeline.report.words import dollars
 from pipeline.texts import say
 from schemas.faults import Lang
 
-_PROOF_WIDTHS: Final = (34, 58, 10, 16, 16, 16, 16, 16, 10)
+_PROOF_WIDTHS: Final = (36, 64, 10, 16, 16, 16, 16, 16, 10)
 _DEPOSIT_WIDTHS: Final = (24, 11, 12, 18, 18, 18, 18, 11, 26)
 _LINE_HEIGHT: Final = 15.5  # points
-_WIDE_LETTERS: Final = 1.08
+_WIDE_LETTERS: Final = 0.9
 _GOOD: Final = STATUS_COLOURS[Status.CREATED]
 _BAD: Final = STATUS_COLOURS[Status.INVALID]
 
@@ -124,7 +124,7 @@ class _Sheet:
 
     def _number(self, column: int, formula: str, value: Decimal | int, look: Any) -> None:
         """A figure by its formula, with the computed value as what is shown before anything is calculated again."""
-        self._sheet.write_formula(self._row, column, f"={formula}", look, f"{value}")
+        self._sheet.write_formula(self._row, column, f"={formula}", look, value)
 
     def _check(self, column: int, condition: str, agrees: bool, look: Any) -> None:
         words = self._say("yes"), self._say("no")

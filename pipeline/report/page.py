@@ -1,0 +1,294 @@
+"""The report of a run as one HTML file that a manager reads in a mail: how it went, and what needs a person.
+
+One file, nothing from outside, no scripts and no links. It travels in mail, so it holds no personal data beyond what is
+needed: counts, totals, and for each row that needs a person its number, its reference and the reason. A reason is told
+without the value that it is about.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from pipeline.model import Report, ReportRow, Status
+from pipeline.report.looks import FAINT, INK, LINE, PAID_COLOURS, STATUS_COLOURS
+from pipeline.report.paid import Payments, PaymentTally
+from pipeline.report.summary import status_lines
+from pipeline.report.totals import NEEDS_A_PERSON, Tally, Totals
+from pipeline.report.words import dollars
+from pipeline.send.states import Paid
+from pipeline.texts import say
+from schemas.faults import Fault, Lang, mend, sentence
+from schemas.fields import Field
+
+MOST_ROWS: Final = 500
+"""Rows that need a person, at most: a mail of megabytes is not read. The workbook has them all."""
+
+_GENERATOR: Final = '<meta name="generator" content="flinks-import">'
+_HIDDEN: Final = "…"
+_SHOWN_DETAILS: Final = frozenset(
+    {
+        "batch",
+        "cause",
+        "character",
+        "column",
+        "count",
+        "date",
+        "differs",
+        "encoding",
+        "expected",
+        "expected_amount",
+        "format",
+        "found_amount",
+        "limit",
+        "limit_amount",
+        "message",
+        "row",
+        "rows",
+        "sheet",
+        "status",
+        "tries",
+    }
+)
+"""What a reason may say beside its words. Any other detail may hold somebody's data and is left out."""
+
+_PERSONAL: Final = frozenset({Field.FIRST_NAME, Field.MIDDLE_NAME, Field.LAST_NAME, Field.EMAIL, Field.ACCOUNT_NUMBER})
+_ADDRESS: Final = re.compile(r"[^\s\"'«»<>()]+@[^\s\"'«»<>()]+")
+_LONG_NUMBER: Final = re.compile(r"[0-9]{7,}")
+_SECRET: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F-]{14,}")
+_UNSHOWABLE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
+_SHORTEST: Final = 2
+
+_STYLE: Final = f"""
+body {{ margin: 0; padding: 24px 12px; background: {FAINT}; color: {INK};
+  font: 15px/1.45 "Segoe UI", Calibri, Arial, sans-serif; }}
+main {{ max-width: 860px; margin: 0 auto; padding: 24px 28px; background: #fff; border: 1px solid {LINE}; }}
+h1 {{ margin: 0 0 4px; font-size: 24px; }}
+h2 {{ margin: 28px 0 8px; font-size: 17px; }}
+p {{ margin: 4px 0; }}
+.quiet {{ color: #5B6472; font-size: 13px; }}
+.loud {{ padding: 10px 14px; background: #FBD9D3; color: #8A1C0B; font-weight: bold; }}
+table {{ width: 100%; border-collapse: collapse; margin-top: 8px; }}
+th {{ background: {INK}; color: #fff; text-align: left; font-weight: 600; white-space: nowrap; }}
+th, td {{ padding: 6px 10px; border: 1px solid {LINE}; vertical-align: top; overflow-wrap: anywhere; }}
+.figure {{ text-align: right; white-space: nowrap; }}
+.word {{ font-weight: 600; white-space: nowrap; }}
+tfoot td {{ font-weight: bold; background: {FAINT}; }}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Needing:
+    """A row that needs a person, as the page tells it."""
+
+    number: int
+    reference: str
+    status: Status
+    reason: str
+    how: str
+
+
+def write_page(report: Report, rows: Iterable[ReportRow], path: Path, lang: Lang) -> None:
+    """Writes the report to `path`. `rows` is read once."""
+    path.write_text(page(report, rows, lang), encoding="utf-8", newline="\n")
+
+
+def is_our_page(path: Path) -> bool:
+    """Whether a file is a report that this program made."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return _GENERATOR in file.read(4_096)
+    except (OSError, UnicodeError):
+        return False
+
+
+def page(report: Report, rows: Iterable[ReportRow], lang: Lang = "en") -> str:
+    """The whole page."""
+    tally, payments, needing, more = Tally(), PaymentTally(report), list[_Needing](), 0
+    reasons = _Reasons(report, lang)
+    for row in rows:
+        tally.add(row.status, row.amount)
+        payments.add(row)
+        if row.status in NEEDS_A_PERSON:
+            if len(needing) < MOST_ROWS:
+                needing.append(reasons.of(row))
+            else:
+                more += 1
+    return _Page(report, lang).made(tally.totals(), payments.payments(), needing, more)
+
+
+class _Reasons:
+    """Tells why a row needs a person, without anybody's data."""
+
+    def __init__(self, report: Report, lang: Lang) -> None:
+        self._lang = lang
+        self._personal = [column.index for column in report.columns if column.field in _PERSONAL]
+        self._reference = next((column.index for column in report.columns if column.field == Field.REFERENCE_ID), None)
+
+    def of(self, row: ReportRow) -> _Needing:
+        """One row, by its number, its reference and its reasons."""
+        words = self._words(row)
+        told = [_bare(fault) for fault in row.errors]
+        reason = "; ".join(_without(sentence(fault, self._lang), words) for fault in told)
+        # What to do names no values of its own, but examples, which are to stay.
+        how = " ".join(dict.fromkeys(mend(fault, self._lang) for fault in told))
+        return _Needing(row.row.number, self._reference_of(row), row.status, reason, how)
+
+    def _reference_of(self, row: ReportRow) -> str:
+        if row.payment is not None:
+            return row.payment.reference_id
+        cells = row.row.cells
+        return cells[self._reference].strip() if self._reference is not None and self._reference < len(cells) else ""
+
+    def _words(self, row: ReportRow) -> list[str]:
+        """Everything personal that a message about this row may repeat, the longest first."""
+        cells = row.row.cells
+        words = {cells[index].strip() for index in self._personal if index < len(cells)}
+        words |= {fault.value.strip() for fault in row.errors}
+        if row.payment is not None:
+            payment = row.payment
+            words |= {payment.first_name, payment.middle_name, payment.last_name, payment.email, payment.account_number}
+        return sorted((word for word in words if len(word) >= _SHORTEST), key=len, reverse=True)
+
+
+def _bare(fault: Fault) -> Fault:
+    """A fault without the values that may be somebody's data."""
+    details = tuple(
+        (key, text if key in _SHOWN_DETAILS or key.endswith("_amount") else _HIDDEN) for key, text in fault.details
+    )
+    return replace(fault, value=_HIDDEN if fault.value else "", details=details)
+
+
+def _without(text: str, words: Sequence[str]) -> str:
+    for word in words:
+        # Whole words only: a payor called "An" takes no letters out of a sentence.
+        text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", _HIDDEN, text)
+    for pattern in (_ADDRESS, _SECRET, _LONG_NUMBER):
+        text = pattern.sub(_HIDDEN, text)
+    return text
+
+
+class _Page:
+    """Makes the page from the top downwards."""
+
+    def __init__(self, report: Report, lang: Lang) -> None:
+        self._report = report
+        self._lang = lang
+
+    def made(self, totals: Totals, payments: Payments | None, needing: Sequence[_Needing], more: int) -> str:
+        """The whole page."""
+        parts = [
+            self._head(),
+            self._top(totals, needing, more),
+            self._statuses(totals),
+            self._payments(payments) if payments else "",
+            self._controls(),
+            self._needing(needing, more),
+            f'<p class="quiet">{self._say("foot")}</p>\n</main>\n</body>\n</html>\n',
+        ]
+        return "".join(parts)
+
+    def _say(self, name: str, **params: object) -> str:
+        return _safe(say(f"page.{name}", self._lang, **params))
+
+    def _head(self) -> str:
+        # The policy holds even if an escape were ever forgotten: nothing is loaded and nothing runs.
+        return (
+            f'<!DOCTYPE html>\n<html lang="{self._lang}">\n<head>\n<meta charset="utf-8">\n{_GENERATOR}\n'
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f"<title>{self._say('title', batch=self._report.batch)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        )
+
+    def _top(self, totals: Totals, needing: Sequence[_Needing], more: int) -> str:
+        report = self._report
+        ended = report.ended_at or report.started_at
+        lines = [
+            f"<main>\n<h1>{self._say('title', batch=report.batch)}</h1>",
+            f'<p class="quiet">{self._say("from", file=report.source.name, environment=report.environment)}<br>',
+            f"{self._say('at', moment=f'{ended:%Y-%m-%d %H:%M %z}')}</p>",
+        ]
+        if report.dry_run:
+            lines.append(f'<p class="loud">{_safe(say("report.dry_run", self._lang))}</p>')
+        if report.stopped:
+            lines.append(f'<p class="loud">{_safe(say(report.stopped, self._lang, **report.stopped_details))}</p>')
+        made = (Status.CREATED, Status.ALREADY_CREATED)
+        count = sum(totals.counts[status] for status in made)
+        amount = sum((totals.amounts[status] for status in made), Decimal(0))
+        told = self._say("headline", count=f"{count:,}", rows=f"{totals.rows:,}", amount=dollars(amount, self._lang))
+        if not report.dry_run:
+            lines.append(f"<p><strong>{told}</strong></p>")
+        persons = len(needing) + more
+        lines.append(f"<p>{self._say('persons', count=f'{persons:,}') if persons else self._say('no_persons')}</p>\n")
+        return "\n".join(lines)
+
+    def _statuses(self, totals: Totals) -> str:
+        rows = []
+        for line in status_lines(totals, self._lang):
+            if line.rows:
+                fill, ink = STATUS_COLOURS[line.status]
+                rows.append(
+                    f'<tr><td class="word" style="background:{fill};color:{ink}">{line.status}</td>'
+                    f'<td>{_safe(line.meaning)}</td><td class="figure">{line.rows:,}</td>'
+                    f'<td class="figure">{_safe(dollars(line.amount, self._lang))}</td></tr>'
+                )
+        foot = (
+            f'<tfoot><tr><td colspan="2">{_safe(say("report.all_rows", self._lang))}</td>'
+            f'<td class="figure">{totals.rows:,}</td><td class="figure">{_safe(dollars(totals.amount, self._lang))}'
+            "</td></tr></tfoot>"
+        )
+        return self._table("statuses", ("status", "meaning", "rows", "amount"), rows, foot)
+
+    def _payments(self, payments: Payments) -> str:
+        """Who has paid, as the API last told."""
+        rows = []
+        for verdict in Paid:
+            fill, ink = PAID_COLOURS[verdict]
+            meaning = say(f"status.means_{verdict.name.lower()}", self._lang)
+            rows.append(
+                f'<tr><td class="word" style="background:{fill};color:{ink}">{verdict}</td><td>{_safe(meaning)}</td>'
+                f'<td class="figure">{payments.counts[verdict]:,}</td>'
+                f'<td class="figure">{_safe(dollars(payments.amounts[verdict], self._lang))}</td></tr>'
+            )
+        return self._table("payments", ("paid", "meaning", "rows", "amount"), rows)
+
+    def _controls(self) -> str:
+        rows = [
+            f"<tr><td>{_safe(control.where)}</td><td>{_safe(control.expected)}</td><td>{_safe(control.found)}</td>"
+            f"<td>{_safe(say('report.yes' if control.agrees else 'report.no', self._lang))}</td></tr>"
+            for control in self._report.controls
+        ]
+        return self._table("controls", ("control", "expected", "found", "agrees"), rows) if rows else ""
+
+    def _needing(self, needing: Sequence[_Needing], more: int) -> str:
+        if not needing:
+            return ""
+        rows = []
+        for one in needing:
+            fill, ink = STATUS_COLOURS[one.status]
+            how = f'<br><span class="quiet">{_safe(one.how)}</span>' if one.how else ""
+            rows.append(
+                f'<tr><td class="figure">{one.number}</td><td>{_safe(one.reference)}</td>'
+                f'<td class="word" style="background:{fill};color:{ink}">{one.status}</td>'
+                f"<td>{_safe(one.reason)}{how}</td></tr>"
+            )
+        table = self._table("needing", ("row", "reference", "status", "reason"), rows)
+        return table + (f"<p>{self._say('more', count=f'{more:,}')}</p>\n" if more else "")
+
+    def _table(self, title: str, headings: Sequence[str], rows: Sequence[str], foot: str = "") -> str:
+        cells = "".join(f"<th>{self._say(f'heading_{name}')}</th>" for name in headings)
+        body = "\n".join(rows)
+        return (
+            f"<h2>{self._say(title)}</h2>\n<table>\n<thead><tr>{cells}</tr></thead>\n<tbody>\n{body}\n</tbody>\n{foot}"
+            "</table>\n"
+        )
+
+
+def _safe(text: str) -> str:
+    """A text as HTML shows it: nothing in it is markup, and what no page can hold can be seen."""
+    return html.escape(_UNSHOWABLE.sub("\ufffd", text), quote=True)

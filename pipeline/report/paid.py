@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from pipeline.model import Report, ReportRow
 from pipeline.report.totals import NO_MONEY
-from pipeline.send.states import Paid, is_open, paid, paid_amount
+from pipeline.send.states import Paid, is_open, paid, paid_amount, strange_words
 
 
 def _no_rows() -> dict[Paid, int]:
@@ -26,7 +26,8 @@ class Payments:
 
     Those that were paid count with what was paid, the others with what was asked for; an amount that the payor chooses
     adds nothing until it is paid. `late` are those that are open longer than `days`, `asked_at` is when the API was
-    last asked. `not_known` are the sessions that the API does not know.
+    last asked. `not_known` are the sessions that the API does not know, `strange` those of which it tells undocumented
+    words.
     """
 
     asked_at: datetime
@@ -36,6 +37,7 @@ class Payments:
     late: int = 0
     late_amount: Decimal = NO_MONEY
     not_known: int = 0
+    strange: int = 0
 
 
 class PaymentTally:
@@ -45,7 +47,7 @@ class PaymentTally:
         self._report = report
         self._counts, self._amounts = _no_rows(), _no_amounts()
         self._late, self._late_amount = 0, NO_MONEY
-        self._not_known = 0
+        self._not_known = self._strange = 0
 
     def add(self, row: ReportRow) -> None:
         """Count one row, if it has a session."""
@@ -56,6 +58,7 @@ class PaymentTally:
         self._counts[verdict] += 1
         self._amounts[verdict] += amount
         self._not_known += row.state is not None and not row.state.known
+        self._strange += row.state is not None and bool(strange_words(row.state))
         if is_late(row, self._report):
             self._late += 1
             self._late_amount += amount
@@ -72,6 +75,7 @@ class PaymentTally:
             self._late,
             self._late_amount,
             self._not_known,
+            self._strange,
         )
 
 

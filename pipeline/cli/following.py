@@ -1,0 +1,165 @@
+"""Who shows that sessions are asked about or cancelled: a bar on a terminal, lines elsewhere, events in the log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import partial
+from typing import Final
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.prompt import Confirm
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.cli.logs import Log
+from pipeline.cli.printing import output_console
+from pipeline.cli.screen import Manner, log_of
+from pipeline.journal.states import Session
+from pipeline.model import SessionState, StoppedEarly, UsageFailure
+from pipeline.report.paid import Payments
+from pipeline.report.summary import Written
+from pipeline.send.follow import FollowObserver
+from pipeline.send.states import Paid
+from pipeline.texts import say
+from schemas.faults import Lang
+from schemas.money import format_amount
+
+LINE_EVERY: Final = 10.0
+"""Seconds between two lines of progress where there is no terminal."""
+
+_STYLES: Final[dict[Paid, str]] = {Paid.YES: "green", Paid.NOT_YET: "yellow", Paid.NO: "red"}
+
+
+class FollowLines:
+    """The screen of `status` and `cancel`, on standard error."""
+
+    def __init__(self, manner: Manner, task: str) -> None:
+        self._manner = manner
+        self._task = task
+        self._console = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+        self._log = log_of(manner)
+
+    @contextmanager
+    def asking(self, total: int) -> Iterator[FollowObserver]:
+        """A bar where there is a terminal, else a line now and then."""
+        self._log.event("asking", total=total)
+        silent = self._manner.quiet or self._manner.log_json or not total
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            refresh_per_second=5,
+            disable=silent or not self._console.is_terminal,
+        ) as bar:
+            task = bar.add_task(say(self._task, self._manner.lang), total=total)
+            lines = None if silent or self._console.is_terminal else self._console
+            watched = _Watched(total, self._log, self._manner.lang, lines, partial(bar.advance, task))
+            yield watched
+            watched.last()
+        self._log.event("asked", done=watched.done, missed=watched.missed)
+
+    def watching(self, payments: Payments, seconds: float) -> None:
+        """Where it stands between two rounds of `--watch`."""
+        counts = {verdict.name.lower(): payments.counts[verdict] for verdict in Paid}
+        self._log.event("watching", **counts)
+        if not (self._manner.quiet or self._manner.log_json):
+            told = {"paid": counts["yes"], "open": counts["not_yet"], "no": counts["no"], "seconds": f"{seconds:g}"}
+            line = say("status.watching", self._manner.lang, time=time.strftime("%H:%M:%S"), **told)
+            self._console.print(line, markup=False)
+
+
+@dataclass(slots=True)
+class _Watched:
+    """Counts the sessions that are done. `lines` is where a line is written now and then, None where a bar is drawn."""
+
+    total: int
+    log: Log
+    lang: Lang
+    lines: Console | None
+    advance: Callable[[], None]
+    done: int = 0
+    missed: int = 0
+    told_at: float = field(default_factory=time.monotonic)
+
+    def session_done(self, session: Session, state: SessionState | None) -> None:
+        """One more; the row of one that told nothing goes to the log."""
+        self.done += 1
+        if state is None:
+            self.missed += 1
+            self.log.event("session-not-told", row=session.row)
+        self.advance()
+        if time.monotonic() - self.told_at >= LINE_EVERY:
+            self.last()
+
+    def tokens_are_single_use(self) -> None:
+        """The same event as in a run."""
+        self.log.event("tokens-are-single-use")
+
+    def last(self) -> None:
+        """Say the count, if there is anything to count."""
+        self.told_at = time.monotonic()
+        if self.lines is not None and self.total:
+            self.lines.print(say("status.progress", self.lang, done=self.done, total=self.total), markup=False)
+
+
+def agreed(question: str, manner: Manner, *, safe: bool) -> bool:
+    """Ask before something is changed, unless it is `safe` (the sandbox) or `--yes` was given.
+
+    Raises UsageFailure where nobody can answer, StoppedEarly for Ctrl-C.
+    """
+    if safe or manner.yes:
+        return True
+    if not sys.stdin.isatty():
+        raise UsageFailure("status.needs_yes")
+    try:
+        return Confirm.ask(question, console=Console(stderr=True, highlight=False), default=False)
+    except (EOFError, click.Abort):
+        return False
+    except KeyboardInterrupt:
+        raise StoppedEarly("run.interrupted_before") from None
+
+
+def print_payments(payments: Payments, manner: Manner) -> None:
+    """Who has paid, as a table on standard output."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column(say("status.column_paid", manner.lang), no_wrap=True)
+    for key in ("rows", "amount"):
+        table.add_column(say(f"screen.column_{key}", manner.lang), justify="right", no_wrap=True)
+    table.add_column(say("screen.column_meaning", manner.lang))
+    for verdict in Paid:
+        amount = format_amount(payments.amounts[verdict], manner.lang)
+        meaning = say(f"status.means_{verdict.name.lower()}", manner.lang)
+        table.add_row(Text(verdict, style=_STYLES[verdict]), f"{payments.counts[verdict]:,}", amount, meaning)
+    total = format_amount(sum(payments.amounts.values(), Decimal(0)), manner.lang)
+    table.add_section()
+    rows = f"{sum(payments.counts.values()):,}"
+    table.add_row(Text(say("screen.total", manner.lang), style="bold"), rows, total)
+    output_console().print(table)
+
+
+def print_workbook(written: Written, manner: Manner) -> None:
+    """Where the workbook is."""
+    console = output_console()
+    if written.moved:
+        console.print(say(written.moved, manner.lang), markup=False)
+    console.print(Text(say("screen.workbook", manner.lang, path=written.path), style="bold"))
+
+
+def paid_json(payments: Payments | None) -> dict[str, object]:
+    """Rows and dollars by whether they were paid, for scripts."""
+    return {
+        verdict.value: {
+            "rows": payments.counts[verdict] if payments else 0,
+            "amount": f"{payments.amounts[verdict]:.2f}" if payments else "0.00",
+        }
+        for verdict in Paid
+    }

@@ -1,0 +1,220 @@
+"""`status`: what became of the sessions of a batch, asked from the API, kept in the journal, shown in the workbook."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Final, Protocol
+
+from pipeline.commands.finding import Found, found_batch
+from pipeline.commands.interrupts import Interrupts, interrupts
+from pipeline.commands.request import Request, Screen
+from pipeline.commands.run import TOKEN_USES, api_of, environment
+from pipeline.commands.where import Where
+from pipeline.journal.states import Session
+from pipeline.model import ExitCode, Failure, Report, ReportRow, Status, StoppedEarly
+from pipeline.report import totals
+from pipeline.report.paid import Payments, PaymentTally, is_late
+from pipeline.report.place import check_place
+from pipeline.report.summary import Written
+from pipeline.report.totals import Totals
+from pipeline.report.workbook import write
+from pipeline.send.api import Api
+from pipeline.send.follow import Followed, FollowObserver, FollowRules, follow
+from pipeline.send.states import is_final, is_over
+from pipeline.send.stop import Stop
+from pipeline.settings import Settings
+from schemas.faults import Lang
+
+SHOWN: Final = 20
+"""Requests that are open too long and are shown; the workbook has them all."""
+
+_NOT_IN_A_NAME: Final = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRequest:
+    """One `status`. `every` is in seconds; `since` is aware, and leaves out what was created before."""
+
+    batch: str
+    output: Path | None = None
+    sandbox: bool = False
+    watch: bool = False
+    every: float = 30.0
+    since: datetime | None = None
+    open_days: int = 7
+    lang: Lang = "en"
+
+
+class FollowScreen(Protocol):
+    """Who shows that sessions are asked about."""
+
+    def asking(self, total: int) -> AbstractContextManager[FollowObserver]:
+        """So many sessions are about to be asked about; the observer draws them."""
+
+    def watching(self, payments: Payments, seconds: float) -> None:
+        """All were asked about; they are asked again in so many seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """A batch as it stands now. `late` are the first of the requests that are open too long."""
+
+    report: Report
+    totals: Totals
+    payments: Payments | None
+    late: tuple[ReportRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusResult:
+    """What `status` has learnt. `final` are the sessions that were not asked about, since they can't change any more.
+
+    `failure` is what kept it from asking about all others.
+    """
+
+    now: Refreshed
+    asked: int
+    final: int
+    missed: int
+    exit_code: ExitCode
+    failure: Failure | None = None
+    written: Written | None = None
+
+
+def status(request: StatusRequest, settings: Settings, screen: Screen, shown: FollowScreen) -> StatusResult:
+    """Ask the API for the state of every session of a batch, and write the workbook anew.
+
+    Sessions that can't change any more are not asked about. Raises a Failure when nothing was learnt; once something
+    was, what ended it early is in the result.
+    """
+    with (
+        interrupts() as signals,
+        found_batch(request.batch, settings, in_sandbox=request.sandbox) as found,
+        environment(Request(Path(request.batch), sandbox=request.sandbox), settings, screen) as place,
+    ):
+        output = output_of(found, request.output)
+        asking = _Asking(found, request, settings, place, shown)
+        followed = asyncio.run(asking.ask(signals))
+        signals.finish()
+        if followed.stopped is not None and not asking.learnt:
+            raise followed.stopped
+        now = refreshed(found, request.open_days)
+        screen.writing()
+        written = write_again(found, now.report, output, request.lang)
+        failure = followed.stopped or _missed(followed)
+        return StatusResult(
+            now, asking.learnt, asking.final, followed.missed, exit_code(now.totals, failure), failure, written
+        )
+
+
+def output_of(found: Found, given: Path | None) -> Path:
+    """Where the workbook goes: as given, else `BATCH.results.xlsx` here. Raises UsageFailure when it can't."""
+    output = given or Path(f"{_NOT_IN_A_NAME.sub('_', found.batch.name)}.results.xlsx")
+    check_place(output, input_file=Path(found.journal.report(found.run).source.name))
+    return output
+
+
+def refreshed(found: Found, open_days: int) -> Refreshed:
+    """The batch as the journal knows it now, counted."""
+    report = replace(found.journal.report(found.run), open_days=open_days)
+    rows, payments = totals.Tally(), PaymentTally(report)
+    late: list[ReportRow] = []
+    for row in found.journal.report_rows(found.run):
+        rows.add(row.status, row.amount)
+        payments.add(row)
+        if len(late) < SHOWN and is_late(row, report):
+            late.append(row)
+    return Refreshed(report, rows.totals(), payments.payments(), tuple(late))
+
+
+def write_again(found: Found, report: Report, output: Path, lang: Lang) -> Written:
+    """Write the batch's workbook anew, from the journal alone: the input file is not needed any more."""
+    return write(report, partial(found.journal.report_rows, found.run), output, lang=lang)
+
+
+def exit_code(counted: Totals, failure: Failure | None) -> ExitCode:
+    """The most serious code that applies: 5 for rows that a person must look at, else what ended it early, else 0."""
+    if counted.counts[Status.UNKNOWN]:
+        return ExitCode.UNKNOWN_OUTCOME
+    return failure.exit_code if failure is not None else ExitCode.DONE
+
+
+def rules_of(settings: Settings) -> FollowRules:
+    """How sessions are asked about, from the settings."""
+    return FollowRules(settings.concurrency, settings.rate, TOKEN_USES[settings.token_use])
+
+
+def stopped_by(failure: Failure | None) -> Failure | None:
+    """The same failure in the words of a command that sends nothing."""
+    if failure is not None and failure.key == "run.interrupted":
+        return StoppedEarly("status.interrupted")
+    return failure
+
+
+def _missed(followed: Followed) -> Failure | None:
+    if not followed.missed:
+        return None
+    return StoppedEarly("status.some_missed", count=followed.missed, reason=followed.reason)
+
+
+@dataclass(slots=True)
+class _Asking:
+    """One round of questions, or with `--watch` as many as it takes. `learnt` is the most that a round was told."""
+
+    _found: Found
+    _request: StatusRequest
+    _settings: Settings
+    _place: Where
+    _shown: FollowScreen
+    learnt: int = 0
+    final: int = 0
+
+    async def ask(self, signals: Interrupts) -> Followed:
+        stop = Stop()
+        with signals.asking(stop):
+            async with api_of(self._settings, self._place) as api:
+                while True:
+                    followed = await self._round(api, stop)
+                    if stop.requested or not (self._request.watch and await asyncio.to_thread(self._waits)):
+                        break
+                    now = await asyncio.to_thread(refreshed, self._found, self._request.open_days)
+                    if now.payments is not None:
+                        self._shown.watching(now.payments, self._request.every)
+                    await stop.sleep(self._request.every)
+                    if stop.requested:
+                        break
+        return replace(followed, stopped=stopped_by(stop.reason))
+
+    async def _round(self, api: Api, stop: Stop) -> Followed:
+        keep = partial(self._found.journal.record_states, self._found.batch)
+        with self._shown.asking(await asyncio.to_thread(self._count)) as observer:
+            followed = await follow(self._to_ask(), api, rules_of(self._settings), keep, observer, stop)
+        self.learnt = max(self.learnt, followed.asked)
+        return followed
+
+    def _sessions(self) -> Iterator[Session]:
+        return self._found.journal.sessions(self._found.batch, self._found.run, self._request.since)
+
+    def _to_ask(self) -> Iterator[Session]:
+        return (session for session in self._sessions() if not is_final(session.state))
+
+    def _count(self) -> int:
+        """How many are to be asked about."""
+        to_ask = self.final = 0
+        for session in self._sessions():
+            if is_final(session.state):
+                self.final += 1
+            else:
+                to_ask += 1
+        return to_ask
+
+    def _waits(self) -> bool:
+        """Whether anything can still change."""
+        return any(not is_over(session.state) for session in self._sessions())

@@ -292,9 +292,10 @@ class _TableReader:
         if found > self._width and any(cell.strip() for cell in record.cells[self._width :]):
             raise _Unreadable(self._wrong_width("reconcile.too_many_cells", found))
         if found < self._width:
-            # Exports may leave out empty cells at the end; what is cut off within or before these is not that.
-            needed = [self._at[column] for column in (ReportField.AMOUNT, ReportField.STATUS) if column in self._at]
-            if any(at >= found - 1 for at in needed):
+            # Exports may leave out empty cells at the end. A line that ends before its status was cut off, and one that
+            # ends with its amount has perhaps only the beginning of it.
+            status = self._at.get(ReportField.STATUS, -1)
+            if max(status, self._at.get(ReportField.AMOUNT, -1) + 1) >= found:
                 raise _Unreadable(self._wrong_width("reconcile.too_few_cells", found))
 
     def _wrong_width(self, key: str, found: int) -> Remark:

@@ -321,34 +321,43 @@ class DepositPage(_Sheet):
         ours = [page for place, page in self._pages.items() if place is not Place.IN_REPORT_ONLY]
         others = [self._pages[Place.IN_REPORT_ONLY]]
         at = self._row + 1
-        self._number(2, self._counted([*ours, *others], at, deposit), deposit.payments, self._count)
+        if deposit.day or deposit.currency == CAD:
+            self._number(2, self._counted([*ours, *others], at, deposit), deposit.payments, self._count)
+            self._number(4, self._summed(ours, at, deposit), deposit.ours, self._money)
+            self._number(5, self._summed(others, at, deposit), deposit.amount - deposit.ours, self._money)
+        else:
+            # The sheets do not tell which foreign amounts without a day were paid.
+            self._sheet.write_number(self._row, 2, deposit.payments, self._count)
+            self._sheet.write_number(self._row, 4, float(deposit.ours), self._money)
+            self._sheet.write_number(self._row, 5, float(deposit.amount - deposit.ours), self._money)
         self._number(3, f"E{at}+F{at}", deposit.amount, self._money)
-        self._number(4, self._summed(ours, at, deposit), deposit.ours, self._money)
-        self._number(5, self._summed(others, at, deposit), deposit.amount - deposit.ours, self._money)
         self._sheet.write_number(self._row, 6, float(deposit.amount), self._money)
         self._check(7, f"ROUND(D{at}-G{at},2)=0", agrees=True, look=self._verdict)
         tick = self._looks.of(border=1, border_color=LINE, align="left", font_color=INK)
-        self._sheet.write_string(self._row, 8, self._say("tick_box") if deposit.day else "", tick)
+        if deposit.day:
+            self._sheet.write_string(self._row, 8, self._say("tick_box"), tick)
+        else:
+            self._sheet.write_blank(self._row, 8, None, tick)
         self._row += 1
 
-    @staticmethod
-    def _conditions(page: Page, at: int, deposit: Deposit) -> str:
-        day = f"$A{at}" if deposit.day else '"="'
-        conditions = f"{page.cells('deposited')},{day}"
-        if deposit.currency != CAD:
-            return f"{conditions},{page.cells('currency')},$B{at}"
-        return f'{conditions},{page.cells("paid")},"<>"'
-
     def _counted(self, pages: Sequence[Page], at: int, deposit: Deposit) -> str:
-        needed = ("deposited", "paid") if deposit.currency == CAD else ("deposited", "currency")
-        parts = [f"COUNTIFS({self._conditions(page, at, deposit)})" for page in pages if page.has(*needed)]
+        parts = [
+            f"COUNTIFS({_conditions(page, at, deposit)})"
+            if deposit.day
+            else f"COUNT({page.cells('paid')})-COUNTIFS({_settled(page)})"
+            for page in pages
+            if _can_tell(page, deposit)
+        ]
         return "+".join(parts) or "0"
 
     def _summed(self, pages: Sequence[Page], at: int, deposit: Deposit) -> str:
         amount = "paid" if deposit.currency == CAD else "reportedAmount"
-        needed = ("deposited", amount) if deposit.currency == CAD else ("deposited", amount, "currency")
         parts = [
-            f"SUMIFS({page.cells(amount)},{self._conditions(page, at, deposit)})" for page in pages if page.has(*needed)
+            f"SUMIFS({page.cells(amount)},{_conditions(page, at, deposit)})"
+            if deposit.day
+            else f"SUM({page.cells(amount)})-SUMIFS({page.cells(amount)},{_settled(page)})"
+            for page in pages
+            if _can_tell(page, deposit)
         ]
         return "+".join(parts) or "0"
 
@@ -386,6 +395,24 @@ def verdict(balance: Balance, lang: Lang) -> str:
         return say("reconcile.adds_up", lang, **told)
     asked, paid = balance.opening - balance.total.asked, balance.closing - balance.total.paid
     return say("reconcile.does_not_add_up", lang, **told, asked=dollars(asked, lang), paid=dollars(paid, lang))
+
+
+def _can_tell(page: Page, deposit: Deposit) -> bool:
+    """Whether a sheet may have payments of this currency."""
+    return page.has("deposited", "paid") if deposit.currency == CAD else page.has("deposited", "currency")
+
+
+def _conditions(page: Page, at: int, deposit: Deposit) -> str:
+    """Which rows of a sheet came with the deposit on row `at`."""
+    day = f"{page.cells('deposited')},$A{at}"
+    if deposit.currency != CAD:
+        return f"{day},{page.cells('currency')},$B{at}"
+    return f'{day},{page.cells("paid")},"<>"'
+
+
+def _settled(page: Page) -> str:
+    """Which rows of a sheet came with any deposit. "Empty" is no condition that every spreadsheet understands."""
+    return f'{page.cells("deposited")},">0",{page.cells("paid")},"<>"'
 
 
 def _entries(page: Page, word: str) -> str:

@@ -91,6 +91,11 @@ def is_cancelled(state: SessionState | None) -> bool:
     return state is not None and state.known and _session(state) in _CANCELLED
 
 
+def is_at(state: SessionState | None, word: str) -> bool:
+    """Whether the session's own word is this one."""
+    return state is not None and state.known and _session(state) == word.casefold()
+
+
 def strange_words(state: SessionState) -> tuple[str, ...]:
     """The words that are documented nowhere."""
     session = [state.session] if state.known and _session(state) not in _SESSION_WORDS else []

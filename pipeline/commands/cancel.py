@@ -1,0 +1,241 @@
+"""`cancel`: cancels the sessions of a batch that are still open. The undo of a wrong upload."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from pipeline.commands.finding import Found, found_batch
+from pipeline.commands.interrupts import Interrupts, interrupts
+from pipeline.commands.request import Request, Screen
+from pipeline.commands.run import api_of, environment
+from pipeline.commands.status import output_of, refreshed, rules_of, stopped_by, write_again
+from pipeline.commands.where import Where
+from pipeline.journal.states import Session
+from pipeline.model import ExitCode, Failure, SessionState, Status, StoppedEarly, UsageFailure
+from pipeline.report.summary import Written
+from pipeline.send import states
+from pipeline.send.api import Api
+from pipeline.send.follow import Attempted, CancelledAll, FollowObserver, Keep, cancel, follow
+from pipeline.send.states import Paid
+from pipeline.send.stop import Stop
+from pipeline.settings import SANDBOX, Settings
+from schemas.faults import Lang
+
+NO_MONEY = Decimal("0.00")
+
+
+class Which(StrEnum):
+    """Which sessions are cancelled, by their state."""
+
+    OPEN = "open"
+    """All that a payor may still pay."""
+    INITIATED = "initiated"
+    """Of those, the ones that no payor has opened."""
+    IN_PROGRESS = "in-progress"
+    """Of those, the ones that a payor has opened."""
+    NOT_PAID = "not-paid"
+    """All that are neither paid nor cancelled, also where the API is likely to refuse."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """One `cancel`. `rows` are row numbers of the user's sheet, None for the whole batch."""
+
+    batch: str
+    rows: Sequence[range] | None = None
+    which: Which = Which.OPEN
+    dry_run: bool = False
+    output: Path | None = None
+    sandbox: bool = False
+    lang: Lang = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The sessions that are to be cancelled, and those that are left alone since they were paid or have ended.
+
+    `unknown` are rows that may have a session whose id nobody knows: they can't be cancelled.
+    """
+
+    chosen: tuple[Session, ...]
+    paid: tuple[Session, ...]
+    ended: int
+    unknown: tuple[int, ...]
+
+    @property
+    def amount(self) -> Decimal:
+        """The dollars of what is to be cancelled."""
+        return sum((session.amount or NO_MONEY for session in self.chosen), NO_MONEY)
+
+
+@dataclass(frozen=True, slots=True)
+class Intention:
+    """What is going to happen, for a person to confirm."""
+
+    batch: str
+    environment: str
+    selection: Selection
+    in_sandbox: bool
+
+
+class CancelScreen(Protocol):
+    """Who shows what happens, and asks."""
+
+    def asking(self, total: int) -> AbstractContextManager[FollowObserver]:
+        """So many sessions are about to be asked about, or cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelResult:
+    """What became of it. `offered` is False when the API has no cancel yet: nothing was changed."""
+
+    batch: str
+    environment: str
+    selection: Selection
+    attempted: tuple[Attempted, ...] = ()
+    offered: bool = True
+    dry_run: bool = False
+    failure: Failure | None = None
+    written: Written | None = None
+    exit_code: ExitCode = field(default=ExitCode.DONE)
+
+    def of(self, kind: type) -> list[Attempted]:
+        """The sessions that ended in this way."""
+        return [one for one in self.attempted if isinstance(one.result, kind)]
+
+
+def cancel_batch(
+    request: CancelRequest,
+    settings: Settings,
+    screen: Screen,
+    shown: CancelScreen,
+    confirm: Callable[[Intention], bool],
+) -> CancelResult:
+    """Cancel what is still open. The states are asked first, so that a person confirms what is really there.
+
+    Raises UsageFailure when no such row has a session, BatchIsBusy while a run holds the batch, StoppedEarly when it
+    was not confirmed, CredentialsFailure or StoppedEarly when nothing could be asked.
+    """
+    with (
+        interrupts() as signals,
+        found_batch(request.batch, settings, in_sandbox=request.sandbox) as found,
+        environment(Request(Path(request.batch), sandbox=request.sandbox), settings, screen) as place,
+        found.journal.lease(found.batch),
+    ):
+        output = None if request.dry_run else output_of(found, request.output)
+        work = _Work(found, request, settings, place, shown)
+        asyncio.run(work.ask(signals))
+        selection = work.select()
+        done = partial(CancelResult, found.batch.name, found.batch.environment, selection)
+        if request.dry_run:
+            return done(dry_run=True, exit_code=_code(selection, CancelledAll((), True, None)))
+        ended = CancelledAll((), True, None)
+        if selection.chosen:
+            play = found.batch.environment == SANDBOX
+            with signals.raising():
+                agreed = confirm(Intention(found.batch.name, found.batch.environment, selection, play))
+            if not agreed:
+                raise StoppedEarly("cancel.not_confirmed")
+            ended = asyncio.run(work.cancel(selection, signals))
+        signals.finish()
+        screen.writing()
+        written = write_again(found, refreshed(found, open_days=7).report, output, request.lang) if output else None
+        return done(
+            attempted=ended.attempted,
+            offered=ended.offered,
+            failure=stopped_by(ended.stopped),
+            written=written,
+            exit_code=_code(selection, ended),
+        )
+
+
+def _code(selection: Selection, ended: CancelledAll) -> ExitCode:
+    """The most serious code that applies: a row nobody can cancel, what ended it early, what was not cancelled."""
+    if selection.unknown:
+        return ExitCode.UNKNOWN_OUTCOME
+    if ended.stopped is not None:
+        return ended.stopped.exit_code
+    if any(isinstance(one.result, states.Unsure) for one in ended.attempted):
+        return ExitCode.STOPPED_EARLY
+    refused = any(not isinstance(one.result, states.Cancelled) for one in ended.attempted)
+    return ExitCode.SOME_ROWS_NEED_MENDING if refused or not ended.offered or selection.paid else ExitCode.DONE
+
+
+@dataclass(slots=True)
+class _Work:
+    _found: Found
+    _request: CancelRequest
+    _settings: Settings
+    _place: Where
+    _shown: CancelScreen
+
+    async def ask(self, signals: Interrupts) -> None:
+        """Ask for the present states. Raises what kept it from asking about all."""
+        stop = Stop()
+        to_ask = [session for session in self._sessions() if not states.is_final(session.state)]
+        with signals.asking(stop):
+            async with api_of(self._settings, self._place) as api:
+                with self._shown.asking(len(to_ask)) as observer:
+                    asked = await follow(iter(to_ask), api, rules_of(self._settings), self._keep, observer, stop)
+        if (failure := stopped_by(asked.stopped)) is not None:
+            raise failure
+        if asked.missed:
+            raise StoppedEarly("cancel.some_missed", count=asked.missed, reason=asked.reason)
+
+    def select(self) -> Selection:
+        """What is to be cancelled, by the states that were asked for."""
+        chosen, paid, ended = [], [], 0
+        for session in self._sessions():
+            if _is_chosen(session.state, self._request.which):
+                chosen.append(session)
+            elif states.paid(session.state) is Paid.YES:
+                paid.append(session)
+            else:
+                ended += 1
+        if self._request.rows is not None and not (chosen or paid or ended):
+            raise UsageFailure("cancel.no_such_rows", batch=self._found.batch.name)
+        rows = self._found.journal.report_rows(self._found.run)
+        unknown = (row.row.number for row in rows if row.status is Status.UNKNOWN)
+        return Selection(tuple(chosen), tuple(paid), ended, tuple(row for row in unknown if self._is_meant(row)))
+
+    async def cancel(self, selection: Selection, signals: Interrupts) -> CancelledAll:
+        """Cancel them."""
+        stop = Stop()
+        with signals.asking(stop):
+            async with api_of(self._settings, self._place) as api:
+                return await self._cancel(selection, api, stop)
+
+    async def _cancel(self, selection: Selection, api: Api, stop: Stop) -> CancelledAll:
+        with self._shown.asking(len(selection.chosen)) as observer:
+            return await cancel(selection.chosen, api, rules_of(self._settings), self._keep, observer, stop)
+
+    @property
+    def _keep(self) -> Keep:
+        return partial(self._found.journal.record_states, self._found.batch)
+
+    def _sessions(self) -> list[Session]:
+        sessions = self._found.journal.sessions(self._found.batch, self._found.run)
+        return [session for session in sessions if self._is_meant(session.row)]
+
+    def _is_meant(self, row: int) -> bool:
+        return self._request.rows is None or any(row in some for some in self._request.rows)
+
+
+def _is_chosen(state: SessionState | None, which: Which) -> bool:
+    match which:
+        case Which.OPEN:
+            return states.is_open(state)
+        case Which.INITIATED:
+            return states.is_open(state) and states.is_at(state, "Initiated")
+        case Which.IN_PROGRESS:
+            return states.is_open(state) and states.is_at(state, "InProgress")
+        case Which.NOT_PAID:
+            return states.paid(state) is not Paid.YES and not states.is_cancelled(state)

@@ -106,6 +106,45 @@ def reading(command: Command) -> Command:
     )
 
 
+def outputs(command: Command) -> Command:
+    """Files that are written beside the workbook, on request."""
+    return _all(
+        command,
+        click.option("--csv", type=FILE, metavar="PATH", help="Write the results as CSV too."),
+        click.option(
+            "--parquet", type=FILE, metavar="PATH", help="Write the results as Parquet too (the extra `parquet`)."
+        ),
+        click.option(
+            "--receivables",
+            type=FILE,
+            metavar="PATH",
+            help="Write an accounts-receivable import as CSV; --receivables-mapping names its columns.",
+        ),
+        click.option(
+            "--receivables-mapping", type=FILE, metavar="FILE", help="The TOML file for --receivables (docs/files.md)."
+        ),
+        click.option("--html", type=FILE, metavar="PATH", help="Write a report to read in a mail, as one HTML file."),
+    )
+
+
+def comparing(command: Command) -> Command:
+    """What the sheet `Changes` compares with."""
+    return _all(
+        command,
+        click.option(
+            "--compare",
+            metavar="BATCH",
+            help="The batch of the month before, for the sheet Changes.  [default: the latest of the same shape]",
+        ),
+        click.option(
+            "--changes-over",
+            type=click.IntRange(min=0),
+            metavar="PERCENT",
+            help="Show amounts that differ by more than this.  [default: 20]",
+        ),
+    )
+
+
 def journal(command: Command) -> Command:
     """Where the journal and the settings are."""
     return _all(

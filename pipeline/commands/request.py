@@ -21,7 +21,8 @@ from schemas.faults import Fault, Lang
 class Request:
     """One `run` or `validate`, beside the settings (`pipeline.settings`). None means: not given.
 
-    `until` is an aware time; `expect_total` is in dollars.
+    `until` is an aware time; `expect_total` is in dollars; `changes_over` is per cent. From `csv` to `mended` they are
+    files beside the workbook, `compare` is the batch of the month before (`pipeline.commands.beside`).
     """
 
     file: Path
@@ -41,6 +42,14 @@ class Request:
     allow_repeats: bool = False
     resend_unknown: bool = False
     dry_run: bool = False
+    csv: Path | None = None
+    parquet: Path | None = None
+    receivables: Path | None = None
+    receivables_mapping: Path | None = None
+    html: Path | None = None
+    mended: Path | None = None
+    compare: str | None = None
+    changes_over: int | None = None
     lang: Lang = "en"
 
 

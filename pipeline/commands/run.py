@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from pipeline import sandbox as stand_in
-from pipeline.commands import plan, prepare, where
+from pipeline.commands import beside, plan, prepare, where
 from pipeline.commands.interrupts import Interrupts, interrupts
 from pipeline.commands.prepare import Prepared, Workplace
 from pipeline.commands.request import Announcement, Request, Result, Screen
@@ -57,16 +57,18 @@ def run(request: Request, settings: Settings, screen: Screen) -> Result:
         table = prepare.read(request, screen)
         # After the sheet, so that a misspelt folder of the sheet is not told as one of the workbook.
         check_place(output, input_file=request.file)
+        files = beside.check(beside.wanted_of(request), table.columns, (request.file, output))
         checked = prepare.check(table, request, settings, place)
         with open_journal(place.journal) as journal:
             batch = journal.batch(prepare.batch_name(request, table), place.name, datetime.now().astimezone())
             with journal.lease(batch):
+                beside.month_before(journal, batch, request.compare)
                 prepare.refuse_old_name(journal, batch, table, request, timedelta(days=settings.repeat_window))
                 workplace = Workplace(journal, batch, prepare.RUN, place.base_url, settings)
                 prepared = prepare.begin_and_plan(workplace, table, checked, request, screen)
                 failure = _carry_out(_Sending(workplace, prepared, request, place, screen, signals))
                 signals.finish()
-                return finish(workplace, prepared, failure, replace(request, output=output), screen)
+                return finish(workplace, prepared, failure, replace(request, output=output), screen, files)
 
 
 def default_output(file: Path) -> Path:
@@ -212,10 +214,18 @@ def _trust(settings: Settings) -> ssl.SSLContext:
         raise UsageFailure("settings.bad_ca_file", path=settings.ca_file) from None
 
 
-def finish(
-    workplace: Workplace, prepared: Prepared, failure: Failure | None, request: Request, screen: Screen
+def finish(  # noqa: PLR0913, PLR0917 - six, by the house's rule
+    workplace: Workplace,
+    prepared: Prepared,
+    failure: Failure | None,
+    request: Request,
+    screen: Screen,
+    files: Sequence[beside.File] | None = None,
 ) -> Result:
-    """End the run in the journal, write the workbook from the journal, and say what it comes to."""
+    """End the run in the journal, write the workbook from the journal, and say what it comes to.
+
+    `files` go beside the workbook, and were found to be writable; without them, in a rehearsal, they are looked at now.
+    """
     journal, run = workplace.journal, prepared.run
     if failure is not None:
         failure = _noted(partial(journal.stopped, run, failure), failure)
@@ -227,8 +237,15 @@ def finish(
     failure = _noted(partial(journal.end, run, datetime.now().astimezone(), code), failure)
     code = exit_code(counted, failure, dry_run=rehearsed)
     report = journal.report(run)
+    if files is None:
+        files = beside.check(beside.wanted_of(request), report.columns, (request.file, request.output))
+    before = beside.before(journal, workplace.batch, run, beside.Compared(request.compare, request.changes_over))
     screen.writing()
-    written = write(report, rows, request.output, lang=request.lang) if request.output else None
+    written = write(report, rows, request.output, lang=request.lang, before=before) if request.output else None
+    unwritten = beside.write(files, report, rows, request.lang)
+    if unwritten:
+        failure = failure or next(iter(unwritten.values()))
+        code = exit_code(counted, failure, dry_run=rehearsed)
     return Result(
         report=report,
         totals=counted,
@@ -236,7 +253,7 @@ def finish(
         written=written,
         failure=failure,
         forecast=prepared.forecast,
-        summary=summary.as_json(report, gathered, written, code),
+        summary=summary.as_json(report, gathered, written, code) | beside.as_json(files, unwritten),
     )
 
 

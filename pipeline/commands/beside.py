@@ -1,0 +1,188 @@
+"""What goes beside the workbook or into it on request: other files of the results, and the month before.
+
+Everything is looked at before the first request: a place that can't be written, a mapping with mistakes or an unknown
+batch must not be told when the requests are out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+
+from pipeline.commands.request import Request
+from pipeline.journal.journal import Batch, Journal
+from pipeline.journal.story import BatchLine
+from pipeline.model import Column, Report, ReportRow, StoppedEarly, UsageFailure
+from pipeline.report import changes, exports, mended, page
+from pipeline.report.changes import Before
+from pipeline.report.exports import Recognise
+from schemas.faults import Lang
+
+Rows = Callable[[], Iterator[ReportRow]]
+Write = Callable[[Report, Rows, Lang, Path], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The files that were asked for. `original` is the input, of which `mended` is to be a copy."""
+
+    csv: Path | None = None
+    parquet: Path | None = None
+    receivables: Path | None = None
+    receivables_mapping: Path | None = None
+    html: Path | None = None
+    mended: Path | None = None
+    original: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file beside the workbook: its option, its place, whether a file there is ours, and how it is written."""
+
+    option: str
+    path: Path
+    ours: Recognise
+    write: Write
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """With which batch to compare, None for the one of the month before by its name; per cent that are worth a look."""
+
+    batch: str | None = None
+    over: int | None = None
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Files
+
+
+def wanted_of(request: Request) -> Wanted:
+    """The files that a run was asked for."""
+    return Wanted(
+        request.csv,
+        request.parquet,
+        request.receivables,
+        request.receivables_mapping,
+        request.html,
+        request.mended,
+        request.file,
+    )
+
+
+def check(wanted: Wanted, columns: Sequence[Column], taken: Iterable[Path | None]) -> tuple[File, ...]:
+    """The files, each found to be writable. `columns` are the sheet's; at `taken` stand the input and the workbook.
+
+    Raises UsageFailure for a place that can't be had, a mapping with mistakes, a missing part of the installation, or
+    a workbook of which no mended copy can be made.
+    """
+    files = tuple(_files(wanted, columns))
+    others = list(taken)
+    for file in files:
+        exports.check_file(file.path, file.option, file.ours, others)
+        others.append(file.path)
+    return files
+
+
+def _files(wanted: Wanted, columns: Sequence[Column]) -> Iterator[File]:
+    if wanted.csv is not None:
+        yield File("--csv", wanted.csv, exports.is_our_csv, _by(exports.write_csv))
+    if wanted.parquet is not None:
+        exports.require_parquet()
+        yield File("--parquet", wanted.parquet, exports.is_our_parquet, _by(exports.write_parquet))
+    if (wanted.receivables is None) != (wanted.receivables_mapping is None):
+        raise UsageFailure("exports.receivables_alone")
+    if wanted.receivables is not None and wanted.receivables_mapping is not None:
+        mapping = exports.load_receivables(wanted.receivables_mapping, columns)
+        write = partial(_receivables, mapping)
+        yield File("--receivables", wanted.receivables, exports.is_our_receivables(mapping), write)
+    if wanted.html is not None:
+        yield File("--html", wanted.html, page.is_our_page, _by(page.write_page))
+    if wanted.mended is not None and wanted.original is not None:
+        mended.check_original(wanted.original)
+        yield File("--mended", wanted.mended, mended.is_our_copy, partial(_mended, wanted.original))
+
+
+def _by(write: Callable[[Report, Iterator[ReportRow], Path, Lang], None]) -> Write:
+    return lambda report, rows, lang, path: write(report, rows(), path, lang)
+
+
+def _receivables(mapping: exports.Receivables, report: Report, rows: Rows, _lang: Lang, path: Path) -> None:
+    exports.write_receivables(report, rows(), path, mapping)
+
+
+def _mended(original: Path, report: Report, rows: Rows, lang: Lang, path: Path) -> None:
+    mended.write_mended(original, report, rows(), path, lang)
+
+
+def write(files: Iterable[File], report: Report, rows: Rows, lang: Lang) -> dict[str, StoppedEarly]:
+    """Write every file, whole or not at all; gives what kept some from being written, by their options.
+
+    A file that can't be had any more stops none of the others, and the same command writes it later.
+    """
+    unwritten = {}
+    for file in files:
+        try:
+            exports.put(file.path, partial(file.write, report, rows, lang), file.ours)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            unwritten[file.option] = StoppedEarly(
+                "exports.not_written", path=file.path, option=file.option, reason=reason
+            )
+    return unwritten
+
+
+def as_json(files: Sequence[File], unwritten: Container[str]) -> dict[str, object]:
+    """What the JSON summary says of the files: the place of each by its option, None where it was not written."""
+    if not files:
+        return {}
+    return {
+        "outputs": {
+            file.option.removeprefix("--"): None if file.option in unwritten else str(file.path) for file in files
+        }
+    }
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The month before
+
+
+def month_before(journal: Journal, batch: Batch, name: str | None) -> BatchLine | None:
+    """The batch to compare with: the one of this name, else the month before by the batch's own name, if there is one.
+
+    Raises UsageFailure for a name that can't be compared with.
+    """
+    lines = {line.name: line for line in journal.batch_lines() if line.environment == batch.environment}
+    if name is None:
+        sent = [line.name for line in lines.values() if (line.created or line.unknown) and line.purged_at is None]
+        found = changes.month_before(batch.name, sent)
+        return lines[found] if found is not None else None
+    if name == batch.name:
+        raise UsageFailure("exports.before_itself", batch=name)
+    if name not in lines or lines[name].last_run is None:
+        raise UsageFailure("exports.before_unknown", batch=name)
+    if lines[name].purged_at is not None:
+        raise UsageFailure("exports.before_purged", batch=name)
+    return lines[name]
+
+
+def before(journal: Journal, batch: Batch, run: int, compared: Compared) -> Before | None:
+    """What the month before asked for, for the sheet `Changes` of a run; None when there is no month before.
+
+    Raises UsageFailure for a name that can't be compared with.
+    """
+    line = month_before(journal, batch, compared.batch)
+    if line is None or line.last_run is None:
+        return None
+    earlier = journal.asked(line.id, line.last_run)
+    since = journal.asked(batch.id, run)
+    return Before(
+        batch=line.name,
+        at=line.last_run_at,
+        charges=[changes.charge_of(asked.payment) for asked in earlier if asked.payment is not None],
+        over=changes.DEFAULT_OVER if compared.over is None else Decimal(compared.over),
+        since=[changes.charge_of(asked.payment) for asked in since if asked.payment is not None and not asked.row],
+    )

@@ -22,7 +22,7 @@ class _ShowUnlessSaid(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         asks_for_help = bool(args) and args[0] in ctx.help_option_names
-        if not asks_for_help and (not args or args[0].startswith("-")):
+        if not ctx.resilient_parsing and not asks_for_help and (not args or args[0].startswith("-")):
             args = ["show", *args]
         return super().parse_args(ctx, args)
 

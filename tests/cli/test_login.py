@@ -1,0 +1,203 @@
+"""`login`: credentials in the system's keyring, never on a command line, never on a screen."""
+
+import json
+import os
+import pty
+import subprocess
+
+import pytest
+
+SHEET = "Reference,First Name,Last Name,Email,Amount\nR-1,Ann,Roe,ann@example.com,1.00\n"
+
+KEYRING = """
+import json, os, pathlib
+from keyring.backend import KeyringBackend
+
+FILE = pathlib.Path(os.environ["TEST_KEYRING"])
+
+
+class Keyring(KeyringBackend):
+    priority = 1
+
+    def _all(self):
+        return json.loads(FILE.read_text()) if FILE.exists() else {}
+
+    def get_password(self, service, username):
+        return self._all().get(f"{service} {username}")
+
+    def set_password(self, service, username, password):
+        FILE.write_text(json.dumps(self._all() | {f"{service} {username}": password}))
+
+    def delete_password(self, service, username):
+        FILE.write_text(json.dumps({k: v for k, v in self._all().items() if k != f"{service} {username}"}))
+"""
+"""A keyring of the package `keyring` that keeps its entries in a file: this machine may have none."""
+
+NO_PACKAGE = "raise ModuleNotFoundError(name='keyring')"
+"""What stands in the place of the package where it is not installed."""
+
+
+@pytest.fixture
+def keyring(command, tmp_path):
+    """A system with a keyring, which is the file that comes back."""
+    modules = tmp_path / "modules"
+    modules.mkdir()
+    (modules / "keyring_in_a_file.py").write_text(KEYRING)
+    command.environment |= {
+        "PYTHONPATH": f"{modules}{os.pathsep}{command.environment['PYTHONPATH']}",
+        "PYTHON_KEYRING_BACKEND": "keyring_in_a_file.Keyring",
+        "TEST_KEYRING": str(tmp_path / "keyring.json"),
+    }
+    return tmp_path / "keyring.json"
+
+
+def piped(command, text: str, *args: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run `login` with something piped in."""
+    return subprocess.run(
+        command.line("login", *args),
+        env=command.environment | env,
+        cwd=command.home,
+        input=text,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+
+
+def test_what_was_kept_is_used_by_a_run(command, keyring, standalone_sandbox, tmp_path):
+    """After `login` a run needs neither variables nor files, and after --logout it has no credentials again."""
+    env = {"FLINKS_BASE_URL": standalone_sandbox.base_url}
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(SHEET)
+    assert command("run", sheet, "--yes", env=env).code == 2
+    assert piped(command, "sandbox\nsandbox\n", env=env).returncode == 0
+    assert command("run", sheet, "--yes", env=env).code == 0
+    assert standalone_sandbox.created() == {"R-1": 1}
+    assert command("login", "--logout", env=env).code == 0
+    done = command("run", sheet, "--yes", env=env)
+    assert (done.code, "flinks-import login" in done.err) == (2, True)
+
+
+def test_credentials_are_kept_for_one_base_url(command, keyring, standalone_sandbox, tmp_path):
+    """The sandbox's password is never sent to production."""
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(SHEET)
+    assert piped(command, "sandbox\nsandbox\n", env={"FLINKS_BASE_URL": "https://pay.example.com"}).returncode == 0
+    done = command("run", sheet, "--yes", env={"FLINKS_BASE_URL": standalone_sandbox.base_url})
+    assert done.code == 2
+    assert standalone_sandbox.received() == {}
+
+
+def test_the_environment_counts_before_the_keyring(command, keyring, standalone_sandbox, tmp_path):
+    """A variable is closer at hand than what was kept once."""
+    env = {"FLINKS_BASE_URL": standalone_sandbox.base_url}
+    piped(command, "sandbox\nwrong-one\n", env=env)
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(SHEET)
+    assert command("run", sheet, "--yes", env=env).code == 4
+    assert command("run", sheet, "--yes", env=standalone_sandbox.env).code == 0
+
+
+def test_the_keyrings_password_is_not_sent_for_another_user(command, keyring, standalone_sandbox, tmp_path):
+    """User and password belong together: a user that is set and another that was kept make no credentials."""
+    env = {"FLINKS_BASE_URL": standalone_sandbox.base_url}
+    piped(command, "sandbox\nsandbox\n", env=env)
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(SHEET)
+    assert command("run", sheet, "--yes", env=env | {"FLINKS_USERNAME": "else"}).code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "env", "kept"),
+    [
+        ("jane\nhunter2\n", {}, {"username": "jane", "password": "hunter2"}),
+        ("jane\r\nhunter 2 \r\n", {}, {"username": "jane", "password": "hunter 2 "}),
+        ("hunter2", {"FLINKS_USERNAME": "jane"}, {"username": "jane", "password": "hunter2"}),
+        ("hunter2", {}, None),
+        ("jane\n\n", {}, None),
+        ("", {}, None),
+    ],
+    ids=["two lines", "Windows' line ends, blanks kept", "one line with a user set", "one line", "no password", "none"],
+)
+def test_credentials_can_be_piped_in(command, keyring, text, env, kept):
+    """A line each, or the password alone where the user is set; half of them are not kept."""
+    done = piped(command, text, env=env | {"FLINKS_BASE_URL": "https://pay.example.com"})
+    assert (done.returncode == 0) is (kept is not None)
+    entries = json.loads(keyring.read_text()) if keyring.exists() else {}
+    assert [json.loads(entry) for entry in entries.values()] == ([kept] if kept else [])
+    assert "hunter" not in done.stdout + done.stderr
+
+
+def test_a_password_that_is_typed_is_not_shown(command, keyring):
+    """On a terminal both are asked for, and the password does not appear."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command.line("login"),
+        env=command.environment | {"FLINKS_BASE_URL": "https://pay.example.com"},
+        cwd=command.home,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    screen = read_until(ours, b"User name")
+    os.write(ours, b"jane\n")
+    screen += read_until(ours, b"Password")
+    os.write(ours, b"hunter2\n")
+    screen += read_until(ours, b"doctor")
+    assert process.wait(30) == 0
+    os.close(ours)
+    assert b"hunter2" not in screen
+    assert "hunter2" in keyring.read_text()
+
+
+def read_until(terminal: int, words: bytes) -> bytes:
+    """What a terminal shows up to these words; fails at its end."""
+    shown = b""
+    while words not in shown:
+        shown += os.read(terminal, 1024)
+    return shown
+
+
+@pytest.mark.parametrize("missing", ["package", "keyring"])
+@pytest.mark.parametrize("option", [(), ("--logout",)], ids=["login", "logout"])
+def test_without_a_keyring_it_says_how_to_keep_a_password(command, tmp_path, missing, option):
+    """Where no keyring can be used, one sentence names the other way."""
+    env = {"FLINKS_BASE_URL": "https://pay.example.com"}
+    if missing == "package":
+        (tmp_path / "keyring.py").write_text(NO_PACKAGE)
+        env["PYTHONPATH"] = f"{tmp_path}{os.pathsep}{command.environment['PYTHONPATH']}"
+    else:
+        env["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+    done = piped(command, "jane\nhunter2\n", *option, env=env)
+    assert done.returncode == 2
+    (sentence,) = done.stderr.splitlines()
+    assert "FLINKS_PASSWORD_FILE" in sentence
+
+
+def test_a_run_works_without_the_package(command, standalone_sandbox, tmp_path):
+    """The package is an extra: nothing but `login` needs it."""
+    (tmp_path / "keyring.py").write_text(NO_PACKAGE)
+    env = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{command.environment['PYTHONPATH']}"}
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(SHEET)
+    assert command("run", sheet, "--yes", env=env | standalone_sandbox.env).code == 0
+    assert command("run", sheet, "--yes", env=env | {"FLINKS_BASE_URL": standalone_sandbox.base_url}).code == 2
+
+
+def test_a_logout_without_a_login_says_so(command, keyring):
+    """Nothing to remove is no fault."""
+    done = command("login", "--logout", env={"FLINKS_BASE_URL": "https://pay.example.com"})
+    assert (done.code, "Nothing was removed" in done.out) == (0, True)
+
+
+def test_a_login_needs_to_know_where(command, keyring):
+    """Without a base URL nothing is kept."""
+    assert piped(command, "jane\nhunter2\n", env={}).returncode == 2
+    assert not keyring.exists()
+
+
+def test_no_option_takes_a_password(command):
+    """Command lines are in the shell's history and in the list of processes."""
+    assert command("login", "--password", "hunter2").code == 2

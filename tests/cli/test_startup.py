@@ -1,0 +1,96 @@
+"""Start-up: help, version and completion do not wait for the rest of the program."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {
+    *("pandas", "numpy", "pandera", "sqlalchemy", "httpx", "aiohttp", "openpyxl", "python_calamine", "rich"),
+    *("starlette", "uvicorn", "msgspec", "xlsxwriter", "keyring", "asyncio"),
+}
+"""Modules that take more time to import than all the rest of a short answer."""
+
+LOOKS = """
+import sys
+from pipeline.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    print("imported:", *sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
+"""
+
+COMMANDS = ("run", "validate", "columns", "plan", "batches", "config", "login", "doctor", "journal", "completion")
+
+
+def run(command, *args: str, env: dict[str, str] | None = None) -> tuple[subprocess.CompletedProcess[str], set[str]]:
+    """Run the command in a process that tells what it has imported at its end."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOOKS, *args],
+        env=command.environment | (env or {}),
+        cwd=command.home,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    told = done.stderr.rpartition("imported:")[2]
+    return done, set(told.split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--help",), ("-h",), ("--version",), (), *((name, "--help") for name in COMMANDS), ("config", "show", "--help")],
+    ids=" ".join,
+)
+def test_a_short_answer_imports_nothing_heavy(command, words):
+    """Help and version are there at once: none of the heavy modules is imported for them."""
+    done, imported = run(command, *words)
+    assert done.returncode in {0, 2}
+    assert done.stdout or done.stderr
+    assert imported & HEAVY == set()
+
+
+def test_help_does_not_look_up_the_version(command):
+    """Looking up the version takes longer than all of --help."""
+    assert "importlib_metadata" not in run(command, "--help")[1]
+    assert "email" not in run(command, "--help")[1]
+
+
+def test_the_version_is_one_line(command):
+    """`--version` says name and number, and nothing else."""
+    done = command("--version")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("flinks-import ")
+    assert len(done.out.splitlines()) == 1
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_script_is_printed(command, shell):
+    """Each shell gets a script that asks the command itself."""
+    done = command("completion", shell)
+    assert (done.code, done.err) == (0, "")
+    assert f"_FLINKS_IMPORT_COMPLETE={shell}_complete" in done.out
+
+
+def test_the_script_for_bash_is_bash(command):
+    """What is printed can be read by the shell that it is for."""
+    script = command("completion", "bash").out
+    assert subprocess.run(["bash", "-n"], input=script, encoding="utf-8", timeout=30, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "position", "expected"),
+    [
+        ("flinks-import ru", 1, {"run"}),
+        ("flinks-import config ", 2, {"show", "init"}),
+        ("flinks-import run --strict --lang ", 4, {"en", "fr"}),
+        ("flinks-import run --metr", 2, {"--metrics-file"}),
+    ],
+    ids=["a command", "a command of a command", "a choice", "an option"],
+)
+def test_the_shell_is_told_what_can_follow(command, words, position, expected):
+    """Commands, options and their values are completed."""
+    asked = {"_FLINKS_IMPORT_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(position)}
+    done = command(env=asked)
+    assert {line.partition(",")[2] for line in done.out.splitlines()} == expected

@@ -47,6 +47,21 @@ def _setting(default: Any, parse: Parse, words: Words, env: str = "", *, secret:
     return field(default=default, repr=not secret, metadata=metadata)
 
 
+OCCASIONS: Final = ("attention", "refused", "unknown", "credentials", "stopped", "done")
+"""What a notification can be about (`pipeline.commands.notify`)."""
+
+NOTIFY_VARIABLE: Final = "FLINKS_IMPORT_NOTIFY_URLS"
+"""The Apprise URLs themselves, blanks between them. They are secrets: never an option, never in a file of settings."""
+
+
+def _occasions(value: object) -> tuple[str, ...]:
+    """Some of the occasions."""
+    wanted = kinds.names(value)
+    if set(wanted) - set(OCCASIONS):
+        raise kinds.Wanted("one_of", choices=", ".join(f'"{name}"' for name in OCCASIONS))
+    return wanted
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the program is told. Each field's `metadata` has its words and its environment variable."""
@@ -212,6 +227,23 @@ class Settings:
             "/var/lib/node_exporter/flinks-import.prom",
         ),
     )
+    notify_on: tuple[str, ...] = _setting(
+        ("attention", "refused", "unknown", "credentials"),
+        _occasions,
+        Words(
+            f"What to send a notification about: {', '.join(OCCASIONS)}.",
+            f"Ce qui donne lieu à un avis : {', '.join(OCCASIONS)}.",
+        ),
+    )
+    notify_urls_file: str = _setting(
+        "",
+        kinds.text,
+        Words(
+            "A file of Apprise URLs, one a line: where notifications go.",
+            "Un fichier d'adresses Apprise, une par ligne : où vont les avis.",
+            "/etc/flinks-import/notify-urls",
+        ),
+    )
 
     @property
     def production(self) -> bool:
@@ -303,7 +335,7 @@ def _given(name: str, options: Mapping[str, object], environ: Mapping[str, str])
 def unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Variables that look like ours and are none: most likely misspelt."""
     ours = {variable_of(setting.name) for setting in fields(Settings)}
-    ours |= {config_file.CONFIG_VARIABLE, PROFILE_VARIABLE}
+    ours |= {config_file.CONFIG_VARIABLE, PROFILE_VARIABLE, NOTIFY_VARIABLE}
     return tuple(sorted(name for name in environ if name.startswith("FLINKS_") and name not in ours))
 
 

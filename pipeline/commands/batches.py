@@ -1,14 +1,122 @@
-"""`batches`: what the journal remembers."""
+"""`batches`: what the journal remembers, the story of one batch, and forgetting the people of old ones."""
 
 from __future__ import annotations
 
-from pipeline.journal.journal import open_journal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+from pipeline.commands.finding import found_batch
+from pipeline.journal.journal import Batch, Journal, open_journal
+from pipeline.journal.past import Facts, PastRun, Try
+from pipeline.journal.purge import Old
 from pipeline.journal.story import BatchLine
+from pipeline.model import BatchIsBusy, Decision, ReportRow, SessionState, StoppedEarly, UsageFailure
+from pipeline.report import totals
+from pipeline.report.totals import Totals
 from pipeline.settings import SANDBOX, Settings, default_journal
 
 
 def list_batches(settings: Settings, *, in_sandbox: bool) -> list[BatchLine]:
     """All batches of the journal, the one that was run last at the end. Raises a Failure when it can't be read."""
-    place = settings.journal or default_journal(SANDBOX if in_sandbox else settings.base_url)
-    with open_journal(place) as journal:
+    with _journal(settings, in_sandbox=in_sandbox) as journal:
         return journal.batch_lines()
+
+
+@contextmanager
+def _journal(settings: Settings, *, in_sandbox: bool) -> Iterator[Journal]:
+    with open_journal(settings.journal or default_journal(SANDBOX if in_sandbox else settings.base_url)) as journal:
+        yield journal
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The story
+
+
+@dataclass(frozen=True, slots=True)
+class RowStory:
+    """One row of the present sheet, every attempt for it, what people decided, and what the API said since."""
+
+    row: ReportRow
+    tries: tuple[Try, ...]
+    decisions: tuple[Decision, ...]
+    states: tuple[SessionState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStory:
+    """A batch, its runs, what its present sheet comes to, and one row of it where that was asked for."""
+
+    facts: Facts
+    runs: tuple[PastRun, ...]
+    totals: Totals
+    row: RowStory | None
+
+
+def story_of(name: str, row: int | None, settings: Settings, *, in_sandbox: bool) -> BatchStory:
+    """The story of a batch, and of the row of this number in its sheet.
+
+    Raises UsageFailure when there is no such batch or row.
+    """
+    with found_batch(name, settings, in_sandbox=in_sandbox) as found:
+        journal, batch, run = found.journal, found.batch, found.run
+        return BatchStory(
+            facts=journal.facts(batch),
+            runs=tuple(journal.runs(batch)),
+            totals=totals.count(journal.report_rows(run)),
+            row=None if row is None else _row_story(journal, batch, run, row),
+        )
+
+
+def _row_story(journal: Journal, batch: Batch, run: int, number: int) -> RowStory:
+    row = journal.report_row(run, number)
+    if row is None:
+        raise UsageFailure("batches.no_row", batch=batch.name, row=number)
+    tries = tuple(journal.tries(batch, run, number))
+    identity, _ = journal.open_tries(batch, run, number)
+    return RowStory(
+        row=row,
+        tries=tries,
+        decisions=tuple(one for one in journal.decisions(batch) if identity and one.identity == identity),
+        states=tuple(journal.state_history(row.session_id)) if row.session_id else (),
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Forgetting
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What `purge` did: the batches without personal data now, and those that a run was working on."""
+
+    done: tuple[Old, ...]
+    busy: tuple[Old, ...]
+
+
+def purge(before: date, settings: Settings, confirm: Callable[[Sequence[Old]], bool], *, in_sandbox: bool) -> Purged:
+    """Remove the personal data of every batch that nobody worked on since the beginning of a day (local time).
+
+    `confirm` is shown the batches first. A batch that a run holds is left as it is. Also with nothing to remove the
+    database is made to forget what was removed before. Raises StoppedEarly when the answer is no, and when another
+    program keeps the database from forgetting.
+    """
+    moment = datetime.combine(before, time()).astimezone()
+    if moment > datetime.now().astimezone():
+        raise UsageFailure("batches.future", date=before.isoformat())
+    done, busy = [], []
+    with _journal(settings, in_sandbox=in_sandbox) as journal:
+        found = journal.old_batches(moment)
+        if found and not confirm(found):
+            raise StoppedEarly("batches.not_confirmed")
+        for old in found:
+            try:
+                with journal.lease(Batch(old.id, old.name, old.environment)):
+                    journal.scrub(old.id, datetime.now().astimezone())
+            except BatchIsBusy:
+                busy.append(old)
+            else:
+                done.append(old)
+        journal.compact()
+    return Purged(tuple(done), tuple(busy))

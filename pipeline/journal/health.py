@@ -21,7 +21,12 @@ from pipeline.model import Outcome, UsageFailure
 _FINDINGS: Final = {
     "open_settled": "SELECT count(*) FROM attempts WHERE outcome = 'open' AND settled_at IS NOT NULL",
     "settled_open": "SELECT count(*) FROM attempts WHERE outcome <> 'open' AND settled_at IS NULL",
-    "no_session": "SELECT count(*) FROM attempts WHERE outcome = 'created' AND session_id = ''",
+    # A purge removes session ids, and a report that proves a session may not name it.
+    "no_session": (
+        "SELECT count(*) FROM attempts WHERE outcome = 'created' AND session_id = ''"
+        " AND http_status = 201 AND reasons = '[]'"
+        " AND batch_id NOT IN (SELECT id FROM batches WHERE purged_at IS NOT NULL)"
+    ),
     "session_twice": (
         "SELECT count(*) FROM (SELECT 1 FROM attempts WHERE session_id <> '' AND outcome = 'created'"
         " GROUP BY session_id HAVING count(*) > 1) AS twice"

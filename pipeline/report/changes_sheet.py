@@ -15,9 +15,11 @@ from schemas.faults import Lang
 from schemas.money import format_amount
 
 _HEADINGS: Final = ("kind", "rows", "payor", "email", "before", "now", "difference", "share", "look")
-_WIDTHS: Final = (16, 10, 28, 32, 14, 14, 14, 11, 60)
+_WIDTHS: Final = (18, 10, 28, 34, 14, 14, 14, 11, 66)
 _TABLE_AT: Final = 4
 """The row of the headings, from 0: above it stand the title, what is compared, and the counts."""
+
+_LINE_HEIGHT: Final = 15.5  # points
 
 _COLOURS: Final[dict[Kind, tuple[str, str]]] = {
     Kind.SLIP: ("#FBD9D3", "#8A1C0B"),
@@ -43,7 +45,7 @@ class _ChangesSheet:
         self._before = before
         line: dict[str, object] = {"border": 1, "border_color": LINE}
         self._text = looks.of(num_format=TEXT, quote_prefix=True, **line)
-        self._prose = looks.of(num_format=TEXT, quote_prefix=True, text_wrap=True, **line)
+        self._prose = looks.of(num_format=TEXT, quote_prefix=True, text_wrap=True, align="left", indent=1, **line)
         self._money = looks.of(num_format=MONEY, **line)
         self._signed = looks.of(num_format=f"+{MONEY};-{MONEY};{MONEY}", **line)
         self._share = looks.of(num_format="+0%;-0%;0%", **line)
@@ -103,7 +105,11 @@ class _ChangesSheet:
                 self._sheet.write_blank(number, index, None, look)
             else:
                 self._sheet.write_number(number, index, float(figure), look)
-        self._sheet.write_string(number, 8, self._look_at(change), self._prose)
+        advice = self._look_at(change)
+        self._sheet.write_string(number, 8, advice, self._prose)
+        # Not every spreadsheet finds the height of wrapped text by itself.
+        if len(advice) > _WIDTHS[8]:
+            self._sheet.set_row(number, 2 * _LINE_HEIGHT)
 
     def _look_at(self, change: Change) -> str:
         """What a person may want to look at, in a sentence."""

@@ -38,8 +38,7 @@ with corrections in it, and is not written over."""
 
 _AUTHOR: Final = "flinks-import"
 _HEADINGS: Final = (*OWN_COLUMNS, MEND_COLUMN)
-_WIDTHS: Final = (15, 38, 20, 48, 36, 18, 13, 10, 26, 48)
-_PROSE: Final = frozenset({"errors", "notices", MEND_COLUMN})
+_WIDTHS: Final = (15, 40, 24, 64, 40, 18, 14, 10, 28, 64)
 _WIDEST_COMMENT: Final = 320
 _LINE: Final = 46
 _LINE_HEIGHT: Final = 18
@@ -203,10 +202,9 @@ class _Copying:
         for at in range(len(texts) - width + 1):
             if tuple(texts[at : at + width]) == _HEADINGS:
                 return at + 1, False
-        last = max(
-            (cell.column for row in self._sheet.iter_rows() for cell in row if cell.value is not None), default=0
-        )
-        return last + 2, True
+        cells = (cell for row in self._sheet.iter_rows() for cell in row)
+        # Beside the table without a gap: a spreadsheet sorts what stands together together.
+        return max((cell.column for cell in cells if cell.value is not None), default=0) + 1, True
 
     def headings(self) -> None:
         """Our headings, in the look of the user's own."""
@@ -273,10 +271,11 @@ class _Copying:
             if value:
                 _set_text(cell, value)
             cell.number_format = "@"
+            # Lines are not folded: that would change the heights of the user's rows. The comments tell all.
+            cell.alignment = Alignment(indent=1, horizontal="fill" if name == "launchUrl" else "left")
         else:
             cell.value = value
             cell.number_format = "#,##0.00" if name == "amountSent" else "0"
-        cell.alignment = Alignment(vertical="top", wrap_text=name in _PROSE)
 
     def _blame(self, row: ReportRow) -> None:
         """Colours each cell that a fault is about, and says there what is wrong and how to mend it."""

@@ -11,6 +11,7 @@ currency counts as none received, since nobody here knows what it is worth.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,6 +31,8 @@ SLACK: Final = timedelta(days=1)
 PROPOSAL_WINDOW: Final = timedelta(days=45)
 """A request that is paid later than this is not proposed; requests expire before."""
 
+_WITHIN_WORDS: Final = re.compile("['\u2019.]")
+_NOT_IN_WORDS: Final = re.compile(r"[\W_]+")
 _SHORTEST_ACCOUNT: Final = 3
 """Digits at the end of an account by which two can be told apart."""
 
@@ -547,6 +550,8 @@ def same_name(claim: Claim, told: str) -> bool:
     """Whether a report's name is the payor's: whatever its case, accents, punctuation and order, and with or without
     the middle name. A name that is not told differs from none.
     """
+    if told == f"{claim.first_name} {claim.last_name}":
+        return True
     words = _words(told)
     first_and_last = _words(f"{claim.first_name} {claim.last_name}")
     return not words or not first_and_last or words in (first_and_last, _words(claim.name))
@@ -562,9 +567,11 @@ def same_account(ours: str, told: str) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    folded = unicodedata.normalize("NFKD", text.casefold())
-    plain = "".join(char for char in folded if not unicodedata.combining(char) and char not in "'\u2019.")
-    return sorted("".join(char if char.isalnum() else " " for char in plain).split())
+    text = text.casefold()
+    if not text.isascii():
+        folded = unicodedata.normalize("NFKD", text)
+        text = "".join(char for char in folded if not unicodedata.combining(char))
+    return sorted(_NOT_IN_WORDS.sub(" ", _WITHIN_WORDS.sub("", text)).split())
 
 
 def session_key(session_id: str) -> str:

@@ -18,7 +18,7 @@ from pipeline.report.reconcile import Claim, payments_of, reconcile
 from pipeline.report.reconciliation.dailies import Daily, read_report
 from pipeline.report.reconciliation.figures import Kind, balance, deposits
 from pipeline.report.reconciliation.front import Resolved, Story
-from pipeline.report.reconciliation.moments import Order, moment_of, order_of
+from pipeline.report.reconciliation.moments import Order, moment_of, order_of, proven_order
 from pipeline.report.reconciliation.vocabulary import load_vocabulary
 from pipeline.report.reconciliation.workbook import SHEETS, Contents, write
 from pipeline.sheet.headings import fold
@@ -248,8 +248,8 @@ def test_dates_are_read_as_people_write_them(text: str, moment: str | None) -> N
 
 def test_one_date_of_a_column_shows_the_order_of_all() -> None:
     """`25/11/2026` in a column makes the third of April of its `03/04/2026`."""
-    assert moment_of("03/04/2026", "s", order_of(["03/04/2026", "25/11/2026"])) == "2026-04-03"
-    assert order_of(["25/11/2026", "11/25/2026"]) is Order.UNKNOWN
+    assert moment_of("03/04/2026", "s", order_of(map(proven_order, ("03/04/2026", "25/11/2026")))) == "2026-04-03"
+    assert order_of(map(proven_order, ("25/11/2026", "11/25/2026"))) is Order.UNKNOWN
 
 
 # ---------------------------------------------------------------------------------------------------------------

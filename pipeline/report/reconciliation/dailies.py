@@ -18,7 +18,7 @@ from pipeline.model import InputFailure
 from pipeline.model import Mapping as SheetMapping
 from pipeline.report import place
 from pipeline.report.reconcile import CAD, Line
-from pipeline.report.reconciliation.moments import Order, moment_of, order_of
+from pipeline.report.reconciliation.moments import Order, moment_of, order_of, proven_order
 from pipeline.report.reconciliation.vocabulary import Vocabulary, is_enough, shown_headings
 from pipeline.sheet import sha256_of
 from pipeline.sheet.formats import Format, recognise
@@ -199,10 +199,7 @@ class _TableReader:
 
     def read(self) -> None:
         """All lines below the headings."""
-        self._convention = self._amounts_are_written()
-        self._orders: dict[ReportField, Order] = {
-            column: order_of(self._column(column)) for column in _MOMENTS if column in self._at
-        }
+        self._survey()
         repeated = []
         for record in self._records():
             if self._is_heading(record):
@@ -229,21 +226,28 @@ class _TableReader:
     def _records(self) -> Iterator[Record]:
         return (record for record in self._grid.records() if record.number > self._heading.number)
 
-    def _column(self, column: ReportField) -> Iterator[str]:
-        at = self._at[column]
-        return (record.cells[at] for record in self._records() if at < len(record.cells))
-
-    def _amounts_are_written(self) -> Convention:
-        """The decimal mark of the column, when all amounts that prove one prove the same."""
-        if ReportField.AMOUNT not in self._at:
-            return Convention.UNKNOWN
-        proven = {money.convention_of(_unguarded(text)) for text in self._column(ReportField.AMOUNT)} - {None}
-        known = [convention for convention in proven if convention is not None]
-        return known[0] if len(known) == 1 else Convention.UNKNOWN
+    def _survey(self) -> None:
+        """What only a whole column shows: its decimal mark, and which number of its dates is the day."""
+        marks: set[Convention | None] = set()
+        orders: dict[ReportField, set[Order]] = {column: set() for column in _MOMENTS if column in self._at}
+        amount = self._at.get(ReportField.AMOUNT)
+        for record in self._records():
+            cells = record.cells
+            if amount is not None and amount < len(cells):
+                marks.add(money.convention_of(_unguarded(cells[amount])))
+            for column, proven in orders.items():
+                if (at := self._at[column]) < len(cells) and "-" not in cells[at][:5]:
+                    proven.add(proven_order(cells[at]))
+        known = [mark for mark in marks if mark is not None]
+        self._convention = known[0] if len(known) == 1 else Convention.UNKNOWN
+        self._orders = {column: order_of(proven) for column, proven in orders.items()}
 
     def _is_heading(self, record: Record) -> bool:
-        fields = self._words.recognised(record.cells)
-        return len(fields) == len(self._at) and is_enough(fields, self._words.constants)
+        """Whether a row repeats the headings, as exports with page breaks do."""
+        first = next(iter(self._at.values()))
+        if first >= len(record.cells) or record.cells[first].strip() != self._heading.cells[first].strip():
+            return False
+        return self._words.recognised(record.cells) == frozenset(self._at)
 
     # One line
 
@@ -311,7 +315,7 @@ class _TableReader:
 
     def _text(self, record: Record, column: ReportField) -> str:
         text, kind = self._cell(record, column)
-        if not text or kind in "nd":
+        if not text or kind in "nd" or (kind == "s" and text.isalnum() and text.isascii()):
             return text
         cell = clean_text(self.headings.get(column, column.value), text, kind)
         if cell.text is None:

@@ -57,16 +57,20 @@ class Order(StrEnum):
     UNKNOWN = "unknown"
 
 
-def order_of(texts: Iterable[str]) -> Order:
-    """The order that a column's dates prove; UNKNOWN when none does, or they contradict each other."""
-    proven = set()
-    for text in texts:
-        match = _NUMBERS.fullmatch(text.strip())
-        if match and int(match["one"]) > _NOON >= int(match["two"]):
-            proven.add(Order.DAY_FIRST)
-        elif match and int(match["two"]) > _NOON >= int(match["one"]):
-            proven.add(Order.MONTH_FIRST)
-    return proven.pop() if len(proven) == 1 else Order.UNKNOWN
+def proven_order(text: str) -> Order:
+    """The order that one date proves by itself; UNKNOWN when it proves none."""
+    match = _NUMBERS.fullmatch(text.strip())
+    if match and int(match["one"]) > _NOON >= int(match["two"]):
+        return Order.DAY_FIRST
+    if match and int(match["two"]) > _NOON >= int(match["one"]):
+        return Order.MONTH_FIRST
+    return Order.UNKNOWN
+
+
+def order_of(proven: Iterable[Order]) -> Order:
+    """The order of a column from what its dates prove; UNKNOWN when none does, or they contradict each other."""
+    known = {*proven} - {Order.UNKNOWN}
+    return known.pop() if len(known) == 1 else Order.UNKNOWN
 
 
 def moment_of(text: str, kind: str, order: Order) -> str | None:
@@ -80,10 +84,10 @@ def moment_of(text: str, kind: str, order: Order) -> str | None:
 
 
 def _read(text: str, order: Order) -> str | None:
-    plain = _plain(text)
-    if match := _ISO.fullmatch(text.strip()) or _COMPACT.fullmatch(plain):
+    if match := _ISO.fullmatch(text.strip()) or _COMPACT.fullmatch(text.strip()):
         parts = match.groupdict()
         return _moment(parts["year"], parts["month"], parts["day"], parts.get("clock"))
+    plain = _plain(text)
     if match := _NUMBERS.fullmatch(plain):
         return _by_numbers(match, order)
     for form in (_DAY_FIRST, _MONTH_FIRST):

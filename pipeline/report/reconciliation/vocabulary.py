@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,7 +61,7 @@ class Vocabulary:
 
     def meaning_of(self, status: str) -> Meaning:
         """What a status word says; LOOK for one that is not known."""
-        return self.statuses.get(fold(status), Meaning.LOOK)
+        return self.statuses.get(_folded(status), Meaning.LOOK)
 
     def columns(self, cells: Sequence[str], file: str) -> dict[ReportField, int]:
         """The position of each field's column, from the row of headings.
@@ -78,6 +79,10 @@ class Vocabulary:
                 where = ", ".join(f'{letter(position)} "{shown(cells[position])}"' for position in equal)
                 raise InputFailure("reconcile.ambiguous_columns", file=file, field=column.value, columns=where)
         return {column: rivals[0][1] for column, rivals in found.items()}
+
+
+_folded: Final = lru_cache(maxsize=1_024)(fold)
+"""The few words of a column of statuses, folded once each."""
 
 
 def is_enough(fields: frozenset[ReportField], constants: Mapping[ReportField, str]) -> bool:

@@ -1,0 +1,221 @@
+"""What the API says of a session, and what it means."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from pipeline.model import SessionState
+from pipeline.send import states
+from pipeline.send.answers import Answered, MaybeSentFailure, MaybeSentKind
+from pipeline.send.states import Paid
+from schemas.faults import sentences
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+SESSION = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
+
+
+def state(session: str, *transactions: str, amount: str | None = "10.00", known: bool = True) -> SessionState:
+    return SessionState(session, transactions, None if amount is None else Decimal(amount), NOW, known)
+
+
+MEANINGS = [
+    # session, transactions, paid, final, over, open
+    ("Initiated", ["Initiated"], Paid.NOT_YET, False, False, True),
+    ("InProgress", ["Processing"], Paid.NOT_YET, False, False, True),
+    ("InProgress", ["Declined"], Paid.NOT_YET, False, False, True),
+    ("Initiated", [], Paid.NOT_YET, False, False, True),
+    ("Completed", ["Accepted"], Paid.YES, False, False, False),
+    ("Completed", ["Processed"], Paid.YES, False, False, False),
+    ("Completed", ["Settled"], Paid.YES, True, True, False),
+    ("InProgress", ["Settled"], Paid.YES, False, False, False),
+    ("Completed", ["Declined", "Settled"], Paid.YES, True, True, False),
+    ("Completed", ["Failed", "Initiated"], Paid.NOT_YET, False, False, True),
+    ("Completed", [], Paid.NOT_YET, False, False, True),
+    ("Completed", ["Initiated"], Paid.NOT_YET, False, False, True),
+    ("Completed", ["Failed"], Paid.NO, True, True, False),
+    ("Failed", ["Failed"], Paid.NO, True, True, False),
+    ("Failed", ["Declined"], Paid.NO, True, True, False),
+    ("Expired", ["Expired"], Paid.NO, True, True, False),
+    ("Cancelled", ["Cancelled"], Paid.NO, True, True, False),
+    ("Canceled", ["Canceled"], Paid.NO, True, True, False),
+    ("Expired", ["Initiated"], Paid.NO, False, True, False),
+    ("Expired", [], Paid.NO, False, True, False),
+    ("Expired", ["Processing"], Paid.NOT_YET, False, False, True),
+    ("Cancelled", ["Accepted"], Paid.YES, False, False, False),
+    ("COMPLETED", ["settled"], Paid.YES, True, True, False),
+    ("UnderReview", ["OnHold"], Paid.NOT_YET, False, False, True),
+    ("Failed", ["Reversed"], Paid.NOT_YET, False, False, True),
+    ("UnderReview", ["Settled"], Paid.YES, False, False, False),
+]
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [(state(session, *words), tuple(expected)) for session, words, *expected in MEANINGS],
+    ids=[f"{session} {' '.join(words)}" for session, words, *_ in MEANINGS],
+)
+def test_paid_is_a_transaction_accepted_or_later(told: SessionState, expected: tuple[Paid, bool, bool, bool]) -> None:
+    """Paid is told by a transaction, never by a session; final needs both levels; an unknown word is never an end."""
+    assert (states.paid(told), states.is_final(told), states.is_over(told), states.is_open(told)) == expected
+
+
+def test_a_session_that_was_never_asked_about_may_still_be_paid() -> None:
+    """Nothing known is not yet paid, open, and neither final nor over."""
+    assert states.paid(None) is Paid.NOT_YET
+    assert states.is_open(None)
+    assert not states.is_final(None)
+    assert not states.is_over(None)
+
+
+@pytest.mark.parametrize(
+    ("told", "amount", "codes"),
+    [
+        pytest.param(state("Initiated", "Initiated"), None, [], id="nothing to say"),
+        pytest.param(state("Completed", "Settled"), "10.00", [], id="paid as asked"),
+        pytest.param(state("Completed", "Settled", amount="9.99"), "9.99", ["state-other-amount"], id="another amount"),
+        pytest.param(state("Completed", "Settled", amount=None), "10.00", [], id="the API tells no amount"),
+        pytest.param(state("UnderReview", "OnHold"), None, ["state-strange"], id="unknown words"),
+        pytest.param(state("Completed"), None, ["state-completed"], id="completed without a transaction"),
+        pytest.param(
+            state("Completed", "Settled", "Accepted"), "10.00", ["state-paid-twice"], id="two paid transactions"
+        ),
+        pytest.param(state("", known=False), None, ["state-not-known"], id="unknown to the API"),
+    ],
+)
+def test_what_a_person_should_look_at_is_said(told: SessionState, amount: str | None, codes: list[str]) -> None:
+    """Unknown words, a completed session without payment, another amount and a second payment each get a notice."""
+    notices = states.notices(told, Decimal("10.00"))
+    assert [fault.code for fault in notices] == codes
+    assert all(sentences(notices, lang) for lang in ("en", "fr")) or not codes
+    paid = states.paid_amount(told, Decimal("10.00"))
+    assert paid == (None if amount is None else Decimal(amount))
+
+
+PLAIN = states.Told("Completed", ("Settled",), Decimal("10.50"))
+NO_AMOUNT = replace(PLAIN, amount=None)
+
+
+def details(**members: object) -> bytes:
+    whole = {
+        "sessionId": SESSION,
+        "status": "Completed",
+        "amount": 10.5,
+        "schedule": {"transactions": [{"id": "1", "status": "Settled"}]},
+    }
+    return json.dumps(whole | members).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param(details(), PLAIN, id="as documented"),
+        pytest.param(
+            details(sessionId=SESSION.upper()),
+            states.Told("Completed", ("Settled",), Decimal("10.50")),
+            id="upper case",
+        ),
+        pytest.param(details(schedule=None), states.Told("Completed", (), Decimal("10.50")), id="no schedule"),
+        pytest.param(
+            details(schedule={"transactions": [None, {"id": "1"}, {"status": "OnHold"}]}),
+            states.Told("Completed", ("OnHold",), Decimal("10.50")),
+            id="odd transactions",
+        ),
+        pytest.param(details(amount=None), NO_AMOUNT, id="open amount"),
+        pytest.param(details(amount="12.30"), replace(PLAIN, amount=Decimal("12.30")), id="text amount"),
+        pytest.param(details(amount="1e999999999"), NO_AMOUNT, id="absurd amount"),
+        pytest.param(details(amount=1.005), NO_AMOUNT, id="part of a cent"),
+        pytest.param(details(amount=True), NO_AMOUNT, id="no amount at all"),
+        pytest.param(
+            details(sessionId="2b4e28ba-2fa1-11d2-883f-0016d3cca427"),
+            states.NotTold("the answer is about another session"),
+            id="another session",
+        ),
+        pytest.param(details(status=7), states.NotTold("the answer has no status"), id="a number for a status"),
+        pytest.param(details(status=" "), states.NotTold("the answer has no status"), id="a blank status"),
+        pytest.param(b"<html>", states.NotTold("the answer is not a JSON object"), id="a page"),
+        pytest.param(b"[]", states.NotTold("the answer is not a JSON object"), id="a list"),
+    ],
+)
+def test_an_answer_to_details_is_read_whatever_it_holds(body: bytes, expected: states.Reading) -> None:
+    """Words are taken as they are, amounts to the cent; an answer about another session tells nothing."""
+    assert states.read(Answered(200, body), SESSION) == expected
+
+
+@pytest.mark.parametrize(
+    ("exchange", "expected"),
+    [
+        (Answered(404, b""), states.NotKnown()),
+        (Answered(403, b""), states.Forbidden()),
+        (Answered(500, b""), states.NotTold("HTTP 500")),
+        (Answered(302, b""), states.NotTold("HTTP 302")),
+        (MaybeSentFailure(MaybeSentKind.LOST, "lost"), states.NotTold("lost")),
+    ],
+    ids=["404", "403", "500", "302", "lost"],
+)
+def test_an_answer_without_a_state_says_why(exchange, expected: states.Reading) -> None:
+    """Only 404 means that the session is unknown; everything else teaches nothing."""
+    assert states.read(exchange, SESSION) == expected
+
+
+def test_unchanged_words_keep_the_time_since_when_they_are_so() -> None:
+    """A state that is told again is the same state; a changed one begins now."""
+    before = state("Initiated", "Initiated")
+    later = NOW + timedelta(days=1)
+    again = states.after(states.Told("Initiated", ("Initiated",), Decimal("10.00")), before, later)
+    changed = states.after(states.Told("Completed", ("Settled",), Decimal("10.00")), before, later)
+    assert again is before
+    assert changed == replace(state("Completed", "Settled"), since=later)
+
+
+def test_a_session_that_the_api_forgets_keeps_what_was_paid() -> None:
+    """404 after a payment does not make it unpaid; it is asked about again."""
+    gone = states.after(states.NotKnown(), state("Completed", "Accepted"), NOW)
+    assert states.paid(gone) is Paid.YES
+    assert not gone.known
+    assert not states.is_final(gone)
+    assert states.after(states.NotKnown(), gone, NOW + timedelta(days=1)) is gone
+
+
+OPEN, CANCELLED, SETTLED = (
+    state("Initiated", "Initiated"),
+    state("Canceled", "Cancelled"),
+    state("Completed", "Settled"),
+)
+LOST = MaybeSentFailure(MaybeSentKind.LOST, "lost")
+
+
+@pytest.mark.parametrize(
+    ("exchange", "after", "expected"),
+    [
+        pytest.param(Answered(200, b"{}"), CANCELLED, states.Cancelled(), id="as it should be"),
+        pytest.param(Answered(200, b"{}"), None, states.Cancelled(), id="accepted, details silent"),
+        pytest.param(Answered(200, b"{}"), OPEN, states.Cancelled(), id="accepted, details behind"),
+        pytest.param(Answered(200, b"{}"), SETTLED, states.Ended(SETTLED), id="accepted, but it was paid"),
+        pytest.param(Answered(400, b"{}"), SETTLED, states.Ended(SETTLED), id="final"),
+        pytest.param(Answered(400, b"{}"), CANCELLED, states.Cancelled(), id="cancelled before"),
+        pytest.param(Answered(400, b'{"detail": "no"}'), OPEN, states.Kept(400, "no"), id="refused while open"),
+        pytest.param(Answered(404, b""), state("", known=False), states.Ended(state("", known=False)), id="unknown"),
+        pytest.param(LOST, CANCELLED, states.Cancelled(), id="lost, and it was done"),
+        pytest.param(LOST, OPEN, states.Unsure("lost"), id="lost, and it was not done"),
+        pytest.param(LOST, None, states.Unsure("lost"), id="lost, details silent"),
+        pytest.param(Answered(500, b""), None, states.Unsure("HTTP 500"), id="failed"),
+    ],
+)
+def test_what_became_of_a_cancellation_is_told_by_details(exchange, after, expected: states.Cancellation) -> None:
+    """The state afterwards counts more than the answer; a lost answer with an open session is not yet decided."""
+    assert states.judge_cancel(exchange, after) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "after", "expected"),
+    [(405, None, True), (501, OPEN, True), (404, OPEN, True), (404, None, False), (400, OPEN, False)],
+    ids=["405", "501", "404 for a known session", "404 and nothing known", "400"],
+)
+def test_an_api_without_cancel_is_recognised(status: int, after, expected: bool) -> None:
+    """405 and 501 say it alone; 404 says it only of a session that the API knows."""
+    assert states.cancel_not_offered(Answered(status, b""), after) is expected

@@ -16,6 +16,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "validate": ("pipeline.cli.validate", "Find every fault of a sheet; send nothing."),
     "columns": ("pipeline.cli.columns", "Show how each column of a sheet was understood."),
     "plan": ("pipeline.cli.plan", "Write what a sheet would send, for a second person to approve."),
+    "template": ("pipeline.cli.template", "Write an empty billing sheet to fill in."),
     "reconcile": ("pipeline.cli.reconcile", "Match a batch with the daily reports of payments."),
     "status": ("pipeline.cli.status", "Ask the API who has paid, and write the workbook of a batch anew."),
     "resolve": ("pipeline.cli.resolve", "Record what became of a row whose outcome is unknown."),

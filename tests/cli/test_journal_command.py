@@ -1,0 +1,265 @@
+"""`journal backup`, `journal check`, and journals of older and newer programs."""
+
+import os
+import sqlite3
+import stat
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pipeline.journal import database
+from pipeline.model import UsageFailure
+
+SHEET = (
+    "Reference,First Name,Last Name,Email,Amount\n"
+    "R-1,Ann,Roe,ann@example.com,1.00\n"
+    "Refuse400-1,Bob,Poe,bob@example.com,2.00\n"
+    "R-3,Cy,Doe,cy@@example.com,3.00\n"
+)
+FIRST = Path(__file__).with_name("journal-of-version-1.sql")
+"""A journal as version 1 made it, with one batch, one run, one row and one attempt."""
+
+
+@pytest.fixture
+def journal(command, tmp_path) -> Path:
+    """The journal of one run against the built-in sandbox."""
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(SHEET)
+    assert command("run", sheet, "--sandbox").code == 1
+    return command.data / "sandbox-journal.sqlite"
+
+
+def changed(path: Path, *statements: str) -> None:
+    """Do to a journal what no program of ours does."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def asked(path: Path, statement: str) -> list[tuple]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(statement).fetchall()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Backup
+
+
+def test_a_backup_is_a_journal_of_its_own(command, journal, tmp_path):
+    """The backup is one file, whole, its owner's, and can be used as it is."""
+    backup = tmp_path / "backup.sqlite"
+    done = command("journal", "backup", backup, "--sandbox")
+    assert (done.code, str(backup) in done.out) == (0, True)
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+    assert [file for file in tmp_path.iterdir() if file.name.startswith((".backup", "backup.sqlite-"))] == []
+    for table in ("batches", "runs", "rows", "attempts"):
+        assert asked(backup, f"SELECT * FROM {table}") == asked(journal, f"SELECT * FROM {table}")
+    assert command("journal", "check", "--journal", backup).code == 0
+
+
+def test_a_backup_can_be_made_while_another_program_writes(command, journal, tmp_path):
+    """A write that is not committed is not in the backup, and does not keep it from being made."""
+    with closing(sqlite3.connect(journal, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("UPDATE batches SET name = 'half'")
+        done = command("journal", "backup", tmp_path / "backup.sqlite", "--sandbox")
+        writer.execute("ROLLBACK")
+    assert done.code == 0
+    assert asked(tmp_path / "backup.sqlite", "SELECT name FROM batches") == [("sheet",)]
+
+
+def test_a_backup_is_never_written_over_a_file(command, journal, tmp_path):
+    """The backup of yesterday is worth more than a second name."""
+    taken = tmp_path / "backup.sqlite"
+    taken.write_bytes(b"yesterday")
+    done = command("journal", "backup", taken, "--sandbox")
+    assert (done.code, taken.read_bytes(), str(taken) in done.err) == (2, b"yesterday", True)
+
+
+def test_a_backup_that_fails_leaves_nothing(command, tmp_path):
+    """What is no journal makes no backup, not even an empty file."""
+    damaged = tmp_path / "damaged.sqlite"
+    damaged.write_bytes(b"SQLite format 3\0" + b"\xff" * 8192)
+    before = set(tmp_path.iterdir())
+    done = command("journal", "backup", tmp_path / "backup.sqlite", "--journal", damaged)
+    assert (done.code, "damaged" in done.err) == (2, True)
+    assert set(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("place", "journal_url", "parts"),
+    [
+        ("nowhere/backup.sqlite", None, ("nowhere", "can't be written")),
+        ("backup.sqlite", "gone.sqlite", ("no journal", "gone.sqlite")),
+        ("backup.sqlite", "postgresql://me:hunter2@db/x", ("pg_dump", "PostgreSQL")),
+    ],
+    ids=["no folder", "no journal", "PostgreSQL"],
+)
+def test_a_backup_that_cannot_be_made_says_why(command, journal, place, journal_url, parts):
+    """One sentence each, and exit code 2; a PostgreSQL server has its own tool."""
+    where = ("--journal", journal_url) if journal_url else ("--sandbox",)
+    done = command("journal", "backup", place, *where)
+    assert done.code == 2
+    (sentence,) = done.err.splitlines()
+    for part in parts:
+        assert part in sentence
+    assert "hunter2" not in sentence
+    assert not (command.home / "gone.sqlite").exists()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Check
+
+
+def test_a_healthy_journal_is_told_with_its_counts(command, journal):
+    """What is in it, in numbers; exit code 0."""
+    done = command("journal", "check", "--sandbox", "--json")
+    told = done.json()
+    assert (done.code, told["healthy"], told["findings"]) == (0, True, {})
+    assert told["version"] == database.VERSION
+    assert told["counts"] == {"batches": 1, "runs": 1, "rows": 3, "attempts": 2}
+    assert told["attempts"] == {"created": 1, "refused": 1}
+    assert "healthy" in command("journal", "check", "--sandbox").out
+
+
+DAMAGE = [
+    ("outcome", "UPDATE attempts SET outcome = 'maybe' WHERE id = 1"),
+    ("open_settled", "UPDATE attempts SET outcome = 'open' WHERE id = 2"),
+    ("settled_open", "UPDATE attempts SET settled_at = NULL WHERE id = 1"),
+    ("no_session", "UPDATE attempts SET session_id = '' WHERE outcome = 'created'"),
+    (
+        "session_twice",
+        "UPDATE attempts SET outcome = 'created', session_id = (SELECT max(session_id) FROM attempts)",
+    ),
+    ("rows_without_run", "UPDATE rows SET run_id = 99 WHERE id = 1"),
+    ("runs_without_batch", "UPDATE runs SET batch_id = 99"),
+    ("attempts_without_run", "UPDATE attempts SET run_id = 99 WHERE id = 1"),
+]
+
+
+@pytest.mark.parametrize(("finding", "statement"), DAMAGE, ids=[case[0] for case in DAMAGE])
+def test_what_must_not_be_is_found(command, journal, finding, statement):
+    """Each illegal state and each orphan is counted by its name, and ends with 2 and a sentence."""
+    changed(journal, "PRAGMA foreign_keys = OFF", statement)
+    done = command("journal", "check", "--sandbox", "--json")
+    assert (done.code, done.json()["findings"]) == (2, {finding: 1})
+    told = command("journal", "check", "--sandbox")
+    assert (told.code, ": 1" in told.err, "backup" in told.err) == (2, True, True)
+    assert "example.com" not in told.out + told.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+def test_a_journal_that_others_can_read_is_found(command, journal):
+    """A journal holds names and accounts: only its owner may read it."""
+    journal.chmod(0o644)
+    done = command("journal", "check", "--sandbox")
+    assert (done.code, "chmod 600" in done.err) == (2, True)
+
+
+def test_a_damaged_file_is_told_as_such(command, journal):
+    """Bytes that a disk has lost are found before a run trusts them."""
+    with journal.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (journal.stat().st_size - 4096))
+    done = command("journal", "check", "--sandbox")
+    assert done.code in {2, 6}
+    assert "Traceback" not in done.err
+    assert str(journal) in done.err
+
+
+def test_looking_makes_no_journal(command):
+    """A misspelt place is told, and no empty journal is made there."""
+    done = command("journal", "check", "--journal", "typo.sqlite")
+    assert (done.code, "typo.sqlite" in done.err) == (2, True)
+    assert not (command.home / "typo.sqlite").exists()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Other versions
+
+
+@pytest.fixture
+def old(tmp_path) -> Path:
+    """A journal that a program of version 1 has left."""
+    path = tmp_path / "old.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(FIRST.read_text("utf-8"))
+    path.chmod(0o600)
+    return path
+
+
+def add_colour(connection) -> None:
+    """A later step, as a later program would bring it."""
+    connection.exec_driver_sql("ALTER TABLE batches ADD COLUMN colour TEXT NOT NULL DEFAULT 'blue'")
+
+
+def broken(connection) -> None:
+    """A later step that ends in the middle."""
+    add_colour(connection)
+    connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)")
+
+
+def test_an_old_journal_keeps_what_it_has(command, old):
+    """The batch, the run and the attempt of an older program are there after the new one has opened its journal."""
+    attempts = asked(old, "SELECT batch_id, number, outcome, session_id, amount_cents, content FROM attempts")
+    (line,) = command("batches", "--journal", old, "--json").json()
+    assert (line["batch"], line["created"], line["amount"]) == ("november", 1, "250.00")
+    assert asked(old, "SELECT batch_id, number, outcome, session_id, amount_cents, content FROM attempts") == attempts
+    assert asked(old, "SELECT version FROM migrations") == [(number + 1,) for number in range(database.VERSION)]
+    assert command("journal", "check", "--journal", old).code == 0
+
+
+def test_looking_at_an_old_journal_changes_nothing(command, old, tmp_path):
+    """A check and a backup are made before an upgrade: they leave the version as it is."""
+    done = command("journal", "check", "--journal", old, "--json")
+    assert (done.code, done.json()["version"], done.json()["counts"]["attempts"]) == (0, 1, 1)
+    assert command("journal", "backup", tmp_path / "backup.sqlite", "--journal", old).code == 0
+    for path in (old, tmp_path / "backup.sqlite"):
+        assert asked(path, "SELECT version FROM migrations") == [(1,)]
+
+
+def test_a_later_step_runs_once_and_keeps_every_record(old):
+    """From any version to the next: each step once, in order, with the record that it ran."""
+    steps = (*database.STEPS, add_colour)
+    before = asked(old, "SELECT * FROM runs")
+    for _ in range(2):
+        database.connect(str(old), steps).dispose()
+    assert asked(old, "SELECT name, colour FROM batches") == [("november", "blue")]
+    assert [row[: len(before[0])] for row in asked(old, "SELECT * FROM runs")] == before
+    assert asked(old, "SELECT max(version), count(*) FROM migrations") == [(len(steps), len(steps))]
+
+
+def test_a_step_that_fails_leaves_no_trace(old):
+    """A step and the record that it ran are one transaction: half a step is none."""
+    database.connect(str(old)).dispose()
+    with pytest.raises(Exception, match="journal"):
+        database.connect(str(old), (*database.STEPS, broken))
+    assert asked(old, "SELECT max(version) FROM migrations") == [(database.VERSION,)]
+    assert "colour" not in [column[1] for column in asked(old, "PRAGMA table_info(batches)")]
+    database.connect(str(old), (*database.STEPS, add_colour)).dispose()
+
+
+def test_a_newer_journal_is_refused_by_an_older_program(command, old, tmp_path):
+    """An older program does not touch what it does not know: one sentence, exit code 2, nothing changed."""
+    database.connect(str(old), (*database.STEPS, add_colour)).dispose()
+    before = asked(old, "SELECT * FROM migrations")
+    with pytest.raises(UsageFailure):
+        database.connect(str(old))
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(SHEET)
+    for words in (("batches",), ("run", sheet, "--sandbox")):
+        done = command(*words, "--journal", old)
+        assert (done.code, "newer version" in done.err) == (2, True)
+    assert asked(old, "SELECT * FROM migrations") == before
+
+
+def test_two_programs_that_start_at_once_run_each_step_once(command, old):
+    """Two runs on the first night after an upgrade: one brings the journal up to date, the other finds it done."""
+    line = command.line("batches", "--journal", old, "--json")
+    both = [subprocess.Popen(line, env=command.environment, cwd=command.home, stdout=subprocess.PIPE) for _ in range(2)]
+    outputs = [process.communicate(timeout=60)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert outputs[0] == outputs[1]
+    assert asked(old, "SELECT count(*) FROM migrations") == [(database.VERSION,)]

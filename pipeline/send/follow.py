@@ -191,6 +191,9 @@ class _Caller:
 
     async def _unless_stopped(self, doing: Coroutine[Any, Any, _Got]) -> _Got | None:
         """What `doing` returns, or None as soon as the run is to stop: it is given up then."""
+        if self._stop.requested:
+            doing.close()
+            return None
         task, stopping = asyncio.create_task(doing), asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -125,7 +125,7 @@ def _table(done: Reconciled, manner: Manner) -> Table:
 
     lang = manner.lang
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column(say("reconcile.proof_kind", lang), no_wrap=True)
+    table.add_column(say("reconcile.proof_kind", lang))
     for name in ("entries", "asked", "paid", "difference"):
         table.add_column(say(f"reconcile.proof_{name}", lang), justify="right", no_wrap=True)
     calm = {Kind.STILL_OPEN: "", Kind.NOT_IN_REPORT: "", Kind.OTHER_BATCH: "dim", Kind.NEVER_ASKED: "dim"}

@@ -511,7 +511,7 @@ def _distance(claim: Claim, line: Line) -> timedelta | None:
 def _entry(claim: Claim, found: Sequence[tuple[Payment, How]]) -> Entry:
     if not found:
         return Entry(Place.IN_BATCH_ONLY, claim)
-    ranked = sorted(found, key=lambda one: _payment_order(one[0]))
+    ranked = sorted(found, key=lambda one: (not one[0].is_paid, _HOWS[one[1]], _payment_order(one[0])))
     payments = tuple(payment for payment, _ in ranked)
     how = ranked[0][1]
     if how is How.PROPOSAL:
@@ -584,6 +584,7 @@ def reference_key(reference: str) -> str:
     return unicodedata.normalize("NFC", reference).strip().casefold()
 
 
+_HOWS: Final = {how: at for at, how in enumerate(How)}
 _PLACES: Final = {place: at for at, place in enumerate(Place)}
 
 

@@ -44,7 +44,7 @@ DEPOSITS: Final = "Deposits"
 DAMAGED: Final = "Damaged lines"
 
 _OPTIONS: Final = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-_PAGE_WIDTH: Final = 190
+_PAGE_WIDTH: Final = 230
 """Characters that are still readable side by side on a page in landscape; a wider sheet goes over several pages."""
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _WITNESSED: Final = ("paid", "asked", "row", "sessionId", "reference", "reportedReference", "kind")

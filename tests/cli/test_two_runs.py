@@ -1,0 +1,124 @@
+"""Two runs at once: on one batch the second leaves with 7, on two both go on, and nobody is asked by both."""
+
+import sqlite3
+import subprocess
+import time
+from collections import Counter
+from contextlib import closing
+
+import psycopg
+import pytest
+from journals import KINDS, place
+
+HEADINGS = "Invoice #,First name,Last name,Email,Amount,sendInteracLink"
+PATIENCE = 60
+
+
+@pytest.fixture(params=KINDS)
+def journal(request, tmp_path):
+    """One journal for both: a file, or a server that two machines share."""
+    with place(request.param, tmp_path) as url:
+        yield url
+
+
+def sheet_of(folder, references, name="billing.csv"):
+    path = folder / name
+    lines = [
+        f"{reference},Zoé,Tremblay {number},zoe{number}@example.com,{number}.50,{'yes' if number % 2 else 'no'}"
+        for number, reference in enumerate(references, start=1)
+    ]
+    path.write_text("\n".join([HEADINGS, *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+def sending(sheet, journal, *more):
+    return ("run", sheet, "--yes", "--json", "--journal", journal, *more)
+
+
+def until_intended(journal: str, count: int) -> None:
+    """Wait until so many attempts are recorded: a run is in the middle of its work."""
+    deadline = time.monotonic() + PATIENCE
+    while _attempts(journal) < count:
+        assert time.monotonic() < deadline, "the run never began to send"
+        time.sleep(0.02)
+
+
+def _attempts(journal: str) -> int:
+    try:
+        if "://" in journal:
+            with psycopg.connect(journal) as connection:
+                return connection.execute("SELECT count(*) FROM attempts").fetchone()[0]
+        with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as connection:
+            return connection.execute("SELECT count(*) FROM attempts").fetchone()[0]
+    except (sqlite3.OperationalError, psycopg.errors.UndefinedTable):
+        return 0
+
+
+def test_the_second_run_of_a_batch_leaves_at_once(command, standalone_sandbox, journal):
+    """While a run works on a batch the second leaves with 7 and names it; the first ends as if it were alone."""
+    sheet = sheet_of(command.home, ["INV-1", "Slow-2", "Slow-3", "INV-4"])
+    call = sending(sheet, journal, "--concurrency", "1")
+    first = command.start(*call, env=standalone_sandbox.env)
+    try:
+        until_intended(journal, 2)
+        second = command(*call, env=standalone_sandbox.env)
+        assert first.poll() is None, "the first run had ended before the second began"
+        assert (second.code, second.json()["exitCode"]) == (7, 7)
+        assert "billing" in second.err
+        assert first.wait(PATIENCE) == 0
+    finally:
+        first.kill()
+        first.communicate()
+    assert standalone_sandbox.created() == {"INV-1": 1, "Slow-2": 1, "Slow-3": 1, "INV-4": 1}
+
+
+def test_two_batches_go_on_beside_each_other(command, standalone_sandbox, journal):
+    """Runs of two batches share a journal, and both come to their end."""
+    sheets = [sheet_of(command.home, [f"Slow-{name}", f"INV-{name}"], f"{name}.csv") for name in ("a", "b")]
+    runs = [command.start(*sending(sheet, journal), env=standalone_sandbox.env) for sheet in sheets]
+    assert [ended(run)[0] for run in runs] == [0, 0]
+    assert standalone_sandbox.created() == {"Slow-a": 1, "INV-a": 1, "Slow-b": 1, "INV-b": 1}
+
+
+def ended(run: subprocess.Popen) -> tuple[int, str]:
+    out, _ = run.communicate(timeout=PATIENCE)
+    return run.returncode, out
+
+
+def test_a_run_that_was_killed_is_taken_over_at_once(command, standalone_sandbox, journal):
+    """After `kill -9` the same command goes on: what was in flight and e-mailed is unknown, the rest is sent once."""
+    sheet = sheet_of(command.home, ["HangAfter-1", "INV-2", "INV-3"])
+    call = sending(sheet, journal, "--concurrency", "1")
+    first = command.start(*call, env=standalone_sandbox.env)
+    until_intended(journal, 1)
+    while "HangAfter-1" not in standalone_sandbox.created():
+        time.sleep(0.02)
+    first.kill()
+    first.communicate()
+    again = command(*call, env=standalone_sandbox.env)
+    assert again.code == 5
+    counts = {status: count for status, count in again.json()["counts"].items() if count}
+    assert counts == {"created": 2, "unknown": 1}
+    assert standalone_sandbox.created() == {"HangAfter-1": 1, "INV-2": 1, "INV-3": 1}
+
+
+def test_one_file_under_two_names_at_once_asks_each_payor_once(command, standalone_sandbox, journal):
+    """Two runs of the same file under two names: each row is created by one of them and held by the other."""
+    references = [f"INV-{number}" for number in range(60)]
+    sheet = sheet_of(command.home, references)
+    runs = [
+        command.start(
+            *sending(sheet, journal, "--batch", name, "-o", command.home / f"{name}.xlsx", "--concurrency", "4"),
+            env=standalone_sandbox.env,
+        )
+        for name in ("morning", "evening")
+    ]
+    results = [ended(run) for run in runs]
+    assert {code for code, _ in results} <= {0, 1}
+    assert standalone_sandbox.created() == dict.fromkeys(references, 1)
+    totals = Counter()
+    for name in ("morning", "evening"):
+        told = command(*sending(sheet, journal, "--batch", name), env=standalone_sandbox.env).json()
+        totals += Counter(told["counts"])
+    assert totals == {"already-created": 60, "held": 60}
+    assert standalone_sandbox.received() == dict.fromkeys(references, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from pipeline.journal import codec
 from pipeline.journal.attempts import LEGAL, IllegalChangeError, histories
@@ -88,7 +88,8 @@ _DECIDED: Final = (
         attempts.c.batch_id == bindparam("which_batch"),
         attempts.c.identity == bindparam("which_identity"),
         attempts.c.number == bindparam("which_number"),
-        attempts.c.outcome.in_(sorted(decide.UNCERTAIN)),
+        # Not IN: a list of parameters can't be expanded in a statement that is executed many times.
+        or_(*(attempts.c.outcome == outcome for outcome in sorted(decide.UNCERTAIN))),
     )
     .values(
         outcome=bindparam("becomes"),

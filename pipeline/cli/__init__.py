@@ -21,6 +21,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "status": ("pipeline.cli.status", "Ask the API who has paid, and write the workbook of a batch anew."),
     "resolve": ("pipeline.cli.resolve", "Record what became of a row whose outcome is unknown."),
     "cancel": ("pipeline.cli.cancel", "Cancel what is still open: the undo of a wrong upload."),
+    "inbox": ("pipeline.cli.inbox", "Run every sheet of a drop folder once, for cron or as a service."),
     "batches": ("pipeline.cli.batches", "List the batches in the journal."),
     "sandbox": ("pipeline.cli.sandbox", "Serve the built-in stand-in for the API on this machine."),
     "config": ("pipeline.cli.config", "Show every setting and where it came from, or write a commented file."),

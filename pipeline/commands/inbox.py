@@ -1,0 +1,353 @@
+"""`inbox`: every sheet of a drop folder is run once, as a batch of its own, and moved where it belongs.
+
+What was sent is known by the journal, what was taken care of by the folder; there is no third memory. So a pass that is
+killed at any instant is simply made again: rows that have their session keep it, and a file that was run and not yet
+moved is run once more, which asks nobody, and moved.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from hashlib import file_digest
+from pathlib import Path
+from typing import Final, Protocol
+
+from pipeline.commands import where
+from pipeline.commands.request import Request, Result, Screen
+from pipeline.commands.run import run
+from pipeline.inbox.arrivals import Seen, markers_of
+from pipeline.inbox.folder import Folder, Luggage
+from pipeline.inbox.outcomes import WORKBOOK, Outcome, most_serious, outcome_of
+from pipeline.inbox.signals import Signals
+from pipeline.journal.database import is_database_url, sqlite_path
+from pipeline.journal.journal import open_journal
+from pipeline.model import (
+    CredentialsFailure,
+    ExitCode,
+    Failure,
+    InputFailure,
+    Status,
+    StoppedEarly,
+    UsageFailure,
+)
+from pipeline.settings import Settings
+from pipeline.sheet import load_mapping
+from pipeline.texts import explain, say
+
+LONGEST_PAUSE: Final = 600.0
+"""Seconds between two passes, at most, while the API does not answer."""
+
+_OF_THE_SHEET: Final = ("check.", "sheet.")
+"""Sentences about options that do not fit this sheet; all others of exit code 2 are about every sheet."""
+
+_OF_ALL: Final = ("journal.", "send.authorize_unreachable", "send.stopped_unreachable", "run.interrupted")
+"""Sentences of an early stop that the next file would meet as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked of a pass. `template` is the request of each file's run; its `file` is the folder.
+
+    `settle` is how many seconds a file must not change before it is taken for whole.
+    """
+
+    template: Request
+    settle: float
+
+    @property
+    def folder(self) -> Path:
+        """The drop folder."""
+        return self.template.file
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What became of a file in this pass: where it and its workbook are now, and what is to be said about it.
+
+    `result` is what its run came to; `failure` why it had none, or ended early.
+    """
+
+    name: str
+    outcome: Outcome
+    exit_code: ExitCode
+    file: Path
+    workbook: Path | None = None
+    why: str = ""
+    result: Result | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What a pass came to. `waiting` are files that were not run: still arriving, or after what ended the pass.
+
+    `stopped` is what ended it before all files were run, if anything did.
+    """
+
+    handled: tuple[Handled, ...] = ()
+    waiting: tuple[str, ...] = ()
+    stopped: Failure | None = None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The most serious of all files."""
+        stop = [self.stopped.exit_code] if self.stopped else []
+        return most_serious([*(one.exit_code for one in self.handled), *stop])
+
+
+class Watcher(Protocol):
+    """Who shows what happens."""
+
+    def screen(self) -> Screen:
+        """Who shows the run of a file."""
+
+    def ended(self, handled: Handled) -> None:
+        """A file has been dealt with."""
+
+    def results_left(self, name: str) -> None:
+        """A results workbook lies in the folder: whoever put it there is told how to give it back."""
+
+    def fault(self, error: Exception) -> None:
+        """The program itself failed on a file."""
+
+
+class Inbox:
+    """A drop folder under work. Make it, `check` it, then make a `one_pass` or `passes`."""
+
+    def __init__(self, order: Order, settings: Settings, watcher: Watcher, signals: Signals) -> None:
+        self._order = order
+        self._settings = settings
+        self._watcher = watcher
+        self._signals = signals
+        self._folder = Folder(order.folder, _in_use(order.template, settings))
+        self._told: set[str] = set()
+
+    def check(self) -> None:
+        """Find out what would refuse every file, before any is touched: folder, settings, mapping, journal.
+
+        Raises UsageFailure.
+        """
+        template = self._order.template
+        if template.mapping is not None:
+            load_mapping(template.mapping)
+        place = where.sandbox(self._settings, "", "", "") if template.sandbox else where.real(self._settings)
+        with open_journal(place.journal):
+            pass
+        self._folder.prepare()
+
+    def passes(self, every: float) -> Iterator[Passed]:
+        """Passes until a signal comes, `every` so many seconds; more slowly while the API does not answer.
+
+        It ends by itself where another pass would end the same way: credentials or settings are wrong.
+        """
+        pause = every
+        while True:
+            passed = self.one_pass()
+            yield passed
+            if isinstance(passed.stopped, CredentialsFailure | UsageFailure) or self._signals.came():
+                return
+            late = passed.stopped is not None or any(_is_late(one) for one in passed.handled)
+            pause = max(every, min(pause * 2, LONGEST_PAUSE)) if late else every
+            if self._signals.came_within(pause):
+                return
+
+    def one_pass(self) -> Passed:
+        """Run every sheet that has arrived whole, and move it."""
+        work = _Pass()
+        try:
+            self._folder.recover()
+            self._take_all(work)
+            self._folder.tidy()
+        except OSError as error:
+            work.stopped = StoppedEarly("inbox.unreachable", folder=self._order.folder, reason=error.strerror or error)
+        return Passed(tuple(work.handled), tuple(work.waiting), work.stopped)
+
+    def _take_all(self, work: _Pass) -> None:
+        began = time.monotonic()
+        view = self._folder.look()
+        for name in view.results:
+            if name not in self._told:
+                self._told.add(name)
+                self._watcher.results_left(name)
+        at_once = {name: seen for name, seen in view.sheets.items() if name in view.vouched}
+        later = {name: seen for name, seen in view.sheets.items() if name not in view.vouched}
+        self._take(at_once, work)
+        if later and work.stopped is None:
+            # By our own clock alone: that of a share may say anything.
+            self._signals.came_within(began + self._order.settle - time.monotonic())
+            self._take(later, work)
+        else:
+            work.waiting += later
+
+    def _take(self, sheets: Mapping[str, Seen], work: _Pass) -> None:
+        for name, seen in sheets.items():
+            if work.stopped is None and self._signals.came():
+                work.stopped = StoppedEarly("inbox.interrupted")
+            if work.stopped is not None:
+                work.waiting.append(name)
+                continue
+            now = self._folder.seen(name)
+            if now != seen:
+                if now is not None:
+                    work.waiting.append(name)
+                continue
+            handled = self._run(name, seen)
+            if handled is not None:
+                work.handled.append(handled)
+                work.stopped = _ends_the_pass(handled)
+                self._watcher.ended(handled)
+
+    def _run(self, name: str, seen: Seen) -> Handled | None:
+        """Run one sheet and move it; None when another pass moved it before anything was done."""
+        path = self._order.folder / name
+        place = self._folder.working_place(name)
+        # Short, whatever the file's name: the workbook gets its own when it is moved.
+        request = replace(self._order.template, file=path, output=place / f"workbook{WORKBOOK}")
+        handled = Handled(name, Outcome.LEFT, ExitCode.BUG, path)
+        try:
+            handled = _judged(handled, run(request, self._settings, self._watcher.screen()), self._window, request)
+        except Failure as failure:
+            if failure.key == "sheet.no_file":
+                self._folder.discard(place)
+                return None
+            handled = _refused(handled, failure, request)
+        except Exception as error:  # noqa: BLE001 - one file must not keep the others from being run
+            self._watcher.fault(error)
+            why = say("inbox.fault", request.lang, kind=type(error).__name__)
+            handled = replace(handled, outcome=Outcome.ATTENTION, why=why)
+        if handled.outcome is Outcome.LEFT:
+            self._folder.discard(place)
+            return handled
+        return self._moved(handled, seen, place)
+
+    def _moved(self, handled: Handled, seen: Seen, place: Path) -> Handled:
+        name, lang = handled.name, self._order.template.lang
+        now = self._folder.seen(name)
+        if now is not None and (now != seen or _was_replaced(handled)):
+            self._folder.discard(place)
+            why = say("inbox.changed", lang)
+            return replace(handled, outcome=Outcome.LEFT, exit_code=ExitCode.STOPPED_EARLY, workbook=None, why=why)
+        workbook = handled.workbook if handled.workbook and handled.workbook.parent == place else None
+        why = handled.why if handled.outcome is not Outcome.DONE else ""
+        try:
+            markers = markers_of(name, self._folder.look().names)
+            luggage = Luggage(place, workbook, why, markers)
+            placed = self._folder.deliver(name, handled.outcome, date.today(), luggage)  # noqa: DTZ011 - a person's day
+        except OSError as error:
+            self._folder.discard(place)
+            code = most_serious([handled.exit_code, ExitCode.STOPPED_EARLY])
+            why = say("inbox.cannot_move", lang, reason=error.strerror or error)
+            return replace(handled, outcome=Outcome.LEFT, exit_code=code, workbook=None, why=why)
+        if placed is None:
+            why = say("inbox.taken", lang)
+            return replace(handled, outcome=Outcome.LEFT, exit_code=ExitCode.BATCH_IS_BUSY, workbook=None, why=why)
+        return replace(handled, file=placed.file, workbook=placed.workbook or handled.workbook)
+
+    @property
+    def _window(self) -> timedelta:
+        return timedelta(days=self._settings.repeat_window)
+
+
+@dataclass(slots=True)
+class _Pass:
+    """A pass under way."""
+
+    handled: list[Handled] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+    stopped: Failure | None = None
+
+
+def _judged(handled: Handled, result: Result, window: timedelta, request: Request) -> Handled:
+    """What the result of its run means for a file."""
+    code, lang = result.exit_code, request.lang
+    outcome, why = outcome_of(code), _why(result, request)
+    since = _asked_long_ago(result, window)
+    if since is not None:
+        # Next month's file, byte by byte the same, would otherwise bill nobody and be called done.
+        count = result.totals.counts[Status.ALREADY_CREATED]
+        fresh = f"{request.file.stem}-{date.today():%Y-%m}{request.file.suffix}"  # noqa: DTZ011
+        outcome, code = Outcome.ATTENTION, ExitCode.SOME_ROWS_NEED_MENDING
+        why = say("inbox.from_before", lang, count=count, date=since, fresh=fresh)
+    workbook = result.written.path if result.written else None
+    return replace(
+        handled, outcome=outcome, exit_code=code, workbook=workbook, why=why, result=result, failure=result.failure
+    )
+
+
+def _asked_long_ago(result: Result, window: timedelta) -> date | None:
+    """When everybody had been asked, if that was before this file's time and nobody was asked now."""
+    forecast = result.forecast
+    if result.exit_code is not ExitCode.DONE or forecast is None or forecast.to_send or not forecast.kept_since:
+        return None
+    since = date.fromisoformat(forecast.kept_since)
+    return since if since < date.today() - window else None  # noqa: DTZ011
+
+
+def _refused(handled: Handled, failure: Failure, request: Request) -> Handled:
+    """What it means for a file that its run could not begin."""
+    outcome = outcome_of(failure.exit_code)
+    if isinstance(failure, UsageFailure) and not failure.key.startswith(_OF_THE_SHEET):
+        outcome = Outcome.LEFT
+    why = explain(failure, request.lang)
+    if failure.key == "run.old_batch":
+        # The command's two ways out are options of `run`; here they are names of files.
+        fresh = f"{failure.params['fresh']}{request.file.suffix}"
+        why = say("inbox.old_batch", request.lang, **{**failure.params, "fresh": fresh})
+    return replace(handled, outcome=outcome, exit_code=failure.exit_code, why=why, failure=failure)
+
+
+def _why(result: Result, request: Request) -> str:
+    """What a person is to do about a file, a paragraph each; empty when there is nothing."""
+    counts, lang = result.totals.counts, request.lang
+    parts = [explain(result.failure, lang)] if result.failure else []
+    if isinstance(result.failure, InputFailure):
+        return parts[0]
+    rest = counts[Status.FAILED] + counts[Status.NOT_SENT]
+    if outcome_of(result.exit_code) is Outcome.LEFT:
+        return "\n".join(parts) or say("inbox.next_pass", lang, count=rest)
+    to_mend = sum(counts[status] for status in (Status.INVALID, Status.REJECTED, Status.HELD))
+    for count, key in ((to_mend, "to_mend"), (counts[Status.UNKNOWN], "unknown"), (rest, "rest")):
+        if count:
+            parts.append(say(f"inbox.{key}", lang, count=count, batch=result.report.batch))
+    return "\n".join(parts)
+
+
+def _is_late(handled: Handled) -> bool:
+    return handled.outcome is Outcome.LEFT and handled.exit_code is ExitCode.STOPPED_EARLY
+
+
+def _ends_the_pass(handled: Handled) -> Failure | None:
+    """What of a file's run would happen to every other file too."""
+    failure = handled.failure
+    match failure:
+        case CredentialsFailure():
+            return failure
+        case UsageFailure() if not failure.key.startswith(_OF_THE_SHEET):
+            return failure
+        case StoppedEarly() if failure.key.startswith(_OF_ALL):
+            return failure
+        case _:
+            return None
+
+
+def _was_replaced(handled: Handled) -> bool:
+    """Whether the file holds other bytes than those that were run, though it looks the same."""
+    if handled.result is None:
+        return False
+    with suppress(OSError), handled.file.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest() != handled.result.report.source.sha256
+    return False
+
+
+def _in_use(template: Request, settings: Settings) -> list[Path]:
+    """Files that the program works with: somebody may keep them in the folder, and they are no sheets."""
+    place = where.sandbox(settings, "", "", "").journal if template.sandbox else settings.journal
+    named = [settings.log_file, settings.metrics_file, settings.password_file, settings.ca_file]
+    named += [settings.notify_urls_file]
+    if place and not is_database_url(place):
+        named.append(str(sqlite_path(place)))
+    return [Path(name) for name in named if name] + ([template.mapping] if template.mapping else [])

@@ -1,0 +1,158 @@
+"""Tells people that they are needed, through Apprise: by mail, Teams, Slack or whatever their URLs name.
+
+A message has counts, dollars, names of files and the path of the workbook; no row, no payor, no session, no sentence
+that could quote one. The URLs hold passwords: they are never shown nor logged. A notification that fails stops nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+from pipeline.model import ExitCode, Failure, Status, UsageFailure
+from pipeline.report.totals import Totals
+from pipeline.settings import NOTIFY_VARIABLE, Settings
+from pipeline.texts import say
+from schemas.faults import Lang
+from schemas.money import format_amount
+
+if TYPE_CHECKING:
+    from apprise import Apprise
+
+    from pipeline.commands.request import Request, Result
+
+MOST_FILES: Final = 20
+"""Files that are told one by one; of the others only how many."""
+
+
+class Occasion(StrEnum):
+    """What a notification can be about: the words of the setting `notify_on`."""
+
+    ATTENTION = "attention"
+    """Rows to mend, or a fault of the program."""
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    CREDENTIALS = "credentials"
+    STOPPED = "stopped"
+    """The next run goes on by itself."""
+    DONE = "done"
+
+
+_OCCASIONS: Final[Mapping[ExitCode, Occasion]] = {
+    ExitCode.DONE: Occasion.DONE,
+    ExitCode.SOME_ROWS_NEED_MENDING: Occasion.ATTENTION,
+    ExitCode.BUG: Occasion.ATTENTION,
+    ExitCode.USAGE: Occasion.REFUSED,
+    ExitCode.INPUT: Occasion.REFUSED,
+    ExitCode.CREDENTIALS: Occasion.CREDENTIALS,
+    ExitCode.UNKNOWN_OUTCOME: Occasion.UNKNOWN,
+    ExitCode.STOPPED_EARLY: Occasion.STOPPED,
+}
+"""Whether a person is needed, by the exit code. A batch that another run holds is told by that run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What is told of one sheet: how its run ended, its totals if it had rows, and where its workbook is, or else it.
+
+    `place` is empty when there is nothing to open.
+    """
+
+    name: str
+    exit_code: ExitCode
+    totals: Totals | None = None
+    place: str = ""
+
+    @classmethod
+    def with_result(cls, result: Result) -> Self:
+        """A run that came to results."""
+        place = str(result.written.path) if result.written else ""
+        return cls(result.report.source.name, result.exit_code, result.totals, place)
+
+    @classmethod
+    def with_failure(cls, request: Request, failure: Failure) -> Self:
+        """A run that could not begin."""
+        return cls(request.file.name, failure.exit_code, None, str(request.file))
+
+
+class Notifier:
+    """Who is told, and of what. Make it with `notifier`."""
+
+    def __init__(self, apprise: Apprise, occasions: Iterable[str], lang: Lang) -> None:
+        self._apprise = apprise
+        self._occasions = frozenset(occasions)
+        self._lang = lang
+
+    def tell(self, ended: Iterable[Ended]) -> bool | None:
+        """Tell of those runs that are worth it, in one message; returns whether it arrived, None when none was sent.
+
+        Never raises: whoever is told later learns it from the exit code.
+        """
+        told = [one for one in ended if _OCCASIONS.get(one.exit_code) in self._occasions]
+        if not told:
+            return None
+        title = say("notify.title", self._lang, count=len(told))
+        try:
+            return bool(self._apprise.notify(title=title, body="\n".join(self._lines(told))))
+        except Exception:  # noqa: BLE001 - a hundred services, each with failures of its own
+            return False
+
+    def _lines(self, told: list[Ended]) -> Iterator[str]:
+        for one in told[:MOST_FILES]:
+            yield say(f"notify.{_OCCASIONS[one.exit_code]}", self._lang, name=one.name)
+            if one.totals is not None:
+                yield from self._counts(one.totals)
+            if one.place:
+                yield say("notify.place", self._lang, path=one.place)
+        if len(told) > MOST_FILES:
+            yield say("notify.more", self._lang, count=len(told) - MOST_FILES)
+        total = sum((one.totals for one in told if one.totals is not None), Totals())
+        if len(told) > 1 and total.rows:
+            yield say("notify.total", self._lang)
+            yield from self._counts(total)
+
+    def _counts(self, totals: Totals) -> Iterator[str]:
+        for status in Status:
+            if totals.counts[status]:
+                amount = format_amount(totals.amounts[status], self._lang)
+                yield f"  {status}: {totals.counts[status]}, {amount}"
+
+
+def notifier(settings: Settings, environ: Mapping[str, str], lang: Lang) -> Notifier | None:
+    """Who tells people, if any URL is set. To be asked before anything is sent.
+
+    Raises UsageFailure when the file of URLs can't be read, when Apprise is not installed, and for a URL that it does
+    not know; the URL itself is not shown.
+    """
+    urls = [(NOTIFY_VARIABLE, url) for url in environ.get(NOTIFY_VARIABLE, "").split()]
+    if not urls and settings.notify_urls_file:
+        urls = list(_urls_in(Path(settings.notify_urls_file).expanduser()))
+    if not urls:
+        return None
+    try:
+        from apprise import Apprise
+    except ModuleNotFoundError:
+        raise UsageFailure("notify.no_package") from None
+    # Its lines name hosts and users, and without a handler they would go to standard error.
+    logging.getLogger("apprise").addHandler(logging.NullHandler())
+    logging.getLogger("apprise").propagate = False
+    apprise = Apprise()
+    for where, url in urls:
+        if not apprise.add(url):
+            raise UsageFailure("notify.bad_url", where=where)
+    return Notifier(apprise, settings.notify_on, lang)
+
+
+def _urls_in(path: Path) -> Iterator[tuple[str, str]]:
+    """Each URL of a file with where it stands. A line that begins with `#` says nothing."""
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise UsageFailure("notify.no_urls_file", path=path) from None
+    for number, line in enumerate(lines, start=1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            yield f"{path}:{number}", line.strip()

@@ -54,8 +54,8 @@ pictures: setup  ## make the README's pictures of the workbook anew (needs Libre
 	@$(BIN)/python docs/make_pictures.py >/dev/null && echo "docs/images/ is up to date"
 
 lock:  ## choose the newest allowed versions anew and write requirements.lock (needs uv)
-	@uv pip compile pyproject.toml --extra postgres --extra keyring --extra parquet --group dev --universal --python-version 3.11 \
-	  --generate-hashes --no-header --no-annotate --upgrade --quiet -o requirements.lock
+	@uv pip compile pyproject.toml --extra postgres --extra keyring --extra parquet --extra notify --group dev --universal \
+	  --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --quiet -o requirements.lock
 
 clean:  ## remove what make made (not your journal)
 	@rm -rf $(VENV) out dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format samples docs pictures lock clean
+.PHONY: help setup run demo test check format samples docs pictures lock clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ run: setup  ## import the sample sheet against the built-in sandbox; ends with t
 	@mkdir -p out
 	@$(BIN)/flinks-import run samples/billing-2026-11.xlsx --sandbox --journal out/journal.sqlite -o out/billing-2026-11.results.xlsx; \
 	code=$$?; [ $$code -le 1 ]  # 1: the sample has wrong rows on purpose
+
+demo: setup  ## play a whole month: import, payors who pay or decline, status, reconciliation
+	@$(BIN)/python samples/play_a_month.py
 
 test: setup  ## run every test (real files, sockets, databases and killed processes)
 	@echo "Running every test (some minutes)"

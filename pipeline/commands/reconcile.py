@@ -139,6 +139,7 @@ def reconcile_batch(
                 resolved=desk.resolved,
                 confirmed=desk.confirmed,
                 who=user(),
+                other_session=any(entry.how is How.OTHER_SESSION for entry in desk.entries),
             )
             proof = balance(desk.entries, desk.payments, desk.opening)
             banked = deposits(desk.entries)

@@ -55,6 +55,8 @@ class How(StrEnum):
     SESSION = "session"
     CONFIRMED = "confirmed"
     REFERENCE_AND_AMOUNT = "referenceAndAmount"
+    OTHER_SESSION = "otherSession"
+    """By reference and amount, though both have a session and not the same: a person must look."""
     REFERENCE = "reference"
     PROPOSAL = "proposal"
     NOTHING = "nothing"
@@ -215,7 +217,7 @@ class Entry:
             case Place.IN_BATCH_ONLY:
                 return self.claim is not None and self.claim.uncertain
             case Place.MATCHED:
-                return False
+                return self.how is How.OTHER_SESSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,7 +380,7 @@ class _Matching:
             if (claim := claim_of(payment)) is None:
                 left.append(payment)
             else:
-                self._found[claim.key].append((payment, how))
+                self._found[claim.key].append((payment, _how(how, claim, payment)))
         self._left = left
 
     def _set_aside(self, batch_of: Callable[[Payment], str]) -> None:
@@ -463,7 +465,7 @@ class _Matching:
         A reference that names the payor comes back each month. So a payment from before the request is not of it, one
         of another session is only when the day is told, and one without a session is of the last request before it.
         """
-        contradicts = bool(claim.session_id and payment.line.session_id)
+        contradicts = _how(How.REFERENCE_AND_AMOUNT, claim, payment) is How.OTHER_SESSION
         in_time = _is_in_time(claim, payment, unless_told=not contradicts)
         return in_time and not self._of_other_batch(payment, claim.on)
 
@@ -478,6 +480,11 @@ class _Matching:
         if on is None or (after is not None and (on <= after or paid_on is None)):
             return ""
         return batch
+
+
+def _how(how: How, claim: Claim, payment: Payment) -> How:
+    contradicts = bool(claim.session_id and payment.line.session_id)
+    return How.OTHER_SESSION if contradicts and how is How.REFERENCE_AND_AMOUNT else how
 
 
 def _reference_and_amount(payment: Payment) -> tuple[str, Decimal | None]:

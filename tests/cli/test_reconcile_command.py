@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import pytest
+import xlsxwriter
 from openpyxl import load_workbook
 
 HEADINGS = "Reference,First Name,Last Name,Email,Amount,Send link\n"
@@ -154,6 +155,37 @@ def test_a_report_in_french_with_every_mischief(month: Month) -> None:
         "inReportOnly": 1,
         "inBatchOnly": 4,
     }
+
+
+def test_a_workbook_without_sessions_is_matched_by_reference_and_amount(month: Month) -> None:
+    """What the vendor's end-of-day e-mail lists is enough; amounts are numbers there, and the last line is a total."""
+    header, *rows = lines_of(month.report("settlement"))
+    kept = [header.index(name) for name in ("Reference Id", "Amount", "Customer Name", "Status", "Settled Date")]
+    path = month.folder / "settlement.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, [header[at] for at in kept])
+        for number, row in enumerate(rows, 1):
+            reference, amount, *rest = (row[at] for at in kept)
+            sheet.write_row(number, 0, [reference, float(amount), *rest])
+        sheet.write_row(len(rows) + 1, 0, ["Total", 349.5])
+    done = month.reconcile(path)
+    assert (done.code, "agrees with the lines above it (349.50)" in done.out) == (1, True)  # row 7 is still unknown
+    matched = load_workbook(month.folder / "november.reconciliation.xlsx")["Matched"]
+    assert {row[7].value for row in matched.iter_rows(min_row=2)} == {"reference and amount"}
+
+
+def test_a_name_in_two_environments_is_told_apart(month: Month) -> None:
+    """The same name in the built-in sandbox and at the API is two batches: --sandbox or the base URL says which."""
+    journal = month.command.data / "journal.sqlite"
+    month.command(
+        "run", month.folder / "november.csv", "--sandbox", "--journal", journal, "-o", month.folder / "s.xlsx"
+    )
+    report = month.report("processing")
+    here = month.reconcile(report, "--json", "--journal", journal).json()
+    assert (here["environment"], here["exitCode"]) == (month.base_url, 0)
+    there = month.reconcile(report, "--json", "--journal", journal, "--sandbox").json()
+    assert (there["environment"], there["exitCode"]) == ("sandbox", 1)  # the sessions are not its own
 
 
 def test_a_proposal_is_taken_only_when_a_person_confirms_it(month: Month) -> None:

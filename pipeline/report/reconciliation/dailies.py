@@ -45,15 +45,17 @@ _SHOWN: Final = 300  # characters of a damaged line
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something to be said: a fault of the catalogue, or the key of a sentence with what fills it."""
+    """Something to be said: a fault of the catalogue (of `file`), or the key of a sentence with what fills it."""
 
     what: Fault | str
     params: tuple[tuple[str, str], ...] = ()
+    file: str = ""
 
     def say(self, lang: Lang) -> str:
         """The sentence."""
         if isinstance(self.what, Fault):
-            return sentence(self.what, lang)
+            told = sentence(self.what, lang)
+            return f"{self.file}: {told}" if self.file else told
         from pipeline.texts import say  # noqa: PLC0415 - texts stand above this room's plain types
 
         shown = {key: _shown(key, text, lang) for key, text in self.params}
@@ -114,7 +116,7 @@ def read_report(path: Path, words: Vocabulary) -> Daily:
         table.read()
     read = {table.sheet for table in tables}
     unread = [sheet for sheet in book.names if sheet and sheet not in read]
-    remarks = [Remark(fault) for fault in book.notices]
+    remarks = [Remark(fault, file=name) for fault in book.notices]
     if unread:
         remarks.append(Remark("reconcile.sheets_not_read", (("file", name), ("sheets", ", ".join(unread)))))
     return Daily(
@@ -193,7 +195,7 @@ class _TableReader:
         self.headings = {column: heading.cells[at].strip() for column, at in self._at.items()}
         self.lines: list[Line] = []
         self.damaged: list[Damaged] = []
-        self.remarks: list[Remark] = [Remark(fault) for fault in grid.notices]
+        self.remarks: list[Remark] = [Remark(fault, file=file) for fault in grid.notices]
         self.disagrees: list[Remark] = []
         self._unread_dates: list[int] = []
 
@@ -212,7 +214,8 @@ class _TableReader:
                 line = Damaged(self._file, self._sha256, record.number, self._label, unreadable.why, text)
                 self.damaged.append(line)
         if repeated:
-            self.remarks.append(Remark(Fault("headings-repeated", details=(("rows", listed_numbers(repeated)),))))
+            fault = Fault("headings-repeated", details=(("rows", listed_numbers(repeated)),))
+            self.remarks.append(Remark(fault, file=self._file))
         self._say_what_is_missing()
 
     def _say_what_is_missing(self) -> None:

@@ -39,7 +39,10 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What is said beside the figures. `confirmed` counts the proposals that a person confirmed just now."""
+    """What is said beside the figures. `confirmed` counts the proposals that a person confirmed just now.
+
+    `other_session` says that a payment was matched though its session is not the request's.
+    """
 
     batch: str
     environment: str
@@ -50,6 +53,7 @@ class Story:
     resolved: Sequence[Resolved]
     confirmed: int = 0
     who: str = ""
+    other_session: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +179,7 @@ class ProofPage(_Sheet):
         if story.damaged:
             self._list("damaged", [self._say("damaged_lines", count=len(story.damaged))])
         self._list("remarks", [remark.say(self._lang) for remark in story.remarks])
-        self._list("next", [*self._next_steps(balance)])
+        self._list("next", [*self._next_steps(story, balance)])
         self._sheet.freeze_panes(1, 0)
 
     def _resolved(self, one: Resolved) -> str:
@@ -283,9 +287,11 @@ class ProofPage(_Sheet):
         self._number(5, f"ROUND(D{opening + 1}+F{sums}-E{closing},2)", balance.gap, self._strong_money)
         self._check(8, f"F{self._row + 1}=0", agrees=balance.gap == 0, look=self._strong_verdict)
 
-    def _next_steps(self, balance: Balance) -> Sequence[str]:
+    def _next_steps(self, story: Story, balance: Balance) -> Sequence[str]:
         kinds = [kind for kind in Kind if balance.sums[kind].entries and kind not in {Kind.MATCHED, Kind.OTHER_BATCH}]
         steps = [f"{self._pages[PLACE_OF[kind]].name}: {self._say(f'next_{kind.value}')}" for kind in kinds]
+        if story.other_session:
+            steps.insert(0, f"{self._pages[Place.MATCHED].name}: {self._say('next_otherSession')}")
         return list(dict.fromkeys(steps))
 
 

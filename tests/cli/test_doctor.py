@@ -1,0 +1,514 @@
+"""`doctor`: each check passes or says the exact mend; nothing is created; the bundle has no value and no secret."""
+
+import json
+import os
+import socket
+import ssl
+import stat
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import openpyxl
+import pytest
+
+from pipeline.commands.shapes import shape
+
+TLS = Path(__file__).parents[1] / "edges" / "tls"
+TRUSTED = TLS / "certificate.pem"
+EXPIRED = Path(__file__).with_name("expired.pem")
+"""Of the year 2020, with the same key as the other one."""
+
+CHECKS = [
+    *("configuration", "base_url", "proxy", "dns", "tls", "clock"),
+    *("credentials", "data_folder", "journal", "versions", "sandbox"),
+]
+OURS = {"FLINKS_USERNAME": "jane-user", "FLINKS_PASSWORD": "hunter2"}
+
+
+class Host(ThreadingHTTPServer):
+    """An API as far as the doctor speaks to it; `asked` are the calls that came."""
+
+    def __init__(self, *, ahead: float = 0, forms: tuple[str, ...] = ("basic", "form"), authorize: int = 200) -> None:
+        super().__init__(("127.0.0.1", 0), Answering)
+        self.ahead = ahead
+        self.forms = forms
+        self.authorize = authorize
+        self.asked: list[str] = []
+
+
+class Answering(BaseHTTPRequestHandler):
+    """One connection to it."""
+
+    server: Host
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def date_time_string(self, _: float | None = None) -> str:
+        return formatdate(time.time() + self.server.ahead, usegmt=True)
+
+    def do_HEAD(self) -> None:
+        self._answer(404, b"")
+
+    def do_POST(self) -> None:
+        body = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        sent = "basic" if self.headers["Authorization"] else "form"
+        assert sent == "basic" or body["Password"] == ["hunter2"]
+        if self.server.authorize != 200:
+            self._answer(self.server.authorize, b"")
+        elif sent in self.server.forms:
+            self._answer(200, b'{"access_token": "t0ken", "token_type": "bearer", "expires_in": 599}')
+        else:
+            self._answer(401, b"{}")
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.server.asked.append(f"{self.command} {self.path}")
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@contextmanager
+def serving(certificate: Path | None = None, **how: object) -> Iterator[tuple[str, Host]]:
+    """Such a host on a free port, with its base URL."""
+    host = Host(**how)
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, TLS / "key.pem")
+        host.socket = context.wrap_socket(host.socket, server_side=True)
+        host.handle_error = lambda *_: None  # a client that does not like the certificate goes
+    thread = threading.Thread(target=host.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield f"{'http' if certificate is None else 'https'}://127.0.0.1:{host.server_port}", host
+    finally:
+        host.shutdown()
+        host.server_close()
+
+
+@pytest.fixture
+def examine(command):
+    """Runs the doctor; gives its exit code and each check's state and message."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        command.environment |= {name: "", name.upper(): ""}
+
+    def run(*args: str | Path, **env: str) -> tuple[int, dict[str, tuple[str, str]]]:
+        done = command("doctor", "--json", *args, env=OURS | env)
+        assert "Traceback" not in done.err
+        for secret in OURS.values():
+            assert secret not in done.out + done.err
+        told = done.json()
+        assert told["exitCode"] == done.code
+        return done.code, {check["name"]: (check["state"], check["message"]) for check in told["checks"]}
+
+    return run
+
+
+def test_everything_passes_where_everything_is_right(examine, command, standalone_sandbox):
+    """Each check once and in its order, all of them pass, exit code 0, and nothing was created."""
+    code, checks = examine(**standalone_sandbox.env)
+    assert code == 0
+    assert {name: state for name, (state, _) in checks.items()} == dict.fromkeys(CHECKS, "pass")
+    assert list(checks) == CHECKS
+    assert "599 s" in checks["credentials"][1]
+    assert standalone_sandbox.received() == {}
+    assert not command.data.joinpath("journal.sqlite").exists()
+
+
+def test_for_people_each_check_is_one_line(command, standalone_sandbox):
+    """A line a check; with -q only what is to be mended."""
+    done = command("doctor", env=standalone_sandbox.env)
+    assert len(done.out.splitlines()) == len(CHECKS)
+    assert all(line.startswith("ok ") for line in done.out.splitlines())
+    assert command("doctor", "-q", env=standalone_sandbox.env).out == ""
+
+
+def test_the_lines_are_french_where_that_is_wanted(command):
+    """Messages follow --lang."""
+    assert "ÉCHEC" in command("doctor", "--lang", "fr").out
+
+
+def test_only_a_token_is_asked_for(examine):
+    """Of the API the doctor asks nothing but the time and a token."""
+    with serving() as (base_url, host):
+        assert examine(FLINKS_BASE_URL=base_url)[0] == 0
+    assert host.asked == ["HEAD /", "POST /api/v1/authorize"]
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Settings
+
+
+def test_a_wrong_file_is_told_with_all_its_mistakes_on_one_line(examine, command):
+    """What depends on the settings is skipped; what does not is checked all the same; exit code 2."""
+    (command.home / "flinks-import.toml").write_text('ratte = 1\nlang = "de"\n')
+    code, checks = examine()
+    state, message = checks["configuration"]
+    assert (code, state, "ratte" in message, "lang" in message, "\n" in message) == (2, "fail", True, True, False)
+    assert {checks[name][0] for name in ("base_url", "dns", "tls", "clock", "credentials", "journal")} == {"skip"}
+    assert {checks[name][0] for name in ("data_folder", "versions", "sandbox")} == {"pass"}
+
+
+@pytest.mark.parametrize(
+    ("env", "name", "parts"),
+    [
+        ({"FLINKS_BASE_URL": ""}, "base_url", ("FLINKS_BASE_URL",)),
+        ({"FLINKS_PASSWORD": ""}, "credentials", ("FLINKS_PASSWORD", "flinks-import login")),
+        ({"FLINKS_PASSWORD": "", "FLINKS_PASSWORD_FILE": "gone"}, "credentials", ("gone",)),
+        ({"FLINKS_IMPORT_CA_FILE": "gone.pem"}, "clock", ("gone.pem",)),
+        ({"FLINKS_IMPORT_JOURNAL": "/proc/self/j.sqlite"}, "journal", ("/proc/self", "--journal")),
+        ({"FLINKS_IMPORT_JOURNAL": "mysql://me@db/x"}, "journal", ("mysql",)),
+        ({"XDG_DATA_HOME": "/proc/self"}, "data_folder", ("/proc/self", "XDG_DATA_HOME")),
+    ],
+    ids=["base URL", "password", "password file", "CA file", "journal", "kind of journal", "data folder"],
+)
+def test_what_is_missing_ends_with_2_and_names_the_setting(examine, env, name, parts):
+    """The mend names the very variable, option or command."""
+    with serving() as (base_url, _):
+        code, checks = examine(**({"FLINKS_BASE_URL": base_url} | env))
+    state, message = checks[name]
+    assert (code, state) == (2, "fail")
+    for part in parts:
+        assert part in message
+
+
+def test_a_variable_that_no_setting_has_is_a_note(command, standalone_sandbox):
+    """A misspelt variable is worth a word and stops nothing."""
+    done = command("doctor", env=standalone_sandbox.env | {"FLINKS_IMPORT_RAET": "1"})
+    assert (done.code, "FLINKS_IMPORT_RAET" in done.out) == (0, True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+def test_a_password_file_that_others_can_read_is_a_note(command, standalone_sandbox, tmp_path):
+    """Whoever can read the file has the password."""
+    path = tmp_path / "password"
+    path.write_text("sandbox\n")
+    path.chmod(0o644)
+    env = standalone_sandbox.env | {"FLINKS_PASSWORD": "", "FLINKS_PASSWORD_FILE": str(path)}
+    assert f"chmod 600 {path}" in command("doctor", env=env).out
+    path.chmod(0o600)
+    assert "chmod" not in command("doctor", env=env).out
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The way to the API
+
+
+def test_a_name_that_does_not_exist_ends_with_6(examine):
+    """A misspelt host is told as such, and nothing behind it is tried."""
+    code, checks = examine(FLINKS_BASE_URL="https://pay.invalid")
+    assert (code, checks["dns"][0], checks["tls"][0], checks["credentials"][0]) == (6, "fail", "skip", "skip")
+    assert "pay.invalid" in checks["dns"][1]
+
+
+@pytest.mark.parametrize(("scheme", "name"), [("https", "tls"), ("http", "clock")])
+def test_a_port_that_nobody_listens_to_ends_with_6(examine, scheme, name):
+    """An API that is down is told by the first check that needs it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    code, checks = examine(FLINKS_BASE_URL=f"{scheme}://127.0.0.1:{port}")
+    assert (code, checks[name][0], checks["credentials"][0]) == (6, "fail", "skip")
+    assert "127.0.0.1" in checks[name][1]
+    assert "firewall" in checks[name][1]
+
+
+def test_a_certificate_is_told_with_the_days_that_it_has_left(examine):
+    """A trusted certificate passes, with its last day."""
+    with serving(TRUSTED) as (base_url, host):
+        code, checks = examine(FLINKS_BASE_URL=base_url, FLINKS_IMPORT_CA_FILE=str(TRUSTED))
+    assert (code, checks["tls"][0]) == (0, "pass")
+    assert "2126-10-31" in checks["tls"][1]
+    assert host.asked == ["HEAD /", "POST /api/v1/authorize"]
+
+
+@pytest.mark.parametrize(
+    ("certificate", "trust", "part"),
+    [(TRUSTED, "", "ca_file"), (EXPIRED, str(EXPIRED), "expired")],
+    ids=["nobody vouches for it", "expired"],
+)
+def test_a_certificate_that_is_not_accepted_ends_with_6_and_sends_nothing(examine, certificate, trust, part):
+    """Credentials never go to a host whose certificate is not accepted."""
+    with serving(certificate) as (base_url, host):
+        code, checks = examine(FLINKS_BASE_URL=base_url, FLINKS_IMPORT_CA_FILE=trust)
+    assert (code, checks["tls"][0], part in checks["tls"][1], checks["credentials"][0]) == (6, "fail", True, "skip")
+    assert host.asked == []
+
+
+@pytest.mark.parametrize(
+    ("ahead", "state", "code"),
+    [(0, "pass", 0), (40, "pass", 0), (-40, "pass", 0), (300, "fail", 2), (-300, "fail", 2)],
+)
+def test_a_clock_that_is_wrong_ends_with_2(examine, ahead, state, code):
+    """A minute is forgiven; more, in either direction, is to be mended by the network time."""
+    with serving(ahead=ahead) as (base_url, _):
+        found, checks = examine(FLINKS_BASE_URL=base_url)
+    assert (found, checks["clock"][0]) == (code, state)
+    assert ("NTP" in checks["clock"][1]) is (code == 2)
+
+
+@pytest.mark.parametrize(
+    ("set_to", "forms", "state", "part"),
+    [
+        ("basic", ("basic",), "pass", "599 s"),
+        ("form", ("form",), "pass", "599 s"),
+        ("basic", ("form",), "fail", 'credentials = "form"'),
+        ("form", ("basic",), "fail", "FLINKS_IMPORT_CREDENTIALS=basic"),
+        ("basic", (), "fail", "Check the user name"),
+    ],
+    ids=["basic", "form", "only the form works", "only basic works", "neither"],
+)
+def test_refused_credentials_end_with_4_and_name_the_form_that_works(examine, set_to, forms, state, part):
+    """The API's pages disagree on the form: when one is refused the other is tried, and the mend says which works."""
+    with serving(forms=forms) as (base_url, _):
+        code, checks = examine(FLINKS_BASE_URL=base_url, FLINKS_IMPORT_CREDENTIALS=set_to)
+    assert (code, checks["credentials"][0]) == (0 if state == "pass" else 4, state)
+    assert part in checks["credentials"][1]
+
+
+def test_an_api_that_gives_no_token_ends_with_6(examine):
+    """A fault of the API is not told as wrong credentials."""
+    with serving(authorize=503) as (base_url, _):
+        code, checks = examine(FLINKS_BASE_URL=base_url)
+    assert (code, checks["credentials"][0], "HTTP 503" in checks["credentials"][1]) == (6, "fail", True)
+
+
+def test_a_socks_proxy_is_said_to_be_ignored(examine):
+    """A proxy that the transport can't use is told, without its password, and what can be used instead."""
+    with serving(TRUSTED) as (base_url, _):
+        env = {"all_proxy": "socks5://me:s3cret@127.0.0.1:9", "FLINKS_IMPORT_CA_FILE": str(TRUSTED)}
+        code, checks = examine(FLINKS_BASE_URL=base_url, **env)
+    assert (code, checks["proxy"][0]) == (0, "note")
+    assert "ignored" in checks["proxy"][1]
+    assert "HTTPS_PROXY" in checks["proxy"][1]
+    assert "s3cret" not in str(checks)
+
+
+def test_a_proxy_is_named_and_everything_goes_through_it(examine):
+    """With an HTTP proxy the certificate is looked at, and the API called, by way of it."""
+    with serving(TRUSTED) as (base_url, host), tunnelling() as (proxy, connects):
+        env = {"https_proxy": proxy.replace("//", "//me:s3cret@"), "FLINKS_IMPORT_CA_FILE": str(TRUSTED)}
+        code, checks = examine(FLINKS_BASE_URL=base_url, **env)
+        assert code == 0, checks
+    assert proxy.removeprefix("http://") in checks["proxy"][1]
+    assert "s3cret" not in str(checks)
+    assert set(connects) == {f"CONNECT {base_url.removeprefix('https://')} HTTP/1.1"}
+    assert host.asked == ["HEAD /", "POST /api/v1/authorize"]
+
+
+def test_a_proxy_that_refuses_is_told_with_its_answer(examine):
+    """A proxy that wants a login says 407: that is what the line says."""
+    with serving(TRUSTED) as (base_url, host), tunnelling(b"407 Proxy Authentication Required") as (proxy, _):
+        env = {"https_proxy": proxy, "FLINKS_IMPORT_CA_FILE": str(TRUSTED)}
+        code, checks = examine(FLINKS_BASE_URL=base_url, **env)
+    assert (code, checks["tls"][0], "407" in checks["tls"][1]) == (6, "fail", True)
+    assert host.asked == []
+
+
+@contextmanager
+def tunnelling(says: bytes = b"200 OK") -> Iterator[tuple[str, list[str]]]:
+    """An HTTP proxy that opens tunnels, or refuses them; with the first line of each request."""
+    connects: list[str] = []
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=converse, args=(listening.accept()[0],), daemon=True).start()
+
+    def converse(ours: socket.socket) -> None:
+        with ours, suppress(OSError):
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += ours.recv(1)
+            connects.append(head.partition(b"\r\n")[0].decode())
+            ours.sendall(b"HTTP/1.1 " + says + b"\r\n\r\n")
+            if says.startswith(b"200"):
+                host, _, port = connects[-1].split()[1].rpartition(":")
+                with socket.create_connection((host, int(port))) as theirs:
+                    back = threading.Thread(target=pour, args=(theirs, ours), daemon=True)
+                    back.start()
+                    pour(ours, theirs)
+                    back.join(5)
+
+    def pour(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while got := source.recv(65536):
+                target.sendall(got)
+            target.shutdown(socket.SHUT_WR)
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", connects
+    finally:
+        listening.close()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The journal
+
+
+@pytest.fixture
+def with_journal(command, standalone_sandbox, tmp_path) -> Path:
+    """A journal of one run; its file."""
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text("Reference,First Name,Last Name,Email,Amount\nR-1,Ann,Roe,ann@example.com,1.00\n")
+    assert command("run", sheet, "--yes", env=standalone_sandbox.env).code == 0
+    return command.data / "journal.sqlite"
+
+
+def test_a_journal_is_told_with_its_version_and_the_room_that_is_left(examine, with_journal, standalone_sandbox):
+    """A healthy journal passes and is left as it is."""
+    before = with_journal.read_bytes()
+    code, checks = examine(**standalone_sandbox.env)
+    assert (code, checks["journal"][0]) == (0, "pass")
+    assert "version" in checks["journal"][1]
+    assert with_journal.read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", ["bytes", "mode"])
+def test_a_journal_that_is_not_well_ends_with_2(examine, with_journal, standalone_sandbox, damage):
+    """Lost bytes and open doors are found before the next run."""
+    if damage == "mode":
+        with_journal.chmod(0o644)
+    else:
+        with_journal.write_bytes(b"not a database" * 1000)
+    code, checks = examine(**standalone_sandbox.env)
+    assert (code, checks["journal"][0]) == (2, "fail")
+    assert str(with_journal) in checks["journal"][1]
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The bundle
+
+CELLS = {
+    "Invoice #": ("INV-7731", "INV-7732"),
+    "First Name": ("Zoé", "Liam"),
+    "Last Name": ("Tremblay", "O'Connor"),
+    "Email": ("zoe.t@example.com", "liam@@example.com"),
+    "Amount": (250.25, "1,099.50"),
+    "Institution": ("004", "815"),
+    "Transit": ("12345", "54321"),
+    "Account": ("9876541", "9876542"),
+    "Notes to myself": ("call Aunt May", "unit 12\u00a0B"),
+}
+SECRETS = ("jane-user", "hunter2", "client-9", "hunter3", "s3cret")
+
+
+@pytest.fixture
+def sheet(tmp_path) -> Path:
+    """A workbook with values that would be known again."""
+    path = tmp_path / "jane's november.xlsx"
+    book = openpyxl.Workbook()
+    book.active.append(list(CELLS))
+    for row in zip(*CELLS.values(), strict=True):
+        book.active.append(row)
+    book.save(path)
+    return path
+
+
+def packed(path: Path) -> dict[str, str]:
+    with zipfile.ZipFile(path) as bundle:
+        return {name: bundle.read(name).decode("utf-8") for name in bundle.namelist()}
+
+
+def test_the_bundle_has_no_value_of_the_sheet_and_no_secret(command, sheet, standalone_sandbox, tmp_path):
+    """A bundle can be sent to whoever helps: no cell, no file name, no password, no user, no session is in it."""
+    log, bundle = tmp_path / "run.log", tmp_path / "help.zip"
+    env = standalone_sandbox.env | {"FLINKS_IMPORT_LOG_FILE": str(log)}
+    assert command("run", sheet, "--yes", env=env).code == 1
+    secrets = OURS | {
+        "FLINKS_CLIENT_ID": "client-9",
+        "FLINKS_BASE_URL": standalone_sandbox.base_url,
+        "FLINKS_IMPORT_LOG_FILE": str(log),
+        "all_proxy": "socks5://me:s3cret@127.0.0.1:9",
+    }
+    (tmp_path / "flinks-import.toml").write_text("concurrency = 3\n")
+    done = command("doctor", "--bundle", bundle, "--sheet", sheet, env=secrets, cwd=tmp_path)
+    assert (done.code, str(bundle) in done.out) == (4, True)
+    assert stat.S_IMODE(bundle.stat().st_mode) == 0o600
+    parts = packed(bundle)
+    whole = "\n".join([*parts, *parts.values()])
+    for value in (value for column in CELLS.values() for value in column):
+        assert str(value) not in whole
+    for secret in (*SECRETS, *CELLS, "jane", "november"):
+        assert secret not in whole.replace(str(tmp_path), "")
+    for record in json.loads(parts["journal.json"]).values():
+        assert "session" not in str(record)
+
+
+def test_the_bundle_has_what_a_helper_needs(command, sheet, with_journal, standalone_sandbox, tmp_path):
+    """Versions, what was set, counts, the doctor's findings, events, and the shapes of the cells."""
+    bundle = tmp_path / "help.zip"
+    env = standalone_sandbox.env | {"FLINKS_IMPORT_RATE": "7.5"}
+    assert command("doctor", "--bundle", bundle, "--sheet", sheet, env=env).code == 0
+    parts = {name: json.loads(text) for name, text in packed(bundle).items()}
+    assert set(parts["versions.json"]["packages"]) >= {"pandas", "httpx", "click"}
+    assert {"name": "rate", "value": "7.5", "source": "variable", "profile": ""} in parts["settings.json"]
+    assert [check["name"] for check in parts["doctor.json"]] == CHECKS
+    assert parts["journal.json"]["counts"] == {"batches": 1, "runs": 1, "rows": 1, "attempts": 1}
+    columns = {column["field"]: column["shapes"] for column in parts["sheet.json"]["columns"]}
+    assert columns["lastName"] == {"Aaaaaaaa": 1, "A'Aaaaaa": 1}
+    assert columns["email"] == {"aaa.a@aaaaaaa.aaa": 1, "aaaa@@aaaaaaa.aaa": 1}
+    assert columns["accountNumber"] == {"999****": 2}
+    assert columns["own"] == {"aaaa Aaaa Aaa": 1, "aaaa 99<Zs 00A0>A": 1}
+    assert parts["sheet.json"]["rows"] == 2
+
+
+def test_a_sheet_that_cannot_be_read_is_told_by_its_reason(command, tmp_path):
+    """Without a heading row nothing of the sheet is known, and nothing of it is packed."""
+    sheet, bundle = tmp_path / "odd.csv", tmp_path / "help.zip"
+    sheet.write_text("Zoé,Tremblay\nLiam,O'Connor\n", "utf-8")
+    command("doctor", "--bundle", bundle, "--sheet", sheet)
+    told = packed(bundle)["sheet.json"]
+    assert json.loads(told)["refused"].startswith("sheet.no_heading_row")
+    assert "Tremblay" not in told
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "part"),
+    [
+        (("--bundle", "taken.zip"), 2, "taken.zip"),
+        (("--bundle", "nowhere/help.zip"), 2, "nowhere"),
+        (("--sheet", "taken.zip"), 2, "--bundle"),
+        (("--bundle", "help.zip", "--sheet", "gone.xlsx"), 3, "gone.xlsx"),
+    ],
+    ids=["a file is there", "no folder", "a sheet without a bundle", "no sheet"],
+)
+def test_a_bundle_that_cannot_be_written_says_why(command, words, code, part):
+    """One sentence, the fitting exit code, and no file is written over."""
+    (command.home / "taken.zip").write_bytes(b"mine")
+    done = command("doctor", *words)
+    assert done.code == code
+    (sentence,) = done.err.splitlines()
+    assert part in sentence
+    assert (command.home / "taken.zip").read_bytes() == b"mine"
+    assert not (command.home / "help.zip").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Jane Roe", "Aaaa Aaa"),
+        ("9876541", "999****"),
+        ("INV-7731", "AAA-999*"),
+        ("Zoé", "Aaà"),
+        ("ÉVA", "ÀAA"),
+        ("$1,234.50", "$9,99*.**"),
+        ("a\u00a0b\u200bc\td", "a<Zs 00A0>a<Cf 200B>a<Cc 0009>a"),
+        ("٣", "9"),
+        ("", ""),
+        ("x" * 100, "a" * 60 + "…"),
+    ],
+)
+def test_a_shape_keeps_what_is_odd_and_nothing_that_is_said(text, expected):
+    """Letters become A and a, the first three digits 9 and the others *; what can't be seen is named by its number."""
+    assert shape(text) == expected

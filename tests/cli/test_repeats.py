@@ -1,0 +1,312 @@
+"""Repeats: the same charge never twice, whatever became of the file; another charge always, whoever it resembles."""
+
+import hashlib
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from openpyxl import Workbook, load_workbook
+
+HEADINGS = ("Invoice #", "First name", "Last name", "Email", "Amount", "Contract", "sendInteracLink")
+
+
+def charge(reference="INV-1", who="Zoé", amount="250.00", contract="K-1", link="yes"):
+    return (
+        reference,
+        who,
+        "Tremblay",
+        f"{hashlib.sha256(who.encode()).hexdigest()[:8]}@example.com",
+        amount,
+        contract,
+        link,
+    )
+
+
+MONTH = (charge("INV-1", "Zoé"), charge("INV-2", "Liam", "99.00", "K-2"), charge("INV-3", "Nadège", "12.50", "K-3"))
+
+
+def write(path, charges):
+    if path.suffix == ".xlsx":
+        book = Workbook()
+        for row in (HEADINGS, *charges):
+            book.active.append(list(row))
+        book.save(path)
+    else:
+        path.write_text("\n".join(",".join(row) for row in (HEADINGS, *charges)) + "\n", encoding="utf-8")
+    return path
+
+
+class Office:
+    """Somebody who runs sheets against one sandbox, and reads the summary."""
+
+    def __init__(self, command, sandbox):
+        self.command, self.sandbox = command, sandbox
+
+    def sheet(self, charges, name="billing.csv"):
+        return write(self.command.home / name, charges)
+
+    def run(self, path, *more):
+        return self.command("run", path, "--yes", "--json", *more, env=self.sandbox.env)
+
+    def counts(self, path, *more):
+        """The statuses that some rows have."""
+        return {status: count for status, count in self.run(path, *more).json()["counts"].items() if count}
+
+    def asked(self):
+        """How often each reference was asked for, on the wire."""
+        return self.sandbox.received()
+
+    def time_passes(self, days):
+        """Move everything in the journal back: the clock goes on."""
+        columns = {
+            "batches": ("created_at",),
+            "runs": ("started_at", "staged_at", "ended_at"),
+            "attempts": ("intended_at", "settled_at"),
+        }
+        with closing(sqlite3.connect(self.command.data / "journal.sqlite")) as connection, connection:
+            for table, names in columns.items():
+                for name in names:
+                    found = connection.execute(f"SELECT id, {name} FROM {table} WHERE {name} IS NOT NULL").fetchall()
+                    for key, text in found:
+                        moved = datetime.fromisoformat(text).astimezone(UTC) - timedelta(days=days)
+                        told = moved.isoformat(timespec="microseconds")
+                        connection.execute(f"UPDATE {table} SET {name} = ? WHERE id = ?", (told, key))
+
+
+@pytest.fixture
+def office(command, standalone_sandbox):
+    return Office(command, standalone_sandbox)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The same file
+
+
+def test_the_same_command_again_asks_nobody_and_says_so_first(office):
+    """A run that creates nothing because everything existed says so first, with the date."""
+    sheet = office.sheet(MONTH)
+    assert office.counts(sheet) == {"created": 3}
+    again = office.command("run", sheet, "--yes", env=office.sandbox.env)
+    assert again.code == 0
+    first = again.out.splitlines()[0]
+    assert f"{datetime.now().astimezone():%Y-%m-%d}" in first or f"{datetime.now(UTC):%Y-%m-%d}" in first
+    assert "Nobody was asked" in first
+    assert office.asked() == {"INV-1": 1, "INV-2": 1, "INV-3": 1}
+
+
+def _renamed(office, sheet):
+    return sheet.rename(sheet.with_name("billing (1).csv"))
+
+
+def _copied(office, sheet):
+    copy = office.command.home / "Copy of billing.csv"
+    copy.write_bytes(sheet.read_bytes())
+    return copy
+
+
+def _saved_as_workbook(office, sheet):
+    return office.sheet(MONTH, "billing-final.xlsx")
+
+
+def _sorted_and_in_another_case(office, sheet):
+    return office.sheet([tuple(c.upper() if "@" in c else c for c in row) for row in reversed(MONTH)], "sorted.csv")
+
+
+def _delivered_otherwise(office, sheet):
+    return office.sheet([(*row[:-1], "no") for row in MONTH], "links.csv")
+
+
+COPIES = [_renamed, _copied, _saved_as_workbook, _sorted_and_in_another_case, _delivered_otherwise]
+
+
+@pytest.mark.parametrize("copy", COPIES, ids=lambda copy: copy.__name__.strip("_"))
+def test_the_same_charges_under_another_name_are_held(office, copy):
+    """The same file renamed, copied or saved anew is caught by `held`, which names the batch and the day."""
+    sheet = office.sheet(MONTH)
+    assert office.counts(sheet) == {"created": 3}
+    again = office.run(copy(office, sheet))
+    assert again.code == 1
+    assert again.json()["counts"]["held"] == 3
+    assert all(" in batch billing" in error["message"] for error in again.json()["errors"])
+    assert office.asked() == {"INV-1": 1, "INV-2": 1, "INV-3": 1}
+
+
+def test_a_repeat_that_is_allowed_is_sent_once(office):
+    """`--allow-repeats` asks again, and running that command once more does not."""
+    office.run(office.sheet(MONTH))
+    copy = office.sheet(MONTH, "copy.csv")
+    assert office.counts(copy, "--allow-repeats") == {"created": 3}
+    assert office.counts(copy, "--allow-repeats") == {"already-created": 3}
+    assert office.asked() == {"INV-1": 2, "INV-2": 2, "INV-3": 2}
+
+
+def test_the_file_saved_anew_under_its_own_name_goes_on(office):
+    """Other bytes with the same rows are the same batch: nobody is asked, nothing is held."""
+    sheet = office.sheet(MONTH, "billing.xlsx")
+    assert office.counts(sheet) == {"created": 3}
+    before = sheet.read_bytes()
+    book = load_workbook(sheet)
+    book.active.column_dimensions["A"].width = 40
+    book.save(sheet)
+    assert sheet.read_bytes() != before
+    assert office.counts(sheet) == {"already-created": 3}
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Sheets that change
+
+
+def test_a_corrected_sheet_sends_the_corrected_rows_only(office):
+    """Rows that were invalid or refused are sent once they are mended; the others are left alone."""
+    wrong = (MONTH[0], charge("INV-2", "Liam", "0"), charge("Refuse400-3", "Mei"))
+    assert office.counts(office.sheet(wrong)) == {"created": 1, "invalid": 1, "rejected": 1}
+    mended = (MONTH[0], charge("INV-2", "Liam", "99.00"), charge("INV-3", "Mei"))
+    assert office.counts(office.sheet(mended)) == {"already-created": 1, "created": 2}
+    assert office.asked() == {"INV-1": 1, "INV-2": 1, "Refuse400-3": 1, "INV-3": 1}
+
+
+def test_a_nightly_file_that_only_grows_sends_what_is_new(office):
+    """Each night the new rows are sent, wherever they stand in the file, also after weeks."""
+    charges = []
+    for night in range(4):
+        charges.insert(night % 2, charge(f"INV-{night}", f"Payor{night}"))
+        counts = office.counts(office.sheet(charges, "nightly.csv"))
+        assert counts == ({"created": 1, "already-created": night} if night else {"created": 1})
+        office.time_passes(3)
+    assert office.asked() == {f"INV-{night}": 1 for night in range(4)}
+
+
+def test_an_amount_that_was_changed_after_creation_is_held_with_both_versions(office):
+    """The payor has the old request: the new amount is not sent, and the message shows then and now."""
+    office.run(office.sheet(MONTH))
+    changed = office.run(office.sheet((charge("INV-1", "Zoé", "25.00"), *MONTH[1:])))
+    assert changed.code == 1
+    assert changed.json()["counts"]["held"] == 1
+    [error] = changed.json()["errors"]
+    assert error["row"] == 2
+    assert "250.00" in error["message"]
+    assert "25.00 CAD" in error["message"]
+    assert office.asked()["INV-1"] == 1
+
+
+def test_a_row_without_a_reference_is_known_by_its_content(office):
+    """Without a reference the same row is found again, and its changed form is held."""
+    assert office.counts(office.sheet([charge("")])) == {"created": 1}
+    assert office.counts(office.sheet([charge("")])) == {"already-created": 1}
+    assert office.counts(office.sheet([charge("", amount="25.00")])) == {"held": 1}
+    assert office.counts(office.sheet([charge("INV-1")])) == {"held": 1}
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The next month, the next week
+
+PERIODS = [("weekly", 7), ("biweekly", 14), ("monthly", 30)]
+
+
+@pytest.mark.parametrize("days", [case[1] for case in PERIODS], ids=[case[0] for case in PERIODS])
+def test_the_same_charge_of_the_next_period_is_sent(office, days):
+    """The same customer and amount under a new name is a new charge, period after period."""
+    for period in range(3):
+        assert office.counts(office.sheet(MONTH, f"billing-{period}.csv")) == {"created": 3}
+        office.time_passes(days)
+
+
+def test_the_next_month_under_the_same_name_is_refused_with_both_ways_out(office):
+    """A batch named after its file does not reach back over a pause: it is refused, and nobody is silently left out."""
+    office.run(office.sheet(MONTH))
+    office.time_passes(30)
+    december = office.sheet((*MONTH, charge("INV-4", "Mei")))
+    refused = office.run(december)
+    assert refused.code == 3
+    fresh = f"--batch billing-{datetime.now().astimezone():%Y-%m}"
+    assert fresh in refused.err
+    assert "--batch billing." in refused.err
+    assert office.asked() == {"INV-1": 1, "INV-2": 1, "INV-3": 1}
+    assert office.counts(december, "--batch", "billing") == {"already-created": 3, "created": 1}
+    assert office.counts(december, *fresh.split()) == {"created": 3, "held": 1}
+
+
+def test_a_refusal_does_not_make_the_batch_young(office):
+    """However often it is refused, the next try is refused as well."""
+    office.run(office.sheet(MONTH))
+    office.time_passes(30)
+    december = office.sheet((*MONTH, charge("INV-4", "Mei")))
+    assert [office.run(december).code for _ in range(2)] == [3, 3]
+    assert office.run(december, "--batch", "billing", "--expect-rows", "1").code == 3
+    assert office.run(december).code == 3
+
+
+def test_the_same_bytes_are_never_refused(office):
+    """The file itself, run again after months, is the old batch: nobody is asked."""
+    sheet = office.sheet(MONTH)
+    office.run(sheet)
+    office.time_passes(90)
+    assert office.counts(sheet) == {"already-created": 3}
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What makes a row itself
+
+PAYORS = (charge("C-77", contract="K-1"), charge("C-77", contract="K-2"), charge("C-77", amount="9.00", contract="K-3"))
+"""A sheet whose reference names the payor and not the transaction."""
+
+
+def test_a_repeated_reference_is_invalid_and_says_how(office):
+    """Without anything that tells them apart the first row is used, and the others name it and the way out."""
+    told = office.run(office.sheet(PAYORS)).json()
+    assert {status: count for status, count in told["counts"].items() if count} == {"created": 1, "invalid": 2}
+    assert all("row 2" in error["message"] for error in told["errors"])
+
+
+KEYS = [
+    ("own column", "Contract"),
+    ("own column and reference", 'referenceId,"Contract"'),
+    ("occurrence", "referenceId,#"),
+]
+
+
+@pytest.mark.parametrize("identity", [case[1] for case in KEYS], ids=[case[0] for case in KEYS])
+def test_rows_of_one_reference_are_charges_of_their_own(office, identity):
+    """By a column of the user's own, or by their occurrence, every row is created, once."""
+    sheet = office.sheet(PAYORS)
+    assert office.counts(sheet, "--identity", identity) == {"created": 3}
+    assert office.counts(sheet, "--identity", identity) == {"already-created": 3}
+    assert office.asked() == {"C-77": 3}
+
+
+def test_occurrences_move_with_their_rows(office):
+    """With `#` a row inserted above the others is the only one that is sent."""
+    office.run(office.sheet(PAYORS), "--identity", "referenceId,#")
+    more = office.sheet((charge("C-77", amount="44.00"), *PAYORS))
+    assert office.counts(more, "--identity", "referenceId,#") == {"created": 1, "already-created": 3}
+    assert office.asked() == {"C-77": 4}
+
+
+def test_a_second_equal_charge_is_sent_when_it_stands_there_twice(office):
+    """With `#` a charge that is equal to an earlier one is asked for when the sheet has both."""
+    one = charge("C-77")
+    assert office.counts(office.sheet([one]), "--identity", "referenceId,#") == {"created": 1}
+    assert office.counts(office.sheet([one, one]), "--identity", "referenceId,#") == {
+        "created": 1,
+        "already-created": 1,
+    }
+    assert office.counts(office.sheet([one]), "--identity", "referenceId,#") == {"already-created": 1}
+
+
+@pytest.mark.parametrize("identity", [case[1] for case in KEYS], ids=[case[0] for case in KEYS])
+def test_another_identity_on_the_same_batch_asks_nobody_again(office, identity):
+    """Changing `--identity` between two runs of a batch, and back again, finds every payment."""
+    sheet = office.sheet(MONTH)
+    assert office.counts(sheet) == {"created": 3}
+    for again in (("--identity", identity), ("--identity", identity), ()):
+        assert office.counts(sheet, *again) == {"already-created": 3}
+    assert office.asked() == {"INV-1": 1, "INV-2": 1, "INV-3": 1}
+
+
+def test_the_sandbox_and_the_configured_api_never_mix(office):
+    """What was tried in the sandbox is sent for real, and holds nothing there."""
+    sheet = office.sheet(MONTH)
+    assert office.counts(sheet, "--sandbox") == {"created": 3}
+    assert office.asked() == {}
+    assert office.counts(sheet) == {"created": 3}

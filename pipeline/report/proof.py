@@ -69,6 +69,9 @@ def prove(path: Path, witness: Witness, sheets: Sequence[int], columns: Sequence
         )
 
 
+_INSIDE_A_CELL: Final = frozenset({"v", "is", "t"})
+
+
 class _Reader:
     """Reads the wanted cells of each row below the headings of one sheet."""
 
@@ -103,6 +106,9 @@ class _Reader:
         elif name == "row":
             self._end_row()
             self._row = attributes[1]
+        elif name not in _INSIDE_A_CELL:
+            # Behind the last cell comes the rest of the sheet: its footer is no part of that cell.
+            self._parser.CharacterDataHandler = None
 
     def _end_row(self) -> None:
         if self._row not in {"", "1"}:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from hashlib import file_digest
 from pathlib import Path
 from typing import Final, Protocol
@@ -236,7 +236,7 @@ class Inbox:
         try:
             markers = markers_of(name, self._folder.look().names)
             luggage = Luggage(place, workbook, why, markers)
-            placed = self._folder.deliver(name, handled.outcome, date.today(), luggage)  # noqa: DTZ011 - a person's day
+            placed = self._folder.deliver(name, handled.outcome, _today(), luggage)
         except OSError as error:
             self._folder.discard(place)
             code = most_serious([handled.exit_code, ExitCode.STOPPED_EARLY])
@@ -269,7 +269,7 @@ def _judged(handled: Handled, result: Result, window: timedelta, request: Reques
     if since is not None:
         # Next month's file, byte by byte the same, would otherwise bill nobody and be called done.
         count = result.totals.counts[Status.ALREADY_CREATED]
-        fresh = f"{request.file.stem}-{date.today():%Y-%m}{request.file.suffix}"  # noqa: DTZ011
+        fresh = f"{request.file.stem}-{_today():%Y-%m}{request.file.suffix}"
         outcome, code = Outcome.ATTENTION, ExitCode.SOME_ROWS_NEED_MENDING
         why = say("inbox.from_before", lang, count=count, date=since, fresh=fresh)
     workbook = result.written.path if result.written else None
@@ -284,7 +284,12 @@ def _asked_long_ago(result: Result, window: timedelta) -> date | None:
     if result.exit_code is not ExitCode.DONE or forecast is None or forecast.to_send or not forecast.kept_since:
         return None
     since = date.fromisoformat(forecast.kept_since)
-    return since if since < date.today() - window else None  # noqa: DTZ011
+    return since if since < _today() - window else None
+
+
+def _today() -> date:
+    """The day by the clock of whoever will look."""
+    return datetime.now().astimezone().date()
 
 
 def _refused(handled: Handled, failure: Failure, request: Request) -> Handled:

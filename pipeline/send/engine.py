@@ -84,7 +84,7 @@ class Assignment:
 
 async def send(assignment: Assignment, api: Api, rules: SendRules, observer: Observer, stop: Stop) -> Sent:
     """Send the rows of an assignment. Returns when all are done, or when it was stopped and nothing is in flight."""
-    timing = Timing(sleep=stop.sleep)
+    timing = Timing(sleep=stop.pause)
     ahead = TokenRules(rules.token_use, TOKENS_AHEAD * rules.concurrency)
     tokens = Tokens(api.authorize, ahead, timing, observer.tokens_are_single_use)
     window = None if rules.permissions.allow_repeats else rules.window

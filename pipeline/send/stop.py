@@ -40,5 +40,13 @@ class Stop:
 
     async def sleep(self, seconds: float) -> None:
         """Wait so many seconds, or until somebody asks to stop."""
+        # Not wait_for: before Python 3.12 it swallows a cancellation that comes together with the wish to stop.
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._event.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
+
+    async def pause(self, seconds: float) -> None:
+        """The same for whoever waits in a loop until its time has come: raises the reason of the stop."""
+        await self.sleep(seconds)
+        if self.reason is not None:
+            raise self.reason

@@ -38,7 +38,7 @@ _WIDTH: Final = 17.0
 
 
 def template(lang: Lang) -> bytes:
-    """The workbook, as the bytes of an .xlsx file. The same bytes for the same language."""
+    """The workbook, as the bytes of an .xlsx file."""
     stream = BytesIO()
     book: Any = xlsxwriter.Workbook(stream, _OPTIONS)
     _Template(book, lang).write()
@@ -160,7 +160,7 @@ class _Template:
 
     def _write_help(self) -> None:
         sheet = self._help
-        for index, width in enumerate((28, 20, 62, 22, 3, 12, 36)):
+        for index, width in enumerate((30, 38, 88, 20, 3, 10, 36)):
             sheet.set_column(index, index, width)
         sheet.set_row(0, 30)
         title = self._looks.of(bold=True, font_size=18, font_color=INK)
@@ -186,7 +186,6 @@ class _Template:
             self._help.write_string(number, 1, self._need(rule), wrapped)
             self._help.write_string(number, 2, self._limits(rule), wrapped)
             self._help.write_string(number, 3, self._example_value(rule), cell)
-            self._help.set_row(number, 31)
 
     def _institution_table(self, top: int) -> None:
         """The known institutions; the drop-down shows the codes, since only they are to stand in the sheet."""

@@ -23,7 +23,7 @@ from pipeline.cli.screen import LineScreen, Manner
 from pipeline.commands.request import Request, Result, Screen
 from pipeline.commands.run import run
 from pipeline.journal.journal import open_journal
-from pipeline.journal.tables import runs
+from pipeline.journal.tables import batches, runs
 from pipeline.model import Failure, ReportRow, Status
 from pipeline.settings import load
 
@@ -105,14 +105,15 @@ class Desk:
         except Failure as failure:
             return Ran(failure.exit_code, failure.key, {})
         stopped = result.failure.key if result.failure else ""
-        return Ran(result.exit_code, stopped, latest_rows(self.journal), result)
+        return Ran(result.exit_code, stopped, latest_rows(self.journal, result.report.batch), result)
 
 
-def latest_rows(journal: Path) -> dict[str, ReportRow]:
-    """Every row of the last run as the journal knows it now, by what stands in the sheet's first column."""
+def latest_rows(journal: Path, batch: str) -> dict[str, ReportRow]:
+    """Every row of a batch's last run as the journal knows it now, by what stands in the sheet's first column."""
+    of_batch = select(func.max(runs.c.id)).join(batches, batches.c.id == runs.c.batch_id)
     with open_journal(str(journal)) as opened:
         with opened.engine.connect() as connection:
-            run_id = connection.scalar(select(func.max(runs.c.id)))
+            run_id = connection.scalar(of_batch.where(batches.c.name == batch))
         return {row.row.cells[0]: row for row in opened.report_rows(run_id)}
 
 

@@ -1,0 +1,462 @@
+"""The sending loop over real sockets: tokens as it lends them, how it stops, and another program in its way."""
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from misbehaving import Behaviour, Misbehaving, Talk, answers, authorized, created, hangs
+from standin import Desk, Line, quiet
+
+from pipeline.cli.screen import LineScreen, Manner
+from pipeline.commands.interrupts import interrupts
+from pipeline.commands.request import Announcement, Screen
+from pipeline.journal import attempts
+from pipeline.journal.attempts import IllegalChangeError, Intent, Settlement
+from pipeline.journal.journal import Batch, Beginning, Journal, Sendable, open_journal
+from pipeline.model import Outcome, Source
+from pipeline.send.stop import Stop
+
+ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+AN_HOUR = answers(429, b"", {"Retry-After": "3600"})
+
+
+@pytest.fixture
+def server() -> Iterator[Misbehaving]:
+    with Misbehaving() as running:
+        yield running
+
+
+@pytest.fixture
+def desk(tmp_path: Path, server: Misbehaving) -> Desk:
+    return Desk(tmp_path, server)
+
+
+def lines(count: int, *, link: bool = False) -> list[Line]:
+    return [Line(f"INV-{number}", link) for number in range(count)]
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Tokens
+
+
+@dataclass(slots=True)
+class Mint:
+    """Gives out tokens and takes them: each lives so long, whatever it says, and serves so often."""
+
+    lives: float = 600.0
+    says: object = 599
+    uses: int = 1_000_000
+    revoked_at: int = -1
+    given: int = 0
+    refused: int = 0
+    asking: int = 0
+    asking_at_once: int = 0
+    takes: float = 0.0
+    _born: dict[str, float] = field(default_factory=dict)
+    _used: dict[str, int] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def authorize(self, talk: Talk) -> None:
+        with self._lock:
+            self.asking += 1
+            self.asking_at_once = max(self.asking, self.asking_at_once)
+        talk.server.stopping.wait(self.takes)
+        with self._lock:
+            self.asking -= 1
+            self.given += 1
+            token = f"token-{self.given}"
+            self._born[token], self._used[token] = time.monotonic(), 0
+        said = {} if self.says is None else {"expires_in": self.says}
+        talk.answer(200, {"access_token": token, "token_type": "bearer", **said})
+
+    def create(self, talk: Talk) -> None:
+        assert talk.asked is not None
+        token = talk.asked.headers["authorization"].removeprefix("Bearer ")
+        with self._lock:
+            if sum(self._used.values()) == self.revoked_at:
+                self.revoked_at = -1
+                self._born = {}
+            good = time.monotonic() < self._born.get(token, -self.lives) + self.lives
+            good = good and self._used[token] < self.uses
+            if good:
+                self._used[token] += 1
+            else:
+                self.refused += 1
+        if good:
+            created(talk)
+        else:
+            talk.answer(401, {"title": "Unauthorized", "status": 401})
+
+    def serve(self, server: Misbehaving) -> None:
+        server.well_authorized, server.well_created = self.authorize, self.create
+
+
+MINTS = {
+    "599 seconds": (Mint(), (1, 1), 0),
+    "299 seconds": (Mint(lives=299, says=299), (1, 1), 0),
+    "2 seconds": (Mint(lives=2, says=2), (2, 3), 0),
+    "no lifetime said": (Mint(lives=1, says=None), (2, 30), 8),
+    "a wrong lifetime": (Mint(lives=1, says=599), (2, 30), 8),
+    "no number": (Mint(lives=1, says="soon"), (2, 30), 8),
+    "a negative lifetime": (Mint(lives=1, says=-1), (2, 30), 8),
+    "single use": (Mint(uses=1), (24, 60), 8),
+    "revoked in the middle": (Mint(revoked_at=12), (2, 30), 8),
+}
+
+
+@pytest.mark.parametrize(("mint", "tokens", "refused"), MINTS.values(), ids=MINTS)
+def test_tokens_of_every_kind(desk: Desk, mint: Mint, tokens: tuple[int, int], refused: int):
+    """However long tokens live and whatever is said of it, each row is created once, with few refusals."""
+    mint.serve(desk.server)
+    desk.settings |= {"concurrency": "4", "rate": "10"}
+    ran = desk.run(lines(24, link=True))
+    assert (ran.code, desk.server.created) == (0, {f"INV-{number}": 1 for number in range(24)})
+    assert tokens[0] <= mint.given <= tokens[1]
+    assert mint.refused <= refused
+
+
+@pytest.mark.parametrize("count", [1, 16])
+def test_one_authorize_at_a_time(desk: Desk, count: int):
+    """However many rows wait for the first token, it is asked for once."""
+    mint = Mint(takes=0.3)
+    mint.serve(desk.server)
+    ran = desk.run(lines(count))
+    assert (ran.code, mint.given, mint.asking_at_once) == (0, 1, 1)
+
+
+def test_renewal_is_one_authorize_too(desk: Desk):
+    """When a token ends under many rows, one is asked for in its place."""
+    mint = Mint(lives=0.5, says=0.5, takes=0.1)
+    mint.serve(desk.server)
+    desk.settings |= {"concurrency": "16", "rate": "40"}
+    ran = desk.run(lines(60))
+    assert (ran.code, mint.asking_at_once) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "behaviours",
+    [
+        pytest.param([answers(500)], id="500"),
+        pytest.param([answers(429, b"", {"Retry-After": "0"})] * 2, id="429"),
+        pytest.param([answers(503, b"", {"Retry-After": "1"})], id="503"),
+        pytest.param([answers(200, b"<html>")], id="HTML"),
+        pytest.param([hangs], id="hangs"),
+        pytest.param([answers(302, b"", {"Location": "/login"})], id="a redirect"),
+    ],
+)
+def test_authorize_fails_for_a_while(desk: Desk, behaviours: list[Behaviour]):
+    """A failure to get a token is certainly "not sent": it is asked for again, and each row is created once."""
+    desk.server.on_authorize.extend(behaviours)
+    ran = desk.run(lines(5, link=True))
+    assert (ran.code, set(desk.server.created.values())) == (0, {1})
+    assert {row.attempts for row in ran.rows.values()} == {1}
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_refused_credentials(desk: Desk, status: int):
+    """Credentials that are refused end the run with 4 before anything is sent, and the same command goes on."""
+    desk.server.well_authorized = answers(status)
+    ran = desk.run(lines(5))
+    assert (ran.code, set(ran.statuses().values())) == (4, {"not-sent"})
+    desk.server.well_authorized = authorized
+    assert desk.run(lines(5)).code == 0
+
+
+def test_a_fresh_token_is_refused(desk: Desk):
+    """When fresh tokens are refused too, the run stops with 4; nothing was created, and the same command goes on."""
+    desk.settings["concurrency"] = "2"
+    desk.server.well_created = answers(401)
+    ran = desk.run(lines(12, link=True))
+    assert (ran.code, ran.stopped) == (4, "send.token_refused")
+    assert set(ran.statuses().values()) == {"failed", "not-sent"}
+    assert len(desk.server.creations) <= 8
+    desk.server.well_created = created
+    assert desk.run(lines(12, link=True)).code == 0
+    assert set(desk.server.created.values()) == {1}
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Stopping whatever it waits for
+
+
+def interrupt(then: Behaviour) -> Behaviour:
+    """Ctrl-C comes, and then the server does this."""
+
+    def behave(talk: Talk) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        then(talk)
+
+    return behave
+
+
+WAITS: dict[str, Callable[[Misbehaving], None]] = {
+    "for an hour that the server wishes": lambda server: server.on_create.append(interrupt(AN_HOUR)),
+    "for a token that does not come": lambda server: server.on_authorize.append(interrupt(hangs)),
+    "for authorize, pushed back for an hour": lambda server: server.on_authorize.append(interrupt(AN_HOUR)),
+}
+
+
+@pytest.mark.parametrize("wait", WAITS.values(), ids=WAITS)
+@pytest.mark.parametrize("token_use", ["auto", "single"])
+def test_ctrl_c_ends_every_wait(desk: Desk, wait: Callable[[Misbehaving], None], token_use: str):
+    """Whatever a run waits for when nothing is in flight, Ctrl-C ends it at once; the same command goes on."""
+    desk.settings |= {"answer_timeout": "30", "token_use": token_use, "concurrency": "4"}
+    wait(desk.server)
+    began, busy = time.monotonic(), time.process_time()
+    ran = desk.run(lines(8))
+    assert time.monotonic() - began < 10
+    assert time.process_time() - busy < 5
+    assert (ran.code, ran.stopped) == (6, "run.interrupted")
+    assert set(ran.statuses().values()) <= {"failed", "not-sent", "created"}
+    desk.server.on_authorize.clear()
+    assert desk.run(lines(8)).code == 0
+    assert set(desk.server.created.values()) == {1}
+
+
+def test_ctrl_c_while_it_backs_off_after_an_uncertain_answer(desk: Desk):
+    """A row that would be tried again after an uncertain answer stays unknown for now; the same command tries it."""
+    desk.settings["concurrency"] = "1"
+    desk.server.on_create.append(interrupt(answers(500)))
+    ran = desk.run(lines(3))
+    assert (ran.code, ran.stopped) == (5, "run.interrupted")
+    assert ran.statuses() == {"INV-0": "unknown", "INV-1": "not-sent", "INV-2": "not-sent"}
+    again = desk.run(lines(3))
+    assert (again.code, desk.server.created) == (0, {"INV-0": 1, "INV-1": 1, "INV-2": 1})
+
+
+def test_what_is_in_flight_is_finished(desk: Desk):
+    """A request that is in flight when Ctrl-C comes is waited for, and its session recorded; nothing new begins."""
+    desk.settings |= {"concurrency": "2", "answer_timeout": "5"}
+
+    def slowly(talk: Talk) -> None:
+        talk.server.stopping.wait(0.5)
+        created(talk)
+
+    desk.server.on_create.extend([slowly, interrupt(slowly)])
+    ran = desk.run(lines(6, link=True))
+    assert (ran.code, ran.stopped) == (6, "run.interrupted")
+    assert sorted(ran.statuses().values()) == ["created"] * 2 + ["not-sent"] * 4
+    assert desk.server.created.total() == 2
+
+
+def test_until_in_the_past(desk: Desk):
+    """A time to stop that has passed sends nothing, and says so with 6."""
+    ran = desk.run(lines(3), until=datetime.now(UTC) - timedelta(minutes=1))
+    assert (ran.code, ran.stopped, desk.server.creations) == (6, "send.stopped_until", [])
+    assert set(ran.statuses().values()) == {"not-sent"}
+    assert desk.run(lines(3)).code == 0
+
+
+def test_until(desk: Desk):
+    """At the time of `--until` what is in flight is finished and the rest is not sent; the same command goes on."""
+    desk.settings |= {"rate": "20", "concurrency": "2"}
+    ran = desk.run(lines(60), until=datetime.now(UTC) + timedelta(seconds=1))
+    assert (ran.code, ran.stopped) == (6, "send.stopped_until")
+    made = sum(status == "created" for status in ran.statuses().values())
+    assert 2 <= made < 40
+    assert desk.server.created.total() == made
+    desk.settings.clear()
+    assert desk.run(lines(60)).code == 0
+    assert set(desk.server.created.values()) == {1}
+
+
+def test_rate(desk: Desk):
+    """With `--rate` no second has more requests than that, however many may be in flight."""
+    times: list[float] = []
+
+    def noted(talk: Talk) -> None:
+        times.append(time.monotonic())
+        created(talk)
+
+    desk.server.well_created = noted
+    desk.settings |= {"rate": "20", "concurrency": "16"}
+    assert desk.run(lines(40)).code == 0
+    assert all(later - earlier > 0.85 for earlier, later in zip(times, times[20:], strict=False))
+
+
+def test_a_signal_after_the_loop_has_ended():
+    """A signal that comes when the last loop has closed changes nothing: it must not be a fault of the program."""
+
+    async def send(stop_of: list[Stop]) -> None:
+        stop_of.append(Stop())
+        with signals.asking(stop_of[0]):
+            pass
+
+    with interrupts() as signals:
+        stops: list[Stop] = []
+        asyncio.run(send(stops))
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stops[0].reason is None
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Another program in its way
+
+
+class Meanwhile(LineScreen):
+    """Agrees to everything; while it is asked, something happens."""
+
+    def __init__(self, happens: Callable[[], None]) -> None:
+        super().__init__(Manner(yes=True, quiet=True))
+        self._happens = happens
+
+    def confirm(self, announcement: Announcement) -> bool:
+        self._happens()
+        return super().confirm(announcement)
+
+
+def meanwhile(happens: Callable[[], None]) -> Callable[[], Screen]:
+    return lambda: Meanwhile(happens)
+
+
+def staged(desk: Desk) -> tuple[Journal, Batch, int, list[Sendable]]:
+    """What a second program reads of the last run."""
+    with open_journal(str(desk.journal)) as journal:
+        (line,) = journal.batch_lines()
+        assert line.last_run is not None
+        batch = Batch(line.id, line.name, line.environment)
+        return journal, batch, line.last_run, journal.to_send(line.last_run, batch, -1, 100)
+
+
+def try_row(journal: Journal, batch: Batch, run: int, row: Sendable, outcome: Outcome | None) -> None:
+    """Another program tries a row of this batch, as if there were no lock."""
+    number = len(row.history) + 1
+    now = datetime.now(UTC)
+    with journal.engine.begin() as connection:
+        intent = Intent(batch.id, run, row.identity, number, row.number, row.payment, row.fingerprint, now)
+        attempts.intend(connection, [intent])
+        if outcome is not None:
+            session = ID if outcome is Outcome.CREATED else ""
+            attempts.settle(connection, [Settlement(batch.id, row.identity, number, outcome, now, session)])
+
+
+@pytest.mark.parametrize("outcome", [Outcome.CREATED, Outcome.PERHAPS, None], ids=["created", "perhaps", "in flight"])
+def test_another_program_sent_a_row_since_the_plan(desk: Desk, outcome: Outcome | None):
+    """Though the lock was lost, a row that another program sent after this one had planned it is not sent again."""
+
+    def other() -> None:
+        journal, batch, run, rows = staged(desk)
+        try_row(journal, batch, run, rows[1], outcome)
+
+    desk.settings["concurrency"] = "1"
+    desk.screen = meanwhile(other)
+    ran = desk.run(lines(3, link=True))
+    assert (ran.stopped, desk.server.created["INV-1"]) == ("journal.taken_over", 0)
+    assert ran.code == (7 if outcome is Outcome.CREATED else 5)
+
+
+def test_another_program_sends_a_row_at_this_very_moment(desk: Desk):
+    """When another program records the same attempt first, the request is not sent, and the run ends with 7."""
+
+    def other(talk: Talk) -> None:
+        journal, batch, run, rows = staged(desk)
+        try_row(journal, batch, run, next(row for row in rows if row.payment.reference_id == "INV-1"), Outcome.CREATED)
+        created(talk)
+
+    desk.settings["concurrency"] = "1"
+    desk.server.on_create.append(other)
+    ran = desk.run(lines(3, link=True))
+    assert (ran.code, ran.stopped) == (7, "journal.taken_over")
+    assert ran.statuses() == {"INV-0": "created", "INV-1": "created", "INV-2": "not-sent"}
+    assert desk.server.created == {"INV-0": 1}
+
+
+def test_two_names_of_one_journal_are_one_lock(desk: Desk, tmp_path: Path):
+    """A batch is held whatever name the journal goes by."""
+    assert desk.run(lines(1)).code == 0
+    link = tmp_path / "elsewhere" / "link.sqlite"
+    link.parent.mkdir()
+    link.symlink_to(desk.journal)
+    _, batch, _, _ = staged(desk)
+    with open_journal(str(link)) as journal, journal.lease(batch):
+        ran = desk.run(lines(1))
+    assert (ran.code, ran.stopped) == (7, "journal.batch_is_busy")
+
+
+def test_a_rehearsal_leaves_a_run_alone_that_is_being_staged(tmp_path: Path):
+    """`validate` beside a run of the same batch does not take that run, half staged, for one that a crash left."""
+    now = datetime.now(UTC)
+
+    def beginning(purpose: str) -> Beginning:
+        return Beginning(purpose, Source("sheet.csv", "0" * 64), "http://127.0.0.1", (), ("referenceId",), now)
+
+    with open_journal(str(tmp_path / "journal.sqlite")) as journal:
+        batch = journal.batch("sheet", "http://127.0.0.1", now)
+        run = journal.begin(batch, beginning("run"))
+        journal.begin(batch, beginning("rehearsal"))
+        assert journal.report(run).batch == "sheet"
+        journal.begin(batch, beginning("run"))
+        with pytest.raises(LookupError):
+            journal.report(run)
+
+
+def test_an_outcome_may_be_said_twice_but_not_changed(desk: Desk):
+    """An outcome whose commit got lost on the way back is offered again; another outcome for it raises."""
+    desk.run(lines(2), until=datetime.now(UTC))
+    journal, batch, run, rows = staged(desk)
+    now = datetime.now(UTC)
+    try_row(journal, batch, run, rows[0], Outcome.CREATED)
+    try_row(journal, batch, run, rows[1], None)
+    again = Settlement(batch.id, rows[0].identity, 1, Outcome.CREATED, now, ID)
+    new = Settlement(batch.id, rows[1].identity, 1, Outcome.PERHAPS, now)
+    with journal.engine.begin() as connection:
+        attempts.settle(connection, [again, new])
+    for other in (
+        Settlement(batch.id, rows[0].identity, 1, Outcome.PERHAPS, now),
+        Settlement(batch.id, rows[0].identity, 1, Outcome.CREATED, now, ID.replace("0", "1")),
+        Settlement(batch.id, rows[0].identity, 2, Outcome.CREATED, now, ID),
+    ):
+        with pytest.raises(IllegalChangeError), journal.engine.begin() as connection:
+            attempts.settle(connection, [other])
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Repeats at the last moment
+
+
+def test_two_batches_of_one_content_at_once(desk: Desk):
+    """When another batch sends the same content after this one was planned, the row is held at the last moment."""
+    other = Desk(desk.folder, desk.server, desk.settings)
+    desk.screen = meanwhile(lambda: check_done(other.run(lines(2, link=True), name="copy.csv").code))
+    ran = desk.run(lines(3, link=True))
+    assert (ran.code, ran.statuses()) == (1, {"INV-0": "held", "INV-1": "held", "INV-2": "created"})
+    assert set(desk.server.created.values()) == {1}
+    desk.screen = quiet
+    assert desk.run(lines(3, link=True)).code == 1
+    assert set(desk.server.created.values()) == {1}
+
+
+def check_done(code: int) -> None:
+    assert code == 0
+
+
+def test_the_second_of_two_equal_rows(desk: Desk):
+    """With `#` in `--identity` two equal rows are two payments, each sent once, also when one of them was unknown."""
+    desk.settings |= {"identity": "referenceId,#", "concurrency": "1"}
+    desk.server.on_create.extend([created, hangs])
+    sheet = [Line("INV-1", link=True), Line("INV-1", link=True)]
+    assert desk.run(sheet).code == 5
+    assert desk.server.created == {"INV-1": 1}
+    assert desk.run(sheet).code == 5
+    assert desk.run(sheet, resend_unknown=True).code == 0
+    assert desk.run(sheet, resend_unknown=True).code == 0
+    assert desk.server.created == {"INV-1": 2}
+
+
+def test_another_identity_for_the_same_sheet(desk: Desk):
+    """A sheet that is run again with another `--identity` finds its earlier payments, certain and uncertain ones."""
+    desk.server.on_create.append(hangs)
+    desk.settings["concurrency"] = "1"
+    sheet = lines(4, link=True)
+    assert desk.run(sheet).code == 5
+    desk.settings["identity"] = "referenceId,email"
+    again = desk.run(sheet)
+    assert (again.code, again.status("INV-0"), again.status("INV-3")) == (5, "unknown", "already-created")
+    assert desk.server.created == {"INV-1": 1, "INV-2": 1, "INV-3": 1}

@@ -15,9 +15,10 @@ import asyncio
 import select
 import ssl
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.request import getproxies, proxy_bypass
@@ -66,6 +67,26 @@ class Timeouts:
 
     connect: float = 10.0
     answer: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request, ready to be written."""
+
+    method: str
+    url: yarl.URL
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer. `raw_headers` are as they came over the wire, `headers` finds them whatever their case."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    raw_headers: tuple[tuple[bytes, bytes], ...] = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 def system_trust(ca_file: Path | None = None) -> ssl.SSLContext:
@@ -171,46 +192,50 @@ class ExactTransport(httpx.AsyncBaseTransport):
         )
         self._proxies: dict[str, str | None] = {}
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def exchange(self, question: Question) -> Reply:
         """Carry out one exchange and return the whole answer, or raise NotSent or MaybeSent."""
         deadline = asyncio.timeout(self._timeouts.connect)
         exchange = _Exchange(deadline, self._timeouts.answer)
         token = _EXCHANGE.set(exchange)
         try:
             async with deadline:
-                return await self._ask_on_a_live_connection(request)
+                return await self._ask_on_a_live_connection(question)
         except Exception as error:  # noqa: BLE001 (an unknown exception is judged too, by the mark alone)
             raise _judged(error, exchange) from None
         finally:
             _EXCHANGE.reset(token)
 
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The same in httpx's words, whose objects cost as much as the exchange itself: no row is sent through here."""
+        headers = {name.decode("ascii"): value.decode("latin-1") for name, value in request.headers.raw}
+        url = yarl.URL(str(request.url), encoded=True)
+        reply = await self.exchange(Question(request.method, url, headers, request.content))
+        whole = _whole_headers(reply.raw_headers)
+        return httpx.Response(reply.status, headers=whole, content=reply.body, request=request)
+
     async def aclose(self) -> None:
         """Close every connection."""
         await self._session.close()
 
-    async def _ask_on_a_live_connection(self, request: httpx.Request) -> httpx.Response:
+    async def _ask_on_a_live_connection(self, question: Question) -> Reply:
         for _ in range(_CHOICES):
             with suppress(_Stale):
-                return await self._ask(request)
+                return await self._ask(question)
             # Nothing was written and that connection is gone: this is choosing, not sending again. Meanwhile the loop
             # hears of the other connections that were closed, and the pool drops them.
             await asyncio.sleep(0)
         raise _Stale
 
-    async def _ask(self, request: httpx.Request) -> httpx.Response:
-        url = yarl.URL(str(request.url), encoded=True)
-        headers = [(name.decode("ascii"), value.decode("latin-1")) for name, value in request.headers.raw]
+    async def _ask(self, question: Question) -> Reply:
         async with self._session.request(
-            request.method,
-            url,
-            headers=headers,
-            data=request.content or None,
+            question.method,
+            question.url,
+            headers=question.headers,
+            data=question.body or None,
             allow_redirects=False,
-            proxy=self._proxy(url),
+            proxy=self._proxy(question.url),
         ) as answer:
-            return httpx.Response(
-                answer.status, headers=_whole_headers(answer.raw_headers), content=await _read(answer), request=request
-            )
+            return Reply(answer.status, answer.headers, answer.raw_headers, await _read(answer))
 
     def _proxy(self, url: yarl.URL) -> str | None:
         """The proxy for this URL, looked up once for each origin."""

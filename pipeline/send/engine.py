@@ -195,14 +195,18 @@ class _Engine:
 
         Nothing of this row is in flight here. So the waiting, for an hour if the server says so, is given up at once.
         """
+        if self._rate.unlimited and self._brake.is_off and not self._stop.requested:
+            lease = self._tokens.at_hand()
+            if lease is not None:
+                return lease
         try:
             async with self._patiently():
                 await self._brake.wait()
                 await self._rate.turn()
-                lease = await self._tokens.lease()
+                waited_for = await self._tokens.lease()
         except TimeoutError:
             return None
-        return None if self._stop.requested else lease
+        return None if self._stop.requested else waited_for
 
     @asynccontextmanager
     async def _patiently(self) -> AsyncIterator[None]:

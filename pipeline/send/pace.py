@@ -63,6 +63,11 @@ class RateLimit:
         self._timing = timing
         self._next = timing.clock()
 
+    @property
+    def unlimited(self) -> bool:
+        """Whether every turn is now."""
+        return not self._interval
+
     async def turn(self) -> None:
         """Return when it is this caller's turn."""
         if not self._interval:
@@ -87,6 +92,11 @@ class Brake:
         self._next = self._until
         self._spacing = 0.0
         self._pushes = 0
+
+    @property
+    def is_off(self) -> bool:
+        """Whether a request may leave at once."""
+        return not self._spacing and self._timing.clock() >= self._until
 
     async def wait(self) -> None:
         """Return when a request may leave."""

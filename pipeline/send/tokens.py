@@ -85,6 +85,13 @@ class Tokens:
         self._asking: set[asyncio.Task[None]] = set()
         self._lent = 0
 
+    def at_hand(self) -> Lease | None:
+        """A token that can be lent without waiting: the common case, which costs nothing. None when there is none."""
+        held = self._current
+        if self._single or held is None or self._timing.clock() >= held.renew_at:
+            return None
+        return held.lend()
+
     async def lease(self, *, fresh: bool = False) -> Lease:
         """A token for one request; with `fresh`, one that nobody has used.
 

@@ -174,27 +174,30 @@ def _settled(settlement: Settlement) -> dict[str, Any]:
 # Repeats in other batches
 
 
+# Built once: to build it for each group of the sending loop cost as much as to run it.
+_REPEATS: Final = (
+    select(attempts.c.fingerprint, batches.c.name, attempts.c.intended_at, attempts.c.outcome, attempts.c.session_id)
+    .join_from(attempts, batches, batches.c.id == attempts.c.batch_id)
+    .where(
+        attempts.c.batch_id != bindparam("here"),
+        batches.c.environment
+        == select(batches.c.environment).where(batches.c.id == bindparam("here")).correlate(None).scalar_subquery(),
+        attempts.c.outcome.in_((Outcome.CREATED, *decide.UNCERTAIN)),
+        attempts.c.intended_at >= bindparam("since"),
+        attempts.c.fingerprint.in_(bindparam("wanted", expanding=True)),
+    )
+    .order_by(attempts.c.id)
+)
+
+
 def repeats_elsewhere(
     connection: Connection, batch_id: int, fingerprints: Iterable[bytes], since: datetime
 ) -> dict[bytes, list[Repeat]]:
     """Identical rows in other batches of the same environment, that made a session or may have, since a time."""
-    here = select(batches.c.environment).where(batches.c.id == batch_id).scalar_subquery()
-    statement = (
-        select(
-            attempts.c.fingerprint, batches.c.name, attempts.c.intended_at, attempts.c.outcome, attempts.c.session_id
-        )
-        .join_from(attempts, batches, batches.c.id == attempts.c.batch_id)
-        .where(
-            attempts.c.batch_id != batch_id,
-            batches.c.environment == here,
-            attempts.c.outcome.in_((Outcome.CREATED, *decide.UNCERTAIN)),
-            attempts.c.intended_at >= codec.dump_time(since),
-        )
-        .order_by(attempts.c.id)
-    )
     found: dict[bytes, list[Repeat]] = {}
     for wanted in batched(fingerprints, ASKED):
-        for record in connection.execute(statement.where(attempts.c.fingerprint.in_(wanted))):
+        given = {"here": batch_id, "since": codec.dump_time(since), "wanted": wanted}
+        for record in connection.execute(_REPEATS, given):
             repeat = Repeat(record.name, codec.time(record.intended_at), Outcome(record.outcome), record.session_id)
             found.setdefault(bytes(record.fingerprint), []).append(repeat)
     return found

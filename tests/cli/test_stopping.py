@@ -1,0 +1,348 @@
+"""Stopping early: signals, `--max-failures`, the breakers, `--first`, `--until`, `--rate`.
+
+The rest is `not-sent`, the exit code says why, and the same command goes on.
+"""
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from misbehaving import Behaviour, Misbehaving, Talk, answers, created, creates_and_resets
+from standin import Desk, Kitchen, Line, check_truth, write_sheet
+
+LINES = [Line(f"INV-{number}", link=number % 2 == 0) for number in range(30)]
+REFERENCES = [line.reference for line in LINES]
+
+
+@pytest.fixture(scope="module")
+def kitchen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kitchen]:
+    with Kitchen(tmp_path_factory.mktemp("kitchen")) as kitchen:
+        yield kitchen
+
+
+@pytest.fixture
+def server() -> Iterator[Misbehaving]:
+    with Misbehaving() as running:
+        yield running
+
+
+@pytest.fixture
+def desk(tmp_path: Path, server: Misbehaving) -> Desk:
+    return Desk(tmp_path, server, {"concurrency": "4", "answer_timeout": "10"})
+
+
+def goes_on(desk: Desk, lines: list[Line] = LINES) -> None:
+    """The same command, all being well, creates what is left: each reference once, and nothing is lost."""
+    desk.server.well_created = created
+    desk.server.on_create.clear()
+    again = desk.run(lines)
+    assert again.code == 0
+    assert set(again.statuses().values()) <= {"created", "already-created"}
+    assert desk.server.created == {line.reference: 1 for line in lines}
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Signals
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("times", [1, 3], ids=["once", "three times"])
+def test_a_signal_while_it_sends(desk: Desk, kitchen: Kitchen, number: int, times: int):
+    """What is in flight is finished, the workbook is written, and the exit code is 6; the same command goes on."""
+    pid = 0
+    signalled = threading.Event()
+
+    def signals(talk: Talk) -> None:
+        for _ in range(times):
+            os.kill(pid, number)
+        signalled.set()
+        created(talk)
+
+    def waits(talk: Talk) -> None:
+        signalled.wait(10)
+        talk.server.stopping.wait(0.1)
+        created(talk)
+
+    desk.server.on_create.extend([created] * 8 + [waits] * 3 + [signals])
+    sheet = write_sheet(desk.folder / "sheet.csv", LINES)
+    pid = kitchen.start("run", sheet, "--yes", env=desk.environment())
+    assert kitchen.wait(pid) == 6
+    assert "Stopped as you asked" in kitchen.said(pid)
+    statuses = check_truth(desk.folder / "sheet.results.xlsx", REFERENCES, desk.server.sessions)
+    made = [reference for reference, status in statuses.items() if status == "created"]
+    assert set(statuses.values()) == {"created", "not-sent"}
+    assert 9 <= len(made) <= 16
+    assert desk.server.created == dict.fromkeys(made, 1)
+    goes_on(desk)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_signal_before_anything_was_sent(desk: Desk, kitchen: Kitchen, number: int):
+    """A signal while it asks for its first token ends the run with 6, nothing sent; the same command goes on."""
+    pid = 0
+
+    def signals(talk: Talk) -> None:
+        os.kill(pid, number)
+        talk.hang()
+
+    desk.server.on_authorize.append(signals)
+    pid = kitchen.start("run", write_sheet(desk.folder / "sheet.csv", LINES), "--yes", env=desk.environment())
+    assert kitchen.wait(pid) == 6
+    assert desk.server.creations == []
+    statuses = check_truth(desk.folder / "sheet.results.xlsx", REFERENCES, {})
+    assert set(statuses.values()) == {"not-sent"}
+    goes_on(desk)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# At a terminal
+
+
+class Terminal:
+    """The real command at a terminal of its own."""
+
+    def __init__(self, line: list[str], environment: dict[str, str], folder: Path) -> None:
+        self._ours, theirs = pty.openpty()
+        self.process = subprocess.Popen(
+            line, env=environment, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+        )
+        os.close(theirs)
+        self.shown = ""
+
+    def wait_for(self, text: str, patience: float = 40) -> None:
+        """Read until this has been shown."""
+        deadline = time.monotonic() + patience
+        while text not in self.shown:
+            assert time.monotonic() < deadline, self.shown
+            if select.select([self._ours], [], [], 0.2)[0]:
+                self.shown += self._read()
+
+    def type(self, text: str) -> None:
+        os.write(self._ours, text.encode())
+
+    def end(self, patience: float = 30) -> int:
+        """Read to the end; returns the exit code."""
+        deadline = time.monotonic() + patience
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, self.shown
+            if select.select([self._ours], [], [], 0.05)[0]:
+                self.shown += self._read()
+        return self.process.returncode
+
+    def _read(self) -> str:
+        try:
+            return os.read(self._ours, 65536).decode(errors="replace")
+        except OSError:  # the other end is closed
+            return ""
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._ours)
+
+
+@pytest.fixture
+def terminal(desk: Desk, command) -> Iterator[Callable[..., Terminal]]:
+    opened: list[Terminal] = []
+
+    def start(*args: str) -> Terminal:
+        sheet = write_sheet(desk.folder / "sheet.csv", LINES)
+        environment = command.environment | desk.environment() | {"TERM": "dumb", "COLUMNS": "200"}
+        opened.append(Terminal(command.line("run", sheet, *args), environment, desk.folder))
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.close()
+
+
+ASKED = "[y/n]"
+"""What a question ends with."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_signal_at_the_confirmation(desk: Desk, terminal: Callable[..., Terminal], number: int):
+    """A signal while it asks whether to send is a no: nothing is sent, the workbook says so, and it ends with 6."""
+    one = terminal()
+    one.wait_for(ASKED)
+    os.kill(one.process.pid, number)
+    assert one.end() == 6
+    assert "Traceback" not in one.shown
+    assert desk.server.requests == []
+    statuses = check_truth(desk.folder / "sheet.results.xlsx", REFERENCES, {})
+    assert set(statuses.values()) == {"not-sent"}
+
+
+def test_first_at_a_terminal(desk: Desk, terminal: Callable[..., Terminal]):
+    """With `--first` the first rows are sent and shown; a yes sends the others, each once, and the code is 0."""
+    one = terminal("--first", "3", "--yes")
+    one.wait_for(ASKED)
+    assert desk.server.created == {"INV-0": 1, "INV-1": 1, "INV-2": 1}
+    assert all(session in one.shown for session in desk.server.sessions)
+    one.type("y\n")
+    assert one.end() == 0
+    assert desk.server.created == dict.fromkeys(REFERENCES, 1)
+
+
+def test_no_after_the_first(desk: Desk, terminal: Callable[..., Terminal]):
+    """A no after the first rows leaves the others `not-sent` and ends with 6; the same command goes on."""
+    one = terminal("--first", "3", "--yes")
+    one.wait_for(ASKED)
+    one.type("n\n")
+    assert one.end() == 6
+    assert desk.server.created.total() == 3
+    goes_on(desk)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_signal_at_the_question_after_the_first(desk: Desk, terminal: Callable[..., Terminal], number: int):
+    """A signal while it asks whether to go on ends the run with 6 at once: nobody has to answer first."""
+    one = terminal("--first", "3", "--yes")
+    one.wait_for(ASKED)
+    os.kill(one.process.pid, number)
+    assert one.end() == 6
+    assert "Traceback" not in one.shown
+    assert desk.server.created.total() == 3
+    statuses = check_truth(desk.folder / "sheet.results.xlsx", REFERENCES, desk.server.sessions)
+    assert sorted(set(statuses.values())) == ["created", "not-sent"]
+    goes_on(desk)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# --first without a terminal
+
+
+def test_first_without_a_terminal(desk: Desk, command):
+    """Without a terminal `--first` stops after the first rows with 6; the same command sends the next ones."""
+    sheet = write_sheet(desk.folder / "sheet.csv", LINES)
+    for made in (12, 24):
+        done = command("run", sheet, "--yes", "--first", "12", "--json", env=desk.environment())
+        assert (done.code, desk.server.created.total()) == (6, made)
+        assert done.json()["counts"]["not-sent"] == len(LINES) - made
+    done = command("run", sheet, "--yes", "--first", "12", "--json", env=desk.environment())
+    assert (done.code, done.json()["counts"]["created"]) == (0, 6)
+    assert desk.server.created == dict.fromkeys(REFERENCES, 1)
+
+
+@pytest.mark.parametrize("first", [30, 31, 1000], ids=["all", "one more", "many more"])
+def test_first_of_fewer_rows(desk: Desk, first: int):
+    """`--first` with as many rows as there are sends them all and has nothing to ask."""
+    assert desk.run(LINES, first=first).code == 0
+    goes_on(desk)
+
+
+@pytest.mark.parametrize("link", [False, True], ids=["no link", "e-mailed"])
+def test_first_meets_a_fault(desk: Desk, link: bool):
+    """When one of the first rows is unknown the code is 5, though the run stopped early too."""
+    lines = [Line(line.reference, link) for line in LINES]
+    desk.server.on_create.append(creates_and_resets)
+    ran = desk.run(lines, first=2)
+    assert ran.stopped == "run.stopped_first"
+    assert ran.code == (5 if link else 6)
+    assert sum(status == "not-sent" for status in ran.statuses().values()) == 28
+    assert desk.run(lines).code == (5 if link else 0)
+    assert max(desk.server.emailed.values(), default=0) <= 1
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Breakers
+
+
+def answers_of(reference_of: Callable[[str], bytes]) -> Behaviour:
+    """A refusal that names the row."""
+
+    def behave(talk: Talk) -> None:
+        assert talk.asked is not None
+        talk.answer(400, reference_of(talk.asked.reference))
+
+    return behave
+
+
+def test_max_failures(desk: Desk):
+    """After `--max-failures` rows in a row that were refused for one reason the rest is not sent, with 6."""
+    desk.settings |= {"max_failures": "5", "concurrency": "1"}
+    desk.server.on_create.append(created)
+    desk.server.well_created = answers_of(lambda reference: f'{{"detail":"{reference} is refused"}}'.encode())
+    ran = desk.run(LINES)
+    assert (ran.code, ran.stopped, len(desk.server.creations)) == (6, "send.stopped_refused", 6)
+    assert sorted(ran.statuses().values()) == ["created"] + ["not-sent"] * 24 + ["rejected"] * 5
+    goes_on(desk)
+
+
+def test_failures_for_different_reasons(desk: Desk):
+    """Rows that are refused for different reasons do not stop a run."""
+    desk.settings |= {"max_failures": "2", "concurrency": "1"}
+    desk.server.on_create.extend([answers(400), answers(422)] * 15)
+    ran = desk.run(LINES)
+    assert (ran.code, ran.stopped) == (1, "")
+    goes_on(desk)
+
+
+def test_refusals_that_were_the_whole_sheet(desk: Desk):
+    """When the last refusal of a sheet is the one too many, nothing was stopped: the run finished, with 1."""
+    desk.settings["max_failures"] = "30"
+    desk.server.well_created = answers(400)
+    assert desk.run(LINES).code == 1
+
+
+def test_forbidden_from_the_start(desk: Desk):
+    """When the first 20 answers are all 403 the run stops with 4; the rest is not sent, the same command goes on."""
+    desk.server.well_created = answers(403)
+    ran = desk.run(LINES)
+    assert (ran.code, ran.stopped) == (4, "send.stopped_forbidden")
+    assert 20 <= len(desk.server.creations) <= 23
+    assert set(ran.statuses().values()) == {"rejected", "not-sent"}
+    goes_on(desk)
+
+
+def test_forbidden_later(desk: Desk):
+    """403s after a session are about their rows: they end with `--max-failures`, not with 4."""
+    desk.settings["concurrency"] = "1"
+    desk.server.on_create.append(created)
+    desk.server.well_created = answers(403)
+    ran = desk.run(LINES)
+    assert (ran.code, ran.stopped, len(desk.server.creations)) == (6, "send.stopped_refused", 21)
+    goes_on(desk)
+
+
+@pytest.mark.parametrize("link", [False, True], ids=["no link", "e-mailed"])
+def test_twenty_uncertain_answers(desk: Desk, link: bool):
+    """After 20 uncertain answers in a row nothing more is sent, so that no more rows need a person; the code is 5."""
+    lines = [Line(line.reference, link) for line in LINES]
+    desk.server.well_created = creates_and_resets
+    ran = desk.run(lines)
+    assert (ran.code, ran.stopped) == (5, "send.stopped_uncertain")
+    assert 20 <= len(desk.server.creations) <= 23
+    unknown = {reference for reference, status in ran.statuses().items() if status == "unknown"}
+    assert set(ran.statuses().values()) == {"unknown", "not-sent"}
+    assert unknown == set(desk.server.created)
+    desk.server.well_created = created
+    again = desk.run(lines)
+    assert max(desk.server.emailed.values(), default=0) <= 1
+    assert len([status for status in again.statuses().values() if status == "created"]) >= 30 - len(unknown)
+    if link:
+        assert {reference for reference, status in again.statuses().items() if status == "unknown"} == unknown
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# --until and --rate, by the command itself
+
+
+def test_until_and_rate_as_options(desk: Desk, kitchen: Kitchen):
+    """`--until` in a minute or two and `--rate` hold for the command as it is typed; the same command goes on."""
+    soon = datetime.now().astimezone() + timedelta(minutes=2)
+    sheet = write_sheet(desk.folder / "sheet.csv", LINES)
+    args = ("run", sheet, "--yes", "-q", "--rate", "200", "--until", f"{soon:%H:%M}")
+    began = time.monotonic()
+    assert kitchen.wait(kitchen.start(*args, env=desk.environment())) == 0
+    # 30 rows at 200 a second, one after the other in time.
+    assert time.monotonic() - began >= 29 / 200
+    assert desk.server.created == dict.fromkeys(REFERENCES, 1)

@@ -44,7 +44,11 @@ class Charge:
     @property
     def payor(self) -> str:
         """By what a payor is known again: the e-mail address, else the name. Letter case does not count."""
-        return self.email.strip().casefold() or " ".join(self.name.split()).casefold()
+        return self.email.strip().casefold() or _folded(self.name)
+
+
+_Payors = dict[str, list[Charge]]
+"""The charges of each payor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +110,40 @@ def compare(before: Iterable[Charge], now: Iterable[Charge], over: Decimal = DEF
     """Every payor who differs: slips first, then changes of more than `over` per cent, new payors, gone payors.
 
     Within a kind they stand in the order of the present sheet, the gone ones in the order of the earlier batch. The
-    order of the charges of one payor does not matter.
+    order of the charges of one payor does not matter. A payor with another address is known by the name, where just
+    one on each side has it.
     """
     earlier, later = _by_payor(before), _by_payor(now)
+    for now_as, before_as in _renamed(earlier, later):
+        earlier[now_as] = earlier.pop(before_as)
     found = [_compared(earlier.get(payor), charges, over) for payor, charges in later.items()]
     found += [_one(Kind.GONE, charges, ()) for payor, charges in earlier.items() if payor not in later]
     kinds = list(Kind)
     return sorted(filter(None, found), key=lambda change: kinds.index(change.kind))
 
 
-def _by_payor(charges: Iterable[Charge]) -> dict[str, list[Charge]]:
-    grouped: dict[str, list[Charge]] = {}
+def _renamed(earlier: _Payors, later: _Payors) -> list[tuple[str, str]]:
+    """Payors whose address is another (or has a slip in it), told by a name that only one on each side has."""
+    new, gone = _by_name(later, earlier), _by_name(earlier, later)
+    return [(new[name][0], gone[name][0]) for name in new if len(new[name]) == 1 and len(gone.get(name, ())) == 1]
+
+
+def _by_name(payors: _Payors, others: _Payors) -> dict[str, list[str]]:
+    """The payors who are not among the others, by their folded names."""
+    named: dict[str, list[str]] = {}
+    for payor, charges in payors.items():
+        names = {_folded(charge.name) for charge in charges}
+        if payor not in others and len(names) == 1 and (name := names.pop()):
+            named.setdefault(name, []).append(payor)
+    return named
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.split()).casefold()
+
+
+def _by_payor(charges: Iterable[Charge]) -> _Payors:
+    grouped: _Payors = {}
     for charge in charges:
         if charge.payor:
             grouped.setdefault(charge.payor, []).append(charge)

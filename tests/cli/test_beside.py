@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from openpyxl import Workbook, load_workbook
 
 SHEET = """Invoice #,First name,Last name,Email,Amount
 A-1,Zoé,Tremblay,zoe@example.com,250
@@ -85,3 +86,94 @@ def test_a_file_that_is_lost_on_the_way_is_said_and_written_by_the_same_command(
     again = command("run", sheet, "--sandbox", "--json", "--csv", "gone/r.csv")
     assert (again.code, again.json()["counts"]["already-created"]) == (1, 2)
     assert (folder / "r.csv").exists()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The month before
+
+OCTOBER = """Invoice #,First name,Last name,Email,Amount
+A-1,Zoé,Tremblay,zoe@example.com,250
+A-2,Liam,Fraser,liam@example.com,1234.50
+A-3,Ann,Roy,ann@example.com,12
+A-4,Mei,Wong,mei@example.com,80
+"""
+NOVEMBER = """Invoice #,First name,Last name,Email,Amount
+B-1,Zoé,Tremblay,ZOE@example.com,2500
+B-2,Liam,Fraser,liam@example.com,1234.50
+B-3,Ann,Roy,ann@@example.com,12
+B-4,Omar,Haddad,omar@example.com,80
+"""
+
+
+def changes_in(path: Path) -> list[tuple]:
+    """Kind, row, e-mail, before and now of each line of the sheet."""
+    rows = list(load_workbook(path)["Changes"].values)
+    at = next(number for number, row in enumerate(rows) if row[0] == "Change")
+    return [(row[0], row[1], row[3], row[4], row[5]) for row in rows[at + 1 :]]
+
+
+@pytest.fixture
+def october(command):
+    path = command.home / "rent-2026-10.csv"
+    path.write_text(OCTOBER, encoding="utf-8")
+    assert command("run", path, "--sandbox").code == 0
+    assert "Changes" not in load_workbook(path.with_name("rent-2026-10.results.xlsx")).sheetnames
+    return path
+
+
+FOUND = [
+    ("likely slip", "2", "ZOE@example.com", 250, 2500),
+    ("new", "5", "omar@example.com", None, 80),
+    ("gone", "", "mei@example.com", 80, None),
+]
+
+
+@pytest.mark.parametrize("options", [["run"], ["run", "--dry-run"], ["validate"]], ids=" ".join)
+def test_the_month_before_is_found_by_itself(command, october, sheet, options):
+    """The latest earlier batch with a name of the same shape is compared, also before anything is sent."""
+    sheet.write_text(NOVEMBER, encoding="utf-8")
+    out = command.home / "out.xlsx"
+    assert command(*options, sheet, "--sandbox", "-o", out).code in {0, 1}
+    found = changes_in(out)
+    assert sorted(found, key=str) == sorted(FOUND, key=str)
+    assert found[0] == FOUND[0]
+
+
+def test_a_batch_with_any_name_can_be_compared(command, october, sheet):
+    """--compare names the batch, and --changes-over the share above which an amount is shown."""
+    sheet.write_text(NOVEMBER.replace("1234.50", "1240"), encoding="utf-8")
+    compared = ("--sandbox", "--batch", "autumn", "--compare", "rent-2026-10", "-o", "out.xlsx")
+    command("run", sheet, *compared, "--changes-over", "0")
+    assert ("amount", "3", "liam@example.com", 1234.5, 1240) in changes_in(command.home / "out.xlsx")
+    command("run", sheet, *compared)
+    assert not [change for change in changes_in(command.home / "out.xlsx") if change[0] == "amount"]
+
+
+def test_only_the_corrected_rows_given_back_make_nobody_look_gone(command, october, sheet):
+    """The sheet Errors has one row; whoever was asked by the run before it is still there."""
+    sheet.write_text(NOVEMBER, encoding="utf-8")
+    command("run", sheet, "--sandbox")
+    book = load_workbook(sheet.with_name("rent-2026-11.results.xlsx"))
+    for cell in next(book["Errors"].iter_rows(min_row=2)):
+        if cell.value == "ann@@example.com":
+            cell.value = "ann@example.com"
+    book.save(command.home / "mended.xlsx")
+    done = command("run", "mended.xlsx", "--sandbox", "--batch", "rent-2026-11", "--json")
+    assert done.json()["counts"]["created"] == 1
+    kinds = {change[0] for change in changes_in(command.home / "mended.results.xlsx")}
+    gone = [change[2] for change in changes_in(command.home / "mended.results.xlsx") if change[0] == "gone"]
+    assert kinds == {"likely slip", "new", "gone"}
+    assert gone == ["mei@example.com"]
+
+
+def test_the_mended_copy_of_a_run(command):
+    """`run --mended` gives a copy of the workbook in which the wrong cell is marked."""
+    book = Workbook()
+    for line in csv.reader(SHEET.splitlines()):
+        book.active.append(line)
+    book.save(command.home / "rent.xlsx")
+    done = command("run", "rent.xlsx", "--sandbox", "--dry-run", "--mended", "mended.xlsx", "--json")
+    assert done.json()["outputs"] == {"mended": "mended.xlsx"}
+    sheet = load_workbook(command.home / "mended.xlsx").active
+    assert "not an e-mail address" in sheet["D4"].comment.text
+    assert [sheet.cell(row, 6).value for row in (1, 2, 4)] == ["status", "not-sent", "invalid"]

@@ -164,9 +164,12 @@ class Folder:
     def _recover(self, place: Path, here: Collection[str]) -> None:
         for follow in place.glob("*/*"):
             target = self.path / follow.parent.name / follow.name
-            moved = {Path(name).stem for name in _names_in(target)}
-            if all(stem_of(name) in moved for name in _names_in(follow)):
-                _bring_after(follow, target)
+            there = _names_in(target)
+            moved = {Path(name).stem for name in there}
+            for name in _names_in(follow):
+                # Where one is already, a run after the crash has brought its own.
+                if stem_of(name) in moved and name not in there:
+                    (follow / name).rename(target / name)
         if place.name.rpartition("-")[2] not in here:
             _forget(place)
 
@@ -210,10 +213,10 @@ def _bring_after(follow: Path, target: Path) -> dict[str, Path]:
         place = target / name
         if place.exists():  # another pass has just moved a file of the same stem here
             place = target / free_name(name, _names_in(target))
-        # Another pass that is picking up after a crash may just have done it.
-        with suppress(FileNotFoundError):
-            (follow / name).rename(place)
-        brought[name] = place
+        try:
+            brought[name] = (follow / name).rename(place)
+        except FileNotFoundError:  # another pass, picking up after a crash, took us for one
+            brought[name] = target / name
     return brought
 
 

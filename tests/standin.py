@@ -83,7 +83,7 @@ class Desk:
 
     @property
     def journal(self) -> Path:
-        return self.folder / "journal.sqlite"
+        return Path(self.settings.get("journal", self.folder / "journal.sqlite"))
 
     def environment(self) -> dict[str, str]:
         """The settings as environment variables, time-outs short."""
@@ -105,7 +105,11 @@ class Desk:
         except Failure as failure:
             return Ran(failure.exit_code, failure.key, {})
         stopped = result.failure.key if result.failure else ""
-        return Ran(result.exit_code, stopped, latest_rows(self.journal, result.report.batch), result)
+        try:
+            rows = latest_rows(self.journal, result.report.batch)
+        except Failure:  # the journal was destroyed meanwhile
+            rows = {}
+        return Ran(result.exit_code, stopped, rows, result)
 
 
 def latest_rows(journal: Path, batch: str) -> dict[str, ReportRow]:

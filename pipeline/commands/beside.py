@@ -13,8 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.commands.request import Request
-from pipeline.journal.journal import Batch, Journal
-from pipeline.journal.story import BatchLine
+from pipeline.journal.journal import Batch, Journal, OtherBatch
 from pipeline.model import Column, Report, ReportRow, StoppedEarly, UsageFailure
 from pipeline.report import changes, exports, mended, page
 from pipeline.report.changes import Before
@@ -150,23 +149,22 @@ def as_json(files: Sequence[File], unwritten: Container[str]) -> dict[str, objec
 # The month before
 
 
-def month_before(journal: Journal, batch: Batch, name: str | None) -> BatchLine | None:
+def month_before(journal: Journal, batch: Batch, name: str | None) -> OtherBatch | None:
     """The batch to compare with: the one of this name, else the month before by the batch's own name, if there is one.
 
     Raises UsageFailure for a name that can't be compared with.
     """
-    lines = {line.name: line for line in journal.batch_lines() if line.environment == batch.environment}
+    others = {other.name: other for other in journal.others_sent(batch)}
     if name is None:
-        sent = [line.name for line in lines.values() if (line.created or line.unknown) and line.purged_at is None]
-        found = changes.month_before(batch.name, sent)
-        return lines[found] if found is not None else None
+        found = changes.month_before(batch.name, [other.name for other in others.values() if not other.purged])
+        return others[found] if found is not None else None
     if name == batch.name:
         raise UsageFailure("exports.before_itself", batch=name)
-    if name not in lines or lines[name].last_run is None:
+    if name not in others:
         raise UsageFailure("exports.before_unknown", batch=name)
-    if lines[name].purged_at is not None:
+    if others[name].purged:
         raise UsageFailure("exports.before_purged", batch=name)
-    return lines[name]
+    return others[name]
 
 
 def before(journal: Journal, batch: Batch, run: int, compared: Compared) -> Before | None:
@@ -174,14 +172,14 @@ def before(journal: Journal, batch: Batch, run: int, compared: Compared) -> Befo
 
     Raises UsageFailure for a name that can't be compared with.
     """
-    line = month_before(journal, batch, compared.batch)
-    if line is None or line.last_run is None:
+    other = month_before(journal, batch, compared.batch)
+    if other is None:
         return None
-    earlier = journal.asked(line.id, line.last_run)
+    earlier = journal.asked(other.id, other.last_run)
     since = journal.asked(batch.id, run)
     return Before(
-        batch=line.name,
-        at=line.last_run_at,
+        batch=other.name,
+        at=other.at,
         charges=[changes.charge_of(asked.payment) for asked in earlier if asked.payment is not None],
         over=changes.DEFAULT_OVER if compared.over is None else Decimal(compared.over),
         since=[changes.charge_of(asked.payment) for asked in since if asked.payment is not None and not asked.row],

@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 
@@ -37,6 +37,7 @@ from pipeline.model import (
     Decision,
     ExitCode,
     Failure,
+    Outcome,
     Payment,
     Repeat,
     Report,
@@ -69,6 +70,17 @@ class LastRun:
 
     at: datetime
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class OtherBatch:
+    """Another batch of an environment and its last run. `purged`: its personal data were removed."""
+
+    id: int
+    name: str
+    last_run: int
+    at: datetime
+    purged: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +294,30 @@ class Journal:
         """All batches, the one that was run last at the end."""
         with database.explained(self.url):
             return story.batch_lines(self.engine)
+
+    def others_sent(self, batch: Batch) -> list[OtherBatch]:
+        """The other batches of the same environment that sent something, the one that was run last at the end."""
+        sent = exists().where(
+            attempts.c.batch_id == batches.c.id, attempts.c.outcome.in_((Outcome.CREATED, *decide.UNCERTAIN))
+        )
+        last = (
+            select(runs.c.batch_id, func.max(runs.c.id).label("run"))
+            .where(runs.c.purpose == "run", runs.c.staged_at.is_not(None))
+            .group_by(runs.c.batch_id)
+            .subquery()
+        )
+        statement = (
+            select(batches.c.id, batches.c.name, batches.c.purged_at, last.c.run, runs.c.started_at)
+            .join_from(batches, last, last.c.batch_id == batches.c.id)
+            .join(runs, runs.c.id == last.c.run)
+            .where(batches.c.environment == batch.environment, batches.c.id != batch.id, sent)
+            .order_by(runs.c.started_at, batches.c.id)
+        )
+        with self._reading() as connection:
+            return [
+                OtherBatch(line.id, line.name, line.run, codec.time(line.started_at), line.purged_at is not None)
+                for line in connection.execute(statement)
+            ]
 
     # What the daily reports prove
 

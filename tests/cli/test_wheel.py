@@ -1,0 +1,87 @@
+"""The wheel: everything the program needs is inside, nothing else is, and it runs from it alone."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from conftest import REPOSITORY
+
+PACKAGES = ("pipeline", "schemas")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of the sources as they are, built without a network."""
+    folder = tmp_path_factory.mktemp("wheel")
+    line = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(line, cwd=REPOSITORY, check=True, capture_output=True)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which the wheel was installed."""
+    target = tmp_path_factory.mktemp("installed")
+    options = ("--no-deps", "--no-index", "--quiet", "--disable-pip-version-check", "--target")
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, target, wheel], check=True, capture_output=True)
+    return target
+
+
+def test_every_file_of_the_packages_is_in_the_wheel_and_nothing_else(wheel):
+    """Texts, aliases, faults and pages travel with the code; tests, samples and caches stay at home."""
+    wanted = {
+        path.relative_to(REPOSITORY).as_posix()
+        for package in PACKAGES
+        for path in (REPOSITORY / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    inside = {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert inside == wanted
+    assert {"pipeline/texts/run.toml", "schemas/aliases.toml", "schemas/faults.toml"} <= inside
+
+
+def test_the_wheel_names_its_command_and_what_it_needs(wheel):
+    """pipx finds the command `flinks-import`, and pip the extras."""
+    archive = ZipFile(wheel)
+    read = {Path(name).name: archive.read(name).decode() for name in archive.namelist() if ".dist-info/" in name}
+    assert "flinks-import = pipeline.cli:main" in read["entry_points.txt"]
+    extras = {line.split(": ")[1] for line in read["METADATA"].splitlines() if line.startswith("Provides-Extra")}
+    assert extras == {"postgres", "keyring", "parquet", "notify"}
+
+
+@pytest.fixture
+def alone(command, installed):
+    """The command, from the installed wheel: the sources can't be seen from where it runs."""
+    command.environment["PYTHONPATH"] = str(installed)
+    command.environment["PYTHONSAFEPATH"] = "1"
+    where = [sys.executable, "-c", "import pipeline, schemas; print(pipeline.__file__, schemas.__file__)"]
+    found = subprocess.run(where, env=command.environment, cwd=command.home, capture_output=True, check=True)
+    assert found.stdout.decode().count(str(installed)) == 2
+    return command
+
+
+@pytest.mark.parametrize(("option", "says"), [("--version", "flinks-import 0."), ("--help", "Commands:")])
+def test_the_installed_wheel_answers(alone, option, says):
+    """What is asked first works from the wheel alone."""
+    done = alone(option)
+    assert (done.code, says in done.out) == (0, True)
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_the_installed_wheel_imports_a_sheet(alone, lang):
+    """A whole run against the built-in sandbox, sentences and workbook included, needs nothing from the sources."""
+    sheet = alone.home / "a.csv"
+    sheet.write_text("Reference,First Name,Last Name,Email,Amount\nA-1,Zoé,Roy,zoe@example.com,1.00\n", "utf-8")
+    done = alone("run", sheet, "--sandbox", "--json", "--lang", lang)
+    assert (done.code, done.json()["counts"]["created"]) == (0, 1), done
+    assert (alone.home / "a.results.xlsx").is_file()
+
+
+def test_the_wheel_has_no_path_of_the_machine_that_built_it(wheel):
+    """Nothing inside tells where it was made."""
+    archive = ZipFile(wheel)
+    for name in archive.namelist():
+        assert os.fsencode(REPOSITORY) not in archive.read(name)

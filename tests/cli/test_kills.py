@@ -246,7 +246,7 @@ def test_killed_by_time(victim: Victim):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_killed_hundreds_of_times(tmp_path: Path, kitchen: Kitchen, seed: int):
     """Hundreds of kills, by every kind of instant in turn, each sheet taken up again until it is done."""
     lines = [Line(f"INV-{number}", link=number % 4 != seed % 4) for number in range(60)]

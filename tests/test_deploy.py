@@ -138,8 +138,6 @@ def instructions() -> list[tuple[str, str]]:
 
 
 KNOWN = {"FROM", "RUN", "COPY", "ENV", "USER", "WORKDIR", "VOLUME", "STOPSIGNAL", "HEALTHCHECK", "ENTRYPOINT", "CMD"}
-    ["FROM", "RUN", "COPY", "ENV", "USER", "WORKDIR", "VOLUME", "STOPSIGNAL", "HEALTHCHECK", "ENTRYPOINT", "CMD"]
-)
 
 
 def test_the_image_is_made_of_instructions_that_docker_knows():

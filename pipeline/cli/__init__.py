@@ -5,6 +5,7 @@ Each command stands in a module of its own, which is imported when it is called:
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib import import_module
 from typing import Any, Final, NoReturn
@@ -70,13 +71,15 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """The console command. Ends the process with a code of `ExitCode` and never shows a traceback."""
+    # SIGTERM is a Ctrl-C, from the first moment: the commands that send take both over when they begin.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
 
 
 def _run(arguments: list[str]) -> int:
     try:
         return _call(arguments)
-    except click.exceptions.Abort:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         return _code("STOPPED_EARLY")
     except click.ClickException as error:
         error.show()

@@ -6,10 +6,13 @@ Never over the input, nor over a file that is not ours (interface: "The output w
 
 from __future__ import annotations
 
+import glob
 import os
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +22,9 @@ MARK: Final = "flinks-import"
 """The name of the document property by which a workbook of ours is known again; spreadsheets keep it when they save."""
 
 _MARK_PART: Final = "docProps/custom.xml"
+_PART: Final = ".part"
+_LEFT_BEHIND: Final = 24 * 60 * 60
+"""Seconds after which an unfinished workbook is nobody's."""
 _MOST_NAMES: Final = 1_000
 _OWNER_ONLY: Final = 0o600
 
@@ -55,8 +61,16 @@ def is_ours(path: Path) -> bool:
 
 
 def begin(path: Path) -> Path:
-    """An empty file beside `path`, readable by its owner only, that becomes the workbook by a rename."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem[:100]}.", suffix=".part", dir=path.parent)
+    """An empty file beside `path`, readable by its owner only, that becomes the workbook by a rename.
+
+    One that a killed program left there is removed when it is a day old: nobody can be writing it any more.
+    """
+    prefix = f".{path.stem[:100]}."
+    for left in path.parent.glob(f"{glob.escape(prefix)}*{_PART}"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _LEFT_BEHIND:
+                left.unlink()
+    handle, name = tempfile.mkstemp(prefix=prefix, suffix=_PART, dir=path.parent)
     os.close(handle)
     return Path(name)
 

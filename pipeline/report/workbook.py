@@ -6,6 +6,7 @@ asked. What each sheet holds stands in its own module.
 
 from __future__ import annotations
 
+import errno
 import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import xlsxwriter
+from xlsxwriter.exceptions import FileCreateError
 
 from pipeline.model import Report, ReportRow
 from pipeline.report import changes_sheet, links, open_sheet, place, proof
@@ -96,6 +98,10 @@ def _write_at(report: Report, rows: Rows, path: Path, showing: Showing) -> Writt
             totals = book.fill(rows())
         book.prove(part)
         settled = place.settle(part, path)
+    except FileCreateError as error:
+        # Its own word for a disk that is full: not an OSError, though it comes of one.
+        part.unlink(missing_ok=True)
+        raise OSError(errno.EIO, "the workbook could not be written") from error
     except BaseException:
         part.unlink(missing_ok=True)
         raise

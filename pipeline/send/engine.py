@@ -202,8 +202,11 @@ class _Engine:
         try:
             async with self._patiently():
                 await self._brake.wait()
-                await self._rate.turn()
                 waited_for = await self._tokens.lease()
+                # Last: a turn that waits for a slow token would be followed by a burst of all that waited with it.
+                await self._rate.turn()
+                if self._timing.clock() >= waited_for.expires_at:
+                    waited_for = await self._tokens.lease()
         except TimeoutError:
             return None
         return None if self._stop.requested else waited_for

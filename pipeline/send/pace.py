@@ -35,9 +35,9 @@ _CATCH_UP: Final = 0.05
 """Seconds of turns that may be made up for after a late wake-up: event loops sleep in milliseconds."""
 
 _FIRST_SPACING: Final = 0.02
-_MAX_SPACING: Final = 1.0
+_MAX_SPACING: Final = 0.5
 _LEAST_SPACING: Final = 0.001
-_EASE: Final = 0.9
+_EASE: Final = 0.6
 
 
 def backoff(attempt: int, rng: Random) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal, assert_never
 
-from pipeline.model import CredentialsFailure, Failure, StoppedEarly
+from pipeline.model import CredentialsFailure, StoppedEarly
 from pipeline.send.answers import Token
 from pipeline.send.api import Authorization, AuthorizeFailed, AuthorizeRefused
 from pipeline.send.pace import Timing, backoff
@@ -168,7 +168,7 @@ class Tokens:
     async def _fetch(self) -> None:
         try:
             held = await self._ask()
-        except Failure as failure:
+        except Exception as failure:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
             while self._waiting:
                 place = self._waiting.popleft()
                 if not place.done():

@@ -306,7 +306,6 @@ def test_the_workbooks_place_is_taken_while_it_sends(desk: Desk):
     goes_on(desk)
 
 
-@pytest.mark.xfail(strict=True, reason="the writer's own FileCreateError is not taken for a disk that is full")
 def test_the_workbooks_disk_fills_up(desk: Desk, disk: SmallDisk, home: Path):
     """When the workbook's disk fills up, the workbook is written elsewhere, and nothing is lost."""
 

@@ -127,6 +127,19 @@ def outputs(command: Command) -> Command:
     )
 
 
+def mending(command: Command) -> Command:
+    """The copy of the user's own sheet in which faults are shown."""
+    return _all(
+        command,
+        click.option(
+            "--mended",
+            type=FILE,
+            metavar="PATH",
+            help="Write a copy of FILE (.xlsx) with the faulty cells coloured and commented.",
+        ),
+    )
+
+
 def comparing(command: Command) -> Command:
     """What the sheet `Changes` compares with."""
     return _all(

@@ -61,6 +61,10 @@ def print_result(result: Result, request: Request, manner: Manner) -> None:
         if result.written.moved:
             console.print(say(result.written.moved, manner.lang), markup=False)
         console.print(Text(say("screen.workbook", manner.lang, path=result.written.path), style="bold"))
+    outputs = (result.summary or {}).get("outputs")
+    for name, path in outputs.items() if isinstance(outputs, dict) else ():
+        if path is not None:
+            console.print(say("screen.beside", manner.lang, name=name, path=path), markup=False)
 
 
 def print_failure(failure: Failure, manner: Manner, request: Request | None = None) -> None:

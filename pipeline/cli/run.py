@@ -27,12 +27,7 @@ from pipeline.cli import options
 @click.option("--plan", type=options.FILE, help="Send exactly what this plan approved, or nothing.")
 @click.option("--resend-unknown", is_flag=True, help="Create again the sessions whose outcome is unknown.")
 @options.outputs
-@click.option(
-    "--mended",
-    type=options.FILE,
-    metavar="PATH",
-    help="Write a copy of FILE (.xlsx) with the faulty cells coloured and commented.",
-)
+@options.mending
 @options.comparing
 @click.option("--dry-run", is_flag=True, help="Stop before the network and show what would be sent.")
 @click.option("--yes", is_flag=True, help="Do not ask before sending (needed where nobody can answer).")

@@ -11,6 +11,9 @@ from pipeline.cli import options
 
 @click.command()
 @options.reading
+@options.outputs
+@options.mending
+@options.comparing
 @options.journal
 @options.talking
 def validate(**given: Any) -> int:

@@ -166,7 +166,7 @@ def test_a_token_that_was_used_up_is_renewed(bench: Bench) -> None:
     ("authorize", "other", "expected"),
     [
         pytest.param([answers(401)], [], CredentialsFailure, id="wrong password"),
-        pytest.param([], [answers(401)] * 4, CredentialsFailure, id="fresh tokens refused"),
+        pytest.param([], [answers(401)] * 20, CredentialsFailure, id="fresh tokens refused"),
         pytest.param([], [answers(403)] * 3, CredentialsFailure, id="everything forbidden"),
         pytest.param([], [answers(500)] * (3 * TRIES), StoppedEarly, id="down"),
     ],

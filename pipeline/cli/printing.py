@@ -48,7 +48,7 @@ def print_result(result: Result, request: Request, manner: Manner) -> None:
     if manner.as_json:
         click.echo(json.dumps(result.summary, ensure_ascii=False))
     if result.failure is not None:
-        click.echo(explain(result.failure, manner.lang), err=True)
+        _tell(result.failure, manner)
     if manner.as_json or (manner.quiet and result.exit_code is ExitCode.DONE):
         return
     console = output_console()
@@ -74,6 +74,14 @@ def print_failure(failure: Failure, manner: Manner, request: Request | None = No
         batch, file = (request.batch or request.file.stem, request.file.name) if request else (None, None)
         summary = {"batch": batch, "file": file} | nothing_done(failure.key, sentence, failure.exit_code)
         click.echo(json.dumps(summary, ensure_ascii=False))
+    _tell(failure, manner)
+
+
+def _tell(failure: Failure, manner: Manner) -> None:
+    """A failure's sentence on standard error, as a line of JSON where the others are that (`--log-json`)."""
+    sentence = explain(failure, manner.lang)
+    if manner.log_json:
+        sentence = json.dumps({"event": "failed", "code": failure.key, "message": sentence}, ensure_ascii=False)
     click.echo(sentence, err=True)
 
 

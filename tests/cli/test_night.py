@@ -80,7 +80,7 @@ class Night:
     def start(self) -> subprocess.Popen[str]:
         return self.command.start(*self.line, env=self.sandbox.env)
 
-    def wait_for(self, sessions: int, patience: float = 10) -> None:
+    def wait_for(self, sessions: int, patience: float = 4) -> None:
         """Wait until so many more sessions have been created, or until it is clear that no more will be."""
         wanted = len(self.sandbox.created()) + sessions
         deadline = time.monotonic() + patience
@@ -108,7 +108,7 @@ def test_in_the_morning_every_file_lies_where_it_belongs_and_nobody_was_asked_tw
     assert len(expected) == 40
     chance = random.Random(40)
 
-    for _ in range(6):
+    for _ in range(5):
         pair = night.start(), night.start()
         night.wait_for(chance.randint(1, 30))
         pair[0].send_signal(signal.SIGKILL)

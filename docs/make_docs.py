@@ -49,12 +49,22 @@ def commands_page() -> str:
     return "\n".join(parts)
 
 
-def _command(command: click.Command, context: click.Context) -> str:
+def _command(command: click.Command, context: click.Context, level: int = 2) -> str:
+    """A command and those below it, each with its words and options."""
     pieces = command.collect_usage_pieces(context)
     usage = " ".join([context.command_path, *pieces])
     options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
     rows = [(_option(option, context), _words(option, context)) for option in options]
-    return f"## {command.name}\n\n    {usage}\n\n{_help(command)}\n\n{_table(('option', 'meaning'), rows)}\n"
+    title = f"{'#' * level} {context.command_path.removeprefix('flinks-import ')}"
+    parts = [title, f"    {usage}", _help(command)]
+    if rows:
+        parts.append(_table(("option", "meaning"), rows))
+    below = command.commands if isinstance(command, click.Group) else {}
+    parts += [
+        _command(child, click.Context(child, info_name=name, parent=context), level + 1).rstrip()
+        for name, child in below.items()
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def _help(command: click.Command) -> str:

@@ -15,6 +15,8 @@ import click
 from pipeline.cli.logs import Log
 from pipeline.cli.printing import print_failure, print_result
 from pipeline.cli.screen import Manner, log_of, screen_of
+from pipeline.commands import notify
+from pipeline.commands.notify import Ended, Notifier
 from pipeline.commands.request import Request, Result
 from pipeline.model import ExitCode, Failure
 from pipeline.report import metrics
@@ -26,7 +28,7 @@ from pipeline.texts import say
 def call_on_sheet(given: Mapping[str, Any]) -> int:
     """Run or rehearse a sheet as the options say; returns the exit code."""
     manner, request = manner_of(given), request_of(given)
-    measure = _Measure(request)
+    measure, notifier = _Measure(request), None
     try:
         settings = settings_of(given)
         manner = told_by(manner, settings)
@@ -38,18 +40,31 @@ def call_on_sheet(given: Mapping[str, Any]) -> int:
                 from pipeline.commands.validate import validate as command
             else:
                 from pipeline.commands.run import run as command
+
+                notifier = notify.notifier(settings, os.environ, manner.lang)
             result = command(request, settings, screen_of(manner))
             _log_result(log_of(manner), result)
     except Failure as failure:
         print_failure(failure, manner, request)
         measure.ended(Totals(), failure.exit_code)
+        _notify(notifier, Ended.with_failure(request, failure), manner)
         return failure.exit_code
     except Exception:
         measure.ended(Totals(), ExitCode.BUG)
         raise
     print_result(result, request, manner)
     measure.ended(result.totals, result.exit_code)
+    _notify(notifier, Ended.with_result(result), manner)
     return result.exit_code
+
+
+def _notify(notifier: Notifier | None, ended: Ended, manner: Manner) -> None:
+    """Tell a person who is not here, if the settings say so. A message that does not arrive changes nothing else."""
+    arrived = notifier.tell([ended]) if notifier is not None else None
+    if arrived is not None:
+        log_of(manner).event("notified" if arrived else "notification-failed")
+    if arrived is False:
+        click.echo(say("notify.failed", manner.lang), err=True)
 
 
 def call(given: Mapping[str, Any], body: Callable[[Settings, Manner], int]) -> int:

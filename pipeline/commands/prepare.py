@@ -68,12 +68,12 @@ def batch_name(request: Request, table: Table) -> str:
 def refuse_old_name(journal: Journal, batch: Batch, table: Table, request: Request, window: timedelta) -> None:
     """A batch that is named after its file does not reach back over a pause (interface: "A row").
 
-    Next month's `billing.xlsx` would otherwise be taken for a repeat of this month's, and bill nobody. Raises
-    InputFailure with both ways out.
+    Next month's `billing.xlsx` would otherwise be taken for a repeat of this month's, and bill nobody. A workbook of
+    ours that is given back names its batch itself, and goes on with it. Raises InputFailure with both ways out.
     """
     now = datetime.now().astimezone()
     last = journal.last_run(batch)
-    if request.batch is not None or last is None:
+    if request.batch is not None or table.source.batch or last is None:
         return
     if now - last.at <= window or last.sha256 == table.source.sha256:
         return

@@ -15,7 +15,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Select, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Engine, Select, bindparam, func, insert, or_, select, update
 
 from pipeline.journal import codec
 from pipeline.journal.attempts import ATTEMPT_COLUMNS, LEGAL, IllegalChangeError, attempt_of
@@ -156,7 +156,8 @@ _FOUND: Final = (
         attempts.c.batch_id == bindparam("which_batch"),
         attempts.c.identity == bindparam("which_identity"),
         attempts.c.number == bindparam("which_number"),
-        attempts.c.outcome.in_(sorted(decide.UNCERTAIN)),
+        # Not IN: a list of parameters can't be expanded in a statement that is executed many times.
+        or_(*(attempts.c.outcome == outcome for outcome in sorted(decide.UNCERTAIN))),
     )
     .values(
         outcome=Outcome.CREATED,

@@ -231,3 +231,12 @@ def test_what_can_not_be_reconciled_is_refused_in_one_sentence(month: Month) -> 
         assert says in done.err, case
         assert "Traceback" not in done.err, case
     assert not list(month.folder.glob("*.reconciliation.xlsx"))
+
+
+def test_several_unknown_outcomes_are_resolved_at_once(month: Month) -> None:
+    """A report that names several rows whose outcome is unknown resolves each of them."""
+    lost = [f"CloseAfter-{number},Max,Roy,max{number}@example.com,{number}.00,yes\n" for number in (7, 8, 9)]
+    assert month.run(HEADINGS + "".join(lost), "december").code == 5
+    done = month.reconcile(month.report("processing"), "--json", batch="december")
+    assert [one["row"] for one in done.json()["resolved"]] == [2, 3, 4]
+    assert month.run(HEADINGS + "".join(lost), "december").code == 0

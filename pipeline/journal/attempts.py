@@ -6,7 +6,7 @@ groups, one transaction for all that is waiting (`recorder`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
@@ -222,14 +222,22 @@ def meanwhile_elsewhere(
 # Reading
 
 
-def attempt_of(record: Any) -> Attempt:
-    """An attempt from a record of `ATTEMPT_COLUMNS`."""
+_UNKNOWN: Final[Mapping[str, bytes | None]] = {}
+
+
+def attempt_of(record: Any, content: bytes | None = None) -> Attempt:
+    """An attempt from a record of `ATTEMPT_COLUMNS`.
+
+    Where it is known to have asked for `content` (a fingerprint), its summary is left empty: what is the same as the
+    row is not told beside it, and to put a payment into words costs as much as to read it.
+    """
     payment = codec.payment(record.content)
+    fingerprint = bytes(record.fingerprint)
     return Attempt(
         number=record.number,
         run=record.run_id,
         outcome=Outcome(record.outcome),
-        fingerprint=bytes(record.fingerprint),
+        fingerprint=fingerprint,
         send_link=record.send_link,
         at=codec.time(record.intended_at),
         settled_at=codec.time_or_none(record.settled_at),
@@ -237,12 +245,14 @@ def attempt_of(record: Any) -> Attempt:
         reasons=codec.faults(record.reasons),
         reference_id=payment.reference_id if payment else "",
         amount=codec.dollars(record.amount_cents),
-        summary=payment.describe() if payment else "",
+        summary=payment.describe() if payment and fingerprint != content else "",
     )
 
 
-def histories(connection: Connection, batch_id: int, identities: Iterable[str]) -> dict[str, list[Attempt]]:
-    """All attempts of some identities of a batch, oldest first.
+def histories(
+    connection: Connection, batch_id: int, identities: Iterable[str], contents: Mapping[str, bytes | None] = _UNKNOWN
+) -> dict[str, list[Attempt]]:
+    """All attempts of some identities of a batch, oldest first; `contents` as in `attempt_of`, by identity.
 
     Asked by lists of identities and not by a join: whatever a planner knows of the tables, each is one look in the
     index. Joined, SQLite walked all attempts of the batch for each chunk of rows.
@@ -252,7 +262,7 @@ def histories(connection: Connection, batch_id: int, identities: Iterable[str]) 
     ordered = statement.order_by(attempts.c.identity, attempts.c.number)
     for wanted in batched(identities, ASKED):
         for record in connection.execute(ordered.where(attempts.c.identity.in_(wanted))):
-            grouped.setdefault(record.identity, []).append(attempt_of(record))
+            grouped.setdefault(record.identity, []).append(attempt_of(record, contents.get(record.identity)))
     return grouped
 
 

@@ -67,7 +67,8 @@ def report_rows(engine: Engine, run_id: int) -> Iterator[ReportRow]:
         with engine.connect().execution_options(reading=True) as connection:
             chosen = and_(rows.c.run_id == run_id, rows.c.position >= position, rows.c.position < position + CHUNK)
             chunk = connection.execute(select(rows).where(chosen).order_by(rows.c.position)).all()
-            history = histories(connection, run.batch_id, (record.identity for record in chunk))
+            contents = {record.identity: record.fingerprint for record in chunk}
+            history = histories(connection, run.batch_id, contents, contents)
             shown = [_present(record, history.get(record.identity, []), run) for record in chunk]
             if followed:
                 shown = _with_states(connection, shown)
@@ -155,16 +156,22 @@ def _status(record: Any, history: Sequence[Attempt], run: Any) -> _Told:
 
 def _remarks(attempt: Attempt) -> tuple[Fault, ...]:
     """What is to be said about a session that exists: not why it was uncertain once."""
+    if not attempt.reasons:
+        return ()
     return tuple(fault for fault in attempt.reasons if fault.severity is Severity.NOTICE)
 
 
 def _decisions(attempt: Attempt) -> tuple[Fault, ...]:
     """What a person decided about a try."""
+    if not attempt.reasons:
+        return ()
     return tuple(fault for fault in attempt.reasons if fault.code in DECIDED)
 
 
 def _decided_before(history: Sequence[Attempt], shown: Attempt | None) -> tuple[Fault, ...]:
     """What a person decided about other tries of a row; several tries that were decided at once say it once."""
+    if len(history) == 1 and history[0] is shown:
+        return ()
     others = (fault for attempt in history if attempt is not shown for fault in _decisions(attempt))
     said = _decisions(shown) if shown is not None else ()
     return tuple(fault for fault in dict.fromkeys(others) if fault not in said)

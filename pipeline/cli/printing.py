@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -61,10 +62,15 @@ def print_result(result: Result, request: Request, manner: Manner) -> None:
         if result.written.moved:
             console.print(say(result.written.moved, manner.lang), markup=False)
         console.print(Text(say("screen.workbook", manner.lang, path=result.written.path), style="bold"))
-    outputs = (result.summary or {}).get("outputs")
+    print_outputs(result.summary or {}, manner)
+
+
+def print_outputs(summary: Mapping[str, object], manner: Manner) -> None:
+    """The files that were written beside the workbook, as the JSON summary has them."""
+    outputs = summary.get("outputs")
     for name, path in outputs.items() if isinstance(outputs, dict) else ():
         if path is not None:
-            console.print(say("screen.beside", manner.lang, name=name, path=path), markup=False)
+            click.echo(say("screen.beside", manner.lang, name=name, path=path))
 
 
 def print_failure(failure: Failure, manner: Manner, request: Request | None = None) -> None:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 @click.option("--sandbox", is_flag=True, help="A batch that was sent to the built-in sandbox.")
 @click.option("--concurrency", type=click.IntRange(1, 512), help="Requests in flight.  [default: 16]")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Requests a second.  [default: no limit]")
+@options.outputs
 @options.journal
 @options.talking
 def status(batch: str, since: datetime | None, output: Path | None, **given: Any) -> int:
@@ -63,6 +64,7 @@ def status(batch: str, since: datetime | None, output: Path | None, **given: Any
     def body(settings: Settings, manner: Manner) -> int:
         from pipeline.cli.following import FollowLines
         from pipeline.cli.screen import screen_of
+        from pipeline.commands.beside import Wanted
         from pipeline.commands.status import StatusRequest
         from pipeline.commands.status import status as ask
 
@@ -75,6 +77,13 @@ def status(batch: str, since: datetime | None, output: Path | None, **given: Any
             since=since.astimezone() if since else None,
             open_days=given["open_days"],
             lang=manner.lang,
+            files=Wanted(
+                csv=given["csv"],
+                parquet=given["parquet"],
+                receivables=given["receivables"],
+                receivables_mapping=given["receivables_mapping"],
+                html=given["html"],
+            ),
         )
         result = ask(request, settings, screen_of(manner), FollowLines(manner, "status.asking"))
         _print(result, manner)
@@ -85,6 +94,7 @@ def status(batch: str, since: datetime | None, output: Path | None, **given: Any
 
 def _print(result: StatusResult, manner: Manner) -> None:
     from pipeline.cli.following import print_payments, print_workbook
+    from pipeline.cli.printing import print_outputs
     from pipeline.texts import explain, say
 
     if manner.as_json:
@@ -102,6 +112,7 @@ def _print(result: StatusResult, manner: Manner) -> None:
     _print_remarks(result, manner)
     if result.written is not None:
         print_workbook(result.written, manner)
+    print_outputs(result.outputs, manner)
 
 
 def _print_remarks(result: StatusResult, manner: Manner) -> None:
@@ -172,4 +183,5 @@ def _as_json(result: StatusResult) -> dict[str, object]:
         "stopped": result.failure.key if result.failure else "",
         "output": str(result.written.path) if result.written else None,
         "exitCode": int(result.exit_code),
+        **result.outputs,
     }

@@ -6,12 +6,13 @@ import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
+from pipeline.commands import beside
 from pipeline.commands.finding import Found, found_batch
 from pipeline.commands.interrupts import Interrupts, interrupts
 from pipeline.commands.request import Request, Screen
@@ -50,6 +51,7 @@ class StatusRequest:
     since: datetime | None = None
     open_days: int = 7
     lang: Lang = "en"
+    files: beside.Wanted = field(default_factory=beside.Wanted)
 
 
 class FollowScreen(Protocol):
@@ -76,7 +78,8 @@ class Refreshed:
 class StatusResult:
     """What `status` has learnt. `final` are the sessions that were not asked about, since they can't change any more.
 
-    `failure` is what kept it from asking about all others.
+    `failure` is what kept it from asking about all others. `outputs` is what the JSON summary says of the files beside
+    the workbook.
     """
 
     now: Refreshed
@@ -86,6 +89,7 @@ class StatusResult:
     exit_code: ExitCode
     failure: Failure | None = None
     written: Written | None = None
+    outputs: dict[str, object] = field(default_factory=dict)
 
 
 def status(request: StatusRequest, settings: Settings, screen: Screen, shown: FollowScreen) -> StatusResult:
@@ -100,6 +104,7 @@ def status(request: StatusRequest, settings: Settings, screen: Screen, shown: Fo
         environment(Request(Path(request.batch), sandbox=request.sandbox), settings, screen) as place,
     ):
         output = output_of(found, request.output)
+        files = beside.check(request.files, found.journal.report(found.run).columns, (output,))
         asking = _Asking(found, request, settings, place, shown)
         followed = asyncio.run(asking.ask(signals))
         signals.finish()
@@ -108,9 +113,17 @@ def status(request: StatusRequest, settings: Settings, screen: Screen, shown: Fo
         now = refreshed(found, request.open_days)
         screen.writing()
         written = write_again(found, now.report, output, request.lang)
-        failure = followed.stopped or _missed(followed)
+        unwritten = beside.write(files, now.report, partial(found.journal.report_rows, found.run), request.lang)
+        failure = followed.stopped or _missed(followed) or next(iter(unwritten.values()), None)
         return StatusResult(
-            now, asking.learnt, asking.final, followed.missed, exit_code(now.totals, failure), failure, written
+            now=now,
+            asked=asking.learnt,
+            final=asking.final,
+            missed=followed.missed,
+            exit_code=exit_code(now.totals, failure),
+            failure=failure,
+            written=written,
+            outputs=beside.as_json(files, unwritten),
         )
 
 
@@ -136,7 +149,9 @@ def refreshed(found: Found, open_days: int) -> Refreshed:
 
 def write_again(found: Found, report: Report, output: Path, lang: Lang) -> Written:
     """Write the batch's workbook anew, from the journal alone: the input file is not needed any more."""
-    return write(report, partial(found.journal.report_rows, found.run), output, lang=lang)
+    rows = partial(found.journal.report_rows, found.run)
+    month = beside.before(found.journal, found.batch, found.run, beside.Compared())
+    return write(report, rows, output, lang=lang, before=month)
 
 
 def exit_code(counted: Totals, failure: Failure | None) -> ExitCode:

@@ -235,3 +235,20 @@ def test_no_session_stands_on_the_terminal_or_in_the_log(command, standalone_san
     ids = {str(row["sessionId"]) for row in results(sent)[1].values()}
     done = command("status", "rent", "--open-days", "0", "-v", "--log-json", env=standalone_sandbox.env)
     assert not any(session in done.out + done.err for session in ids)
+
+
+def test_other_files_are_written_beside_the_workbook_with_who_has_paid(command, standalone_sandbox, sent: Path) -> None:
+    """The CSV and the page of `status` say who has paid, and the month before is still compared in the workbook."""
+    earlier = command.home / "rent-2026-10.csv"
+    earlier.write_text(SHEET.replace("10.00", "5.00"), encoding="utf-8")
+    later = command.home / "rent-2026-11.csv"
+    later.write_text(SHEET, encoding="utf-8")
+    for sheet in (earlier, later):
+        command("run", sheet, "--yes", "--allow-repeats", env=standalone_sandbox.env)
+    done = command(
+        *("status", "rent-2026-11", "--csv", "paid.csv", "--html", "paid.html", "--json"), env=standalone_sandbox.env
+    )
+    assert done.code == 0
+    assert done.json()["outputs"] == {"csv": "paid.csv", "html": "paid.html"}
+    assert "Completed" in (command.home / "paid.csv").read_text("utf-8-sig")
+    assert "Changes" in load_workbook(command.home / "rent-2026-11.results.xlsx").sheetnames

@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
-import yarl
+import httpx
 
 from benchmarks.local import Size, opened, stage
 from benchmarks.measuring import Cost, middle
@@ -26,7 +26,7 @@ from pipeline.send.decide import Verdict
 from pipeline.send.engine import TOKENS_AHEAD, Assignment, SendRules, send
 from pipeline.send.payload import body
 from pipeline.send.stop import Stop
-from pipeline.send.transport import ExactTransport, Question, Timeouts
+from pipeline.send.transport import ExactTransport, Timeouts
 
 LATENCIES: Final = (0.0, 0.05, 0.25)
 IN_FLIGHT: Final = (16, 32, 128)
@@ -141,13 +141,13 @@ def sent_by_transport(case: Case) -> Cost:
 
 async def _exchange(case: Case, base_url: str) -> Cost:
     transport = ExactTransport(connections=case.in_flight, timeouts=Timeouts())
-    url = yarl.URL(f"{base_url}/api/v2/sessions")
+    url = httpx.URL(f"{base_url}/api/v2/sessions")
     headers = {"Authorization": "Bearer bench", "Content-Type": "application/json"}
-    questions = (Question("POST", url, headers, _body(at)) for at in range(case.rows))
+    requests = (httpx.Request("POST", url, headers=headers, content=_body(at)) for at in range(case.rows))
 
     async def work() -> None:
-        for question in questions:
-            await transport.exchange(question)
+        for request in requests:
+            await transport.handle_async_request(request)
 
     try:
         wall, cpu = time.perf_counter(), time.process_time()

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import quote, urlencode
 
-import yarl
+import httpx
 
 from pipeline.send.answers import (
     Answered,
@@ -26,7 +26,7 @@ from pipeline.send.answers import (
     parse_token,
     retry_after_seconds,
 )
-from pipeline.send.transport import ExactTransport, MaybeSent, NotSent, Question
+from pipeline.send.transport import MaybeSent, NotSent
 
 USER_AGENT = "flinks-import"
 
@@ -69,7 +69,7 @@ class Api:
     def __init__(
         self,
         base_url: str,
-        transport: ExactTransport,
+        transport: httpx.AsyncBaseTransport,
         credentials: Credentials,
         client_id: str = "",
         now: Callable[[], datetime] = _now,
@@ -78,8 +78,8 @@ class Api:
         self._transport = transport
         self._credentials = credentials
         self._now = now
-        self._sessions = yarl.URL(f"{self._base}/api/v2/sessions")
-        self._authorize = yarl.URL(f"{self._base}/api/v1/authorize")
+        self._sessions = httpx.URL(f"{self._base}/api/v2/sessions")
+        self._authorize = httpx.URL(f"{self._base}/api/v1/authorize")
         self._headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": USER_AGENT}
         if client_id:
             self._headers["x-client-id"] = client_id
@@ -117,20 +117,21 @@ class Api:
         """Close every connection."""
         await self._transport.aclose()
 
-    def _session(self, session_id: str, view: str) -> yarl.URL:
-        return yarl.URL(f"{self._sessions}/{quote(session_id, safe='')}/{view}", encoded=True)
+    def _session(self, session_id: str, view: str) -> httpx.URL:
+        return httpx.URL(f"{self._sessions}/{quote(session_id, safe='')}/{view}")
 
-    async def _ask(self, method: str, url: yarl.URL, headers: dict[str, str], content: bytes = b"") -> Exchange:
+    async def _ask(self, method: str, url: httpx.URL, headers: dict[str, str], content: bytes = b"") -> Exchange:
+        request = httpx.Request(method, url, headers=self._headers | headers, content=content or None)
         try:
             # The transport itself, not an httpx.AsyncClient: there is nothing that a client would add but redirects,
             # cookies and authentication, all of which must stay off (docs/decisions/0002-transport.md).
-            answer = await self._transport.exchange(Question(method, url, self._headers | headers, content))
+            answer = await self._transport.handle_async_request(request)
         except NotSent as failure:
             return NotSentFailure(failure.kind, str(failure))
         except MaybeSent as failure:
             return MaybeSentFailure(failure.kind, str(failure))
         wish = answer.headers.get("Retry-After")
-        return Answered(answer.status, answer.body, retry_after_seconds(wish, self._now()))
+        return Answered(answer.status_code, answer.content, retry_after_seconds(wish, self._now()))
 
 
 def _authorization(reply: Exchange) -> Authorization:

@@ -202,11 +202,10 @@ class _Engine:
         try:
             async with self._patiently():
                 await self._brake.wait()
-                waited_for = await self._tokens.lease()
-                # Last: a turn that waits for a slow token would be followed by a burst of all that waited with it.
+                # Before the turn: rows whose turn is past while they wait for a slow token would leave in one burst.
+                await self._tokens.ready()
                 await self._rate.turn()
-                if self._timing.clock() >= waited_for.expires_at:
-                    waited_for = await self._tokens.lease()
+                waited_for = await self._tokens.lease()
         except TimeoutError:
             return None
         return None if self._stop.requested else waited_for

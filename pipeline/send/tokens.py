@@ -92,6 +92,12 @@ class Tokens:
             return None
         return held.lend()
 
+    async def ready(self) -> None:
+        """Return when a shared token is in hand; at once where each request takes one of its own. Raises as `lease`."""
+        held = self._current
+        if not self._single and (held is None or self._timing.clock() >= held.renew_at):
+            await self._renewed()
+
     async def lease(self, *, fresh: bool = False) -> Lease:
         """A token for one request; with `fresh`, one that nobody has used.
 

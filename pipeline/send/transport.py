@@ -15,10 +15,10 @@ import asyncio
 import select
 import ssl
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 from urllib.request import getproxies, proxy_bypass
@@ -67,26 +67,6 @@ class Timeouts:
 
     connect: float = 10.0
     answer: float = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One request, ready to be written."""
-
-    method: str
-    url: yarl.URL
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(default=b"", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A whole answer. `raw_headers` are as they came over the wire, `headers` finds them whatever their case."""
-
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    raw_headers: tuple[tuple[bytes, bytes], ...] = field(repr=False)
-    body: bytes = field(repr=False)
 
 
 def system_trust(ca_file: Path | None = None) -> ssl.SSLContext:
@@ -192,50 +172,44 @@ class ExactTransport(httpx.AsyncBaseTransport):
         )
         self._proxies: dict[str, str | None] = {}
 
-    async def exchange(self, question: Question) -> Reply:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Carry out one exchange and return the whole answer, or raise NotSent or MaybeSent."""
         deadline = asyncio.timeout(self._timeouts.connect)
         exchange = _Exchange(deadline, self._timeouts.answer)
         token = _EXCHANGE.set(exchange)
         try:
             async with deadline:
-                return await self._ask_on_a_live_connection(question)
+                return await self._ask_on_a_live_connection(request)
         except Exception as error:  # noqa: BLE001 (an unknown exception is judged too, by the mark alone)
             raise _judged(error, exchange) from None
         finally:
             _EXCHANGE.reset(token)
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The same in httpx's words, whose objects cost as much as the exchange itself: no row is sent through here."""
-        headers = {name.decode("ascii"): value.decode("latin-1") for name, value in request.headers.raw}
-        url = yarl.URL(str(request.url), encoded=True)
-        reply = await self.exchange(Question(request.method, url, headers, request.content))
-        whole = _whole_headers(reply.raw_headers)
-        return httpx.Response(reply.status, headers=whole, content=reply.body, request=request)
-
     async def aclose(self) -> None:
         """Close every connection."""
         await self._session.close()
 
-    async def _ask_on_a_live_connection(self, question: Question) -> Reply:
+    async def _ask_on_a_live_connection(self, request: httpx.Request) -> httpx.Response:
         for _ in range(_CHOICES):
             with suppress(_Stale):
-                return await self._ask(question)
+                return await self._ask(request)
             # Nothing was written and that connection is gone: this is choosing, not sending again. Meanwhile the loop
             # hears of the other connections that were closed, and the pool drops them.
             await asyncio.sleep(0)
         raise _Stale
 
-    async def _ask(self, question: Question) -> Reply:
+    async def _ask(self, request: httpx.Request) -> httpx.Response:
+        url = _yarl(request.url)
         async with self._session.request(
-            question.method,
-            question.url,
-            headers=question.headers,
-            data=question.body or None,
+            request.method,
+            url,
+            headers=[(name.decode("ascii"), value.decode("latin-1")) for name, value in request.headers.raw],
+            data=request.content or None,
             allow_redirects=False,
-            proxy=self._proxy(question.url),
+            proxy=self._proxy(url),
         ) as answer:
-            return Reply(answer.status, answer.headers, answer.raw_headers, await _read(answer))
+            whole = _whole_headers(answer.raw_headers)
+            return httpx.Response(answer.status, headers=whole, content=await _read(answer), request=request)
 
     def _proxy(self, url: yarl.URL) -> str | None:
         """The proxy for this URL, looked up once for each origin."""
@@ -243,6 +217,12 @@ class ExactTransport(httpx.AsyncBaseTransport):
         if origin not in self._proxies:
             self._proxies[origin] = _environments_proxy(url)
         return self._proxies[origin]
+
+
+@lru_cache(maxsize=16)
+def _yarl(url: httpx.URL) -> yarl.URL:
+    """The same address in aiohttp's words; that of every creation is one and the same."""
+    return yarl.URL(str(url), encoded=True)
 
 
 def _environments_proxy(url: yarl.URL) -> str | None:

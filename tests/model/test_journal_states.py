@@ -478,7 +478,7 @@ TestJournalStates.settings = settings(
 # ---------------------------------------------------------------------------------------------------------------
 # Long walks: Hypothesis shrinks what it finds but repeats itself; a plain random walk goes further in the same time
 
-WALKS, STEPS = 10, 40
+WALKS, STEPS = 16, 40
 
 
 def walk(random: Random, steps: int, trail: list[str]) -> None:

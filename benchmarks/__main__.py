@@ -13,6 +13,7 @@ from typing import Final
 from benchmarks import local, machine, sending, table, whole
 from benchmarks.local import Size
 from benchmarks.table import Line
+from pipeline.commands.run import rarely_collecting
 
 STEPS: Final[dict[str, Callable[[Size, Path], Iterator[Line]]]] = {
     "start-up": local.start_up,
@@ -42,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
         print("\n".join(["", *(f"worse: {line}" for line in back)]) if back else "\nNothing has become worse.")
         return 1 if back else 0
     folder = asked.output or table.RESULTS
+    if asked.only:
+        lines = table.merged(name, lines, folder)
     print(f"\nThe table: {table.write(name, about, lines, folder)}")
     return 0
 
@@ -50,7 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows, each measured once")
     parser.add_argument("--check", action="store_true", help="compare with the table in the repository, write nothing")
-    parser.add_argument("--only", action="append", choices=list(STEPS), help="one step; may be given more than once")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=list(STEPS),
+        help="one step (may be given more than once); the other lines of the table stay",
+    )
     parser.add_argument("--no-peers", action="store_true", help="leave out what needs the peers' environments")
     parser.add_argument("--rows", type=int, help="rows of a sheet")
     parser.add_argument("--times", type=int, help="how often each thing is measured")
@@ -69,7 +77,8 @@ def _measured(steps: list[str], size: Size) -> Iterator[Line]:
         if name == "peers" and not size.peers:
             continue
         began = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        # As in a run, for both sides.
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder, rarely_collecting():
             for line in STEPS[name](size, Path(folder)):
                 print(f"  {line.step:13} {line.what:58} {line.ratio:8.2f} of {line.against}", flush=True)
                 yield line

@@ -87,6 +87,22 @@ def write(name: str, machine: dict[str, str], lines: Sequence[Line], folder: Pat
     return path
 
 
+def merged(name: str, lines: Sequence[Line], folder: Path = RESULTS) -> list[Line]:
+    """The table that is there with these lines in the place of those of the same steps."""
+    path = folder / f"{name}.json"
+    kept = json.loads(path.read_text("utf-8"))["lines"] if path.exists() else []
+    before = [Line(**{key: value for key, value in line.items() if key != "ratio"}) for line in kept]
+    new = {line.step for line in lines}
+    return sorted(
+        [line for line in before if line.step not in new] + list(lines), key=lambda line: ORDER.index(line.step)
+    )
+
+
+ORDER: Final = (
+    "start-up", "read", "validate", "journal", "workbook", "send", "whole", "first request", "memory", "whole job",
+)  # fmt: skip
+
+
 def ratios(name: str, folder: Path = RESULTS) -> dict[tuple[str, str, str], float]:
     """The ratios of the table in the repository, by step, what and against."""
     kept = json.loads((folder / f"{name}.json").read_text("utf-8"))

@@ -77,6 +77,8 @@ def memory(size: Size, folder: Path) -> Iterator[Line]:
     what = f"{size.rows * _TEN_TIMES:,} rows .csv"
     yield Line("memory", what, f"{size.rows:,} rows", large.peak, small.peak, "MB", target=1.3)
     yield Line("memory", what, f"{_MOST_MB} MB", large.peak, _MOST_MB, "MB", target=1.0)
+    yield Line("memory", f"{what}, time", "ten times the time", large.cpu, small.cpu * _TEN_TIMES, "s CPU")
+    yield Line("memory", f"{what}, seconds", "ten times the time", large.wall, small.wall * _TEN_TIMES, "s")
 
 
 def against_peers(size: Size, folder: Path) -> Iterator[Line]:

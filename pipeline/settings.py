@@ -21,8 +21,8 @@ from pipeline.config_file import DEFAULT, PROFILE_VARIABLE, Origin, Parse, Sourc
 from pipeline.kinds import is_loopback
 from pipeline.model import UsageFailure
 from pipeline.spoken import all_of
-from schemas.faults import LANGUAGES, Lang
 from schemas.fields import DEFAULT_MAX_AMOUNT, NOTICE_AMOUNT
+from schemas.languages import LANGUAGES, Lang
 
 CONFIG_NAME: Final = config_file.CONFIG_NAME
 SANDBOX: Final = "sandbox"

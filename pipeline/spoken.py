@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from pipeline.model import Failure, UsageFailure
 from pipeline.texts import explain, say
-from schemas.faults import LANGUAGES, Lang
+from schemas.languages import LANGUAGES, Lang
 
 
 @dataclass(frozen=True, slots=True)

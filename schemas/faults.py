@@ -13,12 +13,10 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import Final, Literal
+from typing import Final
 
+from schemas.languages import Lang
 from schemas.money import format_amount
-
-Lang = Literal["en", "fr"]
-LANGUAGES: Final[tuple[Lang, ...]] = ("en", "fr")
 
 
 class Severity(StrEnum):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from schemas.fields import AMOUNT_DECIMALS
 
 if TYPE_CHECKING:
-    from schemas.faults import Lang
+    from schemas.languages import Lang
 
 CENT: Final = Decimal(1).scaleb(-AMOUNT_DECIMALS)
 NOISE: Final = CENT.scaleb(-6)

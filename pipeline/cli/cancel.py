@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipeline.model import SessionState
     from pipeline.send.follow import Attempted
     from pipeline.settings import Settings
-    from schemas.faults import Lang
+    from schemas.languages import Lang
 
 SHOWN: Final = 20
 """Rows that are shown; more are counted."""

@@ -28,7 +28,7 @@ from pipeline.report.summary import Written
 from pipeline.send.follow import FollowObserver
 from pipeline.send.states import Paid
 from pipeline.texts import say
-from schemas.faults import Lang
+from schemas.languages import Lang
 from schemas.money import format_amount
 
 LINE_EVERY: Final = 10.0

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from schemas.faults import LANGUAGES
+from schemas.languages import LANGUAGES
 
 Command = Callable[..., Any]
 

@@ -28,7 +28,8 @@ from pipeline.send.decide import Created, Verdict
 from pipeline.send.engine import Observer
 from pipeline.settings import SANDBOX
 from pipeline.texts import say
-from schemas.faults import Fault, Lang, sentence, sentences
+from schemas.faults import Fault, sentence, sentences
+from schemas.languages import Lang
 from schemas.money import format_amount
 
 LINE_EVERY: Final = 10.0

@@ -18,7 +18,7 @@ from pipeline.model import Column, Report, ReportRow, StoppedEarly, UsageFailure
 from pipeline.report import changes, exports, mended, page
 from pipeline.report.changes import Before
 from pipeline.report.exports import Recognise
-from schemas.faults import Lang
+from schemas.languages import Lang
 
 Rows = Callable[[], Iterator[ReportRow]]
 Write = Callable[[Report, Rows, Lang, Path], None]

@@ -27,7 +27,7 @@ from pipeline.send.follow import Attempted, CancelledAll, FollowObserver, Keep, 
 from pipeline.send.states import Paid
 from pipeline.send.stop import Stop
 from pipeline.settings import SANDBOX, Settings
-from schemas.faults import Lang
+from schemas.languages import Lang
 
 NO_MONEY = Decimal("0.00")
 

@@ -13,7 +13,7 @@ from pipeline.config_file import DEFAULT, Origin
 from pipeline.model import UsageFailure
 from pipeline.settings import Resolved, Settings, Words, shown, variable_of
 from pipeline.texts import say
-from schemas.faults import Lang
+from schemas.languages import Lang
 
 SANDBOX_URL: Final = "https://payments-uat.flinksapp.com"
 PRODUCTION_URL: Final = "https://payments.flinksapp.com"

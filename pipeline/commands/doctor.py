@@ -34,7 +34,7 @@ from pipeline.settings import (
 )
 from pipeline.spoken import Spoken
 from pipeline.texts import say
-from schemas.faults import Lang
+from schemas.languages import Lang
 
 SOON_DAYS: Final = 21
 """A certificate that ends sooner is worth a word."""

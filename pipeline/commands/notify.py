@@ -17,7 +17,7 @@ from pipeline.model import ExitCode, Failure, Status, UsageFailure
 from pipeline.report.totals import Totals
 from pipeline.settings import NOTIFY_VARIABLE, Settings
 from pipeline.texts import say
-from schemas.faults import Lang
+from schemas.languages import Lang
 from schemas.money import format_amount
 
 if TYPE_CHECKING:

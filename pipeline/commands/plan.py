@@ -23,7 +23,7 @@ from pipeline.send.approval import Approved, Candidate
 from pipeline.send.payload import LANGUAGES, body
 from pipeline.settings import Settings
 from pipeline.texts import say
-from schemas.faults import Lang
+from schemas.languages import Lang
 
 SUFFIX: Final = ".plan.json"
 

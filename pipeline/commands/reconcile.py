@@ -37,8 +37,9 @@ from pipeline.report.reconciliation.front import Resolved, Story
 from pipeline.report.reconciliation.vocabulary import load_vocabulary
 from pipeline.report.reconciliation.workbook import Contents, Written, write
 from pipeline.settings import Settings
-from schemas.faults import Lang, sentences
+from schemas.faults import sentences
 from schemas.fields import Field
+from schemas.languages import Lang
 
 _NEVER_ASKED: Final = frozenset({Status.INVALID, Status.REJECTED, Status.FAILED, Status.HELD, Status.NOT_SENT})
 _NOT_IN_A_NAME: Final = re.compile(r'[\x00-\x1f<>:"/\\|?*]')

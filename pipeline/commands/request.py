@@ -14,7 +14,8 @@ from pipeline.model import ExitCode, Failure, Report, ReportRow
 from pipeline.report.summary import Written
 from pipeline.report.totals import Totals
 from pipeline.send.engine import Observer
-from schemas.faults import Fault, Lang
+from schemas.faults import Fault
+from schemas.languages import Lang
 
 
 @dataclass(frozen=True, slots=True)

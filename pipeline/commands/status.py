@@ -31,7 +31,7 @@ from pipeline.send.follow import Followed, FollowObserver, FollowRules, follow
 from pipeline.send.states import is_final, is_over
 from pipeline.send.stop import Stop
 from pipeline.settings import Settings
-from schemas.faults import Lang
+from schemas.languages import Lang
 
 SHOWN: Final = 20
 """Requests that are open too long and are shown; the workbook has them all."""

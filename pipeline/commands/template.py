@@ -7,7 +7,7 @@ from typing import Final
 
 from pipeline.model import UsageFailure
 from pipeline.texts import say
-from schemas.faults import Lang
+from schemas.languages import Lang
 
 SUFFIX: Final = ".xlsx"
 

@@ -11,7 +11,7 @@ from pipeline.report.changes import Before, Change, Charge, Kind, compare
 from pipeline.report.looks import FAINT, HEADING, INK, LINE, MONEY, TEXT, Looks
 from pipeline.report.streamed import MAX_ROWS
 from pipeline.texts import say
-from schemas.faults import Lang
+from schemas.languages import Lang
 from schemas.money import format_amount
 
 _HEADINGS: Final = ("kind", "rows", "payor", "email", "before", "now", "difference", "share", "look")

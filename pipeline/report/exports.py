@@ -30,8 +30,9 @@ from pipeline.report import place
 from pipeline.report.masking import account_columns, mask, mask_in
 from pipeline.report.results import session_word
 from pipeline.send.states import paid, paid_amount
-from schemas.faults import Fault, Lang, sentences
+from schemas.faults import Fault, sentences
 from schemas.fields import OWN_COLUMNS, ROW_COLUMN, RULES, STATE_COLUMNS, Field
+from schemas.languages import Lang
 
 if TYPE_CHECKING:
     import pyarrow as pa

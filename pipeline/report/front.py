@@ -25,7 +25,8 @@ from pipeline.report.summary import status_lines
 from pipeline.report.totals import Totals
 from pipeline.send.states import Paid
 from pipeline.texts import say
-from schemas.faults import Lang, sentence
+from schemas.faults import sentence
+from schemas.languages import Lang
 
 _WIDTHS: Final = (25, 62, 12, 18)
 _LAST: Final = len(_WIDTHS) - 1

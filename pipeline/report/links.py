@@ -12,7 +12,7 @@ from pipeline.report.streamed import StreamedSheet
 from pipeline.report.words import dollars
 from pipeline.send.states import is_open
 from pipeline.texts import say
-from schemas.faults import Lang
+from schemas.languages import Lang
 
 HEADINGS: Final = ("firstName", "lastName", "email", "amount", "language", "link", "subjectEn", "subjectFr")
 """Names of merge fields: without blanks and accents, and the same in both languages, so that a letter made once fits

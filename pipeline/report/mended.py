@@ -26,8 +26,9 @@ from pipeline.report.results import MEND_COLUMN, blames
 from pipeline.report.totals import NEEDS_A_PERSON
 from pipeline.spoken import language
 from pipeline.texts import say
-from schemas.faults import Fault, Lang, mend, sentence, sentences
+from schemas.faults import Fault, mend, sentence, sentences
 from schemas.fields import OWN_COLUMNS
+from schemas.languages import Lang
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet

@@ -10,7 +10,7 @@ from pipeline.report.looks import LINK, MONEY, TEXT, Looks
 from pipeline.report.paid import days_open
 from pipeline.report.results import session_word
 from pipeline.report.streamed import StreamedSheet
-from schemas.faults import Lang
+from schemas.languages import Lang
 
 HEADINGS: Final = (
     "row",

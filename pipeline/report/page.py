@@ -23,8 +23,9 @@ from pipeline.report.totals import NEEDS_A_PERSON, Tally, Totals
 from pipeline.report.words import dollars
 from pipeline.send.states import Paid
 from pipeline.texts import say
-from schemas.faults import Fault, Lang, mend, sentence
+from schemas.faults import Fault, mend, sentence
 from schemas.fields import Field
+from schemas.languages import Lang
 
 MOST_ROWS: Final = 500
 """Rows that need a person, at most: a mail of megabytes is not read. The workbook has them all."""

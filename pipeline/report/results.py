@@ -17,8 +17,9 @@ from pipeline.report.masking import account_columns, mask, mask_in
 from pipeline.report.streamed import StreamedSheet
 from pipeline.send.states import paid, paid_amount
 from pipeline.texts import say
-from schemas.faults import Fault, Lang, mend, sentences
+from schemas.faults import Fault, mend, sentences
 from schemas.fields import OWN_COLUMNS, ROW_COLUMN, STATE_COLUMNS, Field
+from schemas.languages import Lang
 
 MEND_COLUMN: Final = "howToMend"
 """The last column of `Errors`. Ours, like OWN_COLUMNS: left out when the sheet is given back to `run`."""

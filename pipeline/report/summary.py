@@ -12,7 +12,8 @@ from pipeline.model import ExitCode, Report, ReportRow, Status
 from pipeline.report.masking import account_columns, mask_in
 from pipeline.report.totals import Tally, Totals
 from pipeline.texts import say
-from schemas.faults import Lang, sentence
+from schemas.faults import sentence
+from schemas.languages import Lang
 
 MAX_ERRORS: Final = 1_000
 """Errors in the JSON summary (interface: "The JSON summary")."""

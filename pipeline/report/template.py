@@ -14,8 +14,8 @@ from xlsxwriter.utility import xl_col_to_name
 
 from pipeline.report.looks import FAINT, HEADING, INK, LINE, MONEY, PAPER, TEXT, Looks
 from pipeline.texts import say
-from schemas.faults import Lang
 from schemas.fields import ACCOUNT_FIELDS, DEFAULT_MAX_AMOUNT, FIELDS, INSTITUTIONS, Field, FieldRule, Kind
+from schemas.languages import Lang
 from schemas.money import format_amount
 
 _OPTIONS: Final = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}

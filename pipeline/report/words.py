@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from schemas.faults import Lang
+from schemas.languages import Lang
 
 
 def dollars(amount: Decimal, lang: Lang) -> str:

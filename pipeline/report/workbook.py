@@ -33,8 +33,8 @@ from pipeline.report.streamed import StreamedSheet
 from pipeline.report.summary import Written
 from pipeline.report.totals import NEEDS_A_PERSON, NO_MONEY, Tally, Totals
 from pipeline.texts import say
-from schemas.faults import Lang
 from schemas.fields import OWN_COLUMNS
+from schemas.languages import Lang
 
 __all__ = ["WorkbookMismatch", "Written", "check_place", "write"]
 

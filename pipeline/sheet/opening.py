@@ -19,8 +19,9 @@ from pipeline.sheet.headings import Heading, Understanding, field_named, listed,
 from pipeline.sheet.options import ReadOptions
 from pipeline.sheet.table import Layout, Table, listed_numbers
 from pipeline.texts import say
-from schemas.faults import LANGUAGES, Fault
+from schemas.faults import Fault
 from schemas.fields import FIELDS, OWN_COLUMNS, ROW_COLUMN
+from schemas.languages import LANGUAGES
 
 _HEADING_DEPTH: Final = 50
 """How many rows that are not blank are searched for the headings. Longer title blocks were not seen."""

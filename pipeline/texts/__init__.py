@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 
 from pipeline.model import Failure
-from schemas.faults import Lang
+from schemas.languages import Lang
 
 
 @cache

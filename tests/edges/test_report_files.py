@@ -23,7 +23,7 @@ from pipeline.report.reconciliation.vocabulary import load_vocabulary
 from pipeline.report.reconciliation.workbook import SHEETS, Contents, write
 from pipeline.sheet.headings import fold
 from pipeline.texts import say
-from schemas.faults import LANGUAGES
+from schemas.languages import LANGUAGES
 from schemas.reports import Meaning, ReportField, column_tiers, status_words
 
 OFFICE = shutil.which("soffice")

@@ -8,7 +8,8 @@ from string import Formatter
 
 import pytest
 
-from schemas.faults import LANGUAGES, Entry, Fault, Severity, catalogue, mend, sentence
+from schemas.faults import Entry, Fault, Severity, catalogue, mend, sentence
+from schemas.languages import LANGUAGES
 from schemas.money import Reason
 
 ROOT = Path(__file__).parents[2]

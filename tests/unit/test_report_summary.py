@@ -14,7 +14,8 @@ from pipeline.report.masking import mask
 from pipeline.report.summary import MAX_ERRORS, Written, as_json, gather, status_lines
 from pipeline.report.totals import Totals, count
 from pipeline.report.words import dollars
-from schemas.faults import Fault, Lang
+from schemas.faults import Fault
+from schemas.languages import Lang
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
 COLUMNS = (Column(0, "Account", "accountNumber", ""),)

@@ -25,7 +25,8 @@ from pipeline.sheet.formats import Format, recognise
 from pipeline.sheet.grid import Book, Grid, Record
 from pipeline.sheet.table import listed_numbers
 from schemas import money
-from schemas.faults import Fault, Lang, sentence
+from schemas.faults import Fault, sentence
+from schemas.languages import Lang
 from schemas.money import Convention, Reason
 from schemas.reports import Meaning, ReportField
 

@@ -18,7 +18,7 @@ from pipeline.report.reconciliation.dailies import Daily, Damaged, Remark
 from pipeline.report.reconciliation.figures import PLACE_OF, Balance, Deposit, Kind, Sum
 from pipeline.report.words import dollars
 from pipeline.texts import say
-from schemas.faults import Lang
+from schemas.languages import Lang
 
 _PROOF_WIDTHS: Final = (36, 64, 10, 16, 16, 16, 16, 16, 10)
 _DEPOSIT_WIDTHS: Final = (24, 11, 12, 18, 18, 18, 18, 11, 26)

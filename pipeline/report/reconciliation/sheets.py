@@ -14,7 +14,7 @@ from pipeline.report.masking import mask
 from pipeline.report.reconcile import CAD, Claim, Difference, Entry, Payment, Place, reference_key
 from pipeline.report.reconciliation.figures import kind_of, state_key
 from pipeline.texts import say
-from schemas.faults import Lang
+from schemas.languages import Lang
 
 Value = str | int | Decimal | None
 

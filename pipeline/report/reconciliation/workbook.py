@@ -27,7 +27,7 @@ from pipeline.report.reconciliation.front import DepositPage, Page, ProofPage, S
 from pipeline.report.reconciliation.sheets import COLUMNS, Value, Writer, rows_of
 from pipeline.report.streamed import StreamedSheet
 from pipeline.texts import say
-from schemas.faults import Lang
+from schemas.languages import Lang
 
 SHEETS: Final = {
     Place.MATCHED: "Matched",

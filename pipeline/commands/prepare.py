@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Final
 
 from pipeline.check import CheckedTable, CheckOptions, check_table
 from pipeline.commands.request import Request, Screen
@@ -15,6 +16,9 @@ from pipeline.model import ControlTotal, InputFailure, Mapping
 from pipeline.send.decide import Permissions
 from pipeline.settings import Settings
 from pipeline.sheet import ReadOptions, Table, load_mapping, open_table
+
+MOST_COLUMNS: Final = 16_000
+"""Columns of a sheet: Excel opens 16,384, and the results have some of their own behind the user's."""
 
 RUN = "run"
 REHEARSAL = "rehearsal"
@@ -34,7 +38,10 @@ def read(request: Request, screen: Screen) -> Table:
     screen.reading(request.file)
     mapping = load_mapping(request.mapping) if request.mapping else Mapping()
     options = ReadOptions(request.sheet, mapping, request.hidden, amount_optional=request.allow_open_amount)
-    return open_table(request.file, options)
+    table = open_table(request.file, options)
+    if len(table.columns) > MOST_COLUMNS:
+        raise InputFailure("sheet.too_wide", columns=len(table.columns), most=MOST_COLUMNS)
+    return table
 
 
 def check(table: Table, request: Request, settings: Settings, where: Where) -> CheckedTable:

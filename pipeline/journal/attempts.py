@@ -7,7 +7,7 @@ groups, one transaction for all that is waiting (`recorder`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final, TypeVar
@@ -136,6 +136,7 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
     To say the same again is no change: a commit whose answer was lost is offered a second time. Raises
     IllegalChangeError for an attempt that is neither open nor settled so, or a change that is not legal.
     """
+    settlements = _doubted(connection, settlements)
     for settlement in settlements:
         if (Outcome.OPEN, settlement.outcome) not in LEGAL:
             raise IllegalChangeError(f"open -> {settlement.outcome}")
@@ -144,6 +145,31 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
         others = [settlement for settlement in settlements if not _is_settled_so(connection, settlement)]
         if others:
             raise IllegalChangeError(f"{len(others)} attempts were not open")
+
+
+def _doubted(connection: Connection, settlements: Sequence[Settlement]) -> list[Settlement]:
+    """The same settlements; one whose session another row has already is none: a link must not go to two payors.
+
+    The interface asks for "every id on its own row"; what the API made of such a row is not known.
+    """
+    named = [settlement.session_id for settlement in settlements if settlement.session_id]
+    if not named:
+        return list(settlements)
+    columns = (attempts.c.session_id, attempts.c.batch_id, attempts.c.identity, attempts.c.number)
+    known = connection.execute(select(*columns).where(attempts.c.session_id.in_(named)))
+    owners = {record.session_id: (record.batch_id, record.identity, record.number) for record in known}
+    judged = []
+    for settlement in settlements:
+        mine = (settlement.batch, settlement.identity, settlement.number)
+        alone = not settlement.session_id or owners.setdefault(settlement.session_id, mine) == mine
+        judged.append(settlement if alone else _shared(settlement))
+    return judged
+
+
+def _shared(settlement: Settlement) -> Settlement:
+    told = (("session", settlement.session_id),)
+    reasons = (*settlement.reasons, Fault("unknown-session"), Fault(decide.SESSION_SHARED, details=told))
+    return replace(settlement, outcome=Outcome.PERHAPS, session_id="", reasons=reasons)
 
 
 def _is_settled_so(connection: Connection, settlement: Settlement) -> bool:

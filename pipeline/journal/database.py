@@ -195,6 +195,7 @@ def _second_version(connection: Connection) -> None:
             statement = update(table).where(table.c.id == bindparam("which")).values(identity=bindparam("key"))
             connection.execute(statement, changes)
     tables.attempts_by_run.create(connection, checkfirst=True)
+    tables.attempts_by_session.create(connection, checkfirst=True)
 
 
 STEPS: Final[tuple[Step, ...]] = (_first_version, _second_version)

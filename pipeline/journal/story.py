@@ -191,7 +191,7 @@ def _reasons(attempt: Attempt) -> tuple[Fault, ...]:
     """Why an attempt's outcome is unknown; an attempt that was never settled has no reason of its own."""
     if not attempt.reasons:
         return (Fault("unknown-interrupted", details=(("date", attempt.at.date().isoformat()),)),)
-    return tuple(fault for fault in attempt.reasons if fault.code != decide.OTHER_REFERENCE)
+    return tuple(fault for fault in attempt.reasons if fault.code not in decide.NAMES_A_SESSION)
 
 
 def _refused_since(history: Sequence[Attempt]) -> tuple[Fault, ...]:
@@ -201,7 +201,7 @@ def _refused_since(history: Sequence[Attempt]) -> tuple[Fault, ...]:
 
 def _other_references(uncertain: Sequence[Attempt]) -> tuple[Fault, ...]:
     """The sessions that the API named for another reference (api: "its sessionId is kept in the notices")."""
-    return tuple(fault for attempt in uncertain for fault in attempt.reasons if fault.code == decide.OTHER_REFERENCE)
+    return tuple(fault for attempt in uncertain for fault in attempt.reasons if fault.code in decide.NAMES_A_SESSION)
 
 
 def _sessions_from_before(history: Sequence[Attempt]) -> tuple[Fault, ...]:

@@ -114,6 +114,7 @@ attempts: Final = Table(
 )
 
 Index("attempts_by_fingerprint", attempts.c.fingerprint)
+attempts_by_session: Final = Index("attempts_by_session", attempts.c.session_id)
 attempts_by_run: Final = Index("attempts_by_run", attempts.c.run_id)
 
 evidence: Final = Table(

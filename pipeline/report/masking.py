@@ -31,8 +31,9 @@ def account_columns(columns: tuple[Column, ...]) -> frozenset[int]:
 
 def mask_in(sentence: str, row: ReportRow, hidden: frozenset[int]) -> str:
     """A sentence about `row` without the account number that its fault may quote."""
-    for index in hidden:
-        account = row.row.cells[index].strip() if index < len(row.row.cells) else ""
+    typed = [row.row.cells[index].strip() for index in hidden if index < len(row.row.cells)]
+    # A notice quotes what the cell was read as, too.
+    for account in (*typed, row.payment.account_number if row.payment else ""):
         if len(account) > _SHOWN:
             sentence = sentence.replace(account, mask(account))
     return sentence

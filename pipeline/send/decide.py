@@ -37,6 +37,10 @@ THROTTLED_TRIES: Final = 10
 UNCERTAIN: Final = frozenset({Outcome.OPEN, Outcome.PERHAPS})
 OTHER_REFERENCE: Final = "other-reference"
 """The fault of an answer that names another reference: "always `unknown`", whoever delivers the link."""
+SESSION_SHARED: Final = "session-shared"
+"""The fault of an answer that names the session of another row."""
+NAMES_A_SESSION: Final = frozenset({OTHER_REFERENCE, SESSION_SHARED})
+"""Faults that tell of a session whose owner is not known: a person must look, whoever delivers the link."""
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -125,7 +129,7 @@ def open_questions(history: Sequence[Attempt]) -> tuple[Attempt, ...]:
 
 def _must_be_looked_at(attempt: Attempt) -> bool:
     """Whether an uncertain try may have reached a payor, or made a session whose id is known."""
-    return attempt.send_link or any(fault.code == OTHER_REFERENCE for fault in attempt.reasons)
+    return attempt.send_link or any(fault.code in NAMES_A_SESSION for fault in attempt.reasons)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -271,7 +275,7 @@ class Perhaps:
     @property
     def names_another(self) -> bool:
         """Whether the answer named another reference."""
-        return any(fault.code == OTHER_REFERENCE for fault in self.reasons)
+        return any(fault.code in NAMES_A_SESSION for fault in self.reasons)
 
 
 Verdict = Created | Denied | TokenDenied | Throttled | Unsent | Perhaps

@@ -134,7 +134,7 @@ def _refuse_mixture(path: Path) -> None:
         bad += len(_ESCAPED.findall(text))
         good += len(_BEYOND_ASCII.findall(text))
     tail = decoder.decode(b"", final=True)
-    if good > bad + len(tail):
+    if good and good >= bad + len(tail):
         raise InputFailure("sheet.mixed_encodings", path=str(path), line=first_bad or line + 1)
 
 

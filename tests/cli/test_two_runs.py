@@ -2,13 +2,15 @@
 
 import sqlite3
 import subprocess
+import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from contextlib import closing
 
 import psycopg
 import pytest
 from journals import KINDS, place
+from misbehaving import Misbehaving
 
 HEADINGS = "Invoice #,First name,Last name,Email,Amount,sendInteracLink"
 PATIENCE = 60
@@ -54,22 +56,34 @@ def _attempts(journal: str) -> int:
         return 0
 
 
-def test_the_second_run_of_a_batch_leaves_at_once(command, standalone_sandbox, journal):
+def test_the_second_run_of_a_batch_leaves_at_once(command, journal):
     """While a run works on a batch the second leaves with 7 and names it; the first ends as if it were alone."""
-    sheet = sheet_of(command.home, ["INV-1", "Slow-2", "Slow-3", "INV-4"])
+    sheet = sheet_of(command.home, ["INV-1", "INV-2", "INV-3"])
     call = sending(sheet, journal, "--concurrency", "1")
-    first = command.start(*call, env=standalone_sandbox.env)
-    try:
-        until_intended(journal, 2)
-        second = command(*call, env=standalone_sandbox.env)
-        assert first.poll() is None, "the first run had ended before the second began"
-        assert (second.code, second.json()["exitCode"]) == (7, 7)
-        assert "billing" in second.err
-        assert first.wait(PATIENCE) == 0
-    finally:
-        first.kill()
-        first.communicate()
-    assert standalone_sandbox.created() == {"INV-1": 1, "Slow-2": 1, "Slow-3": 1, "INV-4": 1}
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def waits(talk):
+        arrived.set()
+        go_on.wait(PATIENCE)
+        talk.answer_created()
+
+    with Misbehaving() as server:
+        server.on_reference["INV-2"] = deque([waits])
+        environment = {"FLINKS_BASE_URL": server.url, "FLINKS_USERNAME": "user", "FLINKS_PASSWORD": "password"}
+        first = command.start(*call, env=environment)
+        try:
+            assert arrived.wait(PATIENCE)
+            second = command(*call, env=environment)
+            assert (second.code, second.json()["exitCode"]) == (7, 7)
+            assert "billing" in second.err
+            assert first.poll() is None
+            go_on.set()
+            assert ended(first)[0] == 0
+        finally:
+            go_on.set()
+            first.kill()
+            first.communicate()
+        assert server.created == {"INV-1": 1, "INV-2": 1, "INV-3": 1}
 
 
 def test_two_batches_go_on_beside_each_other(command, standalone_sandbox, journal):

@@ -221,11 +221,6 @@ class Journal:
         with database.explained(self.url):
             staging.finish(self.engine, (run, batch.id), beginning.identity, beginning.columns, now)
 
-    def drop_superseded(self, run: int, batch: Batch) -> None:
-        """Forget the staged rows of this batch's earlier runs; their attempts keep what was sent."""
-        with database.explained(self.url):
-            staging.drop_superseded(self.engine, run, batch.id)
-
     def plan(self, run: int, batch: Batch, permissions: decide.Permissions, repeats_since: datetime) -> Forecast:
         """Decide what to do with every valid row, keep it, and say what it adds up to."""
         with database.explained(self.url):

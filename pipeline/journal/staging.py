@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, assert_never
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, func, insert, select, update
 
 from pipeline.journal import codec, earlier, keys
 from pipeline.journal.attempts import ASKED, batched, histories, repeats_elsewhere
@@ -70,13 +70,6 @@ def finish(
             _refuse_repeated_identities(connection, run_id, columns)
         earlier.adopt(connection, run_id, batch_id)
         connection.execute(update(runs).where(runs.c.id == run_id).values(staged_at=codec.dump_time(now)))
-
-
-def drop_superseded(engine: Engine, run_id: int, batch_id: int) -> None:
-    """Forget the staged rows of this batch's earlier runs: their attempts keep what was sent."""
-    with engine.begin() as connection:
-        earlier = select(runs.c.id).where(runs.c.batch_id == batch_id, runs.c.id < run_id)
-        connection.execute(delete(rows).where(rows.c.run_id.in_(earlier)))
 
 
 def _values(run_id: int, position: int, checked: CheckedRow) -> dict[str, Any]:

@@ -147,6 +147,12 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
             raise IllegalChangeError(f"{len(others)} attempts were not open")
 
 
+# Built once, like _REPEATS below: every group of outcomes asks it.
+_OWNERS: Final = select(attempts.c.session_id, attempts.c.batch_id, attempts.c.identity, attempts.c.number).where(
+    attempts.c.session_id.in_(bindparam("named", expanding=True))
+)
+
+
 def _doubted(connection: Connection, settlements: Sequence[Settlement]) -> list[Settlement]:
     """The same settlements; one whose session another row has already is none: a link must not go to two payors.
 
@@ -155,8 +161,7 @@ def _doubted(connection: Connection, settlements: Sequence[Settlement]) -> list[
     named = [settlement.session_id for settlement in settlements if settlement.session_id]
     if not named:
         return list(settlements)
-    columns = (attempts.c.session_id, attempts.c.batch_id, attempts.c.identity, attempts.c.number)
-    known = connection.execute(select(*columns).where(attempts.c.session_id.in_(named)))
+    known = connection.execute(_OWNERS, {"named": named})
     owners = {record.session_id: (record.batch_id, record.identity, record.number) for record in known}
     judged = []
     for settlement in settlements:

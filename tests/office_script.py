@@ -8,10 +8,12 @@ import json
 import pathlib
 import sys
 import time
+from contextlib import suppress
 
 import uno
 from com.sun.star.beans import PropertyValue
 from com.sun.star.connection import NoConnectException
+from com.sun.star.lang import DisposedException
 
 TABLE = 0
 FILE = 2
@@ -55,7 +57,7 @@ class Office:
             dispatch(frame, ".uno:GoToCell", "", 0, properties(ToPoint=cell))
             dispatch(frame, ".uno:EnterString", "", 0, properties(StringName=text))
         document.storeToURL(url(target), properties(FilterName="Calc MS Excel 2007 XML"))
-        document.close(True)
+        leave(lambda: document.close(True))
 
     def merge(self, source, table, fields, folder):
         """Merges the sheet `table` of a workbook into one text file a row, `letter0.txt` and so on."""
@@ -88,13 +90,19 @@ class Office:
         sources.revokeObject("payments")
 
 
+def leave(call):
+    """LibreOffice may be gone before it has said so, when what was asked of it is done and saved."""
+    with suppress(DisposedException):
+        call()
+
+
 def main():
     pipe, action, wanted = sys.argv[1:]
     office = Office(connect(pipe))
     try:
         getattr(office, action)(**json.loads(wanted))
     finally:
-        office.desktop.terminate()
+        leave(office.desktop.terminate)
 
 
 main()

@@ -23,7 +23,7 @@ from schemas.money import format_amount
 SHOWN_ERRORS: Final = 10
 """Errors that `run` shows; the workbook has them all."""
 
-FILE_WIDTH: Final = 200
+FILE_WIDTH: Final = 1_000
 """Columns of a table that is printed to a file or pipe."""
 
 _STYLES: Final[dict[Status, str]] = {

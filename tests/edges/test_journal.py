@@ -401,7 +401,9 @@ def test_a_group_is_settled_whole_or_not_at_all(journal: Journal) -> None:
     planned = plan(journal, [line("INV-1"), line("INV-2")])
     one, other = planned.to_send()
     intend(planned, one, 1)
-    outcomes = [Settlement(planned.batch.id, row.identity, 1, Outcome.CREATED, NOW, "s") for row in (one, other)]
+    outcomes = [
+        Settlement(planned.batch.id, row.identity, 1, Outcome.CREATED, NOW, f"s-{row.number}") for row in (one, other)
+    ]
     with pytest.raises(IllegalChangeError):
         settle(planned, *outcomes)
     assert planned.statuses() == ["unknown", "not-sent"]
@@ -473,3 +475,15 @@ def test_a_send_link_of_another_kind_is_the_same_content(journal: Journal) -> No
     plan(journal, [line()]).send()
     other = replace(line(), payment=replace(line().payment, send_link=False))
     assert plan(journal, [other]).statuses() == ["already-created"]
+
+
+def test_one_session_belongs_to_one_row(journal: Journal) -> None:
+    """A session that another row has already, in this group or from before, is not given to a second row."""
+    planned = plan(journal, [line("INV-1"), line("INV-2"), line("INV-3")])
+    rows = planned.to_send()
+    for row in rows:
+        intend(planned, row, 1)
+    first, second, third = (Settlement(planned.batch.id, row.identity, 1, Outcome.CREATED, NOW, "s") for row in rows)
+    settle(planned, first, second)
+    settle(planned, third)
+    assert planned.statuses() == ["created", "unknown", "unknown"]

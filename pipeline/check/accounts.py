@@ -71,18 +71,17 @@ def _digits(field: Field, text: str, cell: Cell) -> Cell:
     digits = cell.text.removeprefix("'")
     if (fault := _fault(field, text, digits)) is not None:
         return Cell(None, (*cell.said, fault))
+    done = ["digits-apostrophe"] if digits != cell.text else []
     if (whole := _WHOLE_NUMBER.fullmatch(digits)) is not None:
         digits = whole[1]
-    elif _SEPARATED.fullmatch(digits):
-        digits = _joined(field, digits)
-    said = cell.said
-    if digits != cell.text:
-        said = (*said, Fault("digits-cleaned", field, text, (("read", digits),)))
+        done.append("digits-decimals")
+    elif _SEPARATED.fullmatch(digits) and (joined := _joined(field, digits)) != digits:
+        digits = joined
+        done.append("digits-cleaned")
     restored = _restored(field, digits)
     if restored != digits:
-        code = "zeros-restored" if len(restored) > len(digits) else "digits-cleaned"
-        said = (*said, Fault(code, field, text, (("read", restored),)))
-    return Cell(restored, said)
+        done.append("zeros-restored" if len(restored) > len(digits) else "digits-zero")
+    return Cell(restored, (*cell.said, *(Fault(code, field, text, (("read", restored),)) for code in done)))
 
 
 def _joined(field: Field, separated: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from pipeline.model import Column, ReportRow
@@ -9,6 +11,8 @@ from schemas.fields import RULES, Field
 
 _DOTS: Final = "•••"
 _SHOWN: Final = 4
+_DECIMALS: Final = re.compile(r"[.,]0+$")
+_NO_DIGITS: Final = re.compile(r"[^0-9]")
 _SHORTEST: Final = RULES[Field.ACCOUNT_NUMBER].min_length
 
 
@@ -31,9 +35,16 @@ def account_columns(columns: tuple[Column, ...]) -> frozenset[int]:
 
 def mask_in(sentence: str, row: ReportRow, hidden: frozenset[int]) -> str:
     """A sentence about `row` without the account number that its fault may quote."""
-    typed = [row.row.cells[index].strip() for index in hidden if index < len(row.row.cells)]
-    # A notice quotes what the cell was read as, too.
-    for account in (*typed, row.payment.account_number if row.payment else ""):
+    typed = [row.row.cells[index] for index in hidden if index < len(row.row.cells)]
+    # A part of the account may stand in another column, whole: the payment knows it then.
+    for account in (*_spellings(typed), row.payment.account_number if row.payment else ""):
         if len(account) > _SHOWN:
             sentence = sentence.replace(account, mask(account))
     return sentence
+
+
+def _spellings(typed: Iterable[str]) -> Iterator[str]:
+    """Account numbers as sentences spell them: as typed, on one line, and as they were read."""
+    for account in typed:
+        flat = " ".join(account.split())
+        yield from (account.strip(), flat, _NO_DIGITS.sub("", _DECIMALS.sub("", flat)))

@@ -52,7 +52,7 @@ NOTICES = {
     15: "holds a title",
     18: "was read as 00320",
     23: "looks like two people",
-    27: "was read as 5223901",
+    27: "accountNumber: spaces or dashes were removed; it was read as •••3901",
     38: "also the address of another payor, in row 37",
     42: "only an initial",
     47: "looks like a company",

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.model import Column, ExitCode, Report, ReportRow, SheetRow, Source, Status
-from pipeline.report.masking import mask
+from pipeline.report.masking import mask, mask_in
 from pipeline.report.summary import MAX_ERRORS, Written, as_json, gather, status_lines
 from pipeline.report.totals import Totals, count
 from pipeline.report.words import dollars
-from schemas.faults import Fault
+from schemas.faults import Fault, sentences
 from schemas.languages import Lang
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
@@ -63,6 +63,18 @@ def test_messages_do_not_show_account_numbers() -> None:
     found = as_json(REPORT, gather(REPORT, rows), None, ExitCode.SOME_ROWS_NEED_MENDING)
     assert "98765410000" not in json.dumps(found)
     assert "\\u2022\\u2022\\u20220000" in json.dumps(found)
+
+
+@pytest.mark.parametrize("typed", ["98765 410000", " 98765  410000", "98765-410000", "98765410000.0", "'98765410000"])
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_what_a_number_was_read_as_is_hidden_on_rows_that_are_not_sent_too(typed: str, lang: Lang) -> None:
+    """A row that is invalid for another reason still tells how its account number was read: by its end only."""
+    read = Fault("digits-cleaned", "accountNumber", typed, (("read", "98765410000"),))
+    quoted = Fault("not-digits", "accountNumber", typed)
+    row = ReportRow(SheetRow(4, (typed,), "s"), Status.INVALID, None, None, errors=(quoted,), notices=(read,))
+    told = mask_in(sentences((read, quoted), lang), row, frozenset({0}))
+    assert "•••0000" in told
+    assert "98765" not in told
 
 
 MASKS = [("9876541", "•••6541"), (" 9876541 ", "•••6541"), ("98765", "•••"), ("", ""), ("  ", "  ")]

@@ -6,6 +6,9 @@ amounts, names of files and environments, row numbers.
 
 from __future__ import annotations
 
+import select
+import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -13,12 +16,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.prompt import Confirm
+from rich.text import TextType
 
 from pipeline.cli.logs import Log, log_to
 from pipeline.commands.request import Announcement
@@ -268,11 +272,40 @@ def _ask(question: str, console: Console) -> bool:
     if not sys.stdin.isatty():
         return False
     try:
-        return Confirm.ask(question, console=console, default=False)
+        return _Question.ask(question, console=console, default=False)
     except (EOFError, click.Abort):
         return False
     except KeyboardInterrupt:
         raise StoppedEarly("run.interrupted_before") from None
+
+
+class _Question(Confirm):
+    """A yes or no that a signal ends for certain."""
+
+    @classmethod
+    def get_input(cls, console: Console, prompt: TextType, password: bool, stream: TextIO | None = None) -> str:
+        """Show the question, wait for a line or a signal, read the line."""
+        console.print(prompt, end="")
+        _wait_for_a_line()
+        return super().get_input(console, "", password, stream)
+
+
+def _wait_for_a_line() -> None:
+    """Return when something can be read from the terminal; a signal is handled at once.
+
+    `input` alone overhears a signal that comes in the instant before it begins to read: its handler runs when the
+    person has answered. What a signal writes into the pipe is kept until somebody looks.
+    """
+    if sys.platform == "win32":
+        return  # select takes no terminal there
+    waking, woken = socket.socketpair()
+    with waking, woken:
+        woken.setblocking(False)
+        before = signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
+        try:
+            select.select([sys.stdin, waking], [], [])
+        finally:
+            signal.set_wakeup_fd(before)
 
 
 # ---------------------------------------------------------------------------------------------------------------

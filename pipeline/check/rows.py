@@ -64,7 +64,7 @@ class RowChecker:
         typed = self._origins.of(Field.AMOUNT).read(rows)
         for row, cell in zip(rows, clean_each(typed, self._amounts.clean), strict=True):
             amount = countable(cell.text)
-            line = self._lines.line(row)
+            line = self._lines.line(row, totalled=self._ledger.totalled)
             if line is Line.TOTAL or (line is Line.SUM and self._ledger.is_sum(amount)):
                 self._ledger.close(row, amount)
             elif line is Line.NOTE:

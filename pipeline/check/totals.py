@@ -24,6 +24,7 @@ _TOTAL: Final = re.compile(
 _SUBTOTAL: Final = re.compile(r"\W*su[bs][\s-]*tota|\W*sous[\s-]*tota", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"[\s$()+\-.,\u00a0\u202f\u2212']*[0-9][0-9\s$()+\-.,\u00a0\u202f\u2212'%]*(?:CAD)?\s*")
 _NOTE: Final = re.compile(r"\S+(?:\s+\S+){2,}|\W*(?:notes?|remarques?|nb|n\.b\.)\b.*|[*†].*", re.IGNORECASE | re.DOTALL)
+_REMARK: Final = re.compile(r"(?=.*[^\W\d_]{2})(?:\D*|.*\s.*)", re.DOTALL)
 _LEAST_ROWS_OF_A_SUM: Final = 2
 
 
@@ -56,8 +57,10 @@ class LineReader:
         filled = sum(1 for at in self.payor if _says(cells[at]) and not is_total(cells[at]))
         return filled + (self.amount is not None and _says(cells[self.amount])) > 1
 
-    def line(self, row: SheetRow) -> Line:
-        """What this line is."""
+    def line(self, row: SheetRow, *, totalled: bool = False) -> Line:
+        """What this line is. `totalled` says that a total line was found above it."""
+        if totalled and self._trails(row) and self._is_remark(row):
+            return Line.NOTE
         cells = row.cells
         if self.email is not None and _says(cells[self.email]) and not is_total(cells[self.email]):
             return Line.ROW
@@ -81,6 +84,16 @@ class LineReader:
         if has_amount and all(map(_NUMBER.fullmatch, filled)):
             return Line.TOTAL if self._trails(row) else Line.SUM
         return Line.NOTE if self._trails(row) and not has_amount else Line.ROW
+
+    def _is_remark(self, row: SheetRow) -> bool:
+        """Whether one cell has words and all others nothing: under a total, thanks and not a payor.
+
+        A lone identifier or number may be all that is left of a row.
+        """
+        filled = [at for at, text in enumerate(row.cells) if _says(text)]
+        if len(filled) != 1 or row.faults or filled[0] in self.account or is_total(row.cells[filled[0]]):
+            return False
+        return _REMARK.fullmatch(row.cells[filled[0]].strip()) is not None
 
     def _only_a_label(self, named: list[str]) -> bool:
         """Whether what stands in the payor's columns is the word total, perhaps with a count beside it."""
@@ -123,6 +136,7 @@ class Ledger:
     counted: int = 0
     counted_since: int = 0
     without_reference: int = 0
+    totalled: bool = False
     controls: list[ControlTotal] = field(default_factory=list)
     notices: list[Fault] = field(default_factory=list)
 
@@ -142,6 +156,7 @@ class Ledger:
     def close(self, row: SheetRow, amount: Decimal | None) -> None:
         """Check a total line against the rows above it, and say that it was left out."""
         label = _label(row)
+        self.totalled = True
         if amount is None:
             self.notices.append(Fault("total-unread", "", label, (("row", str(row.number)),)))
             return

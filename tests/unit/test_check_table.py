@@ -257,6 +257,34 @@ def test_notes_under_the_table_are_left_out(note: str, column: str) -> None:
     assert [(notice.code, dict(notice.details)) for notice in result.notices] == [("note-line", {"row": "5"})]
 
 
+@pytest.mark.parametrize(
+    "note", ["Thank you", "Merci !", "Thank you for your business", "Printed 2026-11-30", "Page 3"]
+)
+@pytest.mark.parametrize("column", ["referenceId", "lastName", "email", "amount", "Notes"])
+def test_words_directly_under_a_total_are_a_note_wherever_they_stand(note: str, column: str) -> None:
+    """Under a total line, words in one cell and nothing beside them are no payor (issue "Sheets", point 3)."""
+    total = {"referenceId": "Grand total", "amount": "300.00"}
+    result, rows = checked(rows_with(total, {column: note}))
+    assert len(rows) == 3
+    assert [notice.code for notice in result.notices] == ["total-agrees", "note-line"]
+
+
+UNDER_A_TOTAL = {
+    "a reference": {"referenceId": "INV-9"},
+    "an e-mail address": {"email": "x@example.com"},
+    "a name and an amount": {"lastName": "Roy", "amount": "300.00"},
+    "an account": {"accountNumber": "9876541"},
+    "two cells": {"referenceId": "Thank you", "lastName": "Roy"},
+}
+
+
+@pytest.mark.parametrize("row", UNDER_A_TOTAL.values(), ids=UNDER_A_TOTAL)
+def test_what_could_be_a_payor_stays_a_row_under_a_total_too(row: dict[str, str]) -> None:
+    """A lone identifier, or more than one cell, is faulted and not left out."""
+    total = {"referenceId": "Grand total", "amount": "300.00"}
+    assert len(checked(rows_with(total, row))[1]) == 4
+
+
 DOUBTFUL = {
     "a payor called Total": PAYOR | {"lastName": "Total", "amount": "300.00"},
     "an e-mail address": {"email": "x@example.com", "amount": "300.00"},

@@ -6,6 +6,7 @@ never guessed.
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as MappingABC
@@ -80,6 +81,11 @@ def shown(text: str, limit: int = 40) -> str:
     """A heading on one line, short enough for a sentence."""
     flat = " ".join(text.split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def toml_text(text: str) -> str:
+    """A text as a mapping file writes it: JSON's escapes are a part of TOML's, but for DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def fold(heading: str) -> str:
@@ -236,10 +242,20 @@ def _own_after_all(code: str, field: Field, heading: Heading) -> Fault:
 
 def _best(field: Field, found: Sequence[_Candidate]) -> _Candidate:
     best = min(found, key=lambda one: one.strength)
-    rivals = [one.heading.where for one in found if one.strength == best.strength]
+    rivals = [one.heading for one in found if one.strength == best.strength]
     if len(rivals) > 1:
-        raise InputFailure("sheet.ambiguous_columns", field=field.value, columns=", ".join(rivals))
+        raise _ambiguous(field, rivals)
     return best
+
+
+def _ambiguous(field: Field, rivals: Sequence[Heading]) -> InputFailure:
+    """The refusal, with the lines of a mapping file that decide it; a mapping can't tell equal headings apart."""
+    columns = ", ".join(heading.where for heading in rivals)
+    texts = [heading.text.strip() for heading in rivals]
+    lines = [f"columns.{toml_text(text)} = {toml_text(field)}" for text in texts if texts.count(text) == 1]
+    if not lines:
+        return InputFailure("sheet.ambiguous_twice", field=field.value, columns=columns)
+    return InputFailure("sheet.ambiguous_columns", field=field.value, columns=columns, lines=" | ".join(lines))
 
 
 def _yields(field: Field, other: Heading, best: Heading) -> Fault:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.model import Mapping, UsageFailure
+from pipeline.sheet.headings import toml_text
 from pipeline.sheet.table import Table
 from schemas.fields import Field
 
@@ -117,29 +118,24 @@ def _document(table: Table) -> str:
         f"expected = {_list(column.heading for column in table.columns if column.heading.strip())}",
         "",
         '# A column of whole names, "Surname, Given". / Une colonne de noms complets, « Nom, Prénom ».',
-        f"split_names = {_text(mapping.split_names)}" if mapping.split_names else '# split_names = "Name"',
+        f"split_names = {toml_text(mapping.split_names)}" if mapping.split_names else '# split_names = "Name"',
         "",
         "# Heading in the sheet = field. / En-tête de la feuille = champ.",
         "# " + ", ".join(_FIELDS),
         "[columns]",
-        *(f"{_text(heading)} = {_text(field)}" for heading, field in fields),
+        *(f"{toml_text(heading)} = {toml_text(field)}" for heading, field in fields),
         "",
         "# The same value for every row, whatever the sheet says. / La même valeur pour chaque ligne.",
         "[constants]",
-        *(f"{field} = {_text(value)}" for field, value in mapping.constants.items()),
+        *(f"{field} = {toml_text(value)}" for field, value in mapping.constants.items()),
         "",
         "# Fills blank cells only. / Ne remplit que les cellules vides.",
         "[defaults]",
-        *(f"{field} = {_text(value)}" for field, value in mapping.defaults.items()),
+        *(f"{field} = {toml_text(value)}" for field, value in mapping.defaults.items()),
         "",
     ]
     return "\n".join(lines)
 
 
 def _list(texts: Iterable[str]) -> str:
-    return "[" + ", ".join(map(_text, texts)) + "]"
-
-
-def _text(text: str) -> str:
-    """A TOML string: JSON's escapes are a part of TOML's, but for DEL."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return "[" + ", ".join(map(toml_text, texts)) + "]"

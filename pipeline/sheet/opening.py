@@ -102,6 +102,8 @@ def _choose(book: Book, options: ReadOptions) -> _Found:
     """The sheet to read: the one named, else the `Errors` of a workbook of ours, else the first with a heading row."""
     names = book.names
     if options.sheet is not None:
+        if names == ("",):
+            raise InputFailure("sheet.no_sheets", sheet=options.sheet)
         if options.sheet not in names:
             raise InputFailure("sheet.no_such_sheet", sheet=options.sheet, sheets=", ".join(names))
         return _find_heading(book.grid(options.sheet), options.mapping) or _no_heading(book, [options.sheet], options)

@@ -80,6 +80,7 @@ SHEETS = [
     Refused("whole names", 3, ("lastName", "Client", "whole names"), SHEET.replace("First Name,Last", "Client,City")),
     Refused("two columns for an amount", 3, ("amount", "Balance", "--mapping"), SHEET.replace("Reference", "Balance")),
     Refused("no such sheet", 3, ("Décembre", "Sheet1"), blank_workbook, "sheet.xlsx", ("--sheet", "Décembre")),
+    Refused("a sheet of a text file", 3, ("has no sheets", 'Leave out --sheet "Nov"'), tail=("--sheet", "Nov")),
 ]  # fmt: skip
 
 GUARDS = [

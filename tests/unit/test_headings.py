@@ -103,6 +103,28 @@ def test_an_ambiguous_pair_is_asked_about_and_never_guessed(pair):
         assert f'{letter(headings.index(text))} "{text}"' in explain(caught.value)
 
 
+@pytest.mark.parametrize("other", ["Balance due", "Balance\ndue", '"Montant"'])
+def test_the_lines_that_are_proposed_for_an_ambiguous_pair_decide_it_as_they_are(other):
+    """What the refusal shows under its sentence is a mapping file with the sheet's own headings."""
+    headings = [*NEEDED, "Amount", other]
+    with pytest.raises(InputFailure) as caught:
+        read(headings)
+    lines = explain(caught.value).partition("(--mapping): ")[2].split(" | ")
+    proposed = [tomllib.loads(line)["columns"] for line in lines]
+    assert proposed == [{"Amount": "amount"}, {other: "amount"}]
+    for columns in proposed:
+        [heading] = columns
+        assert read(headings, Mapping(columns=columns))[0][heading] is Field.AMOUNT
+
+
+def test_equal_headings_are_not_to_be_told_apart_by_a_mapping():
+    """No mapping is proposed that could not work."""
+    with pytest.raises(InputFailure) as caught:
+        read([*NEEDED, "Amount", "Amount"])
+    assert caught.value.key == "sheet.ambiguous_twice"
+    assert 'D "Amount", E "Amount"' in explain(caught.value)
+
+
 @pytest.mark.parametrize(
     ("values", "field"),
     [(["Invoice", "Credit memo"], None), (["e-Transfer", ""], Field.TYPE), (["EFT"], Field.TYPE), ([], Field.TYPE)],

@@ -298,8 +298,10 @@ def _about_hidden(hidden: frozenset[int], options: ReadOptions) -> list[Fault]:
 
 def _about_sheets(book: Book, found: _Found) -> list[Fault]:
     """Which sheet was read, when there was a choice."""
-    others = [name for name in book.names if name != found.grid.name]
-    if not others or found.is_ours:
+    if found.is_ours:
+        return []
+    others = [name for name in book.names if name != found.grid.name and not _is_help(book, name)]
+    if not others:
         return []
     unseen = [name for name in others if name in book.hidden]
     seen = [name for name in others if name not in unseen]
@@ -307,3 +309,9 @@ def _about_sheets(book: Book, found: _Found) -> list[Fault]:
     if seen and unseen:
         return [Fault("sheets-not-read-some-hidden", details=details)]
     return [Fault("sheets-not-read" if seen else "hidden-sheets-not-read", details=details)]
+
+
+def _is_help(book: Book, name: str) -> bool:
+    """Whether this is the help beside our own template: nothing in it was to be read."""
+    titles = {say("template.title", lang) for lang in LANGUAGES if say("template.help_sheet", lang) == name}
+    return bool(titles) and any(_cell(record, 0) in titles for record in islice(book.grid(name).records(), 1))

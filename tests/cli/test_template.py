@@ -54,6 +54,17 @@ def test_what_is_typed_by_hand_is_what_run_reads(command, template, lang, amount
 
 
 @languages
+def test_the_help_beside_our_own_template_is_not_said_to_be_unread(command, template, lang):
+    """Nothing in it was to be read; a sheet of the user's own is said, also under that name."""
+    path = template(lang)
+    assert "only the sheet" not in command("validate", path, "--lang", "en").err
+    book = load_workbook(path)
+    book[SHEETS[lang][1]]["A1"] = "December"
+    book.save(path)
+    assert f'only the sheet "{SHEETS[lang][0]}" was read' in command("validate", path, "--lang", "en").err
+
+
+@languages
 def test_an_empty_template_sends_nothing(command, template, lang):
     """There is no example row that somebody could send: run finds no payment."""
     done = command("run", template(lang), "--sandbox", "--json")

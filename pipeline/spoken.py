@@ -26,6 +26,19 @@ class Spoken:
 
 
 @dataclass(frozen=True, slots=True)
+class Enumerated:
+    """Several parts in one list; false when there is none."""
+
+    parts: tuple[Spoken, ...]
+
+    def __format__(self, lang: str) -> str:
+        return ", ".join(format(part, lang) for part in self.parts)
+
+    def __bool__(self) -> bool:
+        return bool(self.parts)
+
+
+@dataclass(frozen=True, slots=True)
 class AllSpoken:
     """Several failures, a line each."""
 

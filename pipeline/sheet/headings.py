@@ -16,6 +16,7 @@ from functools import cache
 from typing import Final
 
 from pipeline.model import InputFailure, Mapping
+from pipeline.spoken import Enumerated, Spoken
 from schemas.faults import Fault
 from schemas.fields import ACCOUNT_FIELDS, FIELDS, Field, alias_tiers, whole_name_headings
 
@@ -40,9 +41,9 @@ class Heading:
     text: str
 
     @property
-    def where(self) -> str:
+    def where(self) -> Spoken:
         """How a person finds it: column letter and heading (`E "Amount"`)."""
-        return f'{letter(self.position)} "{shown(self.text)}"'
+        return Spoken("sheet.place", {"letter": letter(self.position), "text": shown(self.text)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +251,7 @@ def _best(field: Field, found: Sequence[_Candidate]) -> _Candidate:
 
 def _ambiguous(field: Field, rivals: Sequence[Heading]) -> InputFailure:
     """The refusal, with the lines of a mapping file that decide it; a mapping can't tell equal headings apart."""
-    columns = ", ".join(heading.where for heading in rivals)
+    columns = Enumerated(tuple(heading.where for heading in rivals))
     texts = [heading.text.strip() for heading in rivals]
     lines = [f"columns.{toml_text(text)} = {toml_text(field)}" for text in texts if texts.count(text) == 1]
     if not lines:
@@ -259,7 +260,7 @@ def _ambiguous(field: Field, rivals: Sequence[Heading]) -> InputFailure:
 
 
 def _yields(field: Field, other: Heading, best: Heading) -> Fault:
-    details = (("column", letter(other.position)), ("kept", best.where))
+    details = (("column", letter(other.position)), ("kept", f"{letter(best.position)} ({shown(best.text)})"))
     return Fault("column-yields", field, other.text, details)
 
 
@@ -285,15 +286,15 @@ def _require(
     raise InputFailure(key, missing=", ".join(missing), found=listed(headings), near=near)
 
 
-def nearest(fields: Iterable[Field], headings: Sequence[Heading]) -> str:
-    """What could have been meant: `email: B "E-mial"`, one for each field that has a near miss, joined by `; `."""
+def nearest(fields: Iterable[Field], headings: Sequence[Heading]) -> Enumerated:
+    """What could have been meant: `email: B "E-mial"`, one for each field that has a near miss."""
     hits = []
     for field in fields:
         near = [(_likeness(field, heading.text), -heading.position, heading) for heading in headings]
         likeness, _, heading = max(near, default=(0.0, 0, None))
         if heading and likeness >= _NEAR:
-            hits.append(f"{field.value}: {heading.where}")
-    return "; ".join(hits)
+            hits.append(Spoken("sheet.near", {"field": field.value, "place": heading.where}))
+    return Enumerated(tuple(hits))
 
 
 def _likeness(field: Field, heading: str) -> float:

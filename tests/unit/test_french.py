@@ -1,0 +1,52 @@
+"""French as it is printed: one way of quoting, one way of spacing, in every text that the program says."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.model import InputFailure, Mapping
+from pipeline.sheet.headings import Heading, understand
+from pipeline.texts import explain
+
+ROOT = Path(__file__).parents[2]
+FILES = [*sorted((ROOT / "pipeline" / "texts").glob("*.toml")), ROOT / "schemas" / "faults.toml"]
+CODE = re.compile(r"\{[^}]*\}|\S+://\S*|(?:= |\[|install |\[columns\] )\"[^\"]*\"|\b\d\d:\d\d\b")
+"""What is no prose: placeholders, addresses, times, and what a person types into a file or a terminal."""
+
+RULES = {
+    "a space before ; ? !": r"[^\s!?][;?!]",
+    "a space before a colon": r"[^\s]:(?:\s|$)",
+    "spaces inside the guillemets": r"«\S|\S»",
+    "guillemets and not quotation marks": r"[\"\u201c\u201d]",
+    "the plain apostrophe": r"[\u2018\u2019]",
+    "plain spaces, which a person can search for": r"[\u00a0\u202f\u2009]",
+    "one character for three dots": r"\.\.\.",
+}
+
+
+def french() -> Iterator[tuple[str, str]]:
+    """Every French text with its place: `file.toml key`."""
+    for file in FILES:
+        for key, entry in tomllib.loads(file.read_text("utf-8")).items():
+            for name, text in entry.items():
+                if name.endswith("fr"):
+                    yield f"{file.name} {key} {name}", text
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_french_text_keeps_the_rule(rule: str) -> None:
+    """Quebec's guillemets and spacing, the same in all sentences; what is to be typed stays as it is typed."""
+    found = {place: text for place, text in french() if re.search(RULES[rule], CODE.sub("X", text))}
+    assert found == {}
+
+
+def test_a_place_in_a_sheet_is_quoted_as_its_sentence_is() -> None:
+    """A column that is named within a sentence has guillemets in the French one."""
+    headings = [Heading(at, text) for at, text in enumerate(["First name", "Last name", "E-mial", "Amount"])]
+    with pytest.raises(InputFailure) as caught:
+        understand(headings, Mapping(), lambda _: [])
+    assert "Vouliez-vous dire email : C « E-mial » ?" in explain(caught.value, "fr")
+    assert 'Did you mean email: C "E-mial"?' in explain(caught.value, "en")

@@ -174,9 +174,9 @@ def _refuse_repeated_identities(connection: Connection, run_id: int, columns: Se
 
 
 def _differences(columns: Sequence[Column], cells: Sequence[str], others: Sequence[str]) -> Iterator[str]:
-    """The columns in which two rows of one identity differ."""
+    """The columns in which two rows of one identity differ, by more than the blanks that every reader tidies up."""
     pairs = zip(columns, cells, others, strict=False)
-    return (column.field or column.heading for column, mine, other in pairs if mine != other)
+    return (column.field or column.heading for column, mine, other in pairs if mine.split() != other.split())
 
 
 # ---------------------------------------------------------------------------------------------------------------

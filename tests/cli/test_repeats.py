@@ -310,3 +310,12 @@ def test_the_sandbox_and_the_configured_api_never_mix(office):
     assert office.counts(sheet, "--sandbox") == {"created": 3}
     assert office.asked() == {}
     assert office.counts(sheet) == {"created": 3}
+
+
+def test_a_reference_that_differs_in_blanks_only_is_no_difference(command):
+    """A repeat says what differs once blanks are tidied up: what only looks different is not named."""
+    sheet = write(command.home / "blanks.csv", [charge("DU-1"), charge(" DU-1 "), charge("DU-1 ", amount=" 9.00")])
+    errors = command("validate", sheet, "--json").json()["errors"]
+    told = {error["row"]: error["message"] for error in errors if error["code"] == "duplicate-identity"}
+    assert "what differs: nothing" in told[3]
+    assert "what differs: amount" in told[4]

@@ -104,6 +104,14 @@ INSTITUTIONS: Final[dict[str, str]] = {
 }
 """Known institution codes. Any other code is a notice, never an error: the list is not complete."""
 
+
+@cache
+def institution_names() -> dict[str, tuple[str, ...]]:
+    """The names of institutions by their codes, in English and French, from `institutions.toml`: to be suggested."""
+    table = tomllib.loads((files("schemas") / "institutions.toml").read_text("utf-8"))
+    return {code: tuple(names) for code, names in table.items()}
+
+
 FIELDS: Final[tuple[FieldRule, ...]] = (
     FieldRule(Field.REFERENCE_ID, Kind.TEXT, ("referenceId",), "INV-2026-0001", max_length=100),
     FieldRule(Field.FIRST_NAME, Kind.NAME, ("payor", "firstName"), "Zoé", required=True, min_length=1, max_length=100),

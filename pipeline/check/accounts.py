@@ -7,12 +7,14 @@ nobody can know how many zeros were lost (issue "Sheets as finance teams really 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 from pipeline.check.cells import Cell, clean_text
 from schemas.faults import Fault
-from schemas.fields import ACCOUNT_FIELDS, INSTITUTIONS, RULES, TEST_INSTITUTION, Field
+from schemas.fields import ACCOUNT_FIELDS, INSTITUTIONS, RULES, TEST_INSTITUTION, Field, institution_names
 
 Account = tuple[Cell, Cell, Cell]
 """Institution, transit and account number, in the order of `schemas.fields.ACCOUNT_FIELDS`."""
@@ -98,7 +100,19 @@ def _fault(field: Field, text: str, digits: str) -> Fault | None:
     letters = _LETTERS.findall(digits)
     if letters and _MISTYPED.fullmatch(digits):
         return Fault("letter-for-digit", field, text, (("letters", ", ".join(dict.fromkeys(letters))),))
+    if field is Field.INSTITUTION_CODE and (code := _codes_by_name().get(_folded(digits))) is not None:
+        return Fault("institution-named", field, text, (("suggestion", code),))
     return None
+
+
+@cache
+def _codes_by_name() -> dict[str, str]:
+    return {_folded(name): code for code, names in institution_names().items() for name in names}
+
+
+def _folded(name: str) -> str:
+    """A name without what people write differently: case, accents, spaces, punctuation."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKD", name.casefold())))
 
 
 def _restored(field: Field, digits: str) -> str:

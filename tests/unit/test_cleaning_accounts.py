@@ -5,6 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.check.accounts import clean_account
+from schemas.faults import mend, sentence
+from schemas.fields import INSTITUTIONS, institution_names
+from schemas.languages import LANGUAGES, Lang
 
 TEXTS = ("s", "s", "s")
 Parts = tuple[str | None, str | None, str | None]
@@ -95,6 +98,31 @@ def test_the_test_institution() -> None:
 def test_an_unknown_institution() -> None:
     """The list of institutions is not complete: an unknown one is only a notice."""
     assert read("777", "30265", "9876541") == (("777", "30265", "9876541"), [(INST, "institution-unknown")])
+
+
+BANKS = [("RBC", "003"), ("td", "004"), ("Desjardins", "815"), ("Banque  Royale", "003"), ("BANQUE DE MONTREAL", "001")]
+
+
+@pytest.mark.parametrize(("name", "code"), BANKS)
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_bank_by_its_name_gets_its_code_suggested_and_never_filled_in(name: str, code: str, lang: Lang) -> None:
+    """Where the code belongs, the name of a bank is a fault that tells the code."""
+    head, _, _ = clean_account((name, "30265", "9876541"), TEXTS, production=False)
+    fault = head.said[-1]
+    assert (head.text, fault.code, dict(fault.details)) == (None, "institution-named", {"suggestion": code})
+    assert code in sentence(fault, lang)
+    assert code in mend(fault, lang)
+
+
+def test_every_name_of_a_bank_belongs_to_one_known_code() -> None:
+    """A name that could mean two institutions would be a guess."""
+    folded = [
+        (code, "".join(filter(str.isalnum, name.casefold())))
+        for code, names in institution_names().items()
+        for name in names
+    ]
+    assert {code for code, _ in folded} <= INSTITUTIONS.keys()
+    assert len({name for _, name in folded}) == len(folded)
 
 
 @given(st.text("0123456789 -", max_size=14), st.text("0123456789 -", max_size=14), st.text("0123456789 -", max_size=14))

@@ -148,7 +148,8 @@ untouched. A heading that is missing here can be added with a mapping file (`--m
 
 ## Faults
 
-A fault keeps its row from being sent. In braces stands what the message fills in.
+A fault keeps its row from being sent. In braces stands what the message fills in. In the JSON, codes of rows have
+hyphens (`amount-zero`); a code with a dot (`sheet.no_heading_row`) is why a whole run was refused, and has no row.
 
 {_faults(Severity.ERROR)}
 

@@ -15,7 +15,7 @@ from rich.text import Text
 from pipeline.cli.screen import Manner
 from pipeline.commands.request import Request, Result
 from pipeline.journal.story import BatchLine
-from pipeline.model import ExitCode, Failure, Status
+from pipeline.model import ExitCode, Failure, Status, StoppedEarly
 from pipeline.report.summary import status_lines
 from pipeline.texts import explain, say
 from schemas.money import format_amount
@@ -48,8 +48,11 @@ def print_result(result: Result, request: Request, manner: Manner) -> None:
     """Say what a command has done. With `-q` nothing, unless something is wrong."""
     if manner.as_json:
         click.echo(json.dumps(result.summary, ensure_ascii=False))
+    failed = result.totals.counts[Status.FAILED]
     if result.failure is not None:
         _tell(result.failure, manner)
+    elif result.exit_code is ExitCode.STOPPED_EARLY and failed:
+        _tell(StoppedEarly("run.some_failed", count=failed), manner)
     if manner.as_json or (manner.quiet and result.exit_code is ExitCode.DONE):
         return
     console = output_console()

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Final, TextIO
@@ -100,7 +101,7 @@ class LineScreen:
             link = row.launch_url if self._console.is_terminal else ""
             told = link or sentences(row.errors, self._manner.lang)
             line = say("screen.first_row", self._manner.lang, row=row.row.number, status=row.status, told=told)
-            self._console.print(line, markup=False)
+            self._console.print(line.rstrip(), markup=False)
         return _ask(say("screen.go_on", self._manner.lang, left=left), self._console)
 
     def writing(self) -> None:
@@ -189,6 +190,7 @@ class LoggedScreen:
             held=forecast.held,
             unknown=forecast.unknown,
             alreadyCreated=forecast.kept,
+            until=announcement.request.until.isoformat() if announcement.request.until else None,
         )
         consent = self._shown.confirm(announcement)
         if not consent:
@@ -252,6 +254,10 @@ def announced(announcement: Announcement, lang: Lang) -> Iterator[str]:
     ):
         if count:
             yield say(f"screen.left_{name}", lang, count=count)
+    if (until := announcement.request.until) is not None:
+        # A time of day that is just past means tomorrow's: said with its date, or nobody would know.
+        key = "screen.until" if until.date() == datetime.now(until.tzinfo).date() else "screen.until_later"
+        yield say(key, lang, time=f"{until:%H:%M}", date=until.date())
 
 
 def _must_ask(announcement: Announcement, manner: Manner) -> bool:

@@ -1,7 +1,8 @@
 """Every sentence that is not a fault of a row, in English and French.
 
 One TOML file a subject, both languages side by side, so that a translator edits one place. The key of a sentence is
-`subject.name`. Faults of rows have their own catalogue in `schemas/faults.toml`.
+`subject.name`. Where a sentence reads otherwise for one, `en_one` and `fr_one` stand beside: they are said when its
+`count` is singular (in English 1, in French 0 too). Faults of rows have their own catalogue in `schemas/faults.toml`.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from importlib.resources import files
+from typing import Final
 
 from pipeline.model import Failure
 from schemas.languages import Lang
 
 
 @cache
-def _subject(name: str) -> dict[str, dict[Lang, str]]:
+def _subject(name: str) -> dict[str, dict[str, str]]:
     return tomllib.loads((files("pipeline.texts") / f"{name}.toml").read_text("utf-8"))
 
 
@@ -25,7 +27,12 @@ def say(key: str, lang: Lang = "en", **params: object) -> str:
     Raises KeyError for a key that does not exist: a test holds that every key in the code does.
     """
     subject, _, name = key.partition(".")
-    return _subject(subject)[name][lang].format(**params)
+    entry = _subject(subject)[name]
+    text = entry.get(f"{lang}_one", entry[lang]) if params.get("count") in _SINGULAR[lang] else entry[lang]
+    return text.format(**params)
+
+
+_SINGULAR: Final[dict[Lang, tuple[int, ...]]] = {"en": (1,), "fr": (0, 1)}
 
 
 def explain(failure: Failure, lang: Lang = "en") -> str:

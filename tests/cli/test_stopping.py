@@ -346,3 +346,48 @@ def test_until_and_rate_as_options(desk: Desk, kitchen: Kitchen):
     # 30 rows at 200 a second, one after the other in time.
     assert time.monotonic() - began >= 29 / 200
     assert desk.server.created == dict.fromkeys(REFERENCES, 1)
+
+
+@pytest.mark.parametrize(("lang", "said"), [("en", "sending stops at"), ("fr", "l'envoi s'arrête au plus tard")])
+@pytest.mark.parametrize("minutes", [-1, 2], ids=["just past", "soon"])
+def test_until_is_said_with_its_date(desk: Desk, command, lang: str, said: str, minutes: int):
+    """A time that is just past means tomorrow's: before anything is sent it is said when sending stops."""
+    meant = datetime.now().astimezone() + timedelta(minutes=minutes)
+    resolved = meant if minutes > 0 else meant + timedelta(days=1)
+    sheet = write_sheet(desk.folder / "sheet.csv", LINES[:1])
+    done = command(
+        "run", sheet, "--yes", "--until", f"{meant:%H:%M}", "--lang", lang, "-o", desk.folder / "o.xlsx",
+        env=desk.environment(),
+    )  # fmt: skip
+    [line] = [line for line in done.err.splitlines() if said in line]
+    assert f"{meant:%H:%M}" in line
+    assert (str(resolved.date()) in line) == (resolved.date() != datetime.now().astimezone().date())
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What is said at the end
+
+
+@pytest.mark.parametrize(("lang", "one", "two"), [
+    ("en", "after the first row (", "after the first 2 rows ("),
+    ("fr", "après la première ligne (", "après les 2 premières lignes ("),
+])  # fmt: skip
+def test_one_row_is_not_told_as_many(desk: Desk, command, lang: str, one: str, two: str):
+    """Sentences that count read as a person would write them, and no line ends with blanks."""
+    sheet = write_sheet(desk.folder / "sheet.csv", LINES)
+    for first, said in (("1", one), ("2", two)):
+        done = command("run", sheet, "--yes", "--first", first, "--lang", lang, env=desk.environment())
+        assert (done.code, said in done.err) == (6, True), done.err
+        assert [line for line in done.err.splitlines() if line != line.rstrip()] == []
+
+
+@pytest.mark.parametrize("options", [(), ("--log-json",)], ids=["text", "JSON lines"])
+def test_failed_rows_alone_say_why_the_code_is_6(desk: Desk, command, options: tuple[str, ...]):
+    """When rows certainly were not created and nothing else is left, a sentence says so and what to do."""
+    desk.server.well_created = answers(429, headers={"Retry-After": "0"})
+    sheet = write_sheet(desk.folder / "sheet.csv", LINES[:1])
+    done = command("run", sheet, "--yes", "-q", *options, env=desk.environment())
+    assert done.code == 6
+    assert "One row certainly has no request (failed)" in done.err
+    assert "run.some_failed" in done.err or not options
+    goes_on(desk, LINES[:1])

@@ -32,7 +32,7 @@ def french() -> Iterator[tuple[str, str]]:
     for file in FILES:
         for key, entry in tomllib.loads(file.read_text("utf-8")).items():
             for name, text in entry.items():
-                if name.endswith("fr"):
+                if "fr" in name.split("_"):
                     yield f"{file.name} {key} {name}", text
 
 

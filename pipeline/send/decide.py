@@ -337,8 +337,14 @@ def _judge_success(answer: Answered, reference_id: str) -> Verdict:
 
 
 def refusal(status: int, problem: Problem) -> tuple[Fault, ...]:
-    """The API's reasons, one fault for each field that it named, else one for the row."""
-    told = problem.errors or (("", problem.detail or problem.title or problem.raw[:200]),)
+    """The API's reasons, one fault for each field that it named, else one for the row.
+
+    Title and detail are told too (api: "show title, detail and errors when there"): once, with the first reason.
+    """
+    about = ": ".join(dict.fromkeys(filter(None, (problem.title.strip(), problem.detail.strip()))))
+    told = list(problem.errors) or [("", about or problem.raw[:200])]
+    if problem.errors and about:
+        told[0] = (told[0][0], f"{told[0][1]} ({about})")
     return tuple(
         Fault("refused", field, details=(("status", str(status)), ("message", " ".join(message.split()))))
         for field, message in told

@@ -472,6 +472,28 @@ def test_a_refusal_after_an_uncertain_try_is_told(desk: Desk):
     assert [(fault.code, fault.field) for fault in ran.rows[ROW].errors] == [("unknown-lost", ""), ("refused", "email")]
 
 
+TITLE, DETAIL, MISTAKES = "Bad request", "The payor is blocked.", {"Payor.Email": ["not taken"], "amount": ["too much"]}
+REFUSALS = {
+    "all three": (
+        {"title": TITLE, "detail": DETAIL, "errors": MISTAKES},
+        ["not taken (Bad request: The payor is blocked.)", "too much"],
+    ),
+    "errors and a title": ({"title": TITLE, "errors": MISTAKES}, ["not taken (Bad request)", "too much"]),
+    "title and detail": ({"title": TITLE, "detail": DETAIL}, ["Bad request: The payor is blocked."]),
+    "one said twice": ({"title": DETAIL, "detail": DETAIL}, ["The payor is blocked."]),
+    "only errors": ({"errors": MISTAKES}, ["not taken", "too much"]),
+}
+
+
+@pytest.mark.parametrize(("problem", "told"), REFUSALS.values(), ids=REFUSALS)
+def test_a_refusal_is_told_whole(desk: Desk, problem: dict[str, object], told: list[str]):
+    """Title, detail and errors are shown when they are there (API notes, "Create a session"), each once."""
+    play(desk.server, [Fault(answers(400, problem), DENIED, 0)])
+    errors = desk.run([Line(ROW)]).rows[ROW].errors
+    assert [dict(fault.details)["message"] for fault in errors] == told
+    assert [fault.field for fault in errors] == (["email", "amount"] if "errors" in problem else [""])
+
+
 @pytest.mark.parametrize("name", ["hangs after creation", "half a header", "500", "another reference"])
 @LINKS
 def test_resend_unknown(desk: Desk, name: str, link: bool):

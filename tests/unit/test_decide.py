@@ -325,7 +325,7 @@ def test_a_session_of_another_reference_is_kept_for_people():
             [("email", "bad"), ("email", "worse"), ("amount", "low")],
             id="errors",
         ),
-        pytest.param(b'{"title":"No","detail":"Too\\n bad"}', [("", "Too bad")], id="detail"),
+        pytest.param(b'{"title":"No","detail":"Too\\n bad"}', [("", "No: Too bad")], id="title and detail"),
         pytest.param(b'{"title":"No"}', [("", "No")], id="title"),
         pytest.param(b"plain words", [("", "plain words")], id="anything"),
         pytest.param(b"", [("", "")], id="nothing"),

@@ -56,7 +56,8 @@ class SheetRow:
     `number` is the row number in the user's own sheet, counted from 1 as a spreadsheet shows it (for a text file: the
     number of the record, headings included). `cells` has one text for each column, `""` when empty. `kinds` has one
     letter for each column: `s` text, `n` number, `d` date or time (ISO 8601 text), `b` boolean (`TRUE`/`FALSE`),
-    `e` error value, `f` formula without a saved value. `faults` are about the row's shape (too many cells).
+    `e` error value, `f` formula without a saved value. The letter of a number or date that looks unlike its column also
+    says how (`kind_of`, `look_of`). `faults` are about the row's shape (too many cells).
     """
 
     number: int
@@ -65,12 +66,31 @@ class SheetRow:
     faults: tuple[Fault, ...] = ()
 
 
+_LETTERS = 128
+
+
+def with_look(kind: str, look: int) -> str:
+    """The letter of a cell of this kind with a look of its own: `look` counts from 1 in `Column.other_formats`."""
+    return chr(ord(kind) + _LETTERS * look)
+
+
+def kind_of(letter: str) -> str:
+    """The kind in a letter of `SheetRow.kinds`, without its look."""
+    return chr(ord(letter) % _LETTERS)
+
+
+def look_of(letter: str) -> int:
+    """The look in a letter of `SheetRow.kinds`: 0 as the column, else a place in its `other_formats`, from 1."""
+    return ord(letter) // _LETTERS
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column of the sheet and how it was understood.
 
     `field` is the API's name when the column is one of ours, else None (the user's own, returned untouched). `why`
-    is the key of the text that says how it was matched. `number_format` is the workbook's own format, if any.
+    is the key of the text that says how it was matched. `number_format` is the workbook's own format, if any, and
+    `other_formats` are those of single cells in it that differ from it.
     """
 
     index: int
@@ -78,6 +98,7 @@ class Column:
     field: str | None
     why: str
     number_format: str = ""
+    other_formats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ class AmountReader:
             return cell
         if not cell.text:
             return Cell("", (Fault("amount-open", Field.AMOUNT),)) if self.open_amount else BLANK
+        if "%" in cell.text and not cell.text.strip("0123456789.,%+-() "):
+            return Cell(None, (Fault("percentage", Field.AMOUNT, text),))
         value = self._read(cell.text, kind)
         if isinstance(value, Reason):
             return Cell(None, (Fault(value.value, Field.AMOUNT, text),))

@@ -45,7 +45,7 @@ def clean_text(field: str, text: str, kind: str = "s") -> Cell:
 
     Anything changed beyond trimming is a notice; a control character is a fault.
     """
-    if (kind in "efd" or text[:1] == "#") and (verdict := _unusual(field, text, kind)) is not None:
+    if (kind in "efdpz" or text[:1] == "#") and (verdict := _unusual(field, text, kind)) is not None:
         return verdict
     stripped = text.strip()
     if stripped.isascii() and stripped.isprintable() and "  " not in stripped and stripped[:2] != '="':
@@ -54,7 +54,8 @@ def clean_text(field: str, text: str, kind: str = "s") -> Cell:
 
 
 def _unusual(field: str, text: str, kind: str) -> Cell | None:
-    """The verdict on a cell that is no text: an error value, a formula that was never calculated, a date.
+    """The verdict on a cell that is no text: an error value, a formula that was never calculated, a percentage, a date,
+    a number that the sheet shows with more digits than it has.
 
     No field of ours is a date: a spreadsheet makes one out of `3-12`. As a reference it may be meant.
     """
@@ -62,6 +63,10 @@ def _unusual(field: str, text: str, kind: str) -> Cell | None:
         return Cell(None, (Fault("formula-unsaved", field, text),))
     if kind == "e" or text.strip() in _ERROR_VALUES:
         return Cell(None, (Fault("error-value", field, text),))
+    if kind == "p":
+        return Cell(None, (Fault("percentage", field, text),))
+    if kind == "z":
+        return Cell(text, (Fault("read-as-shown", field, text),))
     if kind == "d" and text:
         return Cell(text, (Fault("date-read", field, text),)) if field == Field.REFERENCE_ID else _no_date(field, text)
     return None

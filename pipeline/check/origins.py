@@ -4,19 +4,68 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
 from typing import Final
 
 from pipeline.check.options import Table
-from pipeline.model import SheetRow
-from schemas.fields import Field
+from pipeline.model import Column, SheetRow, kind_of, with_look
+from pipeline.number_formats import digits_shown, is_percent
+from schemas.fields import ACCOUNT_FIELDS, Field
+
+_IDENTIFIERS: Final = (Field.REFERENCE_ID, *ACCOUNT_FIELDS)
+"""Fields whose digits are a name and not a number: what the cell shows is meant, not what it holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """One column as typed: the text and the kind of each row's cell."""
+    """One column as typed: the text and the kind of each row's cell.
+
+    The kinds are those of `SheetRow.kinds` without looks, and two more: `p` for a number that the sheet shows as a
+    percentage, `z` for one that it shows with more digits than it has. The text is then what the sheet shows.
+    """
 
     texts: Sequence[str]
     kinds: Sequence[str]
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What the number formats of a column make of its numbers."""
+
+    formats: tuple[str, ...]
+    identifies: bool
+
+    @classmethod
+    def of(cls, column: Column) -> _Shown | None:
+        """None for a column whose numbers are shown as they are."""
+        shown = cls((column.number_format, *column.other_formats), column.field in _IDENTIFIERS)
+        return shown if shown._format_of else None
+
+    @cached_property
+    def _format_of(self) -> dict[str, str]:
+        """The letter of a number -> its format, for those that show something else than the number."""
+        return {
+            with_look("n", place): look
+            for place, look in enumerate(self.formats)
+            if is_percent(look) or (self.identifies and digits_shown("1", look))
+        }
+
+    def apply(self, texts: list[str], kinds: list[str]) -> None:
+        """Put what is shown for what is held."""
+        format_of = self._format_of
+        for place, letter in enumerate(kinds):
+            if letter in format_of:
+                texts[place], kinds[place] = _shown(texts[place], format_of[letter])
+
+
+def _shown(text: str, number_format: str) -> tuple[str, str]:
+    """Text and kind of a number in a format that shows something else."""
+    if is_percent(number_format):
+        percent = format((Decimal(text) * 100).normalize(), "f")
+        return f"{percent}%", "p"
+    shown = digits_shown(text, number_format)
+    return (text, "n") if shown in {None, text} else (shown or "", "z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +75,7 @@ class Origin:
     index: int | None = None
     constant: str = ""
     default: str = ""
+    shown: _Shown | None = None
 
     def read(self, rows: Sequence[SheetRow]) -> Typed:
         """The field's column in `rows`."""
@@ -34,6 +84,10 @@ class Origin:
         at = self.index
         texts = [row.cells[at] for row in rows]
         kinds = [row.kinds[at] for row in rows]
+        if self.shown:
+            self.shown.apply(texts, kinds)
+        if not "".join(kinds).isascii():
+            kinds = [*map(kind_of, kinds)]
         if self.default:
             for place, text in enumerate(texts):
                 if kinds[place] not in "ef" and not text.strip():
@@ -64,11 +118,17 @@ class Origins:
 def origins(table: Table) -> Origins:
     """The origins of the fields of `table`."""
     mapping = table.mapping
-    index = {Field(column.field): column.index for column in table.columns if column.field is not None}
-    known = [field for field in Field if field in index or field in mapping.constants or field in mapping.defaults]
+    columns = {Field(column.field): column for column in table.columns if column.field is not None}
+    known = [field for field in Field if field in columns or field in mapping.constants or field in mapping.defaults]
     by_field = {
-        field: Origin(index.get(field), mapping.constants.get(field, ""), mapping.defaults.get(field, ""))
+        field: _origin(columns.get(field), mapping.constants.get(field, ""), mapping.defaults.get(field, ""))
         for field in known
     }
     whole = [column.index for column in table.columns if mapping.split_names and column.heading == mapping.split_names]
     return Origins(by_field, whole[0] if whole else None)
+
+
+def _origin(column: Column | None, constant: str, default: str) -> Origin:
+    if column is None:
+        return Origin(None, constant, default)
+    return Origin(column.index, constant, default, _Shown.of(column))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipeline.model import Column, Failure, SheetRow
+from pipeline.model import Column, Failure, SheetRow, kind_of
 from pipeline.sheet import ReadOptions, Table, open_table
 
 SHOWN_DIGITS: Final = 3
@@ -121,7 +121,7 @@ class _Counted:
     def count(self, row: SheetRow) -> None:
         """Add a row's cell."""
         self._shapes[shape(row.cells[self._column.index])] += 1
-        self._kinds[row.kinds[self._column.index]] += 1
+        self._kinds[kind_of(row.kinds[self._column.index])] += 1
 
     def told(self) -> ColumnShapes:
         """What was counted."""

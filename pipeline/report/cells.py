@@ -17,6 +17,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
+from pipeline.model import kind_of, look_of
+
 MAX_TEXT: Final = 32_767
 """The most characters (UTF-16 units) of one cell. Excel: "Excel specifications and limits"."""
 MAX_DIGITS: Final = 15
@@ -45,7 +47,7 @@ _FIRST_DAY: Final = datetime(1900, 3, 1)  # noqa: DTZ001
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The style numbers of one column, by what a cell holds."""
+    """The style numbers of one column, by what a cell holds; `others` for cells with formats of their own."""
 
     text: int
     quoted: int
@@ -54,6 +56,7 @@ class Look:
     moment: int
     clock: int
     other: int
+    others: tuple[Look, ...] = ()
 
 
 def user_cell(ref: str, text: str, kind: str, look: Look) -> str:
@@ -63,6 +66,9 @@ def user_cell(ref: str, text: str, kind: str, look: Look) -> str:
     """
     if not text:
         return f'<c r="{ref}" s="{look.text}"/>'
+    if not kind.isascii():
+        place = look_of(kind) - 1
+        kind, look = kind_of(kind), look.others[place] if place < len(look.others) else look
     if kind == "s":
         return text_cell(ref, text, look.text, look.quoted)
     if kind == "n" and _fits(text):

@@ -25,7 +25,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from pipeline.model import Column, Report, ReportRow, Status, UsageFailure
+from pipeline.model import Column, Report, ReportRow, Status, UsageFailure, kind_of
 from pipeline.report import place
 from pipeline.report.masking import account_columns, mask, mask_in
 from pipeline.report.results import session_word
@@ -454,7 +454,7 @@ class _Filler:
     def _own(self, index: int, row: ReportRow) -> str:
         """A cell of the user's; a date of the workbook's in the wanted form."""
         text = self.values.users(row)[index]
-        if index < len(row.row.kinds) and row.row.kinds[index] == "d":
+        if index < len(row.row.kinds) and kind_of(row.row.kinds[index]) == "d":
             try:
                 return self._day(datetime.fromisoformat(text))
             except ValueError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from pipeline.model import Column, Status
@@ -78,8 +78,12 @@ class Looks:
         return self.style(**HEADING), self.style(**HEADING, quote_prefix=True)
 
     def column(self, column: Column, **extra: object) -> Look:
-        """The styles of one of the user's columns, with the number format that it had in the user's workbook."""
-        own = _usable(column.number_format)
+        """The styles of one of the user's columns, with the number formats that it had in the user's workbook."""
+        plain = self._column(column.number_format, **extra)
+        return replace(plain, others=tuple(self._column(look, **extra) for look in column.other_formats))
+
+    def _column(self, number_format: str, **extra: object) -> Look:
+        own = _usable(number_format)
         dated = is_date_format(own)
         return Look(
             text=self.style(num_format=TEXT, indent=1, **extra),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from pipeline.sheet.looks import ColumnLook
 from schemas.faults import Fault
 
 
@@ -18,11 +19,6 @@ class Record(NamedTuple):
     faults: tuple[Fault, ...] = ()
 
 
-def no_format(_position: int, _after: int) -> str:
-    """For grids whose cells have no look of their own."""
-    return ""
-
-
 @dataclass(frozen=True, slots=True)
 class Grid:
     """One sheet of a file, or the whole of a text file.
@@ -30,14 +26,16 @@ class Grid:
     `records` gives all rows that are not blank, from the top, and can be called several times. `width` is how many
     columns the sheet may use; 0 for text, where a row longer than its headings is damaged and has no note beside it.
     `hidden_rows` are the numbers of the rows that a person does not see: hidden by hand, or by a filter.
-    `number_format` gives the look of the column at a position (from 0), by its first cells below a row number.
+    `hidden_unseen` names the kind of file when its hidden rows can't be told; `looks` are those of its columns,
+    by position from 0, where the format has looks at all.
     """
 
     name: str
     records: Callable[[], Iterator[Record]]
     width: int = 0
     hidden_rows: frozenset[int] = frozenset()
-    number_format: Callable[[int, int], str] = no_format
+    hidden_unseen: str = ""
+    looks: Mapping[int, ColumnLook] = field(default_factory=dict)
     notices: tuple[Fault, ...] = ()
 
     @property

@@ -11,7 +11,7 @@ from html import unescape
 from typing import Final
 
 from pipeline.sheet.archive import Archive
-from pipeline.sheet.parts import Facts
+from pipeline.sheet.facts import UNKNOWN_ERROR, Facts
 
 _TAG: Final = re.compile(rb"<table:(table|table-row|table-cell|covered-table-cell)(?=[\s/>])([^>]*)>")
 _NAME: Final = re.compile(rb'table:name="([^"]*)"')
@@ -76,6 +76,6 @@ def _note_cell(window: bytes, tag: re.Match[bytes], place: tuple[int, int], fact
     row, column = place
     if b'calcext:value-type="error"' in tag[2]:
         text = _SHOWN_TEXT.match(window, tag.end())
-        facts.patches.setdefault(row, {})[column] = ("e", unescape(text[1].decode("utf-8", "replace")) if text else "")
+        facts.patch(row, column, "e", unescape(text[1].decode("utf-8", "replace")) if text else UNKNOWN_ERROR)
     elif b"office:value-type=" not in tag[2]:
-        facts.patches.setdefault(row, {})[column] = ("f", "")
+        facts.patch(row, column, "f", "")

@@ -16,6 +16,7 @@ from pipeline.sheet import sha256_of
 from pipeline.sheet.formats import Format, recognise
 from pipeline.sheet.grid import Book, Grid, Record
 from pipeline.sheet.headings import Heading, Understanding, field_named, listed, nearest, recognised, shown, understand
+from pipeline.sheet.looks import ColumnLook
 from pipeline.sheet.options import ReadOptions
 from pipeline.sheet.table import Layout, Table, listed_numbers
 from pipeline.texts import say
@@ -77,7 +78,7 @@ def open_file(path: Path, options: ReadOptions) -> Table:
         skipped=hidden if options.hidden == "skip" else frozenset(),
         renumbered=_own_numbers(found) if found.is_ours else {},
     )
-    notices = [*book.notices, *_about_sheets(book, found), *understood.notices, *_about_hidden(hidden, options)]
+    notices = [*book.notices, *_about_sheets(book, found), *understood.notices, *_about_hidden(found, hidden, options)]
     if found.is_ours and not layout.renumbered:
         notices.append(Fault("row-numbers-not-used"))
     source = Source(path.name, sha256_of(path), found.grid.name, _batch_of(book) if found.is_ours else "")
@@ -258,13 +259,15 @@ def _columns(kept: Sequence[Heading], understood: Understanding, found: _Found) 
     columns = []
     for index, heading in enumerate(kept):
         meaning = understood.meanings.get(heading.position)
+        look = found.grid.looks.get(heading.position, ColumnLook())
         columns.append(
             Column(
                 index=index,
                 heading=heading.text,
                 field=meaning.field if meaning else None,
                 why=meaning.why if meaning else "sheet.why_own",
-                number_format=found.grid.number_format(heading.position, found.heading.number),
+                number_format=look.usual,
+                other_formats=look.others,
             )
         )
     return tuple(columns)
@@ -275,7 +278,12 @@ def _cell(record: Record, position: int) -> str:
 
 
 def _hidden(found: _Found, options: ReadOptions) -> frozenset[int]:
-    """The hidden rows below the headings that hold something. Raises InputFailure when they are to be refused."""
+    """The hidden rows below the headings that hold something.
+
+    Raises InputFailure when they are to be refused, or can't be told and are not to be included whatever they are.
+    """
+    if found.grid.hidden_unseen and options.hidden != "include":
+        raise InputFailure("sheet.hidden_unseen", format=found.grid.hidden_unseen)
     numbers = found.grid.hidden_rows
     if not numbers:
         return frozenset()
@@ -289,7 +297,9 @@ def _hidden(found: _Found, options: ReadOptions) -> frozenset[int]:
     return filled
 
 
-def _about_hidden(hidden: frozenset[int], options: ReadOptions) -> list[Fault]:
+def _about_hidden(found: _Found, hidden: frozenset[int], options: ReadOptions) -> list[Fault]:
+    if found.grid.hidden_unseen:
+        return [Fault("hidden-rows-unseen", details=(("format", found.grid.hidden_unseen),))]
     if not hidden:
         return []
     code = "hidden-rows-skipped" if options.hidden == "skip" else "hidden-rows-included"

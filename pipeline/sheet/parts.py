@@ -7,22 +7,23 @@ a tenth of it (measured with 100,000 rows of 14 columns), because most windows h
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from html import unescape
 from posixpath import join, normpath, split
 from typing import Final
 from xml.etree import ElementTree as ET
 
 from pipeline.sheet.archive import Archive
-
-_FORMATTED_ROWS: Final = 200
-"""How far down looks are noted: the headings stand in the first rows, the first data below them."""
+from pipeline.sheet.facts import BUILT_IN_FORMATS, Facts
+from pipeline.sheet.headings import letter
 
 _ROW: Final = re.compile(rb"<row\b([^>]*)>")
 _CELL: Final = re.compile(rb"<c\b([^>]*)>")
+_ROW_OR_CELL: Final = re.compile(rb"<(row|c)(?=[\s>])([^>]*)>")
 _NUMBER: Final = re.compile(rb'\sr="([A-Z]{0,3})(\d+)"')
 _STYLE: Final = re.compile(rb'\ss="(\d+)"')
+_OTHER_TYPE: Final = re.compile(rb'\st="[sibe]')
 _HIDDEN: Final = re.compile(rb"\shidden=[\"'](?:1|true|on)[\"']|\sht=[\"']0(?:\.0*)?[\"']")
 _SHOWN: Final = re.compile(rb"\s(?:hidden|ht)=")
 _ZERO_HEIGHT: Final = re.compile(rb'<sheetFormatPr\b[^>]*\szeroHeight="(?:1|true|on)"')
@@ -38,38 +39,24 @@ _TEXT_RESULT: Final = re.compile(rb'\st="str"')
 _ROOT: Final = re.compile(rb"<(\w+:)?worksheet\b([^>]*)>")
 _SINGLE_QUOTED: Final = re.compile(rb"=\s*'([^'\"<>]*)'")
 
+_MOST_EXPECTED: Final = 100
+"""Columns of numbers that one expression can know. A sheet with more of them is taken apart, which takes longer."""
+
 _RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _STRICT_RELATION: Final = "{http://purl.oclc.org/ooxml/officeDocument/relationships}id"
 
 
-@dataclass(slots=True)
-class Facts:
-    """What a sheet's XML says beside its values. Rows count from 1, columns from 0.
+def facts_of(archive: Archive, member: str, looks: tuple[str, ...]) -> Facts:
+    """Search the XML of one sheet; `looks` are the number formats of the workbook's cell styles.
 
-    `patches` are cells whose value calamine leaves empty: row -> column -> kind and text. `styles` are the looks of
-    the first rows' cells, as indexes into the workbook's list. `rows` and `columns` bound what the sheet uses.
+    Raises InputFailure when it unpacks to more than it declares.
     """
-
-    hidden_rows: set[int] = field(default_factory=set)
-    hidden_columns: set[int] = field(default_factory=set)
-    patches: dict[int, dict[int, tuple[str, str]]] = field(default_factory=dict)
-    styles: dict[tuple[int, int], int] = field(default_factory=dict)
-    rows: int = 0
-    columns: int = 26
-    rows_seen: int = 0
-    all_hidden: bool = False
-
-
-def facts_of(archive: Archive, member: str) -> Facts:
-    """Search the XML of one sheet. Raises InputFailure when it unpacks to more than it declares."""
     facts = Facts()
+    watch = _CellWatch(looks, facts)
     for count, window in enumerate(_windows(archive.pieces(member))):
         if not count:
             _note_head(window, facts)
-        if facts.rows <= _FORMATTED_ROWS:
-            _note_styles(window, facts)
-        if _HAS_ERROR.search(window):
-            _note_errors(window, facts)
+        watch.note(window)
         if _HAS_FORMULA.search(window):
             _note_unsaved(window, facts)
         _note_rows(window, facts)
@@ -116,20 +103,88 @@ def _note_head(window: bytes, facts: Facts) -> None:
             facts.hidden_columns |= set(range(span.get(b"min", 1) - 1, min(span.get(b"max", 0), 16_384)))
 
 
-def _note_styles(window: bytes, facts: Facts) -> None:
-    for cell in _CELL.finditer(window):
-        style = _STYLE.search(cell[1])
-        if style:
-            row, column = _place(window, cell.start(), cell[1], facts)
-            if row > _FORMATTED_ROWS:
-                return
-            facts.styles[row, column] = int(style[1])
+class _CellWatch:
+    """Finds the cells of which more is to be known than calamine tells: error values, numbers that look unlike the
+    others of their column, and cells beyond the columns seen so far.
+
+    Nearly every cell is like those above it. So a window is first searched for one that is not, by one expression that
+    knows what to expect, and taken apart only when it has one.
+    """
+
+    def __init__(self, looks: tuple[str, ...], facts: Facts) -> None:
+        self._looks = looks
+        self._facts = facts
+        self._unlike: re.Pattern[bytes] | None = None
+
+    def note(self, window: bytes) -> None:
+        """The cells of the next window."""
+        if self._unlike is not None and not self._unlike.search(window):
+            return
+        facts, usual = self._facts, self._facts.looks.usual
+        if _HAS_ERROR.search(window):
+            _note_errors(window, facts)
+        numbers = list(self._numbers(window))
+        found: dict[int, Counter[str]] = {}
+        for _, column, look in numbers:
+            if column not in usual:
+                found.setdefault(column, Counter())[look] += 1
+        usual |= {column: looks.most_common(1)[0][0] for column, looks in found.items()}
+        for row, column, look in numbers:
+            if look != usual[column]:
+                facts.looks.note(row, column, look)
+        far = max({column_at(name) for name in set(_FAR_COLUMN.findall(window))}, default=0)
+        if found or far >= facts.columns or self._unlike is None:
+            facts.columns = max(facts.columns, _bound(letter(far)))
+            self._unlike = self._unlike_usual() if len(usual) <= _MOST_EXPECTED else None
+
+    def _numbers(self, window: bytes) -> Iterator[tuple[int, int, str]]:
+        """Row, column and look of each cell that holds a number or a date."""
+        row, column = self._facts.rows_seen, -1
+        for tag in _ROW_OR_CELL.finditer(window):
+            attributes = tag[2]
+            place = _NUMBER.search(attributes)
+            if tag[1] == b"row":
+                row, column = int(place[2]) if place else row + 1, -1
+                continue
+            column = column_at(place[1]) if place else column + 1
+            if attributes.endswith(b"/") or _OTHER_TYPE.search(attributes):
+                continue
+            style = _STYLE.search(attributes)
+            index = int(style[1]) if style else 0
+            yield row, column, self._looks[index] if index < len(self._looks) else ""
+
+    def _unlike_usual(self) -> re.Pattern[bytes]:
+        """Finds a cell that is neither blank, nor a text, nor a number that looks as is usual in its column.
+
+        A text has the type `s`, `str` or `inlineStr`, a boolean `b`; an error value has `e` and is found.
+        """
+        expected = []
+        first = self._looks[0] if self._looks else ""
+        for column, look in self._facts.looks.usual.items():
+            styles = "|".join(str(index) for index, one in enumerate(self._looks) if one == look)
+            # Without a style of its own a cell has the first one.
+            unstyled = "|(?! s=)" if look == first else ""
+            expected.append(f'{letter(column)}\\d++"(?: s="(?:{styles})"{unstyled})(?! t="e")')
+        known = _names_up_to(letter(self._facts.columns - 1))
+        expected.append(f'{known}\\d++"(?: t="[sib]| s="\\d++"(?: t="[sib]|/>)|/>)')
+        return re.compile(rf'<c[ >](?!r="(?:{"|".join(expected)}))'.encode())
+
+
+def _names_up_to(last: str) -> str:
+    """An expression for the names of columns that begin no later than `last` does, and are no longer."""
+    shorter = ("", "[A-Z]|", "[A-Z]{1,2}+|")[len(last) - 1]
+    return f"(?:{shorter}[A-{last[0]}]{'[A-Z]' * (len(last) - 1)})"
+
+
+def _bound(last: str) -> int:
+    """How many columns the expression for `last` knows."""
+    return column_at(f"{last[0]}{'Z' * (len(last) - 1)}".encode()) + 1
 
 
 def _note_errors(window: bytes, facts: Facts) -> None:
     for cell in _ERROR.finditer(window):
         row, column = _place(window, cell.start(), cell[1], facts)
-        facts.patches.setdefault(row, {})[column] = ("e", unescape(cell[2].decode("utf-8", "replace")))
+        facts.patch(row, column, "e", unescape(cell[2].decode("utf-8", "replace")))
 
 
 def _note_unsaved(window: bytes, facts: Facts) -> None:
@@ -139,7 +194,7 @@ def _note_unsaved(window: bytes, facts: Facts) -> None:
         # A formula whose result is an empty text (`t="str"`) has its value saved: it is empty.
         if cell and not _TEXT_RESULT.search(cell[1]):
             row, column = _place(window, start, cell[1], facts)
-            facts.patches.setdefault(row, {})[column] = ("f", "")
+            facts.patch(row, column, "f", "")
 
 
 def _place(window: bytes, start: int, attributes: bytes, facts: Facts) -> tuple[int, int]:
@@ -166,8 +221,6 @@ def _note_rows(window: bytes, facts: Facts) -> None:
     facts.rows_seen += len(rows)
     last = _NUMBER.search(rows[-1]) if rows else None
     facts.rows = max(facts.rows, int(last[2]) if last else facts.rows_seen)
-    far = {column_at(name) + 1 for name in set(_FAR_COLUMN.findall(window))}
-    facts.columns = max(facts.columns, *far, 0)
 
 
 def last_cell(archive: Archive, member: str) -> tuple[int, int]:
@@ -191,20 +244,20 @@ def column_at(name: bytes) -> int:
 def members_of_sheets(archive: Archive) -> dict[str, str]:
     """Sheet name -> the member that holds it. Empty when the workbook's own list can't be read."""
     workbook = next(
-        (target for kind, target in _related(archive, "").values() if kind.endswith("/officeDocument")),
+        (target for kind, target in related(archive, "").values() if kind.endswith("/officeDocument")),
         "xl/workbook.xml",
     )
-    related = _related(archive, workbook)
+    relations = related(archive, workbook)
     members = {}
     for sheet in _parsed(archive, workbook).iter():
         if sheet.tag.rpartition("}")[2] == "sheet":
-            _, member = related.get(sheet.get(_RELATION) or sheet.get(_STRICT_RELATION) or "", ("", ""))
+            _, member = relations.get(sheet.get(_RELATION) or sheet.get(_STRICT_RELATION) or "", ("", ""))
             if member in archive:
                 members[sheet.get("name", "")] = member
     return members
 
 
-def _related(archive: Archive, member: str) -> dict[str, tuple[str, str]]:
+def related(archive: Archive, member: str) -> dict[str, tuple[str, str]]:
     """The relations of a member (of the whole package when empty): id -> kind and the member that is meant."""
     folder, name = split(member)
     relations = {}
@@ -225,7 +278,7 @@ def _parsed(archive: Archive, member: str) -> ET.Element:
 
 def looks_of(archive: Archive) -> tuple[str, ...]:
     """The number format of every cell style, in the workbook's order; `""` for General."""
-    codes = dict(_BUILT_IN)
+    codes = dict(BUILT_IN_FORMATS)
     looks: list[str] = []
     for part in _parsed(archive, "xl/styles.xml"):
         tag = part.tag.rpartition("}")[2]
@@ -234,12 +287,3 @@ def looks_of(archive: Archive) -> tuple[str, ...]:
         elif tag == "cellXfs":
             looks = [codes.get(int(one.get("numFmtId", "0")), "") for one in part]
     return tuple("" if look == "General" else look for look in looks)
-
-
-_BUILT_IN: Final = {
-    1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%", 11: "0.00E+00", 12: "# ?/?", 13: "# ??/??",
-    14: "mm-dd-yy", 15: "d-mmm-yy", 16: "d-mmm", 17: "mmm-yy", 18: "h:mm AM/PM", 19: "h:mm:ss AM/PM", 20: "h:mm",
-    21: "h:mm:ss", 22: "m/d/yy h:mm", 37: "#,##0 ;(#,##0)", 38: "#,##0 ;[Red](#,##0)", 39: "#,##0.00;(#,##0.00)",
-    40: "#,##0.00;[Red](#,##0.00)", 45: "mm:ss", 46: "[h]:mm:ss", 47: "mmss.0", 48: "##0.0E+0", 49: "@",
-}  # fmt: skip
-"""Formats that a workbook names by number only (ECMA-376, 18.8.30)."""

@@ -30,8 +30,14 @@ except PasswordError:
     sys.exit({_LOCKED})
 for sheet in book.sheets_metadata:
     if sheet.typ == SheetTypeEnum.WorkSheet:
-        for row in book.get_sheet_by_name(sheet.name).iter_rows():
-            pass
+        rows = book.get_sheet_by_name(sheet.name).iter_rows()
+        while True:
+            try:
+                next(rows)
+            except StopIteration:
+                break
+            except OverflowError:
+                pass  # one length of time beyond all bounds, which its reader deals with
 """
 
 

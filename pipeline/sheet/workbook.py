@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from functools import cache, cached_property, partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -21,21 +21,16 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
-from pipeline.model import InputFailure
+from pipeline.model import InputFailure, with_look
 from pipeline.sheet.archive import Archive
+from pipeline.sheet.facts import Facts
 from pipeline.sheet.formats import Format
 from pipeline.sheet.grid import Book, Grid, Record
 from pipeline.sheet.headings import letter
-from pipeline.sheet.ods import facts_of_ods
-from pipeline.sheet.parts import Facts, facts_of, last_cell, looks_of, members_of_sheets
+from pipeline.sheet.looks import ColumnLook
+from pipeline.sheet.sources import FactsSource, facts_source
 from pipeline.sheet.trial import can_be_read
 from schemas.faults import Fault
-
-_LOOKED_AT: Final = 50
-"""How many rows below the headings are searched for the look of a column."""
-
-_MOST_CELLS: Final = 32_000_000
-"""Cells between the first and the last one used. Calamine holds them all, at 32 bytes each: about 1 GB."""
 
 _READ_AT_ONCE: Final = re.compile(
     r"xl/(sharedStrings|styles|workbook)\d*\.(xml|bin)|xl/worksheets/[^/]+\.bin|content\.xml"
@@ -51,16 +46,17 @@ def open_workbook(path: Path, form: Format) -> Book:
     archive = None if form is Format.XLS else Archive(path)
     if archive:
         archive.check(name for name in archive.names() if _READ_AT_ONCE.fullmatch(name))
-    known = facts_of_ods(archive) if archive and form is Format.ODS else {}
-    for name, facts in known.items():
-        _must_be_near(name, facts.rows, facts.columns)
     if form in {Format.XLS, Format.XLSB} and not can_be_read(path):
         raise InputFailure("sheet.damaged", path=str(path))
+    # An OpenDocument workbook is refused here when it is spread too far: calamine reads all its sheets at once.
+    source = facts_source(path, form, archive) if form is Format.ODS else None
     book = _load(path)
+    source = source or facts_source(path, form, archive)
     sheets = [sheet for sheet in book.sheets_metadata if sheet.typ is SheetTypeEnum.WorkSheet]
     hidden = frozenset(sheet.name for sheet in sheets if sheet.visible is not SheetVisibleEnum.Visible)
-    reader = _Reader(path, form, book, archive, known)
-    return Book(tuple(sheet.name for sheet in sheets), cache(reader.grid), hidden, tuple(_about_parts(archive)))
+    reader = _Reader(path, form, book, source)
+    notices = tuple(_about_parts(archive, has_macros=source.has_macros))
+    return Book(tuple(sheet.name for sheet in sheets), cache(reader.grid), hidden, notices)
 
 
 def _load(path: Path) -> CalamineWorkbook:
@@ -84,90 +80,62 @@ def _explained(path: Path) -> Iterator[None]:
         raise InputFailure("sheet.damaged", path=str(path)) from None
 
 
-def _about_parts(archive: Archive | None) -> Iterator[Fault]:
+def _about_parts(archive: Archive | None, *, has_macros: bool) -> Iterator[Fault]:
     """Macros and links to other workbooks are left alone: what they would change is not in the values read."""
-    names = archive.names() if archive else ()
-    if any(name.endswith("vbaProject.bin") for name in names):
+    if has_macros:
         yield Fault("macros-not-run")
-    if any(name.startswith("xl/externalLinks/") for name in names):
+    if archive and any(name.startswith("xl/externalLinks/") for name in archive.names()):
         yield Fault("links-not-followed")
 
 
-def _must_be_near(sheet: str, rows: int, columns: int) -> None:
-    """Refuse a sheet whose last cell is so far away that what lies between does not fit into memory."""
-    if rows * columns > _MOST_CELLS:
-        cell = f"{letter(columns - 1)}{rows}"
-        raise InputFailure("sheet.too_spread", sheet=sheet, cell=cell, limit=f"{_MOST_CELLS:,}")
-
-
 _Patches: TypeAlias = Mapping[int, Mapping[int, tuple[str, str]]]
+_Unlike: TypeAlias = tuple[tuple[int, bytes], ...]
 _Conversions: TypeAlias = tuple[tuple[int, Callable[[Any], str]], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads the sheets of one workbook, each with what its own XML adds."""
+    """Reads the sheets of one workbook, each with what its own file adds."""
 
     path: Path
     form: Format
     book: CalamineWorkbook
-    archive: Archive | None
-    known: Mapping[str, Facts]
-
-    @cached_property
-    def _members(self) -> dict[str, str]:
-        return members_of_sheets(self.archive) if self.archive and self.form is Format.XLSX else {}
-
-    @cached_property
-    def _looks(self) -> tuple[str, ...]:
-        return looks_of(self.archive) if self.archive else ()
+    source: FactsSource
 
     def grid(self, name: str) -> Grid:
         """One sheet. Raises InputFailure when it is damaged or spread too far."""
-        facts = self._facts(name)
+        facts = self.source.of(name, [sheet.name for sheet in self.book.sheets_metadata].index(name))
         with _explained(self.path):
             sheet = self.book.get_sheet_by_name(name)
         width = max([sheet.end[1] + 1 if sheet.end else 1, *(max(cells) + 1 for cells in facts.patches.values())])
+        looks = facts.looks.columns()
         return Grid(
             name,
-            partial(self._records, sheet, facts.patches),
+            partial(self._records, sheet, facts.patches, looks),
             width=width,
             hidden_rows=frozenset(facts.hidden_rows),
-            number_format=partial(self._number_format, facts),
-            notices=tuple(self._about(name, facts, width)),
+            hidden_unseen=f".{self.form.value}" if facts.unseen else "",
+            looks=looks,
+            notices=tuple(_about(facts, width)),
         )
 
-    def _records(self, sheet: CalamineSheet, patches: _Patches) -> Iterator[Record]:
+    def _records(self, sheet: CalamineSheet, patches: _Patches, looks: Mapping[int, ColumnLook]) -> Iterator[Record]:
         with _explained(self.path):
-            yield from _records(sheet, patches)
-
-    def _facts(self, name: str) -> Facts:
-        if not self.archive:
-            return Facts()
-        if name not in self._members:
-            return self.known.get(name, Facts())
-        facts = facts_of(self.archive, self._members[name])
-        if facts.rows * facts.columns > _MOST_CELLS:
-            _must_be_near(name, *last_cell(self.archive, self._members[name]))
-        return facts
-
-    def _about(self, name: str, facts: Facts, width: int) -> Iterator[Fault]:
-        seen = sorted(column for column in facts.hidden_columns if column < width)
-        if seen:
-            yield Fault("hidden-columns", details=(("columns", ", ".join(map(letter, seen))),))
-        if self.form is not Format.ODS and name not in self._members:
-            yield Fault("hidden-rows-unseen", details=(("format", f".{self.form.value}"),))
-
-    def _number_format(self, facts: Facts, position: int, after: int) -> str:
-        """The look of the first cell below row `after` that has one of its own."""
-        for row in range(after + 1, after + 1 + _LOOKED_AT):
-            style = facts.styles.get((row, position))
-            if style is not None and style < len(self._looks) and self._looks[style]:
-                return self._looks[style]
-        return ""
+            yield from _records(sheet, patches, _unlike(looks))
 
 
-def _records(sheet: CalamineSheet, patches: _Patches) -> Iterator[Record]:
+def _about(facts: Facts, width: int) -> Iterator[Fault]:
+    seen = sorted(column for column in facts.hidden_columns if column < width)
+    if seen:
+        yield Fault("hidden-columns", details=(("columns", ", ".join(map(letter, seen))),))
+
+
+def _unlike(looks: Mapping[int, ColumnLook]) -> _Unlike:
+    """The columns in which some cells look unlike the others."""
+    return tuple((column, look.by_row) for column, look in looks.items() if look.others)
+
+
+def _records(sheet: CalamineSheet, patches: _Patches, unlike: _Unlike) -> Iterator[Record]:
     kinds_of: dict[tuple[type, ...], tuple[str, _Conversions]] = {}
     record = partial(tuple.__new__, Record)  # half the time of calling it
     number = 0
@@ -180,12 +148,23 @@ def _records(sheet: CalamineSheet, patches: _Patches) -> Iterator[Record]:
         cells: list[Any] = values
         for at, text in convert:
             cells[at] = text(cells[at])
+        if unlike:
+            kinds = _with_looks(number, kinds, unlike)
         if number in patches:
             yield _patched(number, cells, kinds, patches[number])
         elif any(cells):
             yield record((number, cells, kinds, ()))
     for below in sorted(row for row in patches if row > number):
         yield _patched(below, [], "", patches[below])
+
+
+def _with_looks(number: int, kinds: str, unlike: _Unlike) -> str:
+    """The letters of a row, with the look of each number that looks unlike its column."""
+    for column, by_row in unlike:
+        if number < len(by_row) and by_row[number] and column < len(kinds) and kinds[column] in "nd":
+            letter_of_look = with_look(kinds[column], by_row[number])
+            kinds = f"{kinds[:column]}{letter_of_look}{kinds[column + 1 :]}"
+    return kinds
 
 
 def _patched(number: int, cells: list[str], kinds: str, patch: Mapping[int, tuple[str, str]]) -> Record:

@@ -497,11 +497,14 @@ def test_ods_is_read_like_xlsx(office_workbook):
     assert (rows[0].kinds, [row.number for row in rows]) == ("ssssnde", [3, 4, 5])
 
 
-def test_xls_is_read_and_says_what_it_cannot_show(office_workbook):
-    """Hidden rows and error values of the old format can't be seen: that is said."""
-    table, rows = rows_of(converted(office_workbook, "xls"))
-    assert rows[0].cells == ("007", "Jane", "Doe", "j@example.com", "5", "2026-01-02", "")
-    assert codes(table) == ["hidden-sheets-not-read", "hidden-rows-unseen"]
+def test_xls_is_read_like_xlsx(office_workbook):
+    """Values, error values, hidden rows and sheets."""
+    path = converted(office_workbook, "xls")
+    assert refusal(path).params["rows"] == "4"
+    table, rows = rows_of(path, hidden="include")
+    assert rows[0].cells == ("007", "Jane", "Doe", "j@example.com", "5", "2026-01-02", "#N/A")
+    assert (rows[0].kinds, [row.number for row in rows]) == ("ssssnde", [3, 4, 5])
+    assert codes(table) == ["hidden-sheets-not-read", "hidden-rows-included"]
 
 
 @pytest.mark.parametrize("seed", range(12))

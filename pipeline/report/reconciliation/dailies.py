@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.check.cells import clean_text
-from pipeline.model import InputFailure
+from pipeline.model import InputFailure, kind_of
 from pipeline.model import Mapping as SheetMapping
 from pipeline.report import place
 from pipeline.report.reconcile import CAD, Line
@@ -314,7 +314,7 @@ class _TableReader:
         at = self._at.get(column)
         if at is None or at >= len(record.cells):
             return self._words.constants.get(column, ""), "s"
-        text, kind = record.cells[at], record.kinds[at]
+        text, kind = record.cells[at], kind_of(record.kinds[at])
         return (_unguarded(text).strip() or self._words.constants.get(column, "")), kind
 
     def _text(self, record: Record, column: ReportField) -> str:

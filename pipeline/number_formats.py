@@ -1,0 +1,44 @@
+"""What a number format says about a cell: a percentage, or digits that the number itself does not have."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_TOKEN: Final = re.compile(r'"([^"]*)"|\\(.)|([_*])(.)|(.)', re.DOTALL)
+_SAID_BY_THEMSELVES: Final = frozenset("-+/ ():")
+_WHOLE: Final = re.compile(r"[0-9]+")
+
+
+def is_percent(number_format: str) -> bool:
+    """Whether a number format shows a hundred times the value (`0.0%`, not `0.00 "% of it"`)."""
+    return "%" in number_format and any(token[5] == "%" for token in _TOKEN.finditer(number_format))
+
+
+def digits_shown(text: str, number_format: str) -> str | None:
+    """What a cell shows that holds the whole number `text` in a format of fixed digits (`00000`, `"INV-"000`).
+
+    None for every other format (`#,##0`, `0.00`, dates): those show the number, not an identifier made of it.
+    """
+    positive, _, _ = number_format.partition(";")
+    if not _WHOLE.fullmatch(text) or not text.strip("0"):
+        return None
+    parts: list[str | None] = []
+    for quoted, escaped, filler, _, char in (token.groups() for token in _TOKEN.finditer(positive)):
+        if char == "0":
+            parts.append(None)
+        elif filler:
+            parts.append("")
+        elif char and char not in _SAID_BY_THEMSELVES:
+            return None
+        else:
+            parts.append(quoted or escaped or char or "")
+    places = parts.count(None)
+    if not places:
+        return None
+    digits = list(text.zfill(places))
+    first = parts.index(None)
+    shown = [part if part is not None else digits.pop() for part in reversed(parts)]
+    shown.reverse()
+    shown[first] = "".join(digits) + shown[first]
+    return "".join(shown).strip()

@@ -1,0 +1,169 @@
+"""What calamine does not show of an .xlsb: hidden rows and columns, error values, number formats.
+
+Owns the search of the binary parts in the zip ([MS-XLSB] 2.4): records of a type and a size, each of one byte or more.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Final
+
+from pipeline.sheet.archive import Archive
+from pipeline.sheet.facts import BUILT_IN_FORMATS, ERRORS, UNKNOWN_ERROR, Facts, NotShown
+from pipeline.sheet.parts import related
+
+_WORKBOOK: Final = "xl/workbook.bin"
+_STYLES: Final = "xl/styles.bin"
+
+_ROW: Final = 0
+_CELL_ERROR: Final = 3
+_NUMBERS: Final = frozenset((2, 5, 9))  # RkNumber, Real, FmlaNum
+_ERRORS: Final = frozenset((_CELL_ERROR, 11))  # Error, FmlaError
+_CELLS: Final = frozenset(range(2, 12))
+_FORMAT: Final = 44
+_XF: Final = 47
+_COLUMNS: Final = 60
+_BEGIN_DATA: Final = 145
+_END_DATA: Final = 146
+_SHEET: Final = 156
+_BEGIN_XFS: Final = 617
+_END_XFS: Final = 618
+
+_MOST_ROWS: Final = 1_048_576
+_MOST_COLUMNS: Final = 16_384
+_LONGEST: Final = 1 << 24
+"""Bytes. A text of 32,767 characters and its formula have a hundred times less."""
+_PLACE: Final = struct.Struct("<II")
+_ZERO_HEIGHT: Final = 0x10
+_NO_TEXT: Final = 0xFFFFFFFF
+
+
+def members_of_binary_sheets(archive: Archive) -> dict[str, str]:
+    """Sheet name -> the member that holds it. Empty when the workbook's own list can't be read."""
+    relations = related(archive, _WORKBOOK)
+    members = {}
+    try:
+        for kind, body in _records(archive, _WORKBOOK):
+            if kind == _SHEET:
+                relation, at = _text(body, 8)
+                name, _ = _text(body, at)
+                _, member = relations.get(relation, ("", ""))
+                if member in archive:
+                    members[name] = member
+    except (struct.error, IndexError, NotShown):
+        return {}
+    return members
+
+
+def looks_of_binary(archive: Archive) -> tuple[str, ...]:
+    """The number format of every cell style; `""` for General. Empty when the styles can't be read."""
+    codes = dict(BUILT_IN_FORMATS)
+    styles: list[int] = []
+    of_cells = False
+    try:
+        for kind, body in _records(archive, _STYLES) if _STYLES in archive else ():
+            if kind == _FORMAT:
+                codes[int.from_bytes(body[:2], "little")] = _text(body, 2)[0]
+            elif kind in {_BEGIN_XFS, _END_XFS}:
+                of_cells = kind == _BEGIN_XFS
+            elif kind == _XF and of_cells:
+                styles.append(int.from_bytes(body[2:4], "little"))
+    except (struct.error, IndexError, NotShown):
+        return ()
+    looks = [codes.get(style, "") for style in styles]
+    return tuple("" if look.casefold() == "general" else look for look in looks)
+
+
+def facts_of_binary(archive: Archive, member: str, looks: tuple[str, ...]) -> Facts:
+    """Search one sheet. Raises NotShown when its records can't be followed to the end of its rows."""
+    facts = Facts(columns=0)
+    row, inside = 0, False
+    try:
+        for kind, body in _records(archive, member):
+            if kind == _ROW and inside:
+                row = int.from_bytes(body[:4], "little") + 1
+                if row > _MOST_ROWS:
+                    raise NotShown
+                if body[11] & _ZERO_HEIGHT or not int.from_bytes(body[8:10], "little"):
+                    facts.hidden_rows.add(row)
+            elif kind in _CELLS and inside:
+                _note_cell(kind, body, row, facts, looks)
+            elif kind == _COLUMNS:
+                _note_columns(body, facts)
+            elif kind == _BEGIN_DATA:
+                inside = True
+            elif kind == _END_DATA:
+                return facts
+    except (struct.error, IndexError):
+        raise NotShown from None
+    raise NotShown
+
+
+def _note_cell(kind: int, body: bytes, row: int, facts: Facts, looks: tuple[str, ...]) -> None:
+    column, style = _PLACE.unpack_from(body)
+    style &= 0xFFFFFF
+    if column >= _MOST_COLUMNS:
+        raise NotShown
+    facts.rows = max(facts.rows, row)
+    facts.columns = max(facts.columns, column + 1)
+    if kind in _NUMBERS:
+        facts.looks.note(row, column, looks[style] if style < len(looks) else "")
+    elif kind in _ERRORS:
+        facts.patch(row, column, "e", ERRORS.get(body[8], UNKNOWN_ERROR))
+
+
+def _note_columns(body: bytes, facts: Facts) -> None:
+    first, last, width, _, flags = struct.unpack_from("<4IH", body)
+    if flags & 1 or not width:
+        facts.hidden_columns |= set(range(first, min(last + 1, _MOST_COLUMNS)))
+
+
+def _text(body: bytes, at: int) -> tuple[str, int]:
+    """The text that stands at `at`, and where it ends."""
+    length = int.from_bytes(body[at : at + 4], "little")
+    if length == _NO_TEXT:
+        return "", at + 4
+    end = at + 4 + length * 2
+    if end > len(body):
+        raise NotShown
+    return body[at + 4 : end].decode("utf-16-le", "replace"), end
+
+
+def _records(archive: Archive, member: str) -> Iterator[tuple[int, bytes]]:
+    """The records of a part, read piece by piece. Raises NotShown when one is endless or cut off."""
+    rest = b""
+    for piece in archive.pieces(member):
+        rest += piece
+        at = 0
+        while (head := _head(rest, at)) is not None:
+            kind, size, start = head
+            if size > _LONGEST:
+                raise NotShown
+            if start + size > len(rest):
+                break
+            at = start + size
+            yield kind, rest[start:at]
+        rest = rest[at:]
+    if rest:
+        raise NotShown
+
+
+def _head(rest: bytes, at: int) -> tuple[int, int, int] | None:
+    """Type and size of the record at `at` and where its content begins; None when its head is cut off."""
+    try:
+        kind = rest[at]
+        at += 1
+        if kind & 0x80:
+            kind = kind & 0x7F | (rest[at] & 0x7F) << 7
+            at += 1
+        size = shift = 0
+        while True:
+            part = rest[at]
+            at += 1
+            size |= (part & 0x7F) << shift
+            shift += 7
+            if part < 0x80 or shift == 28:  # noqa: PLR2004 - [MS-XLSB] 2.1.4: seven bits each, four bytes at most
+                return kind, size, at
+    except IndexError:
+        return None

@@ -1,0 +1,55 @@
+"""What a workbook says of a sheet beside its values, whatever its format: the plain type that the searches fill."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from pipeline.sheet.looks import Looks
+
+
+class NotShown(Exception):
+    """A workbook's structure is damaged in a way that hides what calamine does not show: which rows a person sees."""
+
+
+@dataclass(slots=True)
+class Facts:
+    """What is known of a sheet beside its values. Rows count from 1, columns from 0.
+
+    `patches` are cells whose value calamine leaves empty: row -> column -> kind and text. `looks` are the formats of
+    its numbers. `rows` and `columns` bound what the sheet uses. `unseen` says that hidden rows can't be told.
+    """
+
+    hidden_rows: set[int] = field(default_factory=set)
+    hidden_columns: set[int] = field(default_factory=set)
+    patches: dict[int, dict[int, tuple[str, str]]] = field(default_factory=dict)
+    looks: Looks = field(default_factory=Looks)
+    rows: int = 0
+    columns: int = 26
+    rows_seen: int = 0
+    all_hidden: bool = False
+    unseen: bool = False
+
+    def patch(self, row: int, column: int, kind: str, text: str) -> None:
+        """A cell that has this kind and text, whatever calamine gives."""
+        self.patches.setdefault(row, {})[column] = (kind, text)
+
+
+ERRORS: Final = {
+    0x00: "#NULL!", 0x07: "#DIV/0!", 0x0F: "#VALUE!", 0x17: "#REF!", 0x1D: "#NAME?", 0x24: "#NUM!", 0x2A: "#N/A",
+    0x2B: "#GETTING_DATA",
+}  # fmt: skip
+"""Error values of the binary formats ([MS-XLS] 2.5.10)."""
+
+UNKNOWN_ERROR: Final = "#UNKNOWN!"
+"""For an error value that is not in the list of them: it is one all the same."""
+
+BUILT_IN_FORMATS: Final = {
+    1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 5: '"$"#,##0;-"$"#,##0', 6: '"$"#,##0;[Red]-"$"#,##0',
+    7: '"$"#,##0.00;-"$"#,##0.00', 8: '"$"#,##0.00;[Red]-"$"#,##0.00', 9: "0%", 10: "0.00%", 11: "0.00E+00",
+    12: "# ?/?", 13: "# ??/??", 14: "mm-dd-yy", 15: "d-mmm-yy", 16: "d-mmm", 17: "mmm-yy", 18: "h:mm AM/PM",
+    19: "h:mm:ss AM/PM", 20: "h:mm", 21: "h:mm:ss", 22: "m/d/yy h:mm", 37: "#,##0 ;(#,##0)", 38: "#,##0 ;[Red](#,##0)",
+    39: "#,##0.00;(#,##0.00)", 40: "#,##0.00;[Red](#,##0.00)", 45: "mm:ss", 46: "[h]:mm:ss", 47: "mmss.0",
+    48: "##0.0E+0", 49: "@",
+}  # fmt: skip
+"""Formats that a workbook names by number only (ECMA-376, 18.8.30)."""

@@ -1,0 +1,94 @@
+"""Where the facts of a workbook's sheets are found, for each of the formats that calamine reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from pipeline.model import InputFailure
+from pipeline.sheet.archive import Archive
+from pipeline.sheet.biff8 import OldWorkbook, open_old
+from pipeline.sheet.biff12 import facts_of_binary, looks_of_binary, members_of_binary_sheets
+from pipeline.sheet.facts import Facts, NotShown
+from pipeline.sheet.formats import Format
+from pipeline.sheet.headings import letter
+from pipeline.sheet.looks import MOST_CELLS
+from pipeline.sheet.ods import facts_of_ods
+from pipeline.sheet.parts import facts_of, last_cell, looks_of, members_of_sheets
+
+
+@dataclass(frozen=True, slots=True)
+class FactsSource:
+    """`of` gives the facts of a sheet by its name and its place in calamine's list (from 0, charts counted).
+
+    It raises InputFailure when the sheet would need more memory than it can be worth.
+    """
+
+    of: Callable[[str, int], Facts]
+    has_macros: bool = False
+
+
+def facts_source(path: Path, form: Format, archive: Archive | None) -> FactsSource:
+    """The source for one workbook; `archive` is its container unless it is an .xls.
+
+    Raises InputFailure when an OpenDocument sheet would need too much memory: calamine reads all of them at once.
+    """
+    if archive is None:
+        return _of_old(path)
+    macros = any(name.endswith("vbaProject.bin") for name in archive.names())
+    match form:
+        case Format.XLSB:
+            members, looks = members_of_binary_sheets(archive), looks_of_binary(archive)
+            return FactsSource(partial(_of_binary, archive, members, looks), macros)
+        case Format.ODS:
+            sheets = facts_of_ods(archive)
+            for name, facts in sheets.items():
+                _must_be_near(name, facts.rows, facts.columns)
+            return FactsSource(lambda name, _: sheets.get(name) or Facts(unseen=True), macros)
+        case _:
+            members, looks = members_of_sheets(archive), looks_of(archive)
+            return FactsSource(partial(_of_xml, archive, members, looks), macros)
+
+
+def _of_old(path: Path) -> FactsSource:
+    try:
+        book = open_old(path)
+    except NotShown:
+        return FactsSource(lambda _name, _index: Facts(unseen=True))
+    return FactsSource(partial(_of_stream, book), book.has_macros)
+
+
+def _of_stream(book: OldWorkbook, _name: str, index: int) -> Facts:
+    try:
+        return book.facts(index)
+    except NotShown:
+        return Facts(unseen=True)
+
+
+def _of_binary(archive: Archive, members: dict[str, str], looks: tuple[str, ...], name: str, _index: int) -> Facts:
+    if name not in members:
+        return Facts(unseen=True)
+    try:
+        facts = facts_of_binary(archive, members[name], looks)
+    except NotShown:
+        return Facts(unseen=True)
+    _must_be_near(name, facts.rows, facts.columns)
+    return facts
+
+
+def _of_xml(archive: Archive, members: dict[str, str], looks: tuple[str, ...], name: str, _index: int) -> Facts:
+    if name not in members:
+        return Facts(unseen=True)
+    facts = facts_of(archive, members[name], looks)
+    if facts.rows * facts.columns > MOST_CELLS:
+        _must_be_near(name, *last_cell(archive, members[name]))
+    return facts
+
+
+def _must_be_near(sheet: str, rows: int, columns: int) -> None:
+    """Refuse a sheet whose last cell is so far away that what lies between does not fit into memory."""
+    if rows * columns > MOST_CELLS:
+        cell = f"{letter(columns - 1)}{rows}"
+        raise InputFailure("sheet.too_spread", sheet=sheet, cell=cell, limit=f"{MOST_CELLS:,}")

@@ -1,0 +1,138 @@
+"""The binary workbooks (.xls, .xlsb): what their reader does not show is seen all the same, or they are refused."""
+
+import random
+import struct
+import zipfile
+from contextlib import suppress
+
+import pytest
+
+from pipeline.model import InputFailure
+from pipeline.sheet import ReadOptions, open_table
+from pipeline.texts import explain
+from schemas.faults import sentence
+from binary_books import Error, Sheet, write_xls, write_xlsb
+
+HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount", "Due"]
+ROW = ["007", "Jane", "Doe", "j@example.com", 5.0, "x"]
+
+
+def rows_of(path, **options):
+    table = open_table(path, ReadOptions(**options))
+    return table, [row for chunk in table.chunks() for row in chunk]
+
+
+def refusal(path, **options):
+    with pytest.raises(InputFailure) as caught:
+        rows_of(path, **options)
+    assert explain(caught.value, "en") != explain(caught.value, "fr")
+    return caught.value
+
+
+def codes(table):
+    for notice in table.notices:
+        assert sentence(notice, "en") != sentence(notice, "fr")
+    return [notice.code for notice in table.notices]
+
+
+def biff5(path, *sheets):
+    return write_xls(path, *sheets, version=0x0500)
+
+
+EACH = pytest.mark.parametrize(
+    "write",
+    [pytest.param(write_xls, id="xls"), pytest.param(biff5, id="xls of 1995"), pytest.param(write_xlsb, id="xlsb")],
+)
+
+
+@EACH
+def test_hidden_rows_are_refused_with_their_numbers_unless_decided(tmp_path, write):
+    """As in .xlsx: rows hidden by hand or by a filter, and rows without any height."""
+    rows = [["Acme"], HEAD, ROW, ROW, ROW, ROW, ROW]
+    path = write(tmp_path / "b", Sheet(rows, hidden=[1, 4, 5], flat=[7]))
+    failure = refusal(path)
+    assert (failure.key, failure.params["rows"], failure.params["count"]) == ("sheet.hidden_rows", "4-5, 7", 3)
+    table, read = rows_of(path, hidden="skip")
+    assert ([row.number for row in read], codes(table)) == ([3, 6], ["hidden-rows-skipped"])
+    table, read = rows_of(path, hidden="include")
+    assert ([row.number for row in read], codes(table)) == ([3, 4, 5, 6, 7], ["hidden-rows-included"])
+
+
+@EACH
+def test_hidden_columns_and_sheets_are_noticed(tmp_path, write):
+    """They have the notices of an .xlsx, and the hidden rows of another sheet do not matter."""
+    old = Sheet([HEAD, ROW], name="Old", hidden=[2], state=1)
+    path = write(tmp_path / "b", old, Sheet([HEAD, ROW], columns=[2, 3]))
+    table, read = rows_of(path)
+    assert (table.source.sheet, read[0].cells[2]) == ("Billing", "Doe")
+    assert codes(table) == ["hidden-sheets-not-read", "hidden-columns"]
+    assert dict(table.notices[1].details)["columns"] == "C, D"
+
+
+@EACH
+def test_error_values_are_seen(tmp_path, write):
+    """Typed, or the result of a formula."""
+    row = [*ROW[:4], Error("#REF!"), Error("#N/A", formula=True)]
+    _, read = rows_of(write(tmp_path / "b", Sheet([HEAD, row])))
+    assert (read[0].cells[4:], read[0].kinds) == (("#REF!", "#N/A"), "ssssee")
+
+
+def test_rows_that_are_hidden_by_default_are_seen_in_xls(tmp_path):
+    """A sheet can say that every row is hidden that does not say otherwise; some programs write no rows at all."""
+    hidden_by_default = struct.pack("<HHHH", 0x0225, 4, 2, 300)
+    sheet = Sheet([HEAD, ROW, ROW], extra=hidden_by_default)
+    assert refusal(write_xls(tmp_path / "b.xls", sheet, row_records=False)).params["rows"] == "2-3"
+    assert len(rows_of(write_xls(tmp_path / "b.xls", sheet))[1]) == 2
+    assert len(rows_of(write_xls(tmp_path / "b.xls", Sheet([HEAD, ROW]), row_records=False))[1]) == 1
+
+
+def test_a_chart_within_a_sheet_does_not_hide_its_rows(tmp_path):
+    """Its records stand among those of the sheet and are none of them."""
+    chart = struct.pack("<HHHHHHII", 0x0809, 16, 0x0600, 0x20, 0, 1997, 0, 6)
+    chart += struct.pack("<HH6HI", 0x0208, 16, 1, 0, 5, 300, 0, 0, 0x20) + struct.pack("<HH", 0x000A, 0)
+    assert len(rows_of(write_xls(tmp_path / "b.xls", Sheet([HEAD, ROW], extra=chart)))[1]) == 1
+
+
+def unseen_xls(tmp_path):
+    """A sheet whose record of a row is too short to say whether it is hidden."""
+    return write_xls(tmp_path / "b.xls", Sheet([HEAD, ROW], extra=struct.pack("<HHHH", 0x0208, 4, 1, 0)))
+
+
+def unseen_xlsb(tmp_path):
+    """A part that ends within a record, behind the end of its rows."""
+    path = write_xlsb(tmp_path / "b.xlsb", Sheet([HEAD, ROW], extra=b"\x3c\x02\x00\x00"))
+    assert path.exists()
+    return path
+
+
+@pytest.mark.parametrize("make", [unseen_xls, unseen_xlsb])
+def test_where_hidden_rows_can_not_be_told_the_workbook_is_refused(tmp_path, make):
+    """Only a decision to bill every row lets it in: what can't be seen can't be left out."""
+    path = make(tmp_path)
+    assert refusal(path).key == refusal(path, hidden="skip").key == "sheet.hidden_unseen"
+    table, read = rows_of(path, hidden="include")
+    assert (len(read), codes(table)) == (1, ["hidden-rows-unseen"])
+
+
+@pytest.mark.parametrize("seed", range(15))
+@pytest.mark.parametrize("write", [write_xls, write_xlsb])
+def test_damaged_records_are_read_or_refused(tmp_path, write, seed):
+    """Whatever bytes change, nothing else than a sentence comes of it."""
+    chance = random.Random(seed)
+    path = write(tmp_path / "b", Sheet([HEAD, *[ROW] * 20], hidden=[9], columns=[3]))
+    content = bytearray(path.read_bytes())
+    if write is write_xlsb:
+        with zipfile.ZipFile(path) as book:
+            parts = {name: bytearray(book.read(name)) for name in book.namelist()}
+        spoilt = parts["xl/worksheets/sheet1.bin"]
+        for _ in range(3):
+            spoilt[chance.randrange(len(spoilt))] = chance.randrange(256)
+        with zipfile.ZipFile(path, "w") as book:
+            for name, part in parts.items():
+                book.writestr(name, bytes(part))
+    else:
+        for _ in range(3):
+            content[chance.randrange(512, len(content))] = chance.randrange(256)
+        path.write_bytes(content)
+    with suppress(InputFailure):
+        rows_of(path)

@@ -1,0 +1,163 @@
+"""Number formats, cell by cell: what they say about a value, and that they come back in the workbook."""
+
+import tracemalloc
+from datetime import date
+from decimal import Decimal
+
+import openpyxl
+import pytest
+import xlsxwriter
+from binary_books import Sheet, write_xls, write_xlsb
+
+from pipeline.check import CheckOptions, check_table
+from pipeline.cli import main
+from pipeline.model import kind_of, look_of
+from pipeline.sheet import ReadOptions, open_table
+from schemas.faults import mend, sentence
+
+HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount", "Due"]
+ROW = ["INV-1", "Jane", "Doe", "j@example.com", 5.0, None]
+
+
+def write_xlsx(path, *sheets):
+    """The same sheets as `binary_books` takes, as an .xlsx."""
+    book = xlsxwriter.Workbook(path)
+    for one in sheets:
+        sheet = book.add_worksheet(one.name)
+        for number, row in enumerate(one.rows):
+            for column, cell in enumerate(row):
+                if isinstance(cell, tuple):
+                    sheet.write_number(number, column, cell[0], book.add_format({"num_format": cell[1]}))
+                elif cell is not None:
+                    sheet.write(number, column, cell)
+    book.close()
+    return path
+
+
+EACH = pytest.mark.parametrize(
+    "write",
+    [pytest.param(write_xlsx, id="xlsx"), pytest.param(write_xls, id="xls"), pytest.param(write_xlsb, id="xlsb")],
+)
+
+
+def checked(path):
+    result = check_table(open_table(path, ReadOptions()), CheckOptions())
+    return [row for chunk in result.chunks() for row in chunk]
+
+
+def looks(table):
+    """The number format of each number cell, row by row."""
+    found = []
+    for rows in table.chunks():
+        for row in rows:
+            formats = [(column.number_format, *column.other_formats) for column in table.columns]
+            found.append(
+                [formats[at][look_of(letter)] for at, letter in enumerate(row.kinds) if kind_of(letter) in "nd"]
+            )
+    return found
+
+
+@EACH
+@pytest.mark.parametrize("usual", ["", "0.00", "0.0%"])
+def test_a_percentage_in_the_amount_is_a_fault(tmp_path, write, usual):
+    """25 % is not a quarter of a dollar, wherever in the column it stands."""
+    amounts = [(5.0, usual), (7.0, usual), (0.25, "0%"), (9.0, usual)] if usual else [5.0, 7.0, (0.25, "0%"), 9.0]
+    rows = checked(write(tmp_path / "b", Sheet([HEAD, *[[f"I-{n}", *ROW[1:4], n] for n in amounts]])))
+    (fault,) = rows[2].faults
+    assert (fault.code, fault.field, fault.value, rows[2].amount) == ("percentage", "amount", "25%", None)
+    assert sentence(fault, "en") != sentence(fault, "fr")
+    assert mend(fault, "en") != mend(fault, "fr")
+    assert [bool(row.payment) for row in rows] == [usual != "0.0%", usual != "0.0%", False, usual != "0.0%"]
+
+
+def test_a_percentage_as_text_is_the_same_fault(tmp_path):
+    """As in a .csv."""
+    path = tmp_path / "b.csv"
+    path.write_text(",".join(HEAD[:5]) + '\nI-1,Jane,Doe,j@example.com,25%\nI-2,Jane,Doe,j@example.com,"2,5 %"\n')
+    assert [[fault.code for fault in row.faults] for row in checked(path)] == [["percentage"]] * 2
+
+
+@EACH
+def test_an_identifier_is_what_the_cell_shows(tmp_path, write):
+    """`00123` made of 123 by a format is what the person sees and means; the amount beside it stays a number."""
+    rows = [
+        [(123.0, "00000"), *ROW[1:4], (5.0, "0000.00")],
+        [(7.0, '"INV-"000'), *ROW[1:4], 6.0],
+        [8.0, *ROW[1:4], 7.0],
+    ]
+    read = checked(write(tmp_path / "b", Sheet([HEAD, *rows])))
+    assert [row.payment.reference_id for row in read] == ["00123", "INV-007", "8"]
+    assert [row.payment.amount for row in read] == [Decimal("5.00"), Decimal("6.00"), Decimal("7.00")]
+    assert [[notice.code for notice in row.notices] for row in read] == [["read-as-shown"], ["read-as-shown"], []]
+
+
+@EACH
+def test_every_cell_keeps_its_own_number_format(tmp_path, write):
+    """Several forms of dates in one column, a format in one row only, a plain number among formatted ones."""
+    own = [(46000.0, "yyyy-mm-dd"), (46001.0, "dd/mm/yyyy"), (46002.0, "yyyy-mm-dd"), (12.0, "00000"), 13.0]
+    table = open_table(write(tmp_path / "b", Sheet([HEAD, *[[*ROW[:5], n] for n in own]])), ReadOptions())
+    assert [row[1] for row in looks(table)] == ["yyyy-mm-dd", "dd/mm/yyyy", "yyyy-mm-dd", "00000", ""]
+
+
+def test_cells_that_look_unlike_are_found_anywhere_in_a_long_sheet(tmp_path):
+    """Also a first number in a column of texts, blanks, and columns beyond Z."""
+    path = tmp_path / "long.xlsx"
+    wide = [*HEAD, *[f"Own {n}" for n in range(30)]]
+    with xlsxwriter.Workbook(path) as book:
+        day, other = (book.add_format({"num_format": look}) for look in ("yyyy-mm-dd", "d.m.yy"))
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, wide)
+        for number in range(1, 12_001):
+            sheet.write_row(number, 0, ROW)
+            if number % 3:
+                sheet.write_number(number, 5, 46000, other if number in {7000, 11_999} else day)
+            sheet.write(number, 6, "text")
+        sheet.write_number(9000, 6, 5, other)
+        sheet.write_number(10_000, 35, 46000, other)
+    table = open_table(path, ReadOptions())
+    assert (table.columns[5].number_format, table.columns[5].other_formats) == ("yyyy-mm-dd", ("d.m.yy",))
+    rows = [row for chunk in table.chunks() for row in chunk]
+    unlike = [(row.number, at) for row in rows for at, letter in enumerate(row.kinds) if look_of(letter)]
+    assert unlike == [(7001, 5), (12_000, 5)]
+    assert (table.columns[6].number_format, table.columns[35].number_format) == ("d.m.yy", "d.m.yy")
+
+
+def test_what_is_kept_of_formats_is_a_byte_a_cell(tmp_path):
+    """A sheet in which every second cell looks unlike takes little more memory than one in which none does."""
+    path = tmp_path / "b.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        formats = [book.add_format({"num_format": look}) for look in ("0.00", "0.000")]
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, HEAD)
+        for number in range(1, 20_001):
+            sheet.write_row(number, 0, ROW[:4])
+            sheet.write_number(number, 4, 5, formats[number % 2])
+    tracemalloc.start()
+    table = open_table(path, ReadOptions())
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert table.columns[4].other_formats
+    assert kept < 1_000_000
+
+
+def test_the_formats_come_back_in_the_workbook(tmp_path, capsys):
+    """Through the journal and into `Results`."""
+    own = [date(2026, 1, 2), date(2026, 1, 3), 12, 0.5, 7]
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.append(HEAD)
+    for number, value in enumerate(own, 2):
+        sheet.append([f"I-{number}", *ROW[1:5], value])
+    wanted = ["yyyy\\-mm\\-dd", "dd/mm/yyyy", "00000", "0.0%", "General"]
+    for number, look in enumerate(wanted, 2):
+        sheet.cell(number, 6).number_format = look
+    book.save(tmp_path / "b.xlsx")
+    out = tmp_path / "out.xlsx"
+    with pytest.raises(SystemExit):
+        main(["validate", str(tmp_path / "b.xlsx"), "-o", str(out)])
+    capsys.readouterr()
+    results = openpyxl.load_workbook(out)["Results"]
+    column = next(cell.column for cell in results[1] if cell.value == "Due")
+    cells = [results.cell(number, column) for number in range(2, 7)]
+    assert [cell.number_format for cell in cells] == wanted
+    assert [cell.value for cell in cells[2:]] == [12, 0.5, 7]

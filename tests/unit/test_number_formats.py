@@ -1,0 +1,51 @@
+"""What a number format says about a cell: a percentage, or digits that the number itself does not have."""
+
+import pytest
+
+from pipeline.number_formats import digits_shown, is_percent
+
+
+@pytest.mark.parametrize(
+    ("number_format", "percent"),
+    [
+        ("0%", True),
+        ("0.00%;[Red]-0.00%", True),
+        ("# ##0,0\\ %", True),
+        ('0.00 "% of it"', False),
+        ("0\\%", False),
+        ("#,##0.00", False),
+        ("", False),
+    ],
+)
+def test_a_percentage_is_told_by_its_sign_outside_of_texts(number_format, percent):
+    """A sign in quotation marks or behind a backslash is only shown."""
+    assert is_percent(number_format) is percent
+
+
+@pytest.mark.parametrize(
+    ("text", "number_format", "shown"),
+    [
+        ("123", "00000", "00123"),
+        ("1234567", "00000", "1234567"),
+        ("12", '"INV-"00000', "INV-00012"),
+        ("12345", "000-000", "012-345"),
+        ("1234567", "000-000", "1234-567"),
+        ("7", "000;-000", "007"),
+        ("7", "_(000_)", "007"),
+        ("7", "\\A000", "A007"),
+        ("123", "0", "123"),
+        ("123", "", None),
+        ("123", "#,##0", None),
+        ("123", "0.00", None),
+        ("123", "0%", None),
+        ("123", "yyyy-mm-dd", None),
+        ("123", "[Red]000", None),
+        ("123", "@", None),
+        ("1.5", "00000", None),
+        ("-1", "00000", None),
+        ("0", "00000", None),
+    ],
+)
+def test_a_format_of_fixed_digits_shows_an_identifier(text, number_format, shown):
+    """Every other format shows a number."""
+    assert digits_shown(text, number_format) == shown

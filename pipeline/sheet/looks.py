@@ -41,20 +41,27 @@ class Looks:
     _columns: dict[int, bytearray] = field(default_factory=dict)
     _room: int = MOST_CELLS
 
-    def note(self, row: int, column: int, look: str) -> None:
-        """Keep the format of one cell. Nothing is kept beyond `MOST_CELLS`: such a sheet is refused as a whole."""
+    def note(self, row: int, column: int, look: str, rows: int = 1) -> None:
+        """Keep the format of one cell, or of the cells of as many rows from it down.
+
+        Nothing is kept beyond `MOST_CELLS`: such a sheet is refused as a whole.
+        """
         cells = self._columns.get(column)
         if cells is None:
             cells = self._columns[column] = bytearray()
-        short = row + 1 - len(cells)
+        short = row + rows - len(cells)
         if short > 0:
             if short > self._room:
                 return
-            # Rows come in order: a little ahead saves growing for each of them.
             self._room -= short
             cells.extend(bytes(short))
         code = self._codes.get(look)
-        cells[row] = self._code(look) if code is None else code
+        if code is None:
+            code = self._code(look)
+        if rows == 1:
+            cells[row] = code
+        else:
+            cells[row : row + rows] = bytes((code,)) * rows
 
     def _code(self, look: str) -> int:
         if len(self._formats) >= _MOST_FORMATS:

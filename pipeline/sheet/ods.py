@@ -1,4 +1,5 @@
-"""What calamine does not show of an OpenDocument sheet: hidden rows, error values, unsaved formulas, its extent.
+"""What calamine does not show of an OpenDocument sheet: hidden rows and columns, error values, unsaved formulas, number
+formats, its extent.
 
 Owns the search of `content.xml`, where rows and cells have no references and are counted with their repetitions.
 """
@@ -10,10 +11,15 @@ from collections.abc import Iterable, Iterator
 from html import unescape
 from typing import Final
 
+from pipeline.number_formats import is_percent
 from pipeline.sheet.archive import Archive
 from pipeline.sheet.facts import UNKNOWN_ERROR, Facts
+from pipeline.sheet.ods_styles import CellStyles
 
-_TAG: Final = re.compile(rb"<table:(table|table-row|table-cell|covered-table-cell)(?=[\s/>])([^>]*)>")
+_TAG: Final = re.compile(rb"<table:(table|table-column|table-row|table-cell|covered-table-cell)(?=[\s/>])([^>]*)>")
+_DEFAULT_STYLE: Final = re.compile(rb'table:default-cell-style-name="([^"]*)"')
+_OWN_STYLE: Final = re.compile(rb'table:style-name="([^"]*)"')
+_IS_NUMBER: Final = re.compile(rb'office:value-type="(?:float|currency|percentage|date|time)"')
 _NAME: Final = re.compile(rb'table:name="([^"]*)"')
 _REPEATED: Final = re.compile(rb'table:number-(?:rows|columns)-repeated="(\d+)"')
 _HIDDEN: Final = re.compile(rb'table:visibility="(?:collapse|filter)"')
@@ -25,26 +31,82 @@ _MOST_COLUMNS: Final = 16_384
 
 def facts_of_ods(archive: Archive) -> dict[str, Facts]:
     """Search every sheet: calamine reads them all at once. `rows` and `columns` bound the cells that hold something."""
-    sheets: dict[str, Facts] = {}
-    facts, row, repeated, column = Facts(columns=0), 1, 0, 0
+    search: _Search | None = None
     for window in _windows(archive.pieces("content.xml")):
+        search = search or _Search(CellStyles(archive, window))
+        search.take(window)
+    return search.sheets if search else {}
+
+
+def is_locked(archive: Archive) -> bool:
+    """Whether a password protects the content; the container itself is not locked then."""
+    return b":encryption-data" in archive.read("META-INF/manifest.xml")
+
+
+class _Search:
+    """Where the search of `content.xml` is: which sheet, row and column, and what it has found."""
+
+    def __init__(self, styles: CellStyles) -> None:
+        self.sheets: dict[str, Facts] = {}
+        self._styles = styles
+        self._facts = Facts(columns=0)
+        self._defaults: list[tuple[int, bytes]] = []
+        """The last column and the default style of each run of columns."""
+        self._row, self._repeated, self._column = 1, 0, 0
+        self._row_style = b""
+
+    def take(self, window: bytes) -> None:
+        """The next piece of the XML, cut behind the end of a row."""
         for tag in _TAG.finditer(window):
             kind, attributes = tag[1], tag[2]
             if kind == b"table":
-                facts = sheets[_named(attributes)] = Facts(columns=0)
-                row, repeated = 1, 0
+                self._facts = self.sheets[_named(attributes)] = Facts(columns=0)
+                self._row, self._repeated, self._column = 1, 0, 0
+                self._defaults = []
+            elif kind == b"table-column":
+                self._take_columns(attributes)
             elif kind == b"table-row":
-                row, repeated, column = row + repeated, _times(attributes, _MOST_ROWS), 0
-                if _HIDDEN.search(attributes):
-                    facts.hidden_rows |= set(range(row, min(row + repeated, _MOST_ROWS + 1)))
+                self._take_row(attributes)
             else:
                 times = _times(attributes, _MOST_COLUMNS)
                 if b"office:value-type=" in attributes or b"table:formula=" in attributes:
-                    facts.rows = max(facts.rows, row + repeated - 1)
-                    facts.columns = max(facts.columns, column + times)
-                    _note_cell(window, tag, (row, column), facts)
-                column += times
-    return sheets
+                    self._take_cell(window, tag, times)
+                self._column += times
+
+    def _take_columns(self, attributes: bytes) -> None:
+        first, self._column = self._column, self._column + _times(attributes, _MOST_COLUMNS)
+        default = _DEFAULT_STYLE.search(attributes)
+        self._defaults.append((self._column, default[1] if default else b""))
+        if _HIDDEN.search(attributes):
+            self._facts.hidden_columns |= set(range(first, min(self._column, _MOST_COLUMNS)))
+
+    def _take_row(self, attributes: bytes) -> None:
+        self._row, self._repeated, self._column = self._row + self._repeated, _times(attributes, _MOST_ROWS), 0
+        default = _DEFAULT_STYLE.search(attributes)
+        self._row_style = default[1] if default else b""
+        if _HIDDEN.search(attributes):
+            self._facts.hidden_rows |= set(range(self._row, min(self._row + self._repeated, _MOST_ROWS + 1)))
+
+    def _take_cell(self, window: bytes, tag: re.Match[bytes], times: int) -> None:
+        """A cell that holds something, perhaps several times in a row."""
+        facts, row, column = self._facts, self._row, self._column
+        facts.rows = max(facts.rows, row + self._repeated - 1)
+        facts.columns = max(facts.columns, column + times)
+        _note_cell(window, tag, (row, column), facts)
+        if _IS_NUMBER.search(tag[2]):
+            look = self._look(tag[2], column)
+            for place in range(column, min(column + times, _MOST_COLUMNS)):
+                facts.looks.note(row, place, look, min(self._repeated, _MOST_ROWS))
+
+    def _look(self, attributes: bytes, column: int) -> str:
+        """The number format of a cell: by its own style, else its row's, else its column's."""
+        own = _OWN_STYLE.search(attributes)
+        style = own[1] if own else self._row_style
+        if not style:
+            style = next((default for end, default in self._defaults if column < end), b"")
+        look = self._styles.number_format(unescape(style.decode("utf-8", "replace")))
+        # The type of the value says so even where the style can't be read.
+        return look if is_percent(look) or b'"percentage"' not in attributes else "0%"
 
 
 def _windows(pieces: Iterable[bytes]) -> Iterator[bytes]:

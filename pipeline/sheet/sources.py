@@ -15,7 +15,7 @@ from pipeline.sheet.facts import Facts, NotShown
 from pipeline.sheet.formats import Format
 from pipeline.sheet.headings import letter
 from pipeline.sheet.looks import MOST_CELLS
-from pipeline.sheet.ods import facts_of_ods
+from pipeline.sheet.ods import facts_of_ods, is_locked
 from pipeline.sheet.parts import facts_of, last_cell, looks_of, members_of_sheets
 
 
@@ -33,7 +33,8 @@ class FactsSource:
 def facts_source(path: Path, form: Format, archive: Archive | None) -> FactsSource:
     """The source for one workbook; `archive` is its container unless it is an .xls.
 
-    Raises InputFailure when an OpenDocument sheet would need too much memory: calamine reads all of them at once.
+    Raises InputFailure when an OpenDocument workbook is locked, or a sheet of it would need too much memory: calamine
+    reads all of them at once.
     """
     if archive is None:
         return _of_old(path)
@@ -43,6 +44,8 @@ def facts_source(path: Path, form: Format, archive: Archive | None) -> FactsSour
             members, looks = members_of_binary_sheets(archive), looks_of_binary(archive)
             return FactsSource(partial(_of_binary, archive, members, looks), macros)
         case Format.ODS:
+            if is_locked(archive):
+                raise InputFailure("sheet.locked", path=str(path))
             sheets = facts_of_ods(archive)
             for name, facts in sheets.items():
                 _must_be_near(name, facts.rows, facts.columns)

@@ -1,7 +1,8 @@
 """Number formats, cell by cell: what they say about a value, and that they come back in the workbook."""
 
 import tracemalloc
-from datetime import date
+import zipfile
+from datetime import date, timedelta
 from decimal import Decimal
 
 import openpyxl
@@ -11,7 +12,7 @@ from binary_books import Sheet, write_xls, write_xlsb
 
 from pipeline.check import CheckOptions, check_table
 from pipeline.cli import main
-from pipeline.model import kind_of, look_of
+from pipeline.model import InputFailure, kind_of, look_of
 from pipeline.sheet import ReadOptions, open_table
 from schemas.faults import mend, sentence
 
@@ -34,9 +35,99 @@ def write_xlsx(path, *sheets):
     return path
 
 
+NAMES = ["office", "table", "text", "number", "style"]
+DAY_PARTS = [f'<number:{part} number:style="long"/>' for part in ("day", "month", "year")]
+STYLES = {
+    "0.00": "number", "0000.00": "number", "00000": "number", '"INV-"000': "number", "000-000": "number",
+    "0%": "percentage", "0.0%": "percentage", "yyyy-mm-dd": "date", "dd/mm/yyyy": "date",
+    '"$"#,##0.00;-"$"#,##0.00': "currency",
+}  # fmt: skip
+
+
+def digits(places, decimals=0, inside="", more=""):
+    return (
+        f'<number:number number:min-integer-digits="{places}" number:decimal-places="{decimals}"{more}>{inside}'
+        "</number:number>"
+    )
+
+
+PARTS = {
+    "0.00": digits(1, 2),
+    "0000.00": digits(4, 2),
+    "00000": digits(5),
+    '"INV-"000': f"<number:text>INV-</number:text>{digits(3)}",
+    "000-000": digits(6, 0, '<number:embedded-text number:position="3">-</number:embedded-text>'),
+    "0%": f"{digits(1)}<number:text>%</number:text>",
+    "0.0%": f"{digits(1, 1)}<number:text>%</number:text>",
+    "yyyy-mm-dd": "<number:text>-</number:text>".join(reversed(DAY_PARTS)),
+    "dd/mm/yyyy": "<number:text>/</number:text>".join(DAY_PARTS),
+    '"$"#,##0.00;-"$"#,##0.00': "<number:text>-</number:text><number:currency-symbol/>"
+    + digits(1, 2, more=' number:grouping="true"')
+    + '<style:map style:condition="value()&gt;=0" style:apply-style-name="above"/>',
+}
+ABOVE = (
+    '<number:currency-style style:name="above"><number:currency-symbol/>'
+    + digits(1, 2, more=' number:grouping="true"')
+    + "</number:currency-style>"
+)
+
+
+def write_ods(path, *sheets, defaults="", repeated=1, manifest="<manifest:manifest/>"):
+    """The same sheets as OpenDocument; `defaults` is the format of every column, `repeated` how often a row stands."""
+    spelt = "".join(
+        f'<number:{kind}-style style:name="N{at}">{PARTS[look]}</number:{kind}-style>'
+        f'<style:style style:name="own{at}" style:family="table-cell" style:data-style-name="N{at}"/>'
+        f'<style:style style:name="ce{at}" style:family="table-cell" style:parent-style-name="own{at}"/>'
+        for at, (look, kind) in enumerate(STYLES.items())
+    )
+    number = {look: at for at, look in enumerate(STYLES)}
+    tables = ""
+    for sheet in sheets:
+        usual = f' table:default-cell-style-name="ce{number[defaults]}"' if defaults else ""
+        tables += f'<table:table table:name="{sheet.name}">'
+        for column in range(max(len(row) for row in sheet.rows)):
+            hidden = ' table:visibility="collapse"' if column in sheet.columns else ""
+            tables += f"<table:table-column{usual}{hidden}/>"
+        for at, row in enumerate(sheet.rows):
+            tables += f'<table:table-row table:number-rows-repeated="{repeated if at else 1}">'
+            for cell in row:
+                value, look = cell if isinstance(cell, tuple) else (cell, "")
+                style = f' table:style-name="ce{number[look]}"' if look else ""
+                kind = STYLES.get(look, "float")
+                if value is None:
+                    tables += "<table:table-cell/>"
+                elif isinstance(value, str):
+                    shown = f'office:value-type="string"><text:p>{value}</text:p>'
+                    tables += f"<table:table-cell{style} {shown}</table:table-cell>"
+                elif kind == "date":
+                    day = date(1899, 12, 30) + timedelta(value)
+                    tables += f'<table:table-cell{style} office:value-type="date" office:date-value="{day}"/>'
+                else:
+                    kind = "float" if kind == "number" else kind
+                    tables += f'<table:table-cell{style} office:value-type="{kind}" office:value="{value}"/>'
+            tables += "</table:table-row>"
+        tables += "</table:table>"
+    names = " ".join(f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in NAMES)
+    names = names.replace("xmlns:number:1.0", "xmlns:datastyle:1.0")
+    with zipfile.ZipFile(path, "w") as book:
+        book.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        book.writestr("META-INF/manifest.xml", manifest)
+        book.writestr(
+            "content.xml",
+            f"<office:document-content {names}><office:automatic-styles>{ABOVE}{spelt}</office:automatic-styles>"
+            f"<office:body><office:spreadsheet>{tables}</office:spreadsheet></office:body></office:document-content>",
+        )
+    return path
+
+
 EACH = pytest.mark.parametrize(
     "write",
-    [pytest.param(write_xlsx, id="xlsx"), pytest.param(write_xls, id="xls"), pytest.param(write_xlsb, id="xlsb")],
+    [
+        pytest.param(write_xlsx, id="xlsx"),
+        pytest.param(write_xls, id="xls"),
+        pytest.param(write_xlsb, id="xlsb"),
+        pytest.param(write_ods, id="ods"),
+    ],
 )
 
 
@@ -97,6 +188,29 @@ def test_every_cell_keeps_its_own_number_format(tmp_path, write):
     own = [(46000.0, "yyyy-mm-dd"), (46001.0, "dd/mm/yyyy"), (46002.0, "yyyy-mm-dd"), (12.0, "00000"), 13.0]
     table = open_table(write(tmp_path / "b", Sheet([HEAD, *[[*ROW[:5], n] for n in own]])), ReadOptions())
     assert [row[1] for row in looks(table)] == ["yyyy-mm-dd", "dd/mm/yyyy", "yyyy-mm-dd", "00000", ""]
+
+
+def test_an_ods_spells_its_formats_out(tmp_path):
+    """Also those of a column, which its cells do not name, and of rows that are repeated."""
+    own = [46000, (5.0, '"$"#,##0.00;-"$"#,##0.00'), (12345.0, "000-000"), (0.5, "0.0%")]
+    path = write_ods(tmp_path / "b.ods", Sheet([HEAD, *[[*ROW[:5], n] for n in own]]), defaults="00000", repeated=2)
+    found = [row[1] for row in looks(open_table(path, ReadOptions()))]
+    assert found == ["00000"] * 2 + ['"$"#,##0.00;-"$"#,##0.00'] * 2 + ["000-000"] * 2 + ["0.0%"] * 2
+
+
+def test_hidden_columns_of_ods_are_noticed(tmp_path):
+    """Like those of the others."""
+    table = open_table(write_ods(tmp_path / "b.ods", Sheet([HEAD, ROW], columns=[2])), ReadOptions())
+    assert [(notice.code, dict(notice.details)) for notice in table.notices] == [("hidden-columns", {"columns": "C"})]
+
+
+def test_a_locked_ods_says_so(tmp_path):
+    """Its container is not locked: the list of its parts says that one of them is."""
+    manifest = "<manifest:manifest><manifest:encryption-data/></manifest:manifest>"
+    path = write_ods(tmp_path / "b.ods", Sheet([HEAD, ROW]), manifest=manifest)
+    with pytest.raises(InputFailure) as caught:
+        open_table(path, ReadOptions())
+    assert caught.value.key == "sheet.locked"
 
 
 def test_cells_that_look_unlike_are_found_anywhere_in_a_long_sheet(tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 _PARTS: Final = (
-    "aiohttp", "httpx", "msgspec", "openpyxl", "pandas", "pandera", "python-calamine", "sqlalchemy", "xlsxwriter",
+    "httptools", "httpx", "msgspec", "openpyxl", "pandas", "pandera", "python-calamine", "sqlalchemy", "xlsxwriter",
 )  # fmt: skip
 _GB: Final = 1 << 30
 

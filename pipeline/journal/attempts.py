@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection, bindparam, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from pipeline.journal import codec
+from pipeline.journal import bulk, codec
 from pipeline.journal.tables import attempts, batches
 from pipeline.model import Attempt, BatchIsBusy, Outcome, Payment, Repeat
 from pipeline.send import decide
@@ -90,26 +90,26 @@ def intend(connection: Connection, intents: Sequence[Intent]) -> None:
     Raises BatchIsBusy when another program has recorded one of them: the batch's lock was lost.
     """
     try:
-        connection.execute(insert(attempts), [_intended(intent) for intent in intents])
+        bulk.execute(connection, _INTEND, _INTENDED, [_intended(intent) for intent in intents])
     except IntegrityError:
         raise BatchIsBusy("journal.taken_over") from None
 
 
-def _intended(intent: Intent) -> dict[str, Any]:
-    return {
-        "batch_id": intent.batch,
-        "identity": intent.identity,
-        "number": intent.number,
-        "run_id": intent.run,
-        "row_number": intent.row_number,
-        "fingerprint": intent.fingerprint,
-        "content": codec.dump(intent.payment),
-        "amount_cents": codec.cents(intent.payment.amount),
-        "send_link": intent.payment.send_link,
-        "intended_at": codec.dump_time(intent.at),
-        "outcome": Outcome.OPEN,
-        "session_id": "",
-    }
+_INTEND: Final = insert(attempts)
+_INTENDED: Final = (
+    *("batch_id", "identity", "number", "run_id", "row_number", "fingerprint", "content", "amount_cents"),
+    *("send_link", "intended_at", "settled_at", "outcome", "session_id", "http_status", "reasons"),
+)
+
+
+def _intended(intent: Intent) -> tuple[Any, ...]:
+    """The values of `_INTENDED`."""
+    payment = intent.payment
+    return (
+        *(intent.batch, intent.identity, intent.number, intent.run, intent.row_number, intent.fingerprint),
+        *(codec.dump(payment), codec.cents(payment.amount), payment.send_link, codec.dump_time(intent.at)),
+        *(None, Outcome.OPEN.value, "", None, codec.EMPTY),
+    )
 
 
 _SETTLE: Final = (
@@ -118,7 +118,7 @@ _SETTLE: Final = (
         attempts.c.batch_id == bindparam("which_batch"),
         attempts.c.identity == bindparam("which_identity"),
         attempts.c.number == bindparam("which_number"),
-        attempts.c.outcome == Outcome.OPEN,
+        attempts.c.outcome == bindparam("which_outcome"),
     )
     .values(
         outcome=bindparam("becomes"),
@@ -140,7 +140,7 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
     for settlement in settlements:
         if (Outcome.OPEN, settlement.outcome) not in LEGAL:
             raise IllegalChangeError(f"open -> {settlement.outcome}")
-    changed = connection.execute(_SETTLE, [_settled(settlement) for settlement in settlements]).rowcount
+    changed = bulk.execute(connection, _SETTLE, _SETTLED, [_settled(settlement) for settlement in settlements]).rowcount
     if changed != len(settlements):
         others = [settlement for settlement in settlements if not _is_settled_so(connection, settlement)]
         if others:
@@ -188,17 +188,19 @@ def _is_settled_so(connection: Connection, settlement: Settlement) -> bool:
     return found is not None and (found.outcome, found.session_id) == (settlement.outcome, settlement.session_id)
 
 
-def _settled(settlement: Settlement) -> dict[str, Any]:
-    return {
-        "which_batch": settlement.batch,
-        "which_identity": settlement.identity,
-        "which_number": settlement.number,
-        "becomes": settlement.outcome,
-        "at": codec.dump_time(settlement.at),
-        "session": settlement.session_id,
-        "answered": settlement.http_status,
-        "why": codec.dump_faults(settlement.reasons),
-    }
+_SETTLED: Final = (
+    *("becomes", "at", "session", "answered", "why"),
+    *("which_batch", "which_identity", "which_number", "which_outcome"),
+)
+
+
+def _settled(settlement: Settlement) -> tuple[Any, ...]:
+    """The values of `_SETTLED`."""
+    return (
+        *(settlement.outcome.value, codec.dump_time(settlement.at), settlement.session_id, settlement.http_status),
+        codec.dump_faults(settlement.reasons),
+        *(settlement.batch, settlement.identity, settlement.number, Outcome.OPEN.value),
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ durable.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -55,15 +55,19 @@ class Recorder:
         """
         return await self._record(intent)
 
-    async def settle(self, settlement: Settlement) -> None:
-        """Make an outcome durable. Raises Failure when the journal can't take it, also after a while."""
-        await self._record(settlement)
+    def settle(self, settlement: Settlement) -> Awaitable[object]:
+        """Send an outcome on its way into the journal at once; what is returned ends when it is durable.
 
-    async def _record(self, record: Intent | Settlement) -> list[Repeat]:
+        It must be awaited at last. It raises Failure when the journal can't take the outcome, also after a while. An
+        intent that is recorded before the caller waits for anything shares its commit.
+        """
+        return self._record(settlement)
+
+    def _record(self, record: Intent | Settlement) -> asyncio.Future[list[Repeat]]:
         done: asyncio.Future[list[Repeat]] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(record, done))
         self._wake.set()
-        return await done
+        return done
 
     async def run(self) -> None:
         """Commit groups until cancelled; a group that has begun is committed to the end."""

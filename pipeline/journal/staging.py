@@ -13,7 +13,7 @@ from typing import Any, Final, assert_never
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, func, insert, select, update
 
-from pipeline.journal import codec, earlier, keys
+from pipeline.journal import bulk, codec, earlier, keys
 from pipeline.journal.attempts import ASKED, batched, histories, repeats_elsewhere
 from pipeline.journal.tables import attempts, rows, runs
 from pipeline.model import Attempt, CheckedRow, Column, Outcome
@@ -54,8 +54,15 @@ def stage(engine: Engine, run_id: int, position: int, checked: Sequence[CheckedR
     values = [_values(run_id, position + index, row) for index, row in enumerate(checked)]
     if values:
         with engine.begin() as connection:
-            connection.execute(insert(rows), values)
+            bulk.execute(connection, _STAGE, _STAGED, values)
     return position + len(values)
+
+
+_STAGE: Final = insert(rows)
+_STAGED: Final = (
+    *("run_id", "position", "number", "cells", "kinds", "identity", "fingerprint", "payment", "amount_cents"),
+    *("send_link", "faults", "notices", "plan", "hold"),
+)
 
 
 def finish(
@@ -72,23 +79,25 @@ def finish(
         connection.execute(update(runs).where(runs.c.id == run_id).values(staged_at=codec.dump_time(now)))
 
 
-def _values(run_id: int, position: int, checked: CheckedRow) -> dict[str, Any]:
+def _values(run_id: int, position: int, checked: CheckedRow) -> tuple[Any, ...]:
+    """The values of `_STAGED`."""
     payment = None if checked.faults else checked.payment
-    return {
-        "run_id": run_id,
-        "position": position,
-        "number": checked.row.number,
-        "cells": codec.dump(checked.row.cells),
-        "kinds": checked.row.kinds,
-        "identity": keys.stored(checked.identity),
-        "fingerprint": payment.fingerprint() if payment else None,
-        "payment": codec.dump(payment) if payment else None,
-        "amount_cents": codec.cents(checked.amount),
-        "send_link": payment.send_link if payment else None,
-        "faults": codec.dump_faults(checked.faults),
-        "notices": codec.dump_faults(checked.notices),
-        "plan": "send" if payment else "invalid",
-    }
+    return (
+        run_id,
+        position,
+        checked.row.number,
+        codec.dump(checked.row.cells),
+        checked.row.kinds,
+        keys.stored(checked.identity),
+        payment.fingerprint() if payment else None,
+        codec.dump(payment) if payment else None,
+        codec.cents(checked.amount),
+        payment.send_link if payment else None,
+        codec.dump_faults(checked.faults),
+        codec.dump_faults(checked.notices),
+        "send" if payment else "invalid",
+        None,
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------

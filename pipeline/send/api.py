@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Final, Literal
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -83,6 +83,7 @@ class Api:
         self._headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": USER_AGENT}
         if client_id:
             self._headers["x-client-id"] = client_id
+        self._creation: tuple[str, httpx.Headers] | None = None
 
     async def authorize(self) -> Authorization:
         """Ask for a token, with either form of credentials."""
@@ -94,44 +95,59 @@ class Api:
                 headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
             case "form":
                 form |= {"Username": self._credentials.username, "Password": self._credentials.password}
-        return _authorization(await self._ask("POST", self._authorize, headers, urlencode(form).encode()))
+        return _authorization(
+            await self._ask(self._request("POST", self._authorize, headers, urlencode(form).encode()))
+        )
 
     async def create(self, body: bytes, token: str) -> Exchange:
         """Ask for one session; `body` is from `payload.body`."""
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        return await self._ask("POST", self._sessions, headers, body)
+        if self._creation is None or self._creation[0] != token:
+            bearer = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+            self._creation = (token, httpx.Headers(self._headers | bearer))
+        return await self._ask(
+            httpx.Request("POST", self._sessions, headers=self._creation[1], stream=httpx.ByteStream(body))
+        )
 
     async def details(self, session_id: str, token: str) -> Exchange:
         """The state of a session with its transactions."""
-        return await self._ask("GET", self._session(session_id, "details"), {"Authorization": f"Bearer {token}"})
+        return await self._ask(self._about("GET", session_id, "details", token))
 
     async def session_status(self, session_id: str, token: str) -> Exchange:
         """The short state of a session: documented for guaranteed EFT, may answer for e-Transfer."""
-        return await self._ask("GET", self._session(session_id, "status"), {"Authorization": f"Bearer {token}"})
+        return await self._ask(self._about("GET", session_id, "status", token))
 
     async def cancel(self, session_id: str, token: str) -> Exchange:
         """Cancel a session. It may not be released yet for e-Transfer: expect 404, 405 or 501."""
-        return await self._ask("POST", self._session(session_id, "cancel"), {"Authorization": f"Bearer {token}"})
+        return await self._ask(self._about("POST", session_id, "cancel", token))
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self._transport.aclose()
 
-    def _session(self, session_id: str, view: str) -> httpx.URL:
-        return httpx.URL(f"{self._sessions}/{quote(session_id, safe='')}/{view}")
+    def _about(self, method: str, session_id: str, what: str, token: str) -> httpx.Request:
+        url = httpx.URL(f"{self._sessions}/{quote(session_id, safe='')}/{what}")
+        return self._request(method, url, {"Authorization": f"Bearer {token}"})
 
-    async def _ask(self, method: str, url: httpx.URL, headers: dict[str, str], content: bytes = b"") -> Exchange:
-        request = httpx.Request(method, url, headers=self._headers | headers, content=content or None)
+    def _request(self, method: str, url: httpx.URL, headers: dict[str, str], content: bytes = b"") -> httpx.Request:
+        return httpx.Request(method, url, headers=self._headers | headers, stream=httpx.ByteStream(content))
+
+    async def _ask(self, request: httpx.Request) -> Exchange:
         try:
             # The transport itself, not an httpx.AsyncClient: there is nothing that a client would add but redirects,
             # cookies and authentication, all of which must stay off (docs/decisions/0002-transport.md).
             answer = await self._transport.handle_async_request(request)
+            assert isinstance(answer.stream, httpx.AsyncByteStream)
+            body = b"".join([part async for part in answer.stream])
         except NotSent as failure:
             return NotSentFailure(failure.kind, str(failure))
         except MaybeSent as failure:
             return MaybeSentFailure(failure.kind, str(failure))
-        wish = answer.headers.get("Retry-After")
-        return Answered(answer.status_code, answer.content, retry_after_seconds(wish, self._now()))
+        wish = answer.headers.get("Retry-After") if answer.status_code >= _NOT_SUCCESS else None
+        return Answered(answer.status_code, body, retry_after_seconds(wish, self._now()))
+
+
+_NOT_SUCCESS: Final = 300
+"""From this status on an answer may wish for a pause."""
 
 
 def _authorization(reply: Exchange) -> Authorization:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ from pipeline.send.payload import Language, body
 from pipeline.send.stop import Stop
 from pipeline.send.tokens import Lease, TokenRules, Tokens, TokenUse
 
-CHUNK: Final = 1_000
+CHUNK: Final = 500
 """Rows that are read from the journal at a time."""
 
 
@@ -97,6 +97,15 @@ async def send(assignment: Assignment, api: Api, rules: SendRules, observer: Obs
 
 
 @dataclass(slots=True)
+class _Ended:
+    """A row that has its session; its outcome is on the way into the journal, `settled` None once that was awaited."""
+
+    row: Sendable
+    verdict: decide.Verdict
+    settled: Awaitable[object] | None
+
+
+@dataclass(slots=True)
 class _Engine:
     _assignment: Assignment
     _api: Api
@@ -125,6 +134,7 @@ class _Engine:
         try:
             results = await asyncio.gather(*workers, return_exceptions=True)
         finally:
+            await self._queue.aclose()
             hurry.cancel()
             if alarm is not None:
                 alarm.cancel()
@@ -141,12 +151,13 @@ class _Engine:
         return asyncio.get_running_loop().call_later(seconds, self._stop.request, reason)
 
     async def _work(self) -> None:
+        ended: _Ended | None = None
         try:
-            while not self._stop.requested:
-                row = await self._queue.next()
-                if row is None:
-                    return
-                await self._send(row)
+            try:
+                while not self._stop.requested and (row := await self._queue.next()) is not None:
+                    ended = await self._send(row, ended)
+            finally:
+                await self._conclude(ended)
         except Failure as failure:
             self._stop.request(failure)
         except BaseException:
@@ -154,8 +165,12 @@ class _Engine:
             self._stop.request(StoppedEarly("send.stopped_fault"))
             raise
 
-    async def _send(self, row: Sendable) -> None:
-        """One row, from its first attempt of this run to its last."""
+    async def _send(self, row: Sendable, before: _Ended | None) -> _Ended | None:
+        """One row, from its first attempt of this run to its last.
+
+        The commit of its intent is also that of the outcome of the row before, which is concluded here. Returns the
+        row itself where its own outcome may wait for the next row's intent in the same way.
+        """
         permissions = self._rules.permissions
         if not isinstance(decide.plan(row.history, row.fingerprint, "", (), permissions), decide.Send):
             # It was tried since it was planned, and not by this run: the batch's lock was lost.
@@ -166,13 +181,19 @@ class _Engine:
         number = len(row.history)
         while (lease := await self._permit()) is not None:
             number += 1
-            if repeats := await self._recorder.intend(self._intent(row, number)):
+            repeats = await self._recorder.intend(self._intent(row, number))
+            await self._conclude(before)
+            if repeats:
                 await asyncio.to_thread(self._assignment.journal.hold, row, repeats)
                 self._observer.row_held(row)
-                return
+                return None
             exchange = await self._api.create(request, lease.token)
             verdict = decide.judge(exchange, row.payment.reference_id, after_uncertain=uncertain_ever)
-            await self._recorder.settle(self._settlement(row, number, verdict))
+            settled = self._recorder.settle(self._settlement(row, number, verdict))
+            if isinstance(verdict, decide.Created):
+                self._feel(verdict)
+                return _Ended(row, verdict, settled)
+            await settled
             if isinstance(exchange, Answered) and exchange.status == _UNAUTHORIZED:
                 self._tokens.refused(lease)
             tally = tally.with_verdict(verdict, send_link=row.payment.send_link)
@@ -181,14 +202,23 @@ class _Engine:
             match decide.next_step(verdict, tally, fresh_token=lease.fresh):
                 case decide.Finished():
                     self._end(row, verdict)
-                    return
+                    return None
                 case decide.NoAccess():
                     self._end(row, verdict)
                     self._stop.request(decide.no_access())
-                    return
+                    return None
                 case decide.Again(failures):
                     if failures:
                         await self._stop.sleep(backoff(failures, self._timing.rng))
+        return before
+
+    async def _conclude(self, ended: _Ended | None) -> None:
+        """Wait until the outcome of a row is durable, then show it. Harmless for one that was concluded."""
+        if ended is None or ended.settled is None:
+            return
+        settled, ended.settled = ended.settled, None
+        await settled
+        self._end(ended.row, ended.verdict)
 
     async def _permit(self) -> Lease | None:
         """Wait for the server's wish, the user's rate and a token; None when the run is to stop.
@@ -269,24 +299,31 @@ _UNAUTHORIZED: Final = 401
 
 
 class _Queue:
-    """The rows of an assignment, a chunk in memory at a time, in the sheet's order."""
+    """The rows of an assignment in the sheet's order, a chunk or two in memory at a time.
+
+    The next chunk is read while the one before is being sent: nobody waits for the journal.
+    """
 
     def __init__(self, assignment: Assignment) -> None:
         self._assignment = assignment
         self._rows: deque[Sendable] = deque()
-        self._lock = asyncio.Lock()
         self._left = assignment.limit
+        self._reading: asyncio.Task[None] | None = None
         self._read_to = assignment.after
+        self._is_last = False
+        self._failure: Failure | None = None
         self.position = assignment.after
 
     async def next(self) -> Sendable | None:
         """The next row, or None when there is none left or the limit is reached."""
         if self._left == 0:
             return None
-        if not self._rows:
-            async with self._lock:
-                if not self._rows:
-                    await self._read()
+        if len(self._rows) <= CHUNK // 2 and self._reading is None and not self._is_last:
+            self._reading = asyncio.create_task(self._read())
+        while not self._rows and self._reading is not None:
+            await asyncio.shield(self._reading)
+        if not self._rows and self._failure is not None:
+            raise self._failure
         if not self._rows or self._left == 0:
             return None
         row = self._rows.popleft()
@@ -295,9 +332,21 @@ class _Queue:
             self._left -= 1
         return row
 
+    async def aclose(self) -> None:
+        """Wait for the reading that is under way; what comes of it is not wanted any more."""
+        if self._reading is not None:
+            await asyncio.gather(self._reading, return_exceptions=True)
+
     async def _read(self) -> None:
         source = self._assignment
-        chunk = await asyncio.to_thread(source.journal.to_send, source.run, source.batch, self._read_to, CHUNK)
+        try:
+            chunk = await asyncio.to_thread(source.journal.to_send, source.run, source.batch, self._read_to, CHUNK)
+        except Failure as failure:  # whoever wants a row that could not be read hears of it
+            self._failure, self._is_last = failure, True
+            return
+        finally:
+            self._reading = None
+        self._rows.extend(chunk)
         if chunk:
-            self._rows.extend(chunk)
             self._read_to = chunk[-1].position
+        self._is_last = len(chunk) < CHUNK

@@ -1,9 +1,9 @@
-"""HTTP over aiohttp whose errors are exact: `NotSent` is a proof, everything else is `MaybeSent`.
+"""HTTP for httpx whose errors are exact: `NotSent` is a proof, everything else is `MaybeSent`.
 
 The one harm that can't be undone is asking a payor twice, so the one question about a failed exchange is whether any
 byte of its request may have left. An exception's name does not answer it (docs/decisions/0002-transport.md). Here all
-bytes of a request leave through one method, `_Request.send`, which marks the exchange before it writes: a failure of
-an exchange without the mark is proven not sent, whatever it is called; with the mark it is "perhaps", whatever it is.
+bytes of a request leave through one method, `Connection.exchange`, which marks the exchange before it writes: a
+failure without the mark is proven not sent, whatever it is called; with the mark it is "perhaps", whatever it is.
 
 This module never sends a request twice, never follows a redirect, keeps no cookie, and puts no URL, header or body
 into the text of an exception.
@@ -12,30 +12,20 @@ into the text of an exception.
 from __future__ import annotations
 
 import asyncio
-import select
+import socket
 import ssl
-import sys
-from contextlib import suppress
-from contextvars import ContextVar
+from base64 import b64encode
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
+from urllib.parse import unquote_to_bytes
 from urllib.request import getproxies, proxy_bypass
-from weakref import WeakSet
 
-import aiohttp
 import httpx
 import truststore
-import yarl
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.client_reqrep import ClientRequest
-from aiohttp.connector import Connection
 
 from pipeline.send.answers import MaybeSentKind, NotSentKind
-
-MAX_ANSWER: Final = 1024 * 1024
-"""Bytes of an answer's body; a longer answer can't be one of the API's."""
+from pipeline.send.connection import Connection, Lost, Mark, NotHttp, NoTunnel, Reply, Stale, plain_body
 
 KEEP_ALIVE: Final = 4.0
 """Seconds after which an idle connection is not used again: common servers close theirs after 5 or more."""
@@ -79,218 +69,221 @@ def system_trust(ca_file: Path | None = None) -> ssl.SSLContext:
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-class _Stale(Exception):  # a state of a kept connection, found before use
-    """The kept connection was closed, or spoke unasked, before the request began."""
-
-
-class _SentBefore(Exception):
-    """The library wants to send a request again by itself: it may for GET, and it must not for anything else."""
-
-
-@dataclass(slots=True)
-class _Exchange:
-    """What is known about one exchange: its deadline, and whether its request may have begun to leave."""
-
-    deadline: asyncio.Timeout
-    answer_seconds: float
-    left: bool = False
-
-    def leave(self) -> None:
-        """From here on bytes may have left, and the time for the answer runs."""
-        self.left = True
-        self.deadline.reschedule(asyncio.get_running_loop().time() + self.answer_seconds)
-
-
-_EXCHANGE: Final[ContextVar[_Exchange]] = ContextVar("exchange")
-
-_USED: Final[WeakSet[ResponseHandler]] = WeakSet()
-"""The connections that have carried a request."""
-
 _CHOICES: Final = 3
 """Connections that are looked at for one request before it is given up as not sent."""
 
+_HAPPY_EYEBALLS: Final = 0.25
+"""Seconds before the next address of a name is tried too (RFC 8305)."""
 
-class _Request(ClientRequest):
-    """A request that marks its exchange before it writes.
-
-    A proxy's CONNECT is made by aiohttp as a plain ClientRequest and does not pass here: it is part of connecting.
-    """
-
-    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        """Write the request, unless the connection is already known to be dead. Once: the mark is a lock too."""
-        exchange = _EXCHANGE.get()
-        if exchange.left:
-            raise _SentBefore
-        if _is_stale(conn):
-            raise _Stale
-        exchange.leave()
-        return await super().send(conn)
+_PORTS: Final = {"http": 80, "https": 443}
+_WIRE: Final = frozenset({b"content-encoding", b"transfer-encoding", b"content-length"})
 
 
-def _is_stale(conn: Connection) -> bool:
-    """Whether a connection that should be silent is closed or has something to say.
+class _Place(NamedTuple):
+    """Where a URL leads, and what of it stands in a request."""
 
-    Before a request the server has nothing to answer: bytes in waiting are its goodbye, or an answer to something
-    that was not asked, which would be taken for the answer to this request.
-    """
-    protocol, transport = conn.protocol, conn.transport
-    if protocol is None or transport is None or transport.is_closing() or protocol.should_close:
-        return True
-    if protocol not in _USED:
-        # A new TLS connection may have session tickets in waiting.
-        _USED.add(protocol)
-        return False
-    return _is_readable(transport.get_extra_info("socket").fileno())
+    scheme: str
+    host: str
+    port: int
+    authority: bytes
+    path: bytes
 
-
-def _is_readable(descriptor: int) -> bool:
-    if sys.platform == "win32":
-        return bool(select.select([descriptor], [], [], 0)[0])
-    poll = select.poll()  # unlike select, for descriptors above 1023 too
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(0))
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """What connections are kept by."""
+        return self[:3]
 
 
 class ExactTransport(httpx.AsyncBaseTransport):
     """One pool of connections. Make it inside the event loop, use it in one loop, close it with `aclose`.
 
-    Raises NotSent or MaybeSent and no other exception but CancelledError. A cancellation after the request began to
-    leave surfaces as CancelledError and means "perhaps" to whoever cancelled: let exchanges in flight end instead.
+    `connections` is the most that are open at a time. Raises NotSent or MaybeSent and no other exception but
+    CancelledError. A cancellation after the request began to leave surfaces as CancelledError and means "perhaps" to
+    whoever cancelled: let exchanges in flight end instead.
     """
 
     def __init__(self, *, connections: int, timeouts: Timeouts, trust: ssl.SSLContext | None = None) -> None:
         self._timeouts = timeouts
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=connections, keepalive_timeout=KEEP_ALIVE, ssl=True if trust is None else trust
-            ),
-            request_class=_Request,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            # The exchange has one deadline of its own; aiohttp's would be told apart by their names only.
-            timeout=aiohttp.ClientTimeout(total=None),
-            auto_decompress=True,
-        )
-        self._proxies: dict[str, str | None] = {}
+        self._trust = trust or system_trust()
+        self._room = asyncio.Semaphore(connections)
+        self._idle: dict[tuple[str, str, int], list[Connection]] = {}
+        self._proxies: dict[tuple[str, str, int], httpx.URL | None] = {}
+        self._last_place: tuple[httpx.URL, _Place] | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Carry out one exchange and return the whole answer, or raise NotSent or MaybeSent."""
-        deadline = asyncio.timeout(self._timeouts.connect)
-        exchange = _Exchange(deadline, self._timeouts.answer)
-        token = _EXCHANGE.set(exchange)
+        mark = Mark()
         try:
-            async with deadline:
-                return await self._ask_on_a_live_connection(request)
+            reply = await self._ask_on_a_live_connection(request, mark)
+            headers = [(name, value) for name, value in reply.headers if name.lower() not in _WIRE]
+            # The body is whole and plain now: what described its way over the wire is gone.
+            return httpx.Response(reply.status, headers=headers, stream=httpx.ByteStream(plain_body(reply)))
         except Exception as error:  # noqa: BLE001 (an unknown exception is judged too, by the mark alone)
-            raise _judged(error, exchange) from None
-        finally:
-            _EXCHANGE.reset(token)
+            raise (_after_leaving(error) if mark.left else _before_leaving(error)) from None
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._session.close()
+        for connections in self._idle.values():
+            for connection in connections:
+                connection.close()
+        self._idle.clear()
 
-    async def _ask_on_a_live_connection(self, request: httpx.Request) -> httpx.Response:
-        for _ in range(_CHOICES):
-            with suppress(_Stale):
-                return await self._ask(request)
-            # Nothing was written and that connection is gone: this is choosing, not sending again. Meanwhile the loop
-            # hears of the other connections that were closed, and the pool drops them.
-            await asyncio.sleep(0)
-        raise _Stale
+    async def _ask_on_a_live_connection(self, request: httpx.Request, mark: Mark) -> Reply:
+        place = self._place(request.url)
+        wire = _on_the_wire(request, place, await request.aread())
+        await self._enter()
+        try:
+            for _ in range(_CHOICES):
+                connection = self._kept(place.origin) or await self._connect(place)
+                try:
+                    return await connection.exchange(wire, self._timeouts.answer, mark)
+                except Stale:
+                    continue  # nothing was written: this is choosing, not sending again
+                finally:
+                    self._give_back(place.origin, connection)
+            raise Stale
+        finally:
+            self._room.release()
 
-    async def _ask(self, request: httpx.Request) -> httpx.Response:
-        url = _yarl(request.url)
-        async with self._session.request(
-            request.method,
-            url,
-            headers=[(name.decode("ascii"), value.decode("latin-1")) for name, value in request.headers.raw],
-            data=request.content or None,
-            allow_redirects=False,
-            proxy=self._proxy(url),
-        ) as answer:
-            whole = _whole_headers(answer.raw_headers)
-            return httpx.Response(answer.status, headers=whole, content=await _read(answer), request=request)
+    async def _enter(self) -> None:
+        if self._room.locked():
+            async with asyncio.timeout(self._timeouts.connect):
+                await self._room.acquire()
+        else:
+            await self._room.acquire()
 
-    def _proxy(self, url: yarl.URL) -> str | None:
-        """The proxy for this URL, looked up once for each origin."""
-        origin = f"{url.scheme}://{url.raw_authority}"
-        if origin not in self._proxies:
-            self._proxies[origin] = _environments_proxy(url)
-        return self._proxies[origin]
+    def _place(self, url: httpx.URL) -> _Place:
+        """Where a URL leads; that of every creation is one and the same object, and is read once."""
+        if self._last_place is None or self._last_place[0] is not url:
+            host = url.raw_host.decode("ascii")
+            port = url.port or _PORTS[url.scheme]
+            self._last_place = (url, _Place(url.scheme, host, port, url.netloc, url.raw_path))
+        return self._last_place[1]
+
+    def _kept(self, origin: tuple[str, str, int]) -> Connection | None:
+        """The connection that was used last, if it is young enough; the others are older still."""
+        idle = self._idle.get(origin)
+        if not idle:
+            return None
+        connection = idle.pop()
+        if asyncio.get_running_loop().time() - connection.idle_since <= KEEP_ALIVE:
+            return connection
+        for old in (connection, *idle):
+            old.close()
+        idle.clear()
+        return None
+
+    def _give_back(self, origin: tuple[str, str, int], connection: Connection) -> None:
+        if connection.is_reusable:
+            connection.idle_since = asyncio.get_running_loop().time()
+            self._idle.setdefault(origin, []).append(connection)
+        else:
+            connection.close()
+
+    async def _connect(self, place: _Place) -> Connection:
+        async with asyncio.timeout(self._timeouts.connect):
+            trust = self._trust if place.scheme == "https" else None
+            if (proxy := self._proxy(place)) is None:
+                return await _open(place.host, place.port, trust)
+            outer = await _open(proxy.host, proxy.port or _PORTS[proxy.scheme], _trust_of(proxy, self._trust))
+            try:
+                return await outer.tunnel(
+                    _connect_request(place, proxy), self._timeouts.connect, self._trust, place.host
+                )
+            except BaseException:
+                outer.close()
+                raise
+
+    def _proxy(self, place: _Place) -> httpx.URL | None:
+        """The proxy for this origin, looked up once."""
+        if place.origin not in self._proxies:
+            self._proxies[place.origin] = _environments_proxy(place)
+        return self._proxies[place.origin]
 
 
-@lru_cache(maxsize=16)
-def _yarl(url: httpx.URL) -> yarl.URL:
-    """The same address in aiohttp's words; that of every creation is one and the same."""
-    return yarl.URL(str(url), encoded=True)
+async def _open(host: str, port: int, trust: ssl.SSLContext | None) -> Connection:
+    loop = asyncio.get_running_loop()
+    _, connection = await loop.create_connection(
+        Connection,
+        host,
+        port,
+        ssl=trust,
+        server_hostname=host if trust else None,
+        happy_eyeballs_delay=_HAPPY_EYEBALLS,
+    )
+    return connection
 
 
-def _environments_proxy(url: yarl.URL) -> str | None:
-    """The proxy that the environment names for this URL. Plain http goes to a loopback address only: no proxy."""
-    host = url.raw_host
-    if url.scheme != "https" or host is None or proxy_bypass(host):
+def _on_the_wire(request: httpx.Request, place: _Place, body: bytes) -> bytes:
+    """The request as HTTP/1.1. Raises ValueError for a header that would become two."""
+    fields = request.headers.raw
+    given = {name.lower() for name, _ in fields}
+    if b"host" not in given:
+        fields = [(b"Host", place.authority), *fields]
+    if b"content-length" not in given and (body or request.method == "POST"):
+        fields = [*fields, (b"Content-Length", b"%d" % len(body))]
+    for name, value in fields:
+        if b"\n" in value or b"\r" in value or b"\0" in value or b"\n" in name or b"\r" in name:
+            raise ValueError("a header holds a line break")
+    lines = b"".join([b"%s: %s\r\n" % header for header in fields])
+    return b"%s %s HTTP/1.1\r\n%s\r\n%s" % (request.method.encode("ascii"), place.path, lines, body)
+
+
+def _connect_request(place: _Place, proxy: httpx.URL) -> bytes:
+    """What asks a proxy for a tunnel (RFC 9110, section 9.3.6). It sees no more of the request than its host."""
+    host = f"[{place.host}]" if ":" in place.host else place.host
+    there = f"{host}:{place.port}".encode("ascii")
+    who = b""
+    if proxy.userinfo:
+        who = b"Proxy-Authorization: Basic %s\r\n" % b64encode(unquote_to_bytes(proxy.userinfo))
+    return b"CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s\r\n" % (there, there, who)
+
+
+def _trust_of(proxy: httpx.URL, trust: ssl.SSLContext) -> ssl.SSLContext | None:
+    return trust if proxy.scheme == "https" else None
+
+
+def _environments_proxy(place: _Place) -> httpx.URL | None:
+    """The proxy that the environment names for an origin. Plain http goes to a loopback address only: no proxy."""
+    if place.scheme != "https" or proxy_bypass(place.host):
         return None
     proxies = getproxies()
     proxy = proxies.get("https") or proxies.get("all") or ""
-    # aiohttp speaks to HTTP proxies only.
-    return proxy if proxy.startswith(("http://", "https://")) else None
+    return httpx.URL(proxy) if proxy.startswith(("http://", "https://")) else None
 
 
-async def _read(answer: aiohttp.ClientResponse) -> bytes:
-    whole = bytearray()
-    async for chunk in answer.content.iter_any():
-        whole += chunk
-        if len(whole) > MAX_ANSWER:
-            raise MaybeSent(MaybeSentKind.PROTOCOL, "the answer is larger than any answer of the API")
-    return bytes(whole)
-
-
-def _whole_headers(raw: tuple[tuple[bytes, bytes], ...]) -> list[tuple[bytes, bytes]]:
-    """The answer's headers without those that described its way over the wire: the body is whole and plain now."""
-    gone = {b"content-encoding", b"transfer-encoding", b"content-length"}
-    return [(name, value) for name, value in raw if name.lower() not in gone]
-
-
-def _judged(error: Exception, exchange: _Exchange) -> NotSent | MaybeSent:
-    return _after_leaving(error, exchange) if exchange.left else _before_leaving(error, exchange)
-
-
-def _before_leaving(error: Exception, exchange: _Exchange) -> NotSent:
-    if exchange.deadline.expired():
-        return NotSent(NotSentKind.TIMEOUT, "no connection in time")
+def _before_leaving(error: Exception) -> NotSent:
     match error:
-        case aiohttp.ClientConnectorDNSError():
+        case TimeoutError():
+            return NotSent(NotSentKind.TIMEOUT, "no connection in time")
+        case socket.gaierror():
             return NotSent(NotSentKind.DNS, f"the name can't be resolved ({_cause(error)})")
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError() | ssl.SSLError():
+        case ssl.SSLError():
             return NotSent(NotSentKind.TLS, f"no secure connection ({_cause(error)})")
-        case _Stale():
+        case Stale():
             return NotSent(NotSentKind.CONNECT, "each connection was closed before it could be used")
+        case NoTunnel():
+            return NotSent(NotSentKind.CONNECT, f"the proxy opens no way ({error})")
         case _:
             return NotSent(NotSentKind.CONNECT, f"no connection ({_cause(error)})")
 
 
-def _after_leaving(error: Exception, exchange: _Exchange) -> MaybeSent:
-    if exchange.deadline.expired():
-        return MaybeSent(MaybeSentKind.TIMEOUT, "no whole answer in time")
+def _after_leaving(error: Exception) -> MaybeSent:
     match error:
-        case MaybeSent():
-            return error
-        case aiohttp.ClientPayloadError():
-            return MaybeSent(MaybeSentKind.LOST, "the answer broke off")
-        case aiohttp.ClientConnectionError() | OSError() | _SentBefore():
+        case Lost():
+            return MaybeSent(MaybeSentKind.TIMEOUT if error.late else MaybeSentKind.LOST, str(error))
+        case NotHttp():
+            return MaybeSent(MaybeSentKind.PROTOCOL, str(error))
+        case OSError():
             return MaybeSent(MaybeSentKind.LOST, f"the connection was lost ({_cause(error)})")
         case _:
-            return MaybeSent(MaybeSentKind.PROTOCOL, f"the answer is not HTTP ({_cause(error)})")
+            return MaybeSent(MaybeSentKind.PROTOCOL, f"the answer can't be read ({_cause(error)})")
 
 
 def _cause(error: Exception) -> str:
-    """What the system said, in words that hold no URL, header or body: aiohttp's own messages do."""
+    """What the system said, in words that hold no URL, header or body."""
     said: str | None = None
     match error:
-        case aiohttp.ClientConnectorCertificateError():
-            return _cause(error.certificate_error)
-        case aiohttp.ClientConnectorError():
-            return _cause(error.os_error)
         case ssl.SSLCertVerificationError():
             said = error.verify_message
         case ssl.SSLError():

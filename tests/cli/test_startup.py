@@ -6,7 +6,7 @@ import sys
 import pytest
 
 HEAVY = {
-    *("pandas", "numpy", "pandera", "sqlalchemy", "httpx", "aiohttp", "openpyxl", "python_calamine", "rich"),
+    *("pandas", "numpy", "pandera", "sqlalchemy", "httpx", "httptools", "openpyxl", "python_calamine", "rich"),
     *("starlette", "uvicorn", "msgspec", "xlsxwriter", "keyring", "asyncio"),
 }
 """Modules that take more time to import than all the rest of a short answer."""

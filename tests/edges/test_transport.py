@@ -4,9 +4,11 @@ import asyncio
 import gzip
 import socket
 import ssl
+import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import httpx
 import pytest
@@ -37,8 +39,8 @@ from misbehaving import (
     speaks_garbage,
 )
 
+from pipeline.send.connection import MAX_ANSWER
 from pipeline.send.transport import (
-    MAX_ANSWER,
     ExactTransport,
     MaybeSent,
     MaybeSentKind,
@@ -79,8 +81,15 @@ def using(
     return asyncio.run(run())
 
 
+async def ask(transport: ExactTransport, request: httpx.Request) -> httpx.Response:
+    """One exchange, its answer's body read as a client of httpx would."""
+    answer = await transport.handle_async_request(request)
+    await answer.aread()
+    return answer
+
+
 def send(url: str, timeouts: Timeouts = PATIENT, trust: ssl.SSLContext | None = None) -> httpx.Response:
-    return using(lambda transport: transport.handle_async_request(creation(url)), timeouts, trust)
+    return using(lambda transport: ask(transport, creation(url)), timeouts, trust)
 
 
 def free_port() -> int:
@@ -113,7 +122,7 @@ ENDLESS = b"HTTP/1.1 201 Created\r\n\r\n" + b"x" * (MAX_ANSWER + 1)
         pytest.param(creates_and_says(HALF_CHUNKS), MaybeSentKind.LOST, 1, id="half a chunk"),
         pytest.param(creates_and_says(b"ICY 200 OK\r\n\r\n"), MaybeSentKind.PROTOCOL, 1, id="not HTTP"),
         pytest.param(creates_and_says(TWO_LENGTHS), MaybeSentKind.PROTOCOL, 1, id="two lengths"),
-        pytest.param(creates_and_says(BAD_GZIP), MaybeSentKind.LOST, 1, id="not the encoding that it says"),
+        pytest.param(creates_and_says(BAD_GZIP), MaybeSentKind.PROTOCOL, 1, id="not the encoding that it says"),
         pytest.param(creates_and_says(LONG_HEADER), MaybeSentKind.PROTOCOL, 1, id="a header that is too long"),
         pytest.param(creates_and_says(b"HTTP/1.1 100 Continue\r\n\r\n"), MaybeSentKind.LOST, 1, id="no final answer"),
         pytest.param(creates_and_says(ENDLESS), MaybeSentKind.PROTOCOL, 1, id="larger than any answer"),
@@ -293,10 +302,10 @@ def test_a_kept_connection_that_is_no_longer_silent_is_not_used(behaviour: Behav
         server.on_create.append(behaviour)
 
         async def twice(transport: ExactTransport) -> list[bytes]:
-            first = await transport.handle_async_request(creation(server.url))
+            first = await ask(transport, creation(server.url))
             # Blocks the event loop on purpose: the goodbye has arrived, and the loop has not heard of it.
             assert server.closed.acquire(timeout=5)
-            second = await transport.handle_async_request(creation(server.url))
+            second = await ask(transport, creation(server.url))
             return [first.content, second.content]
 
         first, second = using(twice)
@@ -408,6 +417,121 @@ def test_the_proxy_of_the_environment_carries_tls_only(monkeypatch: pytest.Monke
     assert caught.value.kind is NotSentKind.CONNECT
     assert [asked.method for asked in proxy.requests] == ["CONNECT"]
     assert SECRET not in str(proxy.requests)
+
+
+class Tunnel:
+    """A proxy that opens the way that CONNECT asks for, on 127.0.0.1 whatever the name; it counts and keeps heads."""
+
+    def __init__(self, port: int, answer: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n") -> None:
+        self.heads: list[bytes] = []
+        self.carried = b""
+        self._port = port
+        self._answer = answer
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._listening.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listening.close()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            client, _ = self._listening.accept()
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += client.recv(65536)
+            self.heads.append(head)
+            client.sendall(self._answer)
+            with socket.create_connection(("127.0.0.1", self._port)) as server:
+                back = threading.Thread(target=self._pump, args=(server, client), daemon=True)
+                back.start()
+                while data := client.recv(65536):
+                    self.carried += data
+                    server.sendall(data)
+            client.close()
+
+    @staticmethod
+    def _pump(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+
+
+def test_a_proxy_carries_the_request_unread(monkeypatch: pytest.MonkeyPatch):
+    """Through a tunnel the request reaches the server over TLS; the proxy sees the host, and its own credentials."""
+    with Misbehaving(tls=server_tls()) as server, Tunnel(int(server.url.rpartition(":")[2])) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://who:p%40ss@{proxy.address}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.setattr("pipeline.send.transport.proxy_bypass", lambda _host: False)  # it is on loopback here
+        answer = send(server.url, trust=system_trust(TLS / "certificate.pem"))
+    assert answer.status_code == 201
+    assert server.created["INV-1"] == 1
+    (head,) = proxy.heads
+    assert head.startswith(b"CONNECT 127.0.0.1:")
+    assert b"Proxy-Authorization: Basic d2hvOnBAc3M=" in head
+    assert SECRET.encode() not in head + proxy.carried
+    assert b"INV-1" not in proxy.carried
+
+
+@pytest.mark.parametrize(
+    "says", [b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", b"ICY\r\n\r\n"]
+)
+def test_a_proxy_that_refuses_is_not_sent(monkeypatch: pytest.MonkeyPatch, says: bytes):
+    """Without a tunnel nothing was sent, and the sentence says what the proxy answered."""
+    with Misbehaving(tls=server_tls()) as server, Tunnel(int(server.url.rpartition(":")[2]), says) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://{proxy.address}")
+        monkeypatch.setattr("pipeline.send.transport.proxy_bypass", lambda _host: False)
+        with pytest.raises(NotSent) as caught:
+            send(server.url)
+    assert caught.value.kind is NotSentKind.CONNECT
+    assert ("407" in str(caught.value)) == (b"407" in says)
+    assert server.requests == []
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What is written
+
+
+def test_a_header_can_not_become_two():
+    """A token with a line break in it is not written at all."""
+    with Misbehaving() as server:
+        request = creation(server.url)
+        request.headers["Authorization"] = "Bearer a\r\nX-Injected: yes"
+        with pytest.raises(NotSent):
+            using(lambda transport: transport.handle_async_request(request))
+    assert server.requests == []
+
+
+def test_a_chunked_answer_and_one_that_ends_with_the_connection_are_whole():
+    """Both ways of ending a body without a length are read to the end."""
+    chunked = b'HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{"a\r\n5\r\n":1}\n\r\n0\r\n\r\n'
+    ended = b'HTTP/1.1 201 Created\r\n\r\n{"a":1}\n'
+    with Misbehaving() as server:
+        server.on_create += [creates_and_says(chunked), creates_and_says(ended)]
+        assert [send(server.url).content for _ in range(2)] == [b'{"a":1}\n'] * 2
+
+
+def test_what_comes_after_an_answer_is_not_taken_for_the_next():
+    """A second answer in the same bytes makes its connection unusable; the next request gets its own."""
+    two = b'HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 201 Created\r\nContent-Length: 7\r\n\r\n{"b":1}'
+    with Misbehaving() as server:
+        server.on_create.append(creates_and_says(two))
+
+        async def twice(transport: ExactTransport) -> list[bytes]:
+            return [(await ask(transport, creation(server.url))).content for _ in range(2)]
+
+        first, second = using(twice)
+    assert first == b"{}"
+    assert b"sessionId" in second
+    assert server.connections == 2
 
 
 @pytest.mark.parametrize("behaviour", [creates_and_closes, creates_and_says(HALF_HEADER), creates_and_says(b"ICY\r\n")])

@@ -1,0 +1,271 @@
+"""One HTTP/1.1 connection on a socket: it writes a request once, marks that it did before the first byte, and reads
+one whole answer.
+
+Every byte of a request leaves through `Connection.exchange`. So the mark that is set there, before the write, is the
+proof that `transport` needs: without it nothing has left. httptools (llhttp, strict) reads the answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import ssl
+import sys
+import zlib
+from dataclasses import dataclass, field
+from typing import Final
+
+import httptools
+
+MAX_ANSWER: Final = 1024 * 1024
+"""Bytes of an answer's body, unpacked too; a longer answer can't be one of the API's."""
+
+MAX_HEADER: Final = 16 * 1024
+"""Bytes of one header's value."""
+MAX_HEADERS: Final = 200
+"""Headers of one answer."""
+MAX_HEAD: Final = 4 * 1024 * 1024
+"""Bytes that may come before an answer's head is whole, with informational answers before it."""
+
+_SWITCHING: Final = 101
+_SUCCESS: Final = 200
+_BODILESS: Final = frozenset({204, 304})
+
+
+class Stale(Exception):
+    """The kept connection was closed, or spoke unasked, before the request began."""
+
+
+class Lost(Exception):
+    """The connection ended, or the time was up, before the answer was whole. `late`: the time was up."""
+
+    def __init__(self, text: str, *, late: bool = False) -> None:
+        super().__init__(text)
+        self.late = late
+
+
+class NotHttp(Exception):
+    """What came is no answer in HTTP, or none that the API would give."""
+
+
+class NoTunnel(Exception):
+    """The proxy did not open a way to the server."""
+
+
+@dataclass(slots=True)
+class Mark:
+    """What is known about one exchange: whether its request may have begun to leave."""
+
+    left: bool = False
+
+
+@dataclass(slots=True)
+class Reply:
+    """One whole answer as it came over the wire; `body` is still packed where a header says so."""
+
+    status: int = 0
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    body: bytearray = field(default_factory=bytearray, repr=False)
+
+    def header(self, name: bytes) -> bytes:
+        """The value of the first header of a name (in lower case), stripped and in lower case; empty without one."""
+        return next((value.strip().lower() for key, value in self.headers if key.lower() == name), b"")
+
+
+class Connection(asyncio.Protocol):
+    """One connection, one exchange at a time. Make it with `loop.create_connection`."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._waiting: asyncio.Future[Reply] | None = None
+        self._reply = Reply()
+        self._head_seen = 0
+        self._head_is_whole = False
+        self._head_is_all = False
+        self._carried = False
+        self._reusable = True
+        self.idle_since = 0.0
+
+    async def exchange(self, request: bytes, seconds: float, mark: Mark) -> Reply:
+        """Write a request and return its whole answer. `seconds` run from its first byte to the answer's last.
+
+        Raises Stale when nothing was written; Lost or NotHttp afterwards. Whatever else it raises, the mark tells.
+        """
+        if self._is_stale():
+            self.close()
+            raise Stale
+        transport = self._transport
+        assert transport is not None
+        self._head_seen, self._head_is_whole = 0, False
+        waiting: asyncio.Future[Reply] = self._loop.create_future()
+        self._waiting = waiting
+        mark.left = self._carried = True
+        alarm = self._loop.call_later(seconds, self._fail, Lost("no whole answer in time", late=True))
+        try:
+            transport.write(request)
+            return await waiting
+        except BaseException:
+            self.close()  # its answer may come yet, and is not the next one's
+            raise
+        finally:
+            alarm.cancel()
+            self._waiting = None
+
+    async def tunnel(self, request: bytes, seconds: float, trust: ssl.SSLContext, host: str) -> Connection:
+        """Ask the proxy at the other end for a way to `host` by a CONNECT request; returns the connection in it.
+
+        That is over TLS. Raises NoTunnel, or what TLS raises. None of this is a part of the request that is to be sent.
+        """
+        self._head_is_all = True
+        try:
+            reply = await self.exchange(request, seconds, Mark())
+        except (Lost, NotHttp, Stale) as error:
+            raise NoTunnel(str(error) or "it hung up") from None
+        if reply.status // 100 != _SUCCESS // 100:
+            raise NoTunnel(f"HTTP {reply.status}")
+        assert self._transport is not None
+        inside = Connection()
+        secured = await self._loop.start_tls(self._transport, inside, trust, server_hostname=host)
+        assert secured is not None
+        inside.connection_made(secured)
+        return inside
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether another request may be written here, as far as is known."""
+        return self._reusable and self._transport is not None and not self._transport.is_closing()
+
+    def close(self) -> None:
+        """Close it at once, whatever is under way."""
+        self._reusable = False
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _is_stale(self) -> bool:
+        """Whether a connection that should be silent is closed or has something to say.
+
+        Before a request the server has nothing to answer: bytes in waiting are its goodbye, or an answer to something
+        that was not asked, which would be taken for the answer to this request.
+        """
+        if not self.is_reusable:
+            return True
+        if not self._carried:
+            return False  # a new TLS connection may have session tickets in waiting
+        assert self._transport is not None
+        return _is_readable(self._transport.get_extra_info("socket").fileno())
+
+    # What asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is open, with TLS where that was asked for."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came; the parser calls the methods below."""
+        if self._waiting is None:
+            self.close()
+            return
+        if not self._head_is_whole:
+            self._head_seen += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._fail(NotHttp("the answer changes the protocol"))
+        except httptools.HttpParserError:
+            self._fail(NotHttp("the answer is not HTTP"))
+        if not self._head_is_whole and self._head_seen > MAX_HEAD:
+            self._fail(NotHttp("the answer's headers are larger than any of the API's"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is closed: that ends an answer without a length, and breaks off every other."""
+        self._reusable = False
+        if exc is None and self._head_is_whole and _ends_with_connection(self._reply):
+            self._finish()
+            return
+        if self._head_is_whole:
+            self._fail(Lost("the answer broke off"))
+        else:
+            said = (exc.strerror if isinstance(exc, OSError) else None) or "it was closed without an answer"
+            self._fail(Lost(f"the connection was lost ({said})"))
+
+    # What the parser calls
+
+    def on_message_begin(self) -> None:
+        """An answer begins; one that nobody waits for makes the connection unusable."""
+        self._reply, self._head_is_whole = Reply(), False
+        if self._waiting is None or self._waiting.done():
+            self._reusable = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header."""
+        self._reply.headers.append((name, value))
+        if len(value) > MAX_HEADER or len(self._reply.headers) > MAX_HEADERS:
+            self._fail(NotHttp("the answer's headers are larger than any of the API's"))
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        self._reply.status = self._parser.get_status_code()
+        self._head_is_whole = True
+        if self._head_is_all:
+            self._finish()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body, without what the wire put around it."""
+        self._reply.body += body
+        if len(self._reply.body) > MAX_ANSWER:
+            self._fail(NotHttp("the answer is larger than any answer of the API"))
+
+    def on_message_complete(self) -> None:
+        """The answer is whole; an informational one is passed over."""
+        if self._reply.status < _SUCCESS and self._reply.status != _SWITCHING:
+            self._head_is_whole = False
+            return
+        self._reusable = self._reusable and self._parser.should_keep_alive()
+        self._finish()
+
+    def _finish(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(self._reply)
+
+    def _fail(self, error: Exception) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(error)
+        self.close()
+
+
+def plain_body(reply: Reply) -> bytes:
+    """The body as the server meant it: unpacked, though nothing packed was asked for.
+
+    Raises NotHttp for a coding that is not known, is not what it says, or unpacks to more than `MAX_ANSWER`.
+    """
+    coding = reply.header(b"content-encoding")
+    if coding in {b"", b"identity"}:
+        return bytes(reply.body)
+    if coding not in {b"gzip", b"x-gzip", b"deflate"}:
+        raise NotHttp("the answer is packed in an unknown way")
+    unpacker = zlib.decompressobj(wbits=47)  # gzip or zlib, told apart by its first bytes
+    try:
+        body = unpacker.decompress(reply.body, MAX_ANSWER + 1)
+    except zlib.error:
+        raise NotHttp("the answer is not packed as it says") from None
+    if len(body) > MAX_ANSWER or not unpacker.eof:
+        raise NotHttp("the answer unpacks to more than any answer of the API, or to less than itself")
+    return body
+
+
+def _ends_with_connection(reply: Reply) -> bool:
+    """Whether only the connection's end tells where this answer ends (RFC 9112, section 6.3)."""
+    if reply.status in _BODILESS or reply.header(b"content-length"):
+        return False
+    return not reply.header(b"transfer-encoding")
+
+
+def _is_readable(descriptor: int) -> bool:
+    if sys.platform == "win32":
+        return bool(select.select([descriptor], [], [], 0)[0])
+    poll = select.poll()  # unlike select, for descriptors above 1023 too
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))

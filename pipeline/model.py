@@ -66,6 +66,15 @@ class SheetRow:
     faults: tuple[Fault, ...] = ()
 
 
+MAX_TEXT = 32_767
+"""The most characters (UTF-16 units) of one cell. Excel: "Excel specifications and limits"."""
+
+
+def units_of(text: str) -> int:
+    """How many characters a spreadsheet counts in `text`."""
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
 _LETTERS = 128
 
 

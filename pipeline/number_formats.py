@@ -1,4 +1,4 @@
-"""What a number format says about a cell: a percentage, or digits that the number itself does not have."""
+"""What a number format says about a cell: a percentage, a date, digits that the number does not have."""
 
 from __future__ import annotations
 
@@ -7,12 +7,25 @@ from typing import Final
 
 _TOKEN: Final = re.compile(r'"([^"]*)"|\\(.)|([_*])(.)|(.)', re.DOTALL)
 _SAID_BY_THEMSELVES: Final = frozenset("-+/ ():")
+_DATE_SIGNS: Final = re.compile(r"[dmyhsDMYHS]")
+_LITERAL: Final = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
+_DURATION: Final = re.compile(r"\[(?:h+|m+|s+)\]", re.IGNORECASE)
 _WHOLE: Final = re.compile(r"[0-9]+")
 
 
 def is_percent(number_format: str) -> bool:
     """Whether a number format shows a hundred times the value (`0.0%`, not `0.00 "% of it"`)."""
     return "%" in number_format and any(token[5] == "%" for token in _TOKEN.finditer(number_format))
+
+
+def is_date_format(number_format: str) -> bool:
+    """Whether a number format shows dates or times (`yyyy-mm-dd`, not `#,##0.00 "days"`)."""
+    return bool(_DATE_SIGNS.search(_LITERAL.sub("", number_format)))
+
+
+def is_duration(number_format: str) -> bool:
+    """Whether a number format shows a length of time (`[h]:mm`), which may be longer than a day."""
+    return bool(_DURATION.search(number_format))
 
 
 def digits_shown(text: str, number_format: str) -> str | None:

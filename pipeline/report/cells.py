@@ -17,10 +17,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
-from pipeline.model import kind_of, look_of
+from pipeline.model import MAX_TEXT, kind_of, look_of, units_of
 
-MAX_TEXT: Final = 32_767
-"""The most characters (UTF-16 units) of one cell. Excel: "Excel specifications and limits"."""
 MAX_DIGITS: Final = 15
 """A number with more significant digits loses some in Excel; it is written as text."""
 ERROR_VALUES: Final = frozenset(
@@ -37,8 +35,6 @@ _SPECIAL: Final = re.compile(
 _ESCAPE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff\ud800-\udfff]|_(?=x[0-9A-Fa-f]{4}_)")
 _NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
 _LARGEST: Final = 9.9e307
-_DATE_SIGNS: Final = re.compile(r"[dmyhsDMYHS]")
-_QUOTED: Final = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
 
 # Excel counts days from here. Before March 1900 it has a leap day that never was: those dates stay text.
 _DAY_ZERO: Final = datetime(1899, 12, 30)  # noqa: DTZ001  a spreadsheet's dates have no zone
@@ -113,7 +109,7 @@ def stored(text: str) -> str:
 
 def cut(text: str) -> str:
     """`text`, or as much of it as a cell holds, with a mark and its true length."""
-    if len(text) <= MAX_TEXT // 2 or _units(text) <= MAX_TEXT:
+    if len(text) <= MAX_TEXT // 2 or units_of(text) <= MAX_TEXT:
         return text
     mark = _CUT_MARK.format(length=len(text))
     room = (MAX_TEXT - len(mark)) * 2
@@ -122,17 +118,8 @@ def cut(text: str) -> str:
     return kept + mark
 
 
-def is_date_format(number_format: str) -> bool:
-    """Whether a number format shows dates or times (`yyyy-mm-dd`, not `#,##0.00 "days"`)."""
-    return bool(_DATE_SIGNS.search(_QUOTED.sub("", number_format)))
-
-
 def _markup(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _units(text: str) -> int:
-    return len(text) + sum(character > "\uffff" for character in text)
 
 
 def _hex(match: re.Match[str]) -> str:

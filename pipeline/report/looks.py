@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from pipeline.model import Column, Status
-from pipeline.report.cells import Look, is_date_format
+from pipeline.number_formats import is_date_format
+from pipeline.report.cells import Look
 from pipeline.send.states import Paid
 
 MONEY: Final = "#,##0.00"

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.model import Column, Report, ReportRow, UsageFailure
-from pipeline.report.cells import cut, is_date_format
+from pipeline.number_formats import is_date_format
+from pipeline.report.cells import cut
 from pipeline.report.looks import FAULTY, STATUS_COLOURS
 from pipeline.report.place import is_ours
 from pipeline.report.results import MEND_COLUMN, blames

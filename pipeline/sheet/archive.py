@@ -24,6 +24,8 @@ _SMALL: Final = 64 * 1024**2
 
 _PIECE: Final = 1 << 20
 _LOCAL_HEADER: Final = struct.Struct("<26xHH")
+_BLOCK: Final = 8 << 10
+"""Bytes. A text that is too long has a whole block without a tag in it, whatever pieces it is in."""
 _LOCKED: Final = 1
 
 
@@ -32,6 +34,8 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.has_long_text = False
+        """Whether what was unpacked so far may hold a text that is too long for a cell of the results."""
         try:
             with zipfile.ZipFile(path) as archive:
                 members = archive.infolist()
@@ -78,6 +82,7 @@ class Archive:
             if first and b"<!DOCTYPE" in piece[:4096].replace(b"\x00", b"").upper():
                 raise InputFailure("sheet.document_type", path=str(self._path))
             first = False
+            self.has_long_text = self.has_long_text or _has_long_run(piece)
             yield piece
 
     def _unpacked(self, member: zipfile.ZipInfo) -> Iterator[bytes]:
@@ -100,6 +105,11 @@ class Archive:
 
     def _bomb(self) -> InputFailure:
         return InputFailure("sheet.bomb", path=str(self._path), limit=f"{MAX_TOTAL / 1024**3:.0f}")
+
+
+def _has_long_run(piece: bytes) -> bool:
+    """Whether some 32,767 bytes may stand without any tag between them, here or with the next piece."""
+    return any(piece.find(b"<", at, at + _BLOCK) < 0 for at in range(0, len(piece) - _BLOCK + 1, _BLOCK))
 
 
 def _is_bomb(member: zipfile.ZipInfo) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pipeline.sheet.archive import Archive
-from pipeline.sheet.facts import BUILT_IN_FORMATS, ERRORS, UNKNOWN_ERROR, Facts, NotShown
+from pipeline.sheet.facts import BUILT_IN_FORMATS, ERRORS, UNKNOWN_ERROR, Facts, NotShown, number_of
 from pipeline.sheet.parts import related
 
 _WORKBOOK: Final = "xl/workbook.bin"
@@ -18,7 +18,8 @@ _STYLES: Final = "xl/styles.bin"
 
 _ROW: Final = 0
 _CELL_ERROR: Final = 3
-_NUMBERS: Final = frozenset((2, 5, 9))  # RkNumber, Real, FmlaNum
+_RK: Final = 2
+_NUMBERS: Final = frozenset((_RK, 5, 9))  # and Real, FmlaNum
 _ERRORS: Final = frozenset((_CELL_ERROR, 11))  # Error, FmlaError
 _CELLS: Final = frozenset(range(2, 12))
 _FORMAT: Final = 44
@@ -34,6 +35,7 @@ _MOST_ROWS: Final = 1_048_576
 _MOST_COLUMNS: Final = 16_384
 _LONGEST: Final = 1 << 24
 """Bytes. A text of 32,767 characters and its formula have a hundred times less."""
+_DOUBLE: Final = struct.Struct("<d")
 _PLACE: Final = struct.Struct("<II")
 _ZERO_HEIGHT: Final = 0x10
 _NO_TEXT: Final = 0xFFFFFFFF
@@ -108,7 +110,8 @@ def _note_cell(kind: int, body: bytes, row: int, facts: Facts, looks: tuple[str,
     facts.rows = max(facts.rows, row)
     facts.columns = max(facts.columns, column + 1)
     if kind in _NUMBERS:
-        facts.looks.note(row, column, looks[style] if style < len(looks) else "")
+        value = number_of(body[8:12]) if kind == _RK else _DOUBLE.unpack_from(body, 8)[0]
+        facts.note_number(row, column, looks[style] if style < len(looks) else "", value)
     elif kind in _ERRORS:
         facts.patch(row, column, "e", ERRORS.get(body[8], UNKNOWN_ERROR))
 

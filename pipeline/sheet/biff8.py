@@ -15,7 +15,7 @@ from typing import Final
 
 import olefile
 
-from pipeline.sheet.facts import BUILT_IN_FORMATS, ERRORS, UNKNOWN_ERROR, Facts, NotShown
+from pipeline.sheet.facts import BUILT_IN_FORMATS, ERRORS, UNKNOWN_ERROR, Facts, NotShown, number_of
 
 _STREAMS: Final = ("Workbook", "Book")
 _MACROS: Final = ("_VBA_PROJECT_CUR", "_VBA_PROJECT")
@@ -30,14 +30,16 @@ _COLUMNS: Final = 0x007D
 _ROW: Final = 0x0208
 _ERROR: Final = 0x0205
 _FORMULA: Final = 0x0006
-_ONE_NUMBER: Final = (0x0203, 0x027E)
+_NUMBER: Final = 0x0203
+_RK: Final = 0x027E
 _NUMBERS: Final = 0x00BD
-_VALUES: Final = frozenset((*_ONE_NUMBER, _NUMBERS, _ERROR, _FORMULA, 0x00FD, 0x0204, 0x00D6))
+_VALUES: Final = frozenset((_NUMBER, _RK, _NUMBERS, _ERROR, _FORMULA, 0x00FD, 0x0204, 0x00D6))
 """Records of cells that hold something."""
 
 _BIFF8: Final = 0x0600
 _MOST_COLUMNS: Final = 256
 _HEAD: Final = struct.Struct("<HH")
+_DOUBLE: Final = struct.Struct("<d")
 _PLACE: Final = struct.Struct("<HHH")
 _ZERO_HEIGHT: Final = 0x20
 _HEIGHT: Final = 0x7FFF
@@ -82,17 +84,20 @@ class OldWorkbook:
     def _note_cell(self, kind: int, body: bytes, facts: Facts, used: set[int]) -> None:
         row, column, style = _PLACE.unpack_from(body)
         used.add(row + 1)
-        if kind in _ONE_NUMBER:
-            facts.looks.note(row + 1, column, self._look(style))
+        if kind == _NUMBER:
+            facts.note_number(row + 1, column, self._look(style), *_DOUBLE.unpack_from(body, 6))
+        elif kind == _RK:
+            facts.note_number(row + 1, column, self._look(style), number_of(body[6:10]))
         elif kind == _NUMBERS:
             # row, first column, then a style of 2 bytes and a number of 4 for each, then the last column
             for place, start in enumerate(range(4, len(body) - 6, 6)):
-                facts.looks.note(row + 1, column + place, self._look(int.from_bytes(body[start : start + 2], "little")))
+                look = self._look(int.from_bytes(body[start : start + 2], "little"))
+                facts.note_number(row + 1, column + place, look, number_of(body[start + 2 : start + 6]))
         elif kind == _ERROR and body[7]:
             facts.patch(row + 1, column, "e", ERRORS.get(body[6], UNKNOWN_ERROR))
         elif kind == _FORMULA:
             if body[12:14] != _NOT_A_NUMBER:
-                facts.looks.note(row + 1, column, self._look(style))
+                facts.note_number(row + 1, column, self._look(style), *_DOUBLE.unpack_from(body, 6))
             elif body[6] == 2:  # noqa: PLR2004 - [MS-XLS] 2.5.133: the result is an error value
                 facts.patch(row + 1, column, "e", ERRORS.get(body[8], UNKNOWN_ERROR))
 

@@ -17,9 +17,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, TextIO
 
-from pipeline.model import InputFailure, Mapping
+from pipeline.model import MAX_TEXT, InputFailure, Mapping
 from pipeline.sheet.encodings import encoding_of
-from pipeline.sheet.grid import Book, Grid, Record
+from pipeline.sheet.grid import Book, Grid, Record, about_long_texts
 from pipeline.sheet.headings import recognised
 from schemas.faults import Fault
 
@@ -95,7 +95,8 @@ def _split(file: TextIO, delimiter: str) -> Iterator[tuple[list[str], tuple[Faul
             reader = csv.reader(lines, delimiter=delimiter, strict=True)
             yield line.split(delimiter), (_broken(line, delimiter),)
             continue
-        yield cells, _nul_faults(cells) if lines.saw_nul else ()
+        faults = _nul_faults(cells) if lines.saw_nul else ()
+        yield cells, (*faults, *about_long_texts(cells)) if lines.characters > MAX_TEXT // 2 else faults
 
 
 def _broken(line: str, delimiter: str) -> Fault:
@@ -122,11 +123,13 @@ class _Lines:
         self._back: deque[str] = deque()
         self._record: list[str] = []
         self.saw_nul = False
+        self.characters = 0
 
     def begin_record(self) -> None:
         """The record so far is well read: forget its lines."""
         self._record.clear()
         self.saw_nul = False
+        self.characters = 0
 
     def give_back(self) -> str:
         """Take the record apart: its first line, without its end, and the others to be read again."""
@@ -143,6 +146,7 @@ class _Lines:
             raise StopIteration
         record = self._record
         record.append(line)
+        self.characters += len(line)
         if len(record) > _MOST_LINES:
             raise _RunsOn
         if len(line) >= _LONGEST_LINE:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, field
 from typing import Final
 
+from pipeline.number_formats import is_date_format
 from pipeline.sheet.looks import Looks
+from pipeline.sheet.records import number_text
 
 
 class NotShown(Exception):
@@ -30,10 +33,30 @@ class Facts:
     all_hidden: bool = False
     unseen: bool = False
 
+    def note_number(self, row: int, column: int, look: str, value: float) -> None:
+        """The format of a number. One below zero is no date: calamine would make a time of day of it."""
+        self.looks.note(row, column, look)
+        if value < 0 and is_date_format(look):
+            self.patch(row, column, "n", number_text(value))
+
     def patch(self, row: int, column: int, kind: str, text: str) -> None:
         """A cell that has this kind and text, whatever calamine gives."""
         self.patches.setdefault(row, {})[column] = (kind, text)
 
+
+def number_of(rk: bytes) -> float:
+    """The number in four bytes: its upper half, or a whole number, perhaps a hundredth of it ([MS-XLS] 2.5.217)."""
+    bits = int.from_bytes(rk, "little", signed=True)
+    if bits & _IS_WHOLE:
+        number = float(bits >> 2)
+    else:
+        (number,) = _DOUBLE.unpack(bytes(4) + (bits & ~3).to_bytes(4, "little", signed=True))
+    return number / 100 if bits & _IS_HUNDREDTH else number
+
+
+_DOUBLE: Final = struct.Struct("<d")
+_IS_HUNDREDTH: Final = 1
+_IS_WHOLE: Final = 2
 
 ERRORS: Final = {
     0x00: "#NULL!", 0x07: "#DIV/0!", 0x0F: "#VALUE!", 0x17: "#REF!", 0x1D: "#NAME?", 0x24: "#NUM!", 0x2A: "#N/A",

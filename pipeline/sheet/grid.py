@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from pipeline.model import MAX_TEXT, units_of
+from pipeline.sheet.headings import letter
 from pipeline.sheet.looks import ColumnLook
 from schemas.faults import Fault
 
@@ -17,6 +19,21 @@ class Record(NamedTuple):
     cells: Sequence[str]
     kinds: str
     faults: tuple[Fault, ...] = ()
+
+
+def about_long_texts(cells: Sequence[str]) -> tuple[Fault, ...]:
+    """A notice for each text that no cell of the results can hold whole."""
+    if max(map(len, cells), default=0) <= MAX_TEXT // 2:
+        return ()
+    long = [(at, units) for at, cell in enumerate(cells) if (units := units_of(cell)) > MAX_TEXT]
+    return tuple(
+        Fault(TEXT_CUT, details=(("column", letter(at)), ("length", f"{units:,}"), ("limit", f"{MAX_TEXT:,}")))
+        for at, units in long
+    )
+
+
+TEXT_CUT: Final = "text-cut"
+"""The code of that notice. It is no fault of the row's shape."""
 
 
 @dataclass(frozen=True, slots=True)

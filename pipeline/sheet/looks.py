@@ -27,6 +27,11 @@ class ColumnLook:
     others: tuple[str, ...] = ()
     by_row: bytes = b""
 
+    def at(self, row: int) -> str:
+        """The format of the cell in a row."""
+        place = self.by_row[row] if row < len(self.by_row) else 0
+        return self.others[place - 1] if place else self.usual
+
 
 @dataclass(slots=True)
 class Looks:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from pipeline.model import Column, Mapping, SheetRow, Source
-from pipeline.sheet.grid import Grid
+from pipeline.sheet.grid import TEXT_CUT, Grid
 from pipeline.sheet.headings import fold, letter
 from schemas.faults import Fault
 
@@ -158,10 +158,11 @@ class _Fitter:
 
         Short rows by themselves are common, since many exports leave out empty cells at the end.
         """
-        if not self._ragged or faults or not any("\n" in cell or "\r" in cell for cell in cells):
+        damaged = any(fault.code != TEXT_CUT for fault in faults)
+        if not self._ragged or damaged or not any("\n" in cell or "\r" in cell for cell in cells):
             return faults
         details = (("expected", str(self._end)), ("found", str(len(cells))))
-        return (Fault("quote-over-lines", details=details),)
+        return (*faults, Fault("quote-over-lines", details=details))
 
 
 def _is_blank(cells: Sequence[str], kinds: str) -> bool:

@@ -6,12 +6,12 @@ import zipfile
 from contextlib import suppress
 
 import pytest
+from binary_books import Error, Sheet, write_xls, write_xlsb
 
 from pipeline.model import InputFailure
 from pipeline.sheet import ReadOptions, open_table
 from pipeline.texts import explain
 from schemas.faults import sentence
-from binary_books import Error, Sheet, write_xls, write_xlsb
 
 HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount", "Due"]
 ROW = ["007", "Jane", "Doe", "j@example.com", 5.0, "x"]
@@ -91,6 +91,23 @@ def test_a_chart_within_a_sheet_does_not_hide_its_rows(tmp_path):
     chart = struct.pack("<HHHHHHII", 0x0809, 16, 0x0600, 0x20, 0, 1997, 0, 6)
     chart += struct.pack("<HH6HI", 0x0208, 16, 1, 0, 5, 300, 0, 0, 0x20) + struct.pack("<HH", 0x000A, 0)
     assert len(rows_of(write_xls(tmp_path / "b.xls", Sheet([HEAD, ROW], extra=chart)))[1]) == 1
+
+
+@pytest.mark.parametrize("write", [write_xls, write_xlsb])
+def test_a_length_of_time_beyond_all_bounds_is_refused_with_its_row(tmp_path, write):
+    """Here its format can't be taken out; another sheet of the workbook does not matter."""
+    row = [*ROW[:5], (987654321012.0, "[h]:mm")]
+    path = write(tmp_path / "b", Sheet([HEAD, ROW], name="Good"), Sheet([HEAD, ROW, row], name="Bad"))
+    assert len(rows_of(path)[1]) == 1
+    failure = refusal(path, sheet="Bad")
+    assert (failure.key, failure.params) == ("sheet.time_too_long", {"sheet": "Bad", "row": 3})
+
+
+@EACH
+def test_a_date_before_all_dates_stays_a_number(tmp_path, write):
+    """As in .xlsx: -1.5 is no 12:00."""
+    _, read = rows_of(write(tmp_path / "b", Sheet([HEAD, [*ROW[:5], (-1.5, "yyyy-mm-dd")]])))
+    assert (read[0].cells[5], read[0].kinds[5]) == ("-1.5", "n")
 
 
 def unseen_xls(tmp_path):

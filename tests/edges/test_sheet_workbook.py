@@ -521,13 +521,83 @@ def test_a_damaged_xls_neither_ends_the_process_nor_prints_a_trace(office_workbo
     assert "panicked" not in capfd.readouterr().err
 
 
-def test_a_length_of_time_beyond_all_bounds_is_a_sentence(tmp_path):
-    """A reference typed into a cell with the look of hours must not end in a trace."""
-    path = tmp_path / "t.xlsx"
+def looking(tmp_path, *cells, name="t.xlsx"):
+    """A sheet with one row for each value and number format, in a column of the user's own."""
+    path = tmp_path / name
     book = xlsxwriter.Workbook(path)
     sheet = book.add_worksheet()
-    sheet.write_row(0, 0, HEAD)
-    sheet.write_row(1, 0, ROW)
-    sheet.write_number(1, 0, 987654321012, book.add_format({"num_format": "[h]:mm"}))
+    sheet.write_row(0, 0, [*HEAD, "Own", "Other"])
+    for number, (value, look) in enumerate(cells, 1):
+        sheet.write_row(number, 0, [f"I-{number}", *ROW[1:]])
+        sheet.write_number(number, 5, value, book.add_format({"num_format": look}))
+        sheet.write_number(number, 6, 1.5, book.add_format({"num_format": "[h]:mm"}))
     book.close()
-    assert refusal(path).key == "sheet.damaged"
+    return path
+
+
+@pytest.mark.parametrize("look", ["[h]:mm", "[hh]:mm:ss", "[mm]:ss", "[h]:mm:ss", '[ss]"s"'])
+def test_a_length_of_time_beyond_all_bounds_is_a_number(tmp_path, look):
+    """A reference typed into a cell with the look of hours: only that cell is another, nothing else of its sheet."""
+    path = looking(tmp_path, (1.25, look), (987654321012, look), (2.5, look), (987654321013, look))
+    _, rows = rows_of(path)
+    assert [row.cells[5] for row in rows] == ["30:00:00", "987654321012", "60:00:00", "987654321013"]
+    assert [row.cells[6] for row in rows] == ["36:00:00"] * 4
+    assert [row.cells[0] for row in rows] == ["I-1", "I-2", "I-3", "I-4"]
+    assert [row.kinds for row in rows] == ["ssssndd", "ssssnnd", "ssssndd", "ssssnnd"]
+
+
+@pytest.mark.parametrize("look", ["yyyy-mm-dd", "h:mm", "d mmm yyyy h:mm"])
+def test_a_date_before_all_dates_stays_a_number(tmp_path, look):
+    """Spreadsheets have no day before 1900: -1.5 is no 12:00, also as the result of a formula."""
+    path = looking(tmp_path, (-1.5, look), (-1, look), (46000.5, look))
+    _, rows = rows_of(path)
+    assert [row.cells[5] for row in rows[:2]] == ["-1.5", "-1"]
+    assert [row.kinds[5] for row in rows] == ["n", "n", "d"]
+    book = xlsxwriter.Workbook(path)
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, [*HEAD, "Own"])
+    sheet.write_row(1, 0, ROW)
+    sheet.write_formula(1, 5, "=A1-B1", book.add_format({"num_format": look}), -0.25)
+    book.close()
+    assert rows_of(path)[1][0].cells[5] == "-0.25"
+
+
+@pytest.mark.parametrize(
+    ("saved", "shown"),
+    [("_x000D_", "\r"), ("_x0041_", "A"), ("_x005F_x0041_", "_x0041_"), ("_x005F_", "_"), ("_x20AC_", "_x20AC_")],
+)
+def test_escaped_characters_are_read_as_a_spreadsheet_shows_them(tmp_path, saved, shown):
+    """`_x0041_` in a file is the letter A, and that text itself is saved with its first sign escaped. Characters beyond
+    the first 256 are never escaped: what looks so stays as it is.
+    """
+    _, rows = rows_of(by_hand(tmp_path, f"<sheetData>{text_cells(1, HEAD)}{text_cells(2, ['1', saved])}</sheetData>"))
+    assert rows[0].cells[1] == shown
+
+
+@pytest.mark.parametrize("form", ["xlsx", "csv"])
+@pytest.mark.parametrize("text", ["x" * 40_000, "😀" * 17_000], ids=["letters", "pairs"])
+def test_a_text_too_long_for_the_results_is_said(tmp_path, form, text):
+    """The workbook of the results holds its beginning, with a mark: the row says so, the others say nothing."""
+    lines = [[*HEAD, "Own"], [*ROW, text], [*ROW, "x" * 32_767], [*ROW, "short"]]
+    if form == "csv":
+        path = tmp_path / "long.csv"
+        path.write_text("\n".join(",".join(map(str, line)) for line in lines), encoding="utf-8")
+    else:
+        path = by_hand(
+            tmp_path, f"<sheetData>{''.join(text_cells(n, line) for n, line in enumerate(lines, 1))}</sheetData>"
+        )
+    _, rows = rows_of(path)
+    (notice,) = rows[0].faults
+    length = f"{len(text.encode('utf-16-le')) // 2:,}"
+    assert (notice.code, dict(notice.details)) == ("text-cut", {"column": "F", "length": length, "limit": "32,767"})
+    assert sentence(notice, "en") != sentence(notice, "fr")
+    assert [row.faults for row in rows[1:]] == [(), ()]
+    assert rows[0].cells[5] == text
+
+
+def test_a_long_text_does_not_hide_a_suspicious_line_break(tmp_path):
+    """A short row that runs over lines is suspected, however long its cells are."""
+    path = tmp_path / "long.csv"
+    path.write_text(f'{",".join(HEAD)}\n007,"Jane{"x" * 40_000}\nDoe"\n', encoding="utf-8")
+    _, rows = rows_of(path)
+    assert [fault.code for fault in rows[0].faults] == ["text-cut", "quote-over-lines"]

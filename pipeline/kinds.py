@@ -10,7 +10,7 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_address
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pipeline.spoken import Spoken
 
@@ -42,20 +42,28 @@ def header(value: object) -> str:
 
 
 def base_url(value: object) -> str:
-    """Where the API is: https only, but for this machine itself."""
+    """Where the API is: https only, but for this machine itself.
+
+    Spelt in one way, since it names the environment of a batch: the same API by two names would be two memories.
+    """
     url = text(value)
     if not url:
         return url
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         raise Wanted("base_url") from None
     if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment or parts.username:
         raise Wanted("base_url")
     if parts.scheme == "http" and not is_loopback(host):
         raise Wanted("https", host=host)
-    return url
+    shown = f"[{host}]" if ":" in host else host
+    place = shown if port is None or port == _PORTS[parts.scheme] else f"{shown}:{port}"
+    return urlunsplit((parts.scheme, place, parts.path.rstrip("/"), "", ""))
+
+
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 def is_loopback(host: str) -> bool:

@@ -159,6 +159,11 @@ class _Telling:
         # A night of forty files must not scroll by: what is said of each is its line.
         return screen_of(replace(self._manner, quiet=not self._manner.verbose))
 
+    def journal_begun(self, place: str) -> None:
+        from pipeline.cli.screen import screen_of
+
+        screen_of(self._manner).journal_begun(place)
+
     def ended(self, handled: Handled) -> None:
         from pipeline.model import ExitCode
 

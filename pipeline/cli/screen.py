@@ -77,6 +77,9 @@ class LineScreen:
         if self._manner.verbose:
             self._tell("screen.sandbox", base_url=base_url)
 
+    def journal_begun(self, place: str) -> None:
+        self._tell("journal.begun", place=place)
+
     def confirm(self, announcement: Announcement) -> bool:
         if not self._manner.quiet or _must_ask(announcement, self._manner):
             for line in announced(announcement, self._manner.lang):
@@ -136,6 +139,9 @@ class AskingScreen:
     def sandbox_started(self, base_url: str) -> None:
         pass
 
+    def journal_begun(self, place: str) -> None:
+        pass
+
     def confirm(self, announcement: Announcement) -> bool:
         return _consent(announcement, self._manner, Console(stderr=True))
 
@@ -176,6 +182,10 @@ class LoggedScreen:
     def sandbox_started(self, base_url: str) -> None:
         self._log.event("sandbox-started", baseUrl=base_url)
         self._shown.sandbox_started(base_url)
+
+    def journal_begun(self, place: str) -> None:
+        self._log.event("journal-begun", journal=place)
+        self._shown.journal_begun(place)
 
     def confirm(self, announcement: Announcement) -> bool:
         forecast = announcement.forecast

@@ -24,7 +24,6 @@ from pipeline.inbox.folder import Folder, Luggage
 from pipeline.inbox.outcomes import WORKBOOK, Outcome, most_serious, outcome_of
 from pipeline.inbox.signals import Signals
 from pipeline.journal.database import is_database_url, sqlite_path
-from pipeline.journal.journal import open_journal
 from pipeline.model import (
     CredentialsFailure,
     ExitCode,
@@ -105,6 +104,9 @@ class Watcher(Protocol):
     def screen(self) -> Screen:
         """Who shows the run of a file."""
 
+    def journal_begun(self, place: str) -> None:
+        """The journal is new."""
+
     def ended(self, handled: Handled) -> None:
         """A file has been dealt with."""
 
@@ -135,7 +137,7 @@ class Inbox:
         if template.mapping is not None:
             load_mapping(template.mapping)
         place = where.sandbox(self._settings, "", "", "") if template.sandbox else where.real(self._settings)
-        with open_journal(place.journal):
+        with where.journal_of(place, self._watcher.journal_begun):
             pass
         self._folder.prepare()
 

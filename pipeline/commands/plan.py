@@ -16,7 +16,6 @@ from pipeline.commands import prepare, where
 from pipeline.commands.interrupts import interrupts
 from pipeline.commands.prepare import Prepared, Workplace
 from pipeline.commands.request import Request, Screen
-from pipeline.journal.journal import open_journal
 from pipeline.model import InputFailure, UsageFailure
 from pipeline.send import approval
 from pipeline.send.approval import Approved, Candidate
@@ -38,7 +37,7 @@ def plan(request: Request, settings: Settings, screen: Screen) -> tuple[Approved
     with interrupts(), where.rehearsal(settings, in_sandbox=request.sandbox) as place:
         table = prepare.read(request, screen)
         checked = prepare.check(table, request, settings, place)
-        with open_journal(place.journal) as journal:
+        with where.journal_of(place, screen.journal_begun) as journal:
             batch = journal.batch(prepare.batch_name(request, table), place.name, datetime.now().astimezone())
             workplace = Workplace(journal, batch, prepare.REHEARSAL, place.base_url, settings)
             prepared = prepare.begin_and_plan(workplace, table, checked, request, screen)

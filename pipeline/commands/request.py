@@ -93,6 +93,9 @@ class Screen(Protocol):
     def sandbox_started(self, base_url: str) -> None:
         """The built-in sandbox listens."""
 
+    def journal_begun(self, place: str) -> None:
+        """The journal is new: it knows of no earlier payments, whatever the name that was mistyped."""
+
     def confirm(self, announcement: Announcement) -> bool:
         """Say what is going to happen and ask; True when it is to go on."""
 

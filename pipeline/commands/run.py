@@ -19,7 +19,6 @@ from pipeline.commands.interrupts import Interrupts, interrupts
 from pipeline.commands.prepare import Prepared, Workplace
 from pipeline.commands.request import Announcement, Request, Result, Screen
 from pipeline.commands.where import Where
-from pipeline.journal.journal import open_journal
 from pipeline.model import (
     Approval,
     BatchIsBusy,
@@ -60,7 +59,7 @@ def run(request: Request, settings: Settings, screen: Screen) -> Result:
         check_place(output, input_file=request.file)
         files = beside.check(beside.wanted_of(request), table.columns, (request.file, output))
         checked = prepare.check(table, request, settings, place)
-        with open_journal(place.journal) as journal:
+        with where.journal_of(place, screen.journal_begun) as journal:
             batch = journal.batch(prepare.batch_name(request, table), place.name, datetime.now().astimezone())
             with journal.lease(batch):
                 beside.month_before(journal, batch, request.compare)

@@ -9,7 +9,6 @@ from pipeline.commands.interrupts import interrupts
 from pipeline.commands.prepare import Workplace
 from pipeline.commands.request import Request, Result, Screen
 from pipeline.commands.run import finish
-from pipeline.journal.journal import open_journal
 from pipeline.model import Status
 from pipeline.report import summary
 from pipeline.report.place import check_place
@@ -27,7 +26,7 @@ def validate(request: Request, settings: Settings, screen: Screen) -> Result:
         if request.output is not None:
             check_place(request.output, input_file=request.file)
         checked = prepare.check(table, request, settings, place)
-        with open_journal(place.journal) as journal:
+        with where.journal_of(place, screen.journal_begun) as journal:
             batch = journal.batch(prepare.batch_name(request, table), place.name, datetime.now().astimezone())
             workplace = Workplace(journal, batch, prepare.REHEARSAL, place.base_url, settings)
             prepared = prepare.begin_and_plan(workplace, table, checked, request, screen)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.commands.login import kept
+from pipeline.journal.journal import Journal, open_journal
 from pipeline.model import UsageFailure
 from pipeline.settings import SANDBOX, Settings, data_folder, default_journal, password_of
 
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """An environment. `name` is the base URL, or `sandbox`; the sandbox and production never mix."""
+    """An environment. `name` is the base URL, or `sandbox`; the sandbox and production never mix.
+
+    `kept` says that its journal is there to remember payments, and not play or for the moment.
+    """
 
     name: str
     base_url: str
@@ -23,6 +27,7 @@ class Where:
     production: bool
     username: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
+    kept: bool = True
 
 
 def sandbox_store() -> Path:
@@ -32,7 +37,8 @@ def sandbox_store() -> Path:
 
 def sandbox(settings: Settings, base_url: str, username: str, password: str) -> Where:
     """The built-in sandbox, with a journal of its own."""
-    return Where(SANDBOX, base_url, settings.journal or default_journal(SANDBOX), False, username, password)
+    journal = settings.journal or default_journal(SANDBOX)
+    return Where(SANDBOX, base_url, journal, False, username, password, kept=False)
 
 
 def real(settings: Settings) -> Where:
@@ -75,4 +81,16 @@ def rehearsal(settings: Settings, *, in_sandbox: bool) -> Iterator[Where]:
         yield Where(base_url, base_url, settings.journal or default_journal(base_url), settings.production)
         return
     with tempfile.TemporaryDirectory(prefix="flinks-import-") as folder:
-        yield Where("", "", str(Path(folder) / "journal.sqlite"), False)
+        yield Where("", "", str(Path(folder) / "journal.sqlite"), False, kept=False)
+
+
+@contextmanager
+def journal_of(place: Where, announce: Callable[[str], None]) -> Iterator[Journal]:
+    """The journal of an environment, open. A new one is announced: a mistyped name begins an empty memory.
+
+    Raises UsageFailure when it can't be used, StoppedEarly when another program keeps it locked.
+    """
+    with open_journal(place.journal) as journal:
+        if journal.begun and place.kept:
+            announce(journal.place)
+        yield journal

@@ -9,6 +9,7 @@ sqlite.org/wal.html and pragma.html#pragma_synchronous), and `fullfsync` where m
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -35,8 +36,9 @@ Step = Callable[[Connection], None]
 """What brings a journal from one version to the next, keeping what it has."""
 
 
-def connect(url: str, steps: Sequence[Step] | None = None) -> Engine:
-    """Open the journal at `url` (an SQLite path, or `postgresql://…`), make it when it is not there.
+def connect(url: str, steps: Sequence[Step] | None = None) -> tuple[Engine, bool]:
+    """Open the journal at `url` (an SQLite path, or `postgresql://…`), make it when it is not there; and whether it is
+    new, so that it remembers nothing.
 
     It is brought up to date by those of `steps` (all that this program knows) that it has not seen. Raises
     UsageFailure when the place can't be used or was made by a newer program, StoppedEarly when another program keeps
@@ -45,11 +47,11 @@ def connect(url: str, steps: Sequence[Step] | None = None) -> Engine:
     engine = _engine(url)
     try:
         with explained(url):
-            _bring_up_to_date(engine, url, STEPS if steps is None else steps)
+            found = _bring_up_to_date(engine, url, STEPS if steps is None else steps)
     except BaseException:
         engine.dispose()
         raise
-    return engine
+    return engine, found == 0
 
 
 def open_as_it_is(url: str) -> Engine:
@@ -96,6 +98,8 @@ def failure(error: DBAPIError, url: str) -> Failure:
         return UsageFailure("journal.read_only", place=place)
     if "not a database" in text or "malformed" in text:
         return UsageFailure("journal.damaged", place=place)
+    if re.search(r"no such (?:table|column)|(?:relation|column) .* does not exist", text):
+        return UsageFailure("journal.incomplete", place=place)
     if "unable to open" in text:
         return UsageFailure("journal.cannot_open", place=place)
     if "disk i/o" in text:
@@ -202,12 +206,13 @@ STEPS: Final[tuple[Step, ...]] = (_first_version, _second_version)
 assert len(STEPS) == VERSION
 
 
-def _bring_up_to_date(engine: Engine, url: str, steps: Sequence[Step]) -> None:
+def _bring_up_to_date(engine: Engine, url: str, steps: Sequence[Step]) -> int:
+    """Returns the version that was found."""
     found = version_of(engine)
     if found > len(steps):
         raise UsageFailure("journal.newer", place=shown(url))
     if found == len(steps):
-        return
+        return found
     for number, step in enumerate(steps, start=1):
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
@@ -219,6 +224,7 @@ def _bring_up_to_date(engine: Engine, url: str, steps: Sequence[Step]) -> None:
             connection.execute(
                 insert(tables.migrations).values(version=number, applied_at=dump_time(datetime.now(UTC)))
             )
+    return found
 
 
 def version_of(engine: Engine) -> int:

@@ -118,11 +118,17 @@ class Beginning:
 
 
 class Journal:
-    """An open journal. Make it with `open_journal`."""
+    """An open journal. Make it with `open_journal`. `begun` says that it was new, so that it remembers nothing."""
 
-    def __init__(self, engine: Engine, url: str) -> None:
+    def __init__(self, engine: Engine, url: str, *, begun: bool) -> None:
         self.engine = engine
         self.url = url
+        self.begun = begun
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people: without a password."""
+        return database.shown(self.url)
 
     # Batches and runs
 
@@ -458,7 +464,8 @@ def open_journal(url: str) -> Iterator[Journal]:
 
     Raises UsageFailure when it can't be used, StoppedEarly when another program keeps it locked.
     """
-    journal = Journal(database.connect(url), url)
+    engine, begun = database.connect(url)
+    journal = Journal(engine, url, begun=begun)
     try:
         yield journal
     finally:

@@ -319,3 +319,52 @@ def test_a_reference_that_differs_in_blanks_only_is_no_difference(command):
     told = {error["row"]: error["message"] for error in errors if error["code"] == "duplicate-identity"}
     assert "what differs: nothing" in told[3]
     assert "what differs: amount" in told[4]
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The memory itself
+
+
+@pytest.mark.parametrize(("lang", "said"), [("en", "a new journal was begun at"), ("fr", "un nouveau journal a été")])
+def test_a_new_journal_is_said_once(office, lang, said):
+    """A mistyped --journal begins an empty memory, and that is said with its place; a journal that is there is not."""
+    sheet = office.sheet(MONTH)
+    place = office.command.home / "mistyped.sqlite"
+    told = [office.run(sheet, "--journal", place, "--lang", lang).err for _ in range(2)]
+    assert [line for line in told[0].splitlines() if said in line and str(place) in line]
+    assert said not in told[1]
+
+
+def test_a_new_journal_is_not_said_where_nothing_is_to_be_said_or_remembered(office):
+    """With -q, and in the sandbox, whose payments are play."""
+    sheet = office.sheet(MONTH)
+    quiet = office.run(sheet, "-q", "--journal", office.command.home / "a.sqlite")
+    play = office.command("run", sheet, "--sandbox", "--journal", office.command.home / "b.sqlite")
+    assert (quiet.code, play.code) == (0, 0)
+    assert "new journal" not in quiet.err + play.err
+
+
+def test_a_journal_that_lacks_a_table_is_told_from_a_disk_that_fails(office):
+    """What only a person can mend ends with 2, as a configuration that is wrong; nothing is sent."""
+    sheet = office.sheet(MONTH)
+    assert office.run(sheet).code == 0
+    asked = office.asked()
+    with closing(sqlite3.connect(office.command.data / "journal.sqlite")) as connection:
+        connection.execute("DROP TABLE states")
+        connection.execute("DROP TABLE attempts")
+    done = office.run(sheet)
+    assert (done.code, office.asked()) == (2, asked)
+    assert "lacks tables or columns" in done.err
+    assert done.json()["errors"][0]["code"] == "journal.incomplete"
+    assert office.command("journal", "check", env=office.sandbox.env).code == 2
+
+
+def test_one_api_by_two_spellings_is_one_environment(office):
+    """The host's case and a final slash do not make a second memory: nobody is asked twice."""
+    sheet = office.sheet(MONTH)
+    url = office.sandbox.base_url.replace("127.0.0.1", "localhost")
+    counts = []
+    for spelt in (url.replace("localhost", "LocalHost"), url + "/"):
+        done = office.command("run", sheet, "--yes", "--json", env=office.sandbox.env | {"FLINKS_BASE_URL": spelt})
+        counts.append(done.json()["counts"])
+    assert (counts[0]["created"], counts[1]["already-created"]) == (3, 3)

@@ -230,6 +230,9 @@ KINDS = [
     ("base_url", "http://127.0.0.1:8080", "http://127.0.0.1:8080"),
     ("base_url", "http://[::1]:8080", "http://[::1]:8080"),
     ("base_url", "http://localhost", "http://localhost"),
+    ("base_url", "HTTPS://Pay.Example.COM:443/", "https://pay.example.com"),
+    ("base_url", "https://pay.example.com:8443/Flinks/", "https://pay.example.com:8443/Flinks"),
+    ("base_url", "http://[::1]:80/", "http://[::1]"),
 ]
 
 

@@ -6,19 +6,21 @@ groups, one transaction for all that is waiting (`recorder`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from pipeline.journal import bulk, codec
+from pipeline.journal.asking import ASKED, batched
+from pipeline.journal.states import latest
 from pipeline.journal.tables import attempts, batches
 from pipeline.model import Attempt, BatchIsBusy, Outcome, Payment, Repeat
 from pipeline.send import decide
+from pipeline.send.states import Paid, is_cancelled, paid
 from schemas.faults import Fault
 
 LEGAL: Final[dict[tuple[Outcome, Outcome], str]] = {
@@ -30,11 +32,6 @@ LEGAL: Final[dict[tuple[Outcome, Outcome], str]] = {
     (Outcome.PERHAPS, Outcome.NOT_CREATED): "a person decided that nothing was created",
 }
 """Every change that an attempt may make, with its cause. Anything else raises."""
-
-ASKED: Final = 500
-"""Values in one list of a query: below every database's limit, and few different statements to prepare."""
-
-_Value = TypeVar("_Value", str, bytes)
 
 ATTEMPT_COLUMNS: Final = (
     attempts.c.identity,
@@ -226,14 +223,24 @@ _REPEATS: Final = (
 def repeats_elsewhere(
     connection: Connection, batch_id: int, fingerprints: Iterable[bytes], since: datetime
 ) -> dict[bytes, list[Repeat]]:
-    """Identical rows in other batches of the same environment, that made a session or may have, since a time."""
+    """Identical rows in other batches of the same environment, that made a session or may have, since a time.
+
+    A session that was cancelled is none: the undo of a wrong upload must not keep the right one from being sent.
+    """
     found: dict[bytes, list[Repeat]] = {}
     for wanted in batched(fingerprints, ASKED):
         given = {"here": batch_id, "since": codec.dump_time(since), "wanted": wanted}
         for record in connection.execute(_REPEATS, given):
             repeat = Repeat(record.name, codec.time(record.intended_at), Outcome(record.outcome), record.session_id)
             found.setdefault(bytes(record.fingerprint), []).append(repeat)
-    return found
+    return _without_cancelled(connection, found) if found else found
+
+
+def _without_cancelled(connection: Connection, found: dict[bytes, list[Repeat]]) -> dict[bytes, list[Repeat]]:
+    known = latest(connection, (one.session_id for repeats in found.values() for one in repeats if one.session_id))
+    gone = {session_id for session_id, state in known.items() if is_cancelled(state) and paid(state) is Paid.NO}
+    left = {content: [one for one in repeats if one.session_id not in gone] for content, repeats in found.items()}
+    return {content: repeats for content, repeats in left.items() if repeats}
 
 
 def meanwhile_elsewhere(
@@ -297,10 +304,3 @@ def histories(
         for record in connection.execute(ordered.where(attempts.c.identity.in_(wanted))):
             grouped.setdefault(record.identity, []).append(attempt_of(record, contents.get(record.identity)))
     return grouped
-
-
-def batched(values: Iterable[_Value], size: int) -> Iterator[list[_Value]]:
-    """Some values at a time, each once, in their order."""
-    left = iter(dict.fromkeys(values))
-    while some := list(islice(left, size)):
-        yield some

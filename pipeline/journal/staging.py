@@ -14,7 +14,8 @@ from typing import Any, Final, assert_never
 from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, func, insert, select, update
 
 from pipeline.journal import bulk, codec, earlier, keys
-from pipeline.journal.attempts import ASKED, batched, histories, repeats_elsewhere
+from pipeline.journal.asking import ASKED, batched
+from pipeline.journal.attempts import histories, repeats_elsewhere
 from pipeline.journal.tables import attempts, rows, runs
 from pipeline.model import Attempt, CheckedRow, Column, Outcome
 from pipeline.send import decide

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, and_, bindparam, func, insert, select, update
 
 from pipeline.journal import codec
-from pipeline.journal.attempts import ASKED, batched
+from pipeline.journal.asking import ASKED, batched
 from pipeline.journal.tables import attempts, rows, states
 from pipeline.model import Outcome, SessionState
 from pipeline.send.states import same

@@ -159,3 +159,16 @@ def test_a_batch_that_is_being_run_is_left_alone(command, env) -> None:
         (line,) = journal.batch_lines()
         with journal.lease(Batch(line.id, line.name, line.environment)):
             assert command("cancel", "rent", "--yes", env=env).code == 7
+
+
+def test_what_was_cancelled_does_not_hold_the_right_upload(command, env) -> None:
+    """Once a wrong batch is cancelled, its rows are sent under another name; what could not be cancelled holds its own.
+
+    Rows 5 (paid), 6 (expired) and 7 (the API refused) are still out, or were paid for.
+    """
+    again = command("run", command.home / "rent.csv", "--batch", "right", "--yes", "--json", env=env).json()
+    assert again["counts"]["held"] == 6
+    command("cancel", "rent", "--yes", env=env)
+    right = command("run", command.home / "rent.csv", "--batch", "right", "--yes", "--json", env=env).json()
+    assert (right["counts"]["created"], right["counts"]["held"]) == (3, 3)
+    assert [error["row"] for error in right["errors"]] == [5, 6, 7]

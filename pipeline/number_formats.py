@@ -10,12 +10,20 @@ _SAID_BY_THEMSELVES: Final = frozenset("-+/ ():")
 _DATE_SIGNS: Final = re.compile(r"[dmyhsDMYHS]")
 _LITERAL: Final = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
 _DURATION: Final = re.compile(r"\[(?:h+|m+|s+)\]", re.IGNORECASE)
+_BESIDE: Final = re.compile(r'\[\$([^\]-]*)[^\]]*\]|"([^"]*)"|([$€£¥₹])')
 _WHOLE: Final = re.compile(r"[0-9]+")
 
 
 def is_percent(number_format: str) -> bool:
     """Whether a number format shows a hundred times the value (`0.0%`, not `0.00 "% of it"`)."""
     return "%" in number_format and any(token[5] == "%" for token in _TOKEN.finditer(number_format))
+
+
+def currency_shown(number_format: str) -> str:
+    """The texts and currency signs that a number format puts beside a number (`[$€-407] #,##0.00`: €)."""
+    positive, _, _ = number_format.partition(";")
+    signs = [quoted or bracketed or sign for bracketed, quoted, sign in _BESIDE.findall(positive)]
+    return " ".join(filter(None, signs)).strip()
 
 
 def is_date_format(number_format: str) -> bool:

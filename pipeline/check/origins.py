@@ -10,7 +10,8 @@ from typing import Final
 
 from pipeline.check.options import Table
 from pipeline.model import Column, SheetRow, kind_of, with_look
-from pipeline.number_formats import digits_shown, is_percent
+from pipeline.number_formats import currency_shown, digits_shown, is_percent
+from schemas import money
 from schemas.fields import ACCOUNT_FIELDS, Field
 
 _IDENTIFIERS: Final = (Field.REFERENCE_ID, *ACCOUNT_FIELDS)
@@ -34,12 +35,12 @@ class _Shown:
     """What the number formats of a column make of its numbers."""
 
     formats: tuple[str, ...]
-    identifies: bool
+    field: str | None
 
     @classmethod
     def of(cls, column: Column) -> _Shown | None:
         """None for a column whose numbers are shown as they are."""
-        shown = cls((column.number_format, *column.other_formats), column.field in _IDENTIFIERS)
+        shown = cls((column.number_format, *column.other_formats), column.field)
         return shown if shown._format_of else None
 
     @cached_property
@@ -48,7 +49,9 @@ class _Shown:
         return {
             with_look("n", place): look
             for place, look in enumerate(self.formats)
-            if is_percent(look) or (self.identifies and digits_shown("1", look))
+            if is_percent(look)
+            or (self.field in _IDENTIFIERS and digits_shown("1", look))
+            or (self.field == Field.AMOUNT and _is_foreign(look))
         }
 
     def apply(self, texts: list[str], kinds: list[str]) -> None:
@@ -56,16 +59,22 @@ class _Shown:
         format_of = self._format_of
         for place, letter in enumerate(kinds):
             if letter in format_of:
-                texts[place], kinds[place] = _shown(texts[place], format_of[letter])
+                texts[place], kinds[place] = self._shown(texts[place], format_of[letter])
+
+    def _shown(self, text: str, number_format: str) -> tuple[str, str]:
+        """Text and kind of a number in a format that shows something else."""
+        if is_percent(number_format):
+            percent = format((Decimal(text) * 100).normalize(), "f")
+            return f"{percent}%", "p"
+        if self.field == Field.AMOUNT:
+            return f"{text} {currency_shown(number_format)}", "s"
+        shown = digits_shown(text, number_format)
+        return (text, "n") if shown in {None, text} else (shown or "", "z")
 
 
-def _shown(text: str, number_format: str) -> tuple[str, str]:
-    """Text and kind of a number in a format that shows something else."""
-    if is_percent(number_format):
-        percent = format((Decimal(text) * 100).normalize(), "f")
-        return f"{percent}%", "p"
-    shown = digits_shown(text, number_format)
-    return (text, "n") if shown in {None, text} else (shown or "", "z")
+def _is_foreign(number_format: str) -> bool:
+    """Whether a number in this format is an amount of another currency."""
+    return money.parse(f"1 {currency_shown(number_format)}") is money.Reason.FOREIGN
 
 
 @dataclass(frozen=True, slots=True)

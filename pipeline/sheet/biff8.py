@@ -33,8 +33,10 @@ _FORMULA: Final = 0x0006
 _NUMBER: Final = 0x0203
 _RK: Final = 0x027E
 _NUMBERS: Final = 0x00BD
-_VALUES: Final = frozenset((_NUMBER, _RK, _NUMBERS, _ERROR, _FORMULA, 0x00FD, 0x0204, 0x00D6))
-"""Records of cells that hold something."""
+_VALUES: Final = frozenset((_NUMBER, _RK, _NUMBERS, _ERROR, _FORMULA))
+_TEXTS: Final = frozenset((0x00FD, 0x0204, 0x00D6))
+"""Records of cells that hold something; of a text, only its row can matter."""
+_TELLING: Final = _VALUES | _TEXTS | {_ROW, _COLUMNS, _DEFAULT_HEIGHT}
 
 _BIFF8: Final = 0x0600
 _MOST_COLUMNS: Final = 256
@@ -63,23 +65,28 @@ class OldWorkbook:
         if index >= len(self.sheets):
             raise NotShown
         facts = Facts()
-        shown: set[int] = set()
-        used: set[int] = set()
         try:
-            for kind, body in _of_sheet(self.stream, self.sheets[index]):
-                if kind in _VALUES:
-                    self._note_cell(kind, body, facts, used)
-                elif kind == _ROW:
-                    _note_row(body, facts, shown)
-                elif kind == _COLUMNS:
-                    _note_columns(body, facts)
-                elif kind == _DEFAULT_HEIGHT:
-                    facts.all_hidden = bool(body[0] & 2)
+            self._search(self.sheets[index], facts)
         except (struct.error, IndexError):
             raise NotShown from None
+        return facts
+
+    def _search(self, start: int, facts: Facts) -> None:
+        shown: set[int] = set()
+        used: set[int] = set()
+        for kind, body in _of_sheet(self.stream, start):
+            if kind in _VALUES:
+                self._note_cell(kind, body, facts, used)
+            elif kind in _TEXTS:
+                used.add(int.from_bytes(body[:2], "little") + 1)
+            elif kind == _ROW:
+                _note_row(body, facts, shown)
+            elif kind == _COLUMNS:
+                _note_columns(body, facts)
+            else:
+                facts.all_hidden = bool(body[0] & 2)
         if facts.all_hidden:
             facts.hidden_rows |= used - shown
-        return facts
 
     def _note_cell(self, kind: int, body: bytes, facts: Facts, used: set[int]) -> None:
         row, column, style = _PLACE.unpack_from(body)
@@ -164,19 +171,25 @@ def _records(stream: bytes, at: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _of_sheet(stream: bytes, start: int) -> Iterator[tuple[int, bytes]]:
-    """The records of one sheet, without those of charts inside it. Raises NotShown when it has no beginning or end."""
-    depth = 0
-    for kind, body in _records(stream, start):
+    """The records of one sheet that tell something, without those of charts inside it.
+
+    Raises NotShown when the sheet has no beginning or no end.
+    """
+    at, end, depth = start, len(stream), 0
+    unpack = _HEAD.unpack_from
+    while at + 4 <= end:
+        kind, size = unpack(stream, at)
+        at += 4 + size
         if kind == _BOF:
             depth += 1
-        elif not depth:
-            raise NotShown
+        elif not depth or at > end:
+            break
         elif kind == _EOF:
             depth -= 1
             if not depth:
                 return
-        elif depth == 1:
-            yield kind, body
+        elif kind in _TELLING and depth == 1:
+            yield kind, stream[at - size : at]
     raise NotShown
 
 

@@ -161,6 +161,27 @@ def test_a_percentage_in_the_amount_is_a_fault(tmp_path, write, usual):
     assert [bool(row.payment) for row in rows] == [usual != "0.0%", usual != "0.0%", False, usual != "0.0%"]
 
 
+@pytest.mark.parametrize(
+    ("look", "foreign"),
+    [
+        ('#,##0.00 "€"', True),
+        ("[$USD] #,##0.00", True),
+        ("[$£-809]#,##0.00", True),
+        ("_([$€-2]* #,##0.00_)", True),
+        ("€0.00", True),
+        ('"US$"0.00', True),
+        ("[$$-409]#,##0.00", False),
+        ('"$"#,##0.00', False),
+        ("[$CAD] #,##0.00", False),
+        ('#,##0.00\\ "$"', False),
+    ],
+)
+def test_an_amount_that_is_shown_in_another_currency_is_a_fault(tmp_path, look, foreign):
+    """The sheet shows 5.00 €: five dollars were never meant."""
+    rows = checked(write_xlsx(tmp_path / "b.xlsx", Sheet([HEAD, [*ROW[:4], (5.0, look)], ["I-2", *ROW[1:4], 6.0]])))
+    assert [[fault.code for fault in row.faults] for row in rows] == [["amount-foreign"] if foreign else [], []]
+
+
 def test_a_percentage_as_text_is_the_same_fault(tmp_path):
     """As in a .csv."""
     path = tmp_path / "b.csv"

@@ -72,19 +72,20 @@ def batch_name(request: Request, table: Table) -> str:
     return request.batch or table.source.batch or request.file.stem
 
 
-def refuse_old_name(journal: Journal, batch: Batch, table: Table, request: Request, window: timedelta) -> None:
-    """A batch that is named after its file does not reach back over a pause (interface: "A row").
+def old_name(journal: Journal, batch: Batch, table: Table, request: Request, window: timedelta) -> InputFailure | None:
+    """Why a batch that is named after its file does not reach back over a pause (interface: "A row"), with both ways
+    out; None when it need not.
 
     Next month's `billing.xlsx` would otherwise be taken for a repeat of this month's, and bill nobody. A workbook of
-    ours that is given back names its batch itself, and goes on with it. Raises InputFailure with both ways out.
+    ours that is given back names its batch itself, and goes on with it.
     """
     now = datetime.now().astimezone()
     last = journal.last_run(batch)
     if request.batch is not None or table.source.batch or last is None:
-        return
+        return None
     if now - last.at <= window or last.sha256 == table.source.sha256:
-        return
-    raise InputFailure(
+        return None
+    return InputFailure(
         "run.old_batch", batch=batch.name, date=last.at.date(), fresh=f"{batch.name}-{now:%Y-%m}", days=window.days
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pipeline.commands import prepare, where
 from pipeline.commands.interrupts import interrupts
@@ -29,9 +29,11 @@ def validate(request: Request, settings: Settings, screen: Screen) -> Result:
         with where.journal_of(place, screen.journal_begun) as journal:
             batch = journal.batch(prepare.batch_name(request, table), place.name, datetime.now().astimezone())
             workplace = Workplace(journal, batch, prepare.REHEARSAL, place.base_url, settings)
+            old = prepare.old_name(journal, batch, table, request, timedelta(days=settings.repeat_window))
             prepared = prepare.begin_and_plan(workplace, table, checked, request, screen)
             try:
-                result = finish(workplace, prepared, prepared.refused, request, screen)
+                # A run would be refused before anything else; here the rows are looked at all the same.
+                result = finish(workplace, prepared, old or prepared.refused, request, screen)
                 for row in journal.report_rows(prepared.run):
                     if row.status is not Status.NOT_SENT and row.errors:
                         screen.row_needs_mending(row, summary.messages(result.report, row, request.lang))

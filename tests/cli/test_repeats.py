@@ -237,6 +237,22 @@ def test_a_refusal_does_not_make_the_batch_young(office):
     assert office.run(december).code == 3
 
 
+@pytest.mark.parametrize("rehearsal", [("validate",), ("run", "--dry-run"), ("plan",)], ids=" ".join)
+def test_a_rehearsal_foresees_the_refusal_of_an_old_name(office, rehearsal):
+    """What `run` would refuse is refused by what rehearses it, with the same ways out; the name said aloud is taken."""
+    office.run(office.sheet(MONTH))
+    office.time_passes(30)
+    december = office.sheet((*MONTH, charge("INV-4", "Mei"), charge("INV-5", "wrong", amount="-1.00")))
+    name, *options = rehearsal
+    done = office.command(name, december, *options, "-o", office.command.home / "check", env=office.sandbox.env)
+    assert done.code == 3
+    assert "--batch billing." in done.err
+    if name != "plan":
+        assert "negative" in done.out + done.err
+    aloud = office.command(name, december, *options, "--batch", "billing", "--json", env=office.sandbox.env)
+    assert aloud.code == (0 if name == "plan" else 1)
+
+
 def test_the_same_bytes_are_never_refused(office):
     """The file itself, run again after months, is the old batch: nobody is asked."""
     sheet = office.sheet(MONTH)

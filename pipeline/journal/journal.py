@@ -235,8 +235,9 @@ class Journal:
     def to_send(self, run: int, batch: Batch, after: int, limit: int) -> list[Sendable]:
         """The next rows to send behind position `after`, in the sheet's order."""
         wanted = and_(rows.c.run_id == run, rows.c.plan == "send", rows.c.position > after)
+        columns = (rows.c.id, rows.c.position, rows.c.number, rows.c.identity, rows.c.payment, rows.c.fingerprint)
         with self._reading() as connection:
-            chunk = connection.execute(select(rows).where(wanted).order_by(rows.c.position).limit(limit)).all()
+            chunk = connection.execute(select(*columns).where(wanted).order_by(rows.c.position).limit(limit)).all()
             if not chunk:
                 return []
             history = histories(connection, batch.id, (row.identity for row in chunk))

@@ -37,10 +37,12 @@ class ColumnLook:
 class Looks:
     """The number formats of the cells that hold a number, a byte each. Rows count from 1, columns from 0.
 
-    `usual` are the formats of columns of which only the cells that differ are noted.
+    `usual` are the formats of columns of which only the cells that differ are noted. `has_lost` says that some format
+    could not be kept: there are too many of them, or it has no code.
     """
 
     usual: dict[int, str] = field(default_factory=dict)
+    has_lost: bool = False
     _formats: list[str] = field(default_factory=lambda: [_GENERAL, _PERCENT])
     _codes: dict[str, int] = field(default_factory=lambda: {_GENERAL: 1, _PERCENT: 2})
     _columns: dict[int, bytearray] = field(default_factory=dict)
@@ -70,6 +72,7 @@ class Looks:
 
     def _code(self, look: str) -> int:
         if len(self._formats) >= _MOST_FORMATS:
+            self.has_lost = True
             return self._codes[_PERCENT if is_percent(look) else _GENERAL]
         self._formats.append(look)
         self._codes[look] = len(self._formats)

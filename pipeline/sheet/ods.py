@@ -105,6 +105,7 @@ class _Search:
         if not style:
             style = next((default for end, default in self._defaults if column < end), b"")
         look = self._styles.number_format(unescape(style.decode("utf-8", "replace")))
+        self._facts.looks.has_lost = self._styles.has_lost
         # The type of the value says so even where the style can't be read.
         return look if is_percent(look) or b'"percentage"' not in attributes else "0%"
 

@@ -28,7 +28,10 @@ _PLAIN: Final = re.compile(r"[-+/ ():,.]*")
 
 
 class CellStyles:
-    """The number format of every cell style by its name; `""` for those without one, and for unknown names."""
+    """The number format of every cell style by its name; `""` for those without one, and for unknown names.
+
+    `has_lost` says that a format was asked for which has no code.
+    """
 
     def __init__(self, archive: Archive, head: bytes) -> None:
         """`head` is the beginning of `content.xml`, at least up to the first row."""
@@ -36,6 +39,7 @@ class CellStyles:
         self._data_names: dict[str, str] = {}
         self._data: dict[str, ET.Element] = {}
         self._known: dict[str, str] = {}
+        self.has_lost = False
         for root in _roots(archive, head):
             for style in root.iter():
                 self._add(style)
@@ -60,19 +64,22 @@ class CellStyles:
         for _ in range(_DEEPEST):
             if name in self._data_names:
                 data = self._data.get(self._data_names[name])
-                return "" if data is None else self._code(data)
+                code = None if data is None else self._code(data)
+                self.has_lost = self.has_lost or code is None
+                return code or ""
             if not name:
                 break
             name = self._parents.get(name, "")
         return ""
 
-    def _code(self, data: ET.Element) -> str:
-        """A data style as one code, its form for numbers above zero first."""
+    def _code(self, data: ET.Element) -> str | None:
+        """A data style as one code, its form for numbers above zero first; None when a part of it has no code."""
         own = _section(data)
         for one in data.iter(f"{_STYLE}map"):
             positive = self._data.get(one.get(f"{_STYLE}apply-style-name", ""))
             if positive is not None and one.get(f"{_STYLE}condition", "").replace(" ", "") in _ABOVE_ZERO:
-                return f"{_section(positive)};{own}"
+                above = _section(positive)
+                return None if above is None or own is None else f"{above};{own}"
         return own
 
 
@@ -88,15 +95,15 @@ def _roots(archive: Archive, head: bytes) -> Iterator[ET.Element]:
             continue
 
 
-def _section(data: ET.Element) -> str:
-    """The code for the parts of one data style; General, which is empty, where a part has no code."""
+def _section(data: ET.Element) -> str | None:
+    """The code for the parts of one data style, empty for General; None when a part has no code."""
     kind = data.tag.removeprefix(_NUMBER).removesuffix("-style")
     elapsed = data.get(f"{_NUMBER}truncate-on-overflow") == "false"
     codes: list[str] = []
     for part in data:
         code = _part(part, kind, elapsed=elapsed and not codes)
         if code is None:
-            return ""
+            return None
         codes.append(code)
     whole = "".join(codes)
     return "" if whole in {"0", "General"} and kind == "number" and _is_general(data) else whole

@@ -125,3 +125,5 @@ def _about(facts: Facts, width: int) -> Iterator[Fault]:
     seen = sorted(column for column in facts.hidden_columns if column < width)
     if seen:
         yield Fault("hidden-columns", details=(("columns", ", ".join(map(letter, seen))),))
+    if facts.looks.has_lost:
+        yield Fault("formats-not-kept")

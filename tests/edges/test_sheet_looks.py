@@ -39,7 +39,7 @@ NAMES = ["office", "table", "text", "number", "style"]
 DAY_PARTS = [f'<number:{part} number:style="long"/>' for part in ("day", "month", "year")]
 STYLES = {
     "0.00": "number", "0000.00": "number", "00000": "number", '"INV-"000': "number", "000-000": "number",
-    "0%": "percentage", "0.0%": "percentage", "yyyy-mm-dd": "date", "dd/mm/yyyy": "date",
+    "# ?/?": "number", "0%": "percentage", "0.0%": "percentage", "yyyy-mm-dd": "date", "dd/mm/yyyy": "date",
     '"$"#,##0.00;-"$"#,##0.00': "currency",
 }  # fmt: skip
 
@@ -52,6 +52,7 @@ def digits(places, decimals=0, inside="", more=""):
 
 
 PARTS = {
+    "# ?/?": '<number:fraction number:min-numerator-digits="1"/>',
     "0.00": digits(1, 2),
     "0000.00": digits(4, 2),
     "00000": digits(5),
@@ -217,6 +218,19 @@ def test_an_ods_spells_its_formats_out(tmp_path):
     path = write_ods(tmp_path / "b.ods", Sheet([HEAD, *[[*ROW[:5], n] for n in own]]), defaults="00000", repeated=2)
     found = [row[1] for row in looks(open_table(path, ReadOptions()))]
     assert found == ["00000"] * 2 + ['"$"#,##0.00;-"$"#,##0.00'] * 2 + ["000-000"] * 2 + ["0.0%"] * 2
+
+
+def test_a_format_that_can_not_be_kept_is_said(tmp_path):
+    """A fraction of OpenDocument's has no code here; a workbook can have more formats than are kept."""
+    path = write_ods(tmp_path / "b.ods", Sheet([HEAD, [*ROW[:5], (0.5, "# ?/?")]]))
+    table = open_table(path, ReadOptions())
+    assert [notice.code for notice in table.notices] == ["formats-not-kept"]
+    assert sentence(table.notices[0], "en") != sentence(table.notices[0], "fr")
+    many = [[f"I-{n}", *ROW[1:4], 5.0, (0.5, f'0.0 "{n}"')] for n in range(300)]
+    table = open_table(write_xlsx(tmp_path / "b.xlsx", Sheet([HEAD, *many])), ReadOptions())
+    assert [notice.code for notice in table.notices] == ["formats-not-kept"]
+    many[-1][4] = (0.25, '0 % "last"')
+    assert checked(write_xlsx(tmp_path / "b.xlsx", Sheet([HEAD, *many])))[-1].faults[0].code == "percentage"
 
 
 def test_hidden_columns_of_ods_are_noticed(tmp_path):

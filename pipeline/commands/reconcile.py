@@ -17,7 +17,7 @@ from pipeline.commands.plan import user
 from pipeline.journal.evidence import Asked, Evidence, Proof
 from pipeline.model import ExitCode, Report, ReportRow, Status
 from pipeline.report.masking import account_columns, mask_in
-from pipeline.report.place import check_place
+from pipeline.report.place import check_place, writing
 from pipeline.report.reconcile import (
     Claim,
     Entry,
@@ -144,7 +144,8 @@ def reconcile_batch(
             )
             proof = balance(desk.entries, desk.payments, desk.opening)
             banked = deposits(desk.entries)
-            written = write(Contents(told, desk.entries, proof, banked), output, lang=request.lang)
+            with writing(output):
+                written = write(Contents(told, desk.entries, proof, banked), output, lang=request.lang)
     code = exit_code(desk.entries, proof, damaged=len(told.damaged), disagrees=len(told.disagrees))
     return Reconciled(told, desk.entries, proof, banked, code, written)
 

@@ -31,7 +31,7 @@ from pipeline.model import (
     UsageFailure,
 )
 from pipeline.report import summary, totals
-from pipeline.report.place import check_place
+from pipeline.report.place import check_place, writing
 from pipeline.report.totals import Totals
 from pipeline.report.workbook import write
 from pipeline.send.api import Api, Credentials
@@ -263,10 +263,16 @@ def finish(  # noqa: PLR0913, PLR0917 - six, by the house's rule
         files = beside.check(beside.wanted_of(request), report.columns, (request.file, request.output))
     before = beside.before(journal, workplace.batch, run, beside.Compared(request.compare, request.changes_over))
     screen.writing()
-    written = write(report, rows, request.output, lang=request.lang, before=before) if request.output else None
-    unwritten = beside.write(files, report, rows, request.lang)
-    if unwritten:
-        failure = failure or next(iter(unwritten.values()))
+    written, lost = None, dict[str, StoppedEarly]()
+    if request.output is not None:
+        try:
+            with writing(request.output):
+                written = write(report, rows, request.output, lang=request.lang, before=before)
+        except StoppedEarly as unwritten:
+            lost["-o"] = unwritten
+    lost |= beside.write(files, report, rows, request.lang)
+    if lost:
+        failure = failure or next(iter(lost.values()))
         code = exit_code(counted, failure, dry_run=rehearsed)
     return Result(
         report=report,
@@ -275,7 +281,7 @@ def finish(  # noqa: PLR0913, PLR0917 - six, by the house's rule
         written=written,
         failure=failure,
         forecast=prepared.forecast,
-        summary=summary.as_json(report, gathered, written, code) | beside.as_json(files, unwritten),
+        summary=summary.as_json(report, gathered, written, code) | beside.as_json(files, lost),
     )
 
 

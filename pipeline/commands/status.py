@@ -22,7 +22,7 @@ from pipeline.journal.states import Session
 from pipeline.model import ExitCode, Failure, Report, ReportRow, Status, StoppedEarly
 from pipeline.report import totals
 from pipeline.report.paid import Payments, PaymentTally, is_late
-from pipeline.report.place import check_place
+from pipeline.report.place import check_place, writing
 from pipeline.report.summary import Written
 from pipeline.report.totals import Totals
 from pipeline.report.workbook import write
@@ -148,10 +148,14 @@ def refreshed(found: Found, open_days: int) -> Refreshed:
 
 
 def write_again(found: Found, report: Report, output: Path, lang: Lang) -> Written:
-    """Write the batch's workbook anew, from the journal alone: the input file is not needed any more."""
+    """Write the batch's workbook anew, from the journal alone: the input file is not needed any more.
+
+    Raises StoppedEarly when it can be had nowhere.
+    """
     rows = partial(found.journal.report_rows, found.run)
     month = beside.before(found.journal, found.batch, found.run, beside.Compared())
-    return write(report, rows, output, lang=lang, before=month)
+    with writing(output):
+        return write(report, rows, output, lang=lang, before=month)
 
 
 def exit_code(counted: Totals, failure: Failure | None) -> ExitCode:

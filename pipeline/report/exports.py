@@ -74,7 +74,7 @@ def check_file(path: Path, option: str, ours: Recognise, others: Iterable[Path |
     if path.exists() and not ours(path):
         raise UsageFailure("exports.not_ours", **told)
     try:
-        place.begin(path).unlink()
+        place.try_out(path)
     except OSError as error:
         raise UsageFailure("exports.not_writable", reason=error.strerror or error, **told) from error
 

@@ -6,17 +6,18 @@ Never over the input, nor over a file that is not ours (interface: "The output w
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import tempfile
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from pipeline.model import UsageFailure
+from pipeline.model import StoppedEarly, UsageFailure
 
 MARK: Final = "flinks-import"
 """The name of the document property by which a workbook of ours is known again; spreadsheets keep it when they save."""
@@ -26,6 +27,8 @@ _PART: Final = ".part"
 _LEFT_BEHIND: Final = 24 * 60 * 60
 """Seconds after which an unfinished workbook is nobody's."""
 _MOST_NAMES: Final = 1_000
+_LITTLE: Final = 4096
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _OWNER_ONLY: Final = 0o600
 
 
@@ -34,7 +37,7 @@ def check_place(path: Path, *, input_file: Path) -> None:
 
     A file is really made in the folder and removed again: permissions alone do not tell of a read-only or full disk.
     Raises UsageFailure when the folder is missing or can't be written, when `path` is a folder or the input, and when
-    a file stands there that this program did not make.
+    a file stands there that this program did not make; StoppedEarly when the disk is full.
     """
     folder = path.parent
     try:
@@ -46,9 +49,32 @@ def check_place(path: Path, *, input_file: Path) -> None:
             raise UsageFailure("report.is_the_input", path=path)
         if path.exists() and not is_ours(path):
             raise UsageFailure("report.not_ours", path=path)
-        begin(path).unlink()
+        try_out(path)
     except OSError as error:
+        if error.errno in _FULL:
+            raise StoppedEarly("report.disk_full", folder=folder.absolute()) from error
         raise UsageFailure("report.not_writable", folder=folder, reason=error.strerror or error) from error
+
+
+def try_out(path: Path) -> None:
+    """Write a little beside `path` and remove it: an empty file can be had on a full disk. Raises OSError."""
+    part = begin(path)
+    try:
+        part.write_bytes(bytes(_LITTLE))
+    finally:
+        part.unlink()
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Whoever writes the workbook in this context may find that it can be had nowhere any more.
+
+    Raises StoppedEarly then: nothing is lost, the journal has it all, and the same command writes it.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StoppedEarly("report.not_written", path=path, reason=error.strerror or type(error).__name__) from error
 
 
 def is_ours(path: Path) -> bool:

@@ -319,3 +319,32 @@ def test_the_workbooks_disk_fills_up(desk: Desk, disk: SmallDisk, home: Path):
     check_truth(home / "results.xlsx", REFERENCES, desk.server.sessions)
     assert [path.name for path in disk.path.iterdir()] == ["ballast"]
     goes_on(desk)
+
+
+def test_the_workbooks_disk_is_full_from_the_start(desk: Desk, disk: SmallDisk):
+    """A full disk is no mistake in the command: nothing is sent, the code is 6, and with space the command goes on."""
+    disk.fill()
+    ran = desk.run(LINES, output=disk.path / "results.xlsx")
+    assert (ran.code, ran.stopped, desk.server.requests) == (6, "report.disk_full", [])
+    disk.free()
+    assert desk.run(LINES, output=disk.path / "results.xlsx").code == 0
+
+
+def test_the_workbook_can_be_written_nowhere(desk: Desk, disk: SmallDisk, monkeypatch: pytest.MonkeyPatch):
+    """When every disk is full at the end the code is 6 and the sentence says why; the same command writes it."""
+    monkeypatch.setenv("HOME", str(disk.path))
+    monkeypatch.setattr("tempfile.tempdir", str(disk.path))
+
+    def fills(talk: Talk) -> None:
+        disk.fill()
+        created(talk)
+
+    at(10, fills, desk.server)
+    ran = desk.run(LINES, output=disk.path / "results.xlsx")
+    assert (ran.code, ran.stopped) == (6, "report.not_written")
+    assert desk.server.created == dict.fromkeys(REFERENCES, 1)
+    disk.free()
+    requests = len(desk.server.creations)
+    assert desk.run(LINES, output=disk.path / "results.xlsx").code == 0
+    assert len(desk.server.creations) == requests
+    check_truth(disk.path / "results.xlsx", REFERENCES, desk.server.sessions)

@@ -20,7 +20,7 @@ from pipeline.report.looks import FAINT, INK, LINE, PAID_COLOURS, STATUS_COLOURS
 from pipeline.report.paid import Payments, PaymentTally
 from pipeline.report.summary import status_lines
 from pipeline.report.totals import NEEDS_A_PERSON, Tally, Totals
-from pipeline.report.words import dollars
+from pipeline.report.words import control_name, dollars
 from pipeline.send.states import Paid
 from pipeline.texts import say
 from schemas.faults import Fault, mend, sentence
@@ -260,7 +260,7 @@ class _Page:
 
     def _controls(self) -> str:
         rows = [
-            f"<tr><td>{_safe(control.where)}</td><td>{_safe(control.expected)}</td><td>{_safe(control.found)}</td>"
+            f"<tr><td>{_safe(control_name(control.where, self._lang))}</td><td>{_safe(control.expected)}</td><td>{_safe(control.found)}</td>"
             f"<td>{_safe(say('report.yes' if control.agrees else 'report.no', self._lang))}</td></tr>"
             for control in self._report.controls
         ]

@@ -281,6 +281,7 @@ def test_our_headings_and_statuses_are_the_same_in_french(tmp_path: Path) -> Non
     assert book["Results"]["M2"].value == "created"
     assert "est obligatoire" in str(_cells(book["Errors"])[0]["errors"])
     assert "Que faire maintenant" in _texts(book["Summary"])
+    assert {"ligne 75", "--expect-rows"} <= set(_texts(book["Summary"]))
 
 
 def test_pages_are_printed_with_headings_and_numbers(book: openpyxl.Workbook) -> None:

@@ -192,16 +192,16 @@ def _tls(way: reaching.Way, settings: Settings) -> Check:
 
 
 def _calls(settings: Settings) -> Iterator[Check]:
-    """The checks that speak to the API: its clock, and a token."""
+    """The checks that speak to the API: its clock, and a token. That it answers is told where it does not."""
     try:
         skew = asyncio.run(reaching.clock_skew(settings))
     except reaching.Unreachable as error:
-        yield _failed("clock", ExitCode.STOPPED_EARLY, "unreachable", base_url=settings.base_url, reason=error)
-        yield _skipped("credentials")
+        yield _failed("api", ExitCode.STOPPED_EARLY, "unreachable", base_url=settings.base_url, reason=error)
+        yield from map(_skipped, ("clock", "credentials"))
         return
     except Failure as failure:
-        yield _explained("clock", failure)
-        yield _skipped("credentials")
+        yield _explained("api", failure)
+        yield from map(_skipped, ("clock", "credentials"))
         return
     yield _clock(skew)
     yield from _password_file(settings)

@@ -260,7 +260,8 @@ class _Page:
 
     def _controls(self) -> str:
         rows = [
-            f"<tr><td>{_safe(control_name(control.where, self._lang))}</td><td>{_safe(control.expected)}</td><td>{_safe(control.found)}</td>"
+            f"<tr><td>{_safe(control_name(control.where, self._lang))}</td>"
+            f"<td>{_safe(control.expected)}</td><td>{_safe(control.found)}</td>"
             f"<td>{_safe(say('report.yes' if control.agrees else 'report.no', self._lang))}</td></tr>"
             for control in self._report.controls
         ]

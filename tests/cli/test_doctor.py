@@ -164,7 +164,7 @@ def test_a_wrong_file_is_told_with_all_its_mistakes_on_one_line(examine, command
         ({"FLINKS_BASE_URL": ""}, "base_url", ("FLINKS_BASE_URL",)),
         ({"FLINKS_PASSWORD": ""}, "credentials", ("FLINKS_PASSWORD", "flinks-import login")),
         ({"FLINKS_PASSWORD": "", "FLINKS_PASSWORD_FILE": "gone"}, "credentials", ("gone",)),
-        ({"FLINKS_IMPORT_CA_FILE": "gone.pem"}, "clock", ("gone.pem",)),
+        ({"FLINKS_IMPORT_CA_FILE": "gone.pem"}, "api", ("gone.pem",)),
         ({"FLINKS_IMPORT_JOURNAL": "/proc/self/j.sqlite"}, "journal", ("/proc/self", "--journal")),
         ({"FLINKS_IMPORT_JOURNAL": "mysql://me@db/x"}, "journal", ("mysql",)),
         ({"XDG_DATA_HOME": "/proc/self"}, "data_folder", ("/proc/self", "XDG_DATA_HOME")),
@@ -210,13 +210,13 @@ def test_a_name_that_does_not_exist_ends_with_6(examine):
     assert "pay.invalid" in checks["dns"][1]
 
 
-@pytest.mark.parametrize(("scheme", "name"), [("https", "tls"), ("http", "clock")])
+@pytest.mark.parametrize(("scheme", "name"), [("https", "tls"), ("http", "api")])
 def test_a_port_that_nobody_listens_to_ends_with_6(examine, scheme, name):
     """An API that is down is told by the first check that needs it."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     code, checks = examine(FLINKS_BASE_URL=f"{scheme}://127.0.0.1:{port}")
-    assert (code, checks[name][0], checks["credentials"][0]) == (6, "fail", "skip")
+    assert (code, checks[name][0], checks["clock"][0], checks["credentials"][0]) == (6, "fail", "skip", "skip")
     assert "127.0.0.1" in checks[name][1]
     assert "firewall" in checks[name][1]
 

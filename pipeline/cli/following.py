@@ -22,7 +22,7 @@ from pipeline.cli.logs import Log
 from pipeline.cli.printing import output_console
 from pipeline.cli.screen import Manner, log_of
 from pipeline.journal.states import Session
-from pipeline.model import SessionState, StoppedEarly, UsageFailure
+from pipeline.model import Failure, SessionState, StoppedEarly, UsageFailure
 from pipeline.report.paid import Payments
 from pipeline.report.summary import Written
 from pipeline.send.follow import FollowObserver
@@ -75,6 +75,13 @@ class FollowLines:
             told = {"paid": counts["yes"], "open": counts["not_yet"], "no": counts["no"], "seconds": f"{seconds:g}"}
             line = say("status.watching", self._manner.lang, time=time.strftime("%H:%M:%S"), **told)
             self._console.print(line, markup=False)
+
+    def outage(self, reason: Failure, seconds: float) -> None:
+        """That the API is out of reach between two rounds of `--watch`, and that it is asked again."""
+        self._log.event("outage", code=reason.key)
+        if not (self._manner.quiet or self._manner.log_json):
+            told = {"time": time.strftime("%H:%M:%S"), "seconds": f"{seconds:g}"}
+            self._console.print(say("status.outage", self._manner.lang, **told), markup=False)
 
 
 @dataclass(slots=True)

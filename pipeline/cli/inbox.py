@@ -274,6 +274,7 @@ class _Telling:
             "folder": str(self._order.folder),
             "files": [self._file_json(one) for one in passed.handled],
             "waiting": list(passed.waiting),
+            "results": list(passed.results),
             "rows": totals.rows,
             "counts": {status.value: totals.counts[status] for status in Status},
             "amounts": {status.value: f"{totals.amounts[status]:.2f}" for status in Status},

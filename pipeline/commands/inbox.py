@@ -84,11 +84,13 @@ class Handled:
 class Passed:
     """What a pass came to. `waiting` are files that were not run: still arriving, or after what ended the pass.
 
-    `stopped` is what ended it before all files were run, if anything did.
+    `stopped` is what ended it before all files were run, if anything did. `results` are workbooks of results, which are
+    left where they lie.
     """
 
     handled: tuple[Handled, ...] = ()
     waiting: tuple[str, ...] = ()
+    results: tuple[str, ...] = ()
     stopped: Failure | None = None
 
     @property
@@ -166,11 +168,12 @@ class Inbox:
             self._folder.tidy()
         except OSError as error:
             work.stopped = StoppedEarly("inbox.unreachable", folder=self._order.folder, reason=error.strerror or error)
-        return Passed(tuple(work.handled), tuple(work.waiting), work.stopped)
+        return Passed(tuple(work.handled), tuple(work.waiting), tuple(work.results), work.stopped)
 
     def _take_all(self, work: _Pass) -> None:
         began = time.monotonic()
         view = self._folder.look()
+        work.results += view.results
         for name in view.results:
             if name not in self._told:
                 self._told.add(name)
@@ -260,6 +263,7 @@ class _Pass:
 
     handled: list[Handled] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
+    results: list[str] = field(default_factory=list)
     stopped: Failure | None = None
 
 

@@ -36,6 +36,11 @@ from schemas.languages import Lang
 SHOWN: Final = 20
 """Requests that are open too long and are shown; the workbook has them all."""
 
+OUTAGES: Final = 10
+"""Rounds of a watch, one after the other, in which the API may be out of reach."""
+
+_OUTAGES: Final = frozenset({"status.unreachable", "send.authorize_unreachable"})
+
 _NOT_IN_A_NAME: Final = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
 
 
@@ -62,6 +67,9 @@ class FollowScreen(Protocol):
 
     def watching(self, payments: Payments, seconds: float) -> None:
         """All were asked about; they are asked again in so many seconds."""
+
+    def outage(self, reason: Failure, seconds: float) -> None:
+        """The API is out of reach; it is asked again in so many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +191,13 @@ def _missed(followed: Followed) -> Failure | None:
     return StoppedEarly("status.some_missed", count=followed.missed, reason=followed.reason)
 
 
+async def _pass_on(stop: Stop, other: Stop) -> None:
+    """Let `other` stop for the same reason."""
+    await stop.wait()
+    if stop.reason is not None:
+        other.request(stop.reason)
+
+
 @dataclass(slots=True)
 class _Asking:
     """One round of questions, or with `--watch` as many as it takes. `learnt` is the most that a round was told."""
@@ -196,25 +211,44 @@ class _Asking:
     final: int = 0
 
     async def ask(self, signals: Interrupts) -> Followed:
-        stop = Stop()
+        stop, lost = Stop(), 0
         with signals.asking(stop):
             async with api_of(self._settings, self._place) as api:
                 while True:
                     followed = await self._round(api, stop)
-                    if stop.requested or not (self._request.watch and await asyncio.to_thread(self._waits)):
+                    lost = lost + 1 if self._is_outage(followed.stopped) else 0
+                    ended = stop.requested or lost == OUTAGES or (followed.stopped is not None and not lost)
+                    if ended or not (self._request.watch and await asyncio.to_thread(self._waits)):
                         break
-                    now = await asyncio.to_thread(refreshed, self._found, self._request.open_days)
-                    if now.payments is not None:
-                        self._shown.watching(now.payments, self._request.every)
+                    await self._show(followed.stopped)
                     await stop.sleep(self._request.every)
                     if stop.requested:
                         break
-        return replace(followed, stopped=stopped_by(stop.reason))
+        return replace(followed, stopped=stopped_by(stop.reason or followed.stopped))
+
+    def _is_outage(self, reason: Failure | None) -> bool:
+        """Whether the API was there and is not now. That it never was, or refuses the credentials, is no outage."""
+        return bool(self.learnt) and reason is not None and reason.key in _OUTAGES
+
+    async def _show(self, outage: Failure | None) -> None:
+        """Where a watch stands between two rounds."""
+        if outage is not None:
+            self._shown.outage(outage, self._request.every)
+            return
+        now = await asyncio.to_thread(refreshed, self._found, self._request.open_days)
+        if now.payments is not None:
+            self._shown.watching(now.payments, self._request.every)
 
     async def _round(self, api: Api, stop: Stop) -> Followed:
         keep = partial(self._found.journal.record_states, self._found.batch)
-        with self._shown.asking(await asyncio.to_thread(self._count)) as observer:
-            followed = await follow(self._to_ask(), api, rules_of(self._settings), keep, observer, stop)
+        # Of its own: what ends a round, an API that is out of reach, need not end the watch.
+        ending = Stop()
+        heard = asyncio.create_task(_pass_on(stop, ending))
+        try:
+            with self._shown.asking(await asyncio.to_thread(self._count)) as observer:
+                followed = await follow(self._to_ask(), api, rules_of(self._settings), keep, observer, ending)
+        finally:
+            heard.cancel()
         self.learnt = max(self.learnt, followed.asked)
         return followed
 

@@ -305,6 +305,7 @@ def test_the_corrected_errors_sheet_comes_back_under_another_name(drop):
     book.save(drop.path / "rent mended.xlsx")
     summary = drop.summary()
     assert (summary["exitCode"], summary["files"][0]["batch"]) == (0, "rent")
+    assert summary["results"] == ["rent.results.xlsx"]
     assert drop.sandbox.created() == {"A-1": 1, "A-2": 1}
 
 

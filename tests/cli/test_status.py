@@ -213,6 +213,36 @@ def test_watching_ends_when_nothing_can_change_any_more(command, standalone_sand
     assert json.loads(out)["paid"]["no"]["rows"] == 1
 
 
+def serving(command, port: str):
+    """A sandbox that can be started again: its process and its address."""
+    process = command.start("sandbox", "--port", port, "--store", command.home / "own.jsonl")
+    assert process.stdout is not None
+    return process, process.stdout.readline().strip()
+
+
+def test_a_watch_goes_on_through_an_outage(command) -> None:
+    """An API that was there and is out of reach for a while is asked again, and that is said; the watch ends with 0."""
+    sandbox, base_url = serving(command, "0")
+    env = {"FLINKS_BASE_URL": base_url, "FLINKS_USERNAME": "sandbox", "FLINKS_PASSWORD": "sandbox"}
+    sheet = command.home / "rent.csv"
+    sheet.write_text("\n".join([SHEET.splitlines()[0], SHEET.splitlines()[-1]]), encoding="utf-8")
+    command("run", sheet, "--yes", env=env)
+    link = str(results(command.home / "rent.results.xlsx")[1]["INV-1"]["launchUrl"])
+    process = command.start("status", "rent", "--watch", "--every", "0.2", "--json", env=env)
+    until(process, "not yet 1")
+    sandbox.terminate()
+    sandbox.communicate(timeout=20)
+    until(process, "no usable answers just now")
+    sandbox, _ = serving(command, base_url.rpartition(":")[2])
+    until(process, "not yet 1")
+    decide(link, "declined")
+    out, _ = process.communicate(timeout=60)
+    sandbox.terminate()
+    sandbox.communicate(timeout=20)
+    assert process.returncode == 0
+    assert json.loads(out)["paid"]["no"]["rows"] == 1
+
+
 def test_ctrl_c_leaves_a_watch_with_6_and_keeps_what_is_known(command, standalone_sandbox, open_one: str) -> None:
     """A watch that is left has written the workbook of what it has learnt."""
     process = command.start("status", "rent", "--watch", "--every", "60", env=standalone_sandbox.env)

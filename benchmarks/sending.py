@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
@@ -67,6 +68,9 @@ class _Nobody:
         """Nothing."""
 
     def tokens_are_single_use(self) -> None:
+        """Nothing."""
+
+    def pause_asked(self, until: datetime) -> None:
         """Nothing."""
 
 

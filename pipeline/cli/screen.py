@@ -341,6 +341,9 @@ class _Silent:
     def tokens_are_single_use(self) -> None:
         """Nothing."""
 
+    def pause_asked(self, until: datetime) -> None:
+        """Nothing."""
+
 
 def _bar(console: Console) -> Progress:
     return Progress(
@@ -377,6 +380,9 @@ class _Bar:
     def tokens_are_single_use(self) -> None:
         self._bar.console.print(say("screen.single_use", self._lang))
 
+    def pause_asked(self, until: datetime) -> None:
+        self._bar.console.print(say("screen.pause", self._lang, time=f"{until:%H:%M}"))
+
     def _advance(self) -> None:
         self._done += 1
         pace = self._done / max(time.monotonic() - self._began, 0.001)
@@ -402,6 +408,9 @@ class _Lines:
 
     def tokens_are_single_use(self) -> None:
         self._console.print(say("screen.single_use", self._lang))
+
+    def pause_asked(self, until: datetime) -> None:
+        self._console.print(say("screen.pause", self._lang, time=f"{until:%H:%M}"))
 
     def _count(self, *, failed: bool) -> None:
         self._done += 1
@@ -445,6 +454,9 @@ class _Events:
     def tokens_are_single_use(self) -> None:
         self._log.event("tokens-are-single-use")
 
+    def pause_asked(self, until: datetime) -> None:
+        self._log.event("pause-asked", until=until.isoformat(timespec="seconds"))
+
     def _count(self, *, failed: bool) -> None:
         self.done += 1
         self.failed += failed
@@ -470,6 +482,10 @@ class _Each:
     def tokens_are_single_use(self) -> None:
         for observer in self.observers:
             observer.tokens_are_single_use()
+
+    def pause_asked(self, until: datetime) -> None:
+        for observer in self.observers:
+            observer.pause_asked(until)
 
 
 def _duration(seconds: float) -> str:

@@ -36,6 +36,10 @@ TOKENS_AHEAD: Final = 2
 """Single-use tokens asked for at a time, for each request in flight: so many hide a slow `authorize`."""
 
 
+LONG_PAUSE: Final = 60.0
+"""Seconds of `Retry-After` from which a person is told: nothing moves meanwhile."""
+
+
 @dataclass(frozen=True, slots=True)
 class SendRules:
     """How a run sends: `rate` is requests a second, `until` an aware time, `window` how far back repeats are sought."""
@@ -61,6 +65,9 @@ class Observer(Protocol):
 
     def tokens_are_single_use(self) -> None:
         """The API's tokens turned out to be good for one session each."""
+
+    def pause_asked(self, until: datetime) -> None:
+        """The API wants nothing to be sent for a good while (`LONG_PAUSE`); `until` is aware. Once for each pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +127,7 @@ class _Engine:
     _breaker: Breaker = field(init=False)
     _queue: _Queue = field(init=False)
     _patience: set[asyncio.Timeout] = field(init=False, default_factory=set)
+    _pause_ends: float = field(init=False, default=float("-inf"))
 
     def __post_init__(self) -> None:
         self._brake = Brake(self._timing)
@@ -259,10 +267,18 @@ class _Engine:
         """What an attempt tells about the API as a whole: the shared back-off and the breaker."""
         if isinstance(verdict, decide.Throttled):
             self._brake.pushed_back(verdict.retry_after)
+            self._tell_of_pause(verdict.retry_after or 0.0)
         elif isinstance(verdict, decide.Created | decide.Denied):
             self._brake.eased()
         if reason := self._breaker.attempted(verdict):
             self._stop.request(reason)
+
+    def _tell_of_pause(self, seconds: float) -> None:
+        """All requests in flight are answered alike: the pause is said once."""
+        ends = self._timing.clock() + seconds
+        if seconds >= LONG_PAUSE and ends > self._pause_ends + LONG_PAUSE:
+            self._pause_ends = ends
+            self._observer.pause_asked(datetime.now().astimezone() + timedelta(seconds=seconds))
 
     def _end(self, row: Sendable, verdict: decide.Verdict) -> None:
         self._observer.row_ended(row, verdict)

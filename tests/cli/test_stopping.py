@@ -368,6 +368,25 @@ def test_until_is_said_with_its_date(desk: Desk, command, lang: str, said: str, 
 # What is said at the end
 
 
+@pytest.mark.parametrize("options", [(), ("--log-json",)], ids=["text", "JSON lines"])
+def test_a_long_pause_is_said_once(desk: Desk, kitchen: Kitchen, options: tuple[str, ...]):
+    """When the API asks for a long pause it is said until when, once for all in flight; a signal ends the waiting."""
+    pid = 0
+    told = threading.Timer(1.5, lambda: os.kill(pid, signal.SIGTERM))
+
+    def asks_for_a_day(talk: Talk) -> None:
+        talk.answer(429, headers={"Retry-After": "86400"})
+        if not told.is_alive() and told.ident is None:
+            told.start()
+
+    desk.server.well_created = asks_for_a_day
+    pid = kitchen.start("run", write_sheet(desk.folder / "sheet.csv", LINES), "--yes", *options, env=desk.environment())
+    assert kitchen.wait(pid) == 6
+    said = kitchen.said(pid)
+    assert said.count("pause-asked" if options else "The API asks for a pause until") == 1
+    goes_on(desk)
+
+
 @pytest.mark.parametrize(("lang", "one", "two"), [
     ("en", "after the first row (", "after the first 2 rows ("),
     ("fr", "après la première ligne (", "après les 2 premières lignes ("),

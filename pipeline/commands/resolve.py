@@ -23,7 +23,8 @@ _IN_LAUNCH_URL: Final = "sessionId"
 class ResolveRequest:
     """One `resolve`. `row` is the row's number in the user's sheet; `created` its session or launch URL.
 
-    Without `created` the decision is that nothing was created. An empty `who` is whoever is logged in.
+    Without `created` the decision is that nothing was created. An empty `who` is whoever is logged in. `gone` says that
+    the row is no valid row of the sheet any more, and goes by the number under which it was sent.
     """
 
     batch: str
@@ -32,6 +33,7 @@ class ResolveRequest:
     note: str = ""
     who: str = ""
     sandbox: bool = False
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def resolve(request: ResolveRequest, settings: Settings, confirm: Callable[[Ques
         found_batch(request.batch, settings, in_sandbox=request.sandbox) as found,
         found.journal.lease(found.batch),
     ):
-        identity, tries = _unanswered(found, request.row)
+        identity, tries = _unanswered(found, request)
         if session_id and (holder := found.journal.holder_of(session_id)) is not None:
             raise UsageFailure("resolve.session_taken", batch=holder[0], row=holder[1])
         decision = Decision(
@@ -103,11 +105,23 @@ def masked(content: str) -> str:
     return re.sub(r"([^\s@,])[^\s@,]*@(?=[^\s@,]+)", r"\1•••@", content)
 
 
-def _unanswered(found: Found, number: int) -> tuple[str, tuple[Attempt, ...]]:
-    """The identity of a row and its tries without an answer. Raises UsageFailure when there is nothing to decide."""
+def _unanswered(found: Found, request: ResolveRequest) -> tuple[str, tuple[Attempt, ...]]:
+    """The identity of a row and its tries without an answer. Raises UsageFailure when there is nothing to decide.
+
+    A row that left the sheet, or is invalid now, goes by the number under which it was sent. Where another row bears
+    that number today, it must be said aloud which is meant.
+    """
+    number = request.row
     row: ReportRow | None = found.journal.report_row(found.run, number)
-    if row is None:
-        raise UsageFailure("resolve.no_row", row=number, batch=found.batch.name)
-    if row.status is not Status.UNKNOWN:
-        raise UsageFailure("resolve.not_unknown", row=number, batch=found.batch.name, status=row.status)
-    return found.journal.open_tries(found.batch, found.run, number)
+    present, tries = found.journal.open_tries(found.batch, found.run, number)
+    if row is not None and row.status is Status.UNKNOWN and not request.gone:
+        return present, tries
+    strays = found.journal.stray_tries(found.batch, found.run, number)
+    named = {"row": number, "batch": found.batch.name}
+    if len(strays) > 1:
+        raise UsageFailure("resolve.several", **named)
+    if strays and (row is None or request.gone or strays[0][0] == present):
+        return strays[0]
+    if row is None or request.gone:
+        raise UsageFailure("resolve.no_row", **named)
+    raise UsageFailure("resolve.say_gone" if strays else "resolve.not_unknown", **named, status=row.status)

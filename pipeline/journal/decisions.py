@@ -24,6 +24,28 @@ def open_tries(connection: Connection, batch_id: int, run_id: int, row: int) -> 
     return found.identity, decide.open_questions(history)
 
 
+def stray_tries(connection: Connection, batch_id: int, run_id: int, row: int) -> list[tuple[str, tuple[Attempt, ...]]]:
+    """What was sent as row `row`, has an unknown outcome, and is no valid row of a run's sheet any more.
+
+    Identities with their tries whose outcome is unknown, oldest first.
+    """
+    valid = select(rows.c.identity).where(rows.c.run_id == run_id, rows.c.fingerprint.is_not(None))
+    statement = (
+        select(attempts.c.identity)
+        .where(
+            attempts.c.batch_id == batch_id,
+            attempts.c.row_number == row,
+            attempts.c.outcome.in_(decide.UNCERTAIN),
+            attempts.c.identity.not_in(valid),
+        )
+        .order_by(attempts.c.id)
+    )
+    identities = list(dict.fromkeys(connection.scalars(statement)))
+    past = histories(connection, batch_id, identities)
+    open_ones = ((identity, decide.open_questions(past.get(identity, []))) for identity in identities)
+    return [(identity, tries) for identity, tries in open_ones if tries]
+
+
 def holder_of(connection: Connection, session_id: str) -> tuple[str, int] | None:
     """The batch and the row number that have this session, in any spelling of the UUID's case."""
     found = connection.execute(

@@ -377,6 +377,11 @@ class Journal:
         with self._reading() as connection:
             return decisions.open_tries(connection, batch.id, run, number)
 
+    def stray_tries(self, batch: Batch, run: int, number: int) -> list[tuple[str, tuple[Attempt, ...]]]:
+        """What was sent as the row of this number, is unknown, and is no valid row of a run's sheet any more."""
+        with self._reading() as connection:
+            return decisions.stray_tries(connection, batch.id, run, number)
+
     def holder_of(self, session_id: str) -> tuple[str, int] | None:
         """The batch and the row number that have this session, if any have."""
         with self._reading() as connection:

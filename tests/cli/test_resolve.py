@@ -122,3 +122,37 @@ def recorded(command) -> list:
     """The decisions in the journal."""
     with open_journal(str(command.data / "journal.sqlite")) as journal:
         return journal.decisions(batch(journal))
+
+
+HEAD, ANA, BEN, CLEO = SHEET.splitlines()
+
+
+def test_a_row_that_left_the_sheet_goes_by_the_number_under_which_it_was_sent(
+    command, standalone_sandbox, sent: Path
+) -> None:
+    """Its number is free, or another row bears it today: then --gone says which is meant, and nothing is guessed."""
+    env = standalone_sandbox.env
+    sent.write_text(f"{HEAD}\n{CLEO}", encoding="utf-8")
+    assert command("run", sent, "--yes", "--send-link", env=env).code == 0
+    ask = ("--created", SESSION, "--yes", "--json")
+    clash = command("resolve", "rent", "2", *ask, env=env)
+    assert (clash.code, clash.json()["errors"][0]["code"]) == (2, "resolve.say_gone")
+    assert command("resolve", "rent", "2", *ask, "--gone", env=env).code == 0
+    assert command("resolve", "rent", "3", "--not-created", "--note", "looked", "--yes", env=env).code == 0
+    assert command("resolve", "rent", "4", "--not-created", "--note", "looked", "--yes", env=env).code == 2
+    sent.write_text(SHEET, encoding="utf-8")
+    counts = command("run", sent, "--yes", "--send-link", "--json", env=env).json()["counts"]
+    assert (counts["already-created"], counts["created"], counts["unknown"]) == (2, 1, 0)
+    assert standalone_sandbox.received()["ResetAfterOnce-1"] == 1
+    assert standalone_sandbox.received()["ResetAfterOnce-2"] == 2
+
+
+def test_a_row_that_became_invalid_can_be_resolved_too(command, standalone_sandbox, sent: Path) -> None:
+    """A fault of today does not change that something was sent yesterday."""
+    env = standalone_sandbox.env
+    sent.write_text("\n".join([HEAD, ANA.replace("10.00", "-10.00"), BEN, CLEO]), encoding="utf-8")
+    assert command("run", sent, "--yes", "--send-link", env=env).code == 5
+    assert command("resolve", "rent", "2", "--created", SESSION, "--yes", env=env).code == 0
+    sent.write_text(SHEET, encoding="utf-8")
+    counts = command("run", sent, "--yes", "--send-link", "--json", env=env).json()["counts"]
+    assert (counts["already-created"], counts["unknown"]) == (2, 1)

@@ -76,7 +76,25 @@ class Recorder:
             self._wake.clear()
             group, self._waiting = self._waiting, []
             if group:
-                await asyncio.shield(self._commit_group(group))
+                commit = asyncio.ensure_future(self._commit_group(group))
+                try:
+                    await asyncio.shield(commit)
+                except asyncio.CancelledError:
+                    await commit
+                    raise
+
+    async def aclose(self) -> None:
+        """Commit the outcomes that still wait, whoever was cancelled while he waited: they can't be had twice.
+
+        Intents that still wait are dropped: nothing of theirs was sent, and nothing will be.
+        """
+        left, self._waiting = self._waiting, []
+        outcomes = [waiting for waiting in left if isinstance(waiting.record, Settlement)]
+        if outcomes:
+            await self._commit_group(outcomes)
+        for waiting in left:
+            waiting.done.cancel()
+        self._thread.shutdown(wait=True)
 
     async def _commit_group(self, group: Sequence[_Waiting]) -> None:
         try:
@@ -93,26 +111,41 @@ class Recorder:
         """Intents fail at once, so that nothing more is sent; outcomes are offered again: they can't be had twice."""
         outcomes = []
         for waiting in group:
-            if isinstance(waiting.record, Settlement) and isinstance(error, Failure):
+            if isinstance(waiting.record, Settlement):
                 outcomes.append(waiting)
             else:
                 _fail(waiting, error)
+        if outcomes:
+            await self._offer_again(outcomes)
+
+    async def _offer_again(self, outcomes: Sequence[_Waiting]) -> None:
         for last in (*[False] * (SETTLE_TRIES - 1), True):
-            if not outcomes:
-                return
             self._journal.free_reserve()
             try:
                 await self._in_thread([waiting.record for waiting in outcomes])
-            except Exception as again:  # noqa: BLE001 - as above: whoever waits must hear of it
-                if last or not isinstance(again, Failure):
+            except Failure as again:
+                if last:
                     for waiting in outcomes:
                         _fail(waiting, again)
                     return
                 await asyncio.sleep(SETTLE_PAUSE)
+            except Exception:  # noqa: BLE001 - as above: whoever waits must hear of it
+                await self._one_by_one(outcomes)
+                return
             else:
                 for waiting in outcomes:
                     _tell(waiting, [])
                 return
+
+    async def _one_by_one(self, outcomes: Sequence[_Waiting]) -> None:
+        """A fault of the program in one outcome must not take the others with it."""
+        for waiting in outcomes:
+            try:
+                await self._in_thread([waiting.record])
+            except Exception as own:  # noqa: BLE001 - as above
+                _fail(waiting, own)
+            else:
+                _tell(waiting, [])
 
     async def _in_thread(self, records: Sequence[Intent | Settlement]) -> dict[bytes, list[Repeat]]:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, records)
@@ -133,10 +166,6 @@ class Recorder:
         except DBAPIError as error:
             raise database.failure(error, self._journal.url) from None
         return held
-
-    def close(self) -> None:
-        """Wait for the commit that is under way."""
-        self._thread.shutdown(wait=True)
 
 
 def _tell(waiting: _Waiting, repeats: list[Repeat]) -> None:
@@ -163,4 +192,4 @@ async def recording(journal: Journal, window: timedelta | None) -> AsyncIterator
     finally:
         committing.cancel()
         await asyncio.gather(committing, return_exceptions=True)
-        recorder.close()
+        await recorder.aclose()

@@ -24,8 +24,8 @@ MAX_HEADER: Final = 16 * 1024
 """Bytes of one header's value."""
 MAX_HEADERS: Final = 200
 """Headers of one answer."""
-MAX_HEAD: Final = 4 * 1024 * 1024
-"""Bytes that may come before an answer's head is whole, with informational answers before it."""
+MAX_BYTES: Final = 4 * 1024 * 1024
+"""Bytes that come over the wire for one answer: with informational ones before it, chunks' extensions, trailers."""
 
 _SWITCHING: Final = 101
 _SUCCESS: Final = 200
@@ -81,7 +81,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._waiting: asyncio.Future[Reply] | None = None
         self._reply = Reply()
-        self._head_seen = 0
+        self._seen = 0
         self._head_is_whole = False
         self._head_is_all = False
         self._carried = False
@@ -98,7 +98,7 @@ class Connection(asyncio.Protocol):
             raise Stale
         transport = self._transport
         assert transport is not None
-        self._head_seen, self._head_is_whole = 0, False
+        self._seen, self._head_is_whole = 0, False
         waiting: asyncio.Future[Reply] = self._loop.create_future()
         self._waiting = waiting
         mark.left = self._carried = True
@@ -154,7 +154,8 @@ class Connection(asyncio.Protocol):
         if not self._carried:
             return False  # a new TLS connection may have session tickets in waiting
         assert self._transport is not None
-        return _is_readable(self._transport.get_extra_info("socket").fileno())
+        found = self._transport.get_extra_info("socket")
+        return found is None or found.fileno() < 0 or _is_readable(found.fileno())
 
     # What asyncio calls
 
@@ -168,16 +169,19 @@ class Connection(asyncio.Protocol):
         if self._waiting is None:
             self.close()
             return
-        if not self._head_is_whole:
-            self._head_seen += len(data)
+        self._seen += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._fail(NotHttp("the answer changes the protocol"))
         except httptools.HttpParserError:
             self._fail(NotHttp("the answer is not HTTP"))
-        if not self._head_is_whole and self._head_seen > MAX_HEAD:
-            self._fail(NotHttp("the answer's headers are larger than any of the API's"))
+        if self._seen > MAX_BYTES:
+            self._fail(NotHttp("the answer is larger than any answer of the API"))
+
+    def eof_received(self) -> None:
+        """The server will say no more; asyncio closes the connection next."""
+        self._reusable = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is closed: that ends an answer without a length, and breaks off every other."""
@@ -200,7 +204,9 @@ class Connection(asyncio.Protocol):
             self._reusable = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
+        """One header. A trailer comes here too, and is none (RFC 9110, section 6.5.1): it must not change a meaning."""
+        if self._head_is_whole:
+            return
         self._reply.headers.append((name, value))
         if len(value) > MAX_HEADER or len(self._reply.headers) > MAX_HEADERS:
             self._fail(NotHttp("the answer's headers are larger than any of the API's"))
@@ -242,7 +248,7 @@ def plain_body(reply: Reply) -> bytes:
     Raises NotHttp for a coding that is not known, is not what it says, or unpacks to more than `MAX_ANSWER`.
     """
     coding = reply.header(b"content-encoding")
-    if coding in {b"", b"identity"}:
+    if not reply.body or coding in {b"", b"identity"}:
         return bytes(reply.body)
     if coding not in {b"gzip", b"x-gzip", b"deflate"}:
         raise NotHttp("the answer is packed in an unknown way")

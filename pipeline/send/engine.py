@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from pipeline.journal.attempts import Intent, Settlement
 from pipeline.journal.journal import Batch, Journal, Sendable
 from pipeline.journal.recorder import Recorder, recording
-from pipeline.model import BatchIsBusy, Failure, StoppedEarly
+from pipeline.model import BatchIsBusy, Failure, Repeat, StoppedEarly
 from pipeline.send import decide
 from pipeline.send.answers import Answered
 from pipeline.send.api import Api
@@ -27,6 +27,7 @@ from pipeline.send.pace import Brake, RateLimit, Timing, backoff
 from pipeline.send.payload import Language, body
 from pipeline.send.stop import Stop
 from pipeline.send.tokens import Lease, TokenRules, Tokens, TokenUse
+from schemas.faults import Fault
 
 CHUNK: Final = 500
 """Rows that are read from the journal at a time."""
@@ -187,11 +188,9 @@ class _Engine:
         uncertain_ever = any(attempt.outcome in decide.UNCERTAIN for attempt in row.history)
         request = body(row.payment, self._rules.language)
         number = len(row.history)
-        while (lease := await self._permit()) is not None:
+        while (lease := await self._permit(before)) is not None:
             number += 1
-            repeats = await self._recorder.intend(self._intent(row, number))
-            await self._conclude(before)
-            if repeats:
+            if repeats := await self._intend(row, number, before):
                 await asyncio.to_thread(self._assignment.journal.hold, row, repeats)
                 self._observer.row_held(row)
                 return None
@@ -220,23 +219,39 @@ class _Engine:
                         await self._stop.sleep(backoff(failures, self._timing.rng))
         return before
 
+    async def _intend(self, row: Sendable, number: int, before: _Ended | None) -> list[Repeat]:
+        """Make the intent durable, and conclude the row before, whose outcome is in the same commit.
+
+        Returns the repeats because of which nothing may be sent, if any.
+        """
+        repeats = await self._recorder.intend(self._intent(row, number))
+        try:
+            await self._conclude(before)
+        except BaseException:
+            if not repeats:  # nothing of this row leaves now: without this it would be taken for "perhaps"
+                await self._recorder.settle(self._settlement(row, number, _NEVER_SENT))
+            raise
+        return repeats
+
     async def _conclude(self, ended: _Ended | None) -> None:
         """Wait until the outcome of a row is durable, then show it. Harmless for one that was concluded."""
         if ended is None or ended.settled is None:
             return
-        settled, ended.settled = ended.settled, None
-        await settled
+        await ended.settled
+        ended.settled = None
         self._end(ended.row, ended.verdict)
 
-    async def _permit(self) -> Lease | None:
+    async def _permit(self, before: _Ended | None) -> Lease | None:
         """Wait for the server's wish, the user's rate and a token; None when the run is to stop.
 
+        Where there is something to wait for, the row before is concluded first: it is not to be shown an hour late.
         Nothing of this row is in flight here. So the waiting, for an hour if the server says so, is given up at once.
         """
         if self._rate.unlimited and self._brake.is_off and not self._stop.requested:
             lease = self._tokens.at_hand()
             if lease is not None:
                 return lease
+        await self._conclude(before)
         try:
             async with self._patiently():
                 await self._brake.wait()
@@ -312,6 +327,7 @@ class _Engine:
 
 
 _UNAUTHORIZED: Final = 401
+_NEVER_SENT: Final = decide.Unsent((Fault("not-sent-stopped"),))
 
 
 class _Queue:
@@ -327,7 +343,7 @@ class _Queue:
         self._reading: asyncio.Task[None] | None = None
         self._read_to = assignment.after
         self._is_last = False
-        self._failure: Failure | None = None
+        self._failure: Exception | None = None
         self.position = assignment.after
 
     async def next(self) -> Sendable | None:
@@ -336,7 +352,8 @@ class _Queue:
             return None
         if len(self._rows) <= CHUNK // 2 and self._reading is None and not self._is_last:
             self._reading = asyncio.create_task(self._read())
-        while not self._rows and self._reading is not None:
+        while not self._rows and not self._is_last:
+            self._reading = self._reading or asyncio.create_task(self._read())
             await asyncio.shield(self._reading)
         if not self._rows and self._failure is not None:
             raise self._failure
@@ -357,7 +374,7 @@ class _Queue:
         source = self._assignment
         try:
             chunk = await asyncio.to_thread(source.journal.to_send, source.run, source.batch, self._read_to, CHUNK)
-        except Failure as failure:  # whoever wants a row that could not be read hears of it
+        except Exception as failure:  # noqa: BLE001 - whoever wants a row that could not be read hears of it
             self._failure, self._is_last = failure, True
             return
         finally:

@@ -133,8 +133,9 @@ class ExactTransport(httpx.AsyncBaseTransport):
         wire = _on_the_wire(request, place, await request.aread())
         await self._enter()
         try:
-            for _ in range(_CHOICES):
-                connection = self._kept(place.origin) or await self._connect(place)
+            for choice in range(_CHOICES):
+                kept = self._kept(place.origin) if choice < _CHOICES - 1 else None
+                connection = kept or await self._connect(place)
                 try:
                     return await connection.exchange(wire, self._timeouts.answer, mark)
                 except Stale:
@@ -161,16 +162,16 @@ class ExactTransport(httpx.AsyncBaseTransport):
         return self._last_place[1]
 
     def _kept(self, origin: tuple[str, str, int]) -> Connection | None:
-        """The connection that was used last, if it is young enough; the others are older still."""
-        idle = self._idle.get(origin)
-        if not idle:
-            return None
-        connection = idle.pop()
-        if asyncio.get_running_loop().time() - connection.idle_since <= KEEP_ALIVE:
-            return connection
-        for old in (connection, *idle):
-            old.close()
-        idle.clear()
+        """The connection that was used last of those that are open and young enough; the others are older still."""
+        idle = self._idle.get(origin, [])
+        while idle:
+            connection = idle.pop()
+            if asyncio.get_running_loop().time() - connection.idle_since > KEEP_ALIVE:
+                for old in (connection, *idle):
+                    old.close()
+                idle.clear()
+            elif connection.is_reusable:
+                return connection
         return None
 
     def _give_back(self, origin: tuple[str, str, int], connection: Connection) -> None:
@@ -244,12 +245,20 @@ def _trust_of(proxy: httpx.URL, trust: ssl.SSLContext) -> ssl.SSLContext | None:
 
 
 def _environments_proxy(place: _Place) -> httpx.URL | None:
-    """The proxy that the environment names for an origin. Plain http goes to a loopback address only: no proxy."""
+    """The proxy that the environment names for an origin. Plain http goes to a loopback address only: no proxy.
+
+    Raises NoTunnel for one that is not spoken to: to go around it would be against whoever set it.
+    """
     if place.scheme != "https" or proxy_bypass(place.host):
         return None
     proxies = getproxies()
     proxy = proxies.get("https") or proxies.get("all") or ""
-    return httpx.URL(proxy) if proxy.startswith(("http://", "https://")) else None
+    if not proxy:
+        return None
+    url = httpx.URL(proxy if "://" in proxy else f"http://{proxy}")
+    if url.scheme not in _PORTS:
+        raise NoTunnel(f"a proxy of the kind {url.scheme}: is not known")
+    return url
 
 
 def _before_leaving(error: Exception) -> NotSent:

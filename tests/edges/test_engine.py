@@ -6,9 +6,11 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from misbehaving import Behaviour, Misbehaving, Talk, answers, authorized, created, hangs
@@ -20,7 +22,10 @@ from pipeline.commands.request import Announcement, Screen
 from pipeline.journal import attempts
 from pipeline.journal.attempts import IllegalChangeError, Intent, Settlement
 from pipeline.journal.journal import Batch, Beginning, Journal, Sendable, open_journal
+from pipeline.journal.recorder import recording
 from pipeline.model import Outcome, Source
+from pipeline.send.decide import Verdict
+from pipeline.send.engine import CHUNK, Assignment, Observer, _Queue
 from pipeline.send.stop import Stop
 
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -460,3 +465,103 @@ def test_another_identity_for_the_same_sheet(desk: Desk):
     again = desk.run(sheet)
     assert (again.code, again.status("INV-0"), again.status("INV-3")) == (5, "unknown", "already-created")
     assert desk.server.created == {"INV-1": 1, "INV-2": 1, "INV-3": 1}
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Outcomes that share a commit
+
+
+def test_an_outcome_that_can_not_be_kept_takes_no_other_with_it(desk: Desk):
+    """One outcome of a group is a fault of the program; its neighbour's session is kept all the same."""
+    desk.run(lines(3), until=datetime.now(UTC))
+    journal, batch, run, rows = staged(desk)
+    now = datetime.now(UTC)
+    for row in rows[:2]:
+        try_row(journal, batch, run, row, None)
+    with journal.engine.begin() as connection:
+        attempts.settle(connection, [Settlement(batch.id, rows[1].identity, 1, Outcome.NOT_CREATED, now)])
+
+    async def both() -> list[object]:
+        async with recording(journal, None) as recorder:
+            good = recorder.settle(Settlement(batch.id, rows[0].identity, 1, Outcome.CREATED, now, ID))
+            bad = recorder.settle(Settlement(batch.id, rows[1].identity, 1, Outcome.PERHAPS, now))
+            return list(await asyncio.gather(good, bad, return_exceptions=True))
+
+    told = asyncio.run(both())
+    assert [type(one) for one in told] == [list, IllegalChangeError]
+    assert journal.to_send(run, batch, -1, 10)[0].history[0].session_id == ID
+
+
+def test_an_outcome_nobody_waits_for_any_more_is_kept(desk: Desk):
+    """Whoever was cancelled while he waited: what the API answered is in the journal."""
+    desk.run(lines(3), until=datetime.now(UTC))
+    journal, batch, run, rows = staged(desk)
+    try_row(journal, batch, run, rows[0], None)
+
+    async def leave() -> None:
+        async with recording(journal, None) as recorder:
+            recorder.settle(Settlement(batch.id, rows[0].identity, 1, Outcome.CREATED, datetime.now(UTC), ID))
+
+    asyncio.run(leave())
+    assert journal.to_send(run, batch, -1, 10)[0].history[0].session_id == ID
+
+
+class ShowingFails(LineScreen):
+    """What draws the progress breaks off: its terminal has gone."""
+
+    @contextmanager
+    def sending(self, _total: int) -> Iterator[Observer]:
+        yield _Broken()
+
+
+class _Broken:
+    def row_ended(self, _row: Sendable, _verdict: Verdict) -> None:
+        raise BrokenPipeError
+
+    def row_held(self, _row: Sendable) -> None:
+        raise BrokenPipeError
+
+    def tokens_are_single_use(self) -> None:
+        raise BrokenPipeError
+
+    def pause_asked(self, _until: datetime) -> None:
+        raise BrokenPipeError
+
+
+def test_a_row_that_was_only_intended_is_not_taken_for_perhaps(desk: Desk):
+    """The row before can't be shown, and the program ends: the next row, whose intent is durable, was never sent."""
+    desk.settings["concurrency"] = "1"
+    desk.screen = lambda: ShowingFails(Manner(yes=True, quiet=True))
+    with pytest.raises(BrokenPipeError):
+        desk.run(lines(3))
+    assert [asked.reference for asked in desk.server.creations] == ["INV-0"]
+    desk.screen = quiet
+    again = desk.run(lines(3))
+    assert again.code == 0
+    assert desk.server.created == {"INV-0": 1, "INV-1": 1, "INV-2": 1}
+
+
+def test_more_workers_than_rows_are_read_at_a_time(desk: Desk):
+    """Nobody gives up because the first rows were taken by others: the queue reads on while there are rows."""
+
+    class Rows:
+        def to_send(self, _run: int, _batch: object, after: int, limit: int) -> list[SimpleNamespace]:
+            time.sleep(0.01)
+            return [SimpleNamespace(position=at) for at in range(after + 1, min(1_200, after + 1 + limit))]
+
+    async def drain() -> list[int]:
+        queue = _Queue(Assignment(Rows(), None, 1))  # type: ignore[arg-type]
+        ended: list[int] = []
+        taken: list[int] = []
+
+        async def work() -> None:
+            while (row := await queue.next()) is not None:
+                taken.append(row.position)
+                await asyncio.sleep(0.01)
+            ended.append(len(taken))
+
+        await asyncio.gather(*(work() for _ in range(CHUNK + 12)))
+        assert taken == list(range(1_200))
+        return ended
+
+    assert min(asyncio.run(drain())) == 1_200

@@ -119,6 +119,7 @@ def _too_short_a_length(talk: Talk) -> None:
     raise Gone
 
 
+TRAILING = b"HTTP/1.1 503 X\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nRetry-After: 0\r\n\r\n"
 HTML = b"<html><body>We will be back shortly</body></html>"
 YES, NO, TOKEN, DENIED, PERHAPS, MISNAMED = "yes", "no", "token", "denied", "perhaps", "misnamed"
 """What an answer means. MISNAMED: a session of another reference, "always `unknown`"."""
@@ -134,6 +135,7 @@ FAULTS = {
     "401": Fault(answers(401, {"title": "Unauthorized"}), TOKEN, 0),
     **{str(status): Fault(answers(status, {"title": "No"}), DENIED, 0) for status in (400, 403, 404, 409, 413, 422)},
     "refused in HTML": Fault(answers(400, HTML), DENIED, 0),
+    "503 with Retry-After behind its body": Fault(creates_and_says(TRAILING), PERHAPS, 1),
     "503 without Retry-After": Fault(creates_and_answers(503), PERHAPS, 1),
     "503 with a Retry-After that can't be read": Fault(answers(503, b"", {"Retry-After": "soon"}), PERHAPS, 0),
     "500": Fault(answers(500, HTML), PERHAPS, 0),

@@ -39,7 +39,7 @@ from misbehaving import (
     speaks_garbage,
 )
 
-from pipeline.send.connection import MAX_ANSWER
+from pipeline.send.connection import MAX_ANSWER, MAX_BYTES, Connection, Mark
 from pipeline.send.transport import (
     ExactTransport,
     MaybeSent,
@@ -314,6 +314,22 @@ def test_a_kept_connection_that_is_no_longer_silent_is_not_used(behaviour: Behav
     assert server.connections == 2
 
 
+def test_many_dead_connections_cost_no_choice():
+    """After a pause in which the server closed all that was kept, the next request connects anew and is sent."""
+    with Misbehaving() as server:
+        server.on_create += [created_then_closed] * 4
+
+        async def four_then_one(transport: ExactTransport) -> int:
+            await asyncio.gather(*(transport.handle_async_request(creation(server.url)) for _ in range(4)))
+            for _ in range(4):
+                assert server.closed.acquire(timeout=5)
+            return (await transport.handle_async_request(creation(server.url))).status_code
+
+        assert using(four_then_one) == 201
+    assert server.created["INV-1"] == 5
+    assert server.connections == 5
+
+
 @pytest.mark.parametrize("behaviour", [resets_at_once, closes_at_once])
 def test_a_server_that_closes_every_connection_at_once(behaviour: Behaviour):
     """No connection lasts: the request is given up after a few, and it was never carried out."""
@@ -354,6 +370,34 @@ def test_a_bomb_is_not_unpacked():
         with pytest.raises(MaybeSent) as caught:
             send(server.url)
     assert caught.value.kind is MaybeSentKind.PROTOCOL
+
+
+def test_a_trailer_is_no_header():
+    """What stands behind the body can't change what the answer means: not its pause, not how its body is packed."""
+    head = b"HTTP/1.1 503 Service Unavailable\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+    with Misbehaving() as server:
+        server.on_create.append(creates_and_says(head + b"Retry-After: 1\r\nContent-Encoding: gzip\r\n\r\n"))
+        answer = send(server.url)
+    assert (answer.status_code, answer.content) == (503, b"{}")
+    assert "Retry-After" not in answer.headers
+
+
+def test_an_endless_trailer_is_given_up():
+    """The bytes of one answer are bounded wherever they stand."""
+    with Misbehaving() as server:
+        head = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-Trailer: "
+        server.on_create.append(creates_and_says(head + b"x" * (MAX_BYTES + 1)))
+        with pytest.raises(MaybeSent) as caught:
+            send(server.url)
+    assert caught.value.kind is MaybeSentKind.PROTOCOL
+
+
+def test_an_empty_body_needs_no_unpacking():
+    """A refusal without a body stays a refusal, whatever its headers say of the body that it has not."""
+    with Misbehaving() as server:
+        server.on_create.append(answers(429, b"", {"Content-Encoding": "gzip"}))
+        answer = send(server.url)
+    assert (answer.status_code, answer.content) == (429, b"")
 
 
 def test_a_cookie_is_not_kept():
@@ -496,6 +540,25 @@ def test_a_proxy_that_refuses_is_not_sent(monkeypatch: pytest.MonkeyPatch, says:
     assert server.requests == []
 
 
+def test_a_proxy_without_a_scheme_is_http(monkeypatch: pytest.MonkeyPatch):
+    """`https_proxy=proxy.example.com:3128` is how many write it: it is asked, not gone around."""
+    with Misbehaving(tls=server_tls()) as server, Tunnel(int(server.url.rpartition(":")[2])) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.address)
+        monkeypatch.setattr("pipeline.send.transport.proxy_bypass", lambda _host: False)
+        assert send(server.url, trust=system_trust(TLS / "certificate.pem")).status_code == 201
+    assert len(proxy.heads) == 1
+
+
+def test_a_proxy_that_is_not_spoken_to_is_not_gone_around(monkeypatch: pytest.MonkeyPatch):
+    """With a SOCKS proxy in the environment nothing is sent."""
+    with Misbehaving(tls=server_tls()) as server:
+        monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:1080")
+        monkeypatch.setattr("pipeline.send.transport.proxy_bypass", lambda _host: False)
+        with pytest.raises(NotSent, match="socks5"):
+            send(server.url)
+    assert server.connections == 0
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # What is written
 
@@ -517,6 +580,42 @@ def test_a_chunked_answer_and_one_that_ends_with_the_connection_are_whole():
     with Misbehaving() as server:
         server.on_create += [creates_and_says(chunked), creates_and_says(ended)]
         assert [send(server.url).content for _ in range(2)] == [b'{"a":1}\n'] * 2
+
+
+CHUNKED = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\n\r\n"
+SPLIT = b"HTTP/1.1 103 Early\r\nX: y\r\n\r\n" + CHUNKED
+
+
+def test_an_answer_is_the_same_wherever_the_wire_splits_it():
+    """Cut in two at each byte, the answer is read the same."""
+
+    async def read(parts: list[bytes]) -> tuple[int, bytes]:
+        connection, wire = Connection(), _Wire()
+        connection.connection_made(wire)
+        asking = asyncio.create_task(connection.exchange(b"", 5, Mark()))
+        await asyncio.sleep(0)
+        for part in parts:
+            connection.data_received(part)
+        reply = await asking
+        return reply.status, bytes(reply.body)
+
+    async def all_ways() -> set[tuple[int, bytes]]:
+        return {await read([SPLIT[:at], SPLIT[at:]]) for at in range(1, len(SPLIT))}
+
+    assert asyncio.run(all_ways()) == {(201, b"{}")}
+
+
+class _Wire(asyncio.Transport):
+    """Takes what is written."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert data == b""
+
+    def is_closing(self) -> bool:
+        return False
+
+    def abort(self) -> None:
+        raise AssertionError("nothing of this is a reason to close")
 
 
 def test_what_comes_after_an_answer_is_not_taken_for_the_next():

@@ -36,13 +36,12 @@ Step = Callable[[Connection], None]
 """What brings a journal from one version to the next, keeping what it has."""
 
 
-def connect(url: str, steps: Sequence[Step] | None = None) -> tuple[Engine, bool]:
-    """Open the journal at `url` (an SQLite path, or `postgresql://…`), make it when it is not there; and whether it is
-    new, so that it remembers nothing.
+def connect(url: str, steps: Sequence[Step] | None = None) -> Engine:
+    """Open the journal at `url` (an SQLite path, or `postgresql://…`), make it when it is not there.
 
-    It is brought up to date by those of `steps` (all that this program knows) that it has not seen. Raises
-    UsageFailure when the place can't be used or was made by a newer program, StoppedEarly when another program keeps
-    it locked.
+    It is brought up to date by those of `steps` (all that this program knows) that it has not seen. The engine's
+    execution option `begun` says whether it is new, so that it remembers nothing. Raises UsageFailure when the place
+    can't be used or was made by a newer program, StoppedEarly when another program keeps it locked.
     """
     engine = _engine(url)
     try:
@@ -51,7 +50,8 @@ def connect(url: str, steps: Sequence[Step] | None = None) -> tuple[Engine, bool
     except BaseException:
         engine.dispose()
         raise
-    return engine, found == 0
+    engine.update_execution_options(begun=found == 0)
+    return engine
 
 
 def open_as_it_is(url: str) -> Engine:

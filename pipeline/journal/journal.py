@@ -118,12 +118,16 @@ class Beginning:
 
 
 class Journal:
-    """An open journal. Make it with `open_journal`. `begun` says that it was new, so that it remembers nothing."""
+    """An open journal. Make it with `open_journal`."""
 
-    def __init__(self, engine: Engine, url: str, *, begun: bool) -> None:
+    def __init__(self, engine: Engine, url: str) -> None:
         self.engine = engine
         self.url = url
-        self.begun = begun
+
+    @property
+    def begun(self) -> bool:
+        """Whether it was new when it was opened, so that it remembers nothing."""
+        return bool(self.engine.get_execution_options().get("begun"))
 
     @property
     def place(self) -> str:
@@ -470,8 +474,7 @@ def open_journal(url: str) -> Iterator[Journal]:
 
     Raises UsageFailure when it can't be used, StoppedEarly when another program keeps it locked.
     """
-    engine, begun = database.connect(url)
-    journal = Journal(engine, url, begun=begun)
+    journal = Journal(database.connect(url), url)
     try:
         yield journal
     finally:

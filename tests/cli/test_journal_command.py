@@ -225,7 +225,7 @@ def test_a_later_step_runs_once_and_keeps_every_record(old):
     steps = (*database.STEPS, add_colour)
     before = asked(old, "SELECT * FROM runs")
     for _ in range(2):
-        database.connect(str(old), steps)[0].dispose()
+        database.connect(str(old), steps).dispose()
     assert asked(old, "SELECT name, colour FROM batches") == [("november", "blue")]
     assert [row[: len(before[0])] for row in asked(old, "SELECT * FROM runs")] == before
     assert asked(old, "SELECT max(version), count(*) FROM migrations") == [(len(steps), len(steps))]
@@ -233,17 +233,17 @@ def test_a_later_step_runs_once_and_keeps_every_record(old):
 
 def test_a_step_that_fails_leaves_no_trace(old):
     """A step and the record that it ran are one transaction: half a step is none."""
-    database.connect(str(old))[0].dispose()
+    database.connect(str(old)).dispose()
     with pytest.raises(Exception, match="journal"):
         database.connect(str(old), (*database.STEPS, broken))
     assert asked(old, "SELECT max(version) FROM migrations") == [(database.VERSION,)]
     assert "colour" not in [column[1] for column in asked(old, "PRAGMA table_info(batches)")]
-    database.connect(str(old), (*database.STEPS, add_colour))[0].dispose()
+    database.connect(str(old), (*database.STEPS, add_colour)).dispose()
 
 
 def test_a_newer_journal_is_refused_by_an_older_program(command, old, tmp_path):
     """An older program does not touch what it does not know: one sentence, exit code 2, nothing changed."""
-    database.connect(str(old), (*database.STEPS, add_colour))[0].dispose()
+    database.connect(str(old), (*database.STEPS, add_colour)).dispose()
     before = asked(old, "SELECT * FROM migrations")
     with pytest.raises(UsageFailure):
         database.connect(str(old))

@@ -12,12 +12,11 @@ from pathlib import Path
 from time import time
 from typing import Final
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from pipeline.model import UsageFailure
-from pipeline.send.transport import ExactTransport, MaybeSent, NotSent, Timeouts, system_trust
+from pipeline.send.transport import ExactTransport, MaybeSent, NotSent, Timeouts, proxies_named, system_trust
 from pipeline.settings import Settings, without_password
 
 _MOST_OF_A_HEAD: Final = 65536
@@ -65,14 +64,8 @@ def way_to(base_url: str) -> Way:
     parts = urlsplit(base_url)
     secure = parts.scheme == "https"
     host = parts.hostname or ""
-    way = Way(host, parts.port or (443 if secure else 80), secure)
-    if not secure or proxy_bypass(host):
-        return way
-    proxies = getproxies()
-    proxy = proxies.get("https") or proxies.get("all") or ""
-    if proxy.startswith(("http://", "https://")):
-        return Way(way.host, way.port, secure, proxy=proxy)
-    return Way(way.host, way.port, secure, ignored=proxy)
+    used, ignored = proxies_named(host) if secure else ("", "")
+    return Way(host, parts.port or (443 if secure else 80), secure, proxy=used, ignored=ignored)
 
 
 def addresses(host: str) -> int:

@@ -88,8 +88,10 @@ class Connection(asyncio.Protocol):
         self._reusable = True
         self.idle_since = 0.0
 
-    async def exchange(self, request: bytes, seconds: float, mark: Mark) -> Reply:
+    async def exchange(self, request: bytes, seconds: float, mark: Mark, *, head_only: bool = False) -> Reply:
         """Write a request and return its whole answer. `seconds` run from its first byte to the answer's last.
+
+        With `head_only` the answer ends with its headers, whatever they say of a body (HEAD, CONNECT).
 
         Raises Stale when nothing was written; Lost or NotHttp afterwards. Whatever else it raises, the mark tells.
         """
@@ -100,7 +102,7 @@ class Connection(asyncio.Protocol):
         assert transport is not None
         self._seen, self._head_is_whole = 0, False
         waiting: asyncio.Future[Reply] = self._loop.create_future()
-        self._waiting = waiting
+        self._waiting, self._head_is_all = waiting, head_only
         mark.left = self._carried = True
         alarm = self._loop.call_later(seconds, self._fail, Lost("no whole answer in time", late=True))
         try:
@@ -118,9 +120,8 @@ class Connection(asyncio.Protocol):
 
         That is over TLS. Raises NoTunnel, or what TLS raises. None of this is a part of the request that is to be sent.
         """
-        self._head_is_all = True
         try:
-            reply = await self.exchange(request, seconds, Mark())
+            reply = await self.exchange(request, seconds, Mark(), head_only=True)
         except (Lost, NotHttp, Stale) as error:
             raise NoTunnel(str(error) or "it hung up") from None
         if reply.status // 100 != _SUCCESS // 100:
@@ -216,6 +217,7 @@ class Connection(asyncio.Protocol):
         self._reply.status = self._parser.get_status_code()
         self._head_is_whole = True
         if self._head_is_all:
+            self._reusable = False  # the parser waits for a body
             self._finish()
 
     def on_body(self, body: bytes) -> None:

@@ -137,7 +137,8 @@ class ExactTransport(httpx.AsyncBaseTransport):
                 kept = self._kept(place.origin) if choice < _CHOICES - 1 else None
                 connection = kept or await self._connect(place)
                 try:
-                    return await connection.exchange(wire, self._timeouts.answer, mark)
+                    head_only = request.method == "HEAD"
+                    return await connection.exchange(wire, self._timeouts.answer, mark, head_only=head_only)
                 except Stale:
                     continue  # nothing was written: this is choosing, not sending again
                 finally:
@@ -245,20 +246,23 @@ def _trust_of(proxy: httpx.URL, trust: ssl.SSLContext) -> ssl.SSLContext | None:
 
 
 def _environments_proxy(place: _Place) -> httpx.URL | None:
-    """The proxy that the environment names for an origin. Plain http goes to a loopback address only: no proxy.
+    """The proxy for an origin. Plain http goes to a loopback address only: no proxy."""
+    used, _ = proxies_named(place.host) if place.scheme == "https" else ("", "")
+    return httpx.URL(used) if used else None
 
-    Raises NoTunnel for one that is not spoken to: to go around it would be against whoever set it.
+
+def proxies_named(host: str) -> tuple[str, str]:
+    """The proxy that the environment names for https to a host, and the one that it names and that can't be used.
+
+    Each is a URL, or empty. Only HTTP proxies are spoken to; one without a scheme is one, as it is for every client.
     """
-    if place.scheme != "https" or proxy_bypass(place.host):
-        return None
+    if proxy_bypass(host):
+        return "", ""
     proxies = getproxies()
     proxy = proxies.get("https") or proxies.get("all") or ""
-    if not proxy:
-        return None
-    url = httpx.URL(proxy if "://" in proxy else f"http://{proxy}")
-    if url.scheme not in _PORTS:
-        raise NoTunnel(f"a proxy of the kind {url.scheme}: is not known")
-    return url
+    if proxy and "://" not in proxy:
+        proxy = f"http://{proxy}"
+    return (proxy, "") if proxy.startswith(("http://", "https://")) else ("", proxy)
 
 
 def _before_leaving(error: Exception) -> NotSent:

@@ -13,6 +13,8 @@ _DOTS: Final = "•••"
 _SHOWN: Final = 4
 _DECIMALS: Final = re.compile(r"[.,]0+$")
 _NO_DIGITS: Final = re.compile(r"[^0-9]")
+# Institution, transit and account in one cell, or a card's number: wherever it stands, it is not for a terminal.
+_WHOLE_ACCOUNT: Final = re.compile(r"\s*[0-9](?:[\s.\-]*[0-9]){11,}\s*")
 _SHORTEST: Final = RULES[Field.ACCOUNT_NUMBER].min_length
 
 
@@ -35,7 +37,7 @@ def account_columns(columns: tuple[Column, ...]) -> frozenset[int]:
 
 def mask_in(sentence: str, row: ReportRow, hidden: frozenset[int]) -> str:
     """A sentence about `row` without the account number that its fault may quote."""
-    typed = [row.row.cells[index] for index in hidden if index < len(row.row.cells)]
+    typed = [cell for index, cell in enumerate(row.row.cells) if index in hidden or _WHOLE_ACCOUNT.fullmatch(cell)]
     # A part of the account may stand in another column, whole: the payment knows it then.
     for account in (*_spellings(typed), row.payment.account_number if row.payment else ""):
         if len(account) > _SHOWN:

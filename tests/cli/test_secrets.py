@@ -234,3 +234,14 @@ def test_account_numbers_are_masked_in_the_summary(command, sheet, api):
     done = command("run", sheet, "--yes", "--json", env=environment(api, command.home))
     summary = json.dumps(done.json(), ensure_ascii=False)
     assert {word for word in ("98765431", TOKEN, PASSWORD, *api.sessions) if word in summary} == set()
+
+
+def test_an_account_number_in_another_cell_is_masked_too(command):
+    """Institution, transit and account typed into the transit's cell: a message about the row shows its end only."""
+    headings = "referenceId,firstName,lastName,email,amount,institutionCode,transitNumber,accountNumber"
+    row = "INV-1,Jane,Doe,jane@example.com,twelve,999,30265-003-98765431,"
+    (command.home / "billing.csv").write_text(f"{headings}\n{row}\n", encoding="utf-8")
+    done = command("validate", command.home / "billing.csv", "--json")
+    assert done.code == 1
+    assert "98765431" not in done.out + done.err
+    assert "5431" in done.out

@@ -12,6 +12,8 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from pipeline.garbage import collect_seldom
+
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("pipeline.cli.run", "Create one payment request for each valid row of a sheet."),
     "validate": ("pipeline.cli.validate", "Find every fault of a sheet; send nothing."),
@@ -73,6 +75,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """The console command. Ends the process with a code of `ExitCode` and never shows a traceback."""
     # SIGTERM is a Ctrl-C, from the first moment: the commands that send take both over when they begin.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    collect_seldom()
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
 
 

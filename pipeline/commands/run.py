@@ -73,26 +73,6 @@ def run(request: Request, settings: Settings, screen: Screen) -> Result:
                 return finish(workplace, prepared, failure, replace(request, output=output), screen, files)
 
 
-@contextmanager
-def rarely_collecting() -> Iterator[None]:
-    """Look for cycles of garbage seldom, and never among what was imported: nearly all that a run makes has none.
-
-    Python looks after each 700 new objects, and now and then at every object that pandas and its friends made; that
-    was a tenth of reading and sending, and a third of the validation.
-    """
-    before = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(*_COLLECT_AFTER)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
-
-
-_COLLECT_AFTER: Final = (10_000, 20, 50)
-
-
 def default_output(file: Path) -> Path:
     """The workbook's place unless another is given: beside the sheet."""
     return file.with_name(f"{file.stem}.results.xlsx")

@@ -87,6 +87,10 @@ def _about_parts(archive: Archive | None, *, has_macros: bool) -> Iterator[Fault
         yield Fault("links-not-followed")
 
 
+_MOST_COLUMNS: Final = 16_384
+"""Columns that any spreadsheet has; a damaged record names more, and each row would be filled up to there."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Reader:
     """Reads the sheets of one workbook, each with what its own file adds."""
@@ -102,6 +106,8 @@ class _Reader:
         facts = self.source.of(name, [sheet.name for sheet in self.book.sheets_metadata].index(name))
         with _explained(self.path):
             sheet = self.book.get_sheet_by_name(name)
+        if sheet.end and sheet.end[1] >= _MOST_COLUMNS:
+            raise InputFailure("sheet.damaged", path=str(self.path))
         width = max([sheet.end[1] + 1 if sheet.end else 1, *(max(cells) + 1 for cells in facts.patches.values())])
         looks = facts.looks.columns()
         has_long = self.archive is None or self.archive.has_long_text

@@ -19,6 +19,7 @@ from pipeline.commands.interrupts import Interrupts, interrupts
 from pipeline.commands.prepare import Prepared, Workplace
 from pipeline.commands.request import Announcement, Request, Result, Screen
 from pipeline.commands.where import Where
+from pipeline.garbage import rarely_collecting
 from pipeline.model import (
     Approval,
     BatchIsBusy,

@@ -37,15 +37,18 @@ def main(arguments: list[str] | None = None) -> int:
     before = table.ratios(name) if asked.check else {}
     chosen = Size(**{"rows": FULL.rows, "times": FULL.times} | _sized(asked), peers=not (asked.no_peers or asked.check))
     about = machine.described()
-    lines = list(_measured(asked.only or list(STEPS), chosen))
+    steps = asked.only or list(STEPS)
     if asked.check:
+        lines = [line for step in steps for line in _measured(step, chosen)]
         back = list(table.steps_back(lines, before))
         print("\n".join(["", *(f"worse: {line}" for line in back)]) if back else "\nNothing has become worse.")
         return 1 if back else 0
     folder = asked.output or table.RESULTS
-    if asked.only:
-        lines = table.merged(name, lines, folder)
-    print(f"\nThe table: {table.write(name, about, lines, folder)}")
+    for step in steps:
+        # A step at a time: an hour's figures must not be lost with the last of them.
+        lines = table.merged(name, list(_measured(step, chosen)), folder)
+        path = table.write(name, about, lines, folder)
+    print(f"\nThe table: {path}")
     return 0
 
 
@@ -71,18 +74,17 @@ def _sized(asked: argparse.Namespace) -> dict[str, int]:
     return quick | {name: value for name in ("rows", "times") if (value := getattr(asked, name)) is not None}
 
 
-def _measured(steps: list[str], size: Size) -> Iterator[Line]:
-    """Every line of these steps, told as it comes."""
-    for name in steps:
-        if name == "peers" and not size.peers:
-            continue
-        began = time.monotonic()
-        # As in a run, for both sides.
-        with tempfile.TemporaryDirectory(prefix="bench-") as folder, rarely_collecting():
-            for line in STEPS[name](size, Path(folder)):
-                print(f"  {line.step:13} {line.what:58} {line.ratio:8.2f} of {line.against}", flush=True)
-                yield line
-        print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
+def _measured(name: str, size: Size) -> Iterator[Line]:
+    """Every line of a step, told as it comes."""
+    if name == "peers" and not size.peers:
+        return
+    began = time.monotonic()
+    # As in a run, for both sides.
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, rarely_collecting():
+        for line in STEPS[name](size, Path(folder)):
+            print(f"  {line.step:13} {line.what:58} {line.ratio:8.2f} of {line.against}", flush=True)
+            yield line
+    print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -84,7 +84,12 @@ def _pins() -> list[str]:
 
 def _newer_python() -> str | None:
     named = os.environ.get("BENCH_PEERS_PYTHON")
-    return named or next((path for name in _NEWER if (path := shutil.which(name))), None)
+    return named or next((path for name in _NEWER if (path := shutil.which(name)) and _runs(path)), None)
+
+
+def _runs(python: str) -> bool:
+    """Whether it is more than a name: version managers put stubs on PATH for what is not chosen."""
+    return subprocess.run([python, "-c", "pass"], capture_output=True, check=False).returncode == 0  # noqa: S603 - found on PATH
 
 
 def _environment(name: str, python: str, pins: Sequence[str]) -> Path:

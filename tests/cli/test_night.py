@@ -1,5 +1,6 @@
 """A night of forty files: two passes that overlap, kills in between, and a look in the morning at what is where."""
 
+import csv
 import random
 import re
 import shutil
@@ -147,7 +148,10 @@ def _each_has_what_belongs_to_it(drop: Path) -> None:
 
 def _nobody_was_asked_twice(night: Night) -> None:
     created = night.sandbox.created()
-    assert {reference: count for reference, count in created.items() if count > 1} == {}
+    # A kill may leave it open whether a row without an e-mailed link got its session: such a row is sent again, since
+    # nobody sees a link that nobody delivers (API notes, "What an answer means").
+    e_mailed = created.keys() - _not_e_mailed()
+    assert {reference: created[reference] for reference in e_mailed if created[reference] > 1} == {}
     # Nothing was sent that was not to be: no partial upload, no sheet without headings.
     assert not any(reference.startswith(("P-", "N-")) for reference in created)
     # A row has its session, or it is one whose outcome a kill left open: a file in done/ has all of them.
@@ -155,6 +159,19 @@ def _nobody_was_asked_twice(night: Night) -> None:
         kind, number = re.match(r"(?:copy of )?([a-z]+)-(\d+)", path.stem).groups()
         batch = {"good": "G", "facture": "F", "marked": "M"}[kind] + number
         assert all(created.get(f"{batch}-{row}") == 1 for row in range(ROWS)), path
+
+
+def _not_e_mailed() -> set[str]:
+    """The references of the samples whose link the API does not e-mail."""
+    found = set()
+    for name, encoding, delimiter, no in (
+        ("billing-2026-11.csv", "utf-8-sig", ",", "no"),
+        ("facturation-2026-11.csv", "cp1252", ";", "non"),
+    ):
+        with (SAMPLES / name).open(encoding=encoding, newline="") as file:
+            found |= {line[0] for line in csv.reader(file, delimiter=delimiter) if no in line}
+    assert len(found) > 5
+    return found
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import socket
 import ssl
 from dataclasses import dataclass
@@ -11,12 +10,20 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from time import time
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 
 from pipeline.model import UsageFailure
-from pipeline.send.transport import ExactTransport, MaybeSent, NotSent, Timeouts, proxies_named, system_trust
+from pipeline.send.transport import (
+    ExactTransport,
+    MaybeSent,
+    NotSent,
+    Timeouts,
+    connect_request,
+    proxies_named,
+    system_trust,
+)
 from pipeline.settings import Settings, without_password
 
 _MOST_OF_A_HEAD: Final = 65536
@@ -104,21 +111,16 @@ def _connected(way: Way, seconds: float) -> socket.socket:
     parts = urlsplit(way.proxy)
     connection = socket.create_connection((parts.hostname or "", parts.port or 80), seconds)
     try:
-        _ask_through(connection, way, parts.username, parts.password)
+        _ask_through(connection, way)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _ask_through(connection: socket.socket, way: Way, username: str | None, password: str | None) -> None:
+def _ask_through(connection: socket.socket, way: Way) -> None:
     """Ask an HTTP proxy for a connection to the API. Raises OSError when it refuses."""
-    target = f"[{way.host}]:{way.port}" if ":" in way.host else f"{way.host}:{way.port}"
-    lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
-    if username:
-        pair = f"{unquote(username)}:{unquote(password or '')}"
-        lines.append(f"Proxy-Authorization: Basic {base64.b64encode(pair.encode()).decode()}")
-    connection.sendall("\r\n".join([*lines, "", ""]).encode())
+    connection.sendall(connect_request(way.host, way.port, httpx.URL(way.proxy)))
     head = b""
     while b"\r\n\r\n" not in head and len(head) < _MOST_OF_A_HEAD:
         got = connection.recv(1)  # a byte at a time: what follows the head is TLS

@@ -217,7 +217,7 @@ class _Engine:
                 case decide.Again(failures):
                     if failures:
                         await self._stop.sleep(backoff(failures, self._timing.rng))
-        return before
+        return None
 
     async def _intend(self, row: Sendable, number: int, before: _Ended | None) -> list[Repeat]:
         """Make the intent durable, and conclude the row before, whose outcome is in the same commit.

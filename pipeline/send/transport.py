@@ -189,9 +189,8 @@ class ExactTransport(httpx.AsyncBaseTransport):
                 return await _open(place.host, place.port, trust)
             outer = await _open(proxy.host, proxy.port or _PORTS[proxy.scheme], _trust_of(proxy, self._trust))
             try:
-                return await outer.tunnel(
-                    _connect_request(place, proxy), self._timeouts.connect, self._trust, place.host
-                )
+                asked = connect_request(place.host, place.port, proxy)
+                return await outer.tunnel(asked, self._timeouts.connect, self._trust, place.host)
             except BaseException:
                 outer.close()
                 raise
@@ -231,10 +230,9 @@ def _on_the_wire(request: httpx.Request, place: _Place, body: bytes) -> bytes:
     return b"%s %s HTTP/1.1\r\n%s\r\n%s" % (request.method.encode("ascii"), place.path, lines, body)
 
 
-def _connect_request(place: _Place, proxy: httpx.URL) -> bytes:
-    """What asks a proxy for a tunnel (RFC 9110, section 9.3.6). It sees no more of the request than its host."""
-    host = f"[{place.host}]" if ":" in place.host else place.host
-    there = f"{host}:{place.port}".encode("ascii")
+def connect_request(host: str, port: int, proxy: httpx.URL) -> bytes:
+    """What asks a proxy for a tunnel (RFC 9110, section 9.3.6). It sees no more of a request than its host."""
+    there = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}").encode("ascii")
     who = b""
     if proxy.userinfo:
         who = b"Proxy-Authorization: Basic %s\r\n" % b64encode(unquote_to_bytes(proxy.userinfo))

@@ -10,7 +10,16 @@ from collections.abc import Iterator
 from typing import Final
 
 from pipeline.sheet.archive import Archive
-from pipeline.sheet.facts import BUILT_IN_FORMATS, ERRORS, UNKNOWN_ERROR, Facts, NotShown, number_of
+from pipeline.sheet.facts import (
+    BUILT_IN_FORMATS,
+    ERRORS,
+    MOST_COLUMNS,
+    UNKNOWN_ERROR,
+    Facts,
+    NotShown,
+    looks_of_styles,
+    number_of,
+)
 from pipeline.sheet.parts import related
 
 _WORKBOOK: Final = "xl/workbook.bin"
@@ -32,7 +41,6 @@ _BEGIN_XFS: Final = 617
 _END_XFS: Final = 618
 
 _MOST_ROWS: Final = 1_048_576
-_MOST_COLUMNS: Final = 16_384
 _LONGEST: Final = 1 << 24
 """Bytes. A text of 32,767 characters and its formula have a hundred times less."""
 _DOUBLE: Final = struct.Struct("<d")
@@ -73,8 +81,7 @@ def looks_of_binary(archive: Archive) -> tuple[str, ...]:
                 styles.append(int.from_bytes(body[2:4], "little"))
     except (struct.error, IndexError, NotShown):
         return ()
-    looks = [codes.get(style, "") for style in styles]
-    return tuple("" if look.casefold() == "general" else look for look in looks)
+    return looks_of_styles(codes, styles)
 
 
 def facts_of_binary(archive: Archive, member: str, looks: tuple[str, ...]) -> Facts:
@@ -105,7 +112,7 @@ def facts_of_binary(archive: Archive, member: str, looks: tuple[str, ...]) -> Fa
 def _note_cell(kind: int, body: bytes, row: int, facts: Facts, looks: tuple[str, ...]) -> None:
     column, style = _PLACE.unpack_from(body)
     style &= 0xFFFFFF
-    if column >= _MOST_COLUMNS:
+    if column >= MOST_COLUMNS:
         raise NotShown
     facts.rows = max(facts.rows, row)
     facts.columns = max(facts.columns, column + 1)
@@ -119,7 +126,7 @@ def _note_cell(kind: int, body: bytes, row: int, facts: Facts, looks: tuple[str,
 def _note_columns(body: bytes, facts: Facts) -> None:
     first, last, width, _, flags = struct.unpack_from("<4IH", body)
     if flags & 1 or not width:
-        facts.hidden_columns |= set(range(first, min(last + 1, _MOST_COLUMNS)))
+        facts.hidden_columns |= set(range(first, min(last + 1, MOST_COLUMNS)))
 
 
 def _text(body: bytes, at: int) -> tuple[str, int]:

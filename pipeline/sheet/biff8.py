@@ -15,7 +15,15 @@ from typing import Final
 
 import olefile
 
-from pipeline.sheet.facts import BUILT_IN_FORMATS, ERRORS, UNKNOWN_ERROR, Facts, NotShown, number_of
+from pipeline.sheet.facts import (
+    BUILT_IN_FORMATS,
+    ERRORS,
+    UNKNOWN_ERROR,
+    Facts,
+    NotShown,
+    looks_of_styles,
+    number_of,
+)
 
 _STREAMS: Final = ("Workbook", "Book")
 _MACROS: Final = ("_VBA_PROJECT_CUR", "_VBA_PROJECT")
@@ -146,8 +154,7 @@ def _globals(stream: bytes) -> tuple[tuple[int, ...], tuple[str, ...]]:
             break
     if not sheets:
         raise NotShown
-    looks = [codes.get(style, "") for style in styles]
-    return tuple(sheets), tuple("" if look.casefold() == "general" else look for look in looks)
+    return tuple(sheets), looks_of_styles(codes, styles)
 
 
 def _format_code(body: bytes, version: int) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from pipeline.number_formats import is_date_format
 from pipeline.sheet.looks import Looks
 from pipeline.sheet.records import number_text
+
+MOST_COLUMNS: Final = 16_384
+"""Columns that a sheet of any of these formats has. A damaged record may name more."""
 
 
 class NotShown(Exception):
@@ -42,6 +46,12 @@ class Facts:
     def patch(self, row: int, column: int, kind: str, text: str) -> None:
         """A cell that has this kind and text, whatever calamine gives."""
         self.patches.setdefault(row, {})[column] = (kind, text)
+
+
+def looks_of_styles(codes: Mapping[int, str], styles: Iterable[int]) -> tuple[str, ...]:
+    """The number format of every cell style, from its number; `""` for General and for what has no code."""
+    looks = (codes.get(style, "") for style in styles)
+    return tuple("" if look.casefold() == "general" else look for look in looks)
 
 
 def number_of(rk: bytes) -> float:

@@ -13,7 +13,7 @@ from typing import Final
 
 from pipeline.number_formats import is_percent
 from pipeline.sheet.archive import Archive
-from pipeline.sheet.facts import UNKNOWN_ERROR, Facts
+from pipeline.sheet.facts import MOST_COLUMNS, UNKNOWN_ERROR, Facts
 from pipeline.sheet.ods_styles import CellStyles
 
 _TAG: Final = re.compile(rb"<table:(table|table-column|table-row|table-cell|covered-table-cell)(?=[\s/>])([^>]*)>")
@@ -26,7 +26,6 @@ _HIDDEN: Final = re.compile(rb'table:visibility="(?:collapse|filter)"')
 _SHOWN_TEXT: Final = re.compile(rb"\s*<text:p[^>]*>([^<]*)<")
 _ROW_END: Final = b"</table:table-row>"
 _MOST_ROWS: Final = 1_048_576
-_MOST_COLUMNS: Final = 16_384
 
 
 def facts_of_ods(archive: Archive) -> dict[str, Facts]:
@@ -68,17 +67,17 @@ class _Search:
             elif kind == b"table-row":
                 self._take_row(attributes)
             else:
-                times = _times(attributes, _MOST_COLUMNS)
+                times = _times(attributes, MOST_COLUMNS)
                 if b"office:value-type=" in attributes or b"table:formula=" in attributes:
                     self._take_cell(window, tag, times)
                 self._column += times
 
     def _take_columns(self, attributes: bytes) -> None:
-        first, self._column = self._column, self._column + _times(attributes, _MOST_COLUMNS)
+        first, self._column = self._column, self._column + _times(attributes, MOST_COLUMNS)
         default = _DEFAULT_STYLE.search(attributes)
         self._defaults.append((self._column, default[1] if default else b""))
         if _HIDDEN.search(attributes):
-            self._facts.hidden_columns |= set(range(first, min(self._column, _MOST_COLUMNS)))
+            self._facts.hidden_columns |= set(range(first, min(self._column, MOST_COLUMNS)))
 
     def _take_row(self, attributes: bytes) -> None:
         self._row, self._repeated, self._column = self._row + self._repeated, _times(attributes, _MOST_ROWS), 0
@@ -95,7 +94,7 @@ class _Search:
         _note_cell(window, tag, (row, column), facts)
         if _IS_NUMBER.search(tag[2]):
             look = self._look(tag[2], column)
-            for place in range(column, min(column + times, _MOST_COLUMNS)):
+            for place in range(column, min(column + times, MOST_COLUMNS)):
                 facts.looks.note(row, place, look, min(self._repeated, _MOST_ROWS))
 
     def _look(self, attributes: bytes, column: int) -> str:

@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 
 from pipeline.number_formats import is_date_format
 from pipeline.sheet.archive import Archive
-from pipeline.sheet.facts import BUILT_IN_FORMATS, Facts
+from pipeline.sheet.facts import BUILT_IN_FORMATS, MOST_COLUMNS, Facts
 from pipeline.sheet.headings import letter
 from pipeline.sheet.records import number_text
 
@@ -109,7 +109,7 @@ def _note_head(window: bytes, facts: Facts) -> None:
     for column in _COLUMN.finditer(head):
         if _HIDDEN.search(column[1]):
             span = {name: int(number) for name, number in _SPAN.findall(column[1])}
-            facts.hidden_columns |= set(range(span.get(b"min", 1) - 1, min(span.get(b"max", 0), 16_384)))
+            facts.hidden_columns |= set(range(span.get(b"min", 1) - 1, min(span.get(b"max", 0), MOST_COLUMNS)))
 
 
 class _CellWatch:

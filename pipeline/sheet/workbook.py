@@ -22,7 +22,7 @@ from python_calamine import (
 from pipeline.model import InputFailure
 from pipeline.sheet.archive import Archive
 from pipeline.sheet.durations import WithoutDurations
-from pipeline.sheet.facts import Facts
+from pipeline.sheet.facts import MOST_COLUMNS, Facts
 from pipeline.sheet.formats import Format
 from pipeline.sheet.grid import Book, Grid, Record
 from pipeline.sheet.headings import letter
@@ -87,10 +87,6 @@ def _about_parts(archive: Archive | None, *, has_macros: bool) -> Iterator[Fault
         yield Fault("links-not-followed")
 
 
-_MOST_COLUMNS: Final = 16_384
-"""Columns that any spreadsheet has; a damaged record names more, and each row would be filled up to there."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Reader:
     """Reads the sheets of one workbook, each with what its own file adds."""
@@ -106,7 +102,7 @@ class _Reader:
         facts = self.source.of(name, [sheet.name for sheet in self.book.sheets_metadata].index(name))
         with _explained(self.path):
             sheet = self.book.get_sheet_by_name(name)
-        if sheet.end and sheet.end[1] >= _MOST_COLUMNS:
+        if sheet.end and sheet.end[1] >= MOST_COLUMNS:
             raise InputFailure("sheet.damaged", path=str(self.path))
         width = max([sheet.end[1] + 1 if sheet.end else 1, *(max(cells) + 1 for cells in facts.patches.values())])
         looks = facts.looks.columns()

@@ -8,32 +8,12 @@ from contextlib import suppress
 
 import pytest
 from binary_books import Error, Sheet, write_xls, write_xlsb
+from reading import codes, refusal, rows_of
 
 from pipeline.model import InputFailure
-from pipeline.sheet import ReadOptions, open_table
-from pipeline.texts import explain
-from schemas.faults import sentence
 
 HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount", "Due"]
 ROW = ["007", "Jane", "Doe", "j@example.com", 5.0, "x"]
-
-
-def rows_of(path, **options):
-    table = open_table(path, ReadOptions(**options))
-    return table, [row for chunk in table.chunks() for row in chunk]
-
-
-def refusal(path, **options):
-    with pytest.raises(InputFailure) as caught:
-        rows_of(path, **options)
-    assert explain(caught.value, "en") != explain(caught.value, "fr")
-    return caught.value
-
-
-def codes(table):
-    for notice in table.notices:
-        assert sentence(notice, "en") != sentence(notice, "fr")
-    return [notice.code for notice in table.notices]
 
 
 def biff5(path, *sheets):

@@ -13,34 +13,16 @@ import pytest
 import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from reading import codes, refusal, rows_of
 
 from pipeline.model import InputFailure
-from pipeline.sheet import ReadOptions, archive, open_table
+from pipeline.sheet import archive
 from pipeline.texts import explain
 from schemas.faults import sentence
 from schemas.fields import OWN_COLUMNS
 
 HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount"]
 ROW = ["007", "Jane", "Doe", "j@example.com", 5]
-
-
-def rows_of(path, **options):
-    """The table of a file, and all its rows."""
-    table = open_table(path, ReadOptions(**options))
-    return table, [row for chunk in table.chunks() for row in chunk]
-
-
-def refusal(path, **options):
-    with pytest.raises(InputFailure) as caught:
-        rows_of(path, **options)
-    assert explain(caught.value, "en") != explain(caught.value, "fr")
-    return caught.value
-
-
-def codes(table):
-    for notice in table.notices:
-        assert sentence(notice, "en") != sentence(notice, "fr")
-    return [notice.code for notice in table.notices]
 
 
 def saved(tmp_path, *rows, name="book.xlsx", change=None):

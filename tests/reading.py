@@ -1,0 +1,29 @@
+"""Sheets opened as the command opens them: their rows, the refusal, the notices; each sentence in both languages."""
+
+import pytest
+
+from pipeline.model import InputFailure
+from pipeline.sheet import ReadOptions, open_table
+from pipeline.texts import explain
+from schemas.faults import sentence
+
+
+def rows_of(path, **options):
+    """The table of a file, and all its rows."""
+    table = open_table(path, ReadOptions(**options))
+    return table, [row for chunk in table.chunks() for row in chunk]
+
+
+def refusal(path, **options):
+    """Why a file is refused."""
+    with pytest.raises(InputFailure) as caught:
+        rows_of(path, **options)
+    assert explain(caught.value, "en") != explain(caught.value, "fr")
+    return caught.value
+
+
+def codes(table):
+    """The codes of what is said about a whole sheet."""
+    for notice in table.notices:
+        assert sentence(notice, "en") != sentence(notice, "fr")
+    return [notice.code for notice in table.notices]

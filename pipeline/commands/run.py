@@ -6,7 +6,7 @@ import asyncio
 import gc
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,6 +18,7 @@ from pipeline.commands import beside, plan, prepare, where
 from pipeline.commands.interrupts import Interrupts, interrupts
 from pipeline.commands.prepare import Prepared, Workplace
 from pipeline.commands.request import Announcement, Request, Result, Screen
+from pipeline.commands.results import Results, Wanted
 from pipeline.commands.where import Where
 from pipeline.garbage import rarely_collecting
 from pipeline.model import (
@@ -32,9 +33,8 @@ from pipeline.model import (
     UsageFailure,
 )
 from pipeline.report import summary, totals
-from pipeline.report.place import check_place, writing
+from pipeline.report.place import check_place
 from pipeline.report.totals import Totals
-from pipeline.report.workbook import write
 from pipeline.send.api import Api, Credentials
 from pipeline.send.engine import TOKENS_AHEAD, Assignment, Observer, SendRules, Sent, send
 from pipeline.send.payload import LANGUAGES
@@ -69,9 +69,11 @@ def run(request: Request, settings: Settings, screen: Screen) -> Result:
                 workplace = Workplace(journal, batch, prepare.RUN, place.base_url, settings)
                 prepared = prepare.begin_and_plan(workplace, table, checked, request, screen)
                 gc.freeze()  # what was imported for the check
-                failure = _carry_out(_Sending(workplace, prepared, request, place, screen, signals))
-                signals.finish()
-                return finish(workplace, prepared, failure, replace(request, output=output), screen, files)
+                request = replace(request, output=output)
+                with closing(results_of(workplace, prepared, request)) as results:
+                    failure = _carry_out(_Sending(workplace, prepared, request, place, screen, signals, results))
+                    signals.finish()
+                    return finish(workplace, prepared, failure, request, screen, Outputs(results, files))
 
 
 def default_output(file: Path) -> Path:
@@ -102,6 +104,7 @@ class _Sending:
     place: Where
     screen: Screen
     signals: Interrupts
+    results: Results
 
 
 def _carry_out(sending: _Sending) -> Failure | None:
@@ -123,6 +126,7 @@ def _carry_out(sending: _Sending) -> Failure | None:
         if not sending.screen.confirm(announcement):
             return StoppedEarly("run.not_confirmed")
         journal.keep_reserve()
+        sending.results.begin(forecast.to_send)
         return _send_with_a_pause(sending)
     except StoppedEarly as failure:
         return failure  # a signal while nothing was in flight: at a question, or just before sending
@@ -166,7 +170,8 @@ async def _send_in_loop(sending: _Sending, assignment: Assignment, observer: Obs
     settings = sending.workplace.settings
     with sending.signals.asking(stop):
         async with api_of(settings, sending.place) as api:
-            return await send(assignment, api, rules_of(settings, sending.request), observer, stop)
+            rules = rules_of(settings, sending.request)
+            return await send(assignment, api, rules, observer, stop, sending.results.passed)
 
 
 def _ask_to_go_on(sending: _Sending, left: int) -> bool:
@@ -217,41 +222,47 @@ def _trust(settings: Settings) -> ssl.SSLContext:
         raise UsageFailure("settings.bad_ca_file", path=settings.ca_file) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What comes of a run: its results with the workbook, and the files beside it, found to be writable."""
+
+    results: Results
+    files: Sequence[beside.File]
+
+
+def results_of(workplace: Workplace, prepared: Prepared, request: Request) -> Results:
+    """The results of a planned run. Raises UsageFailure for a batch that it can't be compared with."""
+    compared = beside.month_before(workplace.journal, workplace.batch, request.compare) is not None
+    return Results(workplace.journal, prepared.run, Wanted(request.output, request.lang, compared))
+
+
 def finish(  # noqa: PLR0913, PLR0917 - six, by the house's rule
     workplace: Workplace,
     prepared: Prepared,
     failure: Failure | None,
     request: Request,
     screen: Screen,
-    files: Sequence[beside.File] | None = None,
+    outputs: Outputs,
 ) -> Result:
-    """End the run in the journal, write the workbook from the journal, and say what it comes to.
-
-    `files` go beside the workbook, and were found to be writable; without them, in a rehearsal, they are looked at now.
-    """
+    """End the run in the journal, write the workbook from the journal, and say what it comes to."""
     journal, run = workplace.journal, prepared.run
     if failure is not None:
         failure = _noted(partial(journal.stopped, run, failure), failure)
-    rows = partial(journal.report_rows, run)
-    gathered = summary.gather(journal.report(run), rows(), request.lang)
+    screen.writing()
+    gathered = outputs.results.gather()
     counted = gathered.totals
     rehearsed = workplace.purpose != prepare.RUN
     code = exit_code(counted, failure, dry_run=rehearsed)
     failure = _noted(partial(journal.end, run, datetime.now().astimezone(), code), failure)
     code = exit_code(counted, failure, dry_run=rehearsed)
     report = journal.report(run)
-    if files is None:
-        files = beside.check(beside.wanted_of(request), report.columns, (request.file, request.output))
     before = beside.before(journal, workplace.batch, run, beside.Compared(request.compare, request.changes_over))
-    screen.writing()
     written, lost = None, dict[str, StoppedEarly]()
-    if request.output is not None:
-        try:
-            with writing(request.output):
-                written = write(report, rows, request.output, lang=request.lang, before=before)
-        except StoppedEarly as unwritten:
-            lost["-o"] = unwritten
-    lost |= beside.write(files, report, rows, request.lang)
+    try:
+        written = outputs.results.write(report, before)
+    except StoppedEarly as unwritten:
+        lost["-o"] = unwritten
+    lost |= beside.write(outputs.files, report, partial(journal.report_rows, run), request.lang)
     if lost:
         failure = failure or next(iter(lost.values()))
         code = exit_code(counted, failure, dry_run=rehearsed)
@@ -262,7 +273,7 @@ def finish(  # noqa: PLR0913, PLR0917 - six, by the house's rule
         written=written,
         failure=failure,
         forecast=prepared.forecast,
-        summary=summary.as_json(report, gathered, written, code) | beside.as_json(files, lost),
+        summary=summary.as_json(report, gathered, written, code) | beside.as_json(outputs.files, lost),
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import datetime, timedelta
 
-from pipeline.commands import prepare, where
+from pipeline.commands import beside, prepare, where
 from pipeline.commands.interrupts import interrupts
 from pipeline.commands.prepare import Workplace
 from pipeline.commands.request import Request, Result, Screen
-from pipeline.commands.run import finish
+from pipeline.commands.run import Outputs, finish, results_of
 from pipeline.model import Status
 from pipeline.report import summary
 from pipeline.report.place import check_place
@@ -33,7 +34,10 @@ def validate(request: Request, settings: Settings, screen: Screen) -> Result:
             prepared = prepare.begin_and_plan(workplace, table, checked, request, screen)
             try:
                 # A run would be refused before anything else; here the rows are looked at all the same.
-                result = finish(workplace, prepared, old or prepared.refused, request, screen)
+                files = beside.check(beside.wanted_of(request), table.columns, (request.file, request.output))
+                with closing(results_of(workplace, prepared, request)) as results:
+                    outputs = Outputs(results, files)
+                    result = finish(workplace, prepared, old or prepared.refused, request, screen, outputs)
                 for row in journal.report_rows(prepared.run):
                     if row.status is not Status.NOT_SENT and row.errors:
                         screen.row_needs_mending(row, summary.messages(result.report, row, request.lang))

@@ -291,10 +291,16 @@ class Journal:
         with database.explained(self.url):
             return story.report(self.engine, run)
 
-    def report_rows(self, run: int) -> Iterator[ReportRow]:
-        """Every row of a run in the sheet's order, as it stands now."""
+    def report_rows(self, run: int, first: int = 0, last: int | None = None) -> Iterator[ReportRow]:
+        """The rows of a run in the sheet's order, as they stand now; from position `first` to `last`, both included."""
         with database.explained(self.url):
-            yield from story.report_rows(self.engine, run)
+            yield from story.report_rows(self.engine, run, first, last)
+
+    def created_in(self, run: int) -> int:
+        """How many sessions were created in a run."""
+        made = select(func.count()).where(attempts.c.run_id == run, attempts.c.outcome == Outcome.CREATED)
+        with self._reading() as connection:
+            return connection.scalar(made) or 0
 
     def batch_lines(self) -> list[BatchLine]:
         """All batches, the one that was run last at the end."""

@@ -57,15 +57,19 @@ def report(engine: Engine, run_id: int) -> Report:
     )
 
 
-def report_rows(engine: Engine, run_id: int) -> Iterator[ReportRow]:
-    """Every row of a run in the sheet's order, as it stands now; a chunk in memory at a time."""
+def report_rows(engine: Engine, run_id: int, first: int = 0, last: int | None = None) -> Iterator[ReportRow]:
+    """The rows of a run in the sheet's order, as they stand now; a chunk in memory at a time.
+
+    `first` and `last` are positions in the sheet, both included; without `last` they go on to the sheet's end.
+    """
     with engine.connect().execution_options(reading=True) as connection:
         run = connection.execute(select(runs).where(runs.c.id == run_id)).one()
         followed = states.asked_at(connection, run.batch_id) is not None
-    position = 0
-    while True:
+    position = first
+    while last is None or position <= last:
+        beyond = position + CHUNK if last is None else min(position + CHUNK, last + 1)
         with engine.connect().execution_options(reading=True) as connection:
-            chosen = and_(rows.c.run_id == run_id, rows.c.position >= position, rows.c.position < position + CHUNK)
+            chosen = and_(rows.c.run_id == run_id, rows.c.position >= position, rows.c.position < beyond)
             chunk = connection.execute(select(rows).where(chosen).order_by(rows.c.position)).all()
             contents = {record.identity: record.fingerprint for record in chunk}
             history = histories(connection, run.batch_id, contents, contents)
@@ -75,7 +79,7 @@ def report_rows(engine: Engine, run_id: int) -> Iterator[ReportRow]:
         if not chunk:
             return
         yield from shown
-        position += CHUNK
+        position = beyond
 
 
 def report_row(engine: Engine, run_id: int, number: int) -> ReportRow | None:

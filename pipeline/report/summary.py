@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -65,18 +66,40 @@ class Gathered:
     omitted: int
 
 
+class Gathering:
+    """Counts rows one by one and keeps the first errors; account numbers in their messages are masked."""
+
+    def __init__(self, report: Report, lang: Lang = "en") -> None:
+        self._report = report
+        self._lang = lang
+        self._tally = Tally()
+        self._errors: list[dict[str, object]] = []
+        self._omitted = 0
+
+    def add(self, row: ReportRow) -> None:
+        """Counts one row."""
+        self._tally.add(row.status, row.amount)
+        if not row.errors:
+            return
+        room = MAX_ERRORS - len(self._errors)
+        if room > 0:
+            told = zip(row.errors, messages(self._report, row, self._lang), strict=True)
+            for fault, message in islice(told, room):
+                error = {"row": row.row.number, "field": fault.field, "code": fault.code, "message": message}
+                self._errors.append(error)
+        self._omitted += max(0, len(row.errors) - room)
+
+    def gathered(self) -> Gathered:
+        """What was seen so far."""
+        return Gathered(self._tally.totals(), tuple(self._errors), self._omitted)
+
+
 def gather(report: Report, rows: Iterable[ReportRow], lang: Lang = "en") -> Gathered:
-    """Count the rows and keep the first errors. `rows` is read once. Account numbers in messages are masked."""
-    tally, errors, omitted = Tally(), list[dict[str, object]](), 0
+    """Count rows and keep the first errors. `rows` is read once."""
+    gathering = Gathering(report, lang)
     for row in rows:
-        tally.add(row.status, row.amount)
-        if len(errors) >= MAX_ERRORS:
-            omitted += len(row.errors)
-            continue
-        for fault, message in zip(row.errors, messages(report, row, lang), strict=True):
-            errors.append({"row": row.row.number, "field": fault.field, "code": fault.code, "message": message})
-    omitted += max(0, len(errors) - MAX_ERRORS)
-    return Gathered(tally.totals(), tuple(errors[:MAX_ERRORS]), omitted)
+        gathering.add(row)
+    return gathering.gathered()
 
 
 def messages(report: Report, row: ReportRow, lang: Lang = "en") -> list[str]:

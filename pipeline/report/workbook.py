@@ -10,6 +10,7 @@ import errno
 import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -55,11 +56,11 @@ _PAGE_WIDTH: Final = 190
 
 @dataclass(frozen=True, slots=True)
 class Showing:
-    """What the workbook shows beside the rows: its language, whole account numbers, the month before for `Changes`."""
+    """What the workbook shows beside the rows: its language, whole account numbers, whether there is `Changes`."""
 
     lang: Lang = "en"
     show_accounts: bool = False
-    before: Before | None = None
+    compared: bool = False
 
 
 def write(  # noqa: PLR0913 - six, by the house's rule
@@ -77,35 +78,76 @@ def write(  # noqa: PLR0913 - six, by the house's rule
     which every payor's charge is kept in memory. Raises OSError when it can be written nowhere, and WorkbookMismatch
     when what stands on the disk is not what the journal says.
     """
-    showing = Showing(lang, show_accounts, before)
+    showing = Showing(lang, show_accounts, before is not None)
     try:
-        return _write_at(report, rows, path, showing)
+        return _write_at(report, rows, path, showing, before)
     except OSError as error:
         for elsewhere in place.last_resorts(path):
             try:
-                written = _write_at(report, rows, elsewhere, showing)
+                written = _write_at(report, rows, elsewhere, showing, before)
             except OSError:
                 continue
             return Written(written.path, written.totals, "report.moved_elsewhere")
         raise error from None
 
 
-def _write_at(report: Report, rows: Rows, path: Path, showing: Showing) -> Written:
-    part = place.begin(path)
-    try:
-        with tempfile.TemporaryDirectory() as scratch:
-            book = _Book(part, scratch, report, showing)
-            totals = book.fill(rows())
-        book.prove(part)
-        settled = place.settle(part, path)
-    except FileCreateError as error:
-        # Its own word for a disk that is full: not an OSError, though it comes of one.
-        part.unlink(missing_ok=True)
-        raise OSError(errno.EIO, "the workbook could not be written") from error
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    return Written(settled, totals, "" if settled == path else "report.moved_beside")
+def _write_at(report: Report, rows: Rows, path: Path, showing: Showing, before: Before | None) -> Written:
+    with closing(Draft(report, path, showing)) as draft:
+        for row in rows():
+            draft.add(row)
+        return draft.finish(report, before)
+
+
+class Draft:
+    """A workbook that is being written beside its place: its rows first, and `Summary` when all is known.
+
+    Close it: a workbook that is not finished is gone then. Everything raises OSError when the disk does not take it.
+    """
+
+    def __init__(self, report: Report, path: Path, showing: Showing) -> None:
+        self._begun = report
+        self._path = path
+        self._compared = showing.compared
+        with ExitStack() as unready:
+            self._part = place.begin(path)
+            unready.callback(self._part.unlink, missing_ok=True)
+            # A dropped workbook still has its rows open there, which not every system removes.
+            scratch = unready.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+            self._book = _Book(self._part, scratch, report, showing)
+            self._leaving = unready.pop_all()
+
+    def close(self) -> None:
+        """Removes what is not finished."""
+        self._leaving.close()
+
+    def add(self, row: ReportRow) -> None:
+        """Writes one row below those that are there: they come in the sheet's order."""
+        self._book.add(row)
+
+    def fits(self, report: Report, before: Before | None) -> bool:
+        """Whether the rows stand as they would for this report, and all that it takes was gathered.
+
+        `Summary` alone tells how a run ended; what the API was asked about its sessions meanwhile stands in every row.
+        """
+        return _of_rows(self._begun) == _of_rows(report) and self._compared == (before is not None)
+
+    def finish(self, report: Report, before: Before | None = None) -> Written:
+        """Writes what stands around the rows, reads `Results` back, and puts the workbook into its place.
+
+        Only for what `fits`. Raises WorkbookMismatch when what stands on the disk is not what it was given.
+        """
+        try:
+            totals = self._book.close(report, before)
+        except FileCreateError as error:
+            # Its own word for a disk that is full: not an OSError, though it comes of one.
+            raise OSError(errno.EIO, "the workbook could not be written") from error
+        self._book.prove(self._part)
+        settled = place.settle(self._part, self._path)
+        return Written(settled, totals, "" if settled == self._path else "report.moved_beside")
+
+
+def _of_rows(report: Report) -> tuple[object, ...]:
+    return report.batch, report.columns, report.asked_at, report.open_days, report.dry_run
 
 
 class _Pages:
@@ -142,8 +184,8 @@ class _Book:
         lang, show_accounts = showing.lang, showing.show_accounts
         self._report = report
         self._lang = lang
-        self._before = showing.before
-        self._charges: list[Charge] = []
+        self._tally, self._sent = Tally(), NO_MONEY
+        self._charges: list[Charge] | None = [] if showing.compared else None
         self._charge_of = ChargeReader(report.columns).read
         self._book: Any = xlsxwriter.Workbook(str(part), {**_OPTIONS, "tmpdir": scratch})
         self._looks = Looks(self._book)
@@ -161,34 +203,13 @@ class _Book:
         self._open: _Pages | None = None
         self._payments = PaymentTally(report)
 
-    def fill(self, rows: Iterator[ReportRow]) -> Totals:
-        """Writes all sheets and closes the file; gives what was counted."""
-        tally, sent = Tally(), NO_MONEY
-        for row in rows:
-            tally.add(row.status, row.amount)
-            sent += row.amount_sent or NO_MONEY
-            self._add(row)
-        totals = tally.totals()
-        self._finish()
-        sent_at = self._status_at + OWN_COLUMNS.index("amountSent")
-        status_cells, sent_cells = self._results.ranges(self._status_at), self._results.ranges(sent_at)
-        figures = Figures(totals, sent, status_cells, sent_cells, self._payments.payments())
-        FrontPage(self._summary, self._report, self._looks, self._lang).write(figures)
-        self._summary.activate()
-        self._book.close()
-        return totals
-
-    def prove(self, part: Path) -> None:
-        """Reads `Results` back from the closed file and compares it with the rows that `fill` was given."""
-        letters = self._results.sheets[0].letters
-        own = {name: letters[self._status_at + index] for index, name in enumerate(OWN_COLUMNS)}
-        columns = (letters[0], own["status"], own["sessionId"], own["amountSent"])
-        proof.prove(part, self._witness, [sheet.index + 1 for sheet in self._results.sheets], columns)
-
-    def _add(self, row: ReportRow) -> None:
+    def add(self, row: ReportRow) -> None:
+        """Writes one row into every sheet that it belongs to."""
+        self._tally.add(row.status, row.amount)
+        self._sent += row.amount_sent or NO_MONEY
         self._witness.saw(row)
         self._result_rows.add(self._results.current(), row)
-        if self._before is not None:
+        if self._charges is not None:
             self._charges.append(self._charge_of(row))
         if row.status in NEEDS_A_PERSON:
             self._error_rows.add(self._errors.current(), row)
@@ -200,10 +221,31 @@ class _Book:
             self._links = self._links or self._pages(LINKS, links.HEADINGS)
             self._link_rows.add(self._links.current(), row)
 
+    def close(self, report: Report, before: Before | None) -> Totals:
+        """Writes what stands around the rows and closes the file; gives what was counted."""
+        totals = self._tally.totals()
+        self._dress_sheets()
+        if before is not None and self._charges is not None:
+            changes_sheet.write(self._book.add_worksheet(CHANGES), self._looks, self._lang, before, self._charges)
+        sent_at = self._status_at + OWN_COLUMNS.index("amountSent")
+        status_cells, sent_cells = self._results.ranges(self._status_at), self._results.ranges(sent_at)
+        figures = Figures(totals, self._sent, status_cells, sent_cells, self._payments.payments())
+        FrontPage(self._summary, report, self._looks, self._lang).write(figures)
+        self._summary.activate()
+        self._book.close()
+        return totals
+
+    def prove(self, part: Path) -> None:
+        """Reads `Results` back from the closed file and compares it with the rows that it was given."""
+        letters = self._results.sheets[0].letters
+        own = {name: letters[self._status_at + index] for index, name in enumerate(OWN_COLUMNS)}
+        columns = (letters[0], own["status"], own["sessionId"], own["amountSent"])
+        proof.prove(part, self._witness, [sheet.index + 1 for sheet in self._results.sheets], columns)
+
     def _pages(self, name: str, headings: Sequence[str]) -> _Pages:
         return _Pages(self._book, self._looks, name, headings)
 
-    def _finish(self) -> None:
+    def _dress_sheets(self) -> None:
         """Filters, widths, colours and print set-up of the streamed sheets: they need to know how many rows came."""
         for pages in (self._results, self._errors):
             for sheet in pages.sheets:
@@ -212,8 +254,6 @@ class _Book:
         for pages in filter(None, (self._open, self._links)):
             for sheet in pages.sheets:
                 _dress(sheet)
-        if self._before is not None:
-            changes_sheet.write(self._book.add_worksheet(CHANGES), self._looks, self._lang, self._before, self._charges)
 
     def _colour(self, sheet: StreamedSheet) -> None:
         if not sheet.data_rows:

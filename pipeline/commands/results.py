@@ -1,0 +1,125 @@
+"""The results of a run: counted, and written into its workbook, in one reading of the rows.
+
+The reading is done in this process, or by another one while the answers still come in (`abreast`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from pipeline.commands.abreast import Abreast, Task
+from pipeline.journal.journal import Journal
+from pipeline.model import Report, Status
+from pipeline.report.changes import Before
+from pipeline.report.place import writing
+from pipeline.report.summary import Gathered, Gathering, Written
+from pipeline.report.workbook import Draft, Showing, write
+from schemas.languages import Lang
+
+WORTH_IT: Final = 1_000
+"""Requests from which another process is started: below, the workbook takes no longer than it does to start one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Where the workbook goes, None for none; its language; whether it is compared with the month before."""
+
+    path: Path | None
+    lang: Lang = "en"
+    compared: bool = False
+
+
+class Results:
+    """Gathers and writes the results of one run. Close it: what is not finished is removed then."""
+
+    def __init__(self, journal: Journal, run: int, wanted: Wanted) -> None:
+        self._journal = journal
+        self._run = run
+        self._wanted = wanted
+        self._abreast: Abreast | None = None
+        self._draft: Draft | None = None
+
+    def begin(self, to_send: int) -> None:
+        """So many requests are about to leave: the rows may be written from now on."""
+        if self._wanted.path is not None and self._abreast is None and to_send >= WORTH_IT:
+            self._abreast = Abreast(Task(self._journal.url, self._run, self._wanted.path, self._showing))
+
+    def passed(self, position: int) -> None:
+        """Every row up to this position in the sheet is final."""
+        if self._abreast is not None:
+            self._abreast.passed(position)
+
+    def gather(self) -> Gathered:
+        """Every row is final: count them, and write them where that was not done."""
+        if self._abreast is not None:
+            gathered = self._abreast.gathered()
+            if gathered is not None and gathered.totals.counts[Status.CREATED] == self._journal.created_in(self._run):
+                return gathered
+            self._abreast.close()
+        return self._gather_here()
+
+    def write(self, report: Report, before: Before | None) -> Written | None:
+        """Write the workbook, if one is wanted; `report` as it stands now that the run has ended.
+
+        Raises StoppedEarly when it can be had nowhere, and WorkbookMismatch as `workbook.write` does.
+        """
+        if self._wanted.path is None:
+            return None
+        written = self._abreast.finish(report, before) if self._abreast is not None else None
+        if written is None:
+            with writing(self._wanted.path):
+                written = self._finish_draft(report, before) or self._write_anew(self._wanted.path, report, before)
+        return written
+
+    def close(self) -> None:
+        """Remove what was not finished."""
+        if self._abreast is not None:
+            self._abreast.close()
+        self._drop_draft()
+
+    @property
+    def _showing(self) -> Showing:
+        return Showing(self._wanted.lang, compared=self._wanted.compared)
+
+    def _gather_here(self) -> Gathered:
+        report = self._journal.report(self._run)
+        gathering = Gathering(report, self._wanted.lang)
+        self._begin_draft(report)
+        for row in self._journal.report_rows(self._run):
+            gathering.add(row)
+            if self._draft is not None:
+                try:
+                    self._draft.add(row)
+                except OSError:
+                    self._drop_draft()
+        return gathering.gathered()
+
+    def _begin_draft(self, report: Report) -> None:
+        if self._wanted.path is None:
+            return
+        try:
+            self._draft = Draft(report, self._wanted.path, self._showing)
+        except OSError:
+            self._draft = None
+
+    def _finish_draft(self, report: Report, before: Before | None) -> Written | None:
+        if self._draft is None or not self._draft.fits(report, before):
+            return None
+        try:
+            return self._draft.finish(report, before)
+        except OSError:
+            return None
+
+    def _drop_draft(self) -> None:
+        if self._draft is not None:
+            self._draft.close()
+            self._draft = None
+
+    def _write_anew(self, path: Path, report: Report, before: Before | None) -> Written:
+        """Where the workbook could not be written on the way: once more, and elsewhere if it must be."""
+        self._drop_draft()
+        rows = partial(self._journal.report_rows, self._run)
+        return write(report, rows, path, lang=self._wanted.lang, before=before)

@@ -1,0 +1,261 @@
+"""The workbook that another process writes while the answers come in: the same bytes, and no worse for its end."""
+
+import os
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import pytest
+from misbehaving import Misbehaving, Talk, answers, created, creates_and_closes, creates_and_resets
+from openpyxl import load_workbook
+from standin import Desk, Kitchen, Line, check_truth, workbook_rows, write_sheet
+
+from pipeline.commands import abreast
+from pipeline.commands.abreast import Abreast, Task
+from pipeline.commands.results import WORTH_IT, Results
+from pipeline.journal.journal import Journal, open_journal
+from pipeline.journal.states import Seen
+from pipeline.model import SessionState, Status
+from pipeline.report import changes
+from pipeline.report.changes import Before
+from pipeline.report.workbook import Showing, write
+
+LINES = [Line(f"INV-{number}", link=number % 3 != 0) for number in range(WORTH_IT + 600)]
+REFERENCES = [line.reference for line in LINES]
+OUTPUT = "sheet.results.xlsx"
+
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="processes are looked up in /proc")
+
+
+@pytest.fixture
+def server() -> Iterator[Misbehaving]:
+    with Misbehaving() as server:
+        yield server
+
+
+@pytest.fixture
+def desk(tmp_path: Path, server: Misbehaving) -> Desk:
+    return Desk(tmp_path, server, {"concurrency": "8", "answer_timeout": "10"})
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run itself may not write: whatever workbook there is, the other process made it."""
+
+    def not_here(_results: Results) -> None:
+        raise AssertionError("the rows were read in the run's own process")
+
+    monkeypatch.setattr(Results, "_gather_here", not_here)
+
+
+def others() -> list[int]:
+    """The processes of that kind that there are."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if b"commands.abreast" in (place / "cmdline").read_bytes():
+                found.append(int(place.name))
+    return found
+
+
+def children() -> list[int]:
+    """Those of them that this process has begun."""
+    mine = str(os.getpid())
+    return [
+        pid for pid in others() if Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[1] == mine
+    ]
+
+
+def parts(folder: Path) -> list[Path]:
+    """Workbooks that are not finished."""
+    return list(folder.glob(".*.part"))
+
+
+def written_from_the_journal(desk: Desk, path: Path) -> bytes:
+    with open_journal(str(desk.journal)) as journal:
+        write(journal.report(1), partial(journal.report_rows, 1), path)
+    return path.read_bytes()
+
+
+@pytest.mark.usefixtures("alone")
+def test_is_what_the_journal_gives_byte_for_byte(desk: Desk, server: Misbehaving) -> None:
+    server.on_reference = {
+        "INV-3": deque([creates_and_resets]),
+        "INV-700": deque([answers(422, {"title": "No"})]),
+        "INV-900": deque([creates_and_closes]),
+    }
+    lines = [*LINES, Line("BAD-1", amount="much"), Line("LAST-1")]
+    ran = desk.run(lines)
+    assert ran.result is not None
+    assert ran.result.totals.counts[Status.INVALID] == 1
+    assert ran.result.totals.counts[Status.CREATED] > WORTH_IT
+    output = desk.folder / OUTPUT
+    assert output.read_bytes() == written_from_the_journal(desk, desk.folder / "again.xlsx")
+    check_truth(output, [line.reference for line in lines], server.sessions)
+    assert not parts(desk.folder)
+    assert not children()
+
+
+@pytest.mark.usefixtures("alone")
+def test_has_the_rows_that_were_not_sent_when_it_was_stopped(desk: Desk, server: Misbehaving) -> None:
+    server.on_reference = {"INV-800": deque([_stops])}
+    ran = desk.run(LINES)
+    assert ran.code == 6
+    counts = ran.result.totals.counts if ran.result else {}
+    assert counts[Status.CREATED] >= 700
+    assert counts[Status.NOT_SENT] > 0
+    assert list(workbook_rows(desk.folder / OUTPUT)) == REFERENCES
+    assert load_workbook(desk.folder / OUTPUT)["Summary"]["A1"].value
+
+
+def _stops(talk: Talk) -> None:
+    created(talk)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.usefixtures("alone")
+def test_is_there_after_a_question_in_between(desk: Desk, server: Misbehaving) -> None:
+    ran = desk.run(LINES, first=WORTH_IT)
+    assert ran.stopped == "run.stopped_first"
+    check_truth(desk.folder / OUTPUT, REFERENCES, server.sessions)
+
+
+def test_its_end_costs_nothing_but_time(desk: Desk, server: Misbehaving) -> None:
+    def ends_it(talk: Talk) -> None:
+        for pid in children():
+            os.kill(pid, signal.SIGKILL)
+        created(talk)
+
+    server.on_reference = {"INV-600": deque([ends_it])}
+    assert desk.run(LINES).code == 0
+    assert (desk.folder / OUTPUT).read_bytes() == written_from_the_journal(desk, desk.folder / "again.xlsx")
+
+
+def test_is_not_believed_when_its_count_is_not_the_journals(
+    desk: Desk, server: Misbehaving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = Journal.created_in
+    monkeypatch.setattr(Journal, "created_in", lambda journal, run: counted(journal, run) + 1)
+    read = []
+    here = Results._gather_here
+    monkeypatch.setattr(Results, "_gather_here", lambda results: read.append(1) or here(results))
+    assert desk.run(LINES).code == 0
+    assert read
+    check_truth(desk.folder / OUTPUT, REFERENCES, server.sessions)
+
+
+def test_the_results_outlive_the_folder_of_the_workbook(
+    desk: Desk, server: Misbehaving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, shared = tmp_path / "home", tmp_path / "shared"
+    home.mkdir()
+    shared.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+
+    def takes_the_folder_away(talk: Talk) -> None:
+        for left in shared.iterdir():
+            left.unlink()
+        shared.rmdir()
+        created(talk)
+
+    server.on_reference = {"INV-1100": deque([takes_the_folder_away])}
+    ran = desk.run(LINES, output=shared / OUTPUT)
+    assert ran.code == 0
+    assert ran.result is not None
+    assert ran.result.written is not None
+    assert ran.result.written.path == home / OUTPUT
+    check_truth(home / OUTPUT, REFERENCES, server.sessions)
+
+
+def test_goes_when_the_run_is_killed(desk: Desk, server: Misbehaving, tmp_path: Path) -> None:
+    """Nothing of it is left: neither a process nor a workbook that is not whole."""
+    seen: list[int] = []
+    with Kitchen(tmp_path) as kitchen:
+
+        def kills_the_run(talk: Talk) -> None:
+            seen.extend(others())
+            os.kill(pid, signal.SIGKILL)
+            created(talk)
+
+        server.on_reference = {"INV-900": deque([kills_the_run])}
+        sheet = write_sheet(desk.folder / "sheet.csv", LINES)
+        pid = kitchen.start("run", sheet, "--yes", "-q", env=desk.environment())
+        assert kitchen.wait(pid) == -signal.SIGKILL
+        assert seen
+        assert _becomes(lambda: not set(seen) & set(others()))
+        assert not parts(desk.folder)
+        pid = kitchen.start("run", sheet, "--yes", "-q", env=desk.environment())
+        assert kitchen.wait(pid) in {0, 5}, kitchen.said(pid)
+    statuses = check_truth(desk.folder / OUTPUT, REFERENCES, server.sessions)
+    assert set(statuses.values()) <= {"created", "already-created", "unknown"}
+
+
+def _becomes(true: Callable[[], bool], seconds: float = 10.0) -> bool:
+    ends = time.monotonic() + seconds
+    while not (said := true()) and time.monotonic() < ends:
+        time.sleep(0.02)
+    return said
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# By itself, over a journal that is there
+
+
+@pytest.fixture
+def helped(desk: Desk) -> Iterator[tuple[Journal, Abreast]]:
+    """A journal of a small run, and the other process that writes its workbook."""
+    desk.run(LINES[:40])
+    with open_journal(str(desk.journal)) as journal:
+        helper = Abreast(Task(journal.url, 1, desk.folder / "abreast.xlsx", Showing()))
+        yield journal, helper
+        helper.close()
+
+
+def test_takes_rows_in_any_portions(
+    helped: tuple[Journal, Abreast], desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, helper = helped
+    monkeypatch.setattr(abreast, "STEP", 1)
+    for position in (0, 1, 7, 7, 30):
+        helper.passed(position)
+    gathered = helper.gathered()
+    assert gathered is not None
+    assert gathered.totals.counts[Status.CREATED] == journal.created_in(1) == 40
+    written = helper.finish(journal.report(1), None)
+    assert written is not None
+    assert written.path.read_bytes() == written_from_the_journal(desk, desk.folder / "again.xlsx")
+
+
+def test_rows_of_which_more_is_known_by_now_are_not_kept(helped: tuple[Journal, Abreast]) -> None:
+    """Somebody asked for the states of the sessions meanwhile: every row has more columns then."""
+    journal, helper = helped
+    assert helper.gathered() is not None
+    session = next(row.session_id for row in journal.report_rows(1))
+    now = journal.report(1).started_at
+    batch = journal.batch("sheet", journal.batch_lines()[0].environment, now)
+    journal.record_states(batch, [Seen(session, SessionState("Completed", (), None, now), now)])
+    assert helper.finish(journal.report(1), None) is None
+
+
+def test_a_month_before_that_was_not_gathered_for_is_not_left_out(helped: tuple[Journal, Abreast]) -> None:
+    journal, helper = helped
+    assert helper.gathered() is not None
+    before = Before(batch="before", at=journal.report(1).started_at, charges=[], over=changes.DEFAULT_OVER, since=[])
+    assert helper.finish(journal.report(1), before) is None
+
+
+def test_a_system_that_starts_no_process_does_without(
+    desk: Desk, server: Misbehaving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_process(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(subprocess, "Popen", no_process)
+    assert desk.run(LINES).code == 0
+    check_truth(desk.folder / OUTPUT, REFERENCES, server.sessions)

@@ -158,7 +158,7 @@ def _doubted(connection: Connection, settlements: Sequence[Settlement]) -> list[
     named = [settlement.session_id for settlement in settlements if settlement.session_id]
     if not named:
         return list(settlements)
-    known = connection.execute(_OWNERS, {"named": named})
+    known = bulk.ask(connection, _OWNERS, {"named": named})
     owners = {record.session_id: (record.batch_id, record.identity, record.number) for record in known}
     judged = []
     for settlement in settlements:
@@ -230,7 +230,7 @@ def repeats_elsewhere(
     found: dict[bytes, list[Repeat]] = {}
     for wanted in batched(fingerprints, ASKED):
         given = {"here": batch_id, "since": codec.dump_time(since), "wanted": wanted}
-        for record in connection.execute(_REPEATS, given):
+        for record in bulk.ask(connection, _REPEATS, given):
             repeat = Repeat(record.name, codec.time(record.intended_at), Outcome(record.outcome), record.session_id)
             found.setdefault(bytes(record.fingerprint), []).append(repeat)
     return _without_cancelled(connection, found) if found else found
@@ -278,7 +278,7 @@ def attempt_of(record: Any, content: bytes | None = None) -> Attempt:
         run=record.run_id,
         outcome=Outcome(record.outcome),
         fingerprint=fingerprint,
-        send_link=record.send_link,
+        send_link=bool(record.send_link),
         at=codec.time(record.intended_at),
         settled_at=codec.time_or_none(record.settled_at),
         session_id=record.session_id,
@@ -287,6 +287,13 @@ def attempt_of(record: Any, content: bytes | None = None) -> Attempt:
         amount=codec.dollars(record.amount_cents),
         summary=payment.describe() if payment and fingerprint != content else "",
     )
+
+
+_HISTORIES: Final = (
+    select(*ATTEMPT_COLUMNS)
+    .where(attempts.c.batch_id == bindparam("here"), attempts.c.identity.in_(bindparam("wanted", expanding=True)))
+    .order_by(attempts.c.identity, attempts.c.number)
+)
 
 
 def histories(
@@ -298,9 +305,7 @@ def histories(
     index. Joined, SQLite walked all attempts of the batch for each chunk of rows.
     """
     grouped: dict[str, list[Attempt]] = {}
-    statement = select(*ATTEMPT_COLUMNS).where(attempts.c.batch_id == batch_id)
-    ordered = statement.order_by(attempts.c.identity, attempts.c.number)
     for wanted in batched(identities, ASKED):
-        for record in connection.execute(ordered.where(attempts.c.identity.in_(wanted))):
+        for record in bulk.ask(connection, _HISTORIES, {"here": batch_id, "wanted": wanted}):
             grouped.setdefault(record.identity, []).append(attempt_of(record, contents.get(record.identity)))
     return grouped

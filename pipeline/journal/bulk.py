@@ -1,21 +1,23 @@
-"""Many records by one statement, without what SQLAlchemy does anew for each of them.
+"""Statements for many records or values, without what SQLAlchemy does anew for each of them.
 
-A statement is compiled once for each database; the records then go to the driver as they are. For the rows of a sheet
-and for the attempts of the sending loop that was half of the time that the journal took.
+A statement is compiled once for each database; what it is given then goes to the driver as it is. For the rows of a
+sheet and for the attempts of the sending loop that was half of the time that the journal took.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, CursorResult
+from sqlalchemy import Connection, CursorResult, Select
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.dml import Insert, Update
 
-_KEPT: Final = 16
-"""Compiled statements: a handful of statements times two databases."""
+_KEPT: Final = 64
+"""Compiled statements: a handful of statements, their lists in a few lengths, times two databases."""
 
 
 def execute(
@@ -47,3 +49,62 @@ def _compiled(
         return str(compiled), None
     assert compiled.positiontup is not None
     return str(compiled), tuple([names.index(name) for name in compiled.positiontup])
+
+
+def ask(connection: Connection, statement: Select[Any], values: Mapping[str, Any]) -> CursorResult[Any]:
+    """Execute a query whose parameters have these values; those of an expanding one are a list that is not empty.
+
+    They go to the driver unconverted, as in `execute`, and its answer comes unconverted. The statement must be one
+    object for all calls.
+    """
+    lengths = tuple([(name, _rounded_up(len(value))) for name, value in values.items() if isinstance(value, list)])
+    question = _question(statement, connection.dialect, lengths)
+    return connection.exec_driver_sql(question.text, question.filled(values))
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A query in a database's words. `places` say where each of its values is found: by name, and for those of a list
+    by place in it. `keys` are the places' own names where the driver wants names.
+    """
+
+    text: str
+    places: tuple[tuple[str, int | None], ...]
+    keys: tuple[str, ...] | None
+    literals: Mapping[str, Any]
+
+    def filled(self, values: Mapping[str, Any]) -> tuple[Any, ...] | dict[str, Any]:
+        """The values in their places. A list that is shorter than the query's has its last value several times."""
+        found = []
+        for name, at in self.places:
+            value = values[name] if name in values else self.literals[name]
+            found.append(value if at is None else value[min(at, len(value) - 1)])
+        return tuple(found) if self.keys is None else dict(zip(self.keys, found, strict=True))
+
+
+@lru_cache(maxsize=_KEPT)
+def _question(statement: Select[Any], dialect: Dialect, lengths: tuple[tuple[str, int], ...]) -> _Question:
+    """A query with lists of these lengths."""
+    compiled = statement.compile(dialect=dialect)
+    sizes = dict(lengths)
+    examples = {name: [None] * sizes[name] if name in sizes else None for name in compiled.binds}
+    literals = {name: _plain(bind.value) for name, bind in compiled.binds.items() if bind.value is not None}
+    expanded = compiled.construct_expanded_state(examples | literals)
+    places: dict[str, tuple[str, int | None]] = {name: (name, None) for name in expanded.parameters}
+    for name, parts in expanded.parameter_expansion.items():
+        places |= {part: (name, at) for at, part in enumerate(parts)}
+    if expanded.positiontup is not None:
+        return _Question(expanded.statement, tuple(places[name] for name in expanded.positiontup), None, literals)
+    return _Question(expanded.statement, tuple(places.values()), tuple(places), literals)
+
+
+def _plain(value: Any) -> Any:
+    """A statement's own value for a driver, which knows no enumerations."""
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value.value if isinstance(value, Enum) else value
+
+
+def _rounded_up(length: int) -> int:
+    """A power of two: few different queries to compile and to prepare."""
+    return 1 << (length - 1).bit_length()

@@ -272,6 +272,24 @@ def test_what_the_api_says_is_told_without_the_persons_data():
     assert not any(value in text for value in ("Zoé", "Tremblay", "zoe@x.ca", "98765410000", "5f3c2a1e"))
 
 
+NUMBERS = {
+    "en": ("1,199 more", "1,699", "17507.00"),
+    "fr": ("1\u00a0199 de plus", "1\u00a0699", "17\u00a0507,00\u00a0$"),
+}
+
+
+@pytest.mark.parametrize("lang", NUMBERS)
+def test_the_page_writes_numbers_as_the_language_does(lang):
+    """The table, the sentences and the control totals of a French page have no English number."""
+    rows = [
+        ReportRow(SheetRow(number, (f"A-{number}",), "s"), Status.FAILED, None, Decimal("1.00"))
+        for number in range(2, 1701)
+    ]
+    text = Markup(page.page(report(columns=columns(("Ref", "referenceId", ""))), rows, lang)).text
+    for told, numbers in NUMBERS.items():
+        assert [number in text for number in numbers] == [told == lang] * len(numbers)
+
+
 def test_a_long_list_is_cut_and_says_so():
     """A mail has the first 500 rows that need a person and the number of the others."""
     rows = [

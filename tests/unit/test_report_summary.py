@@ -13,7 +13,7 @@ from pipeline.model import Column, ExitCode, Report, ReportRow, SheetRow, Source
 from pipeline.report.masking import mask, mask_in
 from pipeline.report.summary import MAX_ERRORS, Written, as_json, gather, status_lines
 from pipeline.report.totals import Totals, count
-from pipeline.report.words import dollars
+from pipeline.report.words import control_figure, dollars
 from schemas.faults import Fault, sentences
 from schemas.languages import Lang
 
@@ -105,3 +105,16 @@ DOLLARS = [
 def test_dollars_are_written_as_people_write_them(amount: str, english: str, french: str) -> None:
     """English and Canadian French put the sign and the separators in different places."""
     assert (dollars(Decimal(amount), "en"), dollars(Decimal(amount), "fr")) == (english, french)
+
+
+FIGURES = [
+    ("--expect-rows", "12000", "12\u00a0000"),
+    ("--expect-total", "1234.50", "1\u00a0234,50\u00a0$"),
+    ("row 75", "4250", "4\u00a0250,00\u00a0$"),
+]
+
+
+@pytest.mark.parametrize(("where", "figure", "french"), FIGURES)
+def test_control_totals_are_written_as_people_write_them(where: str, figure: str, french: str) -> None:
+    """Rows are a number and all others dollars; in English a figure stands as the option takes it."""
+    assert (control_figure(where, figure, "en"), control_figure(where, figure, "fr")) == (figure, french)

@@ -12,7 +12,7 @@ from typing import Final
 
 from pipeline.model import Column, Report, ReportRow, SessionState
 from pipeline.report.cells import Look, amount_cell, count_cell, text_cell, user_cell
-from pipeline.report.looks import FAULTY, LINK, MONEY, TEXT, Looks
+from pipeline.report.looks import FAULTY, LEFT, LINK, MONEY, RIGHT, TEXT, Looks
 from pipeline.report.masking import account_columns, mask, mask_in
 from pipeline.report.streamed import StreamedSheet
 from pipeline.send.states import paid, paid_amount
@@ -170,11 +170,11 @@ def _surplus(row: ReportRow) -> str:
 
 def _own_styles(looks: Looks) -> _Styles:
     return _Styles(
-        plain=looks.style(num_format=TEXT, indent=1),
-        quoted=looks.style(num_format=TEXT, indent=1, quote_prefix=True),
-        prose=looks.style(num_format=TEXT, indent=1, text_wrap=True),
-        quoted_prose=looks.style(num_format=TEXT, indent=1, text_wrap=True, quote_prefix=True),
-        link=looks.style(num_format=TEXT, indent=1, **LINK),
-        money=looks.style(num_format=MONEY),
-        whole=looks.style(num_format="0"),
+        plain=looks.style(num_format=TEXT, **LEFT),
+        quoted=looks.style(num_format=TEXT, **LEFT, quote_prefix=True),
+        prose=looks.style(num_format=TEXT, **LEFT, text_wrap=True),
+        quoted_prose=looks.style(num_format=TEXT, **LEFT, text_wrap=True, quote_prefix=True),
+        link=looks.style(num_format=TEXT, **LEFT, **LINK),
+        money=looks.style(num_format=MONEY, **RIGHT),
+        whole=looks.style(num_format="0", **RIGHT),
     )

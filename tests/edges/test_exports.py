@@ -95,6 +95,15 @@ def test_the_csv_has_the_columns_and_rows_of_results(tmp_path):
     assert sent == ["" if row.amount_sent is None else f"{row.amount_sent:.2f}" for row in month()]
 
 
+def test_the_csv_hides_a_whole_account_in_the_transit_s_column(tmp_path):
+    """What `Results` hides is hidden beside it too."""
+    about = report(columns=columns(("Transit", "transitNumber", ""), ("Account", "accountNumber", "")))
+    cells = (("30265-003-9876541", ""), ("30265", "9876541"))
+    rows = [ReportRow(SheetRow(n, cell, "ss"), Status.NOT_SENT, None, None) for n, cell in enumerate(cells, 2)]
+    write("--csv", tmp_path / "out.csv", about, rows)
+    assert [line[1:3] for line in read_csv(tmp_path / "out.csv")[1:]] == [["•••6541", ""], ["30265", "•••6541"]]
+
+
 def test_parquet_keeps_types_and_adds_up_to_the_cent(tmp_path):
     """Amounts are decimals, times are times, identifiers are texts; the sum is that of the rows."""
     write("--parquet", tmp_path / "out.parquet")

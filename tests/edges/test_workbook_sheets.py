@@ -117,6 +117,19 @@ def test_account_numbers_are_shown_by_their_end_only(book: openpyxl.Workbook) ->
     assert [text for text in _texts(sheet) if "account •••0000" in text]
 
 
+@pytest.mark.parametrize(("typed", "shown"), [("30265-003-9876541", "•••6541"), ("30265", "30265"), ("265", "265")])
+def test_a_whole_account_in_the_transit_s_column_is_shown_by_its_end_only(
+    tmp_path: Path, typed: str, shown: str
+) -> None:
+    """Whoever types all of a cheque's line into one cell is no worse off; an ordinary transit stays readable."""
+    columns_ = columns(("Transit", "transitNumber", ""), ("Account", "accountNumber", ""), ("Own", None, ""))
+    row = ReportRow(SheetRow(2, (typed, "", typed), "nss"), Status.NOT_SENT, None, None)
+    for show_accounts, cell in ((False, shown), (True, typed)):
+        write(report(columns=columns_), stream([row]), path := tmp_path / "out.xlsx", show_accounts=show_accounts)
+        (cells,) = _cells(openpyxl.load_workbook(path)["Results"])
+        assert (str(cells["Transit"]), cells["Own"]) == (cell, typed)
+
+
 def test_account_numbers_are_whole_when_asked_for(tmp_path: Path) -> None:
     """With `show_accounts` nothing is masked."""
     write(report(), stream(month(2)), path := tmp_path / "out.xlsx", show_accounts=True)

@@ -22,10 +22,10 @@ REPOSITORY: Final = Path(__file__).parents[1]
 IMAGES: Final = REPOSITORY / "docs" / "images"
 SHOWN_COLUMNS: Final = (
     ("row", 6),
-    ("Invoice #", 16),
+    ("Invoice #", 14),
     ("First Name", 14),
     ("Last Name", 14),
-    ("Amount Due", 12),
+    ("Amount Due", 14),
     ("status", 12),
     ("launchUrl", 36),
     ("errors", 36),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pipeline.model import Failure, UsageFailure
 from pipeline.texts import explain, say
 from schemas.languages import LANGUAGES, Lang
+from schemas.money import format_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,17 @@ class Spoken:
 
     def __format__(self, lang: str) -> str:
         return say(self.key, language(lang), **self.params)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number with its thousands and decimals marked as the language does."""
+
+    number: float
+    decimals: int = 0
+
+    def __format__(self, lang: str) -> str:
+        return format_number(self.number, language(lang), self.decimals)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from importlib.resources import files
 from typing import Final
 
 from schemas.languages import Lang
-from schemas.money import format_amount
+from schemas.money import format_amount, format_number
 
 
 class Severity(StrEnum):
@@ -32,7 +32,7 @@ class Fault:
 
     `field` is the API's name of the field, the user's own heading, or empty when it concerns the row; `value` is the
     cell's text as the user typed it; `details` fill the other placeholders of the sentence, amounts in plain dollars
-    under a key that ends in `_amount`.
+    under a key that ends in `_amount`, numbers in plain digits.
     """
 
     code: str
@@ -91,12 +91,15 @@ def _fill(template: str, fault: Fault, lang: Lang) -> str:
 
 
 def _detail(key: str, text: str, lang: Lang) -> str:
-    """A detail as people read it: those named `…_amount` hold plain dollars (`25000.00`)."""
+    """A detail as people read it: those named `…_amount` hold plain dollars (`25000.00`), `_NUMBERS` whole numbers."""
     if key.endswith("_amount"):
         return format_amount(Decimal(text), lang)
+    if key in _NUMBERS and text.isdecimal():  # a journal of before holds them as they were shown
+        return format_number(int(text), lang)
     return _NOTHING[lang] if key == "differs" and not text else text
 
 
+_NUMBERS: Final = frozenset({"length", "limit"})
 # Two rows that are equal in every field differ in nothing.
 _NOTHING: Final[dict[Lang, str]] = {"en": "nothing", "fr": "rien"}
 

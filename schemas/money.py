@@ -150,10 +150,14 @@ def from_cents(cents: int) -> Decimal:
 
 def format_amount(amount: Decimal, lang: Lang) -> str:
     """An amount as people read it: `1,234.50` in English, `1 234,50 $` in French (with no-break spaces)."""
-    english = f"{amount:,.2f}"
-    if lang == "en":
-        return english
-    return english.translate({ord(","): "\u00a0", ord("."): ","}) + "\u00a0$"
+    figure = format_number(amount, lang, AMOUNT_DECIMALS)
+    return figure if lang == "en" else figure + "\u00a0$"
+
+
+def format_number(number: Decimal | float, lang: Lang, decimals: int = 0) -> str:
+    """A number as people read it: `1,862.5` in English, `1 862,5` in French (with no-break spaces)."""
+    english = f"{number:,.{decimals}f}"
+    return english if lang == "en" else english.translate({ord(","): "\u00a0", ord("."): ","})
 
 
 def _signed_digits(text: str) -> tuple[bool, str] | Reason:

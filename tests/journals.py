@@ -25,6 +25,8 @@ from pipeline.send.decide import Permissions
 from schemas.faults import Fault
 from schemas.fields import Field
 
+FIRST = Path(__file__).with_name("journal_of_version_1.sql")
+"""A journal as version 1 made it: one batch, one run, one row and one attempt, of `line("INV-1", own="c1")`."""
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 WINDOW = timedelta(days=5)
 DEFAULT = ("referenceId",)

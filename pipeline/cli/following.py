@@ -29,7 +29,7 @@ from pipeline.send.follow import FollowObserver
 from pipeline.send.states import Paid
 from pipeline.texts import say
 from schemas.languages import Lang
-from schemas.money import format_amount
+from schemas.money import format_amount, format_number
 
 LINE_EVERY: Final = 10.0
 """Seconds between two lines of progress where there is no terminal."""
@@ -145,10 +145,11 @@ def print_payments(payments: Payments, manner: Manner) -> None:
     for verdict in Paid:
         amount = format_amount(payments.amounts[verdict], manner.lang)
         meaning = say(f"status.means_{verdict.name.lower()}", manner.lang)
-        table.add_row(Text(verdict, style=_STYLES[verdict]), f"{payments.counts[verdict]:,}", amount, meaning)
+        rows = format_number(payments.counts[verdict], manner.lang)
+        table.add_row(Text(verdict, style=_STYLES[verdict]), rows, amount, meaning)
     total = format_amount(sum(payments.amounts.values(), Decimal(0)), manner.lang)
     table.add_section()
-    rows = f"{sum(payments.counts.values()):,}"
+    rows = format_number(sum(payments.counts.values()), manner.lang)
     table.add_row(Text(say("screen.total", manner.lang), style="bold"), rows, total)
     output_console().print(table)
 

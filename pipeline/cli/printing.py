@@ -18,7 +18,7 @@ from pipeline.journal.story import BatchLine
 from pipeline.model import ExitCode, Failure, Status, StoppedEarly
 from pipeline.report.summary import status_lines
 from pipeline.texts import explain, say
-from schemas.money import format_amount
+from schemas.money import format_amount, format_number
 
 SHOWN_ERRORS: Final = 10
 """Errors that `run` shows; the workbook has them all."""
@@ -129,12 +129,12 @@ def _table(result: Result, manner: Manner) -> Table:
         if line.rows:
             style = _STYLES[line.status]
             amount = format_amount(line.amount, manner.lang)
-            table.add_row(Text(line.status, style=style), f"{line.rows:,}", amount, line.meaning)
+            table.add_row(Text(line.status, style=style), format_number(line.rows, manner.lang), amount, line.meaning)
     total = sum(result.totals.amounts.values(), Decimal(0))
     table.add_section()
     table.add_row(
         Text(say("screen.total", manner.lang), style="bold"),
-        f"{result.totals.rows:,}",
+        format_number(result.totals.rows, manner.lang),
         format_amount(total, manner.lang),
     )
     return table
@@ -171,7 +171,8 @@ def print_batches(lines: list[BatchLine], manner: Manner) -> None:
         when = f"{line.last_run_at.astimezone():%Y-%m-%d %H:%M}" if line.last_run_at else ""
         amount = format_amount(Decimal(line.created_cents).scaleb(-2), manner.lang)
         unknown = Text(str(line.unknown), style="bold red" if line.unknown else "")
-        table.add_row(Text(line.name), line.environment, when, Text(line.file), f"{line.created:,}", amount, unknown)
+        created = format_number(line.created, manner.lang)
+        table.add_row(Text(line.name), line.environment, when, Text(line.file), created, amount, unknown)
     output_console().print(table)
 
 

@@ -121,7 +121,7 @@ def _table(done: Reconciled, manner: Manner) -> Table:
 
     from pipeline.report.reconciliation.figures import Kind
     from pipeline.texts import say
-    from schemas.money import format_amount
+    from schemas.money import format_amount, format_number
 
     lang = manner.lang
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
@@ -135,9 +135,9 @@ def _table(done: Reconciled, manner: Manner) -> Table:
         if sums.entries:
             amounts = [format_amount(amount, lang) for amount in (sums.asked, sums.paid, sums.difference)]
             label = Text(say(f"reconcile.label_{kind.value}", lang), style=styles.get(kind, "yellow"))
-            table.add_row(label, f"{sums.entries:,}", *amounts)
+            table.add_row(label, format_number(sums.entries, lang), *amounts)
     total = done.balance.total
     table.add_section()
     amounts = [format_amount(amount, lang) for amount in (total.asked, total.paid, total.difference)]
-    table.add_row(Text(say("screen.total", lang), style="bold"), f"{total.entries:,}", *amounts)
+    table.add_row(Text(say("screen.total", lang), style="bold"), format_number(total.entries, lang), *amounts)
     return table

@@ -35,7 +35,7 @@ from pipeline.settings import SANDBOX
 from pipeline.texts import say
 from schemas.faults import Fault, sentence, sentences
 from schemas.languages import Lang
-from schemas.money import format_amount
+from schemas.money import format_amount, format_number
 
 LINE_EVERY: Final = 10.0
 """Seconds between two lines of progress where there is no terminal."""
@@ -387,7 +387,7 @@ class _Bar:
         self._done += 1
         pace = self._done / max(time.monotonic() - self._began, 0.001)
         failures = say("screen.failures", self._lang, count=self._failed) if self._failed else ""
-        self._bar.update(self._task, advance=1, pace=f"{pace:,.0f}/s", failures=failures)
+        self._bar.update(self._task, advance=1, pace=f"{format_number(pace, self._lang)}/s", failures=failures)
 
 
 class _Lines:
@@ -427,7 +427,8 @@ class _Lines:
         self._told_at = time.monotonic()
         pace = self._done / max(self._told_at - self._began, 0.001)
         left = (self._total - self._done) / pace if pace else 0.0
-        counts = {"done": self._done, "total": self._total, "pace": f"{pace:,.0f}", "failed": self._failed}
+        shown = format_number(pace, self._lang)
+        counts = {"done": self._done, "total": self._total, "pace": shown, "failed": self._failed}
         key = "screen.progress" if self._done < self._total else "screen.progress_end"
         self._console.print(say(key, self._lang, left=_duration(left), **counts))
 

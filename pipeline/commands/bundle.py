@@ -46,7 +46,11 @@ def versions() -> Versions:
 
 
 def _packages() -> Iterator[tuple[str, str | None]]:
-    for requirement in requires("flinks-import") or []:
+    try:
+        needed = requires("flinks-import") or []
+    except PackageNotFoundError:  # never installed: nothing says what is needed
+        return
+    for requirement in needed:
         if "extra ==" in requirement:
             continue
         found = re.match(r"[\w.-]+", requirement)

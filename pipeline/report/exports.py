@@ -161,7 +161,8 @@ class _Values:
 
     def users(self, row: ReportRow) -> list[str]:
         """The user's cells, as many as there are columns."""
-        cells = [mask(text) if index in self._hidden else text for index, text in enumerate(row.row.cells)]
+        hidden = self._hidden.hidden_in(row.row.cells)
+        cells = [mask(text) if index in hidden else text for index, text in enumerate(row.row.cells)]
         return (cells + [""] * self._width)[: self._width]
 
     def ours(self, row: ReportRow) -> dict[str, str]:

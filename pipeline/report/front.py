@@ -23,7 +23,7 @@ from pipeline.report.looks import (
 from pipeline.report.paid import Payments
 from pipeline.report.summary import status_lines
 from pipeline.report.totals import Totals
-from pipeline.report.words import control_name
+from pipeline.report.words import control_figure, control_name
 from pipeline.send.states import Paid
 from pipeline.texts import say
 from schemas.faults import sentence
@@ -243,8 +243,8 @@ class FrontPage:
             verdict = self._looks.of(bold=True, font_color=ink, bg_color=fill, border=1, border_color=LINE)
             self._sheet.write_string(self._row, 0, control_name(control.where, self._lang), self._cell)
             self._sheet.write_string(self._row, 1, self._say("yes" if control.agrees else "no"), verdict)
-            self._sheet.write_string(self._row, 2, control.expected, right)
-            self._sheet.write_string(self._row, 3, control.found, right)
+            for column, figure in ((2, control.expected), (3, control.found)):
+                self._sheet.write_string(self._row, column, control_figure(control.where, figure, self._lang), right)
             self._row += 1
         self._row += 1
 

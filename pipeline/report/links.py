@@ -7,7 +7,7 @@ from typing import Final
 
 from pipeline.model import Column, Report, ReportRow
 from pipeline.report.cells import amount_cell, text_cell
-from pipeline.report.looks import LINK, MONEY, TEXT, Looks
+from pipeline.report.looks import LEFT, LINK, MONEY, RIGHT, TEXT, Looks
 from pipeline.report.streamed import StreamedSheet
 from pipeline.report.words import dollars
 from pipeline.send.states import is_open
@@ -30,10 +30,10 @@ class LinkWriter:
     def __init__(self, report: Report, looks: Looks, lang: Lang) -> None:
         self._lang = lang
         self._language = _language_column(report.columns)
-        self._plain = looks.style(num_format=TEXT, indent=1)
-        self._quoted = looks.style(num_format=TEXT, indent=1, quote_prefix=True)
-        self._link = looks.style(num_format=TEXT, indent=1, **LINK)
-        self._money = looks.style(num_format=MONEY)
+        self._plain = looks.style(num_format=TEXT, **LEFT)
+        self._quoted = looks.style(num_format=TEXT, **LEFT, quote_prefix=True)
+        self._link = looks.style(num_format=TEXT, **LEFT, **LINK)
+        self._money = looks.style(num_format=MONEY, **RIGHT)
 
     def add(self, sheet: StreamedSheet, row: ReportRow) -> None:
         """Writes one row; `row` is one of those that `belongs` tells."""

@@ -16,6 +16,9 @@ MOMENT: Final = "yyyy-mm-dd hh:mm:ss"
 CLOCK: Final = "hh:mm:ss"
 TEXT: Final = "@"
 
+LEFT: Final[dict[str, object]] = {"align": "left", "indent": 1}
+RIGHT: Final[dict[str, object]] = {"align": "right", "indent": 1}
+"""Texts, and numbers and dates: without an indent those of neighbours touch. An indent counts only beside a side."""
 LINK: Final[dict[str, object]] = {"font_color": "#0B57D0", "underline": 1}
 INK: Final = "#1F2A44"
 PAPER: Final = "#FFFFFF"
@@ -76,7 +79,7 @@ class Looks:
 
     def headings(self) -> tuple[int, int]:
         """The style numbers of a heading cell, and of one whose text would be a formula."""
-        return self.style(**HEADING), self.style(**HEADING, quote_prefix=True)
+        return self.style(**HEADING, **LEFT), self.style(**HEADING, **LEFT, quote_prefix=True)
 
     def column(self, column: Column, **extra: object) -> Look:
         """The styles of one of the user's columns, with the number formats that it had in the user's workbook."""
@@ -87,12 +90,12 @@ class Looks:
         own = _usable(number_format)
         dated = is_date_format(own)
         return Look(
-            text=self.style(num_format=TEXT, indent=1, **extra),
-            quoted=self.style(num_format=TEXT, indent=1, quote_prefix=True, **extra),
-            number=self.style(num_format="General" if dated or not own else own, **extra),
-            day=self.style(num_format=own if dated else DAY, **extra),
-            moment=self.style(num_format=own if dated else MOMENT, **extra),
-            clock=self.style(num_format=own if dated else CLOCK, **extra),
+            text=self.style(num_format=TEXT, **LEFT, **extra),
+            quoted=self.style(num_format=TEXT, **LEFT, quote_prefix=True, **extra),
+            number=self.style(num_format="General" if dated or not own else own, **RIGHT, **extra),
+            day=self.style(num_format=own if dated else DAY, **RIGHT, **extra),
+            moment=self.style(num_format=own if dated else MOMENT, **RIGHT, **extra),
+            clock=self.style(num_format=own if dated else CLOCK, **RIGHT, **extra),
             other=self.style(**extra),
         )
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from pipeline.model import Report, ReportRow
 from pipeline.report.cells import amount_cell, count_cell, text_cell
-from pipeline.report.looks import LINK, MONEY, TEXT, Looks
+from pipeline.report.looks import LEFT, LINK, MONEY, RIGHT, TEXT, Looks
 from pipeline.report.paid import days_open
 from pipeline.report.results import session_word
 from pipeline.report.streamed import StreamedSheet
@@ -33,11 +33,11 @@ class OpenWriter:
     def __init__(self, report: Report, looks: Looks, lang: Lang) -> None:
         self._report = report
         self._lang = lang
-        self._plain = looks.style(num_format=TEXT, indent=1)
-        self._quoted = looks.style(num_format=TEXT, indent=1, quote_prefix=True)
-        self._link = looks.style(num_format=TEXT, indent=1, **LINK)
-        self._money = looks.style(num_format=MONEY)
-        self._whole = looks.style(num_format="0")
+        self._plain = looks.style(num_format=TEXT, **LEFT)
+        self._quoted = looks.style(num_format=TEXT, **LEFT, quote_prefix=True)
+        self._link = looks.style(num_format=TEXT, **LEFT, **LINK)
+        self._money = looks.style(num_format=MONEY, **RIGHT)
+        self._whole = looks.style(num_format="0", **RIGHT)
 
     def add(self, sheet: StreamedSheet, row: ReportRow) -> None:
         """Write one row below those that are there."""

@@ -20,12 +20,13 @@ from pipeline.report.looks import FAINT, INK, LINE, PAID_COLOURS, STATUS_COLOURS
 from pipeline.report.paid import Payments, PaymentTally
 from pipeline.report.summary import status_lines
 from pipeline.report.totals import NEEDS_A_PERSON, Tally, Totals
-from pipeline.report.words import control_name, dollars
+from pipeline.report.words import control_figure, control_name, dollars
 from pipeline.send.states import Paid
 from pipeline.texts import say
 from schemas.faults import Fault, mend, sentence
 from schemas.fields import Field
 from schemas.languages import Lang
+from schemas.money import format_number
 
 MOST_ROWS: Final = 500
 """Rows that need a person, at most: a mail of megabytes is not read. The workbook has them all."""
@@ -197,6 +198,9 @@ class _Page:
     def _say(self, name: str, **params: object) -> str:
         return _safe(say(f"page.{name}", self._lang, **params))
 
+    def _number(self, number: int) -> str:
+        return format_number(number, self._lang)
+
     def _head(self) -> str:
         # The policy holds even if an escape were ever forgotten: nothing is loaded and nothing runs.
         return (
@@ -221,11 +225,13 @@ class _Page:
         made = (Status.CREATED, Status.ALREADY_CREATED)
         count = sum(totals.counts[status] for status in made)
         amount = sum((totals.amounts[status] for status in made), Decimal(0))
-        told = self._say("headline", count=f"{count:,}", rows=f"{totals.rows:,}", amount=dollars(amount, self._lang))
+        counts = {"count": self._number(count), "rows": self._number(totals.rows)}
+        told = self._say("headline", **counts, amount=dollars(amount, self._lang))
         if not report.dry_run:
             lines.append(f"<p><strong>{told}</strong></p>")
         persons = len(needing) + more
-        lines.append(f"<p>{self._say('persons', count=f'{persons:,}') if persons else self._say('no_persons')}</p>\n")
+        needed = self._say("persons", count=self._number(persons)) if persons else self._say("no_persons")
+        lines.append(f"<p>{needed}</p>\n")
         return "\n".join(lines)
 
     def _statuses(self, totals: Totals) -> str:
@@ -235,13 +241,13 @@ class _Page:
                 fill, ink = STATUS_COLOURS[line.status]
                 rows.append(
                     f'<tr><td class="word" style="background:{fill};color:{ink}">{line.status}</td>'
-                    f'<td>{_safe(line.meaning)}</td><td class="figure">{line.rows:,}</td>'
+                    f'<td>{_safe(line.meaning)}</td><td class="figure">{self._number(line.rows)}</td>'
                     f'<td class="figure">{_safe(dollars(line.amount, self._lang))}</td></tr>'
                 )
         foot = (
             f'<tfoot><tr><td colspan="2">{_safe(say("report.all_rows", self._lang))}</td>'
-            f'<td class="figure">{totals.rows:,}</td><td class="figure">{_safe(dollars(totals.amount, self._lang))}'
-            "</td></tr></tfoot>"
+            f'<td class="figure">{self._number(totals.rows)}</td>'
+            f'<td class="figure">{_safe(dollars(totals.amount, self._lang))}</td></tr></tfoot>'
         )
         return self._table("statuses", ("status", "meaning", "rows", "amount"), rows, foot)
 
@@ -253,7 +259,7 @@ class _Page:
             meaning = say(f"status.means_{verdict.name.lower()}", self._lang)
             rows.append(
                 f'<tr><td class="word" style="background:{fill};color:{ink}">{verdict}</td><td>{_safe(meaning)}</td>'
-                f'<td class="figure">{payments.counts[verdict]:,}</td>'
+                f'<td class="figure">{self._number(payments.counts[verdict])}</td>'
                 f'<td class="figure">{_safe(dollars(payments.amounts[verdict], self._lang))}</td></tr>'
             )
         return self._table("payments", ("paid", "meaning", "rows", "amount"), rows)
@@ -261,7 +267,8 @@ class _Page:
     def _controls(self) -> str:
         rows = [
             f"<tr><td>{_safe(control_name(control.where, self._lang))}</td>"
-            f"<td>{_safe(control.expected)}</td><td>{_safe(control.found)}</td>"
+            f"<td>{_safe(control_figure(control.where, control.expected, self._lang))}</td>"
+            f"<td>{_safe(control_figure(control.where, control.found, self._lang))}</td>"
             f"<td>{_safe(say('report.yes' if control.agrees else 'report.no', self._lang))}</td></tr>"
             for control in self._report.controls
         ]
@@ -280,7 +287,7 @@ class _Page:
                 f"<td>{_safe(one.reason)}{how}</td></tr>"
             )
         table = self._table("needing", ("row", "reference", "status", "reason"), rows)
-        return table + (f"<p>{self._say('more', count=f'{more:,}')}</p>\n" if more else "")
+        return table + (f"<p>{self._say('more', count=self._number(more))}</p>\n" if more else "")
 
     def _table(self, title: str, headings: Sequence[str], rows: Sequence[str], foot: str = "") -> str:
         cells = "".join(f"<th>{self._say(f'heading_{name}')}</th>" for name in headings)

@@ -12,8 +12,8 @@ from typing import Final
 
 from pipeline.model import Column, Report, ReportRow, SessionState
 from pipeline.report.cells import Look, amount_cell, count_cell, text_cell, user_cell
-from pipeline.report.looks import FAULTY, LINK, MONEY, TEXT, Looks
-from pipeline.report.masking import account_columns, mask, mask_in
+from pipeline.report.looks import FAULTY, LEFT, LINK, MONEY, RIGHT, TEXT, Looks
+from pipeline.report.masking import AccountColumns, account_columns, mask, mask_in
 from pipeline.report.streamed import StreamedSheet
 from pipeline.send.states import paid, paid_amount
 from pipeline.texts import say
@@ -48,7 +48,7 @@ class RowWriter:
         self._columns = report.columns
         self._lang = lang
         self._for_mending = for_mending
-        self._hidden = frozenset() if show_accounts or for_mending else account_columns(report.columns)
+        self._hidden = AccountColumns() if show_accounts or for_mending else account_columns(report.columns)
         self._looks = tuple(looks.column(column) for column in report.columns)
         self._faulty_looks = tuple(looks.column(column, bg_color=FAULTY) for column in report.columns)
         self._own = _own_styles(looks)
@@ -82,8 +82,7 @@ class RowWriter:
             looks = self._blamed_looks(row)
             if broken := _surplus(row):
                 texts, kinds = self._with_surplus(texts, broken), "s" * len(texts)
-        if self._hidden:
-            masked = self._hidden
+        if masked := self._hidden.hidden_in(row.row.cells):
             texts = tuple([mask(text) if index in masked else text for index, text in enumerate(texts)])
             kinds = "".join(["s" if index in masked else kind for index, kind in enumerate(kinds)])
         columns = zip(letters[1:], texts, kinds, looks, strict=False)
@@ -170,11 +169,11 @@ def _surplus(row: ReportRow) -> str:
 
 def _own_styles(looks: Looks) -> _Styles:
     return _Styles(
-        plain=looks.style(num_format=TEXT, indent=1),
-        quoted=looks.style(num_format=TEXT, indent=1, quote_prefix=True),
-        prose=looks.style(num_format=TEXT, indent=1, text_wrap=True),
-        quoted_prose=looks.style(num_format=TEXT, indent=1, text_wrap=True, quote_prefix=True),
-        link=looks.style(num_format=TEXT, indent=1, **LINK),
-        money=looks.style(num_format=MONEY),
-        whole=looks.style(num_format="0"),
+        plain=looks.style(num_format=TEXT, **LEFT),
+        quoted=looks.style(num_format=TEXT, **LEFT, quote_prefix=True),
+        prose=looks.style(num_format=TEXT, **LEFT, text_wrap=True),
+        quoted_prose=looks.style(num_format=TEXT, **LEFT, text_wrap=True, quote_prefix=True),
+        link=looks.style(num_format=TEXT, **LEFT, **LINK),
+        money=looks.style(num_format=MONEY, **RIGHT),
+        whole=looks.style(num_format="0", **RIGHT),
     )

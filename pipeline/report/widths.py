@@ -13,6 +13,7 @@ _NARROWEST: Final = 6.0
 _WIDEST: Final = 48.0
 _BUTTON: Final = 3.0  # the filter's button stands beside the heading
 _SEPARATORS: Final = 2  # a number is shown with separators of thousands
+_INDENT: Final = 1.5  # what keeps a number off the next column is as wide as three blanks
 _CELL: Final = re.compile(r'<c r="([A-Z]+)\d+" s="(\d+)"[^>]*>(?:<is><t[^>]*>([^<]*)|<v>([^<]*))')
 
 
@@ -21,6 +22,7 @@ class Widths:
 
     def __init__(self, headings: Sequence[str], letters: Sequence[str], lengths: Mapping[int, int]) -> None:
         self._seen = 0
+        self._indented = set[str]()
         self._lengths = lengths
         self._widest = {
             letter: max(map(len, heading.splitlines() or [""])) + _BUTTON
@@ -33,9 +35,14 @@ class Widths:
             return
         self._seen += 1
         for letter, style, text, number in _CELL.findall(cells):
-            length = len(html.unescape(text)) if text else self._lengths.get(int(style), len(number) + _SEPARATORS)
+            if text:
+                length = len(html.unescape(text))
+            else:
+                length = self._lengths.get(int(style), len(number) + _SEPARATORS)
+                self._indented.add(letter)
             self._widest[letter] = max(self._widest[letter], length)
 
     def all(self) -> list[float]:
         """The width of each column, in characters, within bounds."""
-        return [min(max(width * 1.05 + 2, _NARROWEST), _WIDEST) for width in self._widest.values()]
+        needed = [(width + _INDENT * (letter in self._indented)) * 1.05 + 2 for letter, width in self._widest.items()]
+        return [min(max(width, _NARROWEST), _WIDEST) for width in needed]

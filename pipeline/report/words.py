@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from typing import Final
 
 from pipeline.texts import say
 from schemas.languages import Lang
+from schemas.money import format_amount, format_number
+
+_PLAIN: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 
 def dollars(amount: Decimal, lang: Lang) -> str:
     """An amount as people write it: `$1,234.50`, in Canadian French `1 234,50 $` with no-break spaces."""
-    text = f"{amount:,.2f}"
+    text = format_amount(amount, lang)
     if lang == "en":
         return f"-${text[1:]}" if text.startswith("-") else f"${text}"
-    return text.replace(",", "\u00a0").replace(".", ",") + "\u00a0$"
+    return text
 
 
 def control_name(where: str, lang: Lang) -> str:
     """Where a control total stands: a row of the sheet (`row 75`), or the option that gave it, as it is."""
     row = re.fullmatch(r"row (\d+)", where)
     return say("report.control_row", lang, row=row[1]) if row else where
+
+
+def control_figure(where: str, figure: str, lang: Lang) -> str:
+    """A figure of a control total, rows or dollars as `where` says: in English plain, as the option takes it."""
+    if lang == "en" or not _PLAIN.fullmatch(figure):
+        return figure
+    return format_number(int(figure), lang) if where == "--expect-rows" else format_amount(Decimal(figure), lang)

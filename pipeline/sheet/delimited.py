@@ -21,6 +21,7 @@ from pipeline.model import MAX_TEXT, InputFailure, Mapping
 from pipeline.sheet.encodings import encoding_of
 from pipeline.sheet.grid import Book, Grid, Record, about_long_texts
 from pipeline.sheet.headings import recognised
+from pipeline.spoken import Figure
 from schemas.faults import Fault
 
 _DELIMITERS: Final = ",;\t|"
@@ -102,7 +103,7 @@ def _split(file: TextIO, delimiter: str) -> Iterator[tuple[list[str], tuple[Faul
 def _broken(line: str, delimiter: str) -> Fault:
     """Why a line is no record of its own."""
     if max(map(len, line.split(delimiter))) >= _LONGEST_CELL:
-        return Fault("cell-too-long", details=(("limit", f"{_LONGEST_CELL:,}"),))
+        return Fault("cell-too-long", details=(("limit", str(_LONGEST_CELL)),))
     return Fault("broken-quote", value=line)
 
 
@@ -150,7 +151,7 @@ class _Lines:
         if len(record) > _MOST_LINES:
             raise _RunsOn
         if len(line) >= _LONGEST_LINE:
-            raise InputFailure("sheet.line_too_long", limit=f"{_LONGEST_LINE:,}")
+            raise InputFailure("sheet.line_too_long", limit=Figure(_LONGEST_LINE))
         if "\x00" in line:
             self.saw_nul = True
         return line

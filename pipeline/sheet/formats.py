@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.model import InputFailure
+from pipeline.spoken import Figure
 
 _HEAD: Final = 4096
 _PIECE: Final = 1 << 20
@@ -81,8 +82,8 @@ def _size(path: Path) -> int:
     return path.stat().st_size
 
 
-def _gigabytes(size: int) -> str:
-    return f"{size / 1024**3:.1f}"
+def _gigabytes(size: int) -> Figure:
+    return Figure(size / 1024**3, 1)
 
 
 def _by_content(path: Path, head: bytes) -> Format:

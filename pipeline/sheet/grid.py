@@ -27,7 +27,7 @@ def about_long_texts(cells: Sequence[str]) -> tuple[Fault, ...]:
         return ()
     long = [(at, units) for at, cell in enumerate(cells) if (units := units_of(cell)) > MAX_TEXT]
     return tuple(
-        Fault(TEXT_CUT, details=(("column", letter(at)), ("length", f"{units:,}"), ("limit", f"{MAX_TEXT:,}")))
+        Fault(TEXT_CUT, details=(("column", letter(at)), ("length", str(units)), ("limit", str(MAX_TEXT))))
         for at, units in long
     )
 

@@ -17,6 +17,7 @@ from pipeline.sheet.headings import letter
 from pipeline.sheet.looks import MOST_CELLS
 from pipeline.sheet.ods import facts_of_ods, is_locked
 from pipeline.sheet.parts import facts_of, last_cell, looks_of, members_of_sheets
+from pipeline.spoken import Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,4 +95,4 @@ def _must_be_near(sheet: str, rows: int, columns: int) -> None:
     """Refuse a sheet whose last cell is so far away that what lies between does not fit into memory."""
     if rows * columns > MOST_CELLS:
         cell = f"{letter(columns - 1)}{rows}"
-        raise InputFailure("sheet.too_spread", sheet=sheet, cell=cell, limit=f"{MOST_CELLS:,}")
+        raise InputFailure("sheet.too_spread", sheet=sheet, cell=cell, limit=Figure(MOST_CELLS))

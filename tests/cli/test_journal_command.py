@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from journals import FIRST
 
 from pipeline.journal import database
 from pipeline.model import UsageFailure
@@ -18,8 +19,6 @@ SHEET = (
     "Refuse400-1,Bob,Poe,bob@example.com,2.00\n"
     "R-3,Cy,Doe,cy@@example.com,3.00\n"
 )
-FIRST = Path(__file__).with_name("journal-of-version-1.sql")
-"""A journal as version 1 made it, with one batch, one run, one row and one attempt."""
 
 
 @pytest.fixture
@@ -205,7 +204,7 @@ def test_an_old_journal_keeps_what_it_has(command, old):
     """The batch, the run and the attempt of an older program are there after the new one has opened its journal."""
     attempts = asked(old, "SELECT batch_id, number, outcome, session_id, amount_cents, content FROM attempts")
     (line,) = command("batches", "--journal", old, "--json").json()
-    assert (line["batch"], line["created"], line["amount"]) == ("november", 1, "250.00")
+    assert (line["batch"], line["created"], line["amount"]) == ("billing", 1, "250.00")
     assert asked(old, "SELECT batch_id, number, outcome, session_id, amount_cents, content FROM attempts") == attempts
     assert asked(old, "SELECT version FROM migrations") == [(number + 1,) for number in range(database.VERSION)]
     assert command("journal", "check", "--journal", old).code == 0
@@ -226,7 +225,7 @@ def test_a_later_step_runs_once_and_keeps_every_record(old):
     before = asked(old, "SELECT * FROM runs")
     for _ in range(2):
         database.connect(str(old), steps).dispose()
-    assert asked(old, "SELECT name, colour FROM batches") == [("november", "blue")]
+    assert asked(old, "SELECT name, colour FROM batches") == [("billing", "blue")]
     assert [row[: len(before[0])] for row in asked(old, "SELECT * FROM runs")] == before
     assert asked(old, "SELECT max(version), count(*) FROM migrations") == [(len(steps), len(steps))]
 

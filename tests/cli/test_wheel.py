@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from zipfile import ZipFile
 
+import click
 import pytest
 from conftest import REPOSITORY
 
@@ -78,6 +79,39 @@ def test_the_installed_wheel_imports_a_sheet(alone, lang):
     done = alone("run", sheet, "--sandbox", "--json", "--lang", lang)
     assert (done.code, done.json()["counts"]["created"]) == (0, 1), done
     assert (alone.home / "a.results.xlsx").is_file()
+
+
+@pytest.fixture
+def never_installed(command, tmp_path) -> list[str]:
+    """The line of a Python that sees the sources and every package that they need, but no record of an installation."""
+    seen = tmp_path / "packages"
+    seen.mkdir()
+    for entry in Path(click.__file__).parents[1].iterdir():
+        if not entry.name.startswith(("flinks_import", "_editable_impl")):
+            (seen / entry.name).symlink_to(entry)
+    command.environment |= {"PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(seen))), "TMPDIR": str(command.home)}
+    return [sys.executable, "-S"]
+
+
+def test_a_fault_is_reported_by_sources_that_were_never_installed(command, never_installed):
+    """A report without the program's version is better than none, and than a traceback of the reporter."""
+    crash = "from pipeline.cli.failing import report_bug; raise SystemExit(report_bug(ValueError()))"
+    line = [*never_installed, "-c", crash]
+    done = subprocess.run(line, env=command.environment, cwd=command.home, capture_output=True, check=False)
+    assert (done.returncode, b"Traceback" in done.stderr) == (70, False)
+    [report] = command.home.glob("flinks-import-*.report.txt")
+    assert report.read_text("utf-8").startswith("flinks-import unknown version, Python 3.")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"), [(["--version"], "unknown version"), (["doctor"], "unknown version, Python")]
+)
+def test_sources_that_were_never_installed_say_so(command, never_installed, words, says):
+    """What a person asks for help with answers all the same."""
+    line = [*never_installed, "-m", "pipeline", *words]
+    done = subprocess.run(line, env=command.environment, cwd=command.home, capture_output=True, check=False)
+    assert f"flinks-import {says}" in done.stdout.decode()
+    assert b"fault of its own" not in done.stderr
 
 
 def test_the_wheel_has_no_path_of_the_machine_that_built_it(wheel):

@@ -95,6 +95,15 @@ def test_the_csv_has_the_columns_and_rows_of_results(tmp_path):
     assert sent == ["" if row.amount_sent is None else f"{row.amount_sent:.2f}" for row in month()]
 
 
+def test_the_csv_hides_a_whole_account_in_the_transit_s_column(tmp_path):
+    """What `Results` hides is hidden beside it too."""
+    about = report(columns=columns(("Transit", "transitNumber", ""), ("Account", "accountNumber", "")))
+    cells = (("30265-003-9876541", ""), ("30265", "9876541"))
+    rows = [ReportRow(SheetRow(n, cell, "ss"), Status.NOT_SENT, None, None) for n, cell in enumerate(cells, 2)]
+    write("--csv", tmp_path / "out.csv", about, rows)
+    assert [line[1:3] for line in read_csv(tmp_path / "out.csv")[1:]] == [["•••6541", ""], ["30265", "•••6541"]]
+
+
 def test_parquet_keeps_types_and_adds_up_to_the_cent(tmp_path):
     """Amounts are decimals, times are times, identifiers are texts; the sum is that of the rows."""
     write("--parquet", tmp_path / "out.parquet")
@@ -270,6 +279,24 @@ def test_what_the_api_says_is_told_without_the_persons_data():
     text = Markup(page.page(about, rows)).text
     assert "is unknown to" in text
     assert not any(value in text for value in ("Zoé", "Tremblay", "zoe@x.ca", "98765410000", "5f3c2a1e"))
+
+
+NUMBERS = {
+    "en": ("1,199 more", "1,699", "17507.00"),
+    "fr": ("1\u00a0199 de plus", "1\u00a0699", "17\u00a0507,00\u00a0$"),
+}
+
+
+@pytest.mark.parametrize("lang", NUMBERS)
+def test_the_page_writes_numbers_as_the_language_does(lang):
+    """The table, the sentences and the control totals of a French page have no English number."""
+    rows = [
+        ReportRow(SheetRow(number, (f"A-{number}",), "s"), Status.FAILED, None, Decimal("1.00"))
+        for number in range(2, 1701)
+    ]
+    text = Markup(page.page(report(columns=columns(("Ref", "referenceId", ""))), rows, lang)).text
+    for told, numbers in NUMBERS.items():
+        assert [number in text for number in numbers] == [told == lang] * len(numbers)
 
 
 def test_a_long_list_is_cut_and_says_so():

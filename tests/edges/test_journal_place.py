@@ -11,7 +11,7 @@ from datetime import timedelta, timezone
 from pathlib import Path
 
 import pytest
-from journals import KINDS, NOW, attempt, line, place, plan
+from journals import FIRST, KINDS, NOW, attempt, line, place, plan
 from sqlalchemy import inspect, text
 
 from pipeline.journal import database
@@ -158,14 +158,11 @@ def test_opening_again_changes_nothing(url: str) -> None:
             assert plan(journal, [line()]).statuses() == ["already-created"]
 
 
-FIRST = (Path(__file__).parent / "journal_version_1.sql").read_text(encoding="utf-8")
-
-
 def test_a_first_journal_is_brought_up_to_date(tmp_path: Path) -> None:
     """A journal of version 1 comes to the tables of a new one, keeps its payments, and asks nobody again."""
     old, new = tmp_path / "old.sqlite", tmp_path / "new.sqlite"
     with closing(sqlite3.connect(old)) as connection:
-        connection.executescript(FIRST)
+        connection.executescript(FIRST.read_text("utf-8"))
     with open_journal(str(old)) as journal, open_journal(str(new)) as fresh:
         assert _shape(journal.engine) == _shape(fresh.engine)
         again = plan(journal, [line("INV-1", own="c1"), line("INV-2", own="c2")], identity=("Contract",), now=NOW)

@@ -183,7 +183,10 @@ def test_a_cell_of_many_thousand_letters_is_a_fault_of_its_row(tmp_path):
 
 def test_a_line_without_end_is_refused(tmp_path):
     """Two megabytes in one line are no table, and are not held in memory."""
-    assert refusal(tmp_path, HEAD + "x" * 2_000_000).key == "sheet.line_too_long"
+    failure = refusal(tmp_path, HEAD + "x" * 2_000_000)
+    assert failure.key == "sheet.line_too_long"
+    assert "1,048,576 characters" in explain(failure, "en")
+    assert "1\u00a0048\u00a0576 caractères" in explain(failure, "fr")
 
 
 def test_repeated_headings_are_left_out_and_said(tmp_path):

@@ -17,6 +17,7 @@ from reading import codes, refusal, rows_of
 
 from pipeline.model import InputFailure
 from pipeline.sheet import archive
+from pipeline.sheet.looks import MOST_CELLS
 from pipeline.texts import explain
 from schemas.faults import sentence
 from schemas.fields import OWN_COLUMNS
@@ -382,6 +383,9 @@ def test_a_cell_far_from_the_table_is_refused(tmp_path):
     far = '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
     failure = refusal(by_hand(tmp_path, f"<sheetData>{text_cells(1, HEAD)}{far}</sheetData>"))
     assert (failure.key, failure.params["cell"]) == ("sheet.too_spread", "XFD1048576")
+    limit = f"{MOST_CELLS:,}"
+    assert limit in explain(failure, "en")
+    assert limit.replace(",", "\u00a0") in explain(failure, "fr")
 
 
 def test_an_ods_cell_repeated_without_end_is_refused(tmp_path):
@@ -570,8 +574,8 @@ def test_a_text_too_long_for_the_results_is_said(tmp_path, form, text):
         )
     _, rows = rows_of(path)
     (notice,) = rows[0].faults
-    length = f"{len(text.encode('utf-16-le')) // 2:,}"
-    assert (notice.code, dict(notice.details)) == ("text-cut", {"column": "F", "length": length, "limit": "32,767"})
+    length = str(len(text.encode("utf-16-le")) // 2)
+    assert (notice.code, dict(notice.details)) == ("text-cut", {"column": "F", "length": length, "limit": "32767"})
     assert sentence(notice, "en") != sentence(notice, "fr")
     assert [row.faults for row in rows[1:]] == [(), ()]
     assert rows[0].cells[5] == text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from openpyxl.worksheet.worksheet import Worksheet
 from workbook_batches import AT, columns, month, one_column, report, stream
 
-from pipeline.model import Column, ReportRow, SheetRow, Status
+from pipeline.model import Column, ReportRow, SessionState, SheetRow, Status
 from pipeline.report import streamed, totals
 from pipeline.report.workbook import write
 from schemas.faults import Fault
@@ -114,6 +115,19 @@ def test_account_numbers_are_shown_by_their_end_only(book: openpyxl.Workbook) ->
     assert [cells["Account"] for cells in _cells(sheet)][:2] == ["•••6541", "•••6542"]
     assert not [text for text in _texts(sheet) if "98765" in text]
     assert [text for text in _texts(sheet) if "account •••0000" in text]
+
+
+@pytest.mark.parametrize(("typed", "shown"), [("30265-003-9876541", "•••6541"), ("30265", "30265"), ("265", "265")])
+def test_a_whole_account_in_the_transit_s_column_is_shown_by_its_end_only(
+    tmp_path: Path, typed: str, shown: str
+) -> None:
+    """Whoever types all of a cheque's line into one cell is no worse off; an ordinary transit stays readable."""
+    columns_ = columns(("Transit", "transitNumber", ""), ("Account", "accountNumber", ""), ("Own", None, ""))
+    row = ReportRow(SheetRow(2, (typed, "", typed), "nss"), Status.NOT_SENT, None, None)
+    for show_accounts, cell in ((False, shown), (True, typed)):
+        write(report(columns=columns_), stream([row]), path := tmp_path / "out.xlsx", show_accounts=show_accounts)
+        (cells,) = _cells(openpyxl.load_workbook(path)["Results"])
+        assert (str(cells["Transit"]), cells["Own"]) == (cell, typed)
 
 
 def test_account_numbers_are_whole_when_asked_for(tmp_path: Path) -> None:
@@ -297,6 +311,30 @@ def test_columns_are_as_wide_as_what_they_show(book: openpyxl.Workbook) -> None:
     widths = {cell.value: book["Results"].column_dimensions[cell.column_letter].width for cell in book["Results"][1]}
     assert widths["Due"] >= len("24/11/2026")
     assert widths["row"] < widths["Email"] < widths["launchUrl"] <= 50
+
+
+@pytest.mark.parametrize("name", ["Results", "Errors", "Links", "Open"])
+def test_no_number_touches_the_text_beside_it(name: str, tmp_path: Path) -> None:
+    """Numbers and dates keep off the right edge as texts keep off the left one, in columns wide enough for both."""
+    state = SessionState("Created", (), None, AT)
+    rows = [replace(row, state=state if row.session_id else None) for row in month()]
+    write(report(asked_at=AT + timedelta(days=30)), stream(rows), path := tmp_path / "out.xlsx")
+    sheet = openpyxl.load_workbook(path)[name]
+    sides: dict[bool, set[tuple[str, float]]] = {True: set(), False: set()}
+    for cell in (cell for row in sheet.iter_rows() for cell in row if cell.value is not None):
+        sides[isinstance(cell.value, str)].add((cell.alignment.horizontal, cell.alignment.indent))
+    assert sides == {True: {("left", 1)}, False: {("right", 1)}}
+
+
+def test_a_number_has_room_for_its_indent(tmp_path: Path) -> None:
+    """Where the indent leaves too little, Excel shows #### for a number: a column of numbers is wider than its like."""
+    widths = []
+    for kind in "sn":
+        batch, rows = one_column(["1234567"], kind)
+        write(batch, stream(rows), path := tmp_path / f"{kind}.xlsx")
+        widths.append(openpyxl.load_workbook(path)["Results"].column_dimensions["B"].width)
+    separators, indent = 2, 1.5
+    assert widths[1] - widths[0] >= separators + indent
 
 
 def test_document_properties_hold_no_personal_data(book: openpyxl.Workbook) -> None:

@@ -84,6 +84,16 @@ def test_amounts_in_sentences_are_shown_in_the_readers_way() -> None:
     assert "25\u00a0000,00\u00a0$" in sentence(fault, "fr")
 
 
+@pytest.mark.parametrize("stored", ["40000", "40,000"], ids=["as digits", "as older journals have it"])
+def test_numbers_in_sentences_are_shown_in_the_readers_way(stored: str) -> None:
+    """Thousands are told apart as the language does; an older journal keeps the English form."""
+    fault = Fault("text-cut", details=(("column", "F"), ("length", stored), ("limit", "32767")))
+    assert "40,000" in sentence(fault, "en")
+    assert "32,767" in sentence(fault, "en")
+    assert "32\u00a0767" in sentence(fault, "fr")
+    assert ("40\u00a0000" in sentence(fault, "fr")) == stored.isdecimal()
+
+
 def test_a_long_value_is_shortened() -> None:
     """A sentence stays readable whatever the cell holds."""
     assert len(sentence(Fault("email-invalid", "email", "x" * 5000))) < 150

@@ -3,13 +3,17 @@
 import re
 import tomllib
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from pipeline.model import InputFailure, Mapping
+from pipeline.cli.screen import LineScreen, Manner
+from pipeline.journal.journal import Sendable
+from pipeline.model import InputFailure, Mapping, Payment
 from pipeline.sheet.headings import Heading, understand
 from pipeline.texts import explain
+from schemas.languages import Lang
 
 ROOT = Path(__file__).parents[2]
 FILES = [*sorted((ROOT / "pipeline" / "texts").glob("*.toml")), ROOT / "schemas" / "faults.toml"]
@@ -50,3 +54,26 @@ def test_a_place_in_a_sheet_is_quoted_as_its_sentence_is() -> None:
         understand(headings, Mapping(), lambda _: [])
     assert "Vouliez-vous dire email : C « E-mial » ?" in explain(caught.value, "fr")
     assert 'Did you mean email: C "E-mial"?' in explain(caught.value, "en")
+
+
+@pytest.mark.parametrize(("lang", "mark"), [("en", ","), ("fr", "\u00a0")])
+def test_the_pace_of_a_run_is_written_as_the_language_does(
+    lang: Lang, mark: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rows that end at once come to thousands a second."""
+    payment = Payment("A-1", "Zoé", "Tremblay", "zoe@example.com", Decimal(5), send_link=False)
+    row = Sendable(1, 0, 2, "A-1", payment, b"", ())
+    with LineScreen(Manner(lang=lang)).sending(5000) as observer:
+        for _ in range(5000):
+            observer.row_held(row)
+    said = capsys.readouterr().err
+    pace = re.search(r"([^ ]+) (?:a second|par seconde)", said)
+    assert pace is not None, said
+    assert re.fullmatch(rf"\d{{1,3}}(?:{mark}\d{{3}})+", pace[1])
+
+
+def test_numbers_are_marked_in_one_place() -> None:
+    """A number that is formatted beside `format_number` would be English in a French sentence."""
+    said_in_one_language = {ROOT / "schemas" / "money.py", ROOT / "pipeline" / "sandbox" / "page.py"}
+    sources = {*(ROOT / "pipeline").rglob("*.py"), *(ROOT / "schemas").glob("*.py")} - said_in_one_language
+    assert [file for file in sources if re.search(r"\{[^{}\n]*:,[^{}\n]*\}", file.read_text("utf-8"))] == []

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.languages import LANGUAGES
 from schemas.money import (
     Convention,
     Reason,
     convention_of,
     format_amount,
+    format_number,
     from_cents,
     is_ambiguous,
     parse,
@@ -193,3 +195,5 @@ def test_figures_are_shown_in_the_readers_way() -> None:
     """English has comma and point, French a space, a comma and the dollar sign behind."""
     assert format_amount(Decimal("1234.5"), "en") == "1,234.50"
     assert format_amount(Decimal("1234.5"), "fr") == f"1{NBSP}234,50{NBSP}$"
+    assert [format_number(1_234_567, lang) for lang in LANGUAGES] == ["1,234,567", f"1{NBSP}234{NBSP}567"]
+    assert [format_number(1234.56, lang, 1) for lang in LANGUAGES] == ["1,234.6", f"1{NBSP}234,6"]

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.model import Column, ExitCode, Report, ReportRow, SheetRow, Source, Status
-from pipeline.report.masking import mask, mask_in
+from pipeline.report.masking import account_columns, mask, mask_in
 from pipeline.report.summary import MAX_ERRORS, Written, as_json, gather, status_lines
 from pipeline.report.totals import Totals, count
-from pipeline.report.words import dollars
+from pipeline.report.words import control_figure, dollars
 from schemas.faults import Fault, sentences
 from schemas.languages import Lang
 
@@ -72,9 +72,36 @@ def test_what_a_number_was_read_as_is_hidden_on_rows_that_are_not_sent_too(typed
     read = Fault("digits-cleaned", "accountNumber", typed, (("read", "98765410000"),))
     quoted = Fault("not-digits", "accountNumber", typed)
     row = ReportRow(SheetRow(4, (typed,), "s"), Status.INVALID, None, None, errors=(quoted,), notices=(read,))
-    told = mask_in(sentences((read, quoted), lang), row, frozenset({0}))
+    told = mask_in(sentences((read, quoted), lang), row, account_columns(COLUMNS))
     assert "•••0000" in told
     assert "98765" not in told
+
+
+PARTS = [
+    ("30265-003-9876541", True),
+    ("003 30265 98765410000", True),
+    ("30265\u2013003\u20139876541", True),
+    ("302650039876541", True),
+    ("3302659876541", True),
+    ("003/30265/9876541", True),
+    ("30265", False),
+    ("003", False),
+    ("30265-003", False),
+    ("000330265", False),
+    ("0003", False),
+    ("", False),
+]
+
+
+@pytest.mark.parametrize("field", ["transitNumber", "institutionCode"])
+@pytest.mark.parametrize(("cell", "hidden"), PARTS)
+def test_a_whole_account_is_hidden_in_the_columns_of_its_parts(field: str, cell: str, hidden: bool) -> None:
+    """Institution and transit are no secret; with the account in the same cell they are hidden with it."""
+    columns = (Column(0, "Own", None, ""), Column(1, "Part", field, ""))
+    assert account_columns(columns).hidden_in((cell, cell)) == ({1} if hidden else set())
+    row = ReportRow(SheetRow(4, (cell, cell), "ss"), Status.INVALID, None, None)
+    told = mask_in(sentences((Fault("combined-unclear", field, cell),)), row, account_columns(columns))
+    assert (cell in told) is not hidden or not cell
 
 
 MASKS = [("9876541", "•••6541"), (" 9876541 ", "•••6541"), ("98765", "•••"), ("", ""), ("  ", "  ")]
@@ -105,3 +132,16 @@ DOLLARS = [
 def test_dollars_are_written_as_people_write_them(amount: str, english: str, french: str) -> None:
     """English and Canadian French put the sign and the separators in different places."""
     assert (dollars(Decimal(amount), "en"), dollars(Decimal(amount), "fr")) == (english, french)
+
+
+FIGURES = [
+    ("--expect-rows", "12000", "12\u00a0000"),
+    ("--expect-total", "1234.50", "1\u00a0234,50\u00a0$"),
+    ("row 75", "4250", "4\u00a0250,00\u00a0$"),
+]
+
+
+@pytest.mark.parametrize(("where", "figure", "french"), FIGURES)
+def test_control_totals_are_written_as_people_write_them(where: str, figure: str, french: str) -> None:
+    """Rows are a number and all others dollars; in English a figure stands as the option takes it."""
+    assert (control_figure(where, figure, "en"), control_figure(where, figure, "fr")) == (figure, french)

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from pipeline.model import Column
 from pipeline.report.cells import Look, amount_cell, count_cell, text_cell, user_cell
-from pipeline.report.looks import FAULTY, MONEY, TEXT, Looks
+from pipeline.report.looks import FAULTY, LEFT, MONEY, RIGHT, TEXT, Looks
 from pipeline.report.masking import mask
 from pipeline.report.reconcile import CAD, Claim, Difference, Entry, Payment, Place, reference_key
 from pipeline.report.reconciliation.figures import kind_of, state_key
@@ -93,9 +93,9 @@ class Writer:
         self._plain = _TextStyles.of(looks)
         self._faulty = _TextStyles.of(looks, bg_color=FAULTY)
         self._prose = _TextStyles.of(looks, text_wrap=True)
-        self._money = looks.style(num_format=MONEY)
-        self._faulty_money = looks.style(num_format=MONEY, bg_color=FAULTY)
-        self._whole = looks.style(num_format="0")
+        self._money = looks.style(num_format=MONEY, **RIGHT)
+        self._faulty_money = looks.style(num_format=MONEY, **RIGHT, bg_color=FAULTY)
+        self._whole = looks.style(num_format="0", **RIGHT)
         self._moment: Look = looks.column(Column(0, "", None, ""))
         self._says = {name: getattr(self, f"_{name}") for name in {key for keys in COLUMNS.values() for key in keys}}
 
@@ -286,6 +286,6 @@ class _TextStyles:
     @classmethod
     def of(cls, looks: Looks, **extra: object) -> _TextStyles:
         return cls(
-            looks.style(num_format=TEXT, indent=1, **extra),
-            looks.style(num_format=TEXT, indent=1, quote_prefix=True, **extra),
+            looks.style(num_format=TEXT, **LEFT, **extra),
+            looks.style(num_format=TEXT, **LEFT, quote_prefix=True, **extra),
         )

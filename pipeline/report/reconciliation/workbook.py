@@ -19,7 +19,7 @@ import xlsxwriter
 from pipeline.model import InputFailure
 from pipeline.report import place, proof
 from pipeline.report.cells import count_cell, stored, text_cell
-from pipeline.report.looks import TEXT, Looks
+from pipeline.report.looks import LEFT, RIGHT, TEXT, Looks
 from pipeline.report.proof import Witness
 from pipeline.report.reconcile import Entry, Place, reference_key
 from pipeline.report.reconciliation.figures import Balance, Deposit
@@ -166,9 +166,9 @@ class _Book:
     def _list_damaged(self) -> None:
         headings = [say(f"reconcile.column_{key}", self._lang) for key in ("file", "sheet", "line", "why", "text")]
         sheet = self._open(DAMAGED, headings)
-        plain = self._looks.style(num_format=TEXT, indent=1, text_wrap=True)
-        quoted = self._looks.style(num_format=TEXT, indent=1, text_wrap=True, quote_prefix=True)
-        whole = self._looks.style(num_format="0")
+        plain = self._looks.style(num_format=TEXT, **LEFT, text_wrap=True)
+        quoted = self._looks.style(num_format=TEXT, **LEFT, text_wrap=True, quote_prefix=True)
+        whole = self._looks.style(num_format="0", **RIGHT)
         for line in self._contents.story.damaged:
             if sheet.is_full:
                 raise InputFailure("reconcile.too_many", sheet=sheet.name)

@@ -10,35 +10,29 @@ import select
 import signal
 import socket
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Final, TextIO
+from typing import TextIO
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.prompt import Confirm
 from rich.text import TextType
 
 from pipeline.cli.logs import Log, log_to
+from pipeline.cli.watching import Bar, Each, Estimate, Events, Lines, Silent, bar
 from pipeline.commands.request import Announcement
-from pipeline.journal.journal import Sendable
 from pipeline.model import ReportRow, StoppedEarly, UsageFailure
-from pipeline.send.decide import Created, Verdict
 from pipeline.send.engine import Observer
 from pipeline.settings import SANDBOX
 from pipeline.texts import say
 from schemas.faults import Fault, sentence, sentences
 from schemas.languages import Lang
-from schemas.money import format_amount, format_number
-
-LINE_EVERY: Final = 10.0
-"""Seconds between two lines of progress where there is no terminal."""
+from schemas.money import format_amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +81,14 @@ class LineScreen:
         return _consent(announcement, self._manner, self._console)
 
     @contextmanager
-    def sending(self, total: int) -> Iterator[Observer]:
+    def sending(self, total: int, rate: float | None) -> Iterator[Observer]:
         if self._manner.quiet:
-            yield _Silent()
+            yield Silent()
         elif self._console.is_terminal:
-            with _bar(self._console) as bar:
-                yield _Bar(bar, total, self._manner.lang)
+            with bar(self._console) as drawn:
+                yield Bar(drawn, Estimate(total, rate), self._manner.lang)
         else:
-            lines = _Lines(self._console, total, self._manner.lang)
+            lines = Lines(self._console, Estimate(total, rate), self._manner.lang)
             yield lines
             lines.last()
 
@@ -146,8 +140,8 @@ class AskingScreen:
         return _consent(announcement, self._manner, Console(stderr=True))
 
     @contextmanager
-    def sending(self, total: int) -> Iterator[Observer]:  # noqa: ARG002 - the protocol's signature
-        yield _Silent()
+    def sending(self, total: int, rate: float | None) -> Iterator[Observer]:  # noqa: ARG002 - as the protocol has it
+        yield Silent()
 
     def go_on_after_first(self, rows: list[ReportRow], left: int) -> bool:  # noqa: ARG002
         return _ask(say("screen.go_on", self._manner.lang, left=left), Console(stderr=True))
@@ -208,11 +202,11 @@ class LoggedScreen:
         return consent
 
     @contextmanager
-    def sending(self, total: int) -> Iterator[Observer]:
+    def sending(self, total: int, rate: float | None) -> Iterator[Observer]:
         self._log.event("sending", total=total)
-        events = _Events(self._log, total)
-        with self._shown.sending(total) as observer:
-            yield _Each((events, observer))
+        events = Events(self._log, total)
+        with self._shown.sending(total, rate) as observer:
+            yield Each((events, observer))
         self._log.event("sent", done=events.done, failed=events.failed)
 
     def go_on_after_first(self, rows: list[ReportRow], left: int) -> bool:
@@ -322,174 +316,3 @@ def _wait_for_a_line() -> None:
             select.select([sys.stdin, waking], [], [])
         finally:
             signal.set_wakeup_fd(before)
-
-
-# ---------------------------------------------------------------------------------------------------------------
-# Watching
-
-
-@dataclass(slots=True)
-class _Silent:
-    """Draws nothing."""
-
-    def row_ended(self, row: Sendable, verdict: Verdict) -> None:
-        """Nothing."""
-
-    def row_held(self, row: Sendable) -> None:
-        """Nothing."""
-
-    def tokens_are_single_use(self) -> None:
-        """Nothing."""
-
-    def pause_asked(self, until: datetime) -> None:
-        """Nothing."""
-
-
-def _bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[pace]}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[failures]}", style="yellow"),
-        console=console,
-        refresh_per_second=5,
-    )
-
-
-class _Bar:
-    """A progress bar: rows done, rate, time left, failures so far."""
-
-    def __init__(self, bar: Progress, total: int, lang: Lang) -> None:
-        self._bar = bar
-        self._lang = lang
-        self._failed = 0
-        self._done = 0
-        self._began = time.monotonic()
-        self._task = bar.add_task(say("screen.sending", lang), total=total, pace="", failures="")
-
-    def row_ended(self, row: Sendable, verdict: Verdict) -> None:  # noqa: ARG002 - the observer's signature
-        self._failed += not isinstance(verdict, Created)
-        self._advance()
-
-    def row_held(self, row: Sendable) -> None:  # noqa: ARG002
-        self._failed += 1
-        self._advance()
-
-    def tokens_are_single_use(self) -> None:
-        self._bar.console.print(say("screen.single_use", self._lang))
-
-    def pause_asked(self, until: datetime) -> None:
-        self._bar.console.print(say("screen.pause", self._lang, time=f"{until:%H:%M}"))
-
-    def _advance(self) -> None:
-        self._done += 1
-        pace = self._done / max(time.monotonic() - self._began, 0.001)
-        failures = say("screen.failures", self._lang, count=self._failed) if self._failed else ""
-        self._bar.update(self._task, advance=1, pace=f"{format_number(pace, self._lang)}/s", failures=failures)
-
-
-class _Lines:
-    """A line of progress now and then."""
-
-    def __init__(self, console: Console, total: int, lang: Lang) -> None:
-        self._console = console
-        self._total = total
-        self._lang = lang
-        self._done = self._failed = 0
-        self._began = self._told_at = time.monotonic()
-
-    def row_ended(self, row: Sendable, verdict: Verdict) -> None:  # noqa: ARG002 - the observer's signature
-        self._count(failed=not isinstance(verdict, Created))
-
-    def row_held(self, row: Sendable) -> None:  # noqa: ARG002
-        self._count(failed=True)
-
-    def tokens_are_single_use(self) -> None:
-        self._console.print(say("screen.single_use", self._lang))
-
-    def pause_asked(self, until: datetime) -> None:
-        self._console.print(say("screen.pause", self._lang, time=f"{until:%H:%M}"))
-
-    def _count(self, *, failed: bool) -> None:
-        self._done += 1
-        self._failed += failed
-        if time.monotonic() - self._told_at >= LINE_EVERY:
-            self._tell()
-
-    def last(self) -> None:
-        """Say the last count, whenever the line before was; nothing where no row came to an end."""
-        if self._done:
-            self._tell()
-
-    def _tell(self) -> None:
-        self._told_at = time.monotonic()
-        pace = self._done / max(self._told_at - self._began, 0.001)
-        left = (self._total - self._done) / pace if pace else 0.0
-        shown = format_number(pace, self._lang)
-        counts = {"done": self._done, "total": self._total, "pace": shown, "failed": self._failed}
-        key = "screen.progress" if self._done < self._total else "screen.progress_end"
-        self._console.print(say(key, self._lang, left=_duration(left), **counts))
-
-
-class _Events:
-    """An event now and then, and one for each row that has no session."""
-
-    def __init__(self, log: Log, total: int) -> None:
-        self.done = self.failed = 0
-        self._log = log
-        self._total = total
-        self._told_at = time.monotonic()
-
-    def row_ended(self, row: Sendable, verdict: Verdict) -> None:
-        failed = not isinstance(verdict, Created)
-        if failed:
-            self._log.event("row-ended", row=row.number, rowId=row.row_id, verdict=type(verdict).__name__)
-        self._count(failed=failed)
-
-    def row_held(self, row: Sendable) -> None:
-        self._log.event("row-held", row=row.number, rowId=row.row_id)
-        self._count(failed=True)
-
-    def tokens_are_single_use(self) -> None:
-        self._log.event("tokens-are-single-use")
-
-    def pause_asked(self, until: datetime) -> None:
-        self._log.event("pause-asked", until=until.isoformat(timespec="seconds"))
-
-    def _count(self, *, failed: bool) -> None:
-        self.done += 1
-        self.failed += failed
-        if time.monotonic() - self._told_at >= LINE_EVERY:
-            self._told_at = time.monotonic()
-            self._log.event("progress", done=self.done, total=self._total, failed=self.failed)
-
-
-@dataclass(frozen=True, slots=True)
-class _Each:
-    """Several observers at once."""
-
-    observers: tuple[Observer, ...]
-
-    def row_ended(self, row: Sendable, verdict: Verdict) -> None:
-        for observer in self.observers:
-            observer.row_ended(row, verdict)
-
-    def row_held(self, row: Sendable) -> None:
-        for observer in self.observers:
-            observer.row_held(row)
-
-    def tokens_are_single_use(self) -> None:
-        for observer in self.observers:
-            observer.tokens_are_single_use()
-
-    def pause_asked(self, until: datetime) -> None:
-        for observer in self.observers:
-            observer.pause_asked(until)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

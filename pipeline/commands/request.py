@@ -99,8 +99,8 @@ class Screen(Protocol):
     def confirm(self, announcement: Announcement) -> bool:
         """Say what is going to happen and ask; True when it is to go on."""
 
-    def sending(self, total: int) -> AbstractContextManager[Observer]:
-        """So many rows are about to be sent; the observer draws them."""
+    def sending(self, total: int, rate: float | None) -> AbstractContextManager[Observer]:
+        """So many rows are about to be sent, so many a second at most; the observer draws them."""
 
     def go_on_after_first(self, rows: list[ReportRow], left: int) -> bool:
         """Show the first rows with their links and ask whether to send the others; False without a terminal."""

@@ -161,7 +161,7 @@ def _send_with_a_pause(sending: _Sending) -> Failure | None:
 
 
 def _send(sending: _Sending, assignment: Assignment, rows: int) -> Sent:
-    with sending.screen.sending(rows) as observer:
+    with sending.screen.sending(rows, sending.workplace.settings.rate) as observer:
         return asyncio.run(_send_in_loop(sending, assignment, observer))
 
 

@@ -510,7 +510,7 @@ class ShowingFails(LineScreen):
     """What draws the progress breaks off: its terminal has gone."""
 
     @contextmanager
-    def sending(self, _total: int) -> Iterator[Observer]:
+    def sending(self, _total: int, _rate: float | None) -> Iterator[Observer]:
         yield _Broken()
 
 

@@ -135,7 +135,8 @@ def main() -> None:
     """Write the workbook that this process is told of by its standard input; answers go to its standard output."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a service that is stopped sends it to all; the run ends us
     if sys.platform != "win32":
-        os.nice(_NICE)
+        with suppress(OSError):  # a service may be forbidden to
+            os.nice(_NICE)
     collect_seldom()
     with suppress(EOFError):  # the run has gone: nobody wants the workbook
         _write(sys.stdin.buffer, sys.stdout.buffer)

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from conftest import REPOSITORY
+from kitchen import REPOSITORY, Forked
 
 from pipeline.commands.interrupts import interrupts
 from pipeline.inbox.signals import listening
@@ -378,11 +377,11 @@ def test_an_option_that_does_not_fit_one_sheet_refuses_that_sheet(drop):
 
 
 @pytest.fixture
-def service(drop) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def service(drop) -> Iterator[Callable[..., Forked]]:
     """Starts `inbox --watch` and sees to its end."""
     started = []
 
-    def start(*options: str) -> subprocess.Popen[str]:
+    def start(*options: str) -> Forked:
         process = drop.command.start(*drop.line("--watch", "--every", "1", *options), env=drop.sandbox.env)
         started.append(process)
         return process

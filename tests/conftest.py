@@ -1,10 +1,48 @@
-"""Makes the modules of this folder (`misbehaving`, …) importable from every test."""
+"""Makes the modules of this folder (`misbehaving`, …) importable from every test, and has slow tests begin first."""
 
+import os
 import tempfile
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """When several workers share the tests, each begins with some of the slow ones, so that none is left for the end.
+
+    xdist first gives each of them a stretch of the tests in their order, the lengths as equal as may be; who has
+    nothing left to do takes over the end of another's stretch.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers == 1:
+        return
+    fronts: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    slow = _slow(items)
+    for number, together in enumerate(slow):
+        fronts[number % workers] += together
+    moved = {item for together in slow for item in together}
+    others = iter([item for item in items if item not in moved])
+    left = len(items)
+    ordered: list[pytest.Item] = []
+    for number, front in enumerate(fronts):
+        length = left // (workers - number)
+        ordered += [*front, *islice(others, max(0, length - len(front)))]
+        left -= length
+    items[:] = [*ordered, *others]
+
+
+def _slow(items: list[pytest.Item]) -> list[list[pytest.Item]]:
+    """The tests that are marked `slow`, each by itself; a module that is slow as a whole shares what it sets up."""
+    found: dict[object, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("slow"):
+            module = item.getparent(pytest.Module)
+            whole = module is not None and any(mark.name == "slow" for mark in module.own_markers)
+            found.setdefault(module if whole else item, []).append(item)
+    return [*found.values()]
 
 
 @pytest.fixture

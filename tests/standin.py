@@ -4,21 +4,14 @@ Quicker than a process for each run, and nothing is patched: the same settings, 
 a real journal and a real workbook.
 """
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
 
 from misbehaving import Misbehaving
 from openpyxl import load_workbook
 from sqlalchemy import func, select
 
-from pipeline import cli
 from pipeline.cli.screen import LineScreen, Manner
 from pipeline.commands.request import Request, Result, Screen
 from pipeline.commands.run import run
@@ -27,7 +20,6 @@ from pipeline.journal.tables import batches, runs
 from pipeline.model import Failure, ReportRow, Status
 from pipeline.settings import load
 
-TESTS = Path(__file__).parent
 HEADINGS = "referenceId,firstName,lastName,email,amount,sendInteracLink"
 
 
@@ -144,86 +136,3 @@ def check_truth(workbook: Path, references: Iterable[str], sessions: Mapping[str
         if row["sessionId"]:
             assert sessions[row["sessionId"]] == reference
     return {reference: row["status"] for reference, row in rows.items()}
-
-
-# ---------------------------------------------------------------------------------------------------------------
-# Many processes, quickly: a process that has everything imported forks one for each command
-
-
-class Kitchen:
-    """Starts the command in a process of its own within milliseconds. A context manager."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("FLINKS_", "XDG_"))}
-        self._process = subprocess.Popen(
-            [sys.executable, __file__],
-            env=environment
-            | {"PYTHONPATH": os.pathsep.join((str(Path(__file__).parents[1]), str(Path(__file__).parent)))},
-            cwd=home,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-        )
-
-    def start(self, *args: str | Path, env: Mapping[str, str]) -> int:
-        """Start `flinks-import` with these arguments; returns its process id."""
-        return self._ask({"args": [*map(str, args)], "env": dict(env)})
-
-    def wait(self, pid: int) -> int:
-        """Wait for its end; returns its exit code, or minus the signal that ended it."""
-        return self._ask({"wait": pid})
-
-    def said(self, pid: int) -> str:
-        """What it wrote on standard output and standard error."""
-        return (self.home / f"{pid}.said").read_text("utf-8")
-
-    def _ask(self, question: dict[str, object]) -> int:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(question) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.communicate()
-
-
-def _cook(question: dict[str, Any]) -> int:
-    """In the forking process: start a command, or wait for one."""
-    if "wait" in question:
-        return os.waitstatus_to_exitcode(os.waitpid(question["wait"], 0)[1])
-    if pid := os.fork():
-        return pid
-    said = os.open(f"{os.getpid()}.said", os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
-    silence = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(silence, 0)
-    os.dup2(said, 1)
-    os.dup2(said, 2)
-    # As a fresh process has them: what is read and written goes to the files above.
-    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode) for number, mode in ((0, "r"), (1, "w"), (2, "w")))
-    os.environ.update(question["env"])
-    code = 70
-    try:
-        code = cli._run(question["args"])
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-
-
-def _warm_up() -> None:
-    """Load what is loaded late: a small sheet is validated, and nothing of it is kept."""
-    sheet = write_sheet(Path("warm.csv"), [Line("WARM-1")])
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
-        cli._run(["validate", str(sheet), "-o", "warm.xlsx", "--journal", "warm.sqlite"])
-
-
-if __name__ == "__main__":
-    _warm_up()
-    for line in sys.stdin:
-        sys.stdout.write(f"{_cook(json.loads(line))}\n")
-        sys.stdout.flush()

@@ -13,11 +13,21 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from kitchen import REPOSITORY, Forked, Kitchen
 
-REPOSITORY = Path(__file__).parents[2]
 PROGRAM = (sys.executable, "-m", "pipeline")
 OURS = ("FLINKS_", "XDG_", "LC_", "LANG", "COLUMNS", "NO_COLOR", "FORCE_COLOR")
 """Variables of whoever runs the tests that would change what the command does."""
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment of whoever runs the tests, without what would change what the command does."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith(OURS)},
+        "PYTHONPATH": str(REPOSITORY),
+        "LC_ALL": "C.UTF-8",
+        "PYTHONUTF8": "1",
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,42 +44,55 @@ class Finished:
 
 
 class Command:
-    """`flinks-import`, with data and configuration folders of its own below `home`; no terminal, no credentials."""
+    """`flinks-import`, with data and configuration folders of its own below `home`; no terminal, no credentials.
 
-    def __init__(self, home: Path) -> None:
+    A process of its own for each command, which the kitchen forks where it can: see `kitchen.py`.
+    """
+
+    def __init__(self, home: Path, kitchen: Kitchen) -> None:
         self.home = home
         self.data = home / "data" / "flinks-import"
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(OURS)},
+        self.environment = clean_environment() | {
             "XDG_DATA_HOME": str(home / "data"),
             "XDG_CONFIG_HOME": str(home / "config"),
-            "PYTHONPATH": str(REPOSITORY),
-            "LC_ALL": "C.UTF-8",
-            "PYTHONUTF8": "1",
         }
+        self.kitchen = kitchen
 
     def __call__(
-        self, *args: str | Path, env: Mapping[str, str] | None = None, cwd: Path | None = None, timeout: float = 60
+        self,
+        *args: str | Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        timeout: float = 60,
+        afresh: bool = False,
     ) -> Finished:
-        """Run it to its end. `env` is added to the environment; `cwd` is `home` unless given."""
-        done = subprocess.run(
-            self.line(*args),
-            env=self.environment | (env or {}),
-            cwd=cwd or self.home,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=timeout,
-            check=False,
-        )
-        return Finished(done.returncode, done.stdout, done.stderr)
+        """Run it to its end. `env`, `cwd` and `afresh` are those of `start`."""
+        process = self.start(*args, env=env, cwd=cwd, afresh=afresh)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        finally:
+            process.kill()
+        return Finished(process.returncode, out, err)
 
-    def start(self, *args: str | Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start it and go on; the caller ends it."""
+    def start(
+        self,
+        *args: str | Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        afresh: bool = False,
+    ) -> Forked | subprocess.Popen[str]:
+        """Start it and go on; the caller ends it.
+
+        `env` is added to the environment; `cwd` is `home` unless given. `afresh` has Python start and import all anew,
+        as it does anyway where the environment changes how Python starts.
+        """
+        environment = self.environment | (env or {})
+        if self.kitchen.serves(environment) and not afresh:
+            return self.kitchen.start([*map(str, args)], environment, cwd or self.home)
         return subprocess.Popen(
             self.line(*args),
-            env=self.environment | (env or {}),
-            cwd=self.home,
+            env=environment,
+            cwd=cwd or self.home,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -106,12 +129,19 @@ class StandaloneSandbox:
             return json.load(answer)
 
 
+@pytest.fixture(scope="session")
+def kitchen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kitchen]:
+    """What forks the command for all the tests of a worker."""
+    with Kitchen(tmp_path_factory.mktemp("kitchen"), clean_environment()) as kitchen:
+        yield kitchen
+
+
 @pytest.fixture
-def command(tmp_path: Path) -> Command:
+def command(tmp_path: Path, kitchen: Kitchen) -> Command:
     """The command, with a home of its own (`command.home`, a folder below the test's `tmp_path`)."""
     home = tmp_path / "home"
     home.mkdir()
-    return Command(home)
+    return Command(home, kitchen)
 
 
 @pytest.fixture
@@ -122,9 +152,9 @@ def standalone_sandbox(command: Command) -> Iterator[StandaloneSandbox]:
 
 
 @pytest.fixture(scope="module")
-def witness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandaloneSandbox]:
+def witness(tmp_path_factory: pytest.TempPathFactory, kitchen: Kitchen) -> Iterator[StandaloneSandbox]:
     """One sandbox for a module whose tests must send nothing: `witness.received()` stays empty."""
-    with _serving(Command(tmp_path_factory.mktemp("witness"))) as sandbox:
+    with _serving(Command(tmp_path_factory.mktemp("witness"), kitchen)) as sandbox:
         yield sandbox
 
 
@@ -138,7 +168,7 @@ def _serving(command: Command) -> Iterator[StandaloneSandbox]:
         process.communicate(timeout=20)
 
 
-def _announced_url(process: subprocess.Popen[str], patience: float = 30) -> str:
+def _announced_url(process: Forked | subprocess.Popen[str], patience: float = 30) -> str:
     """The address that the sandbox prints once it listens."""
     assert process.stdout is not None
     deadline = time.monotonic() + patience

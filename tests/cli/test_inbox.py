@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,8 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from conftest import REPOSITORY
+from conftest import Command, clean_environment
+from kitchen import REPOSITORY, Forked, Kitchen
 
 from pipeline.commands.interrupts import interrupts
 from pipeline.inbox.signals import listening
@@ -378,11 +378,11 @@ def test_an_option_that_does_not_fit_one_sheet_refuses_that_sheet(drop):
 
 
 @pytest.fixture
-def service(drop) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def service(drop) -> Iterator[Callable[..., Forked]]:
     """Starts `inbox --watch` and sees to its end."""
     started = []
 
-    def start(*options: str) -> subprocess.Popen[str]:
+    def start(*options: str) -> Forked:
         process = drop.command.start(*drop.line("--watch", "--every", "1", *options), env=drop.sandbox.env)
         started.append(process)
         return process
@@ -442,7 +442,9 @@ import os, signal, sys
 steps = 0
 def hook(event, args):
     global steps
-    if event in {"os.rename", "os.remove", "os.mkdir", "os.rmdir"} and os.environ["KILL_IN"] in os.fspath(args[0]):
+    if event not in {"os.rename", "os.remove", "os.mkdir", "os.rmdir"} or "KILL_IN" not in os.environ:
+        return
+    if os.environ["KILL_IN"] in os.fspath(args[0]):
         steps += 1
         if steps == int(os.environ["KILL_AT"]):
             os.kill(os.getpid(), signal.SIGKILL)
@@ -451,19 +453,29 @@ sys.addaudithook(hook)
 """Kills the process just before the step KILL_AT that it takes in the folder KILL_IN."""
 
 
+@pytest.fixture
+def deadly(command, tmp_path) -> Iterator[Command]:
+    """The command, from a kitchen of its own, in whose processes a step can be the last one."""
+    (tmp_path / "sitecustomize.py").write_text(KILL)
+    path = f"{tmp_path}{os.pathsep}{REPOSITORY}"
+    with Kitchen(tmp_path, clean_environment() | {"PYTHONPATH": path}) as kitchen:
+        deadly = Command(command.home, kitchen)
+        deadly.environment["PYTHONPATH"] = path
+        yield deadly
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_kill_at_any_step_loses_nothing_and_asks_nobody_twice(drop, tmp_path):
+def test_a_kill_at_any_step_loses_nothing_and_asks_nobody_twice(drop, deadly):
     """Whatever rename, removal or new folder is the last one: passes afterwards leave the folder as if none was."""
     drop.tail = ("--yes", "--settle", "0")
-    (tmp_path / "sitecustomize.py").write_text(KILL)
-    killing = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{REPOSITORY}", "KILL_IN": str(drop.path)}
+    killing = drop.sandbox.env | {"KILL_IN": str(drop.path)}
     expected: set[str] = set()
     for step in range(1, 60):
         drop.put(f"n{step}.csv", sheet(f"N-{step}"))
         drop.put(f"n{step}.csv.done", "")
         expected |= {f"done/DAY/n{step}.csv", f"done/DAY/n{step}.results.xlsx"}
-        killed = drop.pass_(env=killing | {"KILL_AT": str(step)})
+        killed = deadly(*drop.line(), env=killing | {"KILL_AT": str(step)})
         if killed.code == 0:
             break
         assert killed.code == -signal.SIGKILL, killed

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from conftest import Command
+from kitchen import Forked
 from misbehaving import Behaviour, Gone, Misbehaving, Talk, Unread, authorized, created
-from standin import Desk, Kitchen, Line, check_truth, write_sheet
+from standin import Desk, Line, check_truth, write_sheet
 
 CONCURRENCY = 4
 LINES = [Line(f"INV-{number}", link=number % 3 != 0) for number in range(24)]
@@ -26,38 +28,33 @@ ANSWER_IN = 0.004
 """Seconds in which the server answers: time enough for a kill to fall into a request in flight."""
 
 
-@pytest.fixture(scope="module")
-def kitchen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kitchen]:
-    with Kitchen(tmp_path_factory.mktemp("kitchen")) as kitchen:
-        yield kitchen
-
-
 @dataclass(slots=True)
 class Victim:
     """The process that is to be killed, and the server to which it speaks."""
 
     desk: Desk
-    kitchen: Kitchen
+    command: Command
     lines: list[Line]
-    pid: int = 0
+    process: Forked | None = None
     kills: int = 0
 
     def start(self, *args: str) -> None:
         sheet = write_sheet(self.desk.folder / "sheet.csv", self.lines)
-        self.pid = self.kitchen.start("run", sheet, "--yes", "-q", *args, env=self.desk.environment())
+        self.process = self.command.start("run", sheet, "--yes", "-q", *args, env=self.desk.environment())
 
     def wait(self) -> int:
         """Wait for its end; returns its exit code."""
-        pid, code = self.pid, self.kitchen.wait(self.pid)
-        self.pid = 0
+        process, said = self.process, self.process.communicate(timeout=60)
+        self.process = None
+        code = process.returncode
         self.kills += code == -signal.SIGKILL
-        assert code in {-signal.SIGKILL, 0, 5}, self.kitchen.said(pid)
+        assert code in {-signal.SIGKILL, 0, 5}, said
         return code
 
     def kill(self) -> None:
         with suppress(ProcessLookupError):
-            if self.pid:
-                os.kill(self.pid, signal.SIGKILL)
+            if process := self.process:
+                os.kill(process.pid, signal.SIGKILL)
 
     @property
     def log_size(self) -> int:
@@ -67,9 +64,9 @@ class Victim:
 
 
 @pytest.fixture
-def victim(tmp_path: Path, kitchen: Kitchen) -> Iterator[Victim]:
+def victim(tmp_path: Path, command: Command) -> Iterator[Victim]:
     with Misbehaving(well_created=answers_in_a_while) as server:
-        yield Victim(Desk(tmp_path, server, {"concurrency": str(CONCURRENCY), "answer_timeout": "10"}), kitchen, LINES)
+        yield Victim(Desk(tmp_path, server, {"concurrency": str(CONCURRENCY), "answer_timeout": "10"}), command, LINES)
 
 
 def answers_in_a_while(talk: Talk) -> None:
@@ -122,9 +119,9 @@ def at_authorize(*, answered: bool) -> Instant:
 
 def _watching(victim: Victim, is_time: Callable[[], bool]) -> None:
     def watch() -> None:
-        while not victim.pid:
+        while not victim.process:
             time.sleep(0.0002)
-        while victim.pid and not is_time():
+        while victim.process and not is_time():
             time.sleep(0.0002)
         victim.kill()
 
@@ -247,7 +244,7 @@ def test_killed_by_time(victim: Victim):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
-def test_killed_hundreds_of_times(tmp_path: Path, kitchen: Kitchen, seed: int):
+def test_killed_hundreds_of_times(tmp_path: Path, command: Command, seed: int):
     """Hundreds of kills, by every kind of instant in turn, each sheet taken up again until it is done."""
     lines = [Line(f"INV-{number}", link=number % 4 != seed % 4) for number in range(60)]
     kills = 0
@@ -256,7 +253,7 @@ def test_killed_hundreds_of_times(tmp_path: Path, kitchen: Kitchen, seed: int):
         folder.mkdir()
         with Misbehaving(well_created=answers_in_a_while) as server:
             settings = {"concurrency": str(CONCURRENCY), "answer_timeout": "10"}
-            victim = Victim(Desk(folder, server, settings), kitchen, lines)
+            victim = Victim(Desk(folder, server, settings), command, lines)
             for step in range(4):
                 kill_at(victim, at_request((seed + 2 * step + turn) % 7, PHASES[(seed + step) % 4]))
                 kill_at(victim, at_log_size(1_000 + 4_096 * ((7 * step + 3 * turn + seed) % 24)))
@@ -279,12 +276,12 @@ def test_the_real_command_is_killed(tmp_path: Path, command):
             talk.hang()
 
         server.on_create.extend([created] * 10 + [holds] * 4)
-        process = command.start("run", sheet, "--yes", "--json", env=desk.environment())
+        process = command.start("run", sheet, "--yes", "--json", env=desk.environment(), afresh=True)
         assert reached.wait(30)
         process.kill()
         process.communicate()
         server.on_create.clear()
-        again = command("run", sheet, "--yes", "--json", env=desk.environment())
+        again = command("run", sheet, "--yes", "--json", env=desk.environment(), afresh=True)
         summary = again.json()
         statuses = check_truth(Path(summary["output"]), REFERENCES, server.sessions)
         unknown = {reference for reference, status in statuses.items() if status == "unknown"}

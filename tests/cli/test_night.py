@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from kitchen import Forked
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 ENGLISH = "Reference,First Name,Last Name,Email,Amount\n"
@@ -78,7 +79,7 @@ class Night:
         line = ("inbox", self.drop, "--yes", "-q", "--settle", "0.5", "--send-link", "--concurrency", "4")
         self.line = (*line, "--rate", "150")
 
-    def start(self) -> subprocess.Popen[str]:
+    def start(self) -> Forked:
         return self.command.start(*self.line, env=self.sandbox.env)
 
     def wait_for(self, sessions: int, patience: float = 4) -> None:

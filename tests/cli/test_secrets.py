@@ -183,7 +183,7 @@ def test_the_process_list_names_nobody(command, sheet, api):
         talk.answer_created()
 
     api.on_reference["INV-7731"] = _queue(waits)
-    run = command.start("run", sheet, "--yes", env=environment(api, command.home))
+    run = command.start("run", sheet, "--yes", env=environment(api, command.home), afresh=True)
     try:
         assert arrived.wait(60)
         shown = "\n".join(_shown_of(pid) for pid in _family(run.pid))

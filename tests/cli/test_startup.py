@@ -59,7 +59,7 @@ def test_help_does_not_look_up_the_version(command):
 
 def test_the_version_is_one_line(command):
     """`--version` says name and number, and nothing else."""
-    done = command("--version")
+    done = command("--version", afresh=True)
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith("flinks-import ")
     assert len(done.out.splitlines()) == 1
@@ -68,14 +68,14 @@ def test_the_version_is_one_line(command):
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_completion_script_is_printed(command, shell):
     """Each shell gets a script that asks the command itself."""
-    done = command("completion", shell)
+    done = command("completion", shell, afresh=True)
     assert (done.code, done.err) == (0, "")
     assert f"_FLINKS_IMPORT_COMPLETE={shell}_complete" in done.out
 
 
 def test_the_script_for_bash_is_bash(command):
     """What is printed can be read by the shell that it is for."""
-    script = command("completion", "bash").out
+    script = command("completion", "bash", afresh=True).out
     assert subprocess.run(["bash", "-n"], input=script, encoding="utf-8", timeout=30, check=False).returncode == 0
 
 
@@ -92,5 +92,5 @@ def test_the_script_for_bash_is_bash(command):
 def test_the_shell_is_told_what_can_follow(command, words, position, expected):
     """Commands, options and their values are completed."""
     asked = {"_FLINKS_IMPORT_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(position)}
-    done = command(env=asked)
+    done = command(env=asked, afresh=True)
     assert {line.partition(",")[2] for line in done.out.splitlines()} == expected

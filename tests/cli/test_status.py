@@ -220,6 +220,7 @@ def serving(command, port: str):
     return process, process.stdout.readline().strip()
 
 
+@pytest.mark.slow
 def test_a_watch_goes_on_through_an_outage(command) -> None:
     """An API that was there and is out of reach for a while is asked again, and that is said; the watch ends with 0."""
     sandbox, base_url = serving(command, "0")

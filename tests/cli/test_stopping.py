@@ -16,16 +16,10 @@ from pathlib import Path
 
 import pytest
 from misbehaving import Behaviour, Misbehaving, Talk, answers, created, creates_and_resets
-from standin import Desk, Kitchen, Line, check_truth, write_sheet
+from standin import Desk, Line, check_truth, write_sheet
 
 LINES = [Line(f"INV-{number}", link=number % 2 == 0) for number in range(30)]
 REFERENCES = [line.reference for line in LINES]
-
-
-@pytest.fixture(scope="module")
-def kitchen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kitchen]:
-    with Kitchen(tmp_path_factory.mktemp("kitchen")) as kitchen:
-        yield kitchen
 
 
 @pytest.fixture
@@ -55,14 +49,13 @@ def goes_on(desk: Desk, lines: list[Line] = LINES) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 @pytest.mark.parametrize("times", [1, 3], ids=["once", "three times"])
-def test_a_signal_while_it_sends(desk: Desk, kitchen: Kitchen, number: int, times: int):
+def test_a_signal_while_it_sends(desk: Desk, command, number: int, times: int):
     """What is in flight is finished, the workbook is written, and the exit code is 6; the same command goes on."""
-    pid = 0
     signalled = threading.Event()
 
     def signals(talk: Talk) -> None:
         for _ in range(times):
-            os.kill(pid, number)
+            process.send_signal(number)
         signalled.set()
         created(talk)
 
@@ -73,9 +66,10 @@ def test_a_signal_while_it_sends(desk: Desk, kitchen: Kitchen, number: int, time
 
     desk.server.on_create.extend([created] * 8 + [waits] * 3 + [signals])
     sheet = write_sheet(desk.folder / "sheet.csv", LINES)
-    pid = kitchen.start("run", sheet, "--yes", env=desk.environment())
-    assert kitchen.wait(pid) == 6
-    assert "Stopped as you asked" in kitchen.said(pid)
+    process = command.start("run", sheet, "--yes", env=desk.environment())
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 6
+    assert "Stopped as you asked" in err
     statuses = check_truth(desk.folder / "sheet.results.xlsx", REFERENCES, desk.server.sessions)
     made = [reference for reference, status in statuses.items() if status == "created"]
     assert set(statuses.values()) == {"created", "not-sent"}
@@ -85,17 +79,17 @@ def test_a_signal_while_it_sends(desk: Desk, kitchen: Kitchen, number: int, time
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-def test_a_signal_before_anything_was_sent(desk: Desk, kitchen: Kitchen, number: int):
+def test_a_signal_before_anything_was_sent(desk: Desk, command, number: int):
     """A signal while it asks for its first token ends the run with 6, nothing sent; the same command goes on."""
-    pid = 0
 
     def signals(talk: Talk) -> None:
-        os.kill(pid, number)
+        process.send_signal(number)
         talk.hang()
 
     desk.server.on_authorize.append(signals)
-    pid = kitchen.start("run", write_sheet(desk.folder / "sheet.csv", LINES), "--yes", env=desk.environment())
-    assert kitchen.wait(pid) == 6
+    process = command.start("run", write_sheet(desk.folder / "sheet.csv", LINES), "--yes", env=desk.environment())
+    process.communicate(timeout=60)
+    assert process.returncode == 6
     assert desk.server.creations == []
     statuses = check_truth(desk.folder / "sheet.results.xlsx", REFERENCES, {})
     assert set(statuses.values()) == {"not-sent"}
@@ -336,13 +330,13 @@ def test_twenty_uncertain_answers(desk: Desk, link: bool):
 # --until and --rate, by the command itself
 
 
-def test_until_and_rate_as_options(desk: Desk, kitchen: Kitchen):
+def test_until_and_rate_as_options(desk: Desk, command):
     """`--until` in a minute or two and `--rate` hold for the command as it is typed; the same command goes on."""
     soon = datetime.now().astimezone() + timedelta(minutes=2)
     sheet = write_sheet(desk.folder / "sheet.csv", LINES)
     args = ("run", sheet, "--yes", "-q", "--rate", "200", "--until", f"{soon:%H:%M}")
     began = time.monotonic()
-    assert kitchen.wait(kitchen.start(*args, env=desk.environment())) == 0
+    assert command(*args, env=desk.environment()).code == 0
     # 30 rows at 200 a second, one after the other in time.
     assert time.monotonic() - began >= 29 / 200
     assert desk.server.created == dict.fromkeys(REFERENCES, 1)
@@ -369,21 +363,25 @@ def test_until_is_said_with_its_date(desk: Desk, command, lang: str, said: str, 
 
 
 @pytest.mark.parametrize("options", [(), ("--log-json",)], ids=["text", "JSON lines"])
-def test_a_long_pause_is_said_once(desk: Desk, kitchen: Kitchen, options: tuple[str, ...]):
+def test_a_long_pause_is_said_once(desk: Desk, command, options: tuple[str, ...]):
     """When the API asks for a long pause it is said until when, once for all in flight; a signal ends the waiting."""
-    pid = 0
-    told = threading.Timer(1.5, lambda: os.kill(pid, signal.SIGTERM))
+
+    def ends_the_waiting() -> None:
+        process.terminate()
+
+    told, is_first = threading.Timer(1.5, ends_the_waiting), threading.Lock()
 
     def asks_for_a_day(talk: Talk) -> None:
         talk.answer(429, headers={"Retry-After": "86400"})
-        if not told.is_alive() and told.ident is None:
+        if is_first.acquire(blocking=False):
             told.start()
 
     desk.server.well_created = asks_for_a_day
-    pid = kitchen.start("run", write_sheet(desk.folder / "sheet.csv", LINES), "--yes", *options, env=desk.environment())
-    assert kitchen.wait(pid) == 6
-    said = kitchen.said(pid)
-    assert said.count("pause-asked" if options else "The API asks for a pause until") == 1
+    sheet = write_sheet(desk.folder / "sheet.csv", LINES)
+    process = command.start("run", sheet, "--yes", *options, env=desk.environment())
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 6
+    assert (out + err).count("pause-asked" if options else "The API asks for a pause until") == 1
     goes_on(desk)
 
 

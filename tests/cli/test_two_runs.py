@@ -1,7 +1,6 @@
 """Two runs at once: on one batch the second leaves with 7, on two both go on, and nobody is asked by both."""
 
 import sqlite3
-import subprocess
 import threading
 import time
 from collections import Counter, deque
@@ -10,6 +9,7 @@ from contextlib import closing
 import psycopg
 import pytest
 from journals import KINDS, place
+from kitchen import Forked
 from misbehaving import Misbehaving
 
 HEADINGS = "Invoice #,First name,Last name,Email,Amount,sendInteracLink"
@@ -94,7 +94,7 @@ def test_two_batches_go_on_beside_each_other(command, standalone_sandbox, journa
     assert standalone_sandbox.created() == {"Slow-a": 1, "INV-a": 1, "Slow-b": 1, "INV-b": 1}
 
 
-def ended(run: subprocess.Popen) -> tuple[int, str]:
+def ended(run: Forked) -> tuple[int, str]:
     out, _ = run.communicate(timeout=PATIENCE)
     return run.returncode, out
 

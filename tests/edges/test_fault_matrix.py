@@ -523,6 +523,7 @@ def authorized_and_closed(talk: Talk) -> None:
     raise Gone
 
 
+@pytest.mark.slow
 def test_the_api_refuses_connections(tmp_path: Path):
     """What finds no connection to the end is `failed` and certainly not created; later the same command creates it."""
     with Misbehaving() as server:

@@ -168,7 +168,7 @@ def test_a_token_that_was_used_up_is_renewed(bench: Bench) -> None:
         pytest.param([answers(401)], [], CredentialsFailure, id="wrong password"),
         pytest.param([], [answers(401)] * 20, CredentialsFailure, id="fresh tokens refused"),
         pytest.param([], [answers(403)] * 3, CredentialsFailure, id="everything forbidden"),
-        pytest.param([], [answers(500)] * (3 * TRIES), StoppedEarly, id="down"),
+        pytest.param([], [answers(500)] * (3 * TRIES), StoppedEarly, id="down", marks=pytest.mark.slow),
     ],
 )
 def test_an_api_that_lets_nobody_ask_stops_it(bench: Bench, authorize, other, expected: type) -> None:

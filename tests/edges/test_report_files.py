@@ -326,6 +326,7 @@ def test_every_formula_shows_what_was_computed(tmp_path: Path, lang: str) -> Non
         assert say("reconcile.no", lang) not in calculated
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(OFFICE is None and not os.environ.get("CI"), reason="LibreOffice is not installed")
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_calculated_again_every_formula_comes_to_the_computed_figure(tmp_path: Path, lang: str) -> None:

@@ -464,7 +464,7 @@ class JournalStates(RuleBasedStateMachine):
         return [(row, found.get(key, [])) for row, key in zip(planned.rows(), keys, strict=True)]
 
 
-TestJournalStates = JournalStates.TestCase
+TestJournalStates = pytest.mark.slow(JournalStates.TestCase)
 TestJournalStates.settings = settings(
     max_examples=40,
     stateful_step_count=20,
@@ -544,6 +544,7 @@ INVARIANTS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_long_walks(seed: int) -> None:
     """However long users, servers and crashes go on, every invariant holds after every step."""

@@ -1,0 +1,71 @@
+"""The kitchen, from which most tests have their commands: what it forks is as a process that was started afresh."""
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SHEET = """Invoice #,First name,Last name,Email,Amount
+INV-1,Ana,Fraser,ana@example.com,10.00
+INV-2,Ben,Fraser,ben@@example.com,20.00
+"""
+VARIES = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*"
+    r"|[0-9a-f]{8}(-?[0-9a-f]{4,}){2,}"
+    r"|\d+(\.\d+)? ?(s\b|(?=a second|par seconde))"
+)
+"""What is another one each time: times, what is made by chance, and how quickly it went."""
+
+
+def told(command, home: Path, *args: str, afresh: bool) -> tuple[int, str, str, set[str]]:
+    """What a command says and leaves in a folder of its own; what varies is blotted out."""
+    home.mkdir()
+    (home / "rent.csv").write_text(SHEET, encoding="utf-8")
+    own = {"XDG_DATA_HOME": str(home / "data"), "XDG_CONFIG_HOME": str(home / "config")}
+    done = command(*args, env=own, cwd=home, afresh=afresh)
+    out, err = (VARIES.sub("…", text.replace(str(home), "HOME")) for text in (done.out, done.err))
+    return done.code, out, err, {path.relative_to(home).as_posix() for path in home.rglob("*")}
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("run", "rent.csv", "--sandbox"),
+        ("run", "rent.csv", "--sandbox", "--json", "--lang", "fr"),
+        ("validate", "rent.csv", "-v"),
+        ("columns", "rent.csv"),
+        ("template",),
+        ("run", "nowhere.csv", "--sandbox"),
+        ("run", "rent.csv", "--no-such-option"),
+        ("status", "rent"),
+    ],
+    ids=" ".join,
+)
+def test_a_forked_command_is_as_one_that_was_started_afresh(command, tmp_path, args):
+    """Exit code, standard output, standard error and files are the same either way."""
+    forked = told(command, tmp_path / "forked", *args, afresh=False)
+    assert forked == told(command, tmp_path / "afresh", *args, afresh=True)
+    assert forked[1] + forked[2]
+
+
+def test_what_changes_how_python_starts_is_started_afresh(command, tmp_path):
+    """A module that is to be found before others is found: a kitchen could not do that."""
+    (tmp_path / "sitecustomize.py").write_text("raise SystemExit(77)")
+    path = f"{tmp_path}{os.pathsep}{command.environment['PYTHONPATH']}"
+    assert command("--version", env={"PYTHONPATH": path}).code != 0
+    assert command("--version").code == 0
+
+
+def test_a_forked_process_ends_as_it_is_told(command):
+    """Signals reach the process itself, and its code says which one ended it; what it said till then is not lost."""
+    process = command.start("sandbox", "--port", "0", "--store", command.home / "s.jsonl")
+    assert process.stdout.readline().startswith("http://")
+    assert process.poll() is None
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.communicate(timeout=0.05)
+    process.kill()
+    process.communicate(timeout=10)
+    assert process.returncode == -signal.SIGKILL

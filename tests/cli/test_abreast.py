@@ -11,9 +11,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from conftest import Command
 from misbehaving import Misbehaving, Talk, answers, created, creates_and_closes, creates_and_resets
 from openpyxl import load_workbook
-from standin import Desk, Kitchen, Line, check_truth, workbook_rows, write_sheet
+from standin import Desk, Line, check_truth, workbook_rows, write_sheet
 
 from pipeline.commands import abreast
 from pipeline.commands.abreast import Abreast, Task
@@ -64,8 +65,8 @@ def others() -> list[int]:
     return found
 
 
-def children() -> list[int]:
-    """Those of them that this process has begun."""
+def children(of: int) -> list[int]:
+    """Those of them that a process has begun."""
     mine = str(os.getpid())
     return [
         pid for pid in others() if Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[1] == mine
@@ -99,7 +100,7 @@ def test_is_what_the_journal_gives_byte_for_byte(desk: Desk, server: Misbehaving
     assert output.read_bytes() == written_from_the_journal(desk, desk.folder / "again.xlsx")
     check_truth(output, [line.reference for line in lines], server.sessions)
     assert not parts(desk.folder)
-    assert not children()
+    assert not children(os.getpid())
 
 
 @pytest.mark.usefixtures("alone")
@@ -128,7 +129,7 @@ def test_is_there_after_a_question_in_between(desk: Desk, server: Misbehaving) -
 
 def test_its_end_costs_nothing_but_time(desk: Desk, server: Misbehaving) -> None:
     def ends_it(talk: Talk) -> None:
-        for pid in children():
+        for pid in children(os.getpid()):
             os.kill(pid, signal.SIGKILL)
         created(talk)
 
@@ -173,25 +174,25 @@ def test_the_results_outlive_the_folder_of_the_workbook(
     check_truth(home / OUTPUT, REFERENCES, server.sessions)
 
 
-def test_goes_when_the_run_is_killed(desk: Desk, server: Misbehaving, tmp_path: Path) -> None:
+def test_goes_when_the_run_is_killed(desk: Desk, server: Misbehaving, command: Command) -> None:
     """Nothing of it is left: neither a process nor a workbook that is not whole."""
     seen: list[int] = []
-    with Kitchen(tmp_path) as kitchen:
 
-        def kills_the_run(talk: Talk) -> None:
-            seen.extend(others())
-            os.kill(pid, signal.SIGKILL)
-            created(talk)
+    def kills_the_run(talk: Talk) -> None:
+        seen.extend(children(process.pid))
+        process.kill()
+        created(talk)
 
-        server.on_reference = {"INV-900": deque([kills_the_run])}
-        sheet = write_sheet(desk.folder / "sheet.csv", LINES)
-        pid = kitchen.start("run", sheet, "--yes", "-q", env=desk.environment())
-        assert kitchen.wait(pid) == -signal.SIGKILL
-        assert seen
-        assert _becomes(lambda: not set(seen) & set(others()))
-        assert not parts(desk.folder)
-        pid = kitchen.start("run", sheet, "--yes", "-q", env=desk.environment())
-        assert kitchen.wait(pid) in {0, 5}, kitchen.said(pid)
+    server.on_reference = {"INV-900": deque([kills_the_run])}
+    sheet = write_sheet(desk.folder / "sheet.csv", LINES)
+    process = command.start("run", sheet, "--yes", "-q", env=desk.environment())
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    assert seen
+    assert _becomes(lambda: not set(seen) & set(others()))
+    assert not parts(desk.folder)
+    again = command("run", sheet, "--yes", "-q", env=desk.environment())
+    assert again.code in {0, 5}, again.err
     statuses = check_truth(desk.folder / OUTPUT, REFERENCES, server.sessions)
     assert set(statuses.values()) <= {"created", "already-created", "unknown"}
 

@@ -67,10 +67,13 @@ def others() -> list[int]:
 
 def children(of: int) -> list[int]:
     """Those of them that a process has begun."""
-    mine = str(os.getpid())
-    return [
-        pid for pid in others() if Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[1] == mine
-    ]
+    found = []
+    for pid in others():
+        with suppress(OSError):
+            _, _, behind_the_name = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")
+            if behind_the_name.split()[1] == str(of):
+                found.append(pid)
+    return found
 
 
 def parts(folder: Path) -> list[Path]:

@@ -14,6 +14,18 @@ from pipeline.send.stop import Stop
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
+class Interrupted(BaseException):
+    """A signal came while nothing was in flight. `reason` is what it means.
+
+    No Exception, like Python's own KeyboardInterrupt: it is raised wherever the program happens to be, and libraries
+    keep exceptions for themselves (pandera takes one in a check for a finding about the sheet).
+    """
+
+    def __init__(self, reason: StoppedEarly) -> None:
+        super().__init__(reason.key)
+        self.reason = reason
+
+
 class Interrupts:
     """What a signal does depends on the phase: it ends the run at once while nothing is in flight, asks the loop to
     stop while something is, and is only remembered while one phase gives way to another or the results are written.
@@ -38,12 +50,14 @@ class Interrupts:
 
     @contextmanager
     def raising(self) -> Iterator[None]:
-        """In the context a signal, also one that was remembered, raises StoppedEarly."""
+        """In the context a signal, also one that was remembered, ends it with StoppedEarly."""
         self._stop, self._deaf = None, False
         try:
             if self._missed:
                 raise self._reason
             yield
+        except Interrupted as interrupted:
+            raise interrupted.reason from None
         finally:
             self._deaf = True
 
@@ -52,22 +66,24 @@ class Interrupts:
         self._deaf = True
 
     def received(self, _number: int, _frame: FrameType | None) -> None:
-        """A signal came. Raises StoppedEarly when nothing is in flight."""
+        """A signal came. Raises Interrupted when nothing is in flight."""
         if self._deaf:
             self._missed = True
         elif self._stop is None:
-            raise self._reason
+            raise Interrupted(self._reason)
         else:
             self._stop.request_from_signal(self._reason)
 
 
 @contextmanager
 def interrupts() -> Iterator[Interrupts]:
-    """Take over the signals for the time of the context."""
+    """Take over the signals for the time of the context; what one of them interrupts ends with StoppedEarly."""
     mine = Interrupts()
     before = {number: signal.signal(number, mine.received) for number in _SIGNALS}
     try:
         yield mine
+    except Interrupted as interrupted:
+        raise interrupted.reason from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

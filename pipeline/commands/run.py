@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 from pipeline import sandbox as stand_in
 from pipeline.commands import beside, plan, prepare, where
-from pipeline.commands.interrupts import Interrupts, interrupts
+from pipeline.commands.interrupts import Interrupted, Interrupts, interrupts
 from pipeline.commands.prepare import Prepared, Workplace
 from pipeline.commands.request import Announcement, Request, Result, Screen
 from pipeline.commands.results import Results, Wanted
@@ -129,7 +129,9 @@ def _carry_out(sending: _Sending) -> Failure | None:
         sending.results.begin(forecast.to_send)
         return _send_with_a_pause(sending)
     except StoppedEarly as failure:
-        return failure  # a signal while nothing was in flight: at a question, or just before sending
+        return failure
+    except Interrupted as interrupted:
+        return interrupted.reason  # while nothing was in flight: at a question, or just before sending
     finally:
         journal.free_reserve()
 

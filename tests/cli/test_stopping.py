@@ -18,6 +18,9 @@ import pytest
 from misbehaving import Behaviour, Misbehaving, Talk, answers, created, creates_and_resets
 from standin import Desk, Line, check_truth, write_sheet
 
+from schemas import payment
+from schemas.fields import FieldRule
+
 LINES = [Line(f"INV-{number}", link=number % 2 == 0) for number in range(30)]
 REFERENCES = [line.reference for line in LINES]
 
@@ -93,6 +96,25 @@ def test_a_signal_before_anything_was_sent(desk: Desk, command, number: int):
     assert desk.server.creations == []
     statuses = check_truth(desk.folder / "sheet.results.xlsx", REFERENCES, {})
     assert set(statuses.values()) == {"not-sent"}
+    goes_on(desk)
+
+
+def test_a_signal_in_the_middle_of_a_check(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    """pandera takes an exception in a check for a finding about the sheet: a signal must not be one."""
+    verdicts = payment._verdicts
+
+    def interrupted(rule: FieldRule, limits: payment.Limits) -> dict[str, payment.Verdict]:
+        return verdicts(rule, limits) | {"too-long": lambda texts: os.kill(os.getpid(), signal.SIGTERM) or texts.ne("")}
+
+    payment.schema.cache_clear()
+    monkeypatch.setattr(payment, "_verdicts", interrupted)
+    try:
+        ran = desk.run(LINES)
+    finally:
+        payment.schema.cache_clear()
+    assert (ran.code, ran.stopped) == (6, "run.interrupted_before")
+    assert desk.server.creations == []
+    monkeypatch.undo()
     goes_on(desk)
 
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import xlsxwriter
 from xlsxwriter.exceptions import FileCreateError
+from xlsxwriter.utility import xl_col_to_name
 
 from pipeline.model import Report, ReportRow
 from pipeline.report import changes_sheet, links, open_sheet, place, proof
@@ -28,7 +29,7 @@ from pipeline.report.looks import PAID_COLOURS, STATUS_COLOURS, Looks
 from pipeline.report.open_sheet import OpenWriter
 from pipeline.report.paid import PaymentTally, is_late
 from pipeline.report.place import check_place
-from pipeline.report.proof import Witness, WorkbookMismatch
+from pipeline.report.proof import ReadAlong, Witness, WorkbookMismatch
 from pipeline.report.results import RowWriter
 from pipeline.report.streamed import StreamedSheet
 from pipeline.report.summary import Written
@@ -153,11 +154,14 @@ def _of_rows(report: Report) -> tuple[object, ...]:
 class _Pages:
     """One kind of sheet: `Results`, and `Results 2` and so on when there are more rows than Excel opens in one."""
 
-    def __init__(self, book: Any, looks: Looks, name: str, headings: Sequence[str]) -> None:
+    def __init__(
+        self, book: Any, looks: Looks, name: str, headings: Sequence[str], along: Callable[[], ReadAlong] | None = None
+    ) -> None:
         self._book = book
         self._name = name
         self._headings = headings
         self._looks = looks
+        self._along = along
         self.sheets = [self._open(name)]
 
     def current(self) -> StreamedSheet:
@@ -173,7 +177,8 @@ class _Pages:
 
     def _open(self, name: str) -> StreamedSheet:
         sheet: StreamedSheet = self._book.add_worksheet(name, StreamedSheet)
-        sheet.begin(self._headings, self._looks.headings(), self._looks.lengths)
+        along = self._along() if self._along is not None else None
+        sheet.begin(self._headings, self._looks.headings(), self._looks.lengths, along)
         return sheet
 
 
@@ -190,13 +195,13 @@ class _Book:
         self._book: Any = xlsxwriter.Workbook(str(part), {**_OPTIONS, "tmpdir": scratch})
         self._looks = Looks(self._book)
         self._status_at = len(report.columns) + 1
-        self._witness = Witness()
+        self._witness, self._found = Witness(), Witness()
         self._describe()
         self._summary = self._book.add_worksheet(SUMMARY)
         self._result_rows = RowWriter(report, self._looks, lang, for_mending=False, show_accounts=show_accounts)
         self._error_rows = RowWriter(report, self._looks, lang, for_mending=True, show_accounts=show_accounts)
         self._link_rows = LinkWriter(report, self._looks, lang)
-        self._results = self._pages(RESULTS, self._result_rows.headings())
+        self._results = _Pages(self._book, self._looks, RESULTS, self._result_rows.headings(), self._read_along)
         self._errors = self._pages(ERRORS, self._error_rows.headings())
         self._links: _Pages | None = None
         self._open_rows = OpenWriter(report, self._looks, lang)
@@ -237,10 +242,13 @@ class _Book:
 
     def prove(self, part: Path) -> None:
         """Reads `Results` back from the closed file and compares it with the rows that it was given."""
-        letters = self._results.sheets[0].letters
-        own = {name: letters[self._status_at + index] for index, name in enumerate(OWN_COLUMNS)}
-        columns = (letters[0], own["status"], own["sessionId"], own["amountSent"])
-        proof.prove(part, self._witness, [sheet.index + 1 for sheet in self._results.sheets], columns)
+        sheets = [(sheet.index + 1, sheet.along) for sheet in self._results.sheets if sheet.along is not None]
+        proof.prove_along(part, self._witness, self._found, sheets)
+
+    def _read_along(self) -> ReadAlong:
+        """Reads a sheet of `Results`: the columns `row`, `status`, `sessionId` and `amountSent`."""
+        own = [self._status_at + OWN_COLUMNS.index(name) for name in ("status", "sessionId", "amountSent")]
+        return ReadAlong([xl_col_to_name(column) for column in (0, *own)], self._found)
 
     def _pages(self, name: str, headings: Sequence[str]) -> _Pages:
         return _Pages(self._book, self._looks, name, headings)

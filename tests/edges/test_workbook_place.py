@@ -6,6 +6,8 @@ import stat
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from workbook_batches import month, report, stream
 from pipeline.model import ReportRow, UsageFailure
 from pipeline.report import place
 from pipeline.report.proof import Witness, WorkbookMismatch, prove
-from pipeline.report.workbook import check_place, write
+from pipeline.report.workbook import Draft, Showing, check_place, write
 from pipeline.texts import explain
 
 
@@ -169,6 +171,54 @@ def test_a_workbook_that_says_something_else_than_the_journal_is_found(tmp_path:
     _change(path, old, new)
     with pytest.raises(WorkbookMismatch):
         prove(path, witness, [2], ["A", "M", "N", "S"])
+
+
+AROUND = [
+    ("a row behind the rows", b"</sheetData>", b'</sheetData><row r="9"><c r="A9"/></row>'),
+    ("a row before the rows", b"<sheetData>", b'<row r="9"><c r="A9"/></row><sheetData>'),
+    ("rows twice", b"</sheetData>", b'</sheetData><sheetData><row r="9"/></sheetData>'),
+    ("one row more", b"</sheetData>", b'<row r="9"><c r="A9"/></row></sheetData>'),
+    ("no rows at all", b"sheetData>", b"sheetDatum>"),
+    ("cut behind the rows", b"</worksheet>", b""),
+]
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Iterator[Draft]:
+    """A workbook whose rows were read as they were written, closed and not yet proven."""
+    with closing(Draft(report(), tmp_path / "out.xlsx", Showing())) as draft:
+        for row in month(4):
+            draft.add(row)
+        draft._book.close(report(), None)
+        yield draft
+
+
+def test_rows_that_were_read_along_are_found_again_in_the_closed_file(closed: Draft) -> None:
+    """As they were written, no byte more."""
+    closed._book.prove(closed._part)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [case[1:] for case in CHANGES + AROUND], ids=[case[0] for case in CHANGES + AROUND]
+)
+def test_a_file_that_holds_other_rows_than_were_read_along_is_found(closed: Draft, old: bytes, new: bytes) -> None:
+    """Whatever happened between the writing and the disk."""
+    _change(closed._part, old, new)
+    with pytest.raises(WorkbookMismatch):
+        closed._book.prove(closed._part)
+
+
+def test_rows_that_are_written_wrongly_are_found_as_they_are_written(tmp_path: Path) -> None:
+    """What is read along is read by a reader that knows nothing of the writer."""
+    with closing(Draft(report(), tmp_path / "out.xlsx", Showing())) as draft:
+        row = next(iter(month(1)))
+        draft.add(row)
+        other = replace(row, session_id="another")
+        draft._book._result_rows.add(draft._book._results.current(), other)
+        draft._book._witness.saw(row)
+        draft._book.close(report(), None)
+        with pytest.raises(WorkbookMismatch):
+            draft._book.prove(draft._part)
 
 
 def _change(path: Path, old: bytes, new: bytes) -> None:

@@ -5,12 +5,13 @@ The reading is done in this process, or by another one while the answers still c
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from pipeline.commands.abreast import Abreast, Task
+from pipeline.commands.abreast import Abreast
 from pipeline.journal.journal import Journal
 from pipeline.model import Report, Status
 from pipeline.report.changes import Before
@@ -41,11 +42,14 @@ class Results:
         self._wanted = wanted
         self._abreast: Abreast | None = None
         self._draft: Draft | None = None
+        self._beyond = (0, 0)
 
     def begin(self, to_send: int) -> None:
         """So many requests are about to leave: the rows may be written from now on."""
         if self._wanted.path is not None and self._abreast is None and to_send >= WORTH_IT:
-            self._abreast = Abreast(Task(self._journal.url, self._run, self._wanted.path, self._showing))
+            self._beyond = self._journal.beyond(self._run)
+            with suppress(OSError):  # said when it must be: at the end
+                self._abreast = Abreast(self._journal.url, self._run, self._wanted.path, self._showing)
 
     def passed(self, position: int) -> None:
         """Every row up to this position in the sheet is final."""
@@ -68,10 +72,14 @@ class Results:
         """
         if self._wanted.path is None:
             return None
-        written = self._abreast.finish(report, before) if self._abreast is not None else None
+        written = None
+        # A workbook whose rows were written before all was known of them is written anew.
+        if self._beyond == self._journal.beyond(self._run):
+            written = self._abreast.finish(report, before) if self._abreast is not None else None
+            written = written or self._finish_draft(report, before)
         if written is None:
             with writing(self._wanted.path):
-                written = self._finish_draft(report, before) or self._write_anew(self._wanted.path, report, before)
+                written = self._write_anew(self._wanted.path, report, before)
         return written
 
     def close(self) -> None:
@@ -85,6 +93,7 @@ class Results:
         return Showing(self._wanted.lang, compared=self._wanted.compared)
 
     def _gather_here(self) -> Gathered:
+        self._beyond = self._journal.beyond(self._run)
         report = self._journal.report(self._run)
         gathering = Gathering(report, self._wanted.lang)
         self._begin_draft(report)

@@ -55,9 +55,12 @@ def ask(connection: Connection, statement: Select[Any], values: Mapping[str, Any
     """Execute a query whose parameters have these values; those of an expanding one are a list that is not empty.
 
     They go to the driver unconverted, as in `execute`, and its answer comes unconverted. The statement must be one
-    object for all calls.
+    object for all calls. Raises ValueError for an empty list: who has none to ask for knows the answer.
     """
-    lengths = tuple([(name, _rounded_up(len(value))) for name, value in values.items() if isinstance(value, list)])
+    lists = {name: value for name, value in values.items() if isinstance(value, list | tuple)}
+    if not all(lists.values()):
+        raise ValueError("a list of values to ask for is empty")
+    lengths = tuple([(name, _rounded_up(len(value))) for name, value in lists.items()])
     question = _question(statement, connection.dialect, lengths)
     return connection.exec_driver_sql(question.text, question.filled(values))
 

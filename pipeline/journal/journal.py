@@ -28,6 +28,7 @@ from pipeline.journal.staging import Forecast
 from pipeline.journal.states import Seen, Session
 from pipeline.journal.story import BatchLine
 from pipeline.journal.tables import attempts, batches, rows, runs
+from pipeline.journal.tables import states as states_table
 from pipeline.model import (
     Approval,
     Attempt,
@@ -295,6 +296,16 @@ class Journal:
         """The rows of a run in the sheet's order, as they stand now; from position `first` to `last`, both included."""
         with database.explained(self.url):
             yield from story.report_rows(self.engine, run, first, last)
+
+    def beyond(self, run: int) -> tuple[int, int]:
+        """What became known of a run's batch by others than the run: the last states of its sessions, and the last try
+        of a later run (which there is when the batch's lock was lost). It differs once anything came to it.
+        """
+        batch = select(runs.c.batch_id).where(runs.c.id == run).scalar_subquery()
+        last_state = select(func.max(states_table.c.id)).where(states_table.c.batch_id == batch)
+        last_try = select(func.max(attempts.c.id)).where(attempts.c.run_id > run, attempts.c.batch_id == batch)
+        with self._reading() as connection:
+            return connection.scalar(last_state) or 0, connection.scalar(last_try) or 0
 
     def created_in(self, run: int) -> int:
         """How many sessions were created in a run."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import errno
 import math
+import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -99,23 +101,56 @@ def _write_at(report: Report, rows: Rows, path: Path, showing: Showing, before: 
         return draft.finish(report, before)
 
 
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where a workbook is being written: the file that becomes it, and a folder for its rows."""
+
+    part: Path
+    scratch: Path
+
+    def remove(self) -> None:
+        """Removes what is left of them."""
+        with suppress(OSError):
+            self.part.unlink(missing_ok=True)
+        # A dropped workbook may still have its rows open there, which not every system removes.
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def begin_files(path: Path) -> Files:
+    """The files of a workbook that is to be written to `path`, for their owner only. Raises OSError."""
+    part = place.begin(path)
+    try:
+        return Files(part, Path(tempfile.mkdtemp()))
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
 class Draft:
     """A workbook that is being written beside its place: its rows first, and `Summary` when all is known.
 
     Close it: a workbook that is not finished is gone then. Everything raises OSError when the disk does not take it.
     """
 
-    def __init__(self, report: Report, path: Path, showing: Showing) -> None:
+    def __init__(self, report: Report, path: Path, showing: Showing, files: Files | None = None) -> None:
+        """`files` are those of `begin_files`, where they were made before."""
         self._begun = report
         self._path = path
         self._compared = showing.compared
         with ExitStack() as unready:
-            self._part = place.begin(path)
-            unready.callback(self._part.unlink, missing_ok=True)
-            # A dropped workbook still has its rows open there, which not every system removes.
-            scratch = unready.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-            self._book = _Book(self._part, scratch, report, showing)
+            self.files = files or begin_files(path)
+            unready.callback(self.files.remove)
+            self._book = _Book(self.files, report, showing)
             self._leaving = unready.pop_all()
+
+    def touch(self) -> None:
+        """Says that it is still being written, however long that takes (`place.begin`)."""
+        with suppress(OSError):
+            os.utime(self.files.part)
+
+    def room(self) -> int:
+        """Bytes that are left on the disk for the rows."""
+        return shutil.disk_usage(self.files.scratch).free
 
     def close(self) -> None:
         """Removes what is not finished."""
@@ -142,8 +177,8 @@ class Draft:
         except FileCreateError as error:
             # Its own word for a disk that is full: not an OSError, though it comes of one.
             raise OSError(errno.EIO, "the workbook could not be written") from error
-        self._book.prove(self._part)
-        settled = place.settle(self._part, self._path)
+        self._book.prove(self.files.part)
+        settled = place.settle(self.files.part, self._path)
         return Written(settled, totals, "" if settled == self._path else "report.moved_beside")
 
 
@@ -185,14 +220,14 @@ class _Pages:
 class _Book:
     """The workbook while it is being written: `Summary`, `Results`, `Errors`, and `Links` and `Changes` if any."""
 
-    def __init__(self, part: Path, scratch: str, report: Report, showing: Showing) -> None:
+    def __init__(self, files: Files, report: Report, showing: Showing) -> None:
         lang, show_accounts = showing.lang, showing.show_accounts
         self._report = report
         self._lang = lang
         self._tally, self._sent = Tally(), NO_MONEY
         self._charges: list[Charge] | None = [] if showing.compared else None
         self._charge_of = ChargeReader(report.columns).read
-        self._book: Any = xlsxwriter.Workbook(str(part), {**_OPTIONS, "tmpdir": scratch})
+        self._book: Any = xlsxwriter.Workbook(str(files.part), {**_OPTIONS, "tmpdir": str(files.scratch)})
         self._looks = Looks(self._book)
         self._status_at = len(report.columns) + 1
         self._witness, self._found = Witness(), Witness()

@@ -6,7 +6,8 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -17,14 +18,15 @@ from openpyxl import load_workbook
 from standin import Desk, Line, check_truth, workbook_rows, write_sheet
 
 from pipeline.commands import abreast
-from pipeline.commands.abreast import Abreast, Task
-from pipeline.commands.results import WORTH_IT, Results
+from pipeline.commands.abreast import Abreast
+from pipeline.commands.results import WORTH_IT, Results, Wanted
 from pipeline.journal.journal import Journal, open_journal
 from pipeline.journal.states import Seen
 from pipeline.model import SessionState, Status
-from pipeline.report import changes
+from pipeline.report import changes, place
 from pipeline.report.changes import Before
-from pipeline.report.workbook import Showing, write
+from pipeline.report.summary import Gathering
+from pipeline.report.workbook import Draft, Showing, write
 
 LINES = [Line(f"INV-{number}", link=number % 3 != 0) for number in range(WORTH_IT + 600)]
 REFERENCES = [line.reference for line in LINES]
@@ -58,10 +60,10 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def others() -> list[int]:
     """The processes of that kind that there are."""
     found = []
-    for place in Path("/proc").glob("[0-9]*"):
+    for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if b"commands.abreast" in (place / "cmdline").read_bytes():
-                found.append(int(place.name))
+            if b"commands.abreast" in (process / "cmdline").read_bytes():
+                found.append(int(process.name))
     return found
 
 
@@ -130,15 +132,60 @@ def test_is_there_after_a_question_in_between(desk: Desk, server: Misbehaving) -
     check_truth(desk.folder / OUTPUT, REFERENCES, server.sessions)
 
 
-def test_its_end_costs_nothing_but_time(desk: Desk, server: Misbehaving) -> None:
+def test_its_end_costs_nothing_but_time(
+    desk: Desk, server: Misbehaving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def ends_it(talk: Talk) -> None:
         for pid in children(os.getpid()):
             os.kill(pid, signal.SIGKILL)
         created(talk)
 
-    server.on_reference = {"INV-600": deque([ends_it])}
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    server.on_reference = {"INV-900": deque([ends_it])}
     assert desk.run(LINES).code == 0
     assert (desk.folder / OUTPUT).read_bytes() == written_from_the_journal(desk, desk.folder / "again.xlsx")
+    assert not parts(desk.folder)
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_a_run_does_not_wait_for_one_that_is_stuck(
+    desk: Desk, server: Misbehaving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing would end such a run: while results are written it is deaf to signals."""
+    monkeypatch.setattr(abreast, "SILENCE", 2.0)
+
+    def stops_it(talk: Talk) -> None:
+        for pid in children(os.getpid()):
+            os.kill(pid, signal.SIGSTOP)
+        created(talk)
+
+    server.on_reference = {"INV-900": deque([stops_it])}
+    assert desk.run(LINES).code == 0
+    check_truth(desk.folder / OUTPUT, REFERENCES, server.sessions)
+    assert not parts(desk.folder)
+    assert not children(os.getpid())
+
+
+@pytest.mark.usefixtures("alone")
+def test_what_else_a_python_says_comes_not_between(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A monitoring agent that greets at each start."""
+    (tmp_path / "agent").mkdir()
+    (tmp_path / "agent" / "sitecustomize.py").write_text("print('connected to monitor\\nok', flush=True)\n", "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "agent"))
+    assert desk.run(LINES).code == 0
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_file_that_vanished_under_it_is_made_again_for_its_owner_only(desk: Desk, server: Misbehaving) -> None:
+    def removes_it(talk: Talk) -> None:
+        for part in parts(desk.folder):
+            part.unlink()
+        created(talk)
+
+    server.on_reference = {"INV-900": deque([removes_it])}
+    assert desk.run(LINES).code == 0
+    assert (desk.folder / OUTPUT).stat().st_mode & 0o777 == 0o600
 
 
 def test_is_not_believed_when_its_count_is_not_the_journals(
@@ -216,7 +263,7 @@ def helped(desk: Desk) -> Iterator[tuple[Journal, Abreast]]:
     """A journal of a small run, and the other process that writes its workbook."""
     desk.run(LINES[:40])
     with open_journal(str(desk.journal)) as journal:
-        helper = Abreast(Task(journal.url, 1, desk.folder / "abreast.xlsx", Showing()))
+        helper = Abreast(journal.url, 1, desk.folder / "abreast.xlsx", Showing())
         yield journal, helper
         helper.close()
 
@@ -232,6 +279,54 @@ def test_takes_rows_in_any_portions(
     assert gathered is not None
     assert gathered.totals.counts[Status.CREATED] == journal.created_in(1) == 40
     written = helper.finish(journal.report(1), None)
+    assert written is not None
+    assert written.path.read_bytes() == written_from_the_journal(desk, desk.folder / "again.xlsx")
+
+
+def test_leaves_the_disk_to_the_run(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rows lie on a disk that the journal may need: near its end it gives up."""
+    desk.run(LINES[:40])
+    with (
+        open_journal(str(desk.journal)) as journal,
+        closing(Draft(report := journal.report(1), desk.folder / "abreast.xlsx", Showing())) as draft,
+    ):
+        pages = abreast._Pages(journal, 1, draft, Gathering(report))
+        pages.write_to(10)
+        monkeypatch.setattr(Draft, "room", lambda _: 10_000_000)
+        with pytest.raises(OSError, match="room"):
+            pages.write_to(20)
+        pages.write_to(None)  # nothing is sent any more
+        assert pages.gathering.gathered().totals.rows == 40
+
+
+def test_is_not_removed_as_left_behind_however_long_it_takes(desk: Desk) -> None:
+    desk.run(LINES[:40])
+    path = desk.folder / "abreast.xlsx"
+    with open_journal(str(desk.journal)) as journal, closing(Draft(journal.report(1), path, Showing())) as draft:
+        os.utime(draft.files.part, (0, 0))
+        draft.touch()
+        place.begin(path).unlink()
+        assert draft.files.part.exists()
+
+
+@pytest.mark.parametrize("late", ["states", "tries"])
+def test_what_comes_to_a_batch_after_it_was_counted_is_in_its_workbook(desk: Desk, late: str) -> None:
+    """States that were asked for elsewhere, by a clock that is behind; tries of a later run, the lock being lost."""
+    first = desk.run(LINES[:40]).result
+    assert first is not None
+    with open_journal(str(desk.journal)) as journal:
+        line = journal.batch_lines()[0]
+        batch, now = journal.batch(line.name, line.environment, first.report.started_at), first.report.started_at
+        session = [row.session_id for row in journal.report_rows(1)]
+        journal.record_states(batch, [Seen(session[0], SessionState("Completed", (), None, now), now)])
+        with closing(Results(journal, 1, Wanted(desk.folder / "late.xlsx"))) as results:
+            results.gather()
+            if late == "states":
+                before = now - timedelta(hours=1)
+                journal.record_states(batch, [Seen(session[1], SessionState("Completed", (), None, before), before)])
+            else:
+                desk.run([Line("OTHER"), *LINES[:40]])
+            written = results.write(journal.report(1), None)
     assert written is not None
     assert written.path.read_bytes() == written_from_the_journal(desk, desk.folder / "again.xlsx")
 

@@ -195,7 +195,7 @@ def closed(tmp_path: Path) -> Iterator[Draft]:
 
 def test_rows_that_were_read_along_are_found_again_in_the_closed_file(closed: Draft) -> None:
     """As they were written, no byte more."""
-    closed._book.prove(closed._part)
+    closed._book.prove(closed.files.part)
 
 
 @pytest.mark.parametrize(
@@ -203,9 +203,9 @@ def test_rows_that_were_read_along_are_found_again_in_the_closed_file(closed: Dr
 )
 def test_a_file_that_holds_other_rows_than_were_read_along_is_found(closed: Draft, old: bytes, new: bytes) -> None:
     """Whatever happened between the writing and the disk."""
-    _change(closed._part, old, new)
+    _change(closed.files.part, old, new)
     with pytest.raises(WorkbookMismatch):
-        closed._book.prove(closed._part)
+        closed._book.prove(closed.files.part)
 
 
 def test_rows_that_are_written_wrongly_are_found_as_they_are_written(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_rows_that_are_written_wrongly_are_found_as_they_are_written(tmp_path: P
         draft._book._witness.saw(row)
         draft._book.close(report(), None)
         with pytest.raises(WorkbookMismatch):
-            draft._book.prove(draft._part)
+            draft._book.prove(draft.files.part)
 
 
 def _change(path: Path, old: bytes, new: bytes) -> None:

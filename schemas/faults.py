@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final
 
@@ -26,6 +26,15 @@ class Severity(StrEnum):
     NOTICE = "notice"
 
 
+Details = tuple[tuple[str, str], ...]
+"""What fills the placeholders of a sentence, by name."""
+
+_KEPT: Final = 1024
+"""Different sentences that are kept in words."""
+_HERE: Final = "\0"
+"""Stands for a value in a sentence; no sentence of ours has one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing about one cell or row.
@@ -38,7 +47,7 @@ class Fault:
     code: str
     field: str = ""
     value: str = ""
-    details: tuple[tuple[str, str], ...] = ()
+    details: Details = ()
 
     @property
     def severity(self) -> Severity:
@@ -71,13 +80,14 @@ def catalogue() -> dict[str, Entry]:
 
 def sentence(fault: Fault, lang: Lang = "en") -> str:
     """What is wrong, as `field: sentence` (`email: "jane@@x.ca" is not an e-mail address`)."""
-    text = _fill(catalogue()[fault.code].sentence[lang], fault, lang)
-    return f"{fault.field}: {text}" if fault.field else text
+    parts = _sentence_around(fault.code, fault.field, fault.details, lang)
+    return parts[0] if len(parts) == 1 else _shown(fault.value).join(parts)
 
 
 def mend(fault: Fault, lang: Lang = "en") -> str:
     """How to put it right, as one sentence; empty for notices that ask nothing."""
-    return _fill(catalogue()[fault.code].mend[lang], fault, lang)
+    parts = _mend_around(fault.code, fault.field, fault.details, lang)
+    return parts[0] if len(parts) == 1 else _shown(fault.value).join(parts)
 
 
 def sentences(faults: Iterable[Fault], lang: Lang = "en") -> str:
@@ -85,9 +95,25 @@ def sentences(faults: Iterable[Fault], lang: Lang = "en") -> str:
     return "; ".join(sentence(fault, lang) for fault in faults)
 
 
-def _fill(template: str, fault: Fault, lang: Lang) -> str:
-    shown = {key: _detail(key, text, lang) for key, text in fault.details}
-    return template.format(field=fault.field, value=_shown(fault.value), **shown)
+# The cells of a column fail for the same few reasons: all but the cell's own text is put into words once.
+
+
+@lru_cache(maxsize=_KEPT)
+def _sentence_around(code: str, field: str, details: Details, lang: Lang) -> list[str]:
+    """What stands before, between and behind the value in a sentence."""
+    around = _around(catalogue()[code].sentence[lang], field, details, lang)
+    return [f"{field}: {around[0]}", *around[1:]] if field else around
+
+
+@lru_cache(maxsize=_KEPT)
+def _mend_around(code: str, field: str, details: Details, lang: Lang) -> list[str]:
+    """The same of how to mend it."""
+    return _around(catalogue()[code].mend[lang], field, details, lang)
+
+
+def _around(template: str, field: str, details: Details, lang: Lang) -> list[str]:
+    shown = {key: _detail(key, text, lang).replace(_HERE, "") for key, text in details}
+    return template.format(field=field.replace(_HERE, ""), value=_HERE, **shown).split(_HERE)
 
 
 def _detail(key: str, text: str, lang: Lang) -> str:

@@ -18,6 +18,7 @@ from typing import Final
 import pandas as pd
 import pandera.pandas as pa
 
+from schemas.faults import Details
 from schemas.fields import (
     ACCOUNT_FIELDS,
     AMOUNT_DECIMALS,
@@ -37,7 +38,6 @@ NO: Final = "false"
 
 _DECIMAL_TEXT: Final = r"-?[0-9]+(?:\.[0-9]+)?"
 
-Details = tuple[tuple[str, str], ...]
 Verdict = Callable[["pd.Series[str]"], "pd.Series[bool]"]
 
 

@@ -97,3 +97,19 @@ def test_numbers_in_sentences_are_shown_in_the_readers_way(stored: str) -> None:
 def test_a_long_value_is_shortened() -> None:
     """A sentence stays readable whatever the cell holds."""
     assert len(sentence(Fault("email-invalid", "email", "x" * 5000))) < 150
+
+
+def test_a_sentence_is_of_its_own_fault_whatever_was_said_before() -> None:
+    """What stands around a value is kept; the value, the field, the details and the language are not mixed up."""
+    faults = [
+        Fault("too-long", field, value, (("limit", limit),))
+        for field in ("firstName", "lastName")
+        for value in ("Zoé", "{value}", "\0", "x" * 200)
+        for limit in ("35", "100")
+    ]
+    said = {(fault, lang): (sentence(fault, lang), mend(fault, lang)) for fault in faults for lang in ("en", "fr")}
+    for (fault, lang), (wrong, how) in said.items():
+        assert (sentence(fault, lang), mend(fault, lang)) == (wrong, how)
+        assert wrong.startswith(f"{fault.field}: ")
+        assert fault.details[0][1] in wrong
+    assert len({wrong for wrong, _ in said.values()}) == len(said)

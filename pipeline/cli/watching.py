@@ -181,19 +181,18 @@ class Lines:
     def last(self) -> None:
         """Say the last count, whenever the line before was; nothing where no row came to an end."""
         if self._estimate.done:
-            self._tell()
+            self._tell("screen.progress_end")  # also where it was stopped before the end: nothing is to come
 
     def _count(self, *, failed: bool) -> None:
         self._estimate.ended(failed=failed)
         if time.monotonic() - self._told_at >= LINE_EVERY:
-            self._tell()
+            self._tell("screen.progress")
 
-    def _tell(self) -> None:
+    def _tell(self, key: str) -> None:
         self._told_at = time.monotonic()
         estimate = self._estimate
         shown = format_number(estimate.pace, self._lang)
         counts = {"done": estimate.done, "total": estimate.total, "pace": shown, "failed": estimate.failed}
-        key = "screen.progress" if estimate.done < estimate.total else "screen.progress_end"
         self._console.print(say(key, self._lang, left=_duration(estimate.seconds_left or 0.0), **counts))
 
 

@@ -6,7 +6,6 @@ asked. What each sheet holds stands in its own module.
 
 from __future__ import annotations
 
-import errno
 import math
 import os
 import shutil
@@ -19,12 +18,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import xlsxwriter
-from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.utility import xl_col_to_name
 
 from pipeline.model import Report, ReportRow
 from pipeline.report import changes_sheet, links, open_sheet, place, proof
 from pipeline.report.changes import Before, Charge, ChargeReader
+from pipeline.report.closing import close_book
 from pipeline.report.front import Figures, FrontPage
 from pipeline.report.links import LinkWriter
 from pipeline.report.looks import PAID_COLOURS, STATUS_COLOURS, Looks
@@ -172,11 +171,7 @@ class Draft:
 
         Only for what `fits`. Raises WorkbookMismatch when what stands on the disk is not what it was given.
         """
-        try:
-            totals = self._book.close(report, before)
-        except FileCreateError as error:
-            # Its own word for a disk that is full: not an OSError, though it comes of one.
-            raise OSError(errno.EIO, "the workbook could not be written") from error
+        totals = self._book.close(report, before)
         self._book.prove(self.files.part)
         settled = place.settle(self.files.part, self._path)
         return Written(settled, totals, "" if settled == self._path else "report.moved_beside")
@@ -272,7 +267,7 @@ class _Book:
         figures = Figures(totals, self._sent, status_cells, sent_cells, self._payments.payments())
         FrontPage(self._summary, report, self._looks, self._lang).write(figures)
         self._summary.activate()
-        self._book.close()
+        close_book(self._book)
         return totals
 
     def prove(self, part: Path) -> None:

@@ -1,5 +1,6 @@
 """Daily reports as they are downloaded: real files of every kind, and the workbook that is made of them."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -302,6 +303,20 @@ def test_the_same_reconciliation_is_the_same_bytes(tmp_path: Path) -> None:
     contents = _contents(tmp_path)
     first, second = (write(contents, tmp_path / f"{name}.xlsx").path.read_bytes() for name in "ab")
     assert first == second
+
+
+def test_a_disk_that_does_not_take_the_workbook_is_no_fault_of_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is an OSError, for which there is a sentence and an exit code."""
+
+    def full(_book: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    contents = _contents(tmp_path)
+    monkeypatch.setattr(xlsxwriter.Workbook, "_store_workbook", full)
+    with pytest.raises(OSError, match="could not be written"):
+        write(contents, tmp_path / "full.xlsx")
 
 
 def test_text_of_a_report_never_becomes_a_formula(tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import stat
+import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -11,11 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import xlsxwriter
 from privileges import as_nobody
 from workbook_batches import month, report, stream
 
 from pipeline.model import ReportRow, UsageFailure
 from pipeline.report import place
+from pipeline.report.closing import close_book
 from pipeline.report.proof import Witness, WorkbookMismatch, prove
 from pipeline.report.workbook import Draft, Showing, check_place, write
 from pipeline.texts import explain
@@ -249,3 +254,18 @@ def test_ours_is_known_again_after_a_spreadsheet_saved_it(tmp_path: Path) -> Non
 
     openpyxl.load_workbook(path).save(path)
     assert place.is_ours(path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_disk_that_does_not_take_it_is_one_error_and_nothing_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python complains of the half written package once more when it is thrown away, with a traceback."""
+    shown: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", shown.append)
+    book = xlsxwriter.Workbook("/dev/full")
+    book.add_worksheet().write_column(0, 0, [str(number) for number in range(100_000)])
+    with pytest.raises(OSError, match="could not be written") as caught:
+        close_book(book)
+    assert caught.value.errno == errno.ENOSPC
+    del book, caught
+    gc.collect()
+    assert shown == []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 from rich.console import Console
 
-from pipeline.cli.watching import Bar, Estimate, bar
+from pipeline.cli.watching import Bar, Estimate, Lines, bar
 
 
 @dataclass(slots=True)
@@ -88,3 +88,14 @@ def test_the_bar_shows_what_is_known_and_counts_a_pause_down() -> None:
         assert mine.words().plain.startswith("10/s 1:01:29")
         drawn.refresh()
     assert "10/s 1:01:29" in said.getvalue()
+
+
+def test_a_run_that_was_stopped_has_nothing_left() -> None:
+    """Its last line says what was done; what is left will not come."""
+    said = io.StringIO()
+    clock = Clock()
+    lines = Lines(Console(file=said, width=120), estimate := Estimate(1000, None, clock), "en")
+    ended(estimate, 300)
+    clock.now += 10
+    lines.last()
+    assert said.getvalue().strip() == "300 sent, 30 a second, 0 without a session"

@@ -19,6 +19,7 @@ import xlsxwriter
 from pipeline.model import InputFailure
 from pipeline.report import place, proof
 from pipeline.report.cells import count_cell, stored, text_cell
+from pipeline.report.closing import close_book
 from pipeline.report.looks import LEFT, RIGHT, TEXT, Looks
 from pipeline.report.proof import Witness
 from pipeline.report.reconcile import Entry, Place, reference_key
@@ -137,7 +138,7 @@ class _Book:
         ProofPage(self._proof, self._looks, self._lang, pages).write(contents.story, contents.balance)
         DepositPage(self._deposits, self._looks, self._lang, pages).write(contents.deposits, contents.balance)
         self._proof.activate()
-        self._book.close()
+        close_book(self._book)
 
     def prove(self, part: Path) -> None:
         """Read every sheet of entries back from the closed file and compare it with what was to be written."""

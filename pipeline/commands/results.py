@@ -60,7 +60,7 @@ class Results:
         """Every row is final: count them, and write them where that was not done."""
         if self._abreast is not None:
             gathered = self._abreast.gathered()
-            if gathered is not None and gathered.totals.counts[Status.CREATED] == self._journal.created_in(self._run):
+            if gathered is not None and self._is_all(gathered):
                 return gathered
             self._abreast.close()
         return self._gather_here()
@@ -87,6 +87,11 @@ class Results:
         if self._abreast is not None:
             self._abreast.close()
         self._drop_draft()
+
+    def _is_all(self, gathered: Gathered) -> bool:
+        """Whether what was counted while the answers came in is what the journal says now."""
+        created = gathered.totals.counts[Status.CREATED] == self._journal.created_in(self._run)
+        return created and self._beyond == self._journal.beyond(self._run)
 
     @property
     def _showing(self) -> Showing:

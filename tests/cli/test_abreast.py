@@ -331,6 +331,24 @@ def test_what_comes_to_a_batch_after_it_was_counted_is_in_its_workbook(desk: Des
     assert written.path.read_bytes() == written_from_the_journal(desk, desk.folder / "again.xlsx")
 
 
+def test_what_comes_to_a_batch_while_it_is_counted_is_counted(desk: Desk, server: Misbehaving) -> None:
+    """The lock was lost, and a later run sent what the first one could not."""
+    server.on_reference = {"INV-7": deque([answers(422, {"title": "No"})])}
+    desk.run(LINES[:40])
+    with (
+        open_journal(str(desk.journal)) as journal,
+        closing(Results(journal, 1, Wanted(desk.folder / "late.xlsx"))) as results,
+    ):
+        results.begin(WORTH_IT)
+        assert results._abreast is not None
+        results._abreast._pipe.send(39, None)  # all rows are final, and are written as they are
+        time.sleep(1.0)
+        desk.run(LINES[:40], name="again.csv", batch="sheet")
+        assert results.gather().totals.counts[Status.REJECTED] == 0
+        assert results.write(journal.report(1), None)
+    assert workbook_rows(desk.folder / "late.xlsx")["INV-7"]["status"] == "already-created"
+
+
 def test_rows_of_which_more_is_known_by_now_are_not_kept(helped: tuple[Journal, Abreast]) -> None:
     """Somebody asked for the states of the sessions meanwhile: every row has more columns then."""
     journal, helper = helped

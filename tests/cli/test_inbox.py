@@ -51,9 +51,10 @@ class Drop:
         return self.pass_("--json", *options).json()
 
     def tree(self) -> set[str]:
-        """Every file below the folder, the date's folder written as DAY."""
+        """Every file below the folder, the date's folder written as DAY; folders may vanish meanwhile."""
         today = datetime.now().astimezone().date().isoformat()
-        files = (path.relative_to(self.path).as_posix() for path in self.path.rglob("*") if path.is_file())
+        found = (Path(folder, name) for folder, _, names in os.walk(self.path) for name in names)
+        files = (path.relative_to(self.path).as_posix() for path in found)
         return {name.replace(f"/{today}/", "/DAY/") for name in files}
 
     def age(self, days: int) -> None:

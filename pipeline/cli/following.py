@@ -21,6 +21,7 @@ from rich.text import Text
 from pipeline.cli.logs import Log
 from pipeline.cli.printing import output_console
 from pipeline.cli.screen import Manner, log_of
+from pipeline.cli.watching import LINE_EVERY
 from pipeline.journal.states import Session
 from pipeline.model import Failure, SessionState, StoppedEarly, UsageFailure
 from pipeline.report.paid import Payments
@@ -30,9 +31,6 @@ from pipeline.send.states import Paid
 from pipeline.texts import say
 from schemas.languages import Lang
 from schemas.money import format_amount, format_number
-
-LINE_EVERY: Final = 10.0
-"""Seconds between two lines of progress where there is no terminal."""
 
 _STYLES: Final[dict[Paid, str]] = {Paid.YES: "green", Paid.NOT_YET: "yellow", Paid.NO: "red"}
 

@@ -29,9 +29,8 @@ class Pipe:
         """Send an object whole. Raises TimeoutError when the other side takes nothing for so long, OSError when it has
         gone.
         """
-        content = pickle.dumps(message)
         with self._sending:
-            left = memoryview(len(content).to_bytes(_HEAD, "big") + content)
+            left = memoryview(_framed(message))
             while left:
                 try:
                     left = left[os.write(self._write, left[:_BLOCK]) :]
@@ -41,8 +40,7 @@ class Pipe:
 
     def offer(self, message: object) -> bool:
         """Send a small object if there is room for it now; says whether it was sent. Raises OSError as `send` does."""
-        content = pickle.dumps(message)
-        whole = len(content).to_bytes(_HEAD, "big") + content
+        whole = _framed(message)
         if len(whole) > select.PIPE_BUF:
             raise ValueError("too long to be sent at once")
         if not self._sending.acquire(blocking=False):
@@ -81,3 +79,8 @@ class Pipe:
                 raise EOFError
             found += block
         return bytes(found)
+
+
+def _framed(message: object) -> bytes:
+    content = pickle.dumps(message)
+    return len(content).to_bytes(_HEAD, "big") + content

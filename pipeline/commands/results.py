@@ -6,7 +6,6 @@ The reading is done in this process, or by another one while the answers still c
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -18,38 +17,32 @@ from pipeline.report.changes import Before
 from pipeline.report.place import writing
 from pipeline.report.summary import Gathered, Gathering, Written
 from pipeline.report.workbook import Draft, Showing, write
-from schemas.languages import Lang
 
 WORTH_IT: Final = 1_000
 """Requests from which another process is started: below, the workbook takes no longer than it does to start one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Where the workbook goes, None for none; its language; whether it is compared with the month before."""
-
-    path: Path | None
-    lang: Lang = "en"
-    compared: bool = False
-
-
 class Results:
-    """Gathers and writes the results of one run. Close it: what is not finished is removed then."""
+    """Gathers and writes the results of one run, the workbook to `path` if there is one.
 
-    def __init__(self, journal: Journal, run: int, wanted: Wanted) -> None:
+    Close it: what is not finished is removed then.
+    """
+
+    def __init__(self, journal: Journal, run: int, path: Path | None, showing: Showing) -> None:
         self._journal = journal
         self._run = run
-        self._wanted = wanted
+        self._path = path
+        self._showing = showing
         self._abreast: Abreast | None = None
         self._draft: Draft | None = None
         self._beyond = (0, 0)
 
     def begin(self, to_send: int) -> None:
         """So many requests are about to leave: the rows may be written from now on."""
-        if self._wanted.path is not None and self._abreast is None and to_send >= WORTH_IT:
+        if self._path is not None and self._abreast is None and to_send >= WORTH_IT:
             self._beyond = self._journal.beyond(self._run)
             with suppress(OSError):  # said when it must be: at the end
-                self._abreast = Abreast(self._journal.url, self._run, self._wanted.path, self._showing)
+                self._abreast = Abreast(self._journal.url, self._run, self._path, self._showing)
 
     def passed(self, position: int) -> None:
         """Every row up to this position in the sheet is final."""
@@ -70,7 +63,7 @@ class Results:
 
         Raises StoppedEarly when it can be had nowhere, and WorkbookMismatch as `workbook.write` does.
         """
-        if self._wanted.path is None:
+        if self._path is None:
             return None
         written = None
         # A workbook whose rows were written before all was known of them is written anew.
@@ -78,8 +71,8 @@ class Results:
             written = self._abreast.finish(report, before) if self._abreast is not None else None
             written = written or self._finish_draft(report, before)
         if written is None:
-            with writing(self._wanted.path):
-                written = self._write_anew(self._wanted.path, report, before)
+            with writing(self._path):
+                written = self._write_anew(self._path, report, before)
         return written
 
     def close(self) -> None:
@@ -93,14 +86,10 @@ class Results:
         created = gathered.totals.counts[Status.CREATED] == self._journal.created_in(self._run)
         return created and self._beyond == self._journal.beyond(self._run)
 
-    @property
-    def _showing(self) -> Showing:
-        return Showing(self._wanted.lang, compared=self._wanted.compared)
-
     def _gather_here(self) -> Gathered:
         self._beyond = self._journal.beyond(self._run)
         report = self._journal.report(self._run)
-        gathering = Gathering(report, self._wanted.lang)
+        gathering = Gathering(report, self._showing.lang)
         self._begin_draft(report)
         for row in self._journal.report_rows(self._run):
             gathering.add(row)
@@ -112,10 +101,10 @@ class Results:
         return gathering.gathered()
 
     def _begin_draft(self, report: Report) -> None:
-        if self._wanted.path is None:
+        if self._path is None:
             return
         try:
-            self._draft = Draft(report, self._wanted.path, self._showing)
+            self._draft = Draft(report, self._path, self._showing)
         except OSError:
             self._draft = None
 
@@ -136,4 +125,4 @@ class Results:
         """Where the workbook could not be written on the way: once more, and elsewhere if it must be."""
         self._drop_draft()
         rows = partial(self._journal.report_rows, self._run)
-        return write(report, rows, path, lang=self._wanted.lang, before=before)
+        return write(report, rows, path, lang=self._showing.lang, before=before)

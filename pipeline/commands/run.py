@@ -18,7 +18,7 @@ from pipeline.commands import beside, plan, prepare, where
 from pipeline.commands.interrupts import Interrupted, Interrupts, interrupts
 from pipeline.commands.prepare import Prepared, Workplace
 from pipeline.commands.request import Announcement, Request, Result, Screen
-from pipeline.commands.results import Results, Wanted
+from pipeline.commands.results import Results
 from pipeline.commands.where import Where
 from pipeline.garbage import rarely_collecting
 from pipeline.model import (
@@ -35,6 +35,7 @@ from pipeline.model import (
 from pipeline.report import summary, totals
 from pipeline.report.place import check_place
 from pipeline.report.totals import Totals
+from pipeline.report.workbook import Showing
 from pipeline.send.api import Api, Credentials
 from pipeline.send.engine import TOKENS_AHEAD, Assignment, Observer, SendRules, Sent, send
 from pipeline.send.payload import LANGUAGES
@@ -235,7 +236,7 @@ class Outputs:
 def results_of(workplace: Workplace, prepared: Prepared, request: Request) -> Results:
     """The results of a planned run. Raises UsageFailure for a batch that it can't be compared with."""
     compared = beside.month_before(workplace.journal, workplace.batch, request.compare) is not None
-    return Results(workplace.journal, prepared.run, Wanted(request.output, request.lang, compared))
+    return Results(workplace.journal, prepared.run, request.output, Showing(request.lang, compared=compared))
 
 
 def finish(  # noqa: PLR0913, PLR0917 - six, by the house's rule

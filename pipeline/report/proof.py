@@ -6,7 +6,7 @@ whole sheet in memory (190 MB for 100,000 rows of 24 columns, and growing with t
 no memory. The edge tests read with calamine, openpyxl and LibreOffice.
 
 The rows of `Results` are read as they are written, while the answers come in (`ReadAlong`); what is left for the closed
-file is whether it holds these very bytes, which takes a fifth of the time.
+file is whether it holds these very bytes, which takes a tenth of the time.
 """
 
 from __future__ import annotations

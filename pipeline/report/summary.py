@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
@@ -92,14 +91,6 @@ class Gathering:
     def gathered(self) -> Gathered:
         """What was seen so far."""
         return Gathered(self._tally.totals(), tuple(self._errors), self._omitted)
-
-
-def gather(report: Report, rows: Iterable[ReportRow], lang: Lang = "en") -> Gathered:
-    """Count rows and keep the first errors. `rows` is read once."""
-    gathering = Gathering(report, lang)
-    for row in rows:
-        gathering.add(row)
-    return gathering.gathered()
 
 
 def messages(report: Report, row: ReportRow, lang: Lang = "en") -> list[str]:

@@ -19,7 +19,7 @@ from standin import Desk, Line, check_truth, workbook_rows, write_sheet
 
 from pipeline.commands import abreast
 from pipeline.commands.abreast import Abreast
-from pipeline.commands.results import WORTH_IT, Results, Wanted
+from pipeline.commands.results import WORTH_IT, Results
 from pipeline.journal.journal import Journal, open_journal
 from pipeline.journal.states import Seen
 from pipeline.model import SessionState, Status
@@ -319,7 +319,7 @@ def test_what_comes_to_a_batch_after_it_was_counted_is_in_its_workbook(desk: Des
         batch, now = journal.batch(line.name, line.environment, first.report.started_at), first.report.started_at
         session = [row.session_id for row in journal.report_rows(1)]
         journal.record_states(batch, [Seen(session[0], SessionState("Completed", (), None, now), now)])
-        with closing(Results(journal, 1, Wanted(desk.folder / "late.xlsx"))) as results:
+        with closing(Results(journal, 1, desk.folder / "late.xlsx", Showing())) as results:
             results.gather()
             if late == "states":
                 before = now - timedelta(hours=1)
@@ -337,7 +337,7 @@ def test_what_comes_to_a_batch_while_it_is_counted_is_counted(desk: Desk, server
     desk.run(LINES[:40])
     with (
         open_journal(str(desk.journal)) as journal,
-        closing(Results(journal, 1, Wanted(desk.folder / "late.xlsx"))) as results,
+        closing(Results(journal, 1, desk.folder / "late.xlsx", Showing())) as results,
     ):
         results.begin(WORTH_IT)
         assert results._abreast is not None

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.model import Column, ExitCode, Report, ReportRow, SheetRow, Source, Status
 from pipeline.report.masking import account_columns, mask, mask_in
-from pipeline.report.summary import MAX_ERRORS, Written, as_json, gather, status_lines
+from pipeline.report.summary import MAX_ERRORS, Gathered, Gathering, Written, as_json, status_lines
 from pipeline.report.totals import Totals, count
 from pipeline.report.words import control_figure, dollars
 from schemas.faults import Fault, sentences
@@ -26,11 +26,18 @@ def _row(number: int, *faults: Fault) -> ReportRow:
     return ReportRow(SheetRow(number, ("98765410000",), "s"), Status.INVALID, None, Decimal("1.5"), errors=faults)
 
 
+def _gathered(rows: list[ReportRow]) -> Gathered:
+    gathering = Gathering(REPORT)
+    for row in rows:
+        gathering.add(row)
+    return gathering.gathered()
+
+
 def test_it_has_the_keys_of_the_interface_and_nothing_that_json_can_t_hold() -> None:
     """Amounts are strings with two decimals; every status is there, zero included."""
     rows = [_row(4, Fault("missing", "email"))]
     written = Written(Path("out.xlsx"), count(rows))
-    found = as_json(REPORT, gather(REPORT, rows), written, ExitCode.SOME_ROWS_NEED_MENDING)
+    found = as_json(REPORT, _gathered(rows), written, ExitCode.SOME_ROWS_NEED_MENDING)
     assert json.loads(json.dumps(found)) == {
         "batch": "november",
         "file": "b.csv",
@@ -51,7 +58,7 @@ def test_it_has_the_keys_of_the_interface_and_nothing_that_json_can_t_hold() -> 
 def test_at_most_a_thousand_errors_are_listed_and_the_rest_is_counted() -> None:
     """Errors of all rows are counted one by one, also within a row."""
     rows = [_row(number, Fault("missing", "email"), Fault("missing", "amount")) for number in range(501)]
-    found = as_json(REPORT, gather(REPORT, rows), None, ExitCode.SOME_ROWS_NEED_MENDING)
+    found = as_json(REPORT, _gathered(rows), None, ExitCode.SOME_ROWS_NEED_MENDING)
     errors = found["errors"]
     assert isinstance(errors, list)
     assert (len(errors), found["errorsOmitted"], found["output"]) == (MAX_ERRORS, 2, None)
@@ -60,7 +67,7 @@ def test_at_most_a_thousand_errors_are_listed_and_the_rest_is_counted() -> None:
 def test_messages_do_not_show_account_numbers() -> None:
     """What a cron job mails or logs holds the end of an account only."""
     rows = [_row(4, Fault("email-invalid", "accountNumber", "98765410000"))]
-    found = as_json(REPORT, gather(REPORT, rows), None, ExitCode.SOME_ROWS_NEED_MENDING)
+    found = as_json(REPORT, _gathered(rows), None, ExitCode.SOME_ROWS_NEED_MENDING)
     assert "98765410000" not in json.dumps(found)
     assert "\\u2022\\u2022\\u20220000" in json.dumps(found)
 

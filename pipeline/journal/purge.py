@@ -8,12 +8,15 @@ statuses, codes of reasons, and the digests by which a row is known again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from time import monotonic, sleep
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Table, bindparam, delete, func, select, update
+from sqlalchemy.exc import OperationalError
 
 from pipeline.journal import codec
 from pipeline.journal.tables import attempts, batches, decisions, evidence, rows, runs, states
@@ -24,6 +27,11 @@ CHUNK: Final = 2_000
 """Records that are in memory at a time."""
 HIDDEN: Final = "…"
 """What stands for a removed word."""
+_PATIENCE: Final = 10.0
+"""Seconds that transactions of others on PostgreSQL are waited for, so that old records can be dropped."""
+_PAUSE: Final = 0.2
+_LOCK_NOT_AVAILABLE: Final = "55P03"
+"""PostgreSQL's code for a lock that was waited for too long."""
 _KEPT: Final = frozenset({"status", "date", "batch", "row", "rows", "tries", "count", "days", "kind", "differs"})
 """Details of faults that are about the run and not about a person."""
 
@@ -142,13 +150,15 @@ def _without_person(fault: Fault) -> Fault:
 def compact(engine: Engine) -> None:
     """Make the database forget the old records: SQLite's free pages and its log, PostgreSQL's dead tuples.
 
-    Raises StoppedEarly when another program reads the journal, so that the log can't be emptied.
+    Raises StoppedEarly when another program reads the journal, so that the database has to keep them.
     """
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT", reading=True) as connection:
-        if engine.dialect.name == "postgresql":
-            for table in (rows, attempts, runs, decisions, evidence, states, batches):
-                connection.exec_driver_sql(f"VACUUM (FULL) {table.name}")
-            return
+    forgotten = _compact_postgresql(engine) if engine.dialect.name == "postgresql" else _compact_sqlite(engine)
+    if not forgotten:
+        raise StoppedEarly("journal.purge_busy")
+
+
+def _compact_sqlite(engine: Engine) -> bool:
+    """Whether nothing of the old records is left in the file and its log."""
     raw = engine.raw_connection()
     try:
         cursor = raw.cursor()
@@ -156,5 +166,48 @@ def compact(engine: Engine) -> None:
         busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     finally:
         raw.close()
-    if busy:
-        raise StoppedEarly("journal.purge_busy")
+    return not busy
+
+
+def _compact_postgresql(engine: Engine) -> bool:
+    """Whether no table keeps a dead tuple.
+
+    Any transaction that began before the change makes PostgreSQL keep the old tuples for it, be it only the
+    server's own statistics or a connection that is just being made: so it is asked again for a while.
+    """
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT", reading=True) as connection:
+        connection.detach()  # what is set here must not stay with a connection of the pool
+        connection.exec_driver_sql(f"SET lock_timeout = '{int(_PATIENCE)}s'")
+        until = monotonic() + _PATIENCE
+        for table in (rows, attempts, runs, decisions, evidence, states, batches):
+            while _dead_tuples(connection, table) != 0:
+                if monotonic() > until:
+                    return False
+                sleep(_PAUSE)
+    return True
+
+
+def _dead_tuples(connection: Connection, table: Table) -> int | None:
+    """Rewrite a table of PostgreSQL: how many dead tuples it had to keep; None when it could not, or does not say.
+
+    The server tells it only in a message, which may be in any language: the function that wrote it and the first
+    number of its detail are the same in all.
+    """
+    details: list[str] = []
+
+    def listen(notice: Any) -> None:
+        if notice.source_function == "copy_table_data" and notice.message_detail:
+            details.append(notice.message_detail)
+
+    driver: Any = connection.connection.dbapi_connection
+    driver.add_notice_handler(listen)
+    try:
+        connection.exec_driver_sql(f"VACUUM (FULL, VERBOSE) {table.name}")
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+            return None
+        raise
+    finally:
+        driver.remove_notice_handler(listen)
+    number = re.search(r"\d+", details[-1]) if details else None
+    return int(number[0]) if number else None

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from threading import Timer
 
 import psycopg
 import pytest
@@ -279,6 +280,46 @@ def test_a_purge_of_postgresql_leaves_no_personal_value(command, sheet, tmp_path
             assert found_in(content, PERSONAL) == set()
             assert found_in(content, KEPT) == set(KEPT)
             assert found_in(pages(connection), PERSONAL) == set()
+
+
+@pytest.fixture
+def old_on_postgresql(command, sheet, tmp_path):
+    """A journal on PostgreSQL with a batch that is old: its URL, and the options that name it."""
+    with place("postgresql", tmp_path) as url:
+        journal = ("--sandbox", "--journal", url)
+        assert command("run", sheet, *journal, "-q").code == 5
+        with psycopg.connect(url) as connection:
+            move_back(connection, 400)
+        yield url, journal
+
+
+def test_a_purge_of_postgresql_waits_for_a_transaction_that_still_sees_the_old_records(command, old_on_postgresql):
+    """Whoever reads for a moment only delays the purge: nothing is left when it says that it is done."""
+    url, journal = old_on_postgresql
+    with psycopg.connect(url) as reader:
+        reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        reader.execute("SELECT 1")
+        over = Timer(3, reader.rollback)
+        over.start()
+        assert command("batches", "purge", "--before", yesterday(), "--yes", *journal).code == 0
+        over.join()
+    with psycopg.connect(url) as connection:
+        assert found_in(pages(connection), PERSONAL) == set()
+
+
+@pytest.mark.parametrize("reading", ["SELECT 1", "SELECT count(*) FROM attempts"])
+def test_a_purge_of_postgresql_says_when_copies_remain(command, old_on_postgresql, reading):
+    """With a transaction that stays open the purge claims nothing; once that is closed, it is made good."""
+    url, journal = old_on_postgresql
+    purge = ("batches", "purge", "--before", yesterday(), "--yes", *journal)
+    with psycopg.connect(url) as reader:
+        reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        reader.execute(reading)
+        kept = command(*purge)
+        assert (kept.code, "another program reads the journal" in kept.err) == (6, True)
+    assert command(*purge).code == 0
+    with psycopg.connect(url) as connection:
+        assert found_in(pages(connection), PERSONAL) == set()
 
 
 def everything(connection) -> bytes:

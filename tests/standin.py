@@ -74,8 +74,14 @@ class Desk:
     screen: Callable[[], Screen] = quiet
 
     @property
+    def place(self) -> str:
+        """Where the journal is: a path, or the URL of a database."""
+        return self.settings.get("journal", str(self.folder / "journal.sqlite"))
+
+    @property
     def journal(self) -> Path:
-        return Path(self.settings.get("journal", self.folder / "journal.sqlite"))
+        """Its file."""
+        return Path(self.place)
 
     def environment(self) -> dict[str, str]:
         """The settings as environment variables, time-outs short."""
@@ -83,7 +89,7 @@ class Desk:
             "FLINKS_BASE_URL": self.server.url,
             "FLINKS_USERNAME": "user",
             "FLINKS_PASSWORD": "password",
-            "FLINKS_IMPORT_JOURNAL": str(self.journal),
+            "FLINKS_IMPORT_JOURNAL": self.place,
             "FLINKS_IMPORT_ANSWER_TIMEOUT": "0.6",
             "FLINKS_IMPORT_CONNECT_TIMEOUT": "2",
             **{f"FLINKS_IMPORT_{name.upper()}": value for name, value in self.settings.items()},
@@ -98,16 +104,16 @@ class Desk:
             return Ran(failure.exit_code, failure.key, {})
         stopped = result.failure.key if result.failure else ""
         try:
-            rows = latest_rows(self.journal, result.report.batch)
+            rows = latest_rows(self.place, result.report.batch)
         except Failure:  # the journal was destroyed meanwhile
             rows = {}
         return Ran(result.exit_code, stopped, rows, result)
 
 
-def latest_rows(journal: Path, batch: str) -> dict[str, ReportRow]:
+def latest_rows(journal: str, batch: str) -> dict[str, ReportRow]:
     """Every row of a batch's last run as the journal knows it now, by what stands in the sheet's first column."""
     of_batch = select(func.max(runs.c.id)).join(batches, batches.c.id == runs.c.batch_id)
-    with open_journal(str(journal)) as opened:
+    with open_journal(journal) as opened:
         with opened.engine.connect() as connection:
             run_id = connection.scalar(of_batch.where(batches.c.name == batch))
         return {row.row.cells[0]: row for row in opened.report_rows(run_id)}

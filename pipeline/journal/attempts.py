@@ -137,7 +137,7 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
     for settlement in settlements:
         if (Outcome.OPEN, settlement.outcome) not in LEGAL:
             raise IllegalChangeError(f"open -> {settlement.outcome}")
-    changed = bulk.execute(connection, _SETTLE, _SETTLED, [_settled(settlement) for settlement in settlements]).rowcount
+    changed = bulk.execute(connection, _SETTLE, _SETTLED, [_settled(settlement) for settlement in settlements])
     if changed != len(settlements):
         others = [settlement for settlement in settlements if not _is_settled_so(connection, settlement)]
         if others:

@@ -1,19 +1,22 @@
-"""Statements for many records or values, without what SQLAlchemy does anew for each of them.
+"""Statements for many records or values, given to the driver as they are.
 
-A statement is compiled once for each database; what it is given then goes to the driver as it is. For the rows of a
-sheet and for the attempts of the sending loop that was half of the time that the journal took.
+SQLAlchemy compiles each once for each database; its connection, its transaction and its names for errors stay in
+charge. What it does anew for every execution (contexts, events, results) was half of the time that the journal took
+for the rows of a sheet, and a third of a commit of the sending loop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import namedtuple
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, CursorResult, Select
+from sqlalchemy import Connection, Select
 from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import Insert, Update
 
 _KEPT: Final = 64
@@ -22,18 +25,45 @@ _KEPT: Final = 64
 
 def execute(
     connection: Connection, statement: Insert | Update, names: tuple[str, ...], records: Sequence[tuple[Any, ...]]
-) -> CursorResult[Any]:
-    """Execute `statement` for each record. `names` are its parameters (all that it has) in the order of the values.
+) -> int:
+    """Execute `statement` for each record; how many records of the table that concerned.
+
+    `names` are its parameters (all that it has) in the order of the values.
 
     The values go to the driver unconverted: text, numbers, bytes and None, and no enumeration. The statement must be
     one object for all calls. Raises what `Connection.execute` raises.
     """
     text, order = _compiled(statement, connection.dialect, names)
+    given: Sequence[Any] = records
     if order is None:
-        return connection.exec_driver_sql(text, [dict(zip(names, record, strict=True)) for record in records])
-    if order != tuple(range(len(names))):
-        records = [tuple([record[place] for place in order]) for record in records]
-    return connection.exec_driver_sql(text, list(records))
+        given = [dict(zip(names, record, strict=True)) for record in records]
+    elif order != tuple(range(len(names))):
+        given = [tuple([record[place] for place in order]) for record in records]
+    cursor = _cursor(connection)
+    try:
+        cursor.executemany(text, given)
+        return int(cursor.rowcount)
+    except _errors(connection) as error:
+        raise _named(error, connection) from error
+    finally:
+        cursor.close()
+
+
+def _cursor(connection: Connection) -> Any:
+    """A cursor of the driver, in the transaction of the connection, which begins here where none is under way."""
+    if not connection.in_transaction():
+        connection.begin()
+    return connection.connection.cursor()
+
+
+def _errors(connection: Connection) -> type[Exception]:
+    """What the driver raises, whatever goes wrong."""
+    return connection.dialect.loaded_dbapi.Error
+
+
+def _named(error: Exception, connection: Connection) -> Exception:
+    """A driver's error as SQLAlchemy raises it, without the statement and without the values in it."""
+    return DBAPIError.instance(None, None, error, _errors(connection), hide_parameters=True, dialect=connection.dialect)
 
 
 @lru_cache(maxsize=_KEPT)
@@ -51,18 +81,26 @@ def _compiled(
     return str(compiled), tuple([names.index(name) for name in compiled.positiontup])
 
 
-def ask(connection: Connection, statement: Select[Any], values: Mapping[str, Any]) -> CursorResult[Any]:
-    """Execute a query whose parameters have these values; those of an expanding one are a list that is not empty.
+def ask(connection: Connection, statement: Select[Any], values: Mapping[str, Any]) -> list[Any]:
+    """The records that a query finds, as named tuples, when its parameters have these values.
 
-    They go to the driver unconverted, as in `execute`, and its answer comes unconverted. The statement must be one
-    object for all calls. Raises ValueError for an empty list: who has none to ask for knows the answer.
+    Those of an expanding parameter are a list that is not empty. Values go to the driver unconverted, as in `execute`,
+    and its answer comes unconverted. The statement must be one object for all calls. Raises ValueError for an empty
+    list: who has none to ask for knows the answer.
     """
     lists = {name: value for name, value in values.items() if isinstance(value, list | tuple)}
     if not all(lists.values()):
         raise ValueError("a list of values to ask for is empty")
     lengths = tuple([(name, _rounded_up(len(value))) for name, value in lists.items()])
     question = _question(statement, connection.dialect, lengths)
-    return connection.exec_driver_sql(question.text, question.filled(values))
+    cursor = _cursor(connection)
+    try:
+        cursor.execute(question.text, question.filled(values))
+        return [*map(question.record, cursor.fetchall())]
+    except _errors(connection) as error:
+        raise _named(error, connection) from error
+    finally:
+        cursor.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +113,7 @@ class _Question:
     places: tuple[tuple[str, int | None], ...]
     keys: tuple[str, ...] | None
     literals: Mapping[str, Any]
+    record: Callable[[Sequence[Any]], Any]
 
     def filled(self, values: Mapping[str, Any]) -> tuple[Any, ...] | dict[str, Any]:
         """The values in their places. A list that is shorter than the query's has its last value several times."""
@@ -96,9 +135,17 @@ def _question(statement: Select[Any], dialect: Dialect, lengths: tuple[tuple[str
     places: dict[str, tuple[str, int | None]] = {name: (name, None) for name in expanded.parameters}
     for name, parts in expanded.parameter_expansion.items():
         places |= {part: (name, at) for at, part in enumerate(parts)}
-    if expanded.positiontup is not None:
-        return _Question(expanded.statement, tuple(places[name] for name in expanded.positiontup), None, literals)
-    return _Question(expanded.statement, tuple(places.values()), tuple(places), literals)
+    if expanded.positiontup is None:
+        used, keys = tuple(places.values()), tuple(places)
+    else:
+        used, keys = tuple(places[name] for name in expanded.positiontup), None
+    return _Question(expanded.statement, used, keys, literals, _named_tuple(statement.selected_columns.keys()))
+
+
+def _named_tuple(names: Sequence[str]) -> Callable[[Sequence[Any]], Any]:
+    """What makes a record with these names of a sequence of values."""
+    made: Any = namedtuple("Record", [*names])  # type: ignore[misc]  # noqa: PYI024 - the names are known only here
+    return made._make
 
 
 def _plain(value: Any) -> Any:

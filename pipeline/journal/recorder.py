@@ -1,19 +1,21 @@
 """Grouped commits for the sending loop: what is waiting goes to the journal in one durable transaction.
 
 A commit costs one or two syncs of the disk however many records it holds. So the records of all rows that are in
-flight share one: while a commit is under way, the next group gathers. A caller is told only after its record is
-durable.
+flight share one: while a commit is under way, the next group gathers, and a thread of its own takes it the moment the
+commit is through. A caller is told only after its record is durable.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from queue import SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.exc import DBAPIError
 
@@ -24,12 +26,16 @@ from pipeline.model import Failure, Repeat
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from sqlalchemy import Connection
+
     from pipeline.journal.journal import Journal
 
 SETTLE_TRIES: Final = 10
 """How often an outcome is offered to a journal that can't take it: an outcome that is lost makes a row `unknown`."""
 SETTLE_PAUSE: Final = 1.0
 """Seconds between them."""
+_PAIR: Final = 2
+"""Records that belong together: the outcome of a row, and the intent of the next one of the same worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +50,17 @@ class Recorder:
     def __init__(self, journal: Journal, window: timedelta | None) -> None:
         self._journal = journal
         self._window = window
-        self._waiting: list[_Waiting] = []
-        self._wake = asyncio.Event()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._loop = asyncio.get_running_loop()
+        self._gathered: list[_Waiting] = []
+        self._groups: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
+        self._closing = False
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        # The thread's own: what is left of a group that was cut, and a connection that is kept from group to group.
+        self._left: list[_Waiting] = []
+        self._connection: Connection | None = None
+        # It ends by itself, and the program waits for it: whatever was sent, its outcome must reach the journal.
+        self._thread = Thread(target=self._run, name="journal", daemon=False)
+        self._thread.start()
 
     async def intend(self, intent: Intent) -> list[Repeat]:
         """Make an intent durable. Returns the repeats in other batches because of which it was not recorded, if any.
@@ -59,103 +73,126 @@ class Recorder:
         """Send an outcome on its way into the journal at once; what is returned ends when it is durable.
 
         It must be awaited at last. It raises Failure when the journal can't take the outcome, also after a while. An
-        intent that is recorded before the caller waits for anything shares its commit.
+        intent that is recorded before the caller waits for anything shares its commit as a rule.
         """
         return self._record(settlement)
 
     def _record(self, record: Intent | Settlement) -> asyncio.Future[list[Repeat]]:
-        done: asyncio.Future[list[Repeat]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(record, done))
-        self._wake.set()
+        done: asyncio.Future[list[Repeat]] = self._loop.create_future()
+        if not self._gathered:
+            # Handed over when the loop has dealt with all that arrived together: it shares a commit.
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append(_Waiting(record, done))
         return done
 
-    async def run(self) -> None:
-        """Commit groups until cancelled; a group that has begun is committed to the end."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            group, self._waiting = self._waiting, []
-            if group:
-                commit = asyncio.ensure_future(self._commit_group(group))
-                try:
-                    await asyncio.shield(commit)
-                except asyncio.CancelledError:
-                    await commit
-                    raise
+    def _hand_over(self) -> None:
+        if self._gathered:
+            self._groups.put(self._gathered)
+            self._gathered = []
 
     async def aclose(self) -> None:
         """Commit the outcomes that still wait, whoever was cancelled while he waited: they can't be had twice.
 
         Intents that still wait are dropped: nothing of theirs was sent, and nothing will be.
         """
-        left, self._waiting = self._waiting, []
-        outcomes = [waiting for waiting in left if isinstance(waiting.record, Settlement)]
-        if outcomes:
-            await self._commit_group(outcomes)
-        for waiting in left:
-            waiting.done.cancel()
-        self._thread.shutdown(wait=True)
+        self._closing = True
+        self._hand_over()
+        self._groups.put(None)
+        await asyncio.shield(self._ended)
 
-    async def _commit_group(self, group: Sequence[_Waiting]) -> None:
+    # -----------------------------------------------------------------------------------------------------------
+    # The thread
+
+    def _run(self) -> None:
+        """Commit groups until nothing more will come."""
+        more = True
         try:
-            held = await self._in_thread([waiting.record for waiting in group])
+            while more:
+                group, more = self._group()
+                if self._closing:
+                    self._in_loop(_drop, [waiting for waiting in group if isinstance(waiting.record, Intent)])
+                    group = [waiting for waiting in group if isinstance(waiting.record, Settlement)]
+                if group:
+                    self._commit_group(group)
+        finally:
+            with suppress(DBAPIError):  # all is committed: a connection that is lost now is no loss
+                if self._connection is not None:
+                    self._connection.close()
+            self._in_loop(_tell, self._ended, None)
+
+    def _group(self) -> tuple[list[_Waiting], bool]:
+        """What is to be committed next, and whether more may come. Waits until there is something to say.
+
+        A group that came while nothing was to do is cut in two. Rows of one commit leave together, are answered
+        together, and would stay together until the end, each waiting for all of them: cut, they spread over time.
+        Where the journal is never idle nothing is cut, and the groups are as large as they can be.
+        """
+        group, self._left = self._left, []
+        idle = not group and self._groups.empty()
+        more = True
+        while more and not (group and self._groups.empty()):
+            handed = self._groups.get()
+            more = handed is not None
+            group += handed or []
+        if idle and more and len(group) > _PAIR:
+            half = (len(group) // _PAIR + 1) // 2 * _PAIR
+            group, self._left = group[:half], group[half:]
+        return group, more
+
+    def _commit_group(self, group: Sequence[_Waiting]) -> None:
+        try:
+            held = self._commit([waiting.record for waiting in group])
         except Exception as error:  # noqa: BLE001 - whoever waits for this group must hear of it, whatever it is
-            await self._after_failure(group, error)
-            return
-        for waiting in group:
-            record = waiting.record
-            repeats = held.get(record.fingerprint, []) if isinstance(record, Intent) else []
-            _tell(waiting, repeats)
+            self._after_failure(group, error)
+        else:
+            self._in_loop(_tell_all, group, held)
 
-    async def _after_failure(self, group: Sequence[_Waiting], error: Exception) -> None:
+    def _after_failure(self, group: Sequence[_Waiting], error: Exception) -> None:
         """Intents fail at once, so that nothing more is sent; outcomes are offered again: they can't be had twice."""
-        outcomes = []
-        for waiting in group:
-            if isinstance(waiting.record, Settlement):
-                outcomes.append(waiting)
-            else:
-                _fail(waiting, error)
+        self._in_loop(_fail, [waiting for waiting in group if isinstance(waiting.record, Intent)], error)
+        outcomes = [waiting for waiting in group if isinstance(waiting.record, Settlement)]
         if outcomes:
-            await self._offer_again(outcomes)
+            self._offer_again(outcomes)
 
-    async def _offer_again(self, outcomes: Sequence[_Waiting]) -> None:
+    def _offer_again(self, outcomes: Sequence[_Waiting]) -> None:
         for last in (*[False] * (SETTLE_TRIES - 1), True):
             self._journal.free_reserve()
             try:
-                await self._in_thread([waiting.record for waiting in outcomes])
+                self._commit([waiting.record for waiting in outcomes])
             except Failure as again:
                 if last:
-                    for waiting in outcomes:
-                        _fail(waiting, again)
+                    self._in_loop(_fail, outcomes, again)
                     return
-                await asyncio.sleep(SETTLE_PAUSE)
+                time.sleep(SETTLE_PAUSE)
             except Exception:  # noqa: BLE001 - as above: whoever waits must hear of it
-                await self._one_by_one(outcomes)
+                self._one_by_one(outcomes)
                 return
             else:
-                for waiting in outcomes:
-                    _tell(waiting, [])
+                self._in_loop(_tell_all, outcomes, {})
                 return
 
-    async def _one_by_one(self, outcomes: Sequence[_Waiting]) -> None:
+    def _one_by_one(self, outcomes: Sequence[_Waiting]) -> None:
         """A fault of the program in one outcome must not take the others with it."""
         for waiting in outcomes:
             try:
-                await self._in_thread([waiting.record])
+                self._commit([waiting.record])
             except Exception as own:  # noqa: BLE001 - as above
-                _fail(waiting, own)
+                self._in_loop(_fail, [waiting], own)
             else:
-                _tell(waiting, [])
+                self._in_loop(_tell_all, [waiting], {})
 
-    async def _in_thread(self, records: Sequence[Intent | Settlement]) -> dict[bytes, list[Repeat]]:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, records)
+    def _in_loop(self, callback: Callable[..., None], *given: object) -> None:
+        """Have the loop call this soon. In a loop that is closed nobody waits any more."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(callback, *given)
 
     def _commit(self, records: Sequence[Intent | Settlement]) -> dict[bytes, list[Repeat]]:
         settlements = [record for record in records if isinstance(record, Settlement)]
         intents = [record for record in records if isinstance(record, Intent)]
         held: dict[bytes, list[Repeat]] = {}
         try:
-            with self._journal.engine.begin() as connection:
+            connection = self._connection = self._connection or self._journal.engine.connect()
+            with connection.begin():
                 if settlements:
                     attempts.settle(connection, settlements)
                 if intents and self._window is not None:
@@ -164,18 +201,38 @@ class Recorder:
                 if ready:
                     attempts.intend(connection, ready)
         except DBAPIError as error:
+            self._let_go()
             raise database.failure(error, self._journal.url) from None
         return held
 
+    def _let_go(self) -> None:
+        """Give the connection up: after an error of the database the next group gets one that was tried."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
 
-def _tell(waiting: _Waiting, repeats: list[Repeat]) -> None:
-    if not waiting.done.done():
-        waiting.done.set_result(repeats)
+
+def _tell_all(group: Sequence[_Waiting], held: Mapping[bytes, list[Repeat]]) -> None:
+    for waiting in group:
+        record = waiting.record
+        _tell(waiting.done, held.get(record.fingerprint, []) if isinstance(record, Intent) else [])
 
 
-def _fail(waiting: _Waiting, error: Exception) -> None:
-    if not waiting.done.done():
-        waiting.done.set_exception(error)
+def _tell(done: asyncio.Future[Any], result: object) -> None:
+    if not done.done():
+        done.set_result(result)
+
+
+def _fail(group: Sequence[_Waiting], error: Exception) -> None:
+    for waiting in group:
+        if not waiting.done.done():
+            waiting.done.set_exception(error)
+
+
+def _drop(group: Sequence[_Waiting]) -> None:
+    for waiting in group:
+        waiting.done.cancel()
 
 
 @asynccontextmanager
@@ -186,10 +243,7 @@ async def recording(journal: Journal, window: timedelta | None) -> AsyncIterator
     allowed repeats.
     """
     recorder = Recorder(journal, window)
-    committing = asyncio.create_task(recorder.run())
     try:
         yield recorder
     finally:
-        committing.cancel()
-        await asyncio.gather(committing, return_exceptions=True)
         await recorder.aclose()

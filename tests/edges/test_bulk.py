@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from journals import KINDS, place
 from sqlalchemy import Column, Engine, Integer, LargeBinary, MetaData, Table, Text, bindparam, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from pipeline.journal import bulk, database
 
@@ -29,6 +30,8 @@ BY_NAME = (
     .order_by(THINGS.c.id)
 )
 BY_DIGEST = select(THINGS.c.id).where(THINGS.c.digest.in_(bindparam("digests", expanding=True))).order_by(THINGS.c.id)
+
+INSERT = insert(THINGS)
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -64,3 +67,21 @@ def test_nothing_is_asked_for_nothing(engine: Engine) -> None:
     """A quiet empty answer would hide that a question was not asked."""
     with engine.connect() as connection, pytest.raises(ValueError, match="empty"):
         bulk.ask(connection, BY_DIGEST, {"digests": []})
+
+
+def test_an_error_of_the_driver_has_a_name_and_no_values(engine: Engine) -> None:
+    """Whoever catches SQLAlchemy's errors catches these, and no value of a record is in their words."""
+    again = [(1, "Tremblay", b"", 1)]
+    with engine.connect() as connection, pytest.raises(IntegrityError) as told:
+        bulk.execute(connection, INSERT, ("id", "name", "digest", "size"), again)
+    assert "Tremblay" not in str(told.value)
+
+
+def test_what_was_not_committed_is_not_kept(engine: Engine) -> None:
+    """Statements begin a transaction where none is under way, as SQLAlchemy's own do."""
+    asked = {"digests": [b"new"]}
+    with engine.connect() as connection:
+        assert bulk.execute(connection, INSERT, ("id", "name", "digest", "size"), [(1_000, "new", b"new", 1)]) == 1
+        assert [record.id for record in bulk.ask(connection, BY_DIGEST, asked)] == [1_000]
+    with engine.connect() as connection:
+        assert bulk.ask(connection, BY_DIGEST, asked) == []

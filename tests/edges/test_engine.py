@@ -12,8 +12,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
+import psycopg
 import pytest
+from journals import place
 from misbehaving import Behaviour, Misbehaving, Talk, answers, authorized, created, hangs
+from sqlalchemy import event
 from standin import Desk, Line, quiet
 
 from pipeline.cli.screen import LineScreen, Manner
@@ -323,7 +326,7 @@ def meanwhile(happens: Callable[[], None]) -> Callable[[], Screen]:
 
 def staged(desk: Desk) -> tuple[Journal, Batch, int, list[Sendable]]:
     """What a second program reads of the last run."""
-    with open_journal(str(desk.journal)) as journal:
+    with open_journal(desk.place) as journal:
         (line,) = journal.batch_lines()
         assert line.last_run is not None
         batch = Batch(line.id, line.name, line.environment)
@@ -504,6 +507,50 @@ def test_an_outcome_nobody_waits_for_any_more_is_kept(desk: Desk):
 
     asyncio.run(leave())
     assert journal.to_send(run, batch, -1, 10)[0].history[0].session_id == ID
+
+
+def test_an_outcome_outlives_the_connection_that_was_kept_for_it(desk: Desk):
+    """The server ends the connection between two commits: the next outcome finds another one."""
+    with place("postgresql", desk.folder) as url:
+        desk.settings["journal"] = url
+        desk.run(lines(3), until=datetime.now(UTC))
+        journal, batch, run, rows = staged(desk)
+        for row in rows[:2]:
+            try_row(journal, batch, run, row, None)
+
+        async def cut_off() -> None:
+            async with recording(journal, None) as recorder:
+                await recorder.settle(Settlement(batch.id, rows[0].identity, 1, Outcome.CREATED, datetime.now(UTC), ID))
+                with psycopg.connect(url, autocommit=True) as other:
+                    ended = other.execute(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    )
+                    assert ended.fetchall()
+                await recorder.settle(Settlement(batch.id, rows[1].identity, 1, Outcome.REFUSED, datetime.now(UTC)))
+
+        asyncio.run(cut_off())
+        kept = [row.history[0].outcome for row in journal.to_send(run, batch, -1, 2)]
+        journal.engine.dispose()
+    assert kept == [Outcome.CREATED, Outcome.REFUSED]
+
+
+def test_rows_that_come_together_are_spread_over_commits_and_all_are_kept(desk: Desk):
+    """A group that finds the journal idle is cut, so that its rows do not stay together; nothing of it is lost."""
+    desk.run(lines(8), until=datetime.now(UTC))
+    journal, batch, run, rows = staged(desk)
+    now = datetime.now(UTC)
+    intents = [Intent(batch.id, run, row.identity, 1, row.number, row.payment, row.fingerprint, now) for row in rows]
+    commits: list[object] = []
+    event.listen(journal.engine, "commit", commits.append)
+
+    async def together() -> list[object]:
+        async with recording(journal, None) as recorder:
+            return await asyncio.gather(*map(recorder.intend, intents))
+
+    assert asyncio.run(together()) == [[]] * 8
+    assert len(commits) == 2
+    assert [len(row.history) for row in journal.to_send(run, batch, -1, 10)] == [1] * 8
 
 
 class ShowingFails(LineScreen):

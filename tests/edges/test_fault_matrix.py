@@ -351,7 +351,7 @@ def cut_off(desk: Desk, lines: list[Line], references: list[str], *, tries: int 
     """The journal and the server as `kill -9` leaves them: intents without an outcome, whose sessions were made."""
     assert set(desk.run(lines, until=datetime.now(UTC)).statuses().values()) == {"not-sent"}
     links = {line.reference: line.link for line in lines}
-    with open_journal(str(desk.journal)) as journal:
+    with open_journal(desk.place) as journal:
         (batch,) = journal.batch_lines()
         assert batch.last_run is not None
         rows = journal.to_send(batch.last_run, Batch(batch.id, batch.name, batch.environment), -1, len(lines))

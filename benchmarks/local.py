@@ -20,7 +20,9 @@ from benchmarks.measuring import child, in_turns, middle
 from benchmarks.sheets import Badness, write_csv, write_xlsx
 from benchmarks.table import Line
 from pipeline.check import CheckedTable, CheckOptions, check_table
+from pipeline.journal.attempts import RepeatSearch
 from pipeline.journal.journal import Beginning, Journal, open_journal
+from pipeline.journal.roll import Staged
 from pipeline.model import Column, Mapping, Report, ReportRow, SheetRow, Source, Status
 from pipeline.report.workbook import write
 from pipeline.send.decide import Permissions
@@ -205,8 +207,9 @@ def stage(journal: Journal, table: Table, chunks: Iterator[list[Any]], base_url:
     run, position = journal.begin(batch, beginning), 0
     for chunk in chunks:
         position = journal.stage(run, position, chunk)
-    journal.finish_staging(run, batch, beginning, now)
-    journal.plan(run, batch, Permissions(), now - _WINDOW)
+    staged = Staged(run, batch.id, beginning.source)
+    journal.finish_staging(staged, beginning, now)
+    journal.plan(staged, Permissions(), RepeatSearch(_WINDOW), now)
     return batch, run
 
 

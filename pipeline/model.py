@@ -9,11 +9,11 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from hashlib import sha256
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from schemas.faults import Fault
 
@@ -50,6 +50,19 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """What a row of one of our own workbooks says of itself in our columns.
+
+    `number` is its row in the sheet that it came from and `file` that sheet's name where the workbook says it (0 and
+    "" otherwise), `request_id` the sessionId of its request.
+    """
+
+    number: int = 0
+    file: str = ""
+    request_id: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class SheetRow:
     """One row of the user's sheet: texts, and what kind of cell each came from.
 
@@ -57,13 +70,15 @@ class SheetRow:
     number of the record, headings included). `cells` has one text for each column, `""` when empty. `kinds` has one
     letter for each column: `s` text, `n` number, `d` date or time (ISO 8601 text), `b` boolean (`TRUE`/`FALSE`),
     `e` error value, `f` formula without a saved value. The letter of a number or date that looks unlike its column also
-    says how (`kind_of`, `look_of`). `faults` are about the row's shape (too many cells).
+    says how (`kind_of`, `look_of`). `faults` are about the row's shape (too many cells). `carried` is what our own
+    columns say, in a workbook of ours that is given back.
     """
 
     number: int
     cells: tuple[str, ...]
     kinds: str
     faults: tuple[Fault, ...] = ()
+    carried: Carried | None = None
 
 
 MAX_TEXT = 32_767
@@ -112,12 +127,20 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The file that a batch came from. `sha256` is of its bytes, in hex; `batch` is named by a workbook of ours."""
+    """The file that a batch came from. `sha256` is of its bytes, in hex.
+
+    A workbook or a marked copy of ours names its `batch`, and the run that it is of: by the time when that began
+    (`began`, ISO 8601) or, in older ones, by the digest of that run's file (`digest`). `partial` says that it holds
+    only rows of an earlier sheet, so that what is not in it has not left the batch's sheet.
+    """
 
     name: str
     sha256: str
     sheet: str = ""
     batch: str = ""
+    began: str = ""
+    digest: str = ""
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,16 +263,26 @@ class Attempt:
     amount: Decimal | None = None
     summary: str = field(default="", repr=False)
     """The content that was sent, in words, for "both versions are shown"."""
+    row: int = 0
+    """The number of the row that it was sent for, in its sheet of then."""
+    cancelled: bool = False
+    """Whether its request was cancelled and not paid; only told where it matters (`attempts.mark_cancelled`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """An identical row (reference, payor, amount, payee) in another batch of the same environment."""
+    """A request of another batch of the same environment that a row may repeat.
+
+    It has the row's content (`fingerprint`: reference, payor, amount, payee), or what the row's reference names was
+    requested with other content: `summary` has that in words. `at` is when it was sent, aware.
+    """
 
     batch: str
     at: datetime
     outcome: Outcome
     session_id: str = field(default="", repr=False)
+    fingerprint: bytes = b""
+    summary: str = field(default="", repr=False)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -301,7 +334,9 @@ class ReportRow:
     `errors` hold everything that keeps it from having its session: faults, the API's reasons, why it is held, what is
     unknown. `reference_sent` and `amount_sent` are what the API was last asked for (dollars), None when nothing was
     ever sent. `created_at` is when the answer with the session id came, aware. `state` is what the API last said of
-    the session, None when it was never asked.
+    the session, None when it was never asked. `file` is the sheet that the row came from. A row of the roll may have
+    more requests than the one that it shows, asked for with other content: each is a `further` one behind it.
+    `identity` is the key of its attempts.
     """
 
     row: SheetRow
@@ -317,6 +352,96 @@ class ReportRow:
     attempts: int = 0
     created_at: datetime | None = None
     state: SessionState | None = None
+    file: str = ""
+    further: bool = False
+    identity: str = field(default="", repr=False)
+
+    @property
+    def has_request(self) -> bool:
+        """Whether a request of the row exists, also once its id was purged."""
+        return self.created_at is not None
+
+
+NO_MONEY: Final = Decimal("0.00")
+
+
+def _no_rows() -> dict[Status, int]:
+    return dict.fromkeys(Status, 0)
+
+
+def _no_amounts() -> dict[Status, Decimal]:
+    return dict.fromkeys(Status, NO_MONEY)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How many rows stand in each status, and their dollars.
+
+    Every status is present, zero included. A row without a readable amount counts as a row and adds no dollars.
+    Totals of parts of a batch can be added.
+    """
+
+    counts: MappingABC[Status, int] = field(default_factory=_no_rows)
+    amounts: MappingABC[Status, Decimal] = field(default_factory=_no_amounts)
+
+    @property
+    def rows(self) -> int:
+        """All rows, whatever their status."""
+        return sum(self.counts.values())
+
+    @property
+    def amount(self) -> Decimal:
+        """The dollars of all rows, whatever their status."""
+        return sum(self.amounts.values(), NO_MONEY)
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(
+            {status: self.counts[status] + other.counts[status] for status in Status},
+            {status: self.amounts[status] + other.amounts[status] for status in Status},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """How many, and their dollars."""
+
+    rows: int = 0
+    amount: Decimal = NO_MONEY
+
+    def plus(self, amount: Decimal | None) -> Figure:
+        """With one more."""
+        return Figure(self.rows + 1, self.amount + (amount or NO_MONEY))
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What a whole batch comes to, by its roll.
+
+    `totals` count each row once, in its newest form. `requests` are all requests that exist, with what was asked for;
+    `cancelled` are those of them that were cancelled and not paid, `never_asked` the rows that have none and of which
+    that is certain.
+    """
+
+    totals: Totals = field(default_factory=Totals)
+    requests: Figure = Figure()
+    cancelled: Figure = Figure()
+    never_asked: Figure = Figure()
+
+    def as_json(self) -> dict[str, object]:
+        """For the JSON summaries: only texts, integers and objects."""
+        return {
+            "rows": self.totals.rows,
+            "counts": {status.value: self.totals.counts[status] for status in Status},
+            "amounts": {status.value: f"{self.totals.amounts[status]:.2f}" for status in Status},
+            **{
+                name: {"rows": figure.rows, "amount": f"{figure.amount:.2f}"}
+                for name, figure in (
+                    ("requests", self.requests),
+                    ("cancelled", self.cancelled),
+                    ("neverAsked", self.never_asked),
+                )
+            },
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +472,8 @@ class Report:
 
     `stopped` is the sentence key of what ended the run early, with what fills it, or empty. `asked_at` is when the API
     was last asked about the batch's sessions, None when never; what is open longer than `open_days` is listed apart.
+    `roll` says that the rows are all of the batch's, from all of its sheets, and not those of one run. `whole` is what
+    the whole batch comes to, None where that is not known yet.
     """
 
     batch: str
@@ -364,6 +491,13 @@ class Report:
     approval: Approval | None = None
     asked_at: datetime | None = None
     open_days: int = 7
+    roll: bool = False
+    whole: Whole | None = None
+
+    @property
+    def mark(self) -> str:
+        """What names the run in a file of it: when it began, as the journal has it."""
+        return self.started_at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 # ---------------------------------------------------------------------------------------------------------------

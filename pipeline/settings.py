@@ -201,12 +201,20 @@ class Settings:
         kinds.one_of("en", "fr", ""),
         Words("The language of messages and of the workbook.", "La langue des messages et du classeur.", "fr"),
     )
+    reference_names: str = _setting(
+        "transaction",
+        kinds.one_of("transaction", "customer"),
+        Words(
+            "What a reference names: a transaction, requested once, or a customer, who is billed again and again.",
+            "Ce que désigne une référence : une transaction, demandée une fois, ou un client, facturé à répétition.",
+        ),
+    )
     repeat_window: int = _setting(
         5,
         kinds.whole,
         Words(
-            "Days in which an identical row of another batch is held.",
-            "Jours pendant lesquels une ligne identique d'un autre lot est retenue.",
+            "Days in which the same charge of another batch is held where no reference names the transaction.",
+            "Jours où le même montant d'un autre lot est retenu si aucune référence ne désigne la transaction.",
         ),
     )
     log_file: str = _setting(

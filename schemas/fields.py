@@ -177,6 +177,17 @@ given back to `run`."""
 STATE_COLUMNS: Final = ("sessionStatus", "transactionStatus", "paid", "paidAmount", "statusAt")
 """Behind OWN_COLUMNS once the API was asked what became of the sessions."""
 
+BATCH_PROPERTY: Final = "flinks-import-batch"
+RUN_PROPERTY: Final = "flinks-import-run"
+"""Document properties of our workbooks and marked copies, which spreadsheets keep when they save: the batch's name, and
+when the run began that the file is of (ISO 8601, UTC)."""
+
+FIX_COLUMN: Final = "howToFix"
+"""The last column of `Errors` and of a marked copy: what to do about a row."""
+
+FILE_COLUMN: Final = "file"
+"""The last column where rows of several sheets stand together: the name of the sheet that a row came from."""
+
 ROW_COLUMN: Final = "row"
 """The first column of the output workbook: the row number in the user's own sheet."""
 

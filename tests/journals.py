@@ -17,8 +17,9 @@ import pytest
 
 from pipeline.check.identity import row_key
 from pipeline.journal import attempts
-from pipeline.journal.attempts import Intent, Settlement
+from pipeline.journal.attempts import Intent, RepeatSearch, Settlement
 from pipeline.journal.journal import Batch, Beginning, Journal, Sendable
+from pipeline.journal.roll import Staged
 from pipeline.journal.staging import Forecast
 from pipeline.model import CheckedRow, Column, Outcome, Payment, ReportRow, SheetRow, Source
 from pipeline.send.decide import Permissions
@@ -101,6 +102,10 @@ class Planned:
         """The rows that it would send."""
         return self.journal.to_send(self.run, self.batch, -1, 1000)
 
+    def roll(self) -> list[ReportRow]:
+        """The rows of its batch's roll."""
+        return list(self.journal.roll_rows(self.batch))
+
     def rows(self) -> list[ReportRow]:
         """Its rows as they stand now."""
         return list(self.journal.report_rows(self.run))
@@ -137,7 +142,8 @@ STATUSES = {Outcome.CREATED: 201, Outcome.REFUSED: 400}
 
 def intend(planned: Planned, row: Sendable, number: int, now: datetime = NOW) -> None:
     """Record that an attempt is about to leave."""
-    intent = Intent(planned.batch.id, planned.run, row.identity, number, row.number, row.payment, row.fingerprint, now)
+    key = (planned.batch.id, planned.run, row.identity, number, row.number)
+    intent = Intent(*key, row.payment, row.fingerprint, now, row.named)
     with planned.journal.engine.begin() as connection:
         attempts.intend(connection, [intent])
 
@@ -157,7 +163,10 @@ class Asked:
     identity: tuple[str, ...] = DEFAULT
     permissions: Permissions = Permissions()
     purpose: str = "run"
+    accepted: bool = True
     now: datetime = NOW
+    source: Source = Source("billing.csv", "0" * 64)
+    search: RepeatSearch = RepeatSearch(WINDOW, by_reference=False)
 
 
 ALOUD = Permissions(allow_repeats=True)
@@ -168,15 +177,18 @@ def plan(journal: Journal, lines: Sequence[Line], asked: Asked = Asked(), **chan
     """Stage and plan a sheet as `run` does."""
     asked = replace(asked, **changes)  # type: ignore[arg-type]
     batch = journal.batch(asked.batch, asked.environment, asked.now)
-    source = Source("billing.csv", "0" * 64)
-    beginning = Beginning(asked.purpose, source, asked.environment, COLUMNS, asked.identity, asked.now)
+    beginning = Beginning(asked.purpose, asked.source, asked.environment, COLUMNS, asked.identity, asked.now)
     run = journal.begin(batch, beginning)
     position = 0
     rows = checked(lines, asked.identity)
     for start in range(0, len(rows), 2):  # small chunks: a row and the one that it repeats are often apart
         position = journal.stage(run, position, rows[start : start + 2])
-    journal.finish_staging(run, batch, beginning, asked.now)
-    return Planned(journal, batch, run, journal.plan(run, batch, asked.permissions, asked.now - WINDOW))
+    staged = Staged(run, batch.id, asked.source)
+    journal.finish_staging(staged, beginning, asked.now)
+    forecast = journal.plan(staged, asked.permissions, asked.search, asked.now)
+    if asked.purpose == "run" and asked.accepted:
+        journal.accept(run, asked.now)
+    return Planned(journal, batch, run, forecast)
 
 
 # ---------------------------------------------------------------------------------------------------------------

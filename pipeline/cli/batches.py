@@ -49,13 +49,14 @@ def batches(ctx: click.Context, /, **given: Any) -> int:
 @batches.command()
 @click.argument("batch")
 @click.option("--row", type=click.IntRange(min=1), metavar="N", help="Also tell every attempt for row N of the sheet.")
+@options.file
 @click.option("--show-sessions", is_flag=True, help="Show session ids: whoever has one can open the payment page.")
 @click.option("--sandbox", is_flag=True, help="A batch that was sent to the built-in sandbox.")
 @options.journal
 @options.talking
 @click.pass_context
 def show(ctx: click.Context, /, batch: str, row: int | None, show_sessions: bool, **given: Any) -> int:
-    """Tell the story of BATCH: its runs, what its sheet comes to, and with --row what happened to one row."""
+    """Tell the story of BATCH: its runs, what all its sheets come to, and with --row what happened to one row."""
     from pipeline.cli.calling import call
 
     given = _with_those_before(ctx, given)
@@ -64,7 +65,7 @@ def show(ctx: click.Context, /, batch: str, row: int | None, show_sessions: bool
         from pipeline.commands.batches import story_of
         from pipeline.model import ExitCode
 
-        story = story_of(batch, row, settings, in_sandbox=given["sandbox"])
+        story = story_of(batch, row, settings, in_sandbox=given["sandbox"], file=given["file"])
         if manner.as_json:
             click.echo(json.dumps(_story_json(story, manner, sessions=show_sessions), ensure_ascii=False))
         else:
@@ -140,10 +141,17 @@ def _story(story: BatchStory, manner: Manner, *, sessions: bool) -> Iterator[str
         yield say("batches.purged", lang, date=f"{_local(facts.purged_at):%Y-%m-%d}")
     for run in story.runs:
         yield from _run(run, manner)
-    for line in status_lines(story.totals, lang):
+    for line in status_lines(story.whole.totals, lang):
         if line.rows:
             amount = format_amount(line.amount, lang)
             yield say("batches.status", lang, status=line.status, rows=line.rows, amount=amount)
+    for name, figure in (
+        ("requests", story.whole.requests),
+        ("cancelled", story.whole.cancelled),
+        ("never_asked", story.whole.never_asked),
+    ):
+        if figure.rows:
+            yield say(f"batches.{name}", lang, count=figure.rows, amount=format_amount(figure.amount, lang))
     if story.row is not None:
         yield from _row(story.row, manner, sessions=sessions)
 
@@ -230,8 +238,7 @@ def _story_json(story: BatchStory, manner: Manner, *, sessions: bool) -> dict[st
         "createdAt": facts.created_at.isoformat(),
         "purgedAt": facts.purged_at.isoformat() if facts.purged_at else None,
         "runs": [_run_json(run) for run in story.runs],
-        "counts": {status.value: count for status, count in story.totals.counts.items()},
-        "amounts": {status.value: f"{amount:.2f}" for status, amount in story.totals.amounts.items()},
+        **story.whole.as_json(),
         "row": _row_json(story.row, manner, sessions=sessions) if story.row is not None else None,
         "exitCode": 0,
     }
@@ -262,6 +269,7 @@ def _row_json(story: RowStory, manner: Manner, *, sessions: bool) -> dict[str, o
 
     return {
         "row": story.row.row.number,
+        "file": story.row.file,
         "status": story.row.status.value,
         "errors": said(story.row.errors),
         "notices": said(story.row.notices),

@@ -18,9 +18,8 @@ from pipeline.cli.screen import Manner, log_of, screen_of
 from pipeline.commands import notify
 from pipeline.commands.notify import Ended, Notifier
 from pipeline.commands.request import Request, Result
-from pipeline.model import ExitCode, Failure
+from pipeline.model import ExitCode, Failure, Totals, Whole
 from pipeline.report import metrics
-from pipeline.report.totals import Totals
 from pipeline.settings import SANDBOX, Settings, language_of, load
 from pipeline.texts import say
 
@@ -53,7 +52,7 @@ def call_on_sheet(given: Mapping[str, Any]) -> int:
         measure.ended(Totals(), ExitCode.BUG)
         raise
     print_result(result, request, manner)
-    measure.ended(result.totals, result.exit_code)
+    measure.ended(result.totals, result.exit_code, result.report.whole)
     _notify(notifier, Ended.with_result(result), manner)
     return result.exit_code
 
@@ -153,14 +152,14 @@ class _Measure:
         """From here on it is known where the metrics go."""
         self._settings, self._manner = settings, manner
 
-    def ended(self, totals: Totals, code: int) -> None:
+    def ended(self, totals: Totals, code: int, whole: Whole | None = None) -> None:
         """Write them. A file that can't be written is said, and fails nothing."""
         if self._settings is None or not self._settings.metrics_file or self._request.dry_run:
             return
         path = Path(self._settings.metrics_file).expanduser()
         environment = SANDBOX if self._request.sandbox else self._settings.base_url.rstrip("/")
         try:
-            metrics.write(path, metrics.Measured(environment, totals, int(code), self._began, time.time()))
+            metrics.write(path, metrics.Measured(environment, totals, int(code), self._began, time.time(), whole))
         except OSError as error:
             log_of(self._manner).event("metrics-not-written")
             told = say("settings.bad_metrics_file", self._manner.lang, path=path, error=error.strerror)

@@ -45,6 +45,7 @@ class Rows(click.ParamType[tuple[range, ...]]):
 
 @click.command()
 @click.argument("batch")
+@options.file
 @click.option("--rows", type=Rows(), help="Only these rows of your sheet, such as 5,7-9.  [default: the whole batch]")
 @click.option(
     "--status",
@@ -82,6 +83,7 @@ def cancel(batch: str, rows: tuple[range, ...] | None, which: str, output: Path 
         request = CancelRequest(
             batch=batch,
             rows=rows,
+            file=given["file"],
             which=Which(which),
             dry_run=given["dry_run"],
             output=output,
@@ -132,8 +134,8 @@ def _announced(batch: str, environment: str, selection: Selection, lang: Lang) -
 
 
 def _listed(rows: Iterable[int]) -> str:
-    """Row numbers, the first of them; `-` for one that the present sheet does not have."""
-    numbers = [str(row or "-") for row in rows]
+    """Row numbers, the first of them."""
+    numbers = [str(row) for row in rows]
     return ", ".join(numbers[:SHOWN]) + (" …" if len(numbers) > SHOWN else "")
 
 

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from pipeline.commands.inbox import Handled, Order, Passed
     from pipeline.commands.notify import Notifier
     from pipeline.commands.request import Screen
-    from pipeline.model import ExitCode
-    from pipeline.report.totals import Totals
+    from pipeline.model import ExitCode, Totals
     from pipeline.settings import Settings
 
 
@@ -332,6 +331,6 @@ def _told(handled: Handled, manner: Manner) -> Iterator[str]:
 
 
 def _totals(handled: Iterable[Handled]) -> Totals:
-    from pipeline.report.totals import Totals
+    from pipeline.model import Totals
 
     return sum((one.result.totals for one in handled if one.result is not None), Totals())

@@ -92,12 +92,22 @@ def reading(command: Command) -> Command:
             help='What makes a row itself, such as referenceId,"Invoice #",#.  [default: referenceId]',
         ),
         click.option(
+            "--reference-names",
+            type=click.Choice(["transaction", "customer"]),
+            help="What a reference names: a transaction is held at any age when it was requested before, a customer is "
+            "billed again and again.  [default: transaction]",
+        ),
+        click.option(
             "--repeat-window",
             type=click.IntRange(min=1),
             metavar="DAYS",
-            help="How far back other batches are searched for repeats.  [default: 5]",
+            help="How far back other batches are searched for a charge that no reference names.  [default: 5]",
         ),
-        click.option("--allow-repeats", is_flag=True, help="Also create sessions for rows that are held as repeats."),
+        click.option(
+            "--allow-repeats",
+            is_flag=True,
+            help="Also create requests for rows that are held as repeats, and for a file that was sent before.",
+        ),
         click.option(
             "--metrics-file",
             metavar="PATH",
@@ -155,6 +165,14 @@ def comparing(command: Command) -> Command:
             metavar="PERCENT",
             help="Show amounts that differ by more than this.  [default: 20]",
         ),
+    )
+
+
+def file(command: Command) -> Command:
+    """Which sheet of a batch a row number is of."""
+    return _all(
+        command,
+        click.option("--file", metavar="NAME", help="The sheet that the row is in, where the batch has several."),
     )
 
 

@@ -15,7 +15,7 @@ from rich.text import Text
 from pipeline.cli.screen import Manner
 from pipeline.commands.request import Request, Result
 from pipeline.journal.story import BatchLine
-from pipeline.model import ExitCode, Failure, Status, StoppedEarly
+from pipeline.model import ExitCode, Failure, Status, StoppedEarly, Whole
 from pipeline.report.summary import status_lines
 from pipeline.texts import explain, say
 from schemas.money import format_amount, format_number
@@ -59,6 +59,10 @@ def print_result(result: Result, request: Request, manner: Manner) -> None:
     for line in _headlines(result, manner):
         console.print(line)
     console.print(_table(result, manner))
+    whole = result.report.whole
+    if whole is not None and whole.totals != result.totals:
+        console.print(say("screen.whole_batch", manner.lang, batch=result.report.batch), markup=False)
+        print_whole(whole, manner)
     if not request.dry_run:
         _print_errors(result, manner, console)
     if result.written is not None:
@@ -145,13 +149,34 @@ def _print_errors(result: Result, manner: Manner, console: Console) -> None:
     errors = (result.summary or {}).get("errors")
     if not isinstance(errors, list) or not errors:
         return
-    to_mend = [error for error in errors if not str(error["code"]).startswith("not-sent")]
+    _print_held(result, manner, console)
+    to_mend = [error for error in errors if not str(error["code"]).startswith(("not-sent", "held-"))]
     shown = to_mend[:SHOWN_ERRORS]
     for error in shown:
         console.print(say("screen.row", manner.lang, row=error["row"], told=error["message"]), markup=False)
     more = len(to_mend) + int(str((result.summary or {}).get("errorsOmitted", 0))) - len(shown)
     if shown and more > 0:
         console.print(say("screen.more_errors", manner.lang, count=more), markup=False)
+
+
+def _print_held(result: Result, manner: Manner, console: Console) -> None:
+    """One sentence for all rows that are held for one reason, with both ways out."""
+    for held in result.held:
+        rows = ", ".join(map(str, held.rows)) + (" …" if held.count > len(held.rows) else "")
+        told = {"count": held.count, "rows": rows, "batch": held.batch, "date": held.date}
+        console.print(say(f"screen.{held.code.replace('-', '_')}", manner.lang, **told), markup=False)
+
+
+def print_whole(whole: Whole, manner: Manner) -> None:
+    """What a whole batch comes to beside what was told already: its requests, those cancelled, rows never asked."""
+    figures = {"requests": whole.requests, "cancelled": whole.cancelled, "never_asked": whole.never_asked}
+    for name, figure in figures.items():
+        if figure.rows or name == "requests":
+            told = {
+                "count": format_number(figure.rows, manner.lang),
+                "amount": format_amount(figure.amount, manner.lang),
+            }
+            output_console().print(say(f"screen.whole_{name}", manner.lang, **told), markup=False)
 
 
 def print_batches(lines: list[BatchLine], manner: Manner) -> None:
@@ -165,14 +190,17 @@ def print_batches(lines: list[BatchLine], manner: Manner) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for key in ("batch", "environment", "last_run", "file"):
         table.add_column(say(f"screen.column_{key}", manner.lang))
-    for key in ("created", "amount", "unknown"):
+    for key in ("created", "amount", "cancelled", "never_asked", "unknown"):
         table.add_column(say(f"screen.column_{key}", manner.lang), justify="right")
     for line in lines:
         when = f"{line.last_run_at.astimezone():%Y-%m-%d %H:%M}" if line.last_run_at else ""
         amount = format_amount(Decimal(line.created_cents).scaleb(-2), manner.lang)
         unknown = Text(str(line.unknown), style="bold red" if line.unknown else "")
         created = format_number(line.created, manner.lang)
-        table.add_row(Text(line.name), line.environment, when, Text(line.file), created, amount, unknown)
+        cancelled = format_amount(Decimal(line.cancelled_cents).scaleb(-2), manner.lang) if line.cancelled else ""
+        never = format_number(line.never_asked, manner.lang) if line.never_asked else ""
+        cells = (line.environment, when, Text(line.file), created, amount, cancelled, never, unknown)
+        table.add_row(Text(line.name), *cells)
     output_console().print(table)
 
 
@@ -184,5 +212,10 @@ def _batch_json(line: BatchLine) -> dict[str, object]:
         "file": line.file,
         "created": line.created,
         "amount": f"{Decimal(line.created_cents).scaleb(-2):.2f}",
+        "rows": line.rows,
+        "cancelled": line.cancelled,
+        "cancelledAmount": f"{Decimal(line.cancelled_cents).scaleb(-2):.2f}",
+        "neverAsked": line.never_asked,
+        "neverAskedAmount": f"{Decimal(line.never_asked_cents).scaleb(-2):.2f}",
         "unknown": line.unknown,
     }

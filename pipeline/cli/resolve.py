@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 @click.option("--not-created", is_flag=True, help="Nothing was created: the next run sends the row again.")
 @click.option("--note", metavar="TEXT", default="", help="How you know; needed with --not-created. Kept for ever.")
 @click.option("--who", metavar="NAME", default="", help="Who decided.  [default: your login name]")
-@click.option("--gone", is_flag=True, help="The row is no longer in the sheet: ROW is its number when it was sent.")
+@options.file
+@click.option("--gone", is_flag=True, help="The row has left its sheet: ROW is the number that it had there.")
 @click.option("--sandbox", is_flag=True, help="A batch that was sent to the built-in sandbox.")
 @click.option("--yes", is_flag=True, help="Do not ask before it is recorded (needed where nobody can answer).")
 @options.journal
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 def resolve(batch: str, row: int, created: str | None, not_created: bool, **given: Any) -> int:
     """Record what became of a ROW of BATCH whose outcome is unknown, after you have looked in the dashboard.
 
-    ROW is the row's number in your sheet (column `row` of the workbook). A row that left the sheet or became invalid
-    has the number under which it was sent. The decision is kept with who and when.
+    ROW is the row's number in your sheet (column `row` of the workbook). A row that left its sheet has the number that
+    it had there. The decision is kept with who and when.
 
     \b
     Exit codes: 0 recorded, 2 wrong options, or a row or session that can't be meant, 6 not confirmed,
@@ -47,7 +48,9 @@ def resolve(batch: str, row: int, created: str | None, not_created: bool, **give
 
         if (created is not None) == not_created:
             raise UsageFailure("resolve.one_of_both")
-        request = ResolveRequest(batch, row, created, given["note"], given["who"], given["sandbox"], given["gone"])
+        request = ResolveRequest(
+            batch, row, created, given["note"], given["who"], given["sandbox"], given["gone"], given["file"]
+        )
         decision = decide(request, settings, lambda question: _confirm(question, manner))
         _print(batch, decision, manner)
         return 0

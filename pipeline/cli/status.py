@@ -94,7 +94,7 @@ def status(batch: str, since: datetime | None, output: Path | None, **given: Any
 
 def _print(result: StatusResult, manner: Manner) -> None:
     from pipeline.cli.following import print_payments, print_workbook
-    from pipeline.cli.printing import print_outputs
+    from pipeline.cli.printing import print_outputs, print_whole
     from pipeline.texts import explain, say
 
     if manner.as_json:
@@ -109,6 +109,7 @@ def _print(result: StatusResult, manner: Manner) -> None:
     else:
         click.echo(say("status.asked", manner.lang, count=result.asked, final=result.final))
         print_payments(payments, manner)
+    print_whole(result.now.whole, manner)
     _print_remarks(result, manner)
     if result.written is not None:
         print_workbook(result.written, manner)
@@ -145,14 +146,13 @@ def _print_remarks(result: StatusResult, manner: Manner) -> None:
         console.print(say("status.unknown_sessions", lang, count=payments.not_known), markup=False, style="yellow")
     if payments is not None and payments.strange:
         console.print(say("status.strange_sessions", lang, count=payments.strange), markup=False, style="yellow")
-    if unknown := now.totals.counts[Status.UNKNOWN]:
+    if unknown := now.whole.totals.counts[Status.UNKNOWN]:
         told = {"count": unknown, "batch": now.report.batch}
         console.print(say("status.unknown_rows", lang, **told), markup=False, style="bold red")
 
 
 def _as_json(result: StatusResult) -> dict[str, object]:
     from pipeline.cli.following import paid_json
-    from pipeline.model import Status
     from pipeline.report.paid import days_open
 
     now, payments = result.now, result.now.payments
@@ -161,9 +161,7 @@ def _as_json(result: StatusResult) -> dict[str, object]:
         "file": now.report.source.name,
         "sha256": now.report.source.sha256,
         "environment": now.report.environment,
-        "rows": now.totals.rows,
-        "counts": {status.value: now.totals.counts[status] for status in Status},
-        "amounts": {status.value: f"{now.totals.amounts[status]:.2f}" for status in Status},
+        **now.whole.as_json(),
         "asked": result.asked,
         "final": result.final,
         "missed": result.missed,
@@ -174,7 +172,12 @@ def _as_json(result: StatusResult) -> dict[str, object]:
             "rows": payments.late if payments else 0,
             "amount": f"{payments.late_amount:.2f}" if payments else "0.00",
             "first": [
-                {"row": row.row.number, "referenceId": row.reference_sent, "daysOpen": days_open(row, now.report)}
+                {
+                    "row": row.row.number,
+                    "file": row.file,
+                    "referenceId": row.reference_sent,
+                    "daysOpen": days_open(row, now.report),
+                }
                 for row in now.late
             ],
         },

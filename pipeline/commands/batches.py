@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
-from pipeline.commands.finding import found_batch
+from pipeline.commands.finding import found_batch, meant
 from pipeline.journal.journal import Batch, Journal, open_journal
 from pipeline.journal.past import Facts, PastRun, Try
 from pipeline.journal.purge import Old
 from pipeline.journal.story import BatchLine
-from pipeline.model import BatchIsBusy, Decision, ReportRow, SessionState, StoppedEarly, UsageFailure
+from pipeline.model import BatchIsBusy, Decision, ReportRow, SessionState, StoppedEarly, UsageFailure, Whole
 from pipeline.report import totals
-from pipeline.report.totals import Totals
 from pipeline.settings import SANDBOX, Settings, default_journal
 
 
@@ -36,7 +35,7 @@ def _journal(settings: Settings, *, in_sandbox: bool) -> Iterator[Journal]:
 
 @dataclass(frozen=True, slots=True)
 class RowStory:
-    """One row of the present sheet, every attempt for it, what people decided, and what the API said since."""
+    """One row of the roll, every attempt for it, what people decided, and what the API said since."""
 
     row: ReportRow
     tries: tuple[Try, ...]
@@ -46,39 +45,36 @@ class RowStory:
 
 @dataclass(frozen=True, slots=True)
 class BatchStory:
-    """A batch, its runs, what its present sheet comes to, and one row of it where that was asked for."""
+    """A batch, its runs, what its roll comes to, and one row of it where that was asked for."""
 
     facts: Facts
     runs: tuple[PastRun, ...]
-    totals: Totals
+    whole: Whole
     row: RowStory | None
 
 
-def story_of(name: str, row: int | None, settings: Settings, *, in_sandbox: bool) -> BatchStory:
-    """The story of a batch, and of the row of this number in its sheet.
+def story_of(
+    name: str, row: int | None, settings: Settings, *, in_sandbox: bool, file: str | None = None
+) -> BatchStory:
+    """The story of a batch, and of the row of this number in its sheet, or in the sheet `file` where it has several.
 
-    Raises UsageFailure when there is no such batch or row.
+    Raises UsageFailure when there is no such batch or row, or when two sheets have one.
     """
     with found_batch(name, settings, in_sandbox=in_sandbox) as found:
-        journal, batch, run = found.journal, found.batch, found.run
+        journal, batch = found.journal, found.batch
         return BatchStory(
             facts=journal.facts(batch),
             runs=tuple(journal.runs(batch)),
-            totals=totals.count(journal.report_rows(run)),
-            row=None if row is None else _row_story(journal, batch, run, row),
+            whole=totals.whole(journal.roll_rows(batch)),
+            row=None if row is None else _row_story(journal, batch, meant(found, row, file)[0].row),
         )
 
 
-def _row_story(journal: Journal, batch: Batch, run: int, number: int) -> RowStory:
-    row = journal.report_row(run, number)
-    if row is None:
-        raise UsageFailure("batches.no_row", batch=batch.name, row=number)
-    tries = tuple(journal.tries(batch, run, number))
-    identity, _ = journal.open_tries(batch, run, number)
+def _row_story(journal: Journal, batch: Batch, row: ReportRow) -> RowStory:
     return RowStory(
         row=row,
-        tries=tries,
-        decisions=tuple(one for one in journal.decisions(batch) if identity and one.identity == identity),
+        tries=tuple(journal.tries(batch, row.identity)) if row.identity else (),
+        decisions=tuple(one for one in journal.decisions(batch) if row.identity and one.identity == row.identity),
         states=tuple(journal.state_history(row.session_id)) if row.session_id else (),
     )
 

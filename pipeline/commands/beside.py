@@ -39,12 +39,24 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file beside the workbook: its option, its place, whether a file there is ours, and how it is written."""
+    """One file beside the workbook: its option, its place, whether a file there is ours, and how it is written.
+
+    `of_sheet` says that it holds the rows of the run's sheet, and not all of the batch's.
+    """
 
     option: str
     path: Path
     ours: Recognise
     write: Write
+    of_sheet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a file is made of: a report and its rows."""
+
+    report: Report
+    rows: Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +114,7 @@ def _files(wanted: Wanted, columns: Sequence[Column]) -> Iterator[File]:
         yield File("--html", wanted.html, page.is_our_page, _by(page.write_page))
     if wanted.mended is not None and wanted.original is not None:
         mended.check_original(wanted.original)
-        yield File("--mended", wanted.mended, mended.is_our_copy, partial(_mended, wanted.original))
+        yield File("--mended", wanted.mended, mended.is_our_copy, partial(_mended, wanted.original), of_sheet=True)
 
 
 def _by(write: Callable[[Report, Iterator[ReportRow], Path, Lang], None]) -> Write:
@@ -117,15 +129,17 @@ def _mended(original: Path, report: Report, rows: Rows, lang: Lang, path: Path) 
     mended.write_mended(original, report, rows(), path, lang)
 
 
-def write(files: Iterable[File], report: Report, rows: Rows, lang: Lang) -> dict[str, StoppedEarly]:
-    """Write every file, whole or not at all; gives what kept some from being written, by their options.
+def write(files: Iterable[File], batch: Contents, sheet: Contents, lang: Lang) -> dict[str, StoppedEarly]:
+    """Write every file, of the whole batch or of one sheet, each whole or not at all.
 
-    A file that can't be had any more stops none of the others, and the same command writes it later.
+    Gives what kept some from being written, by their options: it stops none of the others, and the same command writes
+    them later.
     """
     unwritten = {}
     for file in files:
+        contents = sheet if file.of_sheet else batch
         try:
-            exports.put(file.path, partial(file.write, report, rows, lang), file.ours)
+            exports.put(file.path, partial(file.write, contents.report, contents.rows, lang), file.ours)
         except OSError as error:
             reason = error.strerror or type(error).__name__
             unwritten[file.option] = StoppedEarly(
@@ -175,12 +189,12 @@ def before(journal: Journal, batch: Batch, run: int, compared: Compared) -> Befo
     other = month_before(journal, batch, compared.batch)
     if other is None:
         return None
-    earlier = journal.asked(other.id, other.last_run)
-    since = journal.asked(batch.id, run)
+    earlier = journal.asked(other.id)
+    since = [asked for asked in journal.asked(batch.id) if asked.run != run]
     return Before(
         batch=other.name,
         at=other.at,
         charges=[changes.charge_of(asked.payment) for asked in earlier if asked.payment is not None],
         over=changes.DEFAULT_OVER if compared.over is None else Decimal(compared.over),
-        since=[changes.charge_of(asked.payment) for asked in since if asked.payment is not None and not asked.row],
+        since=[changes.charge_of(asked.payment) for asked in since if asked.payment is not None],
     )

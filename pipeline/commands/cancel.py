@@ -47,10 +47,14 @@ class Which(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CancelRequest:
-    """One `cancel`. `rows` are row numbers of the user's sheet, None for the whole batch."""
+    """One `cancel`. `rows` are row numbers of the user's sheet, None for the whole batch.
+
+    `file` names the sheet where a batch has several.
+    """
 
     batch: str
     rows: Sequence[range] | None = None
+    file: str | None = None
     which: Which = Which.OPEN
     dry_run: bool = False
     output: Path | None = None
@@ -202,9 +206,12 @@ class _Work:
                 ended += 1
         if self._request.rows is not None and not (chosen or paid or ended):
             raise UsageFailure("cancel.no_such_rows", batch=self._found.batch.name)
-        rows = self._found.journal.report_rows(self._found.run)
-        unknown = (row.row.number for row in rows if row.status is Status.UNKNOWN)
-        return Selection(tuple(chosen), tuple(paid), ended, tuple(row for row in unknown if self._is_meant(row)))
+        unknown = [
+            row.row.number
+            for row in self._found.journal.roll_rows(self._found.batch)
+            if row.status is Status.UNKNOWN and self._is_meant(row.row.number, row.file)
+        ]
+        return Selection(tuple(chosen), tuple(paid), ended, tuple(unknown))
 
     async def cancel(self, selection: Selection, signals: Interrupts) -> CancelledAll:
         """Cancel them."""
@@ -222,11 +229,22 @@ class _Work:
         return partial(self._found.journal.record_states, self._found.batch)
 
     def _sessions(self) -> list[Session]:
-        sessions = self._found.journal.sessions(self._found.batch, self._found.run)
-        return [session for session in sessions if self._is_meant(session.row)]
+        """The sessions that are meant. Raises UsageFailure when rows are in several sheets and none was named."""
+        sessions = self._found.journal.sessions(self._found.batch)
+        meant = [one for one in sessions if self._is_meant(one.row, one.file) and (self._all or one.present)]
+        if not self._all and self._request.file is None and len(files := {session.file for session in meant}) > 1:
+            told = {"files": ", ".join(sorted(files)), "first": min(files)}
+            raise UsageFailure("cancel.rows_in_several", batch=self._found.batch.name, **told)
+        return meant
 
-    def _is_meant(self, row: int) -> bool:
-        return self._request.rows is None or any(row in some for some in self._request.rows)
+    @property
+    def _all(self) -> bool:
+        """Whether all rows of a sheet, or of the batch, are meant, those too that have left their sheet."""
+        return self._request.rows is None
+
+    def _is_meant(self, row: int, file: str) -> bool:
+        of_file = self._request.file in {None, file}
+        return of_file and (self._request.rows is None or any(row in some for some in self._request.rows))
 
 
 def _is_chosen(state: SessionState | None, which: Which) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.journal.journal import Batch, Journal, open_journal
-from pipeline.journal.story import BatchLine
+from pipeline.journal.story import BatchLine, Numbered
 from pipeline.model import UsageFailure
 from pipeline.settings import SANDBOX, Settings, default_journal
 
@@ -20,7 +20,7 @@ NEAREST: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A batch of an open journal and its last run, whose rows are the batch's present sheet."""
+    """A batch of an open journal and the last run that was accepted."""
 
     journal: Journal
     batch: Batch
@@ -38,6 +38,22 @@ def found_batch(name: str, settings: Settings, *, in_sandbox: bool) -> Iterator[
         line = pick(journal.batch_lines(), name, environment)
         assert line.last_run is not None
         yield Found(journal, Batch(line.id, line.name, line.environment), line.last_run)
+
+
+def meant(found: Found, number: int, file: str | None) -> list[Numbered]:
+    """The rows of a batch that have this number in one sheet, newest first.
+
+    Raises UsageFailure when no sheet has one, and when several have and none was named.
+    """
+    rows = found.journal.rows_of_number(found.batch, number)
+    files = list(dict.fromkeys(one.row.file for one in rows))
+    if file is None and len(files) > 1:
+        told = {"row": number, "batch": found.batch.name, "files": ", ".join(files), "first": files[0]}
+        raise UsageFailure("finding.row_in_several", **told)
+    rows = [one for one in rows if file in {None, one.row.file}]
+    if not rows:
+        raise UsageFailure("finding.no_row", row=number, batch=found.batch.name)
+    return rows
 
 
 def pick(lines: Sequence[BatchLine], name: str, environment: str) -> BatchLine:

@@ -13,8 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from pipeline.model import ExitCode, Failure, Status, UsageFailure
-from pipeline.report.totals import Totals
+from pipeline.model import ExitCode, Failure, Status, Totals, UsageFailure
 from pipeline.settings import NOTIFY_VARIABLE, Settings
 from pipeline.texts import say
 from schemas.languages import Lang

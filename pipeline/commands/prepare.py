@@ -10,18 +10,26 @@ from typing import Final
 from pipeline.check import CheckedTable, CheckOptions, check_table
 from pipeline.commands.request import Request, Screen
 from pipeline.commands.where import Where
+from pipeline.journal.attempts import RepeatSearch
 from pipeline.journal.journal import Batch, Beginning, Journal
+from pipeline.journal.roll import Staged
 from pipeline.journal.staging import Forecast
 from pipeline.model import ControlTotal, InputFailure, Mapping
 from pipeline.send.decide import Permissions
 from pipeline.settings import Settings
 from pipeline.sheet import ReadOptions, Table, load_mapping, open_table
+from schemas.faults import Fault
+
+REFERENCES_MAY_NAME_CUSTOMERS: Final = "references-may-name-customers"
 
 MOST_COLUMNS: Final = 16_000
 """Columns of a sheet: Excel opens 16,384, and the results have some of their own behind the user's."""
 
 RUN = "run"
 REHEARSAL = "rehearsal"
+
+CUSTOMER: Final = "customer"
+"""The setting `reference_names` where a reference comes back for each new charge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,12 @@ class Prepared:
     run: int
     forecast: Forecast
     refused: InputFailure | None
+
+
+def search_of(settings: Settings) -> RepeatSearch:
+    """Where repeats of a row are sought in other batches."""
+    window = timedelta(days=settings.repeat_window)
+    return RepeatSearch(window, by_reference=settings.reference_names != CUSTOMER)
 
 
 def read(request: Request, screen: Screen) -> Table:
@@ -72,22 +86,56 @@ def batch_name(request: Request, table: Table) -> str:
     return request.batch or table.source.batch or request.file.stem
 
 
-def old_name(journal: Journal, batch: Batch, table: Table, request: Request, window: timedelta) -> InputFailure | None:
-    """Why a batch that is named after its file does not reach back over a pause (interface: "A row"), with both ways
-    out; None when it need not.
+def refusal(journal: Journal, batch: Batch, table: Table, request: Request, settings: Settings) -> InputFailure | None:
+    """Why this file is not taken for a sheet of this batch, with the ways out; None when it is.
 
-    Next month's `billing.xlsx` would otherwise be taken for a repeat of this month's, and bill nobody. A workbook of
-    ours that is given back names its batch itself, and goes on with it.
+    By the interface's "A batch over time".
     """
-    now = datetime.now().astimezone()
+    source = table.source
+    if source.batch and request.batch is not None and request.batch != source.batch:
+        return InputFailure("run.other_batch", file=source.name, batch=source.batch, given=request.batch)
+    if source.batch or journal.has_run(batch, source.sha256):
+        return None
+    return _sent_before(journal, batch, table, request, settings) or _old_name(journal, batch, request, settings)
+
+
+def _sent_before(
+    journal: Journal, batch: Batch, table: Table, request: Request, settings: Settings
+) -> InputFailure | None:
+    """The very file was sent as another batch. Where references name customers it may be next month's, when the window
+    has passed and the batch is named aloud.
+    """
+    sent = None if request.allow_repeats else journal.sent_elsewhere(batch, table.source)
+    if sent is None:
+        return None
+    customers = settings.reference_names == CUSTOMER
+    if customers and request.batch is not None and _now() - sent.at > timedelta(days=settings.repeat_window):
+        return None
+    told = {"file": table.source.name, "batch": sent.batch, "date": sent.at.astimezone().date()}
+    if customers:
+        return InputFailure("run.same_file_of_customers", days=settings.repeat_window, fresh=_fresh(batch), **told)
+    return InputFailure("run.same_file", **told)
+
+
+def _old_name(journal: Journal, batch: Batch, request: Request, settings: Settings) -> InputFailure | None:
+    """A batch that is named after its file does not reach back over a pause.
+
+    Next month's `billing.xlsx` would otherwise be taken for a repeat of this month's, and bill nobody.
+    """
     last = journal.last_run(batch)
-    if request.batch is not None or table.source.batch or last is None:
+    if request.batch is not None or last is None or _now() - last <= timedelta(days=settings.repeat_window):
         return None
-    if now - last.at <= window or last.sha256 == table.source.sha256:
-        return None
-    return InputFailure(
-        "run.old_batch", batch=batch.name, date=last.at.date(), fresh=f"{batch.name}-{now:%Y-%m}", days=window.days
-    )
+    told = {"batch": batch.name, "date": last.astimezone().date(), "fresh": _fresh(batch)}
+    return InputFailure("run.old_batch", days=settings.repeat_window, **told)
+
+
+def _fresh(batch: Batch) -> str:
+    """A name for the batch of this month."""
+    return f"{batch.name}-{_now():%Y-%m}"
+
+
+def _now() -> datetime:
+    return datetime.now().astimezone()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +149,16 @@ class Workplace:
     settings: Settings
 
 
-def stage(journal: Journal, batch: Batch, beginning: Beginning, checked: CheckedTable, screen: Screen) -> int:
-    """Stage every row of a checked sheet in the journal; returns the run's number. Memory does not grow."""
+def stage(journal: Journal, batch: Batch, beginning: Beginning, checked: CheckedTable, screen: Screen) -> Staged:
+    """Stage every row of a checked sheet in the journal. Memory does not grow."""
     run = journal.begin(batch, beginning)
     position = 0
     for chunk in checked.chunks():
         position = journal.stage(run, position, chunk)
         screen.checked(position)
-    journal.finish_staging(run, batch, beginning, datetime.now().astimezone())
-    return run
+    staged = Staged(run, batch.id, beginning.source)
+    journal.finish_staging(staged, beginning, _now())
+    return staged
 
 
 def guard(request: Request, forecast: Forecast) -> tuple[tuple[ControlTotal, ...], InputFailure | None]:
@@ -137,7 +186,7 @@ def begin_and_plan(
 ) -> Prepared:
     """Stage, plan and guard a checked sheet. Nothing is sent; a guard that fails is told, not raised."""
     journal, batch, settings = workplace.journal, workplace.batch, workplace.settings
-    now = datetime.now().astimezone()
+    now = _now()
     beginning = Beginning(
         purpose=workplace.purpose,
         source=table.source,
@@ -146,11 +195,21 @@ def begin_and_plan(
         identity=settings.identity,
         started_at=now,
     )
-    run = stage(journal, batch, beginning, checked, screen)
-    since = now - timedelta(days=settings.repeat_window)
-    forecast = journal.plan(run, batch, permissions_of(request), since)
+    staged = stage(journal, batch, beginning, checked, screen)
+    run = staged.run
+    forecast = journal.plan(staged, permissions_of(request), search_of(settings), now)
     controls, refused = guard(request, forecast)
-    notices = (*table.notices, *checked.notices)
+    notices = (*table.notices, *checked.notices, *_about_references(journal, batch, forecast, settings))
     journal.remark(run, controls=(*controls, *checked.controls), notices=notices)
     screen.sheet_notices(notices)
     return Prepared(run, forecast, refused)
+
+
+def _about_references(journal: Journal, batch: Batch, forecast: Forecast, settings: Settings) -> tuple[Fault, ...]:
+    """The first time that most rows are held since their references were used before: they may name customers."""
+    if settings.reference_names == CUSTOMER or 2 * forecast.held_by_reference <= forecast.rows:
+        return ()
+    if journal.has_said(batch.environment, REFERENCES_MAY_NAME_CUSTOMERS):
+        return ()
+    told = (("count", str(forecast.held_by_reference)), ("rows", str(forecast.rows)))
+    return (Fault(REFERENCES_MAY_NAME_CUSTOMERS, details=told),)

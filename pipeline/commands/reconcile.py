@@ -175,7 +175,7 @@ class _Desk:
         self._found = found
         self._lines = lines
         self._request = request
-        self._sheet = found.journal.report(found.run)
+        self._sheet = found.journal.roll_report(found.batch)
         self.payments: Sequence[Payment] = payments_of(lines)
         self.resolved: list[Resolved] = []
         self.confirmed = 0
@@ -203,9 +203,9 @@ class _Desk:
 
     def _match(self) -> None:
         journal, batch = self._found.journal, self._found.batch
-        asked = journal.asked(batch.id, self._found.run)
+        asked = journal.asked(batch.id)
         self._attempts = {_key(one): (one.identity, one.number) for one in asked}
-        rows = list(_never_asked(journal.report_rows(self._found.run), self._sheet, self._request.lang))
+        rows = list(_never_asked(journal.roll_rows(batch), self._sheet, self._request.lang))
         claims = [*map(_claim, asked), *rows]
         keys = {attempt: key for key, attempt in self._attempts.items()}
         kept = journal.confirmed(batch.id)
@@ -276,6 +276,7 @@ def _claim(one: Asked) -> Claim:
     return Claim(
         key=_key(one),
         row=one.row,
+        file=one.file,
         reference=payment.reference_id if payment else "",
         amount=one.amount,
         uncertain=one.uncertain,
@@ -299,13 +300,14 @@ def _never_asked(rows: Iterator[ReportRow], sheet: Report, lang: Lang) -> Iterat
         index = at.get(name)
         return row.row.cells[index].strip() if index is not None and index < len(row.row.cells) else ""
 
-    for row in rows:
-        if row.status not in _NEVER_ASKED:
+    for number, row in enumerate(rows):
+        if row.status not in _NEVER_ASKED or row.has_request:
             continue
         payment = row.payment
         yield Claim(
-            key=f"row:{row.row.number}",
+            key=f"row:{number}",
             row=row.row.number,
+            file=row.file,
             reference=payment.reference_id if payment else cell(row, Field.REFERENCE_ID),
             amount=row.amount,
             asked=False,

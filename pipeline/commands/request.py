@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from pipeline.journal.staging import Forecast
-from pipeline.model import ExitCode, Failure, Report, ReportRow
-from pipeline.report.summary import Written
-from pipeline.report.totals import Totals
+from pipeline.model import ExitCode, Failure, Report, ReportRow, Totals
+from pipeline.report.summary import HeldGroup, Written
 from pipeline.send.engine import Observer
 from schemas.faults import Fault
 from schemas.languages import Lang
@@ -67,7 +66,10 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a command has done. `failure` is what kept it from its end; `summary` is the JSON summary."""
+    """What a command has done. `failure` is what kept it from its end, `summary` is the JSON summary.
+
+    `held` are the rows that are held for one reason.
+    """
 
     report: Report
     totals: Totals
@@ -76,6 +78,7 @@ class Result:
     failure: Failure | None = None
     forecast: Forecast | None = None
     summary: dict[str, object] | None = None
+    held: tuple[HeldGroup, ...] = ()
 
 
 class Screen(Protocol):

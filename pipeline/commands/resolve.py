@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from pipeline.commands.finding import Found, found_batch
+from pipeline.commands.finding import Found, found_batch, meant
 from pipeline.commands.plan import user
-from pipeline.model import Attempt, Decision, Outcome, ReportRow, Status, StoppedEarly, UsageFailure
+from pipeline.model import Attempt, Decision, Outcome, Status, StoppedEarly, UsageFailure
 from pipeline.settings import SANDBOX, Settings
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -24,7 +24,8 @@ class ResolveRequest:
     """One `resolve`. `row` is the row's number in the user's sheet; `created` its session or launch URL.
 
     Without `created` the decision is that nothing was created. An empty `who` is whoever is logged in. `gone` says that
-    the row is no valid row of the sheet any more, and goes by the number under which it was sent.
+    the row has left its sheet, and goes by the number that it had there. `file` names the sheet where a batch has
+    several.
     """
 
     batch: str
@@ -34,6 +35,7 @@ class ResolveRequest:
     who: str = ""
     sandbox: bool = False
     gone: bool = False
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +110,23 @@ def masked(content: str) -> str:
 def _unanswered(found: Found, request: ResolveRequest) -> tuple[str, tuple[Attempt, ...]]:
     """The identity of a row and its tries without an answer. Raises UsageFailure when there is nothing to decide.
 
-    A row that left the sheet, or is invalid now, goes by the number under which it was sent. Where another row bears
-    that number today, it must be said aloud which is meant.
+    A row that left its sheet goes by the number that it had there. Where another row bears that number today, it must
+    be said aloud which is meant.
     """
-    number = request.row
-    row: ReportRow | None = found.journal.report_row(found.run, number)
-    present, tries = found.journal.open_tries(found.batch, found.run, number)
-    if row is not None and row.status is Status.UNKNOWN and not request.gone:
-        return present, tries
-    strays = found.journal.stray_tries(found.batch, found.run, number)
-    named = {"row": number, "batch": found.batch.name}
-    if len(strays) > 1:
+    rows = meant(found, request.row, request.file)
+    named = {"row": request.row, "batch": found.batch.name}
+    present = next((one.row for one in rows if one.present), None)
+    unknown = [one.row for one in rows if one.row.status is Status.UNKNOWN]
+    if present in unknown and not request.gone:
+        unknown = [row for row in unknown if row is present]
+    elif present is not None and request.gone:
+        unknown = [row for row in unknown if row is not present]
+    elif present is not None and unknown:
+        raise UsageFailure("resolve.say_gone", **named, status=present.status)
+    if len(unknown) > 1:
         raise UsageFailure("resolve.several", **named)
-    if strays and (row is None or request.gone or strays[0][0] == present):
-        return strays[0]
-    if row is None or request.gone:
+    if not unknown and request.gone:
         raise UsageFailure("resolve.no_row", **named)
-    raise UsageFailure("resolve.say_gone" if strays else "resolve.not_unknown", **named, status=row.status)
+    if not unknown:
+        raise UsageFailure("resolve.not_unknown", **named, status=rows[0].row.status)
+    return unknown[0].identity, found.journal.open_tries(found.batch, unknown[0].identity)

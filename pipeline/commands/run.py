@@ -8,7 +8,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Final, Literal
@@ -28,13 +28,15 @@ from pipeline.model import (
     ExitCode,
     Failure,
     InputFailure,
+    Report,
     Status,
     StoppedEarly,
+    Totals,
     UsageFailure,
+    Whole,
 )
 from pipeline.report import summary, totals
 from pipeline.report.place import check_place
-from pipeline.report.totals import Totals
 from pipeline.report.workbook import Showing
 from pipeline.send.api import Api, Credentials
 from pipeline.send.engine import TOKENS_AHEAD, Assignment, Observer, SendRules, Sent, send
@@ -65,7 +67,7 @@ def run(request: Request, settings: Settings, screen: Screen) -> Result:
             batch = journal.batch(prepare.batch_name(request, table), place.name, datetime.now().astimezone())
             with journal.lease(batch):
                 beside.month_before(journal, batch, request.compare)
-                if old := prepare.old_name(journal, batch, table, request, timedelta(days=settings.repeat_window)):
+                if old := prepare.refusal(journal, batch, table, request, settings):
                     raise old
                 workplace = Workplace(journal, batch, prepare.RUN, place.base_url, settings)
                 prepared = prepare.begin_and_plan(workplace, table, checked, request, screen)
@@ -116,6 +118,7 @@ def _carry_out(sending: _Sending) -> Failure | None:
         refused = _hold_against_plan(sending, sending.request.plan)
         if refused is not None:
             return refused
+    sending.workplace.journal.accept(sending.prepared.run, datetime.now().astimezone())
     forecast = sending.prepared.forecast
     if not forecast.to_send:
         return None
@@ -193,7 +196,7 @@ def rules_of(settings: Settings, request: Request) -> SendRules:
         language=LANGUAGES[settings.language],
         token_use=TOKEN_USES[settings.token_use],
         permissions=prepare.permissions_of(request),
-        window=timedelta(days=settings.repeat_window),
+        search=prepare.search_of(settings),
     )
 
 
@@ -258,14 +261,17 @@ def finish(  # noqa: PLR0913, PLR0917 - six, by the house's rule
     code = exit_code(counted, failure, dry_run=rehearsed)
     failure = _noted(partial(journal.end, run, datetime.now().astimezone(), code), failure)
     code = exit_code(counted, failure, dry_run=rehearsed)
-    report = journal.report(run)
+    report = replace(journal.report(run), whole=whole_of(workplace, prepared, gathered.whole, failure))
     before = beside.before(journal, workplace.batch, run, beside.Compared(request.compare, request.changes_over))
     written, lost = None, dict[str, StoppedEarly]()
     try:
         written = outputs.results.write(report, before)
     except StoppedEarly as unwritten:
         lost["-o"] = unwritten
-    lost |= beside.write(outputs.files, report, partial(journal.report_rows, run), request.lang)
+    sheet = beside.Contents(report, partial(journal.report_rows, run))
+    lost |= beside.write(
+        outputs.files, sheet if rehearsed else _of_batch(workplace, report) or sheet, sheet, request.lang
+    )
     if lost:
         failure = failure or next(iter(lost.values()))
         code = exit_code(counted, failure, dry_run=rehearsed)
@@ -276,8 +282,29 @@ def finish(  # noqa: PLR0913, PLR0917 - six, by the house's rule
         written=written,
         failure=failure,
         forecast=prepared.forecast,
+        held=tuple(replace(one, batch=one.batch or workplace.batch.name) for one in gathered.held),
         summary=summary.as_json(report, gathered, written, code) | beside.as_json(outputs.files, lost),
     )
+
+
+def whole_of(workplace: Workplace, prepared: Prepared, sheet: Whole, failure: Failure | None) -> Whole | None:
+    """What the whole batch comes to after a run, given what its sheet comes to; None where nothing is in its roll."""
+    journal = workplace.journal
+    refused = isinstance(failure, InputFailure)
+    if workplace.purpose != prepare.RUN:
+        return None
+    if journal.has_other_rows(prepared.run):
+        return totals.whole(journal.roll_rows(workplace.batch))
+    return None if refused else sheet
+
+
+def _of_batch(workplace: Workplace, report: Report) -> beside.Contents | None:
+    """What files beside the workbook hold: every row of the batch; None while no sheet of it was accepted."""
+    if report.whole is None:
+        return None
+    journal, batch = workplace.journal, workplace.batch
+    whole = replace(journal.roll_report(batch), whole=report.whole)
+    return beside.Contents(whole, partial(journal.roll_rows, batch))
 
 
 def _noted(note: Callable[[], None], failure: Failure | None) -> Failure | None:

@@ -19,12 +19,11 @@ from pipeline.commands.request import Request, Screen
 from pipeline.commands.run import TOKEN_USES, api_of, environment
 from pipeline.commands.where import Where
 from pipeline.journal.states import Session
-from pipeline.model import ExitCode, Failure, Report, ReportRow, Status, StoppedEarly
+from pipeline.model import ExitCode, Failure, Report, ReportRow, Status, StoppedEarly, Totals, Whole
 from pipeline.report import totals
 from pipeline.report.paid import Payments, PaymentTally, is_late
 from pipeline.report.place import check_place, writing
 from pipeline.report.summary import Written
-from pipeline.report.totals import Totals
 from pipeline.report.workbook import write
 from pipeline.send.api import Api
 from pipeline.send.follow import Followed, FollowObserver, FollowRules, follow
@@ -74,10 +73,10 @@ class FollowScreen(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """A batch as it stands now. `late` are the first of the requests that are open too long."""
+    """A batch as it stands now, by its roll. `late` are the first of the requests that are open too long."""
 
     report: Report
-    totals: Totals
+    whole: Whole
     payments: Payments | None
     late: tuple[ReportRow, ...]
 
@@ -112,7 +111,7 @@ def status(request: StatusRequest, settings: Settings, screen: Screen, shown: Fo
         environment(Request(Path(request.batch), sandbox=request.sandbox), settings, screen) as place,
     ):
         output = output_of(found, request.output)
-        files = beside.check(request.files, found.journal.report(found.run).columns, (output,))
+        files = beside.check(request.files, found.journal.roll_report(found.batch).columns, (output,))
         asking = _Asking(found, request, settings, place, shown)
         followed = asyncio.run(asking.ask(signals))
         signals.finish()
@@ -121,14 +120,15 @@ def status(request: StatusRequest, settings: Settings, screen: Screen, shown: Fo
         now = refreshed(found, request.open_days)
         screen.writing()
         written = write_again(found, now.report, output, request.lang)
-        unwritten = beside.write(files, now.report, partial(found.journal.report_rows, found.run), request.lang)
+        contents = beside.Contents(now.report, partial(found.journal.roll_rows, found.batch))
+        unwritten = beside.write(files, contents, contents, request.lang)
         failure = followed.stopped or _missed(followed) or next(iter(unwritten.values()), None)
         return StatusResult(
             now=now,
             asked=asking.learnt,
             final=asking.final,
             missed=followed.missed,
-            exit_code=exit_code(now.totals, failure),
+            exit_code=exit_code(now.whole.totals, failure),
             failure=failure,
             written=written,
             outputs=beside.as_json(files, unwritten),
@@ -144,15 +144,19 @@ def output_of(found: Found, given: Path | None) -> Path:
 
 def refreshed(found: Found, open_days: int) -> Refreshed:
     """The batch as the journal knows it now, counted."""
-    report = replace(found.journal.report(found.run), open_days=open_days)
-    rows, payments = totals.Tally(), PaymentTally(report)
+    report = replace(found.journal.roll_report(found.batch), open_days=open_days)
+    payments = PaymentTally(report)
     late: list[ReportRow] = []
-    for row in found.journal.report_rows(found.run):
-        rows.add(row.status, row.amount)
-        payments.add(row)
-        if len(late) < SHOWN and is_late(row, report):
-            late.append(row)
-    return Refreshed(report, rows.totals(), payments.payments(), tuple(late))
+
+    def counted() -> Iterator[ReportRow]:
+        for row in found.journal.roll_rows(found.batch):
+            payments.add(row)
+            if len(late) < SHOWN and is_late(row, report):
+                late.append(row)
+            yield row
+
+    whole = totals.whole(counted())
+    return Refreshed(replace(report, whole=whole), whole, payments.payments(), tuple(late))
 
 
 def write_again(found: Found, report: Report, output: Path, lang: Lang) -> Written:
@@ -160,7 +164,7 @@ def write_again(found: Found, report: Report, output: Path, lang: Lang) -> Writt
 
     Raises StoppedEarly when it can be had nowhere.
     """
-    rows = partial(found.journal.report_rows, found.run)
+    rows = partial(found.journal.roll_rows, found.batch)
     month = beside.before(found.journal, found.batch, found.run, beside.Compared())
     with writing(output):
         return write(report, rows, output, lang=lang, before=month)
@@ -253,7 +257,7 @@ class _Asking:
         return followed
 
     def _sessions(self) -> Iterator[Session]:
-        return self._found.journal.sessions(self._found.batch, self._found.run, self._request.since)
+        return self._found.journal.sessions(self._found.batch, self._request.since)
 
     def _to_ask(self) -> Iterator[Session]:
         return (session for session in self._sessions() if not is_final(session.state))

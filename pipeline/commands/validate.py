@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pipeline.commands import beside, prepare, where
 from pipeline.commands.interrupts import interrupts
@@ -30,7 +30,7 @@ def validate(request: Request, settings: Settings, screen: Screen) -> Result:
         with where.journal_of(place, screen.journal_begun) as journal:
             batch = journal.batch(prepare.batch_name(request, table), place.name, datetime.now().astimezone())
             workplace = Workplace(journal, batch, prepare.REHEARSAL, place.base_url, settings)
-            old = prepare.old_name(journal, batch, table, request, timedelta(days=settings.repeat_window))
+            old = prepare.refusal(journal, batch, table, request, settings)
             prepared = prepare.begin_and_plan(workplace, table, checked, request, screen)
             try:
                 # A run would be refused before anything else; here the rows are looked at all the same.

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, select, text, update
+from sqlalchemy import Connection, and_, bindparam, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from pipeline.journal import bulk, codec
 from pipeline.journal.asking import ASKED, batched
+from pipeline.journal.keys import HASHED
 from pipeline.journal.states import latest
 from pipeline.journal.tables import attempts, batches
 from pipeline.model import Attempt, BatchIsBusy, Outcome, Payment, Repeat
@@ -46,6 +47,7 @@ ATTEMPT_COLUMNS: Final = (
     attempts.c.reasons,
     attempts.c.content,
     attempts.c.amount_cents,
+    attempts.c.row_number,
 )
 
 
@@ -61,6 +63,18 @@ class Intent:
     payment: Payment = field(repr=False)
     fingerprint: bytes
     at: datetime
+    named: str = ""
+    """What its sheet calls the row, by which other batches know it again; `identity` where that is the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatSearch:
+    """Where a repeat of a row is sought in other batches: the same content since `window` ago, and with `by_reference`
+    what its reference names, at any age (interface: "What a reference names").
+    """
+
+    window: timedelta
+    by_reference: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +108,7 @@ def intend(connection: Connection, intents: Sequence[Intent]) -> None:
 
 _INTEND: Final = insert(attempts)
 _INTENDED: Final = (
-    *("batch_id", "identity", "number", "run_id", "row_number", "fingerprint", "content", "amount_cents"),
+    *("batch_id", "identity", "named", "number", "run_id", "row_number", "fingerprint", "content", "amount_cents"),
     *("send_link", "intended_at", "settled_at", "outcome", "session_id", "http_status", "reasons"),
 )
 
@@ -103,7 +117,8 @@ def _intended(intent: Intent) -> tuple[Any, ...]:
     """The values of `_INTENDED`."""
     payment = intent.payment
     return (
-        *(intent.batch, intent.identity, intent.number, intent.run, intent.row_number, intent.fingerprint),
+        *(intent.batch, intent.identity, intent.named or intent.identity, intent.number, intent.run),
+        *(intent.row_number, intent.fingerprint),
         *(codec.dump(payment), codec.cents(payment.amount), payment.send_link, codec.dump_time(intent.at)),
         *(None, Outcome.OPEN.value, "", None, codec.EMPTY),
     )
@@ -204,49 +219,121 @@ def _settled(settlement: Settlement) -> tuple[Any, ...]:
 # Repeats in other batches
 
 
-# Built once: to build it for each group of the sending loop cost as much as to run it.
-_REPEATS: Final = (
-    select(attempts.c.fingerprint, batches.c.name, attempts.c.intended_at, attempts.c.outcome, attempts.c.session_id)
+# Built once: to build them for each group of the sending loop cost as much as to run them.
+_OTHER: Final = attempts.c.batch_id != bindparam("here")
+_SAME_CONTENT: Final = and_(
+    _OTHER,
+    attempts.c.intended_at >= bindparam("since"),
+    attempts.c.fingerprint.in_(bindparam("wanted", expanding=True)),
+)
+# In the row's own batch its key finds it, unless it was sent under an earlier row's key.
+_SAME_NAME: Final = and_(
+    attempts.c.named.in_(bindparam("names", expanding=True)), or_(_OTHER, attempts.c.named != attempts.c.identity)
+)
+_ELSEWHERE: Final = (
+    select(
+        attempts.c.fingerprint,
+        attempts.c.batch_id,
+        attempts.c.identity,
+        attempts.c.named,
+        batches.c.name,
+        attempts.c.intended_at,
+        attempts.c.outcome,
+        attempts.c.session_id,
+        attempts.c.content,
+    )
     .join_from(attempts, batches, batches.c.id == attempts.c.batch_id)
     .where(
-        attempts.c.batch_id != bindparam("here"),
         batches.c.environment
         == select(batches.c.environment).where(batches.c.id == bindparam("here")).correlate(None).scalar_subquery(),
         attempts.c.outcome.in_((Outcome.CREATED, *decide.UNCERTAIN)),
-        attempts.c.intended_at >= bindparam("since"),
-        attempts.c.fingerprint.in_(bindparam("wanted", expanding=True)),
     )
     .order_by(attempts.c.id)
 )
+_BY_CONTENT: Final = _ELSEWHERE.where(_SAME_CONTENT)
+_BY_CONTENT_OR_NAME: Final = _ELSEWHERE.where(or_(_SAME_CONTENT, _SAME_NAME))
+
+
+class Charge(NamedTuple):
+    """A row that is to be sent: the key of its attempts, and its content."""
+
+    identity: str
+    fingerprint: bytes
 
 
 def repeats_elsewhere(
-    connection: Connection, batch_id: int, fingerprints: Iterable[bytes], since: datetime
-) -> dict[bytes, list[Repeat]]:
-    """Identical rows in other batches of the same environment, that made a session or may have, since a time.
+    connection: Connection,
+    batch_id: int,
+    charges: Mapping[str, Charge],
+    search: RepeatSearch,
+    now: datetime,
+) -> dict[str, list[Repeat]]:
+    """What other batches of the same environment created, or may have, that rows of this one repeat.
 
-    A session that was cancelled is none: the undo of a wrong upload must not keep the right one from being sent.
+    `charges` are the rows by what their sheet calls them, and so is what is returned. A request that was cancelled is
+    no repeat: the undo of a wrong upload must not keep the right one from being sent.
     """
-    found: dict[bytes, list[Repeat]] = {}
-    for wanted in batched(fingerprints, ASKED):
-        given = {"here": batch_id, "since": codec.dump_time(since), "wanted": wanted}
-        for record in bulk.ask(connection, _REPEATS, given):
-            repeat = Repeat(record.name, codec.time(record.intended_at), Outcome(record.outcome), record.session_id)
-            found.setdefault(bytes(record.fingerprint), []).append(repeat)
+    since = codec.dump_time(now - search.window)
+    found: dict[str, list[Repeat]] = {}
+    for names in batched(charges, ASKED):
+        of_content: dict[bytes, list[str]] = {}
+        for name in names:
+            of_content.setdefault(charges[name].fingerprint, []).append(name)
+        given: dict[str, Any] = {"here": batch_id, "since": since, "wanted": [*of_content]}
+        named = {name for name in names if search.by_reference and not name.startswith(HASHED)}
+        if named:
+            given["names"] = [*named]
+        for record in bulk.ask(connection, _BY_CONTENT_OR_NAME if named else _BY_CONTENT, given):
+            here = record.batch_id == batch_id
+            recent = record.intended_at >= since and not here
+            repeated = dict.fromkeys(of_content.get(bytes(record.fingerprint), [])) if recent else {}
+            if record.named in named and not (here and record.identity == charges[record.named].identity):
+                repeated[record.named] = None
+            for name in repeated:
+                found.setdefault(name, []).append(_repeat(record, charges[name].fingerprint))
     return _without_cancelled(connection, found) if found else found
 
 
-def _without_cancelled(connection: Connection, found: dict[bytes, list[Repeat]]) -> dict[bytes, list[Repeat]]:
-    known = latest(connection, (one.session_id for repeats in found.values() for one in repeats if one.session_id))
-    gone = {session_id for session_id, state in known.items() if is_cancelled(state) and paid(state) is Paid.NO}
-    left = {content: [one for one in repeats if one.session_id not in gone] for content, repeats in found.items()}
-    return {content: repeats for content, repeats in left.items() if repeats}
+def _repeat(record: Any, content: bytes) -> Repeat:
+    fingerprint = bytes(record.fingerprint)
+    payment = codec.payment(record.content) if fingerprint != content else None
+    summary = payment.describe() if payment else ""
+    at = codec.time(record.intended_at)
+    return Repeat(record.name, at, Outcome(record.outcome), record.session_id, fingerprint, summary)
+
+
+def _without_cancelled(connection: Connection, found: dict[str, list[Repeat]]) -> dict[str, list[Repeat]]:
+    gone = cancelled(connection, (one.session_id for repeats in found.values() for one in repeats if one.session_id))
+    left = {name: [one for one in repeats if one.session_id not in gone] for name, repeats in found.items()}
+    return {name: repeats for name, repeats in left.items() if repeats}
+
+
+def cancelled(connection: Connection, session_ids: Iterable[str]) -> set[str]:
+    """Those of these sessions that were cancelled and not paid, as far as the API was asked."""
+    known = latest(connection, session_ids)
+    return {session_id for session_id, state in known.items() if is_cancelled(state) and paid(state) is Paid.NO}
+
+
+def has_live_request(connection: Connection, run_id: int) -> bool:
+    """Whether a run made, or may have made, a request that was not cancelled since."""
+    effective = and_(attempts.c.run_id == run_id, attempts.c.outcome.in_((Outcome.CREATED, *decide.UNCERTAIN)))
+    after = 0
+    while True:
+        wanted = select(attempts.c.id, attempts.c.session_id).where(effective, attempts.c.id > after)
+        chunk = connection.execute(wanted.order_by(attempts.c.id).limit(ASKED)).all()
+        if not chunk:
+            return False
+        gone = cancelled(connection, (record.session_id for record in chunk if record.session_id))
+        if any(record.session_id not in gone for record in chunk):
+            return True
+        after = chunk[-1].id
 
 
 def meanwhile_elsewhere(
-    connection: Connection, intents: Sequence[Intent], window: timedelta
-) -> dict[bytes, list[Repeat]]:
-    """Repeats of these attempts that other batches made, also since the plan: two runs may work on one content at once.
+    connection: Connection, intents: Sequence[Intent], search: RepeatSearch
+) -> dict[str, list[Repeat]]:
+    """Repeats of these attempts that other batches made, also since the plan, by the attempts' identities: two runs may
+    work on one charge at once.
 
     Asked in the transaction that records the intents. SQLite lets one writer in at a time; on PostgreSQL a lock for
     the transaction does the same, so that of two runs exactly one goes first and the other sees it.
@@ -254,8 +341,9 @@ def meanwhile_elsewhere(
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(7306003)"))
     first = intents[0]
-    fingerprints = {intent.fingerprint for intent in intents}
-    return repeats_elsewhere(connection, first.batch, fingerprints, first.at - window)
+    charges = {intent.named or intent.identity: Charge(intent.identity, intent.fingerprint) for intent in intents}
+    found = repeats_elsewhere(connection, first.batch, charges, search, first.at)
+    return {charges[name].identity: repeats for name, repeats in found.items()}
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -286,6 +374,7 @@ def attempt_of(record: Any, content: bytes | None = None) -> Attempt:
         reference_id=payment.reference_id if payment else "",
         amount=codec.dollars(record.amount_cents),
         summary=payment.describe() if payment and fingerprint != content else "",
+        row=record.row_number,
     )
 
 
@@ -309,3 +398,23 @@ def histories(
         for record in bulk.ask(connection, _HISTORIES, {"here": batch_id, "wanted": wanted}):
             grouped.setdefault(record.identity, []).append(attempt_of(record, contents.get(record.identity)))
     return grouped
+
+
+def mark_cancelled(
+    connection: Connection, histories_of: dict[str, list[Attempt]], contents: Mapping[str, bytes | None]
+) -> None:
+    """Tell which requests were cancelled, of those rows that have only requests for other content than theirs.
+
+    Such a row is sent: a cancelled request holds nothing. A row whose own request was cancelled is left alone.
+    """
+    otherwise: dict[str, list[Attempt]] = {}
+    for identity, history in histories_of.items():
+        made = [attempt for attempt in history if attempt.outcome is Outcome.CREATED]
+        if made and all(attempt.fingerprint != contents.get(identity) for attempt in made):
+            otherwise[identity] = made
+    gone = cancelled(connection, (one.session_id for made in otherwise.values() for one in made if one.session_id))
+    for identity in otherwise if gone else ():
+        histories_of[identity] = [
+            replace(attempt, cancelled=True) if attempt.session_id in gone else attempt
+            for attempt in histories_of[identity]
+        ]

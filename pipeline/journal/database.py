@@ -17,18 +17,30 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, bindparam, create_engine, event, insert, inspect, select, update
+from sqlalchemy import (
+    ColumnDefault,
+    Connection,
+    Engine,
+    Table,
+    bindparam,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    select,
+    update,
+)
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from pipeline.journal import keys, tables
+from pipeline.journal import keys, roll, tables
 from pipeline.journal.codec import dump_time
 from pipeline.model import Failure, StoppedEarly, UsageFailure
 
 BUSY_SECONDS: Final = 20
 """How long to wait for another program that is writing to an SQLite journal."""
 
-VERSION: Final = 2
+VERSION: Final = 3
 """The journal's present version: the number of steps that `STEPS` knows."""
 
 
@@ -202,7 +214,34 @@ def _second_version(connection: Connection) -> None:
     tables.attempts_by_session.create(connection, checkfirst=True)
 
 
-STEPS: Final[tuple[Step, ...]] = (_first_version, _second_version)
+def _third_version(connection: Connection) -> None:
+    """The roll of a batch: what each sheet calls its rows, which earlier row each is the newer form of, and which runs'
+    sheets belong to their batch; the digests of what was written.
+    """
+    tables.metadata.create_all(connection)
+    for table in (tables.runs, tables.rows, tables.attempts):
+        _add_missing_columns(connection, table)
+    for table in (tables.rows, tables.attempts):
+        connection.execute(update(table).values(named=table.c.identity))
+    for index in (tables.attempts_by_name, tables.runs_by_file):
+        index.create(connection, checkfirst=True)
+    roll.take_over(connection)
+
+
+def _add_missing_columns(connection: Connection, table: Table) -> None:
+    """Columns that are new since a table was made; they may be null, or have a default."""
+    there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    for column in table.columns:
+        if column.name in there:
+            continue
+        kind = column.type.compile(connection.dialect)
+        value = column.default.arg if isinstance(column.default, ColumnDefault) else None
+        literal = "FALSE" if value is False else repr(value)  # a number, or an empty text
+        default = "" if column.nullable else f" NOT NULL DEFAULT {literal}"
+        connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}{default}")
+
+
+STEPS: Final[tuple[Step, ...]] = (_first_version, _second_version, _third_version)
 assert len(STEPS) == VERSION
 
 

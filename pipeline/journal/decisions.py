@@ -9,41 +9,15 @@ from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from pipeline.journal import codec
 from pipeline.journal.attempts import LEGAL, IllegalChangeError, histories
-from pipeline.journal.tables import attempts, batches, decisions, rows
+from pipeline.journal.tables import attempts, batches, decisions
 from pipeline.model import Attempt, Decision, Outcome
 from pipeline.send import decide
 from schemas.faults import Fault
 
 
-def open_tries(connection: Connection, batch_id: int, run_id: int, row: int) -> tuple[str, tuple[Attempt, ...]]:
-    """The identity of a row of a run's sheet, and its tries whose outcome is unknown, oldest first; "" for no row."""
-    found = connection.execute(select(rows.c.identity).where(rows.c.run_id == run_id, rows.c.number == row)).first()
-    if found is None:
-        return "", ()
-    history = histories(connection, batch_id, [found.identity]).get(found.identity, [])
-    return found.identity, decide.open_questions(history)
-
-
-def stray_tries(connection: Connection, batch_id: int, run_id: int, row: int) -> list[tuple[str, tuple[Attempt, ...]]]:
-    """What was sent as row `row`, has an unknown outcome, and is no valid row of a run's sheet any more.
-
-    Identities with their tries whose outcome is unknown, oldest first.
-    """
-    valid = select(rows.c.identity).where(rows.c.run_id == run_id, rows.c.fingerprint.is_not(None))
-    statement = (
-        select(attempts.c.identity)
-        .where(
-            attempts.c.batch_id == batch_id,
-            attempts.c.row_number == row,
-            attempts.c.outcome.in_(decide.UNCERTAIN),
-            attempts.c.identity.not_in(valid),
-        )
-        .order_by(attempts.c.id)
-    )
-    identities = list(dict.fromkeys(connection.scalars(statement)))
-    past = histories(connection, batch_id, identities)
-    open_ones = ((identity, decide.open_questions(past.get(identity, []))) for identity in identities)
-    return [(identity, tries) for identity, tries in open_ones if tries]
+def open_tries(connection: Connection, batch_id: int, identity: str) -> tuple[Attempt, ...]:
+    """The tries under the key of a row whose outcome is unknown, oldest first."""
+    return decide.open_questions(histories(connection, batch_id, [identity]).get(identity, []))
 
 
 def holder_of(connection: Connection, session_id: str) -> tuple[str, int] | None:

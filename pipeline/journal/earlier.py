@@ -14,13 +14,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, and_, bindparam, select, update
 
 from pipeline.journal import codec
-from pipeline.journal.attempts import ATTEMPT_COLUMNS, attempt_of
+from pipeline.journal.attempts import ATTEMPT_COLUMNS, attempt_of, cancelled
+from pipeline.journal.keys import HASHED
 from pipeline.journal.tables import attempts, rows, runs
 from pipeline.model import Attempt, Outcome, Payment
 from pipeline.send import decide
-
-_HASHED: Final = "row:"
-"""How the key of a row without a reference begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +58,14 @@ def adopt(connection: Connection, run_id: int, batch_id: int) -> None:
 def hold_lookalikes(connection: Connection, run_id: int, batch_id: int, since: datetime) -> None:
     """Hold rows without history that look like the changed form of an earlier payment which has no row any more.
 
+    - All but the reference is the same: a spreadsheet may have rewritten that (interface: "Rewritten references").
     - `--identity` is another and so is the content, but the reference is the same.
     - The payment had no reference and the row has one, or the other way round; all else is the same.
     - Neither has a reference, the payor is the same, and the payment was made since `since`: an amount was changed.
     """
     orphans = list(_orphans(connection, run_id, batch_id))
+    gone = cancelled(connection, (orphan.attempt.session_id for orphan in orphans if orphan.attempt.session_id))
+    orphans = [orphan for orphan in orphans if orphan.attempt.session_id not in gone]
     if not orphans:
         return
     known: dict[object, _Orphan] = {}
@@ -77,7 +78,9 @@ def hold_lookalikes(connection: Connection, run_id: int, batch_id: int, since: d
             continue
         found = next((known[sign] for sign in _signs(payment, row.identity) if sign in known), None)
         if found is not None:
-            why = decide.changed(found.attempt, payment.describe())
+            both = found.payment.reference_id and payment.reference_id
+            is_rewritten = both and found.payment.content() == payment.content()
+            why = decide.rewritten(found.attempt) if is_rewritten else decide.changed(found.attempt, payment.describe())
             held.append({"which": row.id, "why": codec.dump(why)})
     if held:
         statement = update(rows).where(rows.c.id == bindparam("which"))
@@ -87,9 +90,11 @@ def hold_lookalikes(connection: Connection, run_id: int, batch_id: int, since: d
 def _marks(orphan: _Orphan, since: datetime) -> Iterator[object]:
     """By what an earlier payment is known again: the signs of a row that would be its changed form."""
     payment = orphan.payment
+    if payment.reference_id:
+        yield "rewritten", _bare(payment)
     if orphan.otherwise and payment.reference_id:
         yield "reference", payment.reference_id
-    if not payment.reference_id and (orphan.otherwise or orphan.key.startswith(_HASHED)):
+    if not payment.reference_id and (orphan.otherwise or orphan.key.startswith(HASHED)):
         yield "gained a reference", _bare(payment)
         if orphan.attempt.at >= since:
             yield "payor", _payor(payment)
@@ -101,10 +106,11 @@ def _signs(payment: Payment, key: str) -> Iterator[object]:
     """What a row without history may be the changed form of."""
     if payment.reference_id:
         yield "reference", payment.reference_id
+        yield "rewritten", _bare(payment)
         yield "gained a reference", _bare(payment)
     else:
         yield "payor", _payor(payment)
-        if key.startswith(_HASHED):
+        if key.startswith(HASHED):
             yield "lost its reference", _bare(payment)
 
 
@@ -119,6 +125,9 @@ def _payor(payment: Payment) -> bytes:
     return replace(bare, institution_code="", transit_number="", account_number="").fingerprint()
 
 
+_EFFECTIVE: Final = attempts.c.outcome.in_((Outcome.CREATED, *decide.UNCERTAIN))
+
+
 def _orphans(connection: Connection, run_id: int, batch_id: int) -> Iterator[_Orphan]:
     """The payments of a batch that made a session or may have reached a payor, and have no row in this run."""
     here = select(runs.c.identity).where(runs.c.id == run_id).scalar_subquery()
@@ -129,7 +138,7 @@ def _orphans(connection: Connection, run_id: int, batch_id: int) -> Iterator[_Or
         .join(runs, runs.c.id == first.c.run_id)
         .where(
             attempts.c.batch_id == batch_id,
-            attempts.c.outcome.in_((Outcome.CREATED, *decide.UNCERTAIN)),
+            _EFFECTIVE,
             attempts.c.identity.not_in(select(rows.c.identity).where(rows.c.run_id == run_id)),
         )
         .order_by(attempts.c.id)
@@ -141,13 +150,13 @@ def _orphans(connection: Connection, run_id: int, batch_id: int) -> Iterator[_Or
 
 
 def _strangers(connection: Connection, run_id: int, batch_id: int) -> Sequence[Any]:
-    """The rows of a run that have content and no history, in the sheet's order."""
+    """The rows of a run that have content and no request, in the sheet's order."""
     statement = (
         select(rows.c.id, rows.c.identity, rows.c.fingerprint, rows.c.payment, rows.c.plan)
         .where(
             rows.c.run_id == run_id,
             rows.c.fingerprint.is_not(None),
-            rows.c.identity.not_in(select(attempts.c.identity).where(attempts.c.batch_id == batch_id)),
+            rows.c.identity.not_in(select(attempts.c.identity).where(attempts.c.batch_id == batch_id, _EFFECTIVE)),
         )
         .order_by(rows.c.position)
     )

@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Select, bindparam, func, insert, or_, select, update
 
-from pipeline.journal import codec
+from pipeline.journal import codec, roll
 from pipeline.journal.attempts import ATTEMPT_COLUMNS, LEGAL, IllegalChangeError, attempt_of
-from pipeline.journal.tables import attempts, batches, evidence, rows
+from pipeline.journal.tables import attempts, batches, evidence
 from pipeline.model import Outcome, Payment
 from pipeline.send import decide
 
@@ -37,10 +37,10 @@ class Proof(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that was made, or may have been: an attempt, with what was sent and its row in the present sheet.
+    """A request that was made, or may have been: an attempt, with what was sent and its row in the batch's roll.
 
-    `row` is 0 when the sheet has it no longer. `amount` is in dollars, None when the payor chooses it. `payment` is
-    None once personal data were removed. `at` is when it was sent, aware.
+    `row` is its number in the sheet `file` of `run`. `amount` is in dollars, None when the payor chooses it. `payment`
+    is None once personal data were removed. `at` is when it was sent, aware.
     """
 
     identity: str
@@ -51,6 +51,8 @@ class Asked:
     uncertain: bool
     session_id: str = field(default="", repr=False)
     payment: Payment | None = field(default=None, repr=False)
+    file: str = ""
+    run: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +77,13 @@ class Evidence:
     session_id: str = field(default="", repr=False)
 
 
-def asked(engine: Engine, batch_id: int, run_id: int) -> Iterator[Asked]:
-    """Every request of a batch that was created or may have been, with its row in the sheet of a run.
+def asked(engine: Engine, batch_id: int) -> Iterator[Asked]:
+    """Every request of a batch that was created or may have been, with its row in the batch's roll.
 
     Of several tries without an answer since the last session, the last stands for all: they are one request.
     """
     with engine.connect().execution_options(reading=True) as connection:
-        numbers: dict[str, int] = {
-            record.identity: record.number
-            for record in connection.execute(select(rows.c.identity, rows.c.number).where(rows.c.run_id == run_id))
-        }
+        places = roll.places(connection, batch_id)
         statement = select(*ATTEMPT_COLUMNS).where(attempts.c.batch_id == batch_id)
         records = connection.execute(statement.order_by(attempts.c.identity, attempts.c.number)).all()
     for identity, group in groupby(records, key=attrgetter("identity")):
@@ -94,10 +93,13 @@ def asked(engine: Engine, batch_id: int, run_id: int) -> Iterator[Asked]:
         shown = {attempt.number for attempt in (*unanswered[-1:], *_created(history))}
         for record, attempt in zip(tried, history, strict=True):
             if attempt.number in shown:
+                place = places.get(identity, roll.NOWHERE)
                 yield Asked(
                     identity=identity,
                     number=attempt.number,
-                    row=numbers.get(identity, 0),
+                    row=place.number,
+                    file=place.file,
+                    run=place.run,
                     amount=attempt.amount,
                     at=attempt.at,
                     uncertain=attempt.outcome is not Outcome.CREATED,

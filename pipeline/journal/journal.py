@@ -14,19 +14,20 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 
-from pipeline.journal import codec, database, decisions, evidence, past, purge, staging, states, story
-from pipeline.journal.attempts import histories
+from pipeline.journal import codec, database, decisions, evidence, past, purge, roll, staging, states, story
+from pipeline.journal.attempts import RepeatSearch, has_live_request, histories, mark_cancelled
 from pipeline.journal.evidence import Asked, Evidence
 from pipeline.journal.lease import lease
 from pipeline.journal.past import Facts, PastRun, Try
 from pipeline.journal.purge import Old
+from pipeline.journal.roll import Staged
 from pipeline.journal.staging import Forecast
 from pipeline.journal.states import Seen, Session
-from pipeline.journal.story import BatchLine
+from pipeline.journal.story import BatchLine, Numbered
 from pipeline.journal.tables import attempts, batches, rows, runs
 from pipeline.journal.tables import states as states_table
 from pipeline.model import (
@@ -66,11 +67,11 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class LastRun:
-    """When a batch was last run, and from which bytes."""
+class SentFile:
+    """A file that was sent before: as which batch, and when (aware)."""
 
+    batch: str
     at: datetime
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class Sendable:
     position: int
     number: int
     identity: str
+    named: str
     payment: Payment = field(repr=False)
     fingerprint: bytes
     history: tuple[Attempt, ...]
@@ -153,20 +155,48 @@ class Journal:
         """Hold a batch against every other run. Raises BatchIsBusy at once when it is held."""
         return lease(self.engine, self.url, batch.id, batch.name)
 
-    def last_run(self, batch: Batch) -> LastRun | None:
-        """The last run of a batch that took effect: it came to an end that was no refusal, or it sent something."""
-        took_effect = or_(
-            runs.c.exit_code.not_in((ExitCode.USAGE, ExitCode.INPUT)), exists().where(attempts.c.run_id == runs.c.id)
-        )
+    def last_run(self, batch: Batch) -> datetime | None:
+        """When a sheet of a batch was last accepted (aware), None when never."""
+        accepted = and_(runs.c.batch_id == batch.id, runs.c.purpose == "run", runs.c.accepted_at.is_not(None))
+        with self._reading() as connection:
+            return codec.time_or_none(connection.scalar(select(func.max(runs.c.started_at)).where(accepted)))
+
+    def has_run(self, batch: Batch, sha256: str) -> bool:
+        """Whether a file of these bytes was a sheet of a batch."""
+        with self._reading() as connection:
+            same = and_(runs.c.id.in_(roll.accepted_runs(batch.id)), runs.c.sha256 == sha256)
+            return bool(connection.scalar(select(exists().where(same))))
+
+    def sent_elsewhere(self, batch: Batch, source: Source) -> SentFile | None:
+        """Where this very sheet of these very bytes was sent before: the last other batch that has a request of it."""
         statement = (
-            select(runs.c.started_at, runs.c.sha256)
-            .where(runs.c.batch_id == batch.id, runs.c.purpose == "run", took_effect)
+            select(runs.c.id, runs.c.started_at, batches.c.name)
+            .join(batches, batches.c.id == runs.c.batch_id)
+            .where(
+                runs.c.sha256 == source.sha256,
+                runs.c.sheet == source.sheet,
+                runs.c.purpose == "run",
+                batches.c.environment == batch.environment,
+                batches.c.id != batch.id,
+            )
             .order_by(runs.c.id.desc())
-            .limit(1)
         )
         with self._reading() as connection:
-            found = connection.execute(statement).one_or_none()
-        return LastRun(codec.time(found.started_at), found.sha256) if found else None
+            for run in connection.execute(statement).all():
+                if has_live_request(connection, run.id):
+                    return SentFile(run.name, codec.time(run.started_at))
+        return None
+
+    def has_said(self, environment: str, code: str) -> bool:
+        """Whether a run in this environment had this notice about its sheet."""
+        said = exists().where(
+            runs.c.batch_id == batches.c.id,
+            batches.c.environment == environment,
+            runs.c.purpose == "run",
+            runs.c.notices.contains(f'"{code}"'),
+        )
+        with self._reading() as connection:
+            return bool(connection.scalar(select(said)))
 
     def begin(self, batch: Batch, beginning: Beginning) -> int:
         """Begin a run; returns its number. What a crash left behind is removed.
@@ -186,6 +216,7 @@ class Journal:
                 "identity": codec.dump(beginning.identity),
                 "started_at": codec.dump_time(beginning.started_at),
                 "stopped": "",
+                "partial": beginning.source.partial,
                 "stopped_details": "{}",
                 "controls": codec.EMPTY,
                 "notices": codec.EMPTY,
@@ -227,31 +258,39 @@ class Journal:
         with database.explained(self.url):
             return staging.stage(self.engine, run, position, checked)
 
-    def finish_staging(self, run: int, batch: Batch, beginning: Beginning, now: datetime) -> None:
-        """All rows are staged: refuse or number repeated identities, find earlier payments, make the sheet current."""
+    def finish_staging(self, staged: Staged, beginning: Beginning, now: datetime) -> None:
+        """All rows are staged: refuse or number repeated identities, find earlier payments and earlier forms."""
         with database.explained(self.url):
-            staging.finish(self.engine, (run, batch.id), beginning.identity, beginning.columns, now)
+            staging.finish(self.engine, staged, beginning.identity, beginning.columns, now)
 
-    def plan(self, run: int, batch: Batch, permissions: decide.Permissions, repeats_since: datetime) -> Forecast:
+    def plan(self, staged: Staged, permissions: decide.Permissions, search: RepeatSearch, now: datetime) -> Forecast:
         """Decide what to do with every valid row, keep it, and say what it adds up to."""
         with database.explained(self.url):
-            return staging.plan(self.engine, (run, batch.id), permissions, repeats_since)
+            return staging.plan(self.engine, staged, permissions, search, now)
+
+    def accept(self, run: int, now: datetime) -> None:
+        """The sheet of a run passed every guard: its rows enter the roll of the batch."""
+        with self._writing() as connection:
+            roll.accept(connection, run, now)
 
     def to_send(self, run: int, batch: Batch, after: int, limit: int) -> list[Sendable]:
         """The next rows to send behind position `after`, in the sheet's order."""
         wanted = and_(rows.c.run_id == run, rows.c.plan == "send", rows.c.position > after)
-        columns = (rows.c.id, rows.c.position, rows.c.number, rows.c.identity, rows.c.payment, rows.c.fingerprint)
+        names = ("id", "position", "number", "identity", "named", "payment", "fingerprint")
+        columns = [rows.c[name] for name in names]
         with self._reading() as connection:
             chunk = connection.execute(select(*columns).where(wanted).order_by(rows.c.position).limit(limit)).all()
             if not chunk:
                 return []
             history = histories(connection, batch.id, (row.identity for row in chunk))
+            mark_cancelled(connection, history, {row.identity: bytes(row.fingerprint) for row in chunk})
         return [
             Sendable(
                 row_id=row.id,
                 position=row.position,
                 number=row.number,
                 identity=row.identity,
+                named=row.named,
                 payment=_valid(row.payment),
                 fingerprint=bytes(row.fingerprint),
                 history=tuple(history.get(row.identity, ())),
@@ -281,7 +320,7 @@ class Journal:
 
     def hold(self, row: Sendable, repeats: Sequence[Repeat]) -> None:
         """Keep that a row was held at the last moment: another batch sent the same meanwhile."""
-        why = codec.dump(decide.repeated(repeats))
+        why = codec.dump(decide.repeated(repeats, row.fingerprint, row.payment.describe()))
         with self._writing() as connection:
             connection.execute(update(rows).where(rows.c.id == row.row_id).values(plan="hold", hold=why))
 
@@ -296,6 +335,27 @@ class Journal:
         """The rows of a run in the sheet's order, as they stand now; from position `first` to `last`, both included."""
         with database.explained(self.url):
             yield from story.report_rows(self.engine, run, first, last)
+
+    def roll_report(self, batch: Batch) -> Report:
+        """What is said about a batch as a whole."""
+        with database.explained(self.url):
+            return story.roll_report(self.engine, batch.id)
+
+    def roll_rows(self, batch: Batch) -> Iterator[ReportRow]:
+        """Every row of the batch's roll as it stands now, in the order of its sheets."""
+        with database.explained(self.url):
+            yield from story.roll_rows(self.engine, batch.id)
+
+    def rows_of_number(self, batch: Batch, number: int) -> list[Numbered]:
+        """The rows of the roll that bear this number in their sheets, newest first."""
+        with database.explained(self.url):
+            return story.rows_of_number(self.engine, batch.id, number)
+
+    def has_other_rows(self, run: int) -> bool:
+        """Whether the roll of a run's batch has rows that are not of this run."""
+        with self._reading() as connection:
+            batch_id = connection.scalars(select(runs.c.batch_id).where(runs.c.id == run)).one()
+            return bool(connection.scalar(select(exists().where(roll.in_roll(batch_id), rows.c.run_id != run))))
 
     def beyond(self, run: int) -> tuple[int, int]:
         """What became known of a run's batch by others than the run: the last states of its sessions, and the last try
@@ -325,7 +385,7 @@ class Journal:
         )
         last = (
             select(runs.c.batch_id, func.max(runs.c.id).label("run"))
-            .where(runs.c.purpose == "run", runs.c.staged_at.is_not(None))
+            .where(runs.c.purpose == "run", runs.c.accepted_at.is_not(None))
             .group_by(runs.c.batch_id)
             .subquery()
         )
@@ -344,10 +404,10 @@ class Journal:
 
     # What the daily reports prove
 
-    def asked(self, batch_id: int, run: int) -> list[Asked]:
-        """Every request of a batch that was created or may have been, with its row in the sheet of `run`."""
+    def asked(self, batch_id: int) -> list[Asked]:
+        """Every request of a batch that was created or may have been, with its row in the roll."""
         with database.explained(self.url):
-            return list(evidence.asked(self.engine, batch_id, run))
+            return list(evidence.asked(self.engine, batch_id))
 
     def sessions_elsewhere(self, batch_id: int) -> Iterator[tuple[str, str]]:
         """The sessions of other batches of the same environment, each with the batch's name."""
@@ -369,17 +429,12 @@ class Journal:
         with self._writing() as connection:
             evidence.record(connection, batch_id, found)
 
-    def report_row(self, run: int, number: int) -> ReportRow | None:
-        """The row of this number in the sheet of a run, as it stands now; None when the sheet has none."""
-        with database.explained(self.url):
-            return story.report_row(self.engine, run, number)
-
     # The states of sessions
 
-    def sessions(self, batch: Batch, run: int, since: datetime | None = None) -> Iterator[Session]:
-        """Every session of a batch (created at `since` or later), with its row in the sheet of `run`."""
+    def sessions(self, batch: Batch, since: datetime | None = None) -> Iterator[Session]:
+        """Every session of a batch (created at `since` or later), with its row in the roll."""
         with database.explained(self.url):
-            yield from states.sessions(self.engine, batch.id, run, since)
+            yield from states.sessions(self.engine, batch.id, since)
 
     def record_states(self, batch: Batch, seen: Sequence[Seen]) -> None:
         """Keep what the API said of sessions: a line where it changed."""
@@ -393,15 +448,10 @@ class Journal:
 
     # Decisions
 
-    def open_tries(self, batch: Batch, run: int, number: int) -> tuple[str, tuple[Attempt, ...]]:
-        """The identity of a row of a run's sheet, and its tries whose outcome is unknown."""
+    def open_tries(self, batch: Batch, identity: str) -> tuple[Attempt, ...]:
+        """The tries under the key of a row whose outcome is unknown, oldest first."""
         with self._reading() as connection:
-            return decisions.open_tries(connection, batch.id, run, number)
-
-    def stray_tries(self, batch: Batch, run: int, number: int) -> list[tuple[str, tuple[Attempt, ...]]]:
-        """What was sent as the row of this number, is unknown, and is no valid row of a run's sheet any more."""
-        with self._reading() as connection:
-            return decisions.stray_tries(connection, batch.id, run, number)
+            return decisions.open_tries(connection, batch.id, identity)
 
     def holder_of(self, session_id: str) -> tuple[str, int] | None:
         """The batch and the row number that have this session, if any have."""
@@ -428,10 +478,10 @@ class Journal:
         with self._reading() as connection:
             return past.runs_of(connection, batch.id)
 
-    def tries(self, batch: Batch, run: int, number: int) -> list[Try]:
-        """Every attempt of the row of this number in the sheet of a run, the oldest first."""
+    def tries(self, batch: Batch, identity: str) -> list[Try]:
+        """Every attempt under the key of a row, the oldest first."""
         with self._reading() as connection:
-            return past.tries_of(connection, batch.id, run, number)
+            return past.tries_of(connection, batch.id, identity)
 
     # Personal data
 
@@ -506,9 +556,9 @@ def _find_batch(connection: Connection, name: str, environment: str) -> Batch | 
 
 
 def _remove_left_behind(connection: Connection, batch: Batch, beginning: Beginning) -> None:
-    """A run that never finished staging sent nothing; a rehearsal that is still there after a day was killed."""
+    """A run that was cut off before its sheet was accepted sent nothing; a rehearsal of yesterday was killed."""
     old = codec.dump_time(beginning.started_at - LEFT_BEHIND)
-    half = and_(runs.c.purpose == "run", runs.c.staged_at.is_(None))
+    half = and_(runs.c.purpose == "run", runs.c.accepted_at.is_(None), runs.c.ended_at.is_(None))
     rehearsal = and_(runs.c.purpose != "run", runs.c.started_at < old)
     # Only whoever holds the batch knows that a half staged run is not being staged right now.
     gone = half | rehearsal if beginning.purpose == "run" else rehearsal

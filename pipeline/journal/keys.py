@@ -15,6 +15,8 @@ from hashlib import sha256
 from itertools import chain, count
 from typing import Final
 
+HASHED: Final = "row:"
+"""How the key of a row without a reference begins: it is known by its content alone."""
 MARK: Final = "\t#"
 """Before the occurrence. No cleaned reference has a tab, so no reference can look like an occurrence of another."""
 _LONGEST: Final = 300

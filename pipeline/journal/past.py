@@ -113,15 +113,10 @@ def _run(found: Any) -> PastRun:
     )
 
 
-def tries_of(connection: Connection, batch_id: int, run_id: int, row_number: int) -> list[Try]:
-    """Every attempt under the key of a row of a run's sheet, the oldest first; none for a row that is not there."""
-    statement = (
-        select(attempts)
-        .join(rows, and_(rows.c.identity == attempts.c.identity, rows.c.run_id == run_id))
-        .where(attempts.c.batch_id == batch_id, rows.c.number == row_number)
-        .order_by(attempts.c.number)
-    )
-    return [_try(found) for found in connection.execute(statement)]
+def tries_of(connection: Connection, batch_id: int, identity: str) -> list[Try]:
+    """Every attempt under the key of a row, the oldest first."""
+    mine = and_(attempts.c.batch_id == batch_id, attempts.c.identity == identity)
+    return [_try(found) for found in connection.execute(select(attempts).where(mine).order_by(attempts.c.number))]
 
 
 def _try(found: Any) -> Try:

@@ -15,10 +15,11 @@ from datetime import datetime
 from time import monotonic, sleep
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Table, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Engine, Table, and_, bindparam, delete, func, not_, select, update
 from sqlalchemy.exc import OperationalError
 
 from pipeline.journal import codec
+from pipeline.journal.roll import accepted_runs
 from pipeline.journal.tables import attempts, batches, decisions, evidence, rows, runs, states
 from pipeline.model import Payment, StoppedEarly
 from schemas.faults import Fault
@@ -76,10 +77,8 @@ def old_batches(connection: Connection, before: datetime) -> list[Old]:
 def scrub(connection: Connection, batch_id: int, now: datetime) -> None:
     """Remove the personal data of a batch. Hold the batch."""
     mine = select(runs.c.id).where(runs.c.batch_id == batch_id)
-    last = select(func.coalesce(func.max(runs.c.id), -1)).where(
-        runs.c.batch_id == batch_id, runs.c.purpose == "run", runs.c.staged_at.is_not(None)
-    )
-    connection.execute(delete(rows).where(rows.c.run_id.in_(mine), rows.c.run_id.not_in(last)))
+    kept = and_(rows.c.superseded_by.is_(None), rows.c.run_id.in_(accepted_runs(batch_id)))
+    connection.execute(delete(rows).where(rows.c.run_id.in_(mine), not_(kept)))
     for record in _records(connection, rows, rows.c.run_id.in_(mine)):
         connection.execute(update(rows).where(rows.c.id == record.id).values(_row(record)))
     for record in _records(connection, attempts, attempts.c.batch_id == batch_id):
@@ -125,6 +124,7 @@ def _row(record: Any) -> dict[str, Any]:
         "faults": _faults(record.faults),
         "notices": _faults(record.notices),
         "hold": codec.dump(_without_person(hold)) if hold else None,
+        "request_id": "",
     }
 
 

@@ -12,7 +12,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy.exc import DBAPIError
 
 from pipeline.journal import attempts, database
-from pipeline.journal.attempts import Intent, Settlement
+from pipeline.journal.attempts import Intent, RepeatSearch, Settlement
 from pipeline.model import Failure, Repeat
 
 if TYPE_CHECKING:
@@ -47,9 +46,9 @@ class _Waiting:
 class Recorder:
     """Records intents and outcomes for many rows at once. Use `recording()`; it belongs to one event loop."""
 
-    def __init__(self, journal: Journal, window: timedelta | None) -> None:
+    def __init__(self, journal: Journal, search: RepeatSearch | None) -> None:
         self._journal = journal
-        self._window = window
+        self._search = search
         self._loop = asyncio.get_running_loop()
         self._gathered: list[_Waiting] = []
         self._groups: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
@@ -186,18 +185,18 @@ class Recorder:
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(callback, *given)
 
-    def _commit(self, records: Sequence[Intent | Settlement]) -> dict[bytes, list[Repeat]]:
+    def _commit(self, records: Sequence[Intent | Settlement]) -> dict[str, list[Repeat]]:
         settlements = [record for record in records if isinstance(record, Settlement)]
         intents = [record for record in records if isinstance(record, Intent)]
-        held: dict[bytes, list[Repeat]] = {}
+        held: dict[str, list[Repeat]] = {}
         try:
             connection = self._connection = self._connection or self._journal.engine.connect()
             with connection.begin():
                 if settlements:
                     attempts.settle(connection, settlements)
-                if intents and self._window is not None:
-                    held = attempts.meanwhile_elsewhere(connection, intents, self._window)
-                ready = [intent for intent in intents if intent.fingerprint not in held]
+                if intents and self._search is not None:
+                    held = attempts.meanwhile_elsewhere(connection, intents, self._search)
+                ready = [intent for intent in intents if intent.identity not in held]
                 if ready:
                     attempts.intend(connection, ready)
         except DBAPIError as error:
@@ -213,10 +212,10 @@ class Recorder:
             connection.close()
 
 
-def _tell_all(group: Sequence[_Waiting], held: Mapping[bytes, list[Repeat]]) -> None:
+def _tell_all(group: Sequence[_Waiting], held: Mapping[str, list[Repeat]]) -> None:
     for waiting in group:
         record = waiting.record
-        _tell(waiting.done, held.get(record.fingerprint, []) if isinstance(record, Intent) else [])
+        _tell(waiting.done, held.get(record.identity, []) if isinstance(record, Intent) else [])
 
 
 def _tell(done: asyncio.Future[Any], result: object) -> None:
@@ -236,13 +235,12 @@ def _drop(group: Sequence[_Waiting]) -> None:
 
 
 @asynccontextmanager
-async def recording(journal: Journal, window: timedelta | None) -> AsyncIterator[Recorder]:
+async def recording(journal: Journal, search: RepeatSearch | None) -> AsyncIterator[Recorder]:
     """A recorder that commits for the time of the context.
 
-    `window` is how far back other batches are searched for repeats at the moment of sending; None where the user
-    allowed repeats.
+    `search` is where repeats are sought at the moment of sending; None where the user allowed them.
     """
-    recorder = Recorder(journal, window)
+    recorder = Recorder(journal, search)
     try:
         yield recorder
     finally:

@@ -6,26 +6,25 @@ earlier payments a corrected sheet means) is asked of the database.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, assert_never
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, func, insert, or_, select, update
 
-from pipeline.journal import bulk, codec, earlier, keys
+from pipeline.journal import bulk, codec, earlier, keys, roll
 from pipeline.journal.asking import ASKED, batched
-from pipeline.journal.attempts import histories, repeats_elsewhere
+from pipeline.journal.attempts import Charge, RepeatSearch, histories, mark_cancelled, repeats_elsewhere
+from pipeline.journal.roll import Staged
 from pipeline.journal.tables import attempts, rows, runs
-from pipeline.model import Attempt, CheckedRow, Column, Outcome
+from pipeline.model import Attempt, Carried, CheckedRow, Column, Outcome, Repeat
 from pipeline.send import decide
 from schemas.faults import Fault
 
 CHUNK: Final = 5_000
 """Rows that are in memory at a time while planning."""
-
-EFFECTIVE: Final = frozenset({Outcome.CREATED, *decide.UNCERTAIN})
-"""Outcomes of attempts that made a session, or may have."""
 
 OCCURRENCE: Final = "#"
 """In `--identity`: the second equal row is a payment of its own."""
@@ -35,7 +34,8 @@ OCCURRENCE: Final = "#"
 class Forecast:
     """What a run is going to do: the counts and cents that a person confirms.
 
-    `rows` and `cents` are of all rows, faulty ones too as far as their amount can be read.
+    `rows` and `cents` are of all rows, faulty ones too as far as their amount can be read. `held_by_reference` are
+    those of the held rows whose reference was requested in another batch.
     """
 
     rows: int
@@ -46,6 +46,7 @@ class Forecast:
     kept: int
     kept_since: str
     held: int
+    held_by_reference: int
     unknown: int
     invalid: int
 
@@ -61,35 +62,41 @@ def stage(engine: Engine, run_id: int, position: int, checked: Sequence[CheckedR
 
 _STAGE: Final = insert(rows)
 _STAGED: Final = (
-    *("run_id", "position", "number", "cells", "kinds", "identity", "fingerprint", "payment", "amount_cents"),
-    *("send_link", "faults", "notices", "plan", "hold"),
+    *("run_id", "position", "number", "cells", "kinds", "identity", "named", "fingerprint", "payment"),
+    *("amount_cents", "send_link", "faults", "notices", "plan", "hold", "came_from", "came_from_file", "request_id"),
 )
+_NOTHING_CARRIED: Final = Carried()
 
 
-def finish(
-    engine: Engine, run_of_batch: tuple[int, int], identity: Sequence[str], columns: Sequence[Column], now: datetime
-) -> None:
-    """Make the staged rows one of a kind, and the sheet of this run the current one."""
-    run_id, batch_id = run_of_batch
+def finish(engine: Engine, staged: Staged, identity: Sequence[str], columns: Sequence[Column], now: datetime) -> None:
+    """Make the staged rows one of a kind, and find the earlier form of each in the batch's roll."""
+    run_id, batch_id = staged.run, staged.batch
     with engine.begin() as connection:
+        settled = roll.know_again(connection, staged)
         if OCCURRENCE in identity:
-            _number_occurrences(connection, run_id, batch_id)
+            _number_occurrences(connection, run_id, batch_id, settled)
         else:
             _refuse_repeated_identities(connection, run_id, columns)
-        earlier.adopt(connection, run_id, batch_id)
+        roll.refuse_taken_identities(connection, staged)
+        if not staged.source.partial:
+            earlier.adopt(connection, run_id, batch_id)
+        roll.find_earlier_forms(connection, staged)
         connection.execute(update(runs).where(runs.c.id == run_id).values(staged_at=codec.dump_time(now)))
 
 
 def _values(run_id: int, position: int, checked: CheckedRow) -> tuple[Any, ...]:
     """The values of `_STAGED`."""
     payment = None if checked.faults else checked.payment
+    carried = checked.row.carried or _NOTHING_CARRIED
+    identity = keys.stored(checked.identity)
     return (
         run_id,
         position,
         checked.row.number,
         codec.dump(checked.row.cells),
         checked.row.kinds,
-        keys.stored(checked.identity),
+        identity,
+        identity,
         payment.fingerprint() if payment else None,
         codec.dump(payment) if payment else None,
         codec.cents(checked.amount),
@@ -98,6 +105,9 @@ def _values(run_id: int, position: int, checked: CheckedRow) -> tuple[Any, ...]:
         codec.dump_faults(checked.notices),
         "send" if payment else "invalid",
         None,
+        carried.number,
+        carried.file,
+        carried.request_id,
     )
 
 
@@ -105,8 +115,8 @@ def _values(run_id: int, position: int, checked: CheckedRow) -> tuple[Any, ...]:
 # One of a kind
 
 
-def _number_occurrences(connection: Connection, run_id: int, batch_id: int) -> None:
-    """Give the rows of one identity their occurrences (`keys.assign`)."""
+def _number_occurrences(connection: Connection, run_id: int, batch_id: int, settled: frozenset[int]) -> None:
+    """Give the rows of one identity their occurrences (`keys.assign`), but for those that have theirs already."""
     here = and_(rows.c.run_id == run_id, rows.c.identity != "")
     repeated = connection.scalars(
         select(rows.c.identity).where(here).group_by(rows.c.identity).having(func.count() > 1)
@@ -126,12 +136,14 @@ def _number_occurrences(connection: Connection, run_id: int, batch_id: int) -> N
     groups: dict[str, list[Any]] = {}
     for some in batched(bases, ASKED):
         for record in connection.execute(chosen.where(rows.c.identity.in_(some)).order_by(rows.c.position)):
-            groups.setdefault(record.identity, []).append(record)
+            if record.id not in settled:
+                groups.setdefault(record.identity, []).append(record)
     changes = [
         change for base, records in groups.items() for change in _occurrences(base, records, tries.get(base, {}))
     ]
     if changes:
-        new: dict[str, Any] = {"identity": bindparam("key"), "plan": bindparam("decision"), "hold": bindparam("why")}
+        new: dict[str, Any] = {"identity": bindparam("key"), "named": bindparam("key")}
+        new |= {"plan": bindparam("decision"), "hold": bindparam("why")}
         connection.execute(update(rows).where(rows.c.id == bindparam("which")).values(**new), changes)
 
 
@@ -143,14 +155,14 @@ def _occurrences(base: str, records: Sequence[Any], tries: dict[int, list[Attemp
         change = {"which": record.id, "key": keys.occurrence(base, number), "decision": record.plan, "why": None}
         payment = codec.payment(record.payment)
         if payment is not None and index in assigned.doubtful:
-            changed = [attempt for attempt in tries[assigned.changed[0]] if attempt.outcome in EFFECTIVE]
+            changed = [attempt for attempt in tries[assigned.changed[0]] if attempt.outcome in roll.EFFECTIVE]
             change |= {"decision": "hold", "why": codec.dump(decide.changed(changed[-1], payment.describe()))}
         yield change
 
 
 def _past(history: Sequence[Attempt]) -> keys.Past:
     """What an occurrence has been through."""
-    effective = {attempt.fingerprint for attempt in history if attempt.outcome in EFFECTIVE}
+    effective = {attempt.fingerprint for attempt in history if attempt.outcome in roll.EFFECTIVE}
     return keys.Past(effective, {attempt.fingerprint for attempt in history} - effective)
 
 
@@ -194,10 +206,10 @@ def _differences(columns: Sequence[Column], cells: Sequence[str], others: Sequen
 
 
 def plan(
-    engine: Engine, run_of_batch: tuple[int, int], permissions: decide.Permissions, repeats_since: datetime
+    engine: Engine, staged: Staged, permissions: decide.Permissions, search: RepeatSearch, now: datetime
 ) -> Forecast:
     """Decide for every valid row of a run what to do with it, keep the decisions, and say what they add up to."""
-    run_id, batch_id = run_of_batch
+    run_id, batch_id = staged.run, staged.batch
     if permissions.allow_repeats:
         with engine.begin() as connection:
             held = and_(rows.c.run_id == run_id, rows.c.plan == "hold")
@@ -205,10 +217,10 @@ def plan(
     for low, high in _ranges(engine, run_id):
         chosen = and_(rows.c.run_id == run_id, rows.c.position >= low, rows.c.position < high, rows.c.plan == "send")
         with engine.begin() as connection:
-            _plan_range(connection, chosen, batch_id, permissions, repeats_since)
-    if not permissions.allow_repeats:
+            _plan_range(connection, chosen, batch_id, permissions, partial(repeats_elsewhere, search=search, now=now))
+    if not (permissions.allow_repeats or staged.source.partial):
         with engine.begin() as connection:
-            earlier.hold_lookalikes(connection, run_id, batch_id, repeats_since)
+            earlier.hold_lookalikes(connection, run_id, batch_id, now - search.window)
     return forecast(engine, run_id, batch_id)
 
 
@@ -223,18 +235,19 @@ def _plan_range(
     chosen: ColumnElement[bool],
     batch_id: int,
     permissions: decide.Permissions,
-    repeats_since: datetime,
+    repeats_of: Callable[..., dict[str, list[Repeat]]],
 ) -> None:
-    valid = connection.execute(
-        select(rows.c.id, rows.c.identity, rows.c.fingerprint, rows.c.payment).where(chosen).order_by(rows.c.position)
-    ).all()
+    wanted = (rows.c.id, rows.c.identity, rows.c.named, rows.c.fingerprint, rows.c.payment)
+    valid = connection.execute(select(*wanted).where(chosen).order_by(rows.c.position)).all()
     history = histories(connection, batch_id, (row.identity for row in valid))
-    repeats = repeats_elsewhere(connection, batch_id, (bytes(row.fingerprint) for row in valid), repeats_since)
+    mark_cancelled(connection, history, {row.identity: bytes(row.fingerprint) for row in valid})
+    charges = {row.named: Charge(row.identity, bytes(row.fingerprint)) for row in valid}
+    repeats = repeats_of(connection, batch_id, charges)
     if not history and not repeats:
         return
     exceptions = []
     for row in valid:
-        before, elsewhere = history.get(row.identity, []), repeats.get(bytes(row.fingerprint), [])
+        before, elsewhere = history.get(row.identity, []), repeats.get(row.named, [])
         if not before and not elsewhere:
             continue
         payment = codec.payment(row.payment)
@@ -253,6 +266,13 @@ def _plan_range(
     if exceptions:
         statement = update(rows).where(rows.c.id == bindparam("which"))
         connection.execute(statement.values(plan=bindparam("decision"), hold=bindparam("why")), exceptions)
+
+
+# A fault's code is the first thing in its JSON, and a row without a reference is never held for one.
+_BY_REFERENCE: Final = and_(
+    or_(*(rows.c.hold.contains(f'"{code}"') for code in decide.HELD_BY_REFERENCE)),
+    rows.c.named.not_like(f"{keys.HASHED}%"),
+)
 
 
 def forecast(engine: Engine, run_id: int, batch_id: int) -> Forecast:
@@ -276,6 +296,10 @@ def forecast(engine: Engine, run_id: int, batch_id: int) -> Forecast:
             )
         )
 
+        by_reference = connection.scalar(
+            select(func.count()).where(rows.c.run_id == run_id, rows.c.plan == "hold", _BY_REFERENCE)
+        )
+
     def count(decision: str) -> int:
         return sum(group.number for group in groups if group.plan == decision)
 
@@ -289,6 +313,7 @@ def forecast(engine: Engine, run_id: int, batch_id: int) -> Forecast:
         kept=count("keep"),
         kept_since=(kept_since or "")[:10],
         held=count("hold"),
+        held_by_reference=by_reference or 0,
         unknown=count("look"),
         invalid=count("invalid"),
     )

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, and_, bindparam, func, insert, select, update
 
-from pipeline.journal import codec
+from pipeline.journal import codec, roll
 from pipeline.journal.asking import ASKED, batched
-from pipeline.journal.tables import attempts, rows, states
+from pipeline.journal.tables import attempts, states
 from pipeline.model import Outcome, SessionState
 from pipeline.send.states import same
 
@@ -22,9 +22,10 @@ CHUNK: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session that a batch has. `row` is its row in the present sheet, 0 when the sheet has it no longer.
+    """A session that a batch has. `row` is its row's number in the sheet `file`, in the batch's roll.
 
-    `amount` is in dollars, None when the payor chooses it; `created_at` is aware; `state` is None when it was never
+    `present` says that this number means this row: the newest version of the sheet has it. `amount` is in dollars, None
+    when the payor chooses it; `created_at` is aware; `state` is None when it was never
     asked about.
     """
 
@@ -33,6 +34,8 @@ class Session:
     amount: Decimal | None
     created_at: datetime
     state: SessionState | None
+    file: str = ""
+    present: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +47,10 @@ class Seen:
     at: datetime
 
 
-def sessions(engine: Engine, batch_id: int, run_id: int, since: datetime | None) -> Iterator[Session]:
-    """Every session of a batch, those too whose row is gone, in the order of their creation.
-
-    With `since`, only those that were created then or later. `run_id` is the run whose sheet is the present one.
-    """
+def sessions(engine: Engine, batch_id: int, since: datetime | None) -> Iterator[Session]:
+    """Every session of a batch in the order of their creation. With `since`, only those created then or later."""
     with _reading(engine) as connection:
-        wanted = and_(rows.c.run_id == run_id, rows.c.identity != "")
-        found = connection.execute(select(rows.c.identity, rows.c.number).where(wanted))
-        numbers: dict[str, int] = {record.identity: record.number for record in found}
+        places = roll.places(connection, batch_id)
     last = 0
     while True:
         chosen = and_(attempts.c.batch_id == batch_id, attempts.c.id > last, _HAS_SESSION)
@@ -64,12 +62,15 @@ def sessions(engine: Engine, batch_id: int, run_id: int, since: datetime | None)
         for record in chunk:
             created_at = codec.time(record.settled_at or record.intended_at)
             if since is None or created_at >= since:
+                place = places.get(record.identity, roll.NOWHERE)
                 yield Session(
                     record.session_id,
-                    numbers.get(record.identity, 0),
+                    place.number,
                     codec.dollars(record.amount_cents),
                     created_at,
                     known.get(record.session_id),
+                    place.file,
+                    place.present,
                 )
         last = chunk[-1].id
 

@@ -61,6 +61,9 @@ runs: Final = Table(
     Column("identity", Text, nullable=False),
     Column("started_at", Text, nullable=False),
     Column("staged_at", Text),
+    Column("accepted_at", Text),
+    Column("sheet_id", BigInteger),
+    Column("partial", Boolean, nullable=False, default=False),
     Column("ended_at", Text),
     Column("exit_code", Integer),
     Column("stopped", Text, nullable=False, default=""),
@@ -69,6 +72,11 @@ runs: Final = Table(
     Column("controls", Text, nullable=False, default="[]"),
     Column("notices", Text, nullable=False, default="[]"),
 )
+
+runs_by_file: Final = Index("runs_by_file", runs.c.sha256)
+"""A sheet belongs to its batch once its run was accepted (`accepted_at`): a guard that refuses it leaves the batch as
+it is. `sheet_id` is the run that first brought this sheet, in whatever version; a `partial` one is a workbook of ours
+that is given back, with some of the rows of the sheet that it came from."""
 
 rows: Final = Table(
     "rows",
@@ -80,6 +88,7 @@ rows: Final = Table(
     Column("cells", Text, nullable=False),
     Column("kinds", Text, nullable=False),
     Column("identity", Text, nullable=False),
+    Column("named", Text, nullable=False, default=""),
     Column("fingerprint", LargeBinary),
     Column("payment", Text),
     Column("amount_cents", BigInteger),
@@ -88,8 +97,17 @@ rows: Final = Table(
     Column("notices", Text, nullable=False, default="[]"),
     Column("plan", Text, nullable=False),
     Column("hold", Text),
+    Column("came_from", Integer, nullable=False, default=0),
+    Column("came_from_file", Text, nullable=False, default=""),
+    Column("request_id", Text, nullable=False, default=""),
+    Column("supersedes", BigInteger),
+    Column("superseded_by", BigInteger),
     UniqueConstraint("run_id", "position"),
 )
+"""`identity` is the key of a row's attempts, `named` what its sheet calls it: another after `--identity` changed,
+or after a correction. `came_from`, `came_from_file` and `request_id` are what a workbook of ours that is given back
+says: the row's number in the sheet that it came from, that sheet, its request. `supersedes` is the earlier form of the
+row, which is told of it (`superseded_by`) when the run is accepted."""
 
 attempts: Final = Table(
     "attempts",
@@ -99,6 +117,7 @@ attempts: Final = Table(
     Column("identity", Text, nullable=False),
     Column("number", Integer, nullable=False),
     Column("run_id", ForeignKey("runs.id"), nullable=False),
+    Column("named", Text, nullable=False, default=""),
     Column("row_number", Integer, nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),
     Column("content", Text, nullable=False),
@@ -116,6 +135,7 @@ attempts: Final = Table(
 Index("attempts_by_fingerprint", attempts.c.fingerprint)
 attempts_by_session: Final = Index("attempts_by_session", attempts.c.session_id)
 attempts_by_run: Final = Index("attempts_by_run", attempts.c.run_id)
+attempts_by_name: Final = Index("attempts_by_name", attempts.c.named)
 
 evidence: Final = Table(
     "evidence",

@@ -31,7 +31,7 @@ from pipeline.report.masking import account_columns, mask, mask_in
 from pipeline.report.results import session_word
 from pipeline.send.states import paid, paid_amount
 from schemas.faults import Fault, sentences
-from schemas.fields import OWN_COLUMNS, ROW_COLUMN, RULES, STATE_COLUMNS, Field
+from schemas.fields import FILE_COLUMN, OWN_COLUMNS, ROW_COLUMN, RULES, STATE_COLUMNS, Field
 from schemas.languages import Lang
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def write_csv(report: Report, rows: Iterable[ReportRow], path: Path, lang: Lang)
 def is_our_csv(path: Path) -> bool:
     """Whether a file is a CSV of results: its heading row begins with `row` and ends with our own columns."""
     first = tuple(_first_record(path, "utf-8", ","))
-    ends = (OWN_COLUMNS, (*OWN_COLUMNS, *STATE_COLUMNS))
+    ends = ((*OWN_COLUMNS, FILE_COLUMN), (*OWN_COLUMNS, *STATE_COLUMNS, FILE_COLUMN))
     return first[:1] == (ROW_COLUMN,) and any(first[-len(end) :] == end for end in ends)
 
 
@@ -151,7 +151,8 @@ class _Values:
         self._width = len(report.columns)
         self._lang = lang
         self._hidden = account_columns(report.columns)
-        self.own = (*OWN_COLUMNS, *STATE_COLUMNS) if report.asked_at is not None else OWN_COLUMNS
+        behind = STATE_COLUMNS if report.asked_at is not None else ()
+        self.own = (*OWN_COLUMNS, *behind, FILE_COLUMN)
         self.headings = [ROW_COLUMN, *(column.heading for column in report.columns), *self.own]
 
     def of(self, row: ReportRow) -> list[str]:
@@ -177,6 +178,7 @@ class _Values:
             "amountSent": "" if row.amount_sent is None else f"{row.amount_sent:.2f}",
             "attempts": str(row.attempts),
             "createdAt": row.created_at.isoformat(timespec="seconds") if row.created_at else "",
+            FILE_COLUMN: row.file,
             **self._state(row),
         }
 
@@ -269,7 +271,7 @@ def _typed(row: ReportRow, values: _Values) -> list[object]:
 
 
 def _unique(headings: Sequence[str]) -> list[str]:
-    taken, names = {ROW_COLUMN, *OWN_COLUMNS, *STATE_COLUMNS}, []
+    taken, names = {ROW_COLUMN, *OWN_COLUMNS, *STATE_COLUMNS, FILE_COLUMN}, []
     for heading in headings:
         name, number = heading, 1
         while name in taken:
@@ -289,20 +291,19 @@ class Receivables:
     """What an accounts-receivable import is to hold: a mapping file, read and found to be right.
 
     `names` are the columns in their order; each has either its source in `sources` or its text in `constants`.
-    `statuses` are those of the rows that are taken.
+    `statuses` are those of the rows that are taken, None for every row that has a request.
     """
 
     names: tuple[str, ...]
     sources: Mapping[str, str]
     constants: Mapping[str, str]
-    statuses: frozenset[Status]
+    statuses: frozenset[Status] | None
     date_format: str = "%Y-%m-%d"
     decimal: str = "."
     delimiter: str = ","
     encoding: str = "utf-8"
 
 
-_WITH_SESSION: Final = frozenset({Status.CREATED, Status.ALREADY_CREATED})
 _TABLES: Final = ("columns", "constants")
 _CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "decimal": (".", ","),
@@ -336,7 +337,7 @@ def load_receivables(path: Path, columns: Sequence[Column]) -> Receivables:
         names=tuple(table.get("order", [*sources, *constants])),
         sources=sources,
         constants=constants,
-        statuses=frozenset(map(Status, table.get("statuses", _WITH_SESSION))),
+        statuses=frozenset(map(Status, table["statuses"])) if "statuses" in table else None,
         **{key: table[key] for key in ("date_format", *_CHOICES) if key in table},
     )
 
@@ -376,12 +377,12 @@ def _setting_mistakes(table: dict[str, Any], names: Sequence[str]) -> Iterator[s
 
 
 def write_receivables(report: Report, rows: Iterable[ReportRow], path: Path, mapping: Receivables) -> None:
-    """One line for each row whose status the mapping takes, in the columns that it names."""
+    """One line for each row that the mapping takes, in the columns that it names."""
     filler = _Filler(report, mapping)
     with _writer(path, mapping.encoding, mapping.delimiter) as out:
         out.writerow([harmless(name) for name in mapping.names])
         for row in rows:
-            if row.status in mapping.statuses:
+            if row.has_request if mapping.statuses is None else row.status in mapping.statuses:
                 out.writerow([filler.text(name, row) for name in mapping.names])
 
 
@@ -427,8 +428,8 @@ class _Filler:
 
     def _derived(self, source: str, row: ReportRow) -> str:
         report = self.report
-        about_all = {"batch": report.batch, "file": report.source.name, "environment": report.environment}
-        return {ROW_COLUMN: str(row.row.number), **about_all, **self.values.ours(row)}[source]
+        about_all = {"batch": report.batch, "file": row.file, "environment": report.environment}
+        return {ROW_COLUMN: str(row.row.number), **self.values.ours(row), **about_all}[source]
 
     def _field(self, source: Field, row: ReportRow) -> str:
         """The cleaned content of a valid row, the user's own text of a faulty one."""

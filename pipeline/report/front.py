@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from pipeline.model import Report, Status
+from pipeline.model import Report, Status, Totals, Whole
 from pipeline.report.cells import cut
 from pipeline.report.looks import (
     FAINT,
@@ -22,7 +22,6 @@ from pipeline.report.looks import (
 )
 from pipeline.report.paid import Payments
 from pipeline.report.summary import status_lines
-from pipeline.report.totals import Totals
 from pipeline.report.words import control_figure, control_name
 from pipeline.send.states import Paid
 from pipeline.texts import say
@@ -40,10 +39,11 @@ _CHART_ROWS: Final = 15
 class Figures:
     """What the journal says, and the ranges of `Results` that say the same (`Results!P2:P71`, several by commas).
 
-    `payments` is None when the API was never asked.
+    `lines` are the rows of `Results` and `sent` their amounts sent. `payments` is None when the API was never asked.
     """
 
     totals: Totals
+    lines: int
     sent: Decimal
     status_cells: str
     sent_cells: str
@@ -75,6 +75,8 @@ class FrontPage:
         if figures.payments is not None:
             self._payments(figures.payments)
         self._statuses(figures.totals)
+        if self._report.whole is not None:
+            self._whole(self._report.whole)
         self._filtered(figures)
         self._controls()
         self._notices()
@@ -218,7 +220,7 @@ class FrontPage:
         """Totals that follow the filter on `Results`, beside those that were computed from the journal."""
         self._headings("check", "how_checked", "rows", "amount_sent")
         shown = [
-            (2, f"=SUBTOTAL(103,{figures.status_cells})", self._count, figures.totals.rows),
+            (2, f"=SUBTOTAL(103,{figures.status_cells})", self._count, figures.lines),
             (3, f"=SUBTOTAL(109,{figures.sent_cells})", self._money, figures.sent),
         ]
         self._sheet.write_string(self._row, 0, self._say("shown"), self._cell)
@@ -229,9 +231,26 @@ class FrontPage:
         self._sheet.write_string(self._row, 0, self._say("computed"), self._cell)
         self._sheet.write_string(self._row, 1, self._say("from_journal"), self._cell)
         self._grow(self._say("from_journal"), _WIDTHS[1])
-        self._sheet.write_number(self._row, 2, figures.totals.rows, self._count)
+        self._sheet.write_number(self._row, 2, figures.lines, self._count)
         self._sheet.write_number(self._row, 3, float(figures.sent), self._money)
         self._row += 2
+
+    def _whole(self, whole: Whole) -> None:
+        """What the whole batch comes to: its rows by status where it has others than this sheet's, and its requests."""
+        self._headings("whole", "meaning", "rows", "amount")
+        if not self._report.roll:
+            for line in status_lines(whole.totals, self._lang):
+                if line.rows:
+                    self._figure_row(line.status.value, line.meaning, line.rows, line.amount, self._cell)
+            self._figure_row(self._say("all_rows"), "", whole.totals.rows, whole.totals.amount, self._cell)
+        for name, figure in (
+            ("requests", whole.requests),
+            ("cancelled", whole.cancelled),
+            ("never_asked", whole.never_asked),
+        ):
+            meaning = self._say(f"means_{name}")
+            self._figure_row(self._say(name), meaning, figure.rows, figure.amount, self._cell)
+        self._row += 1
 
     def _controls(self) -> None:
         if not self._report.controls:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from pipeline.model import Column, Report, ReportRow
+from pipeline.model import Column, Report, ReportRow, Status
 from pipeline.report.cells import amount_cell, text_cell
 from pipeline.report.looks import LEFT, LINK, MONEY, RIGHT, TEXT, Looks
 from pipeline.report.streamed import StreamedSheet
@@ -66,7 +66,8 @@ class LinkWriter:
 def belongs(row: ReportRow) -> bool:
     """Whether a row has a link that the API did not e-mail and that is still of use, as far as is known."""
     waiting = row.state is None or is_open(row.state)
-    return waiting and bool(row.launch_url) and row.payment is not None and not row.payment.send_link
+    sent = row.status in {Status.CREATED, Status.ALREADY_CREATED}
+    return sent and waiting and bool(row.launch_url) and row.payment is not None and not row.payment.send_link
 
 
 def _language_column(columns: tuple[Column, ...]) -> int | None:

@@ -23,12 +23,12 @@ from pipeline.number_formats import is_date_format
 from pipeline.report.cells import cut
 from pipeline.report.looks import FAULTY, STATUS_COLOURS
 from pipeline.report.place import is_ours
-from pipeline.report.results import MEND_COLUMN, blames
+from pipeline.report.results import blames
 from pipeline.report.totals import NEEDS_A_PERSON
 from pipeline.spoken import language
 from pipeline.texts import say
 from schemas.faults import Fault, mend, sentence, sentences
-from schemas.fields import OWN_COLUMNS
+from schemas.fields import BATCH_PROPERTY, FIX_COLUMN, OWN_COLUMNS, ROW_COLUMN, RUN_PROPERTY
 from schemas.languages import Lang
 
 if TYPE_CHECKING:
@@ -39,8 +39,9 @@ _UNTOUCHED: Final = b"flinks-import: mended copy"
 with corrections in it, and is not written over."""
 
 _AUTHOR: Final = "flinks-import"
-_HEADINGS: Final = (*OWN_COLUMNS, MEND_COLUMN)
-_WIDTHS: Final = (15, 40, 24, 64, 40, 18, 14, 10, 28, 64)
+_HEADINGS: Final = (ROW_COLUMN, *OWN_COLUMNS, FIX_COLUMN)
+_WIDTHS: Final = (8, 15, 40, 24, 64, 40, 18, 14, 10, 28, 64)
+_STATUS_AT: Final = _HEADINGS.index("status")
 _WIDEST_COMMENT: Final = 320
 _LINE: Final = 46
 _LINE_HEIGHT: Final = 18
@@ -156,9 +157,19 @@ def write_mended(original: Path, report: Report, rows: Iterable[ReportRow], path
     for row in rows:
         copying.add(row)
     copying.finish()
+    _name_batch(book, report)
     book.save(path)
     with zipfile.ZipFile(path, "a") as package:
         package.comment = _UNTOUCHED
+
+
+def _name_batch(book: Any, report: Report) -> None:
+    """The copy says of which batch and run it is: given back under any name, it goes on with it."""
+    from openpyxl.packaging.custom import StringProperty  # noqa: PLC0415 - as above
+
+    told = {BATCH_PROPERTY: report.batch, RUN_PROPERTY: report.mark}
+    others = [one for one in book.custom_doc_props.props if one.name not in told]
+    book.custom_doc_props.props = [*others, *(StringProperty(name=name, value=text) for name, text in told.items())]
 
 
 def _sha256(path: Path) -> str:
@@ -228,7 +239,7 @@ class _Copying:
         for index, name in enumerate(_HEADINGS):
             cell = self._sheet.cell(number, self._first + index)
             self._put(cell, name, texts[name])
-        self._sheet.cell(number, self._first).fill = self._fills[row.status]
+        self._sheet.cell(number, self._first + _STATUS_AT).fill = self._fills[row.status]
 
     def finish(self) -> None:
         """Makes the user's filter or table as wide as it now is: sorting must not tear our columns off their rows."""
@@ -253,6 +264,7 @@ class _Copying:
     def _texts(self, row: ReportRow) -> dict[str, object]:
         advice = " ".join(filter(None, dict.fromkeys(mend(fault, self._lang) for fault in row.errors)))
         return {
+            ROW_COLUMN: row.row.number,
             "status": row.status.value,
             "sessionId": row.session_id,
             "launchUrl": row.launch_url,
@@ -262,7 +274,7 @@ class _Copying:
             "amountSent": row.amount_sent,
             "attempts": row.attempts,
             "createdAt": row.created_at.isoformat(timespec="seconds") if row.created_at else "",
-            MEND_COLUMN: advice,
+            FIX_COLUMN: advice,
         }
 
     def _put(self, cell: Any, name: str, value: object) -> None:

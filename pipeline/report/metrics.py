@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipeline.model import ExitCode, Status
-from pipeline.report.totals import Totals
+from pipeline.model import ExitCode, Status, Totals, Whole
 
 LAST_SUCCESS: Final = "flinks_import_last_success_timestamp_seconds"
 
@@ -25,13 +24,17 @@ FINISHED: Final = (ExitCode.DONE, ExitCode.SOME_ROWS_NEED_MENDING)
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What is told of a run. `environment` is its base URL or `sandbox`; times are seconds since 1970."""
+    """What is told of a run. `environment` is its base URL or `sandbox`; times are seconds since 1970.
+
+    `totals` are of the run's sheet; `whole` is what its whole batch comes to, None for a run of several batches.
+    """
 
     environment: str
     totals: Totals
     exit_code: int
     began: float
     ended: float
+    whole: Whole | None = None
 
 
 def write(path: Path, measured: Measured) -> None:
@@ -66,6 +69,8 @@ def _lines(measured: Measured, success: float | None) -> Iterator[str]:
     yield from _family("amount_dollars", "Dollars of the last run's rows by status.")
     for status in Status:
         yield f'flinks_import_amount_dollars{{{where},status="{status}"}} {amounts[status]:.2f}'
+    if measured.whole is not None:
+        yield from _batch(where, measured.whole)
     for name, words, value in (
         ("run_duration_seconds", "How long the last run took.", measured.ended - measured.began),
         ("run_exit_code", "The last run's exit code.", measured.exit_code),
@@ -76,6 +81,20 @@ def _lines(measured: Measured, success: float | None) -> Iterator[str]:
             yield from _family(name, words)
             number = f"{value:.3f}" if isinstance(value, float) else str(value)
             yield f"flinks_import_{name}{{{where}}} {number}"
+
+
+def _batch(where: str, whole: Whole) -> Iterator[str]:
+    """The whole batch of the last run, over all of its sheets."""
+    yield from _family("batch_rows", "Rows of the last run's whole batch by status.")
+    for status in Status:
+        yield f'flinks_import_batch_rows{{{where},status="{status}"}} {whole.totals.counts[status]}'
+    figures = {"requests": whole.requests, "cancelled": whole.cancelled, "never-asked": whole.never_asked}
+    yield from _family("batch_requests", "Requests of the last run's whole batch, those cancelled, rows never asked.")
+    for name, figure in figures.items():
+        yield f'flinks_import_batch_requests{{{where},kind="{name}"}} {figure.rows}'
+    yield from _family("batch_requests_dollars", "Their dollars.")
+    for name, figure in figures.items():
+        yield f'flinks_import_batch_requests_dollars{{{where},kind="{name}"}} {figure.amount:.2f}'
 
 
 def _family(name: str, words: str) -> Iterator[str]:

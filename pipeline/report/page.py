@@ -11,15 +11,14 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from pipeline.model import Report, ReportRow, Status
+from pipeline.model import Report, ReportRow, Status, Totals, Whole
 from pipeline.report.looks import FAINT, INK, LINE, PAID_COLOURS, STATUS_COLOURS
 from pipeline.report.paid import Payments, PaymentTally
 from pipeline.report.summary import status_lines
-from pipeline.report.totals import NEEDS_A_PERSON, Tally, Totals
+from pipeline.report.totals import NEEDS_A_PERSON, WholeTally
 from pipeline.report.words import control_figure, control_name, dollars
 from pipeline.send.states import Paid
 from pipeline.texts import say
@@ -111,17 +110,17 @@ def is_our_page(path: Path) -> bool:
 
 def page(report: Report, rows: Iterable[ReportRow], lang: Lang = "en") -> str:
     """The whole page."""
-    tally, payments, needing, more = Tally(), PaymentTally(report), list[_Needing](), 0
+    tally, payments, needing, more = WholeTally(), PaymentTally(report), list[_Needing](), 0
     reasons = _Reasons(report, lang)
     for row in rows:
-        tally.add(row.status, row.amount)
+        tally.add(row)
         payments.add(row)
         if row.status in NEEDS_A_PERSON:
             if len(needing) < MOST_ROWS:
                 needing.append(reasons.of(row))
             else:
                 more += 1
-    return _Page(report, lang).made(tally.totals(), payments.payments(), needing, more)
+    return _Page(report, lang).made(tally.whole(), payments.payments(), needing, more)
 
 
 class _Reasons:
@@ -182,12 +181,12 @@ class _Page:
         self._report = report
         self._lang = lang
 
-    def made(self, totals: Totals, payments: Payments | None, needing: Sequence[_Needing], more: int) -> str:
+    def made(self, whole: Whole, payments: Payments | None, needing: Sequence[_Needing], more: int) -> str:
         """The whole page."""
         parts = [
             self._head(),
-            self._top(totals, needing, more),
-            self._statuses(totals),
+            self._top(whole, needing, more),
+            self._statuses(whole.totals),
             self._payments(payments) if payments else "",
             self._controls(),
             self._needing(needing, more),
@@ -210,7 +209,7 @@ class _Page:
             f"<title>{self._say('title', batch=self._report.batch)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
         )
 
-    def _top(self, totals: Totals, needing: Sequence[_Needing], more: int) -> str:
+    def _top(self, whole: Whole, needing: Sequence[_Needing], more: int) -> str:
         report = self._report
         ended = report.ended_at or report.started_at
         lines = [
@@ -222,11 +221,8 @@ class _Page:
             lines.append(f'<p class="loud">{_safe(say("report.dry_run", self._lang))}</p>')
         if report.stopped:
             lines.append(f'<p class="loud">{_safe(say(report.stopped, self._lang, **report.stopped_details))}</p>')
-        made = (Status.CREATED, Status.ALREADY_CREATED)
-        count = sum(totals.counts[status] for status in made)
-        amount = sum((totals.amounts[status] for status in made), Decimal(0))
-        counts = {"count": self._number(count), "rows": self._number(totals.rows)}
-        told = self._say("headline", **counts, amount=dollars(amount, self._lang))
+        counts = {"count": self._number(whole.requests.rows), "rows": self._number(whole.totals.rows)}
+        told = self._say("headline", **counts, amount=dollars(whole.requests.amount, self._lang))
         if not report.dry_run:
             lines.append(f"<p><strong>{told}</strong></p>")
         persons = len(needing) + more

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from pipeline.model import Report, ReportRow
-from pipeline.report.totals import NO_MONEY
+from pipeline.model import NO_MONEY, Report, ReportRow
 from pipeline.send.states import Paid, is_open, paid, paid_amount, strange_words
 
 

@@ -75,8 +75,8 @@ class Difference(StrEnum):
 class Claim:
     """One request of the batch, or a row that was never asked for.
 
-    `key` names it in the journal; `row` is its row in the sheet, 0 for one that is no longer in it. `amount` is in
-    dollars, None when the payor chooses it. `uncertain` means that it was sent and nobody knows whether it exists;
+    `key` names it in the journal; `row` is its row's number in the sheet `file`. `amount` is in dollars, None when the
+    payor chooses it. `uncertain` means that it was sent and nobody knows whether it exists;
     `asked` is False for a row that certainly was not created, `status` is the row's own and `why` says what kept it.
     `on` is the day on which it was sent.
     """
@@ -96,6 +96,7 @@ class Claim:
     on: date | None = None
     status: str = ""
     why: str = ""
+    file: str = ""
 
     @property
     def name(self) -> str:
@@ -596,7 +597,7 @@ _PLACES: Final = {place: at for at, place in enumerate(Place)}
 
 
 def _claim_order(claim: Claim) -> tuple[object, ...]:
-    return claim.row or 1 << 30, claim.key
+    return claim.row or 1 << 30, claim.file, claim.key
 
 
 def _entry_order(entry: Entry) -> tuple[object, ...]:

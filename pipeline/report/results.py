@@ -18,11 +18,8 @@ from pipeline.report.streamed import StreamedSheet
 from pipeline.send.states import paid, paid_amount
 from pipeline.texts import say
 from schemas.faults import Fault, mend, sentences
-from schemas.fields import OWN_COLUMNS, ROW_COLUMN, STATE_COLUMNS, Field
+from schemas.fields import FILE_COLUMN, FIX_COLUMN, OWN_COLUMNS, ROW_COLUMN, STATE_COLUMNS, Field
 from schemas.languages import Lang
-
-MEND_COLUMN: Final = "howToMend"
-"""The last column of `Errors`. Ours, like OWN_COLUMNS: left out when the sheet is given back to `run`."""
 
 _BROKEN: Final = "too-many-cells"
 _DOUBT: Final = "? "
@@ -54,10 +51,12 @@ class RowWriter:
         self._own = _own_styles(looks)
         self._first_own = len(report.columns) + 1
         self._followed = report.asked_at is not None and not for_mending
+        self._of_roll = report.roll
 
     def headings(self) -> list[str]:
         """`row`, the user's own headings, then ours; what became of the sessions only once the API was asked."""
-        behind = (MEND_COLUMN,) if self._for_mending else STATE_COLUMNS if self._followed else ()
+        behind: tuple[str, ...] = (FIX_COLUMN,) if self._for_mending else STATE_COLUMNS if self._followed else ()
+        behind += (FILE_COLUMN,) if self._of_roll else ()
         return [ROW_COLUMN, *(column.heading for column in self._columns), *OWN_COLUMNS, *behind]
 
     def add(self, sheet: StreamedSheet, row: ReportRow) -> None:
@@ -68,7 +67,9 @@ class RowWriter:
         cells = count_cell(f"A{number}", row.row.number, self._own.whole)
         cells += self._users(sheet.letters, number, row) + self._ours(sheet, number, row, (errors, notices))
         if advice:
-            cells += self._prose(f"{sheet.letters[-1]}{number}", advice)
+            cells += self._prose(f"{sheet.letters[self._first_own + len(OWN_COLUMNS)]}{number}", advice)
+        if self._of_roll:
+            cells += text_cell(f"{sheet.letters[-1]}{number}", row.file, self._own.plain, self._own.quoted)
         sheet.add_row(cells, longest=max(len(errors), len(notices), len(advice)))
 
     def _advice(self, row: ReportRow) -> str:

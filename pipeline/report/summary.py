@@ -8,12 +8,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from pipeline.model import ExitCode, Report, ReportRow, Status
+from pipeline.model import ExitCode, Report, ReportRow, Status, Totals, Whole
 from pipeline.report.masking import account_columns, mask_in
-from pipeline.report.totals import Tally, Totals
+from pipeline.report.totals import WholeTally
 from pipeline.texts import say
 from schemas.faults import sentence
 from schemas.languages import Lang
+
+HELD_ROWS: Final = 20
+"""Numbers of rows that are held for one reason, in a group; all are counted."""
 
 MAX_ERRORS: Final = 1_000
 """Errors in the JSON summary (interface: "The JSON summary")."""
@@ -58,11 +61,33 @@ def status_lines(totals: Totals, lang: Lang = "en") -> tuple[StatusLine, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """What one reading of a batch's rows gives: the totals, and the first errors as the JSON summary has them."""
+    """What one reading of a sheet's rows gives: what they come to, the first errors as the JSON summary has them, and
+    the rows that are held for one reason.
+    """
 
-    totals: Totals
+    whole: Whole
     errors: tuple[dict[str, object], ...]
     omitted: int
+    held: tuple[HeldGroup, ...] = ()
+
+    @property
+    def totals(self) -> Totals:
+        """Rows and dollars by status."""
+        return self.whole.totals
+
+
+@dataclass(frozen=True, slots=True)
+class HeldGroup:
+    """Rows that are held for one reason: its code, the batch that requested them before ("" for their own), the day.
+
+    `rows` are the numbers of the first of them.
+    """
+
+    code: str
+    batch: str
+    date: str
+    count: int
+    rows: tuple[int, ...]
 
 
 class Gathering:
@@ -71,26 +96,32 @@ class Gathering:
     def __init__(self, report: Report, lang: Lang = "en") -> None:
         self._report = report
         self._lang = lang
-        self._tally = Tally()
+        self._tally = WholeTally()
+        self._held: dict[tuple[str, str, str], list[int]] = {}
         self._errors: list[dict[str, object]] = []
         self._omitted = 0
 
     def add(self, row: ReportRow) -> None:
         """Counts one row."""
-        self._tally.add(row.status, row.amount)
+        self._tally.add(row)
         if not row.errors:
             return
+        if row.status is Status.HELD:
+            told = dict(row.errors[0].details)
+            reason = (row.errors[0].code, told.get("batch", ""), told.get("date", ""))
+            self._held.setdefault(reason, []).append(row.row.number)
         room = MAX_ERRORS - len(self._errors)
         if room > 0:
-            told = zip(row.errors, messages(self._report, row, self._lang), strict=True)
-            for fault, message in islice(told, room):
+            said = zip(row.errors, messages(self._report, row, self._lang), strict=True)
+            for fault, message in islice(said, room):
                 error = {"row": row.row.number, "field": fault.field, "code": fault.code, "message": message}
                 self._errors.append(error)
         self._omitted += max(0, len(row.errors) - room)
 
     def gathered(self) -> Gathered:
         """What was seen so far."""
-        return Gathered(self._tally.totals(), tuple(self._errors), self._omitted)
+        held = tuple(HeldGroup(*why, len(rows), tuple(rows[:HELD_ROWS])) for why, rows in self._held.items())
+        return Gathered(self._tally.whole(), tuple(self._errors), self._omitted, held)
 
 
 def messages(report: Report, row: ReportRow, lang: Lang = "en") -> list[str]:
@@ -115,6 +146,11 @@ def as_json(report: Report, gathered: Gathered, written: Written | None, exit_co
         "amounts": {status.value: f"{totals.amounts[status]:.2f}" for status in Status},
         "errors": list(gathered.errors),
         "errorsOmitted": gathered.omitted,
+        "held": [
+            {"code": one.code, "batch": one.batch or report.batch, "date": one.date, "rows": one.count}
+            for one in gathered.held
+        ],
+        "wholeBatch": report.whole.as_json() if report.whole is not None else None,
         "output": str(written.path) if written else None,
         "exitCode": int(exit_code),
     }

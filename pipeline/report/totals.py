@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
 
-from pipeline.model import ExitCode, ReportRow, Status
-
-NO_MONEY: Final = Decimal("0.00")
+from pipeline.model import NO_MONEY, ExitCode, Figure, ReportRow, Status, Totals, Whole
+from pipeline.send.states import Paid, is_cancelled, paid
 
 NEEDS_A_PERSON: Final = (Status.INVALID, Status.REJECTED, Status.FAILED, Status.UNKNOWN, Status.HELD)
 """Statuses that somebody has to look at: they stand on the sheet `Errors`."""
@@ -18,50 +16,14 @@ NEEDS_MENDING: Final = (Status.INVALID, Status.REJECTED, Status.HELD)
 """Statuses that the same command alone does not bring further (interface: exit code 1)."""
 
 
-def _no_rows() -> dict[Status, int]:
-    return dict.fromkeys(Status, 0)
-
-
-def _no_amounts() -> dict[Status, Decimal]:
-    return dict.fromkeys(Status, NO_MONEY)
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """How many rows stand in each status, and their dollars.
-
-    Every status is present, zero included. A row without a readable amount counts as a row and adds no dollars.
-    Totals of parts of a batch can be added.
-    """
-
-    counts: Mapping[Status, int] = field(default_factory=_no_rows)
-    amounts: Mapping[Status, Decimal] = field(default_factory=_no_amounts)
-
-    @property
-    def rows(self) -> int:
-        """All rows, whatever their status."""
-        return sum(self.counts.values())
-
-    @property
-    def amount(self) -> Decimal:
-        """The dollars of all rows, whatever their status."""
-        return sum(self.amounts.values(), NO_MONEY)
-
-    def __add__(self, other: Totals) -> Totals:
-        return Totals(
-            {status: self.counts[status] + other.counts[status] for status in Status},
-            {status: self.amounts[status] + other.amounts[status] for status in Status},
-        )
-
-
 class Tally:
     """Counts rows one by one, for those who stream them; `totals()` is what was seen so far."""
 
     __slots__ = ("_amounts", "_counts")
 
     def __init__(self) -> None:
-        self._counts = _no_rows()
-        self._amounts = _no_amounts()
+        self._counts = dict.fromkeys(Status, 0)
+        self._amounts = dict.fromkeys(Status, NO_MONEY)
 
     def add(self, status: Status, amount: Decimal | None) -> None:
         """Counts one row; `amount` in dollars, None when it has no readable amount or the payor chooses it."""
@@ -74,12 +36,37 @@ class Tally:
         return Totals(dict(self._counts), dict(self._amounts))
 
 
-def count(rows: Iterable[ReportRow]) -> Totals:
-    """The totals of a stream of rows, read once."""
-    tally = Tally()
+class WholeTally:
+    """Adds up the rows of a roll one by one; `whole()` is what was seen so far."""
+
+    __slots__ = ("_cancelled", "_never_asked", "_requests", "_tally")
+
+    def __init__(self) -> None:
+        self._tally = Tally()
+        self._requests = self._cancelled = self._never_asked = Figure()
+
+    def add(self, row: ReportRow) -> None:
+        """Counts one row, or one further request of the row before it."""
+        if not row.further:
+            self._tally.add(row.status, row.amount)
+        if row.has_request:
+            self._requests = self._requests.plus(row.amount_sent)
+            if row.state is not None and is_cancelled(row.state) and paid(row.state) is Paid.NO:
+                self._cancelled = self._cancelled.plus(row.amount_sent)
+        elif row.status is not Status.UNKNOWN:
+            self._never_asked = self._never_asked.plus(row.amount)
+
+    def whole(self) -> Whole:
+        """What was counted so far."""
+        return Whole(self._tally.totals(), self._requests, self._cancelled, self._never_asked)
+
+
+def whole(rows: Iterable[ReportRow]) -> Whole:
+    """What the rows of a roll come to."""
+    tally = WholeTally()
     for row in rows:
-        tally.add(row.status, row.amount)
-    return tally.totals()
+        tally.add(row)
+    return tally.whole()
 
 
 def exit_code(totals: Totals, *, stopped: bool, dry_run: bool = False) -> ExitCode:

@@ -20,7 +20,7 @@ from typing import Any, Final
 import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name
 
-from pipeline.model import Report, ReportRow
+from pipeline.model import NO_MONEY, Report, ReportRow, Totals
 from pipeline.report import changes_sheet, links, open_sheet, place, proof
 from pipeline.report.changes import Before, Charge, ChargeReader
 from pipeline.report.closing import close_book
@@ -34,9 +34,9 @@ from pipeline.report.proof import ReadAlong, Witness, WorkbookMismatch
 from pipeline.report.results import RowWriter
 from pipeline.report.streamed import StreamedSheet
 from pipeline.report.summary import Written
-from pipeline.report.totals import NEEDS_A_PERSON, NO_MONEY, Tally, Totals
+from pipeline.report.totals import NEEDS_A_PERSON, Tally
 from pipeline.texts import say
-from schemas.fields import OWN_COLUMNS
+from schemas.fields import BATCH_PROPERTY, OWN_COLUMNS, RUN_PROPERTY
 from schemas.languages import Lang
 
 __all__ = ["WorkbookMismatch", "Written", "check_place", "write"]
@@ -52,6 +52,8 @@ CHANGES: Final = "Changes"
 
 _OPTIONS: Final = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 _LETTER_PAPER: Final = 1
+_LONGEST_PROPERTY: Final = 255
+"""Characters. A batch with a longer name is named by `Summary` alone."""
 _PAGE_WIDTH: Final = 190
 """Characters that are still readable side by side on a page in landscape; a wider sheet goes over several pages."""
 
@@ -219,7 +221,7 @@ class _Book:
         lang, show_accounts = showing.lang, showing.show_accounts
         self._report = report
         self._lang = lang
-        self._tally, self._sent = Tally(), NO_MONEY
+        self._tally, self._lines, self._sent = Tally(), 0, NO_MONEY
         self._charges: list[Charge] | None = [] if showing.compared else None
         self._charge_of = ChargeReader(report.columns).read
         self._book: Any = xlsxwriter.Workbook(str(files.part), {**_OPTIONS, "tmpdir": str(files.scratch)})
@@ -240,7 +242,9 @@ class _Book:
 
     def add(self, row: ReportRow) -> None:
         """Writes one row into every sheet that it belongs to."""
-        self._tally.add(row.status, row.amount)
+        if not row.further:
+            self._tally.add(row.status, row.amount)
+        self._lines += 1
         self._sent += row.amount_sent or NO_MONEY
         self._witness.saw(row)
         self._result_rows.add(self._results.current(), row)
@@ -264,7 +268,7 @@ class _Book:
             changes_sheet.write(self._book.add_worksheet(CHANGES), self._looks, self._lang, before, self._charges)
         sent_at = self._status_at + OWN_COLUMNS.index("amountSent")
         status_cells, sent_cells = self._results.ranges(self._status_at), self._results.ranges(sent_at)
-        figures = Figures(totals, self._sent, status_cells, sent_cells, self._payments.payments())
+        figures = Figures(totals, self._lines, self._sent, status_cells, sent_cells, self._payments.payments())
         FrontPage(self._summary, report, self._looks, self._lang).write(figures)
         self._summary.activate()
         close_book(self._book)
@@ -309,10 +313,14 @@ class _Book:
             sheet.conditional_format(1, paid_at, sheet.data_rows, paid_at, rule)
 
     def _describe(self) -> None:
-        """Document properties, without personal data: neither the user's name nor that of the batch or the file."""
+        """Document properties, without personal data: the batch and the run, by which a corrected copy goes on."""
         started = self._report.started_at.astimezone(UTC).replace(tzinfo=None)
         self._book.set_properties({"title": say("report.title", self._lang), "author": place.MARK, "created": started})
         self._book.set_custom_property(place.MARK, "results")
+        if len(self._report.batch) <= _LONGEST_PROPERTY:
+            self._book.set_custom_property(BATCH_PROPERTY, self._report.batch)
+        if not self._report.roll:
+            self._book.set_custom_property(RUN_PROPERTY, self._report.mark)
 
 
 def _dress(sheet: StreamedSheet) -> None:

@@ -39,6 +39,8 @@ OTHER_REFERENCE: Final = "other-reference"
 """The fault of an answer that names another reference: "always `unknown`", whoever delivers the link."""
 SESSION_SHARED: Final = "session-shared"
 """The fault of an answer that names the session of another row."""
+HELD_BY_REFERENCE: Final = ("held-repeat", "held-perhaps", "held-reference", "held-reference-perhaps")
+"""The faults of rows that are held since another batch requested what their reference names."""
 NAMES_A_SESSION: Final = frozenset({OTHER_REFERENCE, SESSION_SHARED})
 """Faults that tell of a session whose owner is not known: a person must look, whoever delivers the link."""
 
@@ -101,15 +103,19 @@ Standing = Fresh | Made | MadeOtherwise | Uncertain | Refused | NotCreated
 
 
 def stand(history: Sequence[Attempt], fingerprint: bytes) -> Standing:
-    """Where a row with this content stands, from all attempts of its identity in its batch, oldest first."""
+    """Where a row with this content stands, from all attempts of its identity in its batch, oldest first.
+
+    A request for other content that was cancelled holds nothing.
+    """
     made = [attempt for attempt in history if attempt.outcome is Outcome.CREATED]
     same = [attempt for attempt in made if attempt.fingerprint == fingerprint]
     if same:
         return Made(same[-1], tuple(attempt for attempt in history if attempt.outcome in UNCERTAIN))
+    live = [attempt for attempt in made if not attempt.cancelled]
     if unanswered := open_questions(history):
-        return Uncertain(unanswered, made[-1] if made else None)
-    if made:
-        return MadeOtherwise(made[-1])
+        return Uncertain(unanswered, live[-1] if live else None)
+    if live:
+        return MadeOtherwise(live[-1])
     last = next((attempt for attempt in reversed(history) if attempt.fingerprint == fingerprint), None)
     if last is None:
         return Fresh()
@@ -182,8 +188,8 @@ def plan(
 ) -> Plan:
     """What to do with a valid row before anything is sent.
 
-    `history` are the attempts of its identity in its batch, `repeats` identical rows of other batches in the repeat
-    window, `summary` its content in words.
+    `history` are the attempts of its identity in its batch, `repeats` the requests of other batches that it repeats,
+    `summary` its content in words.
     """
     match stand(history, fingerprint):
         case Made(attempt):
@@ -194,13 +200,19 @@ def plan(
             )
             if not again and not permissions.resend_unknown:
                 return LookFirst(attempts)
-            return Send() if permissions.allow_repeats or not repeats else Hold(repeated(repeats))
+            return _unless_repeated(repeats, fingerprint, summary, permissions)
         case MadeOtherwise(attempt):
             return Send() if permissions.allow_repeats else Hold(changed(attempt, summary))
         case Fresh() | Refused() | NotCreated():
-            return Send() if permissions.allow_repeats or not repeats else Hold(repeated(repeats))
+            return _unless_repeated(repeats, fingerprint, summary, permissions)
         case other:
             assert_never(other)
+
+
+def _unless_repeated(
+    repeats: Sequence[Repeat], fingerprint: bytes, summary: str, permissions: Permissions
+) -> Send | Hold:
+    return Send() if permissions.allow_repeats or not repeats else Hold(repeated(repeats, fingerprint, summary))
 
 
 def changed(attempt: Attempt, now: str) -> Fault:
@@ -208,12 +220,23 @@ def changed(attempt: Attempt, now: str) -> Fault:
     return Fault("held-changed", details=(("before", attempt.summary), ("now", now), ("date", day(attempt))))
 
 
-def repeated(repeats: Sequence[Repeat]) -> Fault:
-    """Why a row is held that other batches have too; a certain repeat is named before an uncertain one."""
-    certain = [repeat for repeat in repeats if repeat.outcome is Outcome.CREATED]
-    repeat = (certain or list(repeats))[-1]
-    details = (("batch", repeat.batch), ("date", repeat.at.date().isoformat()), ("session", repeat.session_id))
-    return Fault("held-repeat" if certain else "held-perhaps", details=details)
+def repeated(repeats: Sequence[Repeat], fingerprint: bytes, summary: str) -> Fault:
+    """Why a row is held that other batches have too: what is certain before what is not, the same content before
+    another, the last one of equals.
+    """
+    repeat = max(reversed(repeats), key=lambda one: (one.outcome is Outcome.CREATED, one.fingerprint == fingerprint))
+    details = [("batch", repeat.batch), ("date", repeat.at.date().isoformat()), ("session", repeat.session_id)]
+    certain = repeat.outcome is Outcome.CREATED
+    if repeat.fingerprint == fingerprint:
+        return Fault("held-repeat" if certain else "held-perhaps", details=tuple(details))
+    details += [("before", repeat.summary), ("now", summary)]
+    return Fault("held-reference" if certain else "held-reference-perhaps", details=tuple(details))
+
+
+def rewritten(attempt: Attempt) -> Fault:
+    """Why a row is held that has all but the reference of a request whose row has left the sheet."""
+    details = (("row", str(attempt.row)), ("reference", attempt.reference_id), ("date", day(attempt)))
+    return Fault("held-rewritten", details=details)
 
 
 def day(attempt: Attempt) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-from pipeline.journal.attempts import Intent, Settlement
+from pipeline.journal.attempts import Intent, RepeatSearch, Settlement
 from pipeline.journal.journal import Batch, Journal, Sendable
 from pipeline.journal.recorder import Recorder, recording
 from pipeline.model import BatchIsBusy, Failure, Repeat, StoppedEarly
@@ -43,7 +43,7 @@ LONG_PAUSE: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class SendRules:
-    """How a run sends: `rate` is requests a second, `until` an aware time, `window` how far back repeats are sought."""
+    """How a run sends: `rate` is requests a second, `until` an aware time, `search` where repeats are sought."""
 
     concurrency: int = 16
     rate: float | None = None
@@ -52,7 +52,7 @@ class SendRules:
     language: Language | None = None
     token_use: TokenUse = "auto"  # noqa: S105 - how tokens are used, not one of them
     permissions: decide.Permissions = field(default_factory=decide.Permissions)
-    window: timedelta = timedelta(days=5)
+    search: RepeatSearch = RepeatSearch(timedelta(days=5))
 
 
 class Observer(Protocol):
@@ -101,9 +101,9 @@ async def send(  # noqa: PLR0913, PLR0917 - six, by the house's rule
     timing = Timing(sleep=stop.pause)
     ahead = TokenRules(rules.token_use, TOKENS_AHEAD * rules.concurrency)
     tokens = Tokens(api.authorize, ahead, timing, observer.tokens_are_single_use)
-    window = None if rules.permissions.allow_repeats else rules.window
+    search = None if rules.permissions.allow_repeats else rules.search
     try:
-        async with recording(assignment.journal, window) as recorder:
+        async with recording(assignment.journal, search) as recorder:
             front = Front(passed or _to_nobody)
             engine = _Engine(assignment, api, rules, observer, stop, tokens, recorder, timing, front)
             return await engine.run()
@@ -340,6 +340,7 @@ class _Engine:
             batch=assignment.batch.id,
             run=assignment.run,
             identity=row.identity,
+            named=row.named,
             number=number,
             row_number=row.number,
             payment=row.payment,

@@ -6,7 +6,7 @@ Owns the order of these decisions; every decision itself lives with its subject.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final, NoReturn
@@ -18,10 +18,11 @@ from pipeline.sheet.grid import Book, Grid, Record
 from pipeline.sheet.headings import Heading, Understanding, field_named, listed, nearest, recognised, shown, understand
 from pipeline.sheet.looks import ColumnLook
 from pipeline.sheet.options import ReadOptions
+from pipeline.sheet.origin import OwnColumns, own_columns, properties_of
 from pipeline.sheet.table import Layout, Table, listed_numbers
 from pipeline.texts import say
 from schemas.faults import Fault
-from schemas.fields import FIELDS, OWN_COLUMNS, ROW_COLUMN
+from schemas.fields import BATCH_PROPERTY, FIELDS, RUN_PROPERTY
 from schemas.languages import LANGUAGES
 
 _HEADING_DEPTH: Final = 50
@@ -52,7 +53,8 @@ class _Found:
     @property
     def is_ours(self) -> bool:
         """Whether this is a sheet of our own output workbook."""
-        return _ours_begin([cell.strip() for cell in self.heading.cells]) is not None
+        ours = own_columns([cell.strip() for cell in self.heading.cells])
+        return ours is not None and ours.number == 0
 
 
 def open_file(path: Path, options: ReadOptions) -> Table:
@@ -60,9 +62,11 @@ def open_file(path: Path, options: ReadOptions) -> Table:
     book = _open_book(path, recognise(path), options)
     found = _choose(book, options)
     headings = _headings(found)
-    _agree(headings, options.mapping)
+    ours = own_columns([heading.text.strip() for heading in headings])
+    ours = ours and ours.moved_by(headings[0].position)
+    kept = [heading for heading in headings if ours is None or heading.position not in ours.all]
+    _agree(kept, options.mapping)
     _refuse_two_lines(found, options.mapping)
-    kept = _without_ours(headings) if found.is_ours else headings
     understood = understand(
         [heading for heading in kept if heading.text.strip()],
         options.mapping,
@@ -76,13 +80,14 @@ def open_file(path: Path, options: ReadOptions) -> Table:
         positions=tuple(heading.position for heading in kept),
         mapping=options.mapping,
         skipped=hidden if options.hidden == "skip" else frozenset(),
-        renumbered=_own_numbers(found) if found.is_ours else {},
+        renumbered=_own_numbers(found, ours) if ours is not None and found.is_ours else {},
+        own=ours,
     )
     notices = [*book.notices, *_about_sheets(book, found), *understood.notices, *_about_hidden(found, hidden, options)]
     if found.is_ours and not layout.renumbered:
         notices.append(Fault("row-numbers-not-used"))
-    source = Source(path.name, sha256_of(path), found.grid.name, _batch_of(book) if found.is_ours else "")
-    return Table(source, layout, found.grid, notices)
+    source = Source(path.name, sha256_of(path), found.grid.name)
+    return Table(source if ours is None else _with_origin(source, path, book, found), layout, found.grid, notices)
 
 
 def _open_book(path: Path, form: Format, options: ReadOptions) -> Book:
@@ -120,16 +125,30 @@ def _choose(book: Book, options: ReadOptions) -> _Found:
     return _no_heading(book, visible, options)
 
 
-def _batch_of(book: Book) -> str:
-    """The batch that a workbook of ours is about, as its `Summary` says; empty when that sheet is gone."""
+def _with_origin(source: Source, path: Path, book: Book, found: _Found) -> Source:
+    """The source with what a workbook or a marked copy of ours says of where its rows came from."""
+    told = properties_of(path)
+    summary = _summary_of(book) if found.is_ours else {}
+    return replace(
+        source,
+        batch=told.get(BATCH_PROPERTY) or summary.get("batch", ""),
+        began=told.get(RUN_PROPERTY, ""),
+        digest=summary.get("sha256", ""),
+        partial=found.is_ours,
+    )
+
+
+def _summary_of(book: Book) -> dict[str, str]:
+    """The batch, and the digest of the file that it was made of, as `Summary` says; empty when that sheet is gone."""
     if _SUMMARY not in book.names:
-        return ""
-    labels = {say("report.batch", lang) for lang in LANGUAGES}
+        return {}
+    labels = {say(f"report.{name}", lang): name for name in ("batch", "sha256") for lang in LANGUAGES}
+    told: dict[str, str] = {}
     for record in islice(book.grid(_SUMMARY).records(), _SAMPLE):
         filled = [cell.strip() for cell in record.cells if cell.strip()]
         if len(filled) > 1 and filled[0] in labels:
-            return filled[1]
-    return ""
+            told.setdefault(labels[filled[0]], filled[1])
+    return told
 
 
 def _find_heading(grid: Grid, mapping: Mapping) -> _Found | None:
@@ -220,39 +239,22 @@ def _refuse_two_lines(found: _Found, mapping: Mapping) -> None:
             raise InputFailure("sheet.two_line_headings", rows=rows, pairs=", ".join(map(shown, whole)))
 
 
-def _ours_begin(texts: Sequence[str]) -> int | None:
-    """Where our own columns begin in the headings of a sheet of ours: behind the user's, to the end.
-
-    Told by their order and not by their names: a user's own column may be called `status` too. None for a sheet that
-    is not ours; ours begin with `row`.
-    """
-    if not texts or texts[0] != ROW_COLUMN:
-        return None
-    width = len(OWN_COLUMNS)
-    places = range(len(texts) - width, 0, -1)
-    return next((at for at in places if tuple(texts[at : at + width]) == OWN_COLUMNS), None)
-
-
-def _without_ours(headings: Sequence[Heading]) -> list[Heading]:
-    """The user's own columns of a sheet of ours."""
-    return list(headings[1 : _ours_begin([heading.text.strip() for heading in headings])])
-
-
-def _own_numbers(found: _Found) -> dict[int, int]:
+def _own_numbers(found: _Found, ours: OwnColumns) -> dict[int, int]:
     """Row number here -> row number in the user's own sheet, from the column `row` of a sheet of ours.
 
     Empty when a person changed that column so that it no longer tells rows apart: then this sheet's numbers are used.
     """
-    at = 0  # ours begin with `row`
     numbers: dict[int, int] = {}
+    rows = set()
     for record in found.grid.records():
-        if record.number <= found.heading.number:
+        if record.number <= found.heading.number or not any(cell.strip() for cell in record.cells):
             continue
-        text = _cell(record, at).strip()
+        text = _cell(record, ours.number).strip()
         if not text.isdecimal():
             return {}
         numbers[record.number] = int(text)
-    return numbers if len(set(numbers.values())) == len(numbers) else {}
+        rows.add((_cell(record, ours.file).strip() if ours.file >= 0 else "", int(text)))
+    return numbers if len(rows) == len(numbers) else {}
 
 
 def _columns(kept: Sequence[Heading], understood: Understanding, found: _Found) -> tuple[Column, ...]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingABC
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from pipeline.model import Column, Mapping, SheetRow, Source
+from pipeline.model import Carried, Column, Mapping, SheetRow, Source
 from pipeline.sheet.grid import TEXT_CUT, Grid
 from pipeline.sheet.headings import fold, letter
+from pipeline.sheet.origin import OwnColumns
 from schemas.faults import Fault
 
 
@@ -19,7 +20,8 @@ class Layout:
 
     `positions` are the grid's columns that the table keeps, in order. `skipped` are row numbers left out on request.
     `renumbered` maps a row's number in the grid to its number in the user's own sheet, when the sheet is one of ours
-    and its column `row` says so; empty otherwise.
+    and its column `row` says so; empty otherwise. `own` are our own columns in a sheet of ours, by their places in the
+    grid.
     """
 
     heading_row: int
@@ -28,6 +30,7 @@ class Layout:
     mapping: Mapping
     skipped: frozenset[int] = frozenset()
     renumbered: MappingABC[int, int] = field(default_factory=dict)
+    own: OwnColumns | None = None
 
 
 class Table:
@@ -88,7 +91,7 @@ class Table:
         first = self.columns[0].heading
         repeats: list[int] = []
         fit, end = self._fitter(), layout.positions[-1] + 1
-        plain = end == len(layout.positions) and not renumbered
+        plain = end == len(layout.positions) and layout.own is None
         for number, cells, kinds, faults in self._grid.records():
             if number <= start or number in skipped:
                 continue
@@ -102,7 +105,7 @@ class Table:
             if row.cells[0] == first and self._is_heading(row.cells):
                 repeats.append(number)
                 continue
-            yield _with_number(row, renumbered[number]) if renumbered else row
+            yield row if layout.own is None else _with_origin(row, cells, layout.own, renumbered.get(number))
         self._repeats = tuple(repeats)
 
     def _is_heading(self, cells: Sequence[str]) -> bool:
@@ -169,8 +172,17 @@ def _is_blank(cells: Sequence[str], kinds: str) -> bool:
     return not "".join(cells).strip() and "f" not in kinds
 
 
-def _with_number(row: SheetRow, number: int) -> SheetRow:
-    return SheetRow(number, row.cells, row.kinds, row.faults)
+def _with_origin(row: SheetRow, cells: Sequence[str], own: OwnColumns, number: int | None) -> SheetRow:
+    """A row of a sheet of ours with what our columns say of it, under its number in the user's own sheet if known."""
+
+    def told(at: int) -> str:
+        return cells[at].strip() if 0 <= at < len(cells) else ""
+
+    before = told(own.number)
+    # In a workbook whose numbers no longer tell rows apart none of them is believed.
+    believed = before.isdecimal() and (own.number > 0 or number is not None)
+    carried = Carried(int(before) if believed else 0, told(own.file), told(own.request))
+    return replace(row, number=row.number if number is None else number, carried=carried)
 
 
 def listed_numbers(numbers: Sequence[int], limit: int = 12) -> str:

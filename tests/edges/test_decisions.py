@@ -36,7 +36,8 @@ def tell(planned: Planned, session_id: str, told: SessionState, at=NOW) -> None:
 
 def decide(planned: Planned, row: int, session_id: str = "", note: str = "looked") -> Decision:
     """A decision as `resolve` records it."""
-    identity, tries = planned.journal.open_tries(planned.batch, planned.run, row)
+    identity = planned.journal.rows_of_number(planned.batch, row)[0].row.identity
+    tries = planned.journal.open_tries(planned.batch, identity)
     outcome = Outcome.CREATED if session_id else Outcome.NOT_CREATED
     decision = Decision(identity, row, tries[-1].number, outcome, session_id, note, "bruno", LATER)
     planned.journal.decide(planned.batch, decision, tries)
@@ -70,12 +71,12 @@ def test_a_batch_that_was_never_asked_about_tells_no_states(journal: Journal) ->
 
 
 def test_every_session_of_a_batch_is_told_with_its_present_row(journal: Journal) -> None:
-    """A session whose row has gone from the sheet is asked about too, under no row; one without an id is not."""
+    """A session whose row has left the sheet is asked about too, under its number of then; one without an id is not."""
     plan(journal, [line("INV-1"), line("INV-2"), line("INV-3")]).send()
     present = plan(journal, [line("INV-3"), line("INV-1"), line("INV-9")])
     present.send(Outcome.PERHAPS)
-    sessions = list(journal.sessions(present.batch, present.run))
-    assert [session.row for session in sessions] == [3, 0, 2]
+    sessions = list(journal.sessions(present.batch))
+    assert [(session.row, session.present) for session in sessions] == [(3, True), (3, False), (2, True)]
     assert all(session.amount == Decimal("250.00") for session in sessions)
 
 
@@ -84,7 +85,7 @@ def test_sessions_since_a_time_leave_the_older_out(journal: Journal) -> None:
     plan(journal, [line("INV-1")]).send(now=NOW - timedelta(days=3))
     planned = plan(journal, [line("INV-1"), line("INV-2")])
     planned.send()
-    since = list(journal.sessions(planned.batch, planned.run, NOW - timedelta(days=1)))
+    since = list(journal.sessions(planned.batch, NOW - timedelta(days=1)))
     assert [session.row for session in since] == [3]
 
 
@@ -147,9 +148,10 @@ def test_a_row_that_has_its_answer_has_nothing_to_decide(journal: Journal) -> No
     """Only tries without an answer can be decided, and each only once."""
     planned = plan(journal, [line("INV-1"), line("INV-2")])
     planned.send(Outcome.PERHAPS)
-    identity, tries = journal.open_tries(planned.batch, planned.run, 2)
+    identity = planned.rows()[0].identity
+    tries = journal.open_tries(planned.batch, identity)
     decision = decide(planned, 2)
-    assert journal.open_tries(planned.batch, planned.run, 2) == (identity, ())
+    assert journal.open_tries(planned.batch, identity) == ()
     with pytest.raises(IllegalChangeError):
         journal.decide(planned.batch, decision, tries)
     assert len(journal.decisions(planned.batch)) == 1

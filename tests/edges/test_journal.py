@@ -27,10 +27,10 @@ from journals import (
 from sqlalchemy import func, select
 
 from pipeline.journal import attempts as verbs
-from pipeline.journal.attempts import LEGAL, IllegalChangeError, Settlement, meanwhile_elsewhere
+from pipeline.journal.attempts import LEGAL, IllegalChangeError, RepeatSearch, Settlement, meanwhile_elsewhere
 from pipeline.journal.journal import Journal, open_journal
 from pipeline.journal.tables import attempts, rows, runs
-from pipeline.model import BatchIsBusy, ExitCode, Outcome
+from pipeline.model import BatchIsBusy, Outcome
 from schemas.faults import sentence
 
 OWN = ("Contract",)
@@ -81,7 +81,7 @@ def test_a_repeated_identity_of_a_created_row_tells_its_own_row_only(journal: Jo
 def test_a_run_that_never_finished_staging_is_forgotten_by_the_next(journal: Journal) -> None:
     """What a crash while staging leaves behind is removed, and the next run stages all its rows."""
     complete = plan(journal, [line("INV-1")])
-    half = replace_staged(complete, staged_at=None)
+    half = replace_staged(complete, accepted_at=None)
     again = plan(journal, [line("INV-1"), line("INV-2")])
     with journal.engine.connect() as connection:
         assert connection.scalar(select(func.count()).where(rows.c.run_id == half)) in (
@@ -94,7 +94,7 @@ def test_a_run_that_never_finished_staging_is_forgotten_by_the_next(journal: Jou
 def test_a_rehearsal_leaves_a_run_that_is_staging_alone(journal: Journal) -> None:
     """`validate` holds no batch, so it never removes the rows that `run` is staging right now."""
     staging = plan(journal, [line("INV-1")])
-    replace_staged(staging, staged_at=None)
+    replace_staged(staging, accepted_at=None)
     rehearsal = plan(journal, [line("INV-1")], purpose="rehearsal")
     assert (len(staging.rows()), len(rehearsal.rows())) == (1, 1)
 
@@ -198,9 +198,16 @@ def test_another_identity_and_another_amount_is_held(journal: Journal) -> None:
 
 
 def test_under_one_identity_a_new_key_is_another_row(journal: Journal) -> None:
-    """Next month's contract line of the same payor and amount is sent: it is what the user calls another row."""
-    plan(journal, [line("ZOE", own="c1")], identity=OWN).send()
-    assert plan(journal, [line("ZOE", own="c2")], identity=OWN).statuses() == ["not-sent"]
+    """A line of another contract is what the user calls another row, also for the same payor and amount."""
+    both = [line("ZOE", own="c1"), line("ZOE", own="c2")]
+    plan(journal, both[:1], identity=OWN).send()
+    assert plan(journal, both, identity=OWN).statuses() == ["already-created", "not-sent"]
+
+
+def test_a_key_that_was_rewritten_is_held(journal: Journal) -> None:
+    """The row of a request has left the sheet, and one with all of it but the key has come: `0012` became `12`."""
+    plan(journal, [line("ZOE", own="0012")], identity=OWN).send()
+    assert plan(journal, [line("ZOE", own="12")], identity=OWN).codes() == [["held-rewritten"]]
 
 
 def test_own_columns_make_rows_of_one_reference(journal: Journal) -> None:
@@ -223,7 +230,9 @@ REFERENCES = [
     ("emptied later", line("INV-1"), line(""), ["held-changed"]),
     ("without one, amount changed", line("", "10.00"), line("", "20.00"), ["held-changed"]),
     ("without one, another payor", line("", who="zoe"), line("", who="liam"), ["not-sent-stopped"]),
-    ("another one", line("INV-1"), line("INV-2"), ["not-sent-stopped"]),
+    ("rewritten", line("3-12"), line("12-Mar"), ["held-rewritten"]),
+    ("another one, another amount", line("INV-1", "10.00"), line("INV-2", "20.00"), ["not-sent-stopped"]),
+    ("another one, another payor", line("INV-1", who="zoe"), line("INV-2", who="liam"), ["not-sent-stopped"]),
 ]
 
 
@@ -339,8 +348,8 @@ def test_a_repeat_is_found_again_at_the_last_moment(journal: Journal) -> None:
     first.send(Outcome.OPEN)
     intent = verbs.Intent(second.batch.id, second.run, row.identity, 1, row.number, row.payment, row.fingerprint, NOW)
     with journal.engine.begin() as connection:
-        found = meanwhile_elsewhere(connection, [intent], WINDOW)
-    journal.hold(row, found[row.fingerprint])
+        found = meanwhile_elsewhere(connection, [intent], RepeatSearch(WINDOW))
+    journal.hold(row, found[row.identity])
     assert second.codes() == [["held-perhaps"]]
 
 
@@ -441,25 +450,12 @@ def test_one_name_is_one_batch_for_programs_that_begin_at_once(journal: Journal)
     assert (len(found), len(set(found))) == (20, 5)
 
 
-ENDS = [("done", ExitCode.DONE, True), ("refused", ExitCode.INPUT, False), ("stopped", ExitCode.STOPPED_EARLY, True)]
-
-
-@pytest.mark.parametrize(("code", "counts"), [case[1:] for case in ENDS], ids=[case[0] for case in ENDS])
-def test_a_run_that_was_refused_is_not_the_last_run(journal: Journal, code: ExitCode, counts: bool) -> None:
-    """A refusal has no effect, so it must not make an old batch look young."""
-    planned = plan(journal, [line()])
-    journal.end(planned.run, NOW, code)
-    assert (journal.last_run(planned.batch) is not None) == counts
-
-
-def test_a_run_that_crashed_after_it_sent_is_the_last_run(journal: Journal) -> None:
-    """A run without an end counts when it has sent something."""
-    planned = plan(journal, [line()])
-    assert journal.last_run(planned.batch) is None
-    planned.send(Outcome.OPEN)
-    last = journal.last_run(planned.batch)
-    assert last is not None
-    assert last.at == NOW
+def test_a_run_that_was_refused_is_not_the_last_run(journal: Journal) -> None:
+    """A sheet that a guard refused has no effect, so it must not make an old batch look young."""
+    first = plan(journal, [line()])
+    plan(journal, [line(), line("INV-2")], now=NOW + timedelta(hours=1), accepted=False)
+    assert journal.last_run(first.batch) == NOW
+    assert [row.row.number for row in first.roll()] == [2]
 
 
 def test_the_list_of_batches_counts_attempts(journal: Journal) -> None:

@@ -14,8 +14,7 @@ from typing import ClassVar
 import pytest
 
 from pipeline.commands.notify import MOST_FILES, Ended, notifier
-from pipeline.model import ExitCode, Failure, Status, UsageFailure
-from pipeline.report.totals import Totals
+from pipeline.model import ExitCode, Failure, Status, Totals, UsageFailure
 from pipeline.settings import NOTIFY_VARIABLE, OCCASIONS, Settings
 from pipeline.texts import explain
 

@@ -24,7 +24,7 @@ from journals import NOW, WINDOW, Asked, Line, Planned, line, plan
 from sqlalchemy import select
 
 from pipeline.journal import attempts as verbs
-from pipeline.journal.attempts import Intent, Settlement, meanwhile_elsewhere
+from pipeline.journal.attempts import Intent, RepeatSearch, Settlement, meanwhile_elsewhere
 from pipeline.journal.database import connect
 from pipeline.journal.journal import Journal, Sendable
 from pipeline.journal.tables import attempts, rows
@@ -250,15 +250,16 @@ class JournalStates(RuleBasedStateMachine):
             row.payment,
             row.fingerprint,
             self.now,
+            row.named,
         )
         with self.journal.engine.begin() as connection:
             repeats = {}
             if not run.permissions.allow_repeats:
-                repeats = meanwhile_elsewhere(connection, [intent], WINDOW)
+                repeats = meanwhile_elsewhere(connection, [intent], RepeatSearch(WINDOW, by_reference=False))
             if not repeats:
                 verbs.intend(connection, [intent])
         if repeats:
-            self.journal.hold(row, repeats[row.fingerprint])
+            self.journal.hold(row, repeats[row.identity])
             run.queue.pop(0)
             return
         run.numbers[row.row_id] = number

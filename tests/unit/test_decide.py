@@ -62,8 +62,9 @@ MISNAMED = attempt(Outcome.PERHAPS, reasons=NAMED_ANOTHER)
 CREATED_OTHER, REFUSED_OTHER = attempt(Outcome.CREATED, OTHER), attempt(Outcome.REFUSED, OTHER)
 PERHAPS_OTHER, E_MAILED_OTHER = attempt(Outcome.PERHAPS, OTHER), attempt(Outcome.PERHAPS, OTHER, link=LINK)
 NOT_CREATED_OTHER = attempt(Outcome.NOT_CREATED, OTHER)
-ELSEWHERE = Repeat("november", NOW, Outcome.CREATED, ID)
-PERHAPS_ELSEWHERE = Repeat("october", NOW, Outcome.PERHAPS)
+ELSEWHERE = Repeat("november", NOW, Outcome.CREATED, ID, SAME)
+PERHAPS_ELSEWHERE = Repeat("october", NOW, Outcome.PERHAPS, fingerprint=SAME)
+CHANGED_ELSEWHERE = Repeat("october", NOW, Outcome.CREATED, ID, b"other", "INV-1, Jane, 10.00 CAD")
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -166,6 +167,8 @@ def test_a_changed_row_shows_both_versions():
         pytest.param([ELSEWHERE], "held-repeat", "november", id="made"),
         pytest.param([PERHAPS_ELSEWHERE], "held-perhaps", "october", id="perhaps made"),
         pytest.param([ELSEWHERE, PERHAPS_ELSEWHERE], "held-repeat", "november", id="the certain one is named"),
+        pytest.param([CHANGED_ELSEWHERE], "held-reference", "october", id="its reference, with other content"),
+        pytest.param([ELSEWHERE, CHANGED_ELSEWHERE], "held-repeat", "november", id="the same content is named"),
     ],
 )
 def test_a_repeat_names_the_other_batch(elsewhere: list[Repeat], code: str, batch: str):

@@ -62,7 +62,7 @@ def test_the_pace_of_a_run_is_written_as_the_language_does(
 ) -> None:
     """Rows that end at once come to thousands a second."""
     payment = Payment("A-1", "Zoé", "Tremblay", "zoe@example.com", Decimal(5), send_link=False)
-    row = Sendable(1, 0, 2, "A-1", payment, b"", ())
+    row = Sendable(1, 0, 2, "A-1", "A-1", payment, b"", ())
     with LineScreen(Manner(lang=lang)).sending(5000, None) as observer:
         for _ in range(5000):
             observer.row_held(row)

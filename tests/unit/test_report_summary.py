@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.model import Column, ExitCode, Report, ReportRow, SheetRow, Source, Status
+from pipeline.model import Column, ExitCode, Report, ReportRow, SheetRow, Source, Status, Totals
 from pipeline.report.masking import account_columns, mask, mask_in
 from pipeline.report.summary import MAX_ERRORS, Gathered, Gathering, Written, as_json, status_lines
-from pipeline.report.totals import Totals, count
+from pipeline.report.totals import whole
 from pipeline.report.words import control_figure, dollars
 from schemas.faults import Fault, sentences
 from schemas.languages import Lang
@@ -36,7 +36,7 @@ def _gathered(rows: list[ReportRow]) -> Gathered:
 def test_it_has_the_keys_of_the_interface_and_nothing_that_json_can_t_hold() -> None:
     """Amounts are strings with two decimals; every status is there, zero included."""
     rows = [_row(4, Fault("missing", "email"))]
-    written = Written(Path("out.xlsx"), count(rows))
+    written = Written(Path("out.xlsx"), whole(rows).totals)
     found = as_json(REPORT, _gathered(rows), written, ExitCode.SOME_ROWS_NEED_MENDING)
     assert json.loads(json.dumps(found)) == {
         "batch": "november",
@@ -50,6 +50,8 @@ def test_it_has_the_keys_of_the_interface_and_nothing_that_json_can_t_hold() -> 
             {"row": 4, "field": "email", "code": "missing", "message": "email: is required, but the cell is empty"}
         ],
         "errorsOmitted": 0,
+        "held": [],
+        "wholeBatch": None,
         "output": "out.xlsx",
         "exitCode": 1,
     }

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 import pytest
 
-from pipeline.model import ExitCode, ReportRow, SheetRow, Status
-from pipeline.report.totals import Totals, count, exit_code
+from pipeline.model import ExitCode, ReportRow, SheetRow, Status, Totals
+from pipeline.report.totals import exit_code, whole
 
 
 def _row(status: Status, amount: str | None = None) -> ReportRow:
     return ReportRow(SheetRow(2, (), ""), status, None, None if amount is None else Decimal(amount))
+
+
+def count(rows: Iterable[ReportRow]) -> Totals:
+    return whole(rows).totals
 
 
 def test_every_status_is_counted_with_its_dollars_and_those_without_rows_stand_at_zero() -> None:

@@ -23,16 +23,27 @@ _ROWS_FOR_EACH_PAYMENT: Final = frozenset({Place.PAID_DIFFERENTLY, Place.PAID_TW
 COLUMNS: Final[Mapping[Place, tuple[str, ...]]] = {
     Place.MATCHED: (
         *("row", "reference", "name", "email", "asked", "paid", "status", "how", "deposited"),
-        *("sessionId", "file", "line", "otherLines"),
+        *("sessionId", "file", "line", "otherLines", "rowFile"),
     ),
     Place.PAID_DIFFERENTLY: (
         *("row", "payment", "reference", "email", "kind", "differs", "asked", "paid", "difference"),
         *("reportedAmount", "currency", "name", "reportedName", "account", "reportedAccount", "status", "how"),
-        *("deposited", "sessionId", "file", "line", "otherLines"),
+        *("deposited", "sessionId", "file", "line", "otherLines", "rowFile"),
     ),
     Place.PAID_TWICE: (
         *("row", "payment", "reference", "name", "email", "asked", "paid", "difference", "reportedAmount", "currency"),
-        *("status", "how", "completed", "deposited", "sessionId", "transactionId", "file", "line", "otherLines"),
+        *(
+            "status",
+            "how",
+            "completed",
+            "deposited",
+            "sessionId",
+            "transactionId",
+            "file",
+            "line",
+            "otherLines",
+            "rowFile",
+        ),
     ),
     Place.IN_REPORT_ONLY: (
         *("kind", "otherBatch", "reportedReference", "reportedName", "reportedEmail", "paid", "reportedAmount"),
@@ -40,14 +51,27 @@ COLUMNS: Final[Mapping[Place, tuple[str, ...]]] = {
     ),
     Place.PROPOSALS: (
         *("row", "reference", "reportedReference", "name", "reportedName", "email", "asked", "paid", "askedOn"),
-        *("completed", "deposited", "status", "file", "line", "otherLines"),
+        *("completed", "deposited", "status", "file", "line", "otherLines", "rowFile"),
     ),
     Place.STILL_OPEN: (
         *("row", "reference", "name", "email", "asked", "status", "state", "completed", "sessionId", "file", "line"),
-        "otherLines",
+        *("otherLines", "rowFile"),
     ),
     Place.IN_BATCH_ONLY: (
-        *("row", "reference", "name", "email", "kind", "asked", "inSheet", "sessionId", "rowStatus", "note", "askedOn"),
+        *(
+            "row",
+            "reference",
+            "name",
+            "email",
+            "kind",
+            "asked",
+            "inSheet",
+            "sessionId",
+            "rowStatus",
+            "note",
+            "askedOn",
+            "rowFile",
+        ),
     ),
 }
 """The columns of each sheet, by the keys of their headings in `texts/reconcile.toml` (`column_…`)."""
@@ -139,6 +163,10 @@ class Writer:
     @staticmethod
     def _row(row: Row) -> Value:
         return (row.entry.claim.row or None) if row.entry.claim else None
+
+    @staticmethod
+    def _rowFile(row: Row) -> Value:  # noqa: N802 - the key of the heading
+        return row.entry.claim.file if row.entry.claim else None
 
     @staticmethod
     def _payment(row: Row) -> Value:

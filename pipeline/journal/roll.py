@@ -1,0 +1,489 @@
+"""The roll of a batch: all rows that any of its sheets ever had, each once, in its newest form.
+
+Owns which row of a new sheet is the newer form of which earlier one. A row that no later sheet has stays in the roll. A
+run's rows enter it when the run is accepted: what a guard refuses leaves the batch as it is.
+
+- A row of a workbook of ours that is given back is the row with its number in the sheet that it came from, whatever was
+  corrected in it; one that carries the id of a request is that request's row.
+- Any other row is known by its identity. Where it has none that lasts (no reference and never asked, or `--identity` is
+  another now), it is the row of the same sheet with the same cells, else the one that stood in its place.
+
+No two rows of a roll have one identity: each request has one row.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from pathlib import PurePath
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, or_, select, update
+
+from pipeline.journal import codec, keys
+from pipeline.journal.asking import ASKED, batched
+from pipeline.journal.tables import attempts, batches, rows, runs
+from pipeline.model import Outcome, Payment, Source
+from pipeline.send import decide
+from schemas.faults import Fault
+
+CHUNK: Final = 5_000
+"""Rows that are changed at a time."""
+
+EFFECTIVE: Final = (Outcome.CREATED, *sorted(decide.UNCERTAIN))
+"""Outcomes of attempts that made a request, or may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A run whose rows are staged: its number, its batch, and the file that they came from."""
+
+    run: int
+    batch: int
+    source: Source
+    may_adopt: bool = True
+    """Whether a row may take over the key of its earlier form: not one that was sent already."""
+
+
+def accepted_runs(batch_id: int) -> Any:
+    """The runs whose sheets belong to a batch, as a subquery."""
+    return select(runs.c.id).where(
+        runs.c.batch_id == batch_id, runs.c.purpose == "run", runs.c.accepted_at.is_not(None)
+    )
+
+
+def in_roll(batch_id: int) -> ColumnElement[bool]:
+    """Whether a row is in the roll of a batch."""
+    return and_(rows.c.superseded_by.is_(None), rows.c.run_id.in_(accepted_runs(batch_id)))
+
+
+def ids_of(connection: Connection, batch_id: int) -> array[int]:
+    """The rows of a roll in the order of the batch's sheets and, within a sheet, of its numbers."""
+    statement = (
+        select(rows.c.id)
+        .join(runs, runs.c.id == rows.c.run_id)
+        .where(in_roll(batch_id))
+        .order_by(runs.c.sheet_id, rows.c.number, rows.c.id)
+    )
+    return array("q", connection.execution_options(yield_per=CHUNK).execute(statement).scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a row of the roll stands: its number in the sheet `file` of a run.
+
+    `present` says that no newer version of that sheet has another row with this number.
+    """
+
+    number: int
+    file: str
+    run: int
+    present: bool
+
+
+NOWHERE: Final = Place(0, "", 0, present=False)
+
+
+def places(connection: Connection, batch_id: int) -> dict[str, Place]:
+    """Where the rows of a roll that have a key stand, by their keys."""
+    statement = (
+        select(rows.c.identity, rows.c.number, rows.c.run_id, runs.c.file, runs.c.sheet_id)
+        .join(runs, runs.c.id == rows.c.run_id)
+        .where(in_roll(batch_id))
+        .order_by(rows.c.run_id.desc())
+    )
+    taken: dict[tuple[int, int], int] = {}
+    found = {}
+    for record in connection.execution_options(yield_per=CHUNK).execute(statement):
+        newest = taken.setdefault((record.sheet_id, record.number), record.run_id)
+        if record.identity:
+            place = Place(record.number, record.file, record.run_id, present=newest == record.run_id)
+            found[record.identity] = place
+    return found
+
+
+def accept(connection: Connection, run_id: int, now: datetime) -> None:
+    """The rows of a run enter the roll of its batch, each in the place of its earlier form."""
+    pairs = connection.execute(
+        select(rows.c.supersedes, rows.c.id).where(rows.c.run_id == run_id, rows.c.supersedes.is_not(None))
+    ).all()
+    _set(connection, "superseded_by", pairs)
+    connection.execute(update(runs).where(runs.c.id == run_id).values(accepted_at=codec.dump_time(now)))
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Rows of a workbook of ours
+
+
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """The earlier form of a row: its place in the roll, its key, and whether that key has a request."""
+
+    id: int
+    identity: str
+    asked: bool
+
+
+def know_again(connection: Connection, staged: Staged) -> frozenset[int]:
+    """Find the earlier forms of rows that say in our own columns which they are, before anything else is decided.
+
+    Returns the rows whose keys are settled by that, so that no occurrence is counted for them.
+    """
+    _know_requests_again(connection, staged)
+    found = {**_by_number(connection, staged), **_by_request(connection, staged)}
+    if not found:
+        return frozenset()
+    records = _records(connection, found)
+    taken, changes, settled = set(), [], set()
+    for row_id, earlier in found.items():
+        if earlier.id in taken or (earlier.asked and not staged.may_adopt):
+            continue
+        taken.add(earlier.id)
+        key = base = records[row_id].identity
+        if staged.may_adopt and (earlier.asked or (base and keys.split(earlier.identity)[0] == base)):
+            key = earlier.identity
+            settled.add(row_id)
+        changes.append({"which": row_id, "key": key, "earlier": earlier.id})
+    statement = update(rows).where(rows.c.id == bindparam("which"))
+    connection.execute(statement.values(identity=bindparam("key"), supersedes=bindparam("earlier")), changes)
+    return frozenset(settled)
+
+
+def _records(connection: Connection, ids: Iterable[int]) -> dict[int, Any]:
+    found: dict[int, Any] = {}
+    for some in _some(ids):
+        chosen = select(rows.c.id, rows.c.identity, rows.c.superseded_by).where(rows.c.id.in_(some))
+        found |= {record.id: record for record in connection.execute(chosen)}
+    return found
+
+
+def _by_number(connection: Connection, staged: Staged) -> dict[int, _Earlier]:
+    """By the number, and where the workbook has several sheets' rows by the sheet's name, that a row carries."""
+    mine = and_(rows.c.run_id == staged.run, rows.c.came_from > 0)
+    earlier, of = rows.alias(), runs.alias()
+    found: dict[int, int] = {}
+    origin = _origin(connection, staged)
+    if origin is not None:
+        same = and_(earlier.c.run_id == origin, earlier.c.number == rows.c.came_from)
+        statement = select(rows.c.id, earlier.c.id.label("earlier")).join_from(rows, earlier, same)
+        found = {record.id: record.earlier for record in connection.execute(statement.where(mine))}
+    named = and_(of.c.batch_id == staged.batch, of.c.file == rows.c.came_from_file, of.c.accepted_at.is_not(None))
+    statement = (
+        select(rows.c.id, earlier.c.id.label("earlier"))
+        .join_from(rows, of, named)
+        .join(earlier, and_(earlier.c.run_id == of.c.id, earlier.c.number == rows.c.came_from))
+        .where(mine, rows.c.came_from_file != "", earlier.c.superseded_by.is_(None))
+        # The same identity is believed before a newer sheet: it comes last.
+        .order_by(earlier.c.identity == rows.c.identity, earlier.c.run_id)
+    )
+    found |= {record.id: record.earlier for record in connection.execute(statement)}
+    newest = _newest_forms(connection, found.values())
+    return _described(connection, staged.batch, {row: newest[old] for row, old in found.items() if old in newest})
+
+
+def _origin(connection: Connection, staged: Staged) -> int | None:
+    """The run of the sheet whose numbers a workbook of ours has: the one that it names, else the last with that file,
+    else the last with a sheet of its own.
+    """
+    if not (staged.source.began or staged.source.digest or staged.source.partial):
+        return None
+    past = select(runs.c.id).where(runs.c.id.in_(accepted_runs(staged.batch)), runs.c.id != staged.run)
+    newest = past.order_by(runs.c.id.desc()).limit(1)
+    ways = [newest.where(runs.c.started_at == staged.source.began)] if staged.source.began else []
+    ways += [newest.where(runs.c.sha256 == staged.source.digest)] if staged.source.digest else []
+    ways += [newest.where(runs.c.partial.is_(False))]
+    return next((found for way in ways if (found := connection.scalar(way)) is not None), None)
+
+
+def _newest_forms(connection: Connection, ids: Iterable[int]) -> dict[int, int]:
+    """Row -> its newest form, for those that are in the roll or were superseded."""
+    newest = {old: old for old in ids}
+    while True:
+        records = _records(connection, set(newest.values()))
+        later = {row.id: row.superseded_by for row in records.values() if row.superseded_by is not None}
+        if not later:
+            return {old: now for old, now in newest.items() if now in records}
+        newest = {old: later.get(now, now) for old, now in newest.items()}
+
+
+def _described(connection: Connection, batch_id: int, found: dict[int, int]) -> dict[int, _Earlier]:
+    records = _records(connection, found.values())
+    asked: set[str] = set()
+    for some in batched((record.identity for record in records.values() if record.identity), ASKED):
+        effective = and_(attempts.c.batch_id == batch_id, attempts.c.outcome.in_(EFFECTIVE))
+        asked.update(connection.scalars(select(attempts.c.identity).where(effective, attempts.c.identity.in_(some))))
+    return {
+        row: _Earlier(old, records[old].identity, records[old].identity in asked)
+        for row, old in found.items()
+        if old in records
+    }
+
+
+def _by_request(connection: Connection, staged: Staged) -> dict[int, _Earlier]:
+    """By the request whose id a row carries, of this batch."""
+    key = attempts.alias()
+    earlier = rows.alias()
+    newest = and_(earlier.c.superseded_by.is_(None), earlier.c.run_id.in_(accepted_runs(staged.batch)))
+    statement = (
+        select(rows.c.id, earlier.c.id.label("earlier"), earlier.c.identity)
+        .join_from(rows, key, and_(key.c.session_id == rows.c.request_id, key.c.batch_id == staged.batch))
+        .join(earlier, and_(earlier.c.identity == key.c.identity, newest))
+        .where(rows.c.run_id == staged.run, rows.c.request_id != "", earlier.c.run_id != staged.run)
+    )
+    return {
+        record.id: _Earlier(record.earlier, record.identity, asked=True) for record in connection.execute(statement)
+    }
+
+
+def _know_requests_again(connection: Connection, staged: Staged) -> None:
+    """A row that carries the id of a request of this journal is that request's: what it asks for was asked for.
+
+    Its content becomes what was sent when it is the same but for the reference, which a spreadsheet may have rewritten,
+    and when the cells can't be read back (masked account numbers); another content stays, and is held. An id that this
+    journal does not know says nothing.
+    """
+    environment = select(batches.c.environment).where(batches.c.id == staged.batch).scalar_subquery()
+    statement = (
+        select(
+            rows.c.id,
+            rows.c.payment,
+            attempts.c.batch_id,
+            attempts.c.content,
+            attempts.c.fingerprint,
+            attempts.c.intended_at,
+            batches.c.name,
+        )
+        .join_from(rows, attempts, attempts.c.session_id == rows.c.request_id)
+        .join(batches, batches.c.id == attempts.c.batch_id)
+        .where(rows.c.run_id == staged.run, rows.c.request_id != "", batches.c.environment == environment)
+    )
+    changes: list[dict[str, Any]] = []
+    for record in connection.execute(statement):
+        here, sent, now = record.batch_id == staged.batch, codec.payment(record.content), codec.payment(record.payment)
+        same = now is None or (sent is not None and now.content() == sent.content())
+        if same:
+            change = {"payment": record.content, "fingerprint": record.fingerprint, "plan": "send" if here else "keep"}
+            changes.append({"which": record.id, **change, "faults": codec.EMPTY, "hold": None})
+        elif not here and sent is not None and now is not None:
+            hold = _held_elsewhere(record, sent, now)
+            change = {"payment": record.payment, "fingerprint": now.fingerprint(), "plan": "hold"}
+            changes.append({"which": record.id, **change, "faults": codec.EMPTY, "hold": codec.dump(hold)})
+    if changes:
+        new: dict[str, Any] = {
+            name: bindparam(f"new_{name}") for name in ("payment", "fingerprint", "plan", "faults", "hold")
+        }
+        given = [{"which": one.pop("which"), **{f"new_{name}": told for name, told in one.items()}} for one in changes]
+        connection.execute(update(rows).where(rows.c.id == bindparam("which")).values(**new), given)
+
+
+def _held_elsewhere(record: Any, sent: Payment, now: Payment) -> Fault:
+    at = codec.time(record.intended_at).date().isoformat()
+    told = (("batch", record.name), ("date", at), ("before", sent.describe()), ("now", now.describe()))
+    return Fault("held-reference", details=told)
+
+
+def refuse_taken_identities(connection: Connection, staged: Staged) -> None:
+    """A row that is one row of the batch by its number and another by its identity repeats that other one.
+
+    Not where that other row is in this sheet too, under another identity now.
+    """
+    taken = rows.alias()
+    statement = (
+        select(rows.c.id, rows.c.faults, taken.c.number)
+        .join_from(rows, taken, and_(taken.c.identity == rows.c.identity, taken.c.id != rows.c.supersedes))
+        .where(
+            rows.c.run_id == staged.run,
+            rows.c.identity != "",
+            rows.c.supersedes.is_not(None),
+            taken.c.superseded_by.is_(None),
+            taken.c.run_id.in_(accepted_runs(staged.batch)),
+            taken.c.id.not_in(_superseded(staged.run)),
+        )
+    )
+    changes = []
+    for record in connection.execute(statement):
+        fault = Fault("duplicate-identity", details=(("row", str(record.number)), ("differs", "")))
+        changes.append({"which": record.id, "found": codec.dump_faults((*codec.faults(record.faults), fault))})
+    if changes:
+        changed = update(rows).where(rows.c.id == bindparam("which"))
+        connection.execute(changed.values(faults=bindparam("found"), plan="invalid", identity=""), changes)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Any other row
+
+
+def find_earlier_forms(connection: Connection, staged: Staged) -> None:
+    """Find the earlier form of every row that has one, and which of the batch's sheets this is."""
+    if connection.scalar(select(exists().where(in_roll(staged.batch)))):
+        _by_identity(connection, staged)
+        sheet = _sheet_of(connection, staged)
+        if sheet is not None and not staged.source.partial:
+            _by_place(connection, staged, sheet)
+    else:
+        sheet = None
+    values = {"sheet_id": sheet or staged.run, "partial": staged.source.partial}
+    connection.execute(update(runs).where(runs.c.id == staged.run).values(values))
+
+
+def _by_identity(connection: Connection, staged: Staged) -> None:
+    earlier = rows.alias()
+    pairs = connection.execute(
+        select(rows.c.id, earlier.c.id)
+        .join_from(rows, earlier, earlier.c.identity == rows.c.identity)
+        .where(
+            rows.c.run_id == staged.run,
+            rows.c.identity != "",
+            rows.c.supersedes.is_(None),
+            earlier.c.superseded_by.is_(None),
+            earlier.c.run_id.in_(accepted_runs(staged.batch)),
+            earlier.c.id.not_in(_superseded(staged.run)),
+        )
+    ).all()
+    _set(connection, "supersedes", pairs)
+
+
+def _superseded(run_id: int) -> Any:
+    """The rows of which a run has a newer form, as a subquery."""
+    other = rows.alias()
+    return select(other.c.supersedes).where(other.c.run_id == run_id, other.c.supersedes.is_not(None))
+
+
+def _sheet_of(connection: Connection, staged: Staged) -> int | None:
+    """The run that first brought this sheet, in whatever version, None for a new one.
+
+    A workbook of ours is of the sheet that its rows came from. Another file is the same sheet when it has the same
+    name, whatever its format, or at least half of the rows.
+    """
+    if staged.source.partial:
+        origin = _origin(connection, staged)
+        return connection.scalar(select(runs.c.sheet_id).where(runs.c.id == origin)) if origin is not None else None
+    earlier = connection.execute(
+        select(runs.c.sheet_id, runs.c.file, runs.c.sheet)
+        .where(runs.c.id.in_(accepted_runs(staged.batch)), runs.c.partial.is_(False))
+        .order_by(runs.c.id.desc())
+    ).all()
+    source = staged.source
+    for run in earlier:
+        if _stem(run.file) == _stem(source.name) and (run.sheet == source.sheet or not run.sheet or not source.sheet):
+            return int(run.sheet_id)
+    counted: dict[int, int] = dict(
+        connection.execute(
+            select(runs.c.sheet_id, func.count())
+            .join_from(rows, runs, runs.c.id == rows.c.run_id)
+            .where(in_roll(staged.batch))
+            .group_by(runs.c.sheet_id)
+        ).all()
+    )
+    found = connection.execute(
+        select(runs.c.sheet_id, func.count())
+        .join_from(rows, runs, runs.c.id == rows.c.run_id)
+        .where(rows.c.id.in_(_superseded(staged.run)))
+        .group_by(runs.c.sheet_id)
+        .order_by(func.count().desc())
+    ).first()
+    return int(found[0]) if found is not None and 2 * found[1] >= counted.get(found[0], 0) else None
+
+
+def _stem(file: str) -> str:
+    return PurePath(file).stem.casefold()
+
+
+def _by_place(connection: Connection, staged: Staged, sheet: int) -> None:
+    """Rows without an identity that lasts: the same cells, else the same place, of rows that nothing else matched."""
+    identity = select(runs.c.identity).where(runs.c.id == staged.run).scalar_subquery()
+    key = attempts.alias()
+    tried = exists().where(key.c.batch_id == staged.batch, key.c.identity == rows.c.identity)
+    nameless = or_(rows.c.identity == "", rows.c.identity.startswith(keys.HASHED), runs.c.identity != identity)
+    before = connection.execute(
+        select(rows.c.id, rows.c.number, rows.c.cells)
+        .join(runs, runs.c.id == rows.c.run_id)
+        .where(in_roll(staged.batch), runs.c.sheet_id == sheet, nameless, ~tried)
+        .where(rows.c.id.not_in(_superseded(staged.run)))
+        .order_by(rows.c.run_id, rows.c.position)
+    ).all()
+    if not before:
+        return
+    now = connection.execute(
+        select(rows.c.id, rows.c.number, rows.c.cells)
+        .where(rows.c.run_id == staged.run, rows.c.supersedes.is_(None))
+        .order_by(rows.c.position)
+    ).all()
+    _set(connection, "supersedes", list(_paired(now, before)))
+
+
+def _paired(now: Sequence[Any], before: Sequence[Any]) -> Iterator[tuple[int, int]]:
+    """Each new row with an earlier one: those with the same cells first, then those in the same place."""
+    left, waiting = [*now], {row.id: row for row in before}
+    for sign in (_cells, _number):
+        places: dict[object, list[int]] = {}
+        for row in waiting.values():
+            places.setdefault(sign(row), []).append(row.id)
+        unmatched = []
+        for row in left:
+            if same := places.get(sign(row)):
+                old = same.pop(0)
+                del waiting[old]
+                yield row.id, old
+            else:
+                unmatched.append(row)
+        left = unmatched
+
+
+def _cells(row: Any) -> object:
+    return tuple(text.strip() for text in codec.cells(row.cells))
+
+
+def _number(row: Any) -> object:
+    return row.number
+
+
+def _set(connection: Connection, name: str, pairs: Sequence[Any]) -> None:
+    """Set a column of some rows: `pairs` are rows and values."""
+    statement = update(rows).where(rows.c.id == bindparam("which")).values({name: bindparam("value")})
+    left = iter(pairs)
+    while some := [{"which": pair[0], "value": pair[1]} for pair in islice(left, CHUNK)]:
+        connection.execute(statement, some)
+
+
+def _some(ids: Iterable[int]) -> Iterator[list[int]]:
+    left = iter(dict.fromkeys(ids))
+    while some := list(islice(left, ASKED)):
+        yield some
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Journals of before
+
+
+def take_over(connection: Connection) -> None:
+    """Make the rolls of a journal that had none: its runs, one after the other, as if each came now.
+
+    A sheet belongs to its batch when its run came to an end that was no refusal, or sent something. Workbooks of ours
+    that were given back are known by their names; their rows have their numbers in the sheet that they came from.
+    """
+    sent = exists().where(attempts.c.run_id == runs.c.id)
+    refused = runs.c.exit_code.in_((2, 3))
+    took_effect = and_(
+        runs.c.purpose == "run", runs.c.staged_at.is_not(None), or_(~func.coalesce(refused, False), sent)
+    )
+    for run in connection.execute(select(runs).where(took_effect).order_by(runs.c.id)).all():
+        partial = _OF_OURS.search(PurePath(run.file).stem) is not None
+        staged = Staged(run.id, run.batch_id, Source(run.file, run.sha256, run.sheet, partial=partial))
+        if partial:
+            earlier = rows.alias()
+            known = select(earlier.c.identity).where(
+                earlier.c.superseded_by.is_(None), earlier.c.run_id.in_(accepted_runs(run.batch_id))
+            )
+            new = and_(rows.c.run_id == run.id, or_(rows.c.identity == "", rows.c.identity.not_in(known)))
+            connection.execute(update(rows).where(new).values(came_from=rows.c.number))
+            know_again(connection, replace(staged, may_adopt=False))
+        find_earlier_forms(connection, staged)
+        accept(connection, run.id, codec.time(run.staged_at))
+
+
+_OF_OURS: Final = re.compile(r"[.]results(?: \([0-9]+\))?$")

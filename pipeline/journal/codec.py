@@ -1,7 +1,7 @@
 """How values stand in the journal's text columns: compact JSON, Decimal as text, times as ISO 8601 in UTC.
 
-What is read back is in local time (`TZ`, else the system's zone), with the offset that held then: the day of a time from
-the journal is the day that the people here had, whoever shows it.
+What is read back is in local time (`TZ`, else the system's zone), with the offset that held then: the day of a time
+from the journal is the day that the people here had, whoever shows it.
 """
 
 from __future__ import annotations

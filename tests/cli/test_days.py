@@ -16,7 +16,8 @@ from urllib.request import urlopen
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import Command, _announced_url
+from conftest import Command, _announced_url, clean_environment
+from kitchen import Kitchen
 from openpyxl import load_workbook
 
 SHEET = """Reference,First name,Last name,Email,Amount
@@ -46,8 +47,8 @@ def elsewhere_now() -> str:
 class Office:
     """Somebody in a zone who plays a batch `billing` against a sandbox of the same zone. `day` is theirs."""
 
-    def __init__(self, command: Command, zone: str, moment: datetime) -> None:
-        self.command, self.home = command, command.home
+    def __init__(self, home: Path, kitchen: Kitchen, zone: str, moment: datetime) -> None:
+        self.command, self.home = Command(home, kitchen), home
         self.zone, self.moment = zone, moment
         self.day, self.utc_day = (f"{moment.astimezone(place):%Y-%m-%d}" for place in (ZoneInfo(zone), UTC))
         assert self.day != self.utc_day
@@ -74,6 +75,18 @@ class Office:
             for path in sorted(self.home.rglob("*"))
             if path.suffix in {".csv", ".html", ".json", ".xlsx", ".txt", ".log", ".prom"}
         }
+
+    def opens(self, base_url: str) -> None:
+        """Play the batch as far as the fixture says."""
+        self.base_url = base_url
+        self.env |= {"FLINKS_BASE_URL": base_url, "FLINKS_USERNAME": "sandbox", "FLINKS_PASSWORD": "sandbox"}
+        self.write("ar.toml", MAPPING)
+        sheet = self.write("billing.csv", SHEET)
+        self("run", "run", sheet, "--yes", *exports("run"), "--log-file", self.home / "run.log", code=5)
+        self.pays()
+        self("first status", "status", "billing", code=5)
+        self("resolve", "resolve", "billing", "4", "--not-created", "--note", "looked", "--yes", code=0)
+        self.cut_off()
 
     def pays(self) -> None:
         """The payor of the first row pays."""
@@ -125,28 +138,22 @@ LONG_AGO = [
 
 
 @pytest.fixture(params=[pytest.param((None, None), id="now"), *LONG_AGO])
-def office(request: pytest.FixtureRequest, command: Command) -> Iterator[Office]:
+def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
     """A batch with two requests, one of them paid, a decision, and a row that was being sent when all was cut off."""
-    place, moment = request.param
-    office = Office(command, place or elsewhere_now(), moment or datetime.now(UTC))
-    office.write("ar.toml", MAPPING)
-    sheet = office.write("billing.csv", SHEET)
-    line = ("sandbox", "--port", "0", "--store", office.home / "s.jsonl", "--settle-after", "0")
-    process = command.start(*line, env=office.env)
-    try:
-        office.base_url = _announced_url(process)
-        office.env |= {"FLINKS_BASE_URL": office.base_url, "FLINKS_USERNAME": "sandbox", "FLINKS_PASSWORD": "sandbox"}
-        office("run", "run", sheet, "--yes", *exports("run"), "--log-file", office.home / "run.log", code=5)
-        office.pays()
-        office("first status", "status", "billing", code=5)
-        office("resolve", "resolve", "billing", "4", "--not-created", "--note", "looked", "--yes", code=0)
-        office.cut_off()
-        if moment is not None:
-            office.at_that_moment()
-        yield office
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
+    zone, moment = request.param
+    zone = zone or elsewhere_now()
+    with Kitchen(tmp_path, clean_environment() | {"TZ": zone}) as kitchen:
+        office = Office(tmp_path, kitchen, zone, moment or datetime.now(UTC))
+        line = ("sandbox", "--port", "0", "--store", tmp_path / "s.jsonl", "--settle-after", "0")
+        process = office.command.start(*line, env=office.env)
+        try:
+            office.opens(_announced_url(process))
+            if moment is not None:
+                office.at_that_moment()
+            yield office
+        finally:
+            process.terminate()
+            process.communicate(timeout=20)
 
 
 def exports(stem: str) -> list[str]:

@@ -343,10 +343,11 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that the workbook and the summaries say about a batch, except its rows. Times are local, with their offset.
+    """Everything that the workbook and the summaries say about a batch, except its rows.
 
     `stopped` is the sentence key of what ended the run early, with what fills it, or empty. `asked_at` is when the API
     was last asked about the batch's sessions, None when never; what is open longer than `open_days` is listed apart.
+    Times are local, with their offset.
     """
 
     batch: str

@@ -3,7 +3,7 @@
 #   docker build -t flinks-import .
 #   docker run --rm --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \
 #     -v /srv/billing:/drop -v flinks-journal:/data -v /etc/flinks-import/password:/run/secrets/password:ro \
-#     -e FLINKS_BASE_URL -e FLINKS_USERNAME flinks-import inbox /drop --yes -q
+#     -e TZ=America/Toronto -e FLINKS_BASE_URL -e FLINKS_USERNAME flinks-import inbox /drop --yes -q
 #
 # No secret is in the image: credentials come from the environment and from a file that is mounted.
 

@@ -468,12 +468,13 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that the workbook and the summaries say about a batch, except its rows. Times are aware.
+    """Everything that the workbook and the summaries say about a batch, except its rows.
 
     `stopped` is the sentence key of what ended the run early, with what fills it, or empty. `asked_at` is when the API
     was last asked about the batch's sessions, None when never; what is open longer than `open_days` is listed apart.
     `roll` says that the rows are all of the batch's, from all of its sheets, and not those of one run. `whole` is what
     the whole batch comes to, None where that is not known yet.
+    Times are local, with their offset.
     """
 
     batch: str

@@ -126,6 +126,7 @@ def _with_those_before(ctx: click.Context, given: dict[str, Any]) -> dict[str, A
 
 def _story(story: BatchStory, manner: Manner, *, sessions: bool) -> Iterator[str]:
     from pipeline.report.summary import status_lines
+    from pipeline.report.words import zone
     from pipeline.texts import say
     from schemas.money import format_amount
 
@@ -135,10 +136,11 @@ def _story(story: BatchStory, manner: Manner, *, sessions: bool) -> Iterator[str
         lang,
         batch=facts.name,
         environment=facts.environment,
-        date=f"{_local(facts.created_at):%Y-%m-%d}",
+        date=f"{facts.created_at:%Y-%m-%d}",
     )
+    yield say("report.in_zone", lang, zone=zone())
     if facts.purged_at is not None:
-        yield say("batches.purged", lang, date=f"{_local(facts.purged_at):%Y-%m-%d}")
+        yield say("batches.purged", lang, date=f"{facts.purged_at:%Y-%m-%d}")
     for run in story.runs:
         yield from _run(run, manner)
     for line in status_lines(story.whole.totals, lang):
@@ -222,12 +224,8 @@ def _shown(fault: Fault, *, sessions: bool) -> Fault:
     return replace(fault, details=tuple((key, _HIDDEN if key == "session" else told) for key, told in fault.details))
 
 
-def _local(moment: datetime) -> datetime:
-    return moment.astimezone()
-
-
 def _moment(moment: datetime) -> str:
-    return f"{_local(moment):%Y-%m-%d %H:%M:%S}"
+    return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 def _story_json(story: BatchStory, manner: Manner, *, sessions: bool) -> dict[str, object]:
@@ -306,7 +304,7 @@ def _consent(found: Sequence[Old], manner: Manner) -> bool:
         click.echo(say("batches.to_purge", manner.lang), err=True)
         for old in found:
             told = {"batch": old.name, "environment": old.environment, "attempts": old.attempts}
-            date = f"{_local(old.last_at):%Y-%m-%d}"
+            date = f"{old.last_at:%Y-%m-%d}"
             click.echo(say("batches.old", manner.lang, date=date, **told), err=True)
         click.echo(say("batches.kept", manner.lang), err=True)
     if manner.yes:

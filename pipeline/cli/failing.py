@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import traceback
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from tempfile import gettempdir
 from types import TracebackType
@@ -20,7 +20,7 @@ def report_bug(error: BaseException) -> int:
     The report holds where it happened and the kinds of errors, never their words nor any value: those may be people's
     data. Nothing is lost: the journal has what was done.
     """
-    now = datetime.now(UTC)
+    now = datetime.now().astimezone()
     path = Path(gettempdir()) / f"flinks-import-{now:%Y%m%dT%H%M%S%f}.report.txt"
     try:
         path.write_text(_report(error, now), encoding="utf-8")

@@ -149,7 +149,10 @@ def print_payments(payments: Payments, manner: Manner) -> None:
     table.add_section()
     rows = format_number(sum(payments.counts.values()), manner.lang)
     table.add_row(Text(say("screen.total", manner.lang), style="bold"), rows, total)
-    output_console().print(table)
+    console = output_console()
+    console.print(table)
+    asked = payments.asked_at.isoformat(timespec="seconds")
+    console.print(say("status.asked_at", manner.lang, time=asked), markup=False)
 
 
 def print_workbook(written: Written, manner: Manner) -> None:

@@ -11,7 +11,7 @@ import logging
 import os
 import secrets
 import sys
-import time
+from datetime import datetime
 from functools import cache
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
@@ -42,7 +42,7 @@ class Log:
 
     def event(self, name: str, **fields: object) -> None:
         """Tell that something has happened. Never raises: a log that can't be written stops nothing."""
-        moment = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        moment = datetime.now().astimezone().isoformat(timespec="seconds")
         line = {"time": moment, "event": name, "run": self._run, **fields}
         self._logger.info("%s", json.dumps(line, ensure_ascii=False))
 

@@ -17,6 +17,7 @@ from pipeline.commands.request import Request, Result
 from pipeline.journal.story import BatchLine
 from pipeline.model import ExitCode, Failure, Status, StoppedEarly, Whole
 from pipeline.report.summary import status_lines
+from pipeline.report.words import zone
 from pipeline.texts import explain, say
 from schemas.money import format_amount, format_number
 
@@ -193,7 +194,7 @@ def print_batches(lines: list[BatchLine], manner: Manner) -> None:
     for key in ("created", "amount", "cancelled", "never_asked", "unknown"):
         table.add_column(say(f"screen.column_{key}", manner.lang), justify="right")
     for line in lines:
-        when = f"{line.last_run_at.astimezone():%Y-%m-%d %H:%M}" if line.last_run_at else ""
+        when = f"{line.last_run_at:%Y-%m-%d %H:%M}" if line.last_run_at else ""
         amount = format_amount(Decimal(line.created_cents).scaleb(-2), manner.lang)
         unknown = Text(str(line.unknown), style="bold red" if line.unknown else "")
         created = format_number(line.created, manner.lang)
@@ -202,6 +203,7 @@ def print_batches(lines: list[BatchLine], manner: Manner) -> None:
         cells = (line.environment, when, Text(line.file), created, amount, cancelled, never, unknown)
         table.add_row(Text(line.name), *cells)
     output_console().print(table)
+    click.echo(say("report.in_zone", manner.lang, zone=zone()))
 
 
 def _batch_json(line: BatchLine) -> dict[str, object]:

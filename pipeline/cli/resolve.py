@@ -60,6 +60,7 @@ def resolve(batch: str, row: int, created: str | None, not_created: bool, **give
 
 def _confirm(question: Question, manner: Manner) -> bool:
     from pipeline.cli.following import agreed
+    from pipeline.report.words import zone
     from pipeline.send.decide import NAMES_A_SESSION
     from pipeline.texts import say
     from schemas.faults import sentences
@@ -68,10 +69,11 @@ def _confirm(question: Question, manner: Manner) -> bool:
     if not manner.quiet:
         shown = {"row": question.row, "batch": question.batch, "content": question.content}
         click.echo(say("resolve.row", lang, **shown), err=True)
+        click.echo(say("report.in_zone", lang, zone=zone()), err=True)
         for attempt in question.tries:
             # Without the sessions that an answer named: each opens a payment page, and this may be a log.
             why = sentences((fault for fault in attempt.reasons if fault.code not in NAMES_A_SESSION), lang) or "-"
-            click.echo(say("resolve.tried", lang, date=f"{attempt.at.astimezone():%Y-%m-%d %H:%M}", why=why), err=True)
+            click.echo(say("resolve.tried", lang, date=f"{attempt.at:%Y-%m-%d %H:%M}", why=why), err=True)
     session = question.decision.session_id
     key = "resolve.confirm_created" if session else "resolve.confirm_not_created"
     return agreed(say(key, lang, session=session), manner, safe=question.in_sandbox)

@@ -93,7 +93,7 @@ def certificate_ends(way: Way, settings: Settings) -> datetime | None:
         except ssl.SSLCertVerificationError as error:
             raise NotTrusted(error.verify_message or type(error).__name__) from None
     ends = found.get("notAfter")
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC) if isinstance(ends, str) else None
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC).astimezone() if isinstance(ends, str) else None
 
 
 def trust_of(settings: Settings) -> ssl.SSLContext:

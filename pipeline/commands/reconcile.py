@@ -233,7 +233,7 @@ class _Desk:
         references: defaultdict[tuple[str, Decimal | None], list[tuple[date, str]]] = defaultdict(list)
         for reference, amount, at, name in journal.requests_elsewhere(batch.id) if wanted else ():
             if (key := reference_key(reference)) in wanted:
-                references[key, amount].append((at.astimezone().date(), name))
+                references[key, amount].append((at.date(), name))
         return Known(confirmed, sessions, references)
 
     def _evidence(self, entry: Entry, proof: Proof, now: datetime) -> Evidence:
@@ -286,7 +286,7 @@ def _claim(one: Asked) -> Claim:
         email=payment.email if payment else "",
         account=payment.account_number if payment else "",
         session_id=one.session_id,
-        on=one.at.astimezone().date(),
+        on=one.at.date(),
         status=(Status.UNKNOWN if one.uncertain else Status.CREATED).value,
     )
 

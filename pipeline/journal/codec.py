@@ -1,4 +1,8 @@
-"""How values stand in the journal's text columns: compact JSON, Decimal as text, times as ISO 8601 in UTC."""
+"""How values stand in the journal's text columns: compact JSON, Decimal as text, times as ISO 8601 in UTC.
+
+What is read back is in local time (`TZ`, else the system's zone), with the offset that held then: the day of a time
+from the journal is the day that the people here had, whoever shows it.
+"""
 
 from __future__ import annotations
 
@@ -80,13 +84,13 @@ def dump_time(moment: datetime) -> str:
 
 
 def time(text: str) -> datetime:
-    """An aware time."""
-    return datetime.fromisoformat(text)
+    """An aware time, in local time."""
+    return datetime.fromisoformat(text).astimezone()
 
 
 def time_or_none(text: str | None) -> datetime | None:
-    """An aware time, or None where none is kept."""
-    return datetime.fromisoformat(text) if text else None
+    """An aware time, in local time, or None where none is kept."""
+    return time(text) if text else None
 
 
 def cents(amount: Decimal | None) -> int | None:

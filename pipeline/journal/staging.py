@@ -311,7 +311,7 @@ def forecast(engine: Engine, run_id: int, batch_id: int) -> Forecast:
         to_send_cents=int(sum(group.cents or 0 for group in sending)),
         e_mailed=sum(group.number for group in sending if group.send_link),
         kept=count("keep"),
-        kept_since=(kept_since or "")[:10],
+        kept_since=codec.time(kept_since).date().isoformat() if kept_since else "",
         held=count("hold"),
         held_by_reference=by_reference or 0,
         unknown=count("look"),

@@ -22,7 +22,7 @@ from pipeline.report.looks import (
 )
 from pipeline.report.paid import Payments
 from pipeline.report.summary import status_lines
-from pipeline.report.words import control_figure, control_name
+from pipeline.report.words import control_figure, control_name, zone
 from pipeline.send.states import Paid
 from pipeline.texts import say
 from schemas.faults import sentence
@@ -109,6 +109,7 @@ class FrontPage:
             ("identity", ", ".join(report.identity)),
             ("started", report.started_at.isoformat(timespec="seconds")),
             ("ended", report.ended_at.isoformat(timespec="seconds") if report.ended_at else self._say("not_ended")),
+            ("zone", zone()),
         ]
         for name, text in facts:
             if text:

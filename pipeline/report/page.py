@@ -19,7 +19,7 @@ from pipeline.report.looks import FAINT, INK, LINE, PAID_COLOURS, STATUS_COLOURS
 from pipeline.report.paid import Payments, PaymentTally
 from pipeline.report.summary import status_lines
 from pipeline.report.totals import NEEDS_A_PERSON, WholeTally
-from pipeline.report.words import control_figure, control_name, dollars
+from pipeline.report.words import control_figure, control_name, dollars, zone
 from pipeline.send.states import Paid
 from pipeline.texts import say
 from schemas.faults import Fault, mend, sentence
@@ -211,11 +211,13 @@ class _Page:
 
     def _top(self, whole: Whole, needing: Sequence[_Needing], more: int) -> str:
         report = self._report
-        ended = report.ended_at or report.started_at
+        # "As of" is when the API told the states: neither when a command ran nor when the page was written.
+        told_at = report.asked_at or report.ended_at or report.started_at
+        at = self._say("asked_at" if report.asked_at else "ran_at", moment=told_at.isoformat(" ", "minutes"))
         lines = [
             f"<main>\n<h1>{self._say('title', batch=report.batch)}</h1>",
             f'<p class="quiet">{self._say("from", file=report.source.name, environment=report.environment)}<br>',
-            f"{self._say('at', moment=f'{ended:%Y-%m-%d %H:%M %z}')}</p>",
+            f"{at} {_safe(say('report.in_zone', self._lang, zone=zone()))}</p>",
         ]
         if report.dry_run:
             lines.append(f'<p class="loud">{_safe(say("report.dry_run", self._lang))}</p>')

@@ -86,7 +86,7 @@ def is_late(row: ReportRow, report: Report) -> bool:
 
 
 def days_open(row: ReportRow, report: Report) -> int:
-    """Whole days from the request to when the API was last asked."""
+    """Days from the day of the request to the day on which the API was last asked: those of the calendar."""
     assert report.asked_at is not None
     assert row.created_at is not None
-    return (report.asked_at - row.created_at).days
+    return (report.asked_at.date() - row.created_at.date()).days

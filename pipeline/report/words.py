@@ -1,8 +1,9 @@
-"""Figures and places in the reader's language."""
+"""Figures and places in the reader's language, and which zone days and times are of."""
 
 from __future__ import annotations
 
 import re
+import time
 from decimal import Decimal
 from typing import Final
 
@@ -32,3 +33,14 @@ def control_figure(where: str, figure: str, lang: Lang) -> str:
     if lang == "en" or not _PLAIN.fullmatch(figure):
         return figure
     return format_number(int(figure), lang) if where == "--expect-rows" else format_amount(Decimal(figure), lang)
+
+
+def zone() -> str:
+    """The zone of this process (`TZ`, else the system's): `EST/EDT (UTC-05:00/-04:00)`, only its offset without a name.
+
+    Days and times are shown in it everywhere; it is said once where they are shown.
+    """
+    east = dict.fromkeys((-time.timezone, -time.altzone if time.daylight else -time.timezone))  # seconds
+    offsets = "/".join(f"{'-' if one < 0 else '+'}{abs(one) // 3600:02}:{abs(one) % 3600 // 60:02}" for one in east)
+    names = "/".join(name for name in dict.fromkeys(time.tzname) if name[:1].isalpha() and name != "UTC")
+    return f"{names} (UTC{offsets})" if names else f"UTC{offsets}"

@@ -90,7 +90,7 @@ def test_the_same_command_again_asks_nobody_and_says_so_first(office):
     again = office.command("run", sheet, "--yes", env=office.sandbox.env)
     assert again.code == 0
     first = again.out.splitlines()[0]
-    assert f"{datetime.now().astimezone():%Y-%m-%d}" in first or f"{datetime.now(UTC):%Y-%m-%d}" in first
+    assert f"{datetime.now().astimezone():%Y-%m-%d}" in first
     assert "Nobody was asked" in first
     assert office.asked() == {"INV-1": 1, "INV-2": 1, "INV-3": 1}
 

@@ -16,7 +16,7 @@ from pipeline.report.looks import DAY, FAINT, FAULTY, HEADING, INK, LINE, MONEY,
 from pipeline.report.reconcile import CAD, Place
 from pipeline.report.reconciliation.dailies import Daily, Damaged, Remark
 from pipeline.report.reconciliation.figures import PLACE_OF, Balance, Deposit, Kind, Sum
-from pipeline.report.words import dollars
+from pipeline.report.words import dollars, zone
 from pipeline.texts import say
 from schemas.languages import Lang
 
@@ -188,6 +188,7 @@ class ProofPage(_Sheet):
     def _facts(self, story: Story) -> None:
         self._fact(self._say("batch"), story.batch)
         self._fact(self._say("environment"), story.environment)
+        self._fact(say("report.zone", self._lang), zone())
         for number, report in enumerate(story.reports, 1):
             label = self._say("report") if len(story.reports) == 1 else self._say("report_n", number=number)
             lines = self._say("report_lines", count=len(report.lines), sha256=report.sha256)

@@ -21,7 +21,7 @@ from pipeline.journal.attempts import Intent, RepeatSearch, Settlement
 from pipeline.journal.journal import Batch, Beginning, Journal, Sendable
 from pipeline.journal.roll import Staged
 from pipeline.journal.staging import Forecast
-from pipeline.model import CheckedRow, Column, Outcome, Payment, ReportRow, SheetRow, Source
+from pipeline.model import Carried, CheckedRow, Column, Outcome, Payment, ReportRow, SheetRow, Source
 from pipeline.send.decide import Permissions
 from schemas.faults import Fault
 from schemas.fields import Field
@@ -64,14 +64,22 @@ def line(
     return Line(payment(reference, amount, who, send_link=send_link), own)
 
 
-def faulty(reference: str = "INV-1", amount: str = "250.00") -> Line:
+def faulty(reference: str = "INV-1", amount: str = "250.00", own: str = "") -> Line:
     """A line with a fault in its e-mail address."""
-    return Line(payment(reference, amount), faults=(Fault("email-invalid", "email", "zoe@@example.com"),))
+    return Line(payment(reference, amount), own, faults=(Fault("email-invalid", "email", "zoe@@example.com"),))
 
 
-def checked(lines: Sequence[Line], identity: Sequence[str] = DEFAULT) -> list[CheckedRow]:
-    """The lines as the check room hands them over, their identities found by its own rule."""
+def checked(
+    lines: Sequence[Line], identity: Sequence[str] = DEFAULT, carried: Sequence[Carried] = ()
+) -> list[CheckedRow]:
+    """The lines as the check room hands them over, their identities found by its own rule.
+
+    `carried` is what a workbook of ours that is given back says of each.
+    """
     rows = [SheetRow(number, _cells(each), "sssssn") for number, each in enumerate(lines, start=2)]
+    if carried:
+        told = zip(rows, carried, strict=True)
+        rows = [replace(row, number=said.number or row.number, carried=said) for row, said in told]
     payments = [None if each.faults else each.payment for each in lines]
     texts = {
         Field.REFERENCE_ID: [each.payment.reference_id for each in lines],
@@ -167,6 +175,7 @@ class Asked:
     now: datetime = NOW
     source: Source = Source("billing.csv", "0" * 64)
     search: RepeatSearch = RepeatSearch(WINDOW, by_reference=False)
+    carried: Sequence[Carried] = ()
 
 
 ALOUD = Permissions(allow_repeats=True)
@@ -180,7 +189,7 @@ def plan(journal: Journal, lines: Sequence[Line], asked: Asked = Asked(), **chan
     beginning = Beginning(asked.purpose, asked.source, asked.environment, COLUMNS, asked.identity, asked.now)
     run = journal.begin(batch, beginning)
     position = 0
-    rows = checked(lines, asked.identity)
+    rows = checked(lines, asked.identity, asked.carried)
     for start in range(0, len(rows), 2):  # small chunks: a row and the one that it repeats are often apart
         position = journal.stage(run, position, rows[start : start + 2])
     staged = Staged(run, batch.id, asked.source)

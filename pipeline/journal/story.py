@@ -75,7 +75,11 @@ def report_rows(engine: Engine, run_id: int, first: int = 0, last: int | None = 
             chosen = and_(rows.c.run_id == run_id, rows.c.position >= position, rows.c.position < beyond)
             chunk = connection.execute(select(rows).where(chosen).order_by(rows.c.position)).all()
             history = _histories(connection, run.batch_id, chunk)
-            shown = [_present(record, history.get(record.identity, []), run) for record in chunk]
+            elsewhere = _requests_elsewhere(connection, chunk, history)
+            shown = [
+                _present(record, history.get(record.identity, []), run, elsewhere=elsewhere.get(record.id))
+                for record in chunk
+            ]
             if followed:
                 shown = _with_states(connection, shown)
         if not chunk:

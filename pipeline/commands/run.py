@@ -33,7 +33,7 @@ from pipeline.model import (
     UsageFailure,
 )
 from pipeline.report import summary, totals
-from pipeline.report.place import check_place
+from pipeline.report.place import Ours, beside_sheet, check_workbook
 from pipeline.report.totals import Totals
 from pipeline.report.workbook import Showing
 from pipeline.send.api import Api, Credentials
@@ -54,12 +54,12 @@ def run(request: Request, settings: Settings, screen: Screen) -> Result:
     Run again on the same batch, it goes on where it stopped. Raises a Failure when nothing could be begun; once
     something was, what ended it early is in the result.
     """
-    output = request.output or default_output(request.file)
+    output = request.output or beside_sheet(request.file, in_sandbox=request.sandbox)
     with rarely_collecting(), interrupts() as signals, environment(request, settings, screen) as place:
         table = prepare.read(request, screen)
         # After the sheet, so that a misspelt folder of the sheet is not told as one of the workbook.
-        check_place(output, input_file=request.file)
-        files = beside.check(beside.wanted_of(request), table.columns, (request.file, output))
+        check_workbook(output)
+        files = beside.check(beside.wanted_of(request), table.columns, output)
         checked = prepare.check(table, request, settings, place)
         with where.journal_of(place, screen.journal_begun) as journal:
             batch = journal.batch(prepare.batch_name(request, table), place.name, datetime.now().astimezone())
@@ -75,11 +75,6 @@ def run(request: Request, settings: Settings, screen: Screen) -> Result:
                     failure = _carry_out(_Sending(workplace, prepared, request, place, screen, signals, results))
                     signals.finish()
                     return finish(workplace, prepared, failure, request, screen, Outputs(results, files))
-
-
-def default_output(file: Path) -> Path:
-    """The workbook's place unless another is given: beside the sheet."""
-    return file.with_name(f"{file.stem}.results.xlsx")
 
 
 @contextmanager
@@ -236,7 +231,14 @@ class Outputs:
 def results_of(workplace: Workplace, prepared: Prepared, request: Request) -> Results:
     """The results of a planned run. Raises UsageFailure for a batch that it can't be compared with."""
     compared = beside.month_before(workplace.journal, workplace.batch, request.compare) is not None
-    return Results(workplace.journal, prepared.run, request.output, Showing(request.lang, compared=compared))
+    showing = Showing(request.lang, compared=compared)
+    return Results(workplace.journal, prepared.run, request.output, showing, ours_of(workplace, request))
+
+
+def ours_of(workplace: Workplace, request: Request) -> Ours:
+    """What the files of a run may be written over."""
+    batch = workplace.batch
+    return beside.ours_of(workplace.journal, batch, request.file, request.mapping, request.plan)
 
 
 def finish(  # noqa: PLR0913, PLR0917 - six, by the house's rule
@@ -265,7 +267,11 @@ def finish(  # noqa: PLR0913, PLR0917 - six, by the house's rule
         written = outputs.results.write(report, before)
     except StoppedEarly as unwritten:
         lost["-o"] = unwritten
-    lost |= beside.write(outputs.files, report, partial(journal.report_rows, run), request.lang)
+    if written is not None:
+        screen.placed(written.wanted, written.path)
+    ours = ours_of(workplace, request).beside(*([written.path] if written else []))
+    placed = beside.write(outputs.files, report, partial(journal.report_rows, run), request.lang, ours)
+    lost |= placed.tell(screen)
     if lost:
         failure = failure or next(iter(lost.values()))
         code = exit_code(counted, failure, dry_run=rehearsed)
@@ -276,7 +282,7 @@ def finish(  # noqa: PLR0913, PLR0917 - six, by the house's rule
         written=written,
         failure=failure,
         forecast=prepared.forecast,
-        summary=summary.as_json(report, gathered, written, code) | beside.as_json(outputs.files, lost),
+        summary=summary.as_json(report, gathered, written, code) | placed.as_json(),
     )
 
 

@@ -27,7 +27,7 @@ from typing import Final
 from pipeline.inbox.arrivals import Seen, is_named_as_results, markers_of, may_be_sheet, vouched_for
 from pipeline.inbox.outcomes import EXPLANATION, WORKBOOK, Outcome, free_name, free_stem, stem_of
 from pipeline.model import UsageFailure
-from pipeline.report.place import is_ours
+from pipeline.report.place import is_ours, move
 
 WORKING: Final = ".flinks-import"
 """The folder of working places in a drop folder; its name begins with a dot, so that nothing in it is taken."""
@@ -129,7 +129,7 @@ class Folder:
             _lay_out(follow, stem, luggage, _OWNER | (mode & _GROUP))
             # First the markers: one that was left would vouch for half of the next file of this name.
             self._remove(luggage.markers)
-            source.rename(place)
+            move(source, place)
         except FileNotFoundError:
             if self.seen(name) is not None:
                 raise  # its folder or its workbook has gone, not the file
@@ -169,7 +169,7 @@ class Folder:
             for name in _names_in(follow):
                 # Where one is already, a run after the crash has brought its own.
                 if stem_of(name) in moved and name not in there:
-                    (follow / name).rename(target / name)
+                    move(follow / name, target / name)
         if place.name.rpartition("-")[2] not in here:
             _forget(place)
 
@@ -210,14 +210,23 @@ def _bring_after(follow: Path, target: Path) -> dict[str, Path]:
     """Move what belongs to a file beside it; returns where each is now, by its name."""
     brought = {}
     for name in _names_in(follow):
-        place = target / name
-        if place.exists():  # another pass has just moved a file of the same stem here
-            place = target / free_name(name, _names_in(target))
+        brought[name] = target / name
         try:
-            brought[name] = (follow / name).rename(place)
+            while not _is_moved(
+                follow / name, brought[name]
+            ):  # another pass has just moved a file of the same stem here
+                brought[name] = target / free_name(name, _names_in(target))
         except FileNotFoundError:  # another pass, picking up after a crash, took us for one
             brought[name] = target / name
     return brought
+
+
+def _is_moved(source: Path, place: Path) -> bool:
+    try:
+        move(source, place)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _names_in(folder: Path) -> list[str]:

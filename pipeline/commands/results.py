@@ -14,7 +14,7 @@ from pipeline.commands.abreast import Abreast
 from pipeline.journal.journal import Journal
 from pipeline.model import Report, Status
 from pipeline.report.changes import Before
-from pipeline.report.place import Ours, writing
+from pipeline.report.place import NOTHING, Ours, writing
 from pipeline.report.summary import Gathered, Gathering, Written
 from pipeline.report.workbook import Draft, Showing, write
 
@@ -28,7 +28,7 @@ class Results:
     Close it: what is not finished is removed then.
     """
 
-    def __init__(self, journal: Journal, run: int, path: Path | None, showing: Showing, ours: Ours) -> None:
+    def __init__(self, journal: Journal, run: int, path: Path | None, showing: Showing, ours: Ours = NOTHING) -> None:
         self._journal = journal
         self._run = run
         self._path = path

@@ -12,6 +12,7 @@ it is laid out before and follows after: a crash in between leaves it in the wor
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -27,7 +28,7 @@ from typing import Final
 from pipeline.inbox.arrivals import Seen, is_named_as_results, markers_of, may_be_sheet, vouched_for
 from pipeline.inbox.outcomes import EXPLANATION, WORKBOOK, Outcome, free_name, free_stem, stem_of
 from pipeline.model import UsageFailure
-from pipeline.report.place import is_ours, move
+from pipeline.report.place import is_ours
 
 WORKING: Final = ".flinks-import"
 """The folder of working places in a drop folder; its name begins with a dot, so that nothing in it is taken."""
@@ -129,7 +130,7 @@ class Folder:
             _lay_out(follow, stem, luggage, _OWNER | (mode & _GROUP))
             # First the markers: one that was left would vouch for half of the next file of this name.
             self._remove(luggage.markers)
-            move(source, place)
+            _move(source, place)
         except FileNotFoundError:
             if self.seen(name) is not None:
                 raise  # its folder or its workbook has gone, not the file
@@ -169,7 +170,7 @@ class Folder:
             for name in _names_in(follow):
                 # Where one is already, a run after the crash has brought its own.
                 if stem_of(name) in moved and name not in there:
-                    move(follow / name, target / name)
+                    _move(follow / name, target / name)
         if place.name.rpartition("-")[2] not in here:
             _forget(place)
 
@@ -223,10 +224,20 @@ def _bring_after(follow: Path, target: Path) -> dict[str, Path]:
 
 def _is_moved(source: Path, place: Path) -> bool:
     try:
-        move(source, place)
+        _move(source, place)
     except FileExistsError:
         return False
     return True
+
+
+def _move(source: Path, place: Path) -> None:
+    """Rename a file to a name that was free a moment ago. Raises FileExistsError when it is not free now.
+
+    Nothing is laid there first to hold the name: after a crash in between, that would look like a file that was moved.
+    """
+    if os.path.lexists(place):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), place)
+    source.rename(place)
 
 
 def _names_in(folder: Path) -> list[str]:

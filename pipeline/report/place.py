@@ -246,17 +246,6 @@ def settle(part: Path, path: Path, ours: Ours = NOTHING) -> Path:
     return place
 
 
-def move(source: Path, path: Path) -> None:
-    """Renames a file to a name that nothing has. Raises FileExistsError when something has it, and OSError."""
-    if not _claim(path):
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
-    try:
-        source.replace(path)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-
-
 def last_resorts(path: Path) -> Iterator[Path]:
     """Where else the workbook can go when the folder of `path` is gone: the user's home, then the temporary folder."""
     for folder in (Path.home(), Path(tempfile.gettempdir())):
@@ -268,7 +257,7 @@ def _rename(part: Path, path: Path, ours: Ours) -> Path:
         if _is_open(candidate):
             continue
         with suppress(FileExistsError):
-            move(part, candidate)
+            _take(part, candidate)
             return candidate
         if ours.has(candidate):
             # Open in a spreadsheet, on systems where that locks a file.
@@ -277,13 +266,21 @@ def _rename(part: Path, path: Path, ours: Ours) -> Path:
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
 
 
-def _claim(path: Path) -> bool:
-    """Take a name that nothing has, so that of two programs at once one gets it."""
+def _take(part: Path, path: Path) -> None:
+    """Give the file a name that nothing has; of two programs at once one gets it. Raises FileExistsError."""
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _OWNER_ONLY))
+        path.hardlink_to(part)
     except FileExistsError:
-        return False
-    return True
+        raise
+    except OSError:  # a file system without links: the name is taken by an empty file first
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _OWNER_ONLY))
+        try:
+            part.replace(path)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+    else:
+        part.unlink()
 
 
 def _is_open(path: Path) -> bool:

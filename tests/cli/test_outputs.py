@@ -252,17 +252,6 @@ def test_each_command_has_a_name_of_its_own(desk):
     assert len(list(desk.home.glob("names*.xlsx"))) == 4
 
 
-def test_what_was_purged_is_no_longer_known(desk):
-    """A purge forgets where the files of a batch are: they stay, and the next ones go beside them."""
-    (desk.home / "old.csv").write_text(SHEET.replace("A-", "E-"), encoding="utf-8")
-    journal = desk.home / "old.sqlite"
-    run = ("run", "old.csv", "--sandbox", "--journal", journal, "--json")
-    assert [desk.command(*run, env=desk.env).json()["output"] for _ in range(2)] == ["old.sandbox.results.xlsx"] * 2
-    desk.command("batches", "purge", "--before", "2999-01-01", "--yes", "--journal", journal, env=desk.env)
-    assert b"old.sandbox.results" not in journal.read_bytes()
-    assert desk.command(*run, env=desk.env).json()["output"] == "old.sandbox.results (2).xlsx"
-
-
 def test_a_mapping_that_is_there_stays(desk):
     """A command without a journal remembers nothing: what it wrote itself stays too."""
     words = ("columns", "rent.xlsx", "--write-mapping", "map.toml", "--json")

@@ -159,7 +159,8 @@ class _Measure:
         path = Path(self._settings.metrics_file).expanduser()
         environment = SANDBOX if self._request.sandbox else self._settings.base_url.rstrip("/")
         try:
-            metrics.write(path, metrics.Measured(environment, totals, int(code), self._began, time.time(), whole))
+            measured = metrics.Measured(environment, totals, int(code), self._began, time.time(), whole)
+            screen_of(self._manner).placed(path, metrics.write(path, measured))
         except OSError as error:
             log_of(self._manner).event("metrics-not-written")
             told = say("settings.bad_metrics_file", self._manner.lang, path=path, error=error.strerror)

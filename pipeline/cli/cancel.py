@@ -56,7 +56,7 @@ class Rows(click.ParamType[tuple[range, ...]]):
     help="Which to cancel: all that are open, those that no payor has opened, those that one has, or all not paid.",
 )
 @click.option("--dry-run", is_flag=True, help="Ask for their states, show what would be cancelled, and stop.")
-@click.option("-o", "--output", type=options.FILE, help="The workbook.  [default: BATCH.results.xlsx in this folder]")
+@click.option("-o", "--output", type=options.FILE, help="The workbook.  [default: BATCH.status.xlsx in this folder]")
 @click.option("--sandbox", is_flag=True, help="A batch that was sent to the built-in sandbox.")
 @click.option("--yes", is_flag=True, help="Do not ask before cancelling (needed where nobody can answer).")
 @click.option("--concurrency", type=click.IntRange(1, 512), help="Requests in flight.  [default: 16]")

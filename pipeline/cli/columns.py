@@ -83,4 +83,5 @@ def _as_json(view: SheetView) -> dict[str, object]:
             }
             for shown in view.columns
         ],
+        "output": str(view.kept) if view.kept else None,
     }

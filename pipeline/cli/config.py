@@ -61,10 +61,11 @@ def show(**given: Any) -> int:
 def init(path: Path | None, **given: Any) -> int:
     """Write a settings file in which every setting stands as a comment.  [default: flinks-import.toml here]
 
-    A file that is already there is left as it is.
+    A file that is already there is left as it is, and the next free name taken.
     """
     from pipeline.cli.calling import manner_of
     from pipeline.cli.printing import print_failure
+    from pipeline.cli.screen import screen_of
     from pipeline.commands.config import write_commented
     from pipeline.model import ExitCode, Failure
     from pipeline.settings import CONFIG_NAME
@@ -75,14 +76,15 @@ def init(path: Path | None, **given: Any) -> int:
     if place.is_dir():
         place /= CONFIG_NAME
     try:
-        write_commented(place, manner.lang)
+        written = write_commented(place, manner.lang)
     except Failure as failure:
         print_failure(failure, manner)
         return failure.exit_code
+    screen_of(manner).placed(place, written)
     if manner.as_json:
-        click.echo(json.dumps({"written": str(place), "exitCode": 0}, ensure_ascii=False))
+        click.echo(json.dumps({"written": str(written), "exitCode": 0}, ensure_ascii=False))
     elif not manner.quiet:
-        click.echo(say("config.written", manner.lang, path=place))
+        click.echo(say("config.written", manner.lang, path=written))
     return ExitCode.DONE
 
 

@@ -99,9 +99,11 @@ def _as_json(checks: list[Check], manner: Manner) -> list[dict[str, Any]]:
 def _pack(
     bundle: Path, sheet: Path | None, checks: list[dict[str, Any]], resolved: Resolved | None, manner: Manner
 ) -> None:
+    from pipeline.cli.screen import screen_of
     from pipeline.commands.bundle import Contents, pack
     from pipeline.texts import say
 
-    pack(bundle, Contents(checks, resolved, sheet))
+    path = pack(bundle, Contents(checks, resolved, sheet))
+    screen_of(manner).placed(bundle, path)
     if not manner.quiet:
-        click.echo(say("doctor.bundle_written", manner.lang, path=bundle), err=manner.as_json)
+        click.echo(say("doctor.bundle_written", manner.lang, path=path), err=manner.as_json)

@@ -157,10 +157,7 @@ def print_payments(payments: Payments, manner: Manner) -> None:
 
 def print_workbook(written: Written, manner: Manner) -> None:
     """Where the workbook is."""
-    console = output_console()
-    if written.moved:
-        console.print(say(written.moved, manner.lang), markup=False)
-    console.print(Text(say("screen.workbook", manner.lang, path=written.path), style="bold"))
+    output_console().print(Text(say("screen.workbook", manner.lang, path=written.path), style="bold"))
 
 
 def paid_json(payments: Payments | None) -> dict[str, object]:

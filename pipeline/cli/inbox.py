@@ -211,6 +211,7 @@ class _Telling:
 
     def measure(self, passed: Passed, settings: Settings, began: float) -> None:
         """Write the metrics of a pass, where a file for them is named."""
+        from pipeline.cli.screen import screen_of
         from pipeline.report import metrics
         from pipeline.settings import SANDBOX
         from pipeline.texts import say
@@ -221,7 +222,7 @@ class _Telling:
         environment = SANDBOX if self._order.template.sandbox else settings.base_url.rstrip("/")
         measured = metrics.Measured(environment, _totals(passed.handled), int(passed.exit_code), began, time.time())
         try:
-            metrics.write(path, measured)
+            screen_of(self._manner).placed(path, metrics.write(path, measured))
         except OSError as error:
             self._log.event("metrics-not-written")
             told = say("settings.bad_metrics_file", self._manner.lang, path=path, error=error.strerror)

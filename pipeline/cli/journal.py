@@ -27,19 +27,24 @@ def journal() -> None:
 @options.journal
 @options.talking
 def backup(path: Path, sandbox: bool, **given: Any) -> int:
-    """Copy the journal to PATH, also while a run is writing to it. A file that is already there is left as it is."""
+    """Copy the journal to PATH, also while a run is writing to it.
+
+    A file that is already there is left as it is, and the next free name taken.
+    """
     from pipeline.cli.calling import call
 
     def body(settings: Settings, manner: Manner) -> int:
+        from pipeline.cli.screen import screen_of
         from pipeline.commands.journals import back_up, place_of
         from pipeline.model import ExitCode
         from pipeline.texts import say
 
-        back_up(settings, path, in_sandbox=sandbox)
+        copy = back_up(settings, path, in_sandbox=sandbox)
+        screen_of(manner).placed(path, copy)
         if manner.as_json:
-            click.echo(json.dumps({"backup": str(path), "exitCode": 0}, ensure_ascii=False))
+            click.echo(json.dumps({"backup": str(copy), "exitCode": 0}, ensure_ascii=False))
         elif not manner.quiet:
-            click.echo(say("journal.backed_up", manner.lang, place=place_of(settings, in_sandbox=sandbox), path=path))
+            click.echo(say("journal.backed_up", manner.lang, place=place_of(settings, in_sandbox=sandbox), path=copy))
         return ExitCode.DONE
 
     return call(given, body)

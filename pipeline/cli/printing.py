@@ -67,8 +67,6 @@ def print_result(result: Result, request: Request, manner: Manner) -> None:
     if not request.dry_run:
         _print_errors(result, manner, console)
     if result.written is not None:
-        if result.written.moved:
-            console.print(say(result.written.moved, manner.lang), markup=False)
         console.print(Text(say("screen.workbook", manner.lang, path=result.written.path), style="bold"))
     print_outputs(result.summary or {}, manner)
 

@@ -64,7 +64,8 @@ def reconcile(batch: str, reports: tuple[Path, ...], **given: Any) -> int:
             confirm_proposals=given["confirm_proposals"],
             lang=manner.lang,
         )
-        done = reconcile_batch(request, settings, screen_of(manner).reading)
+        screen = screen_of(manner)
+        done = reconcile_batch(request, settings, screen.reading, screen.placed)
         _print(done, manner)
         return done.exit_code
 
@@ -89,8 +90,6 @@ def _print(done: Reconciled, manner: Manner) -> None:
     console.print(Text(verdict(done.balance, manner.lang), style=good))
     for line in _remarks(done, manner):
         console.print(line, markup=False)
-    if done.written.moved:
-        console.print(say(done.written.moved, manner.lang), markup=False)
     console.print(Text(say("screen.workbook", manner.lang, path=done.written.path), style="bold"))
 
 

@@ -105,6 +105,11 @@ class LineScreen:
         if self._manner.verbose:
             self._tell("screen.writing")
 
+    def placed(self, wanted: Path, path: Path) -> None:
+        if path != wanted:  # said whatever `-q`: somebody looks for it at its usual place
+            key = "report.moved_beside" if path.parent == wanted.parent else "report.moved_elsewhere"
+            self._console.print(say(key, self._manner.lang, wanted=wanted, path=path), markup=False)
+
     def row_needs_mending(self, row: ReportRow, messages: list[str]) -> None:
         for message in messages:
             line = say("screen.row", self._manner.lang, row=row.row.number, told=message)
@@ -147,6 +152,9 @@ class AskingScreen:
         return _ask(say("screen.go_on", self._manner.lang, left=left), Console(stderr=True))
 
     def writing(self) -> None:
+        pass
+
+    def placed(self, wanted: Path, path: Path) -> None:
         pass
 
     def row_needs_mending(self, row: ReportRow, messages: list[str]) -> None:
@@ -216,6 +224,11 @@ class LoggedScreen:
     def writing(self) -> None:
         self._log.event("writing")
         self._shown.writing()
+
+    def placed(self, wanted: Path, path: Path) -> None:
+        if path != wanted:
+            self._log.event("moved-beside", wanted=str(wanted), path=str(path))
+        self._shown.placed(wanted, path)
 
     def row_needs_mending(self, row: ReportRow, messages: list[str]) -> None:
         self._log.event("row-needs-mending", row=row.row.number, codes=[fault.code for fault in row.errors])

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="What is open longer than N days is listed apart.",
 )
-@click.option("-o", "--output", type=options.FILE, help="The workbook.  [default: BATCH.results.xlsx in this folder]")
+@click.option("-o", "--output", type=options.FILE, help="The workbook.  [default: BATCH.status.xlsx in this folder]")
 @click.option("--sandbox", is_flag=True, help="A batch that was sent to the built-in sandbox.")
 @click.option("--concurrency", type=click.IntRange(1, 512), help="Requests in flight.  [default: 16]")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Requests a second.  [default: no limit]")

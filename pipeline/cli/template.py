@@ -22,15 +22,17 @@ if TYPE_CHECKING:
 def template(output: Path | None, **given: Any) -> int:
     """Write an empty billing sheet: one column a field, identifiers as text, drop-downs, the limits as notes.
 
-    With --lang fr its headings, notes and help are French. A file that exists is never written over.
+    With --lang fr its headings, notes and help are French. A file that exists is never written over:
+    the next free name is taken.
     """
     from pipeline.cli.calling import call
 
     def make(_settings: Settings, manner: Manner) -> int:
+        from pipeline.cli.screen import screen_of
         from pipeline.commands.template import template as write
         from pipeline.texts import say
 
-        path = write(output, manner.lang)
+        path = write(output, manner.lang, screen_of(manner))
         if manner.as_json:
             click.echo(json.dumps({"output": str(path), "exitCode": 0}, ensure_ascii=False))
         elif not manner.quiet:

@@ -28,6 +28,7 @@ from pipeline.garbage import collect_seldom
 from pipeline.journal.journal import Journal, open_journal
 from pipeline.model import Report
 from pipeline.report.changes import Before
+from pipeline.report.place import Ours
 from pipeline.report.summary import Gathered, Gathering, Written
 from pipeline.report.workbook import Draft, Files, Showing, begin_files
 
@@ -50,12 +51,13 @@ _HOME: Final = Path(__file__).parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Which workbook to write: of which run in which journal, where, and how."""
+    """Which workbook to write: of which run in which journal, where, over no file of `inputs`, and how."""
 
     journal: str = field(repr=False)
     run: int
     path: Path
     showing: Showing
+    inputs: tuple[Path, ...]
     files: Files
 
 
@@ -81,14 +83,14 @@ class Abreast:
     Raises OSError when the files of the workbook can't be made.
     """
 
-    def __init__(self, journal: str, run: int, path: Path, showing: Showing) -> None:
+    def __init__(self, journal: str, run: int, path: Path, showing: Showing, inputs: tuple[Path, ...] = ()) -> None:
         self._told = -1
         self._files = begin_files(path)
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Pipe | None = None
         with suppress(OSError):
             self._begin()
-        self._tell(Task(journal, run, path, showing, self._files))
+        self._tell(Task(journal, run, path, showing, inputs, self._files))
 
     def passed(self, position: int) -> None:
         """Every row up to this position is final. Returns at once."""
@@ -197,7 +199,8 @@ def _write(pipe: Pipe) -> None:
     assert isinstance(task, Task)
     with open_journal(task.journal) as journal:
         begun = journal.report(task.run)
-        with closing(Draft(begun, task.path, task.showing, task.files)) as draft, _beating(pipe, draft):
+        ours = Ours(journal.files_of(begun.batch, begun.environment), task.inputs)
+        with closing(Draft(begun, task.path, task.showing, ours, task.files)) as draft, _beating(pipe, draft):
             pages = _Pages(journal, task.run, draft, Gathering(begun, task.showing.lang))
             while isinstance(position := pipe.receive(None), int):
                 pages.write_to(position)

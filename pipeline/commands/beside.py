@@ -6,18 +6,18 @@ batch must not be told when the requests are out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
-from pipeline.commands.request import Request
+from pipeline.commands.request import Request, Screen
 from pipeline.journal.journal import Batch, Journal, OtherBatch
 from pipeline.model import Column, Report, ReportRow, StoppedEarly, UsageFailure
-from pipeline.report import changes, exports, mended, page
+from pipeline.report import changes, exports, mended, page, place
 from pipeline.report.changes import Before
-from pipeline.report.exports import Recognise
+from pipeline.report.place import Ours
 from schemas.languages import Lang
 
 Rows = Callable[[], Iterator[ReportRow]]
@@ -39,14 +39,13 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file beside the workbook: its option, its place, whether a file there is ours, and how it is written.
+    """One file beside the workbook: its option, where it is wanted, and how it is written.
 
     `of_sheet` says that it holds the rows of the run's sheet, and not all of the batch's.
     """
 
     option: str
     path: Path
-    ours: Recognise
     write: Write
     of_sheet: bool = False
 
@@ -57,6 +56,25 @@ class Contents:
 
     report: Report
     rows: Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What became of the files: where each is, and by its option what kept one from being written."""
+
+    places: dict[File, Path] = field(default_factory=dict)
+    unwritten: dict[str, StoppedEarly] = field(default_factory=dict)
+
+    def tell(self, screen: Screen) -> dict[str, StoppedEarly]:
+        """Say where they are; gives what was not written."""
+        for file, path in self.places.items():
+            screen.placed(file.path, path)
+        return self.unwritten
+
+    def as_json(self) -> dict[str, object]:
+        """What the JSON summary says of them: the place of each by its option, None where it was not written."""
+        outputs = {file.option: str(path) for file, path in self.places.items()} | dict.fromkeys(self.unwritten)
+        return {"outputs": {option.removeprefix("--"): path for option, path in outputs.items()}} if outputs else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,37 +102,42 @@ def wanted_of(request: Request) -> Wanted:
     )
 
 
-def check(wanted: Wanted, columns: Sequence[Column], taken: Iterable[Path | None]) -> tuple[File, ...]:
-    """The files, each found to be writable. `columns` are the sheet's; at `taken` stand the input and the workbook.
+def ours_of(journal: Journal, batch: Batch, *inputs: Path | None) -> Ours:
+    """What the files of a batch may be written over: what was written for it before, but never an input."""
+    return Ours(journal.files_of(batch.name, batch.environment), tuple(path for path in inputs if path is not None))
+
+
+def check(wanted: Wanted, columns: Sequence[Column], workbook: Path | None) -> tuple[File, ...]:
+    """The files, each found to be writable. `columns` are the sheet's; at `workbook` the workbook is wanted.
 
     Raises UsageFailure for a place that can't be had, a mapping with mistakes, a missing part of the installation, or
     a workbook of which no mended copy can be made.
     """
     files = tuple(_files(wanted, columns))
-    others = list(taken)
+    others = [workbook] if workbook is not None else []
     for file in files:
-        exports.check_file(file.path, file.option, file.ours, others)
+        exports.check_file(file.path, file.option, others)
         others.append(file.path)
     return files
 
 
 def _files(wanted: Wanted, columns: Sequence[Column]) -> Iterator[File]:
     if wanted.csv is not None:
-        yield File("--csv", wanted.csv, exports.is_our_csv, _by(exports.write_csv))
+        yield File("--csv", wanted.csv, _by(exports.write_csv))
     if wanted.parquet is not None:
         exports.require_parquet()
-        yield File("--parquet", wanted.parquet, exports.is_our_parquet, _by(exports.write_parquet))
+        yield File("--parquet", wanted.parquet, _by(exports.write_parquet))
     if (wanted.receivables is None) != (wanted.receivables_mapping is None):
         raise UsageFailure("exports.receivables_alone")
     if wanted.receivables is not None and wanted.receivables_mapping is not None:
         mapping = exports.load_receivables(wanted.receivables_mapping, columns)
         write = partial(_receivables, mapping)
-        yield File("--receivables", wanted.receivables, exports.is_our_receivables(mapping), write)
+        yield File("--receivables", wanted.receivables, write)
     if wanted.html is not None:
-        yield File("--html", wanted.html, page.is_our_page, _by(page.write_page))
+        yield File("--html", wanted.html, _by(page.write_page))
     if wanted.mended is not None and wanted.original is not None:
         mended.check_original(wanted.original)
-        yield File("--mended", wanted.mended, mended.is_our_copy, partial(_mended, wanted.original), of_sheet=True)
+        yield File("--mended", wanted.mended, partial(_mended, wanted.original), of_sheet=True)
 
 
 def _by(write: Callable[[Report, Iterator[ReportRow], Path, Lang], None]) -> Write:
@@ -129,34 +152,26 @@ def _mended(original: Path, report: Report, rows: Rows, lang: Lang, path: Path) 
     mended.write_mended(original, report, rows(), path, lang)
 
 
-def write(files: Iterable[File], batch: Contents, sheet: Contents, lang: Lang) -> dict[str, StoppedEarly]:
-    """Write every file, of the whole batch or of one sheet, each whole or not at all.
+def write(files: Iterable[File], batch: Contents, sheet: Contents, lang: Lang, ours: Ours) -> Placed:
+    """Write every file, of the whole batch or of one sheet, each whole or not at all, over nothing but what is `ours`.
 
     Gives what kept some from being written, by their options: it stops none of the others, and the same command writes
     them later.
     """
-    unwritten = {}
+    placed = Placed()
     for file in files:
         contents = sheet if file.of_sheet else batch
         try:
-            exports.put(file.path, partial(file.write, contents.report, contents.rows, lang), file.ours)
+            # Nor over one that this command has just written.
+            others = ours.beside(*placed.places.values())
+            write_to = partial(file.write, contents.report, contents.rows, lang)
+            placed.places[file] = place.put(file.path, write_to, others)
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            unwritten[file.option] = StoppedEarly(
+            placed.unwritten[file.option] = StoppedEarly(
                 "exports.not_written", path=file.path, option=file.option, reason=reason
             )
-    return unwritten
-
-
-def as_json(files: Sequence[File], unwritten: Container[str]) -> dict[str, object]:
-    """What the JSON summary says of the files: the place of each by its option, None where it was not written."""
-    if not files:
-        return {}
-    return {
-        "outputs": {
-            file.option.removeprefix("--"): None if file.option in unwritten else str(file.path) for file in files
-        }
-    }
+    return placed
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import re
 import sys
@@ -20,6 +19,7 @@ from pipeline.commands.shapes import shape, shapes_of
 from pipeline.config_file import Source
 from pipeline.journal import health
 from pipeline.model import Failure, UsageFailure
+from pipeline.report.place import put
 from pipeline.settings import Resolved, Settings, default_journal
 
 LAST_EVENTS: Final = 200
@@ -70,10 +70,10 @@ class Contents:
     sheet: Path | None = None
 
 
-def pack(path: Path, contents: Contents) -> None:
-    """Write the bundle, for its owner's eyes until they send it.
+def pack(path: Path, contents: Contents) -> Path:
+    """Write the bundle, for its owner's eyes until they send it, to the next free name; gives its place.
 
-    Raises UsageFailure when the file exists or can't be written.
+    Raises UsageFailure when it can't be written.
     """
     settings = contents.resolved.settings if contents.resolved else Settings()
     parts: dict[str, object] = {
@@ -85,13 +85,14 @@ def pack(path: Path, contents: Contents) -> None:
     }
     if contents.sheet is not None:
         parts["sheet.json"] = asdict(shapes_of(contents.sheet))
+
+    def write(part: Path) -> None:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as bundle:
+            for name, content in parts.items():
+                bundle.writestr(name, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+
     try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
-            for name, part in parts.items():
-                bundle.writestr(name, json.dumps(part, ensure_ascii=False, indent=1) + "\n")
-    except FileExistsError:
-        raise UsageFailure("doctor.bundle_exists", path=path) from None
+        return put(path, write)
     except OSError as error:
         raise UsageFailure("doctor.bundle_cannot_write", path=path, error=error.strerror) from None
 

@@ -152,6 +152,8 @@ def cancel_batch(
         signals.finish()
         screen.writing()
         written = write_again(found, refreshed(found, open_days=7).report, output, request.lang) if output else None
+        if written is not None:
+            screen.placed(written.wanted, written.path)
         return done(
             attempted=ended.attempted,
             offered=ended.offered,

@@ -28,12 +28,13 @@ class ColumnView:
 
 @dataclass(frozen=True, slots=True)
 class SheetView:
-    """How a sheet was understood. `heading_row` is the row number of its headings."""
+    """How a sheet was understood. `heading_row` is the row number of its headings, `kept` the mapping file, if any."""
 
     sheet: str
     heading_row: int
     columns: tuple[ColumnView, ...]
     notices: tuple[Fault, ...]
+    kept: Path | None
 
 
 def columns(request: Request, screen: Screen, keep: Path | None) -> SheetView:
@@ -47,6 +48,7 @@ def columns(request: Request, screen: Screen, keep: Path | None) -> SheetView:
         ColumnView(column, table.letter(column), tuple(row.cells[column.index] for row in first))
         for column in table.columns
     )
+    kept = None
     if keep is not None:
-        write_mapping(table, keep)
-    return SheetView(table.source.sheet, table.heading_row, views, table.notices)
+        screen.placed(keep, kept := write_mapping(table, keep))
+    return SheetView(table.source.sheet, table.heading_row, views, table.notices, kept)

@@ -11,6 +11,7 @@ from typing import Final
 
 from pipeline.config_file import DEFAULT, Origin
 from pipeline.model import UsageFailure
+from pipeline.report.place import put
 from pipeline.settings import Resolved, Settings, Words, shown, variable_of
 from pipeline.texts import say
 from schemas.languages import Lang
@@ -47,16 +48,15 @@ def setting_lines(resolved: Resolved) -> list[SettingLine]:
     ]
 
 
-def write_commented(path: Path, lang: Lang) -> None:
-    """Write a settings file in which every setting stands as a comment with its words.
+def write_commented(path: Path, lang: Lang) -> Path:
+    """Write a settings file in which every setting stands as a comment with its words; returns its place.
 
-    Raises UsageFailure when the file exists or can't be written: nobody's settings are ever written over.
+    Nobody's settings are ever written over: it goes to the next free name. Raises UsageFailure when it can't be
+    written.
     """
+    content = commented(lang).encode()
     try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(commented(lang))
-    except FileExistsError:
-        raise UsageFailure("config.exists", path=path) from None
+        return put(path, lambda part: part.write_bytes(content), shared=True)
     except OSError as error:
         raise UsageFailure("config.cannot_write", path=path, error=error.strerror) from None
 

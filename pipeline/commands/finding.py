@@ -12,6 +12,7 @@ from typing import Final
 from pipeline.journal.journal import Batch, Journal, open_journal
 from pipeline.journal.story import BatchLine, Numbered
 from pipeline.model import UsageFailure
+from pipeline.report.place import WORKBOOKS, plain
 from pipeline.settings import SANDBOX, Settings, default_journal
 
 NEAREST: Final = 3
@@ -83,7 +84,7 @@ def _unknown(lines: Sequence[BatchLine], name: str, environment: str) -> UsageFa
     here = [line.name for line in lines if environment in {"", line.environment}]
     if not here:
         return UsageFailure("finding.none", batch=name)
-    stem = Path(name).stem.removesuffix(".results")
+    stem = plain(Path(name).stem, *WORKBOOKS)
     near = [stem] if stem in here else get_close_matches(name, here, n=NEAREST, cutoff=0.5)
     if not near:
         return UsageFailure("finding.unknown", batch=name, latest=here[-1])

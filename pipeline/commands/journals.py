@@ -14,9 +14,9 @@ def place_of(settings: Settings, *, in_sandbox: bool) -> str:
     return settings.journal or default_journal(SANDBOX if in_sandbox else settings.base_url)
 
 
-def back_up(settings: Settings, path: Path, *, in_sandbox: bool) -> None:
-    """Copy the journal to `path`. Raises UsageFailure when that can't be done."""
-    health.back_up(place_of(settings, in_sandbox=in_sandbox), path.absolute())
+def back_up(settings: Settings, path: Path, *, in_sandbox: bool) -> Path:
+    """Copy the journal to `path`, over no file; gives its place. Raises UsageFailure when that can't be done."""
+    return health.back_up(place_of(settings, in_sandbox=in_sandbox), path)
 
 
 def check(settings: Settings, *, in_sandbox: bool) -> Health:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import os
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
@@ -12,11 +11,12 @@ from typing import Final
 
 import msgspec
 
-from pipeline.commands import prepare, where
+from pipeline.commands import beside, prepare, where
 from pipeline.commands.interrupts import interrupts
 from pipeline.commands.prepare import Prepared, Workplace
 from pipeline.commands.request import Request, Screen
 from pipeline.model import InputFailure, UsageFailure
+from pipeline.report.place import Ours, put
 from pipeline.send import approval
 from pipeline.send.approval import Approved, Candidate
 from pipeline.send.payload import LANGUAGES, body
@@ -49,8 +49,9 @@ def plan(request: Request, settings: Settings, screen: Screen) -> tuple[Approved
                 made = _made(workplace, prepared, table.source.name, table.source.sha256)
             finally:
                 journal.forget(prepared.run)
-    path = request.output or request.file.with_name(f"{request.file.stem}{SUFFIX}")
-    _write(made, path)
+            wanted = request.output or request.file.with_name(f"{request.file.stem}{SUFFIX}")
+            path = _write(made, wanted, beside.ours_of(journal, batch, request.file))
+    screen.placed(wanted, path)
     return made, path
 
 
@@ -118,16 +119,11 @@ def read(path: Path) -> Approved:
     return approved
 
 
-def _write(made: Approved, path: Path) -> None:
-    """Write a plan whole or not at all, for its owner only."""
-    part = path.with_name(f".{path.name}.part")
+def _write(made: Approved, path: Path, ours: Ours) -> Path:
+    """Write a plan whole or not at all, for its owner only; gives its place."""
     text = msgspec.json.format(msgspec.json.encode(made), indent=1)
     try:
-        with os.fdopen(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        return put(path, lambda part: part.write_bytes(text), ours)
     except OSError as error:
         raise UsageFailure("plan.cannot_write", path=path, error=error.strerror) from None
 

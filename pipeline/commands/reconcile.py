@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,12 +11,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from pipeline.commands import beside
 from pipeline.commands.finding import Found, found_batch
 from pipeline.commands.plan import user
 from pipeline.journal.evidence import Asked, Evidence, Proof
 from pipeline.model import ExitCode, Report, ReportRow, Status
 from pipeline.report.masking import account_columns, mask_in
-from pipeline.report.place import check_place, writing
+from pipeline.report.place import RECONCILIATION, check_workbook, named_after, writing
 from pipeline.report.reconcile import (
     Claim,
     Entry,
@@ -42,7 +42,6 @@ from schemas.fields import Field
 from schemas.languages import Lang
 
 _NEVER_ASKED: Final = frozenset({Status.INVALID, Status.REJECTED, Status.FAILED, Status.HELD, Status.NOT_SENT})
-_NOT_IN_A_NAME: Final = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +113,12 @@ class Reconciled:
 
 
 def reconcile_batch(
-    request: ReconcileRequest, settings: Settings, reading: Callable[[Path], None] = lambda _: None
+    request: ReconcileRequest,
+    settings: Settings,
+    reading: Callable[[Path], None] = lambda _: None,
+    placed: Callable[[Path, Path], None] = lambda _wanted, _path: None,
 ) -> Reconciled:
-    """Match a batch with daily reports and write the workbook.
+    """Match a batch with daily reports and write the workbook; `placed` is told where it was wanted and where it is.
 
     Rows whose outcome was unknown and that a report names are resolved in the journal, proposals that are confirmed are
     kept there, each with its evidence. Raises UsageFailure for an unknown batch and InputFailure for a file that holds
@@ -124,8 +126,7 @@ def reconcile_batch(
     """
     output = request.output or _default_output(request)
     with found_batch(request.batch, settings, in_sandbox=request.sandbox) as found:
-        for path in request.reports:
-            check_place(output, input_file=path)
+        check_workbook(output)
         reports, remarks = _read(request, reading)
         with found.journal.lease(found.batch):
             desk = _Desk(found, all_lines(reports), request)
@@ -145,14 +146,16 @@ def reconcile_batch(
             proof = balance(desk.entries, desk.payments, desk.opening)
             banked = deposits(desk.entries)
             with writing(output):
-                written = write(Contents(told, desk.entries, proof, banked), output, lang=request.lang)
+                ours = beside.ours_of(found.journal, found.batch, *request.reports, request.mapping)
+                written = write(Contents(told, desk.entries, proof, banked), output, lang=request.lang, ours=ours)
+            placed(output, written.path)
     code = exit_code(desk.entries, proof, damaged=len(told.damaged), disagrees=len(told.disagrees))
     return Reconciled(told, desk.entries, proof, banked, code, written)
 
 
 def _default_output(request: ReconcileRequest) -> Path:
     """The workbook's place unless another is given: beside the first report, under the batch's name."""
-    return request.reports[0].with_name(f"{_NOT_IN_A_NAME.sub('-', request.batch)}.reconciliation.xlsx")
+    return request.reports[0].with_name(named_after(request.batch, RECONCILIATION))
 
 
 def _read(request: ReconcileRequest, reading: Callable[[Path], None]) -> tuple[list[Daily], list[Remark]]:

@@ -111,5 +111,8 @@ class Screen(Protocol):
     def writing(self) -> None:
         """The workbook is being written."""
 
+    def placed(self, wanted: Path, path: Path) -> None:
+        """An output that was wanted at one place was written at another: what stands there is not ours to change."""
+
     def row_needs_mending(self, row: ReportRow, messages: list[str]) -> None:
         """A row that `validate` found wanting, and its errors in words, one for each."""

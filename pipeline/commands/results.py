@@ -14,7 +14,7 @@ from pipeline.commands.abreast import Abreast
 from pipeline.journal.journal import Journal
 from pipeline.model import Report, Status
 from pipeline.report.changes import Before
-from pipeline.report.place import writing
+from pipeline.report.place import NOTHING, Ours, writing
 from pipeline.report.summary import Gathered, Gathering, Written
 from pipeline.report.workbook import Draft, Showing, write
 
@@ -23,16 +23,17 @@ WORTH_IT: Final = 1_000
 
 
 class Results:
-    """Gathers and writes the results of one run, the workbook to `path` if there is one.
+    """Gathers and writes the results of one run, the workbook to `path` if there is one, over what is `ours`.
 
     Close it: what is not finished is removed then.
     """
 
-    def __init__(self, journal: Journal, run: int, path: Path | None, showing: Showing) -> None:
+    def __init__(self, journal: Journal, run: int, path: Path | None, showing: Showing, ours: Ours = NOTHING) -> None:
         self._journal = journal
         self._run = run
         self._path = path
         self._showing = showing
+        self._ours = ours
         self._abreast: Abreast | None = None
         self._draft: Draft | None = None
         self._beyond = (0, 0)
@@ -42,7 +43,7 @@ class Results:
         if self._path is not None and self._abreast is None and to_send >= WORTH_IT:
             self._beyond = self._journal.beyond(self._run)
             with suppress(OSError):  # said when it must be: at the end
-                self._abreast = Abreast(self._journal.url, self._run, self._path, self._showing)
+                self._abreast = Abreast(self._journal.url, self._run, self._path, self._showing, self._ours.inputs)
 
     def passed(self, position: int) -> None:
         """Every row up to this position in the sheet is final."""
@@ -104,7 +105,7 @@ class Results:
         if self._path is None:
             return
         try:
-            self._draft = Draft(report, self._path, self._showing)
+            self._draft = Draft(report, self._path, self._showing, self._ours)
         except OSError:
             self._draft = None
 
@@ -125,4 +126,4 @@ class Results:
         """Where the workbook could not be written on the way: once more, and elsewhere if it must be."""
         self._drop_draft()
         rows = partial(self._journal.report_rows, self._run)
-        return write(report, rows, path, lang=self._showing.lang, before=before)
+        return write(report, rows, path, lang=self._showing.lang, before=before, ours=self._ours)

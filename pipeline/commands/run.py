@@ -36,7 +36,7 @@ from pipeline.model import (
     Whole,
 )
 from pipeline.report import summary, totals
-from pipeline.report.place import check_place
+from pipeline.report.place import Ours, beside_sheet, check_workbook
 from pipeline.report.workbook import Showing
 from pipeline.send.api import Api, Credentials
 from pipeline.send.engine import TOKENS_AHEAD, Assignment, Observer, SendRules, Sent, send
@@ -56,12 +56,12 @@ def run(request: Request, settings: Settings, screen: Screen) -> Result:
     Run again on the same batch, it goes on where it stopped. Raises a Failure when nothing could be begun; once
     something was, what ended it early is in the result.
     """
-    output = request.output or default_output(request.file)
+    output = request.output or beside_sheet(request.file, in_sandbox=request.sandbox)
     with rarely_collecting(), interrupts() as signals, environment(request, settings, screen) as place:
         table = prepare.read(request, screen)
         # After the sheet, so that a misspelt folder of the sheet is not told as one of the workbook.
-        check_place(output, input_file=request.file)
-        files = beside.check(beside.wanted_of(request), table.columns, (request.file, output))
+        check_workbook(output)
+        files = beside.check(beside.wanted_of(request), table.columns, output)
         checked = prepare.check(table, request, settings, place)
         with where.journal_of(place, screen.journal_begun) as journal:
             batch = journal.batch(prepare.batch_name(request, table), place.name, datetime.now().astimezone())
@@ -77,11 +77,6 @@ def run(request: Request, settings: Settings, screen: Screen) -> Result:
                     failure = _carry_out(_Sending(workplace, prepared, request, place, screen, signals, results))
                     signals.finish()
                     return finish(workplace, prepared, failure, request, screen, Outputs(results, files))
-
-
-def default_output(file: Path) -> Path:
-    """The workbook's place unless another is given: beside the sheet."""
-    return file.with_name(f"{file.stem}.results.xlsx")
 
 
 @contextmanager
@@ -239,7 +234,14 @@ class Outputs:
 def results_of(workplace: Workplace, prepared: Prepared, request: Request) -> Results:
     """The results of a planned run. Raises UsageFailure for a batch that it can't be compared with."""
     compared = beside.month_before(workplace.journal, workplace.batch, request.compare) is not None
-    return Results(workplace.journal, prepared.run, request.output, Showing(request.lang, compared=compared))
+    showing = Showing(request.lang, compared=compared)
+    return Results(workplace.journal, prepared.run, request.output, showing, ours_of(workplace, request))
+
+
+def ours_of(workplace: Workplace, request: Request) -> Ours:
+    """What the files of a run may be written over."""
+    batch = workplace.batch
+    return beside.ours_of(workplace.journal, batch, request.file, request.mapping, request.plan)
 
 
 def finish(  # noqa: PLR0913, PLR0917 - six, by the house's rule
@@ -268,10 +270,13 @@ def finish(  # noqa: PLR0913, PLR0917 - six, by the house's rule
         written = outputs.results.write(report, before)
     except StoppedEarly as unwritten:
         lost["-o"] = unwritten
+    if written is not None:
+        screen.placed(written.wanted, written.path)
+    ours = ours_of(workplace, request).beside(*([written.path] if written else []))
     sheet = beside.Contents(report, partial(journal.report_rows, run))
-    lost |= beside.write(
-        outputs.files, sheet if rehearsed else _of_batch(workplace, report) or sheet, sheet, request.lang
-    )
+    batch = sheet if rehearsed else _of_batch(workplace, report) or sheet
+    placed = beside.write(outputs.files, batch, sheet, request.lang, ours)
+    lost |= placed.tell(screen)
     if lost:
         failure = failure or next(iter(lost.values()))
         code = exit_code(counted, failure, dry_run=rehearsed)
@@ -283,7 +288,7 @@ def finish(  # noqa: PLR0913, PLR0917 - six, by the house's rule
         failure=failure,
         forecast=prepared.forecast,
         held=tuple(replace(one, batch=one.batch or workplace.batch.name) for one in gathered.held),
-        summary=summary.as_json(report, gathered, written, code) | beside.as_json(outputs.files, lost),
+        summary=summary.as_json(report, gathered, written, code) | placed.as_json(),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -22,7 +21,7 @@ from pipeline.journal.states import Session
 from pipeline.model import ExitCode, Failure, Report, ReportRow, Status, StoppedEarly, Totals, Whole
 from pipeline.report import totals
 from pipeline.report.paid import Payments, PaymentTally, is_late
-from pipeline.report.place import check_place, writing
+from pipeline.report.place import STATUS, check_workbook, named_after, writing
 from pipeline.report.summary import Written
 from pipeline.report.workbook import write
 from pipeline.send.api import Api
@@ -39,8 +38,6 @@ OUTAGES: Final = 10
 """Rounds of a watch, one after the other, in which the API may be out of reach."""
 
 _OUTAGES: Final = frozenset({"status.unreachable", "send.authorize_unreachable"})
-
-_NOT_IN_A_NAME: Final = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +108,7 @@ def status(request: StatusRequest, settings: Settings, screen: Screen, shown: Fo
         environment(Request(Path(request.batch), sandbox=request.sandbox), settings, screen) as place,
     ):
         output = output_of(found, request.output)
-        files = beside.check(request.files, found.journal.roll_report(found.batch).columns, (output,))
+        files = beside.check(request.files, found.journal.roll_report(found.batch).columns, output)
         asking = _Asking(found, request, settings, place, shown)
         followed = asyncio.run(asking.ask(signals))
         signals.finish()
@@ -120,8 +117,11 @@ def status(request: StatusRequest, settings: Settings, screen: Screen, shown: Fo
         now = refreshed(found, request.open_days)
         screen.writing()
         written = write_again(found, now.report, output, request.lang)
+        screen.placed(output, written.path)
         contents = beside.Contents(now.report, partial(found.journal.roll_rows, found.batch))
-        unwritten = beside.write(files, contents, contents, request.lang)
+        ours = beside.ours_of(found.journal, found.batch, written.path)
+        placed = beside.write(files, contents, contents, request.lang, ours)
+        unwritten = placed.tell(screen)
         failure = followed.stopped or _missed(followed) or next(iter(unwritten.values()), None)
         return StatusResult(
             now=now,
@@ -131,14 +131,14 @@ def status(request: StatusRequest, settings: Settings, screen: Screen, shown: Fo
             exit_code=exit_code(now.whole.totals, failure),
             failure=failure,
             written=written,
-            outputs=beside.as_json(files, unwritten),
+            outputs=placed.as_json(),
         )
 
 
 def output_of(found: Found, given: Path | None) -> Path:
-    """Where the workbook goes: as given, else `BATCH.results.xlsx` here. Raises UsageFailure when it can't."""
-    output = given or Path(f"{_NOT_IN_A_NAME.sub('_', found.batch.name)}.results.xlsx")
-    check_place(output, input_file=Path(found.journal.report(found.run).source.name))
+    """Where the workbook goes: as given, else `BATCH.status.xlsx` here. Raises UsageFailure when it can't."""
+    output = given or Path(named_after(found.batch.name, STATUS))
+    check_workbook(output)
     return output
 
 
@@ -167,7 +167,8 @@ def write_again(found: Found, report: Report, output: Path, lang: Lang) -> Writt
     rows = partial(found.journal.roll_rows, found.batch)
     month = beside.before(found.journal, found.batch, found.run, beside.Compared())
     with writing(output):
-        return write(report, rows, output, lang=lang, before=month)
+        ours = beside.ours_of(found.journal, found.batch)
+        return write(report, rows, output, lang=lang, before=month, ours=ours)
 
 
 def exit_code(counted: Totals, failure: Failure | None) -> ExitCode:

@@ -1,21 +1,23 @@
-"""`template`: an empty billing sheet, written where nothing stands yet."""
+"""`template`: an empty billing sheet, written over nothing."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
 
+from pipeline.commands.request import Screen
 from pipeline.model import UsageFailure
+from pipeline.report.place import put
 from pipeline.texts import say
 from schemas.languages import Lang
 
 SUFFIX: Final = ".xlsx"
 
 
-def template(output: Path | None, lang: Lang) -> Path:
-    """Write an empty billing sheet in a language; returns its place. Never writes over a file.
+def template(output: Path | None, lang: Lang, screen: Screen) -> Path:
+    """Write an empty billing sheet in a language, over no file; returns its place.
 
-    Raises UsageFailure when something stands there already, or it can't be written.
+    Raises UsageFailure when it can't be written.
     """
     from pipeline.report.template import template as made
 
@@ -24,10 +26,8 @@ def template(output: Path | None, lang: Lang) -> Path:
         raise UsageFailure("template.not_xlsx", path=path)
     content = made(lang)
     try:
-        with path.open("xb") as file:
-            file.write(content)
-    except FileExistsError:
-        raise UsageFailure("template.exists", path=path) from None
+        written = put(path, lambda part: part.write_bytes(content), shared=True)
     except OSError as error:
         raise UsageFailure("template.unwritable", path=path, reason=error.strerror or type(error).__name__) from None
-    return path
+    screen.placed(path, written)
+    return written

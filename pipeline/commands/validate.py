@@ -12,7 +12,7 @@ from pipeline.commands.request import Request, Result, Screen
 from pipeline.commands.run import Outputs, finish, results_of
 from pipeline.model import Status
 from pipeline.report import summary
-from pipeline.report.place import check_place
+from pipeline.report.place import check_workbook
 from pipeline.settings import Settings
 
 
@@ -25,7 +25,7 @@ def validate(request: Request, settings: Settings, screen: Screen) -> Result:
     with interrupts(), where.rehearsal(settings, in_sandbox=request.sandbox) as place:
         table = prepare.read(request, screen)
         if request.output is not None:
-            check_place(request.output, input_file=request.file)
+            check_workbook(request.output)
         checked = prepare.check(table, request, settings, place)
         with where.journal_of(place, screen.journal_begun) as journal:
             batch = journal.batch(prepare.batch_name(request, table), place.name, datetime.now().astimezone())
@@ -34,7 +34,7 @@ def validate(request: Request, settings: Settings, screen: Screen) -> Result:
             prepared = prepare.begin_and_plan(workplace, table, checked, request, screen)
             try:
                 # A run would be refused before anything else; here the rows are looked at all the same.
-                files = beside.check(beside.wanted_of(request), table.columns, (request.file, request.output))
+                files = beside.check(beside.wanted_of(request), table.columns, request.output)
                 with closing(results_of(workplace, prepared, request)) as results:
                     outputs = Outputs(results, files)
                     result = finish(workplace, prepared, old or prepared.refused, request, screen, outputs)

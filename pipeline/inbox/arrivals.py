@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 
+from pipeline.report.place import WORKBOOKS, plain
+
 MARKERS: Final = (".done", ".ready")
 """Endings of the empty file that says of the file beside it: all of it is here."""
 
@@ -59,7 +61,6 @@ def vouched_for(sheet: Seen, markers: Iterable[Seen]) -> bool:
 
 
 def is_named_as_results(name: str) -> bool:
-    """Whether a name is one under which a run writes its workbook: `billing.results.xlsx`, `… (2).xlsx`."""
-    path = PurePath(name.casefold())
-    stem, _, number = path.stem.partition(" (")
-    return path.suffix == ".xlsx" and stem.endswith(RESULTS) and (not number or number.removesuffix(")").isdigit())
+    """Whether a name is one under which we write a workbook: `billing.results.xlsx`, `… (2).xlsx`."""
+    path = PurePath(name)
+    return path.suffix.casefold() == ".xlsx" and plain(path.stem, *WORKBOOKS) != path.stem

@@ -12,6 +12,7 @@ it is laid out before and follows after: a crash in between leaves it in the wor
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -129,7 +130,7 @@ class Folder:
             _lay_out(follow, stem, luggage, _OWNER | (mode & _GROUP))
             # First the markers: one that was left would vouch for half of the next file of this name.
             self._remove(luggage.markers)
-            source.rename(place)
+            _move(source, place)
         except FileNotFoundError:
             if self.seen(name) is not None:
                 raise  # its folder or its workbook has gone, not the file
@@ -169,7 +170,7 @@ class Folder:
             for name in _names_in(follow):
                 # Where one is already, a run after the crash has brought its own.
                 if stem_of(name) in moved and name not in there:
-                    (follow / name).rename(target / name)
+                    _move(follow / name, target / name)
         if place.name.rpartition("-")[2] not in here:
             _forget(place)
 
@@ -210,14 +211,33 @@ def _bring_after(follow: Path, target: Path) -> dict[str, Path]:
     """Move what belongs to a file beside it; returns where each is now, by its name."""
     brought = {}
     for name in _names_in(follow):
-        place = target / name
-        if place.exists():  # another pass has just moved a file of the same stem here
-            place = target / free_name(name, _names_in(target))
+        brought[name] = target / name
         try:
-            brought[name] = (follow / name).rename(place)
+            while not _is_moved(
+                follow / name, brought[name]
+            ):  # another pass has just moved a file of the same stem here
+                brought[name] = target / free_name(name, _names_in(target))
         except FileNotFoundError:  # another pass, picking up after a crash, took us for one
             brought[name] = target / name
     return brought
+
+
+def _is_moved(source: Path, place: Path) -> bool:
+    try:
+        _move(source, place)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _move(source: Path, place: Path) -> None:
+    """Rename a file to a name that was free a moment ago. Raises FileExistsError when it is not free now.
+
+    Nothing is laid there first to hold the name: after a crash in between, that would look like a file that was moved.
+    """
+    if os.path.lexists(place):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), place)
+    source.rename(place)
 
 
 def _names_in(folder: Path) -> list[str]:

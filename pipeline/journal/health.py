@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from sqlalchemy import Connection, Table, func, select, text
 
 from pipeline.journal import database, tables
 from pipeline.model import Outcome, UsageFailure
+from pipeline.report.place import put
 
 _FINDINGS: Final = {
     "open_settled": "SELECT count(*) FROM attempts WHERE outcome = 'open' AND settled_at IS NOT NULL",
@@ -123,40 +125,23 @@ def free_bytes(url: str) -> int | None:
         return None
 
 
-def back_up(url: str, path: Path) -> None:
+def back_up(url: str, path: Path) -> Path:
     """Copy an SQLite journal to `path` while others may write to it, by SQLite's own means; whole or not at all.
 
-    Raises UsageFailure for PostgreSQL, for a place that is taken or can't be written, and without a journal.
+    Over no file: it goes to the next free name; gives its place. Raises UsageFailure for PostgreSQL, for a place that
+    can't be written, and without a journal.
     """
     if database.is_database_url(url):
         raise UsageFailure("journal.backup_postgresql", place=database.shown(url))
     source = database.sqlite_path(url)
     if not source.is_file():
         raise UsageFailure("journal.not_there", place=source)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        _claim(path)
-        try:
-            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            _copy(source, temporary)
-            temporary.replace(path)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
-    except FileExistsError:
-        raise UsageFailure("journal.backup_exists", path=path) from None
+        return put(path, partial(_copy, source))
     except OSError as error:
         raise UsageFailure("journal.backup_cannot_write", path=path, error=error.strerror) from None
     except sqlite3.DatabaseError:
         raise UsageFailure("journal.damaged", place=source) from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-def _claim(path: Path) -> None:
-    """Take the place, so that of two backups at once one is refused. Raises FileExistsError."""
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -169,5 +154,3 @@ def _copy(source: Path, target: Path) -> None:
         to_backup.execute("PRAGMA journal_mode=DELETE")
         if to_backup.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
             raise sqlite3.DatabaseError
-    with target.open("rb") as file:
-        os.fsync(file.fileno())

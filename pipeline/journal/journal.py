@@ -22,6 +22,7 @@ from pipeline.journal import codec, database, decisions, evidence, past, purge, 
 from pipeline.journal.attempts import RepeatSearch, has_live_request, histories, mark_cancelled
 from pipeline.journal.evidence import Asked, Evidence
 from pipeline.journal.lease import lease
+from pipeline.journal.outputs import FilesOf
 from pipeline.journal.past import Facts, PastRun, Try
 from pipeline.journal.purge import Old
 from pipeline.journal.roll import Staged
@@ -482,6 +483,12 @@ class Journal:
         """Every attempt under the key of a row, the oldest first."""
         with self._reading() as connection:
             return past.tries_of(connection, batch.id, identity)
+
+    # Files
+
+    def files_of(self, batch: str, environment: str) -> FilesOf:
+        """What is remembered of the files that were written for a batch, by its name."""
+        return FilesOf(self.engine, self.url, batch, environment)
 
     # Personal data
 

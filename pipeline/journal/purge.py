@@ -1,9 +1,9 @@
 """Removing personal data from old batches: from the records, and from what a database keeps of old records.
 
 Removed: the cells of the sheet, names, e-mail addresses and accounts of payments, session ids (whoever has one can
-open the payment page), words of the API and notes of people, what the API said of sessions. Kept, since accountants
-reconcile years later and nobody may be asked twice because of a purge: references, amounts, times, outcomes, HTTP
-statuses, codes of reasons, and the digests by which a row is known again.
+open the payment page), words of the API and notes of people, what the API said of sessions, where files were written.
+Kept, since accountants reconcile years later and nobody may be asked twice because of a purge: references, amounts,
+times, outcomes, HTTP statuses, codes of reasons, and the digests by which a row is known again.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from sqlalchemy import Connection, Engine, Table, and_, bindparam, delete, func,
 from sqlalchemy.exc import OperationalError
 
 from pipeline.journal import codec
+from pipeline.journal import outputs as written
 from pipeline.journal.roll import accepted_runs
-from pipeline.journal.tables import attempts, batches, decisions, evidence, rows, runs, states
+from pipeline.journal.tables import attempts, batches, decisions, evidence, outputs, rows, runs, states
 from pipeline.model import Payment, StoppedEarly
 from schemas.faults import Fault
 
@@ -91,6 +92,8 @@ def scrub(connection: Connection, batch_id: int, now: datetime) -> None:
         connection.execute(update(decisions).where(decisions.c.id == record.id).values(values))
     connection.execute(update(evidence).where(evidence.c.batch_id == batch_id).values(session_id=""))
     connection.execute(delete(states).where(states.c.batch_id == batch_id))
+    batch = connection.execute(select(batches).where(batches.c.id == batch_id)).one()
+    written.forget(connection, batch.name, batch.environment)
     connection.execute(update(batches).where(batches.c.id == batch_id).values(purged_at=codec.dump_time(now)))
 
 
@@ -179,7 +182,7 @@ def _compact_postgresql(engine: Engine) -> bool:
         connection.detach()  # what is set here must not stay with a connection of the pool
         connection.exec_driver_sql(f"SET lock_timeout = '{int(_PATIENCE)}s'")
         until = monotonic() + _PATIENCE
-        for table in (rows, attempts, runs, decisions, evidence, states, batches):
+        for table in (rows, attempts, runs, decisions, evidence, states, outputs, batches):
             while _dead_tuples(connection, table) != 0:
                 if monotonic() > until:
                     return False

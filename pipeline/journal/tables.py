@@ -187,3 +187,15 @@ decisions: Final = Table(
     Column("reasons", Text, nullable=False, default="[]"),
 )
 """What a person decided about a row whose outcome was unknown; `reasons` is why it was, `number` the last try."""
+
+outputs: Final = Table(
+    "outputs",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("batch", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("written_at", Text, nullable=False),
+)
+"""The file that was written last at a place for a batch. By its name alone: nothing of a journal depends on a file."""

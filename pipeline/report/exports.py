@@ -1,7 +1,6 @@
 """Files beside the workbook for other programs: the results as CSV or Parquet, and a receivables import as CSV.
 
-Owns what stands in them, and how any file beside the workbook is put in its place: whole or not at all, readable by
-its owner only, never over the input nor over a file that this program did not make.
+Owns what stands in them; how they are put in their places is for `place`.
 
 **A text can't become a formula.** In a CSV file a text that begins with `=`, `+`, `-`, `@`, a tab, a carriage return or
 a line feed (also behind blanks, also in full width) gets an apostrophe before it. A text that is nothing but a number
@@ -11,19 +10,17 @@ a line feed (also behind blanks, also in full width) gets an apostrophe before i
 from __future__ import annotations
 
 import csv
-import os
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from errno import EEXIST
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.model import Column, Report, ReportRow, Status, UsageFailure, kind_of
 from pipeline.report import place
@@ -36,9 +33,6 @@ from schemas.languages import Lang
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-MARK: Final = place.MARK.encode()
-"""The key of the metadata by which a Parquet file of ours is known again."""
 
 _CHUNK: Final = 10_000
 _FORMULA: Final = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
@@ -54,54 +48,23 @@ def harmless(text: str) -> str:
 # A place
 
 
-Recognise = Callable[[Path], bool]
-"""Whether a file is one that this program made, so that it may be written anew."""
+def check_file(path: Path, option: str, others: Iterable[Path]) -> None:
+    """Finds out, before the first request, that a file can be written to `path`, or beside what stands there.
 
-
-def check_file(path: Path, option: str, ours: Recognise, others: Iterable[Path | None]) -> None:
-    """Finds out, before the first request, that a file can be written to `path`.
-
-    `others` are the input and the places of the run's other files. Raises UsageFailure when the folder is missing or
-    can't be written, when `path` is a folder or one of the others, and when a file stands there that is not ours.
+    `others` are the places of the run's other files. Raises UsageFailure when the folder is missing or can't be
+    written, and when `path` is a folder or one of the others.
     """
     told: dict[str, object] = {"path": path, "option": option}
     if not path.parent.is_dir():
         raise UsageFailure("exports.no_folder", folder=path.parent, **told)
     if path.is_dir():
         raise UsageFailure("exports.is_a_folder", **told)
-    if any(other is not None and path.resolve() == other.resolve() for other in others):
+    if any(path.resolve() == other.resolve() for other in others):
         raise UsageFailure("exports.taken", **told)
-    if path.exists() and not ours(path):
-        raise UsageFailure("exports.not_ours", **told)
     try:
         place.try_out(path)
     except OSError as error:
         raise UsageFailure("exports.not_writable", reason=error.strerror or error, **told) from error
-
-
-def put(path: Path, write: Callable[[Path], None], ours: Recognise) -> None:
-    """Makes the file at `path` by `write`, which is given an empty one: whole or not at all, for its owner only.
-
-    Raises OSError when it can't be had: its folder is gone, another program holds it, a file that is not ours has come.
-    """
-    part = place.begin(path)
-    try:
-        write(part)
-        _settle(part, path, ours)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def _settle(part: Path, path: Path, ours: Recognise) -> None:
-    if path.exists() and not ours(path):
-        raise FileExistsError(EEXIST, os.strerror(EEXIST))
-    handle = os.open(part, os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    part.replace(path)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -117,31 +80,10 @@ def write_csv(report: Report, rows: Iterable[ReportRow], path: Path, lang: Lang)
             out.writerow([harmless(text) for text in values.of(row)])
 
 
-def is_our_csv(path: Path) -> bool:
-    """Whether a file is a CSV of results: its heading row begins with `row` and ends with our own columns."""
-    first = tuple(_first_record(path, "utf-8", ","))
-    ends = ((*OWN_COLUMNS, FILE_COLUMN), (*OWN_COLUMNS, *STATE_COLUMNS, FILE_COLUMN))
-    return first[:1] == (ROW_COLUMN,) and any(first[-len(end) :] == end for end in ends)
-
-
 @contextmanager
 def _writer(path: Path, encoding: str = "utf-8", delimiter: str = ",") -> Iterator[Any]:
     with path.open("w", encoding=encoding, newline="", errors="replace") as file:
         yield csv.writer(file, delimiter=delimiter)
-
-
-def _first_record(path: Path, encoding: str, delimiter: str) -> list[str]:
-    try:
-        with path.open(encoding=encoding, newline="") as file:
-            return next(csv.reader(_bounded(file), delimiter=delimiter), [])
-    except (OSError, UnicodeError, csv.Error):
-        return []
-
-
-def _bounded(file: TextIO) -> Iterator[str]:
-    """The first lines of a file that may be anything."""
-    while line := file.readline(1 << 16):
-        yield line
 
 
 class _Values:
@@ -225,17 +167,6 @@ def write_parquet(report: Report, rows: Iterable[ReportRow], path: Path, lang: L
             out.write_table(_table(chunk, values, schema))
 
 
-def is_our_parquet(path: Path) -> bool:
-    """Whether a file is a Parquet file of ours, by its metadata."""
-    import pyarrow as pa  # noqa: PLC0415 - as above
-    import pyarrow.parquet as pq  # noqa: PLC0415 - as above
-
-    try:
-        return MARK in (pq.read_schema(path).metadata or {})
-    except (OSError, pa.ArrowException):
-        return False
-
-
 def _schema(report: Report) -> pa.Schema:
     import pyarrow as pa  # noqa: PLC0415 - as above
 
@@ -245,7 +176,7 @@ def _schema(report: Report) -> pa.Schema:
     fields = [(ROW_COLUMN, pa.int64())]
     fields += [(name, pa.string()) for name in _unique([column.heading for column in report.columns])]
     fields += [(name, typed.get(name, pa.string())) for name in _Values(report, "en").own]
-    return pa.schema(fields, metadata={MARK: b"results", b"batch": report.batch.encode()})
+    return pa.schema(fields, metadata={place.MARK.encode(): b"results", b"batch": report.batch.encode()})
 
 
 def _table(chunk: Sequence[ReportRow], values: _Values, schema: pa.Schema) -> pa.Table:
@@ -384,16 +315,6 @@ def write_receivables(report: Report, rows: Iterable[ReportRow], path: Path, map
         for row in rows:
             if row.has_request if mapping.statuses is None else row.status in mapping.statuses:
                 out.writerow([filler.text(name, row) for name in mapping.names])
-
-
-def is_our_receivables(mapping: Receivables) -> Recognise:
-    """Whether a file is an earlier import by the same mapping: its heading row is just that."""
-
-    def ours(path: Path) -> bool:
-        found = _first_record(path, mapping.encoding, mapping.delimiter)
-        return found == [harmless(name) for name in mapping.names]
-
-    return ours
 
 
 @dataclass(slots=True)

@@ -34,10 +34,6 @@ from schemas.languages import Lang
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
-_UNTOUCHED: Final = b"flinks-import: mended copy"
-"""The comment of the zip file. It is gone as soon as a spreadsheet saves the copy: from then on the copy is the user's,
-with corrections in it, and is not written over."""
-
 _AUTHOR: Final = "flinks-import"
 _HEADINGS: Final = (ROW_COLUMN, *OWN_COLUMNS, FIX_COLUMN)
 _WIDTHS: Final = (8, 15, 40, 24, 64, 40, 18, 14, 10, 28, 64)
@@ -128,15 +124,6 @@ def _holds(package: zipfile.ZipFile, name: str, wanted: bytes) -> bool:
     return False
 
 
-def is_our_copy(path: Path) -> bool:
-    """Whether a file is a mended copy as this program wrote it, and nobody has saved anything in it since."""
-    try:
-        with zipfile.ZipFile(path) as package:
-            return package.comment == _UNTOUCHED
-    except (OSError, zipfile.BadZipFile):
-        return False
-
-
 def write_mended(original: Path, report: Report, rows: Iterable[ReportRow], path: Path, lang: Lang) -> None:
     """Writes the copy to `path`. `rows` are read once; `original` is never changed.
 
@@ -159,8 +146,6 @@ def write_mended(original: Path, report: Report, rows: Iterable[ReportRow], path
     copying.finish()
     _name_batch(book, report)
     book.save(path)
-    with zipfile.ZipFile(path, "a") as package:
-        package.comment = _UNTOUCHED
 
 
 def _name_batch(book: Any, report: Report) -> None:

@@ -2,6 +2,9 @@
 
 Counts, dollars and times only, no personal data: the file is readable by all. It is written whole and renamed, as the
 collector asks for ("write to a temporary file, then rename"), under a name that the collector does not read meanwhile.
+
+The collector reads one name for ever, whatever batch is run, and a run that can't even open its journal has figures
+too. So the file itself proves that nobody has changed it: its last line is a digest of all before it.
 """
 
 from __future__ import annotations
@@ -9,13 +12,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
 from pipeline.model import ExitCode, Status, Totals, Whole
+from pipeline.report.place import Ours, names, put
 
+_SEAL: Final = b"# as flinks-import wrote it: "
 LAST_SUCCESS: Final = "flinks_import_last_success_timestamp_seconds"
 
 FINISHED: Final = (ExitCode.DONE, ExitCode.SOME_ROWS_NEED_MENDING)
@@ -37,21 +43,34 @@ class Measured:
     whole: Whole | None = None
 
 
-def write(path: Path, measured: Measured) -> None:
-    """Write the metrics; the time of the last success outlives runs that fail. Raises OSError."""
-    text = render(measured, _last_success(path))
-    # The collector reads *.prom only: the name of the temporary file must not end so.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+def write(path: Path, measured: Measured) -> Path:
+    """Write the metrics over those of the same environment, else to the next free name; gives the place.
+
+    The time of the last success outlives runs that fail. Raises OSError.
+    """
+    text = render(measured, _last_success(path, measured.environment)).encode()
+    sealed = text + _seal(text, measured.environment)
+    return put(path, lambda part: part.write_bytes(sealed), Ours(_Sealed(measured.environment)), shared=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sealed:
+    """Knows the metrics of an environment by their last line: a `place.Memory` that needs no journal."""
+
+    environment: str
+
+    def last_written(self, path: Path) -> str | None:
+        """The digest of what stands there, if it is as it was written."""
+        content = path.read_bytes()
+        text = content[: content.rfind(_SEAL)]
+        return sha256(content).hexdigest() if content == text + _seal(text, self.environment) else None
+
+    def remember(self, path: Path, sha256: str) -> None:
+        """The file says it itself."""
+
+
+def _seal(text: bytes, environment: str) -> bytes:
+    return _SEAL + sha256(environment.encode() + b"\n" + text).hexdigest().encode() + b"\n"
 
 
 def render(measured: Measured, last_success: float | None) -> str:
@@ -106,9 +125,15 @@ def _escaped(label: str) -> str:
     return label.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
-def _last_success(path: Path) -> float | None:
+def _last_success(path: Path, environment: str) -> float | None:
+    """The latest that a file at `path`, or at a name that was taken instead, tells of this environment."""
+    line = rf'^{LAST_SUCCESS}\{{environment="{re.escape(_escaped(environment))}"\}} ([0-9.]+)$'
+    texts = (_text(name) for name in takewhile(os.path.lexists, names(path)))
+    return max((float(found) for text in texts for found in re.findall(line, text, re.MULTILINE)), default=None)
+
+
+def _text(path: Path) -> str:
     try:
-        found = re.search(rf"^{LAST_SUCCESS}(?:\{{.*\}})? ([0-9.]+)$", path.read_text("utf-8"), re.MULTILINE)
+        return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
-        return None
-    return float(found[1]) if found else None
+        return ""

@@ -99,15 +99,6 @@ def write_page(report: Report, rows: Iterable[ReportRow], path: Path, lang: Lang
     path.write_text(page(report, rows, lang), encoding="utf-8", newline="\n")
 
 
-def is_our_page(path: Path) -> bool:
-    """Whether a file is a report that this program made."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            return _GENERATOR in file.read(4_096)
-    except (OSError, UnicodeError):
-        return False
-
-
 def page(report: Report, rows: Iterable[ReportRow], lang: Lang = "en") -> str:
     """The whole page."""
     tally, payments, needing, more = WholeTally(), PaymentTally(report), list[_Needing](), 0

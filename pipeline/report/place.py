@@ -1,7 +1,9 @@
-"""Where the workbook goes: a place that is ours to write, found before the first request.
+"""Where an output goes: how any file of ours is made, in a place that is ours to write.
 
-What is written there is whole or not there at all.
-Never over the input, nor over a file that is not ours (interface: "The output workbook").
+What is written is whole or not there at all. A file that stands there is written over only when it is byte for byte
+what this program wrote there last for the same batch and environment, which the journal remembers, and never when it is
+an input or open in a spreadsheet. Else the output goes to the next free name, `NAME (2).ext`, and that is said
+(interface: "Where results are written"; docs/decisions/0008-outputs.md).
 """
 
 from __future__ import annotations
@@ -9,35 +11,147 @@ from __future__ import annotations
 import errno
 import glob
 import os
+import re
+import stat
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from hashlib import file_digest
+from itertools import count, islice
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
-from pipeline.model import StoppedEarly, UsageFailure
+from pipeline.model import Failure, StoppedEarly, UsageFailure
 
 MARK: Final = "flinks-import"
 """The name of the document property by which a workbook of ours is known again; spreadsheets keep it when they save."""
 
+RESULTS: Final = ".results.xlsx"
+SANDBOX_RESULTS: Final = ".sandbox.results.xlsx"
+STATUS: Final = ".status.xlsx"
+RECONCILIATION: Final = ".reconciliation.xlsx"
+WORKBOOKS: Final = (SANDBOX_RESULTS, RESULTS, STATUS, RECONCILIATION)
+"""What follows the name of the sheet, or of the batch, in the name of a workbook."""
+
+_NOT_IN_A_NAME: Final = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
 _MARK_PART: Final = "docProps/custom.xml"
 _PART: Final = ".part"
+_RANDOM: Final = "[a-z0-9_]" * 8
+"""What `mkstemp` puts into a name, as a pattern."""
 _LEFT_BEHIND: Final = 24 * 60 * 60
-"""Seconds after which an unfinished workbook is nobody's."""
+"""Seconds after which an unfinished file is nobody's."""
 _MOST_NAMES: Final = 1_000
+_LONGEST_NAME: Final = 255
+"""Bytes of a file's name, on every file system that matters here."""
 _LITTLE: Final = 4096
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _OWNER_ONLY: Final = 0o600
+_SHARED: Final = 0o644
 
 
-def check_place(path: Path, *, input_file: Path) -> None:
-    """Finds out, before the first request, that the workbook can be written to `path`.
+# ---------------------------------------------------------------------------------------------------------------
+# What may be written over
+
+
+class Memory(Protocol):
+    """Remembers what was written where, for one batch and environment. Every method may raise Failure."""
+
+    def last_written(self, path: Path) -> str | None:
+        """The SHA-256 of what was written there last; None when nothing was."""
+
+    def remember(self, path: Path, sha256: str) -> None:
+        """This was written there now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """What may be written over: what `memory` knows, byte for byte, and nothing without one. Never one of `inputs`."""
+
+    memory: Memory | None = None
+    inputs: tuple[Path, ...] = ()
+
+    def beside(self, *others: Path) -> Ours:
+        """The same, with more files that are never written over."""
+        return replace(self, inputs=(*self.inputs, *others))
+
+    def has(self, path: Path) -> bool:
+        """Whether the file at `path` may be written over. A link is not followed: it is a person's."""
+        if self.memory is None or any(is_same_file(path, other) for other in self.inputs):
+            return False
+        # A journal that can't be asked costs a new name, not the output.
+        with suppress(OSError, Failure):
+            last = self.memory.last_written(path)
+            return last is not None and stat.S_ISREG(path.lstat().st_mode) and _sha256(path) == last
+        return False
+
+    def wrote(self, path: Path, sha256: str) -> None:
+        """Remember what stands there now. What can't be remembered is left alone by the next run, and no loss."""
+        if self.memory is not None:
+            with suppress(Failure):
+                self.memory.remember(path, sha256)
+
+
+NOTHING: Final = Ours()
+"""For a command that has no memory: no file that exists is written over."""
+
+
+def is_same_file(path: Path, other: Path) -> bool:
+    """Whether two paths name one file, by whatever links."""
+    try:
+        return path.samefile(other)
+    except OSError:
+        return path.resolve() == other.resolve()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Names
+
+
+def beside_sheet(sheet: Path, *, in_sandbox: bool) -> Path:
+    """The workbook of a run, unless another place is given: `NAME.results.xlsx` beside the sheet.
+
+    A workbook of results that is given back, `x.results (2).xlsx`, does not double the ending.
+    """
+    return sheet.with_name(f"{plain(sheet.stem, SANDBOX_RESULTS, RESULTS)}{SANDBOX_RESULTS if in_sandbox else RESULTS}")
+
+
+def named_after(batch: str, ending: str) -> str:
+    """The name of a workbook that is named after a batch (`STATUS`, `RECONCILIATION`)."""
+    return f"{plain(_NOT_IN_A_NAME.sub('_', batch), ending)}{ending}"
+
+
+def plain(stem: str, *endings: str) -> str:
+    """A name without these endings of ours, and the number behind one."""
+    own = "|".join(re.escape(ending.removesuffix(".xlsx")) for ending in endings)
+    return re.sub(rf"(?<=.)(?:(?:{own})(?: \(\d+\))?)+\Z", "", stem, flags=re.IGNORECASE | re.DOTALL)
+
+
+def names(path: Path) -> Iterator[Path]:
+    """`path`, `NAME (2).ext` and so on, none longer than a file system takes."""
+    for number in count(1):
+        ending = path.suffix if number == 1 else f" ({number}){path.suffix}"
+        yield path.with_name(f"{_cut(path.stem, _LONGEST_NAME - len(os.fsencode(ending)))}{ending}")
+
+
+def _cut(stem: str, room: int) -> str:
+    """As much of a name as there is room for, in bytes."""
+    name = os.fsencode(stem)
+    return stem if len(name) <= room else name[:room].decode("utf-8", "ignore")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Before the first request
+
+
+def check_workbook(path: Path) -> None:
+    """Finds out, before the first request, that a workbook can be written to `path`, or beside what stands there.
 
     A file is really made in the folder and removed again: permissions alone do not tell of a read-only or full disk.
-    Raises UsageFailure when the folder is missing or can't be written, when `path` is a folder or the input, and when
-    a file stands there that this program did not make; StoppedEarly when the disk is full.
+    Raises UsageFailure when the name is not one of a workbook, the folder is missing or can't be written, or `path` is
+    a folder; StoppedEarly when the disk is full.
     """
     folder = path.parent
     try:
@@ -45,10 +159,8 @@ def check_place(path: Path, *, input_file: Path) -> None:
             raise UsageFailure("report.no_folder", folder=folder)
         if path.is_dir():
             raise UsageFailure("report.is_a_folder", path=path)
-        if _same_file(path, input_file):
-            raise UsageFailure("report.is_the_input", path=path)
-        if path.exists() and not is_ours(path):
-            raise UsageFailure("report.not_ours", path=path)
+        if path.suffix.casefold() != ".xlsx":
+            raise UsageFailure("report.not_xlsx", path=path)
         try_out(path)
     except OSError as error:
         if error.errno in _FULL:
@@ -86,13 +198,33 @@ def is_ours(path: Path) -> bool:
         return False
 
 
+# ---------------------------------------------------------------------------------------------------------------
+# Making a file
+
+
+def put(path: Path, write: Callable[[Path], object], ours: Ours = NOTHING, *, shared: bool = False) -> Path:
+    """Makes the file at `path`, or at the next free name, by `write`, which is given an empty one; gives its place.
+
+    It is whole or not there, and for its owner only unless it is `shared`. Raises OSError when it can't be had.
+    """
+    part = begin(path)
+    try:
+        write(part)
+        if shared:
+            part.chmod(_SHARED)
+        return settle(part, path, ours)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
 def begin(path: Path) -> Path:
-    """An empty file beside `path`, readable by its owner only, that becomes the workbook by a rename.
+    """An empty file beside `path`, readable by its owner only, that becomes the output by a rename.
 
     One that a killed program left there is removed when it is a day old: nobody can be writing it any more.
     """
-    prefix = f".{path.stem[:100]}."
-    for left in path.parent.glob(f"{glob.escape(prefix)}*{_PART}"):
+    prefix = f".{_cut(path.stem, 100)}."
+    for left in path.parent.glob(f"{glob.escape(prefix)}{_RANDOM}{_PART}"):
         with suppress(OSError):
             if time.time() - left.stat().st_mtime > _LEFT_BEHIND:
                 left.unlink()
@@ -101,14 +233,15 @@ def begin(path: Path) -> Path:
     return Path(name)
 
 
-def settle(part: Path, path: Path) -> Path:
-    """Makes `part` the file at `path`, durably, or at the next free name when `path` can't be had; gives the place.
+def settle(part: Path, path: Path, ours: Ours = NOTHING) -> Path:
+    """Makes `part` the file at `path`, durably, or at the next name that can be had; gives the place.
 
-    `path` can't be had while a spreadsheet has it open, and when a file stands there that is not ours. Raises OSError
+    A name can be had when nothing stands there, or what is `ours`; not while a spreadsheet has it open. Raises OSError
     when no name in the folder can be had.
     """
-    _sync(part)
-    place = _rename(part, path)
+    sha256 = _sync(part)
+    place = _rename(part, path, ours)
+    ours.wrote(place, sha256)
     _sync_folder(place.parent)
     return place
 
@@ -119,20 +252,35 @@ def last_resorts(path: Path) -> Iterator[Path]:
         yield folder / path.name
 
 
-def _rename(part: Path, path: Path) -> Path:
-    if not _is_open(path) and (not path.exists() or is_ours(path)):
-        try:
-            return part.replace(path)
-        except PermissionError:
-            pass  # open in a spreadsheet, on systems where that locks a file
-    for number in range(2, _MOST_NAMES):
-        beside = path.with_name(f"{path.stem} ({number}){path.suffix}")
-        try:
-            os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _OWNER_ONLY))
-        except FileExistsError:
+def _rename(part: Path, path: Path, ours: Ours) -> Path:
+    for candidate in islice(names(path), _MOST_NAMES):
+        if _is_open(candidate):
             continue
-        return part.replace(beside)
-    raise FileExistsError(path)
+        with suppress(FileExistsError):
+            _take(part, candidate)
+            return candidate
+        if ours.has(candidate):
+            # Open in a spreadsheet, on systems where that locks a file.
+            with suppress(PermissionError):
+                return part.replace(candidate)
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+
+
+def _take(part: Path, path: Path) -> None:
+    """Give the file a name that nothing has; of two programs at once one gets it. Raises FileExistsError."""
+    try:
+        path.hardlink_to(part)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links: the name is taken by an empty file first
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _OWNER_ONLY))
+        try:
+            part.replace(path)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+    else:
+        part.unlink()
 
 
 def _is_open(path: Path) -> bool:
@@ -140,22 +288,20 @@ def _is_open(path: Path) -> bool:
 
     Where a rename over an open file succeeds, the person who has it open would save the old figures over the new ones.
     """
-    return (path.with_name(f"~${path.name}")).exists() or (path.with_name(f".~lock.{path.name}#")).exists()
+    locks = (f"~${path.name}", f".~lock.{path.name}#")
+    return any(os.path.lexists(path.with_name(lock)) for lock in locks)  # also when the name would be too long
 
 
-def _same_file(path: Path, other: Path) -> bool:
-    try:
-        return path.samefile(other)
-    except OSError:
-        return path.resolve() == other.resolve()
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _sync(path: Path) -> str:
+    """Bring a file to the disk; gives the SHA-256 of what it holds."""
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:

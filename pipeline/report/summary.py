@@ -24,14 +24,11 @@ MAX_ERRORS: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A workbook on the disk: where it really is, and what it says.
-
-    `moved` is the key of the sentence that says why it is not where it was wanted, or empty.
-    """
+    """A workbook on the disk: where it really is, what it says, and where it was wanted."""
 
     path: Path
     totals: Totals
-    moved: str = ""
+    wanted: Path
 
 
 @dataclass(frozen=True, slots=True)

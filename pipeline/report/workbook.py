@@ -29,7 +29,7 @@ from pipeline.report.links import LinkWriter
 from pipeline.report.looks import PAID_COLOURS, STATUS_COLOURS, Looks
 from pipeline.report.open_sheet import OpenWriter
 from pipeline.report.paid import PaymentTally, is_late
-from pipeline.report.place import check_place
+from pipeline.report.place import NOTHING, Ours
 from pipeline.report.proof import ReadAlong, Witness, WorkbookMismatch
 from pipeline.report.results import RowWriter
 from pipeline.report.streamed import StreamedSheet
@@ -39,7 +39,7 @@ from pipeline.texts import say
 from schemas.fields import BATCH_PROPERTY, OWN_COLUMNS, RUN_PROPERTY
 from schemas.languages import Lang
 
-__all__ = ["WorkbookMismatch", "Written", "check_place", "write"]
+__all__ = ["WorkbookMismatch", "Written", "write"]
 
 Rows = Callable[[], Iterator[ReportRow]]
 
@@ -67,7 +67,7 @@ class Showing:
     compared: bool = False
 
 
-def write(  # noqa: PLR0913 - six, by the house's rule
+def write(  # noqa: PLR0913 - where, what and how
     report: Report,
     rows: Rows,
     path: Path,
@@ -75,28 +75,32 @@ def write(  # noqa: PLR0913 - six, by the house's rule
     lang: Lang = "en",
     show_accounts: bool = False,
     before: Before | None = None,
+    ours: Ours = NOTHING,
 ) -> Written:
     """Writes the workbook of a batch to `path`, or as near to it as can be: results outlive a locked file.
 
     `rows` gives the batch in the sheet's order, each time it is called. With `before` there is a sheet `Changes`, for
-    which every payor's charge is kept in memory. Raises OSError when it can be written nowhere, and WorkbookMismatch
-    when what stands on the disk is not what the journal says.
+    which every payor's charge is kept in memory. What stands at `path` is written over when it is `ours`. Raises
+    OSError when it can be written nowhere, and WorkbookMismatch when what stands on the disk is not what the journal
+    says.
     """
     showing = Showing(lang, show_accounts, before is not None)
     try:
-        return _write_at(report, rows, path, showing, before)
+        return _write_at(report, rows, path, showing, before, ours)
     except OSError as error:
         for elsewhere in place.last_resorts(path):
             try:
-                written = _write_at(report, rows, elsewhere, showing, before)
+                written = _write_at(report, rows, elsewhere, showing, before, ours)
             except OSError:
                 continue
-            return Written(written.path, written.totals, "report.moved_elsewhere")
+            return Written(written.path, written.totals, path)
         raise error from None
 
 
-def _write_at(report: Report, rows: Rows, path: Path, showing: Showing, before: Before | None) -> Written:
-    with closing(Draft(report, path, showing)) as draft:
+def _write_at(  # noqa: PLR0913, PLR0917 - six, by the house's rule
+    report: Report, rows: Rows, path: Path, showing: Showing, before: Before | None, ours: Ours
+) -> Written:
+    with closing(Draft(report, path, showing, ours)) as draft:
         for row in rows():
             draft.add(row)
         return draft.finish(report, before)
@@ -133,10 +137,13 @@ class Draft:
     Close it: a workbook that is not finished is gone then. Everything raises OSError when the disk does not take it.
     """
 
-    def __init__(self, report: Report, path: Path, showing: Showing, files: Files | None = None) -> None:
-        """`files` are those of `begin_files`, where they were made before."""
+    def __init__(
+        self, report: Report, path: Path, showing: Showing, ours: Ours = NOTHING, files: Files | None = None
+    ) -> None:
+        """`ours` may be written over at `path`; `files` are those of `begin_files`, where they were made before."""
         self._begun = report
         self._path = path
+        self._ours = ours
         self._compared = showing.compared
         with ExitStack() as unready:
             self.files = files or begin_files(path)
@@ -175,8 +182,7 @@ class Draft:
         """
         totals = self._book.close(report, before)
         self._book.prove(self.files.part)
-        settled = place.settle(self.files.part, self._path)
-        return Written(settled, totals, "" if settled == self._path else "report.moved_beside")
+        return Written(place.settle(self.files.part, self._path, self._ours), totals, self._path)
 
 
 def _of_rows(report: Report) -> tuple[object, ...]:

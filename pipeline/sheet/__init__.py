@@ -38,14 +38,14 @@ def load_mapping(path: Path) -> Mapping:
     return load(path)
 
 
-def write_mapping(table: Table, path: Path) -> None:
+def write_mapping(table: Table, path: Path) -> Path:
     """Keep how the columns of `table` were understood as a mapping file, for the next sheet of its kind.
 
-    Raises UsageFailure when `path` exists or can't be written.
+    Over no file: it goes to the next free name; gives its place. Raises UsageFailure when it can't be written.
     """
     from pipeline.sheet.mapping import write  # noqa: PLC0415 - as above
 
-    write(table, path)
+    return write(table, path)
 
 
 def sha256_of(path: Path) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.model import Mapping, UsageFailure
+from pipeline.report.place import put
 from pipeline.sheet.headings import toml_text
 from pipeline.sheet.table import Table
 from schemas.fields import Field
@@ -89,13 +90,11 @@ def _instead(wrong: str, right: Iterable[str]) -> str:
     return f'"{wrong}" → "{by_fold[near[0]]}"?' if near else f'"{wrong}"'
 
 
-def write(table: Table, path: Path) -> None:
+def write(table: Table, path: Path) -> Path:
     """See `pipeline.sheet.write_mapping`."""
+    document = _document(table).encode()
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(_document(table))
-    except FileExistsError:
-        raise UsageFailure("sheet.mapping_exists", path=str(path)) from None
+        return put(path, lambda part: part.write_bytes(document), shared=True)
     except OSError as error:
         raise UsageFailure(
             "sheet.mapping_unwritable", path=str(path), reason=error.strerror or type(error).__name__

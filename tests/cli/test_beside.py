@@ -48,7 +48,6 @@ def test_run_writes_every_file_that_was_asked_for(command, sheet):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        pytest.param(["--csv", "rent-2026-11.csv"], "is the input", id="over the input"),
         pytest.param(["--csv", "a", "--html", "a"], "another file of this run", id="two files at one place"),
         pytest.param(["--html", "nowhere/a.html"], "does not exist", id="a folder that is not there"),
         pytest.param(["--receivables", "ar.csv"], "go together", id="no mapping"),
@@ -117,7 +116,7 @@ def october(command):
     path = command.home / "rent-2026-10.csv"
     path.write_text(OCTOBER, encoding="utf-8")
     assert command("run", path, "--sandbox").code == 0
-    assert "Changes" not in load_workbook(path.with_name("rent-2026-10.results.xlsx")).sheetnames
+    assert "Changes" not in load_workbook(path.with_name("rent-2026-10.sandbox.results.xlsx")).sheetnames
     return path
 
 
@@ -153,15 +152,15 @@ def test_only_the_corrected_rows_given_back_make_nobody_look_gone(command, octob
     """The sheet Errors has one row; whoever was asked by the run before it is still there."""
     sheet.write_text(NOVEMBER, encoding="utf-8")
     command("run", sheet, "--sandbox")
-    book = load_workbook(sheet.with_name("rent-2026-11.results.xlsx"))
+    book = load_workbook(sheet.with_name("rent-2026-11.sandbox.results.xlsx"))
     for cell in next(book["Errors"].iter_rows(min_row=2)):
         if cell.value == "ann@@example.com":
             cell.value = "ann@example.com"
     book.save(command.home / "mended.xlsx")
     done = command("run", "mended.xlsx", "--sandbox", "--batch", "rent-2026-11", "--json")
     assert done.json()["counts"]["created"] == 1
-    kinds = {change[0] for change in changes_in(command.home / "mended.results.xlsx")}
-    gone = [change[2] for change in changes_in(command.home / "mended.results.xlsx") if change[0] == "gone"]
+    kinds = {change[0] for change in changes_in(command.home / "mended.sandbox.results.xlsx")}
+    gone = [change[2] for change in changes_in(command.home / "mended.sandbox.results.xlsx") if change[0] == "gone"]
     assert kinds == {"likely slip", "new", "gone"}
     assert gone == ["mei@example.com"]
 

@@ -53,10 +53,10 @@ def env(command, standalone_sandbox) -> dict[str, str]:
 
 
 def words(command) -> dict[int, str]:
-    """The sessions' words in the workbook, by row number."""
-    headings, *rows = load_workbook(command.home / "rent.results.xlsx")["Results"].iter_rows(values_only=True)
-    if "sessionStatus" not in headings:
+    """The sessions' words in the workbook, by row number; none where none was written."""
+    if not (workbook := command.home / "rent.status.xlsx").exists():
         return {}
+    headings, *rows = load_workbook(workbook)["Results"].iter_rows(values_only=True)
     return {row[0]: row[headings.index("sessionStatus")] for row in rows}
 
 

@@ -117,8 +117,11 @@ def test_init_writes_a_file_that_changes_nothing_yet(command, lang):
 def test_init_never_writes_over_a_file(command, file):
     """Nobody's settings are lost."""
     done = command("config", "init", file)
-    assert (done.code, file.read_text()) == (2, FILE)
+    beside = file.with_name(f"{file.stem} (2){file.suffix}")
+    assert (done.code, file.read_text()) == (0, FILE)
     assert str(file) in done.err
+    assert str(beside) in done.out
+    assert beside.exists()
 
 
 def test_init_says_where_it_cannot_write(command):

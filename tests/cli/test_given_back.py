@@ -19,7 +19,7 @@ def test_the_errors_sheet_corrected_is_a_billing_sheet(command) -> None:
     sheet.write_text(SHEET, encoding="utf-8")
     assert command("run", sheet, "--sandbox", "--json").json()["counts"]["created"] == 2
 
-    results = sheet.with_name("rent.results.xlsx")
+    results = sheet.with_name("rent.sandbox.results.xlsx")
     mended = sheet.with_name("mended.xlsx")
     book = load_workbook(results)
     _cell_under(book["Errors"], "Email").value = "liam@example.com"
@@ -28,7 +28,7 @@ def test_the_errors_sheet_corrected_is_a_billing_sheet(command) -> None:
     done = command("run", mended, "--sandbox", "--json")
     assert done.json()["batch"] == "rent"  # its own batch, though the file has another name
     assert (done.code, done.json()["rows"], done.json()["counts"]["created"]) == (0, 1, 1)
-    again = load_workbook(mended.with_name("mended.results.xlsx"))["Results"]
+    again = load_workbook(mended.with_name("mended.sandbox.results.xlsx"))["Results"]
     headings = [cell.value for cell in again[1]]
     assert headings[:10] == ["row", *SHEET.splitlines()[0].split(",")]
     assert headings[10] == "status"
@@ -41,13 +41,22 @@ def test_the_whole_results_given_back_ask_nobody_again(command) -> None:
     sheet.write_text(SHEET.replace("@@", "@"), encoding="utf-8")
     command("run", sheet, "--sandbox")
     done = command(
-        "run", "rent.results.xlsx", "--sheet", "Results", "--sandbox", "--batch", "rent", "-o", "two.xlsx", "--json"
+        "run",
+        "rent.sandbox.results.xlsx",
+        "--sheet",
+        "Results",
+        "--sandbox",
+        "--batch",
+        "rent",
+        "-o",
+        "two.xlsx",
+        "--json",
     )
     counts = done.json()["counts"]
     # The accounts are masked in Results, so those rows can't be read back as payments; nobody is asked in any case.
     assert counts["created"] == 0
     assert counts["already-created"] + counts["invalid"] == 3
-    assert not Path(command.home / "rent.results.results.xlsx").exists()
+    assert not Path(command.home / "rent.sandbox.results.results.xlsx").exists()
 
 
 def _cell_under(sheet, heading: str):
@@ -60,5 +69,5 @@ def test_a_repeat_in_the_errors_sheet_given_back_is_not_billed(command) -> None:
     sheet = command.home / "rent.csv"
     sheet.write_text(SHEET.replace("@@", "@") + "A-1,Zoé,Tremblay,zoe@example.com,999,new,003,30265,9876541\n", "utf-8")
     assert command("run", sheet, "--sandbox", "--json").json()["counts"]["invalid"] == 1
-    done = command("run", "rent.results.xlsx", "--sandbox", "-o", "two.xlsx", "--json")
+    done = command("run", "rent.sandbox.results.xlsx", "--sandbox", "-o", "two.xlsx", "--json")
     assert (done.json()["counts"]["created"], done.json()["counts"]["held"]) == (0, 1)

@@ -74,7 +74,8 @@ def test_a_backup_is_never_written_over_a_file(command, journal, tmp_path):
     taken = tmp_path / "backup.sqlite"
     taken.write_bytes(b"yesterday")
     done = command("journal", "backup", taken, "--sandbox")
-    assert (done.code, taken.read_bytes(), str(taken) in done.err) == (2, b"yesterday", True)
+    assert (done.code, taken.read_bytes(), str(taken) in done.err) == (0, b"yesterday", True)
+    assert str(tmp_path / "backup (2).sqlite") in done.out
 
 
 def test_a_backup_that_fails_leaves_nothing(command, tmp_path):

@@ -28,7 +28,7 @@ def test_what_was_planned_is_sent_and_both_names_stand_on_the_summary(command, s
     plan = sheet.with_name("rent.plan.json")
     done = command("run", sheet, "--sandbox", "--plan", plan, "--json", env={"LOGNAME": "bruno"})
     assert done.json()["counts"]["created"] == 2
-    summary = load_workbook(sheet.with_name("rent.results.xlsx"))["Summary"]
+    summary = load_workbook(sheet.with_name("rent.sandbox.results.xlsx"))["Summary"]
     texts = [str(cell.value) for row in summary.iter_rows() for cell in row if cell.value is not None]
     approved = next(text for text in texts if text.startswith("made by"))
     assert approved.endswith("sent by bruno")

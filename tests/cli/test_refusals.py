@@ -105,7 +105,7 @@ PLACES = [
     Refused("no such folder", 2, ("does not exist", "-o"), tail=("-o", "2026/november/out.xlsx")),
     Refused("below a file", 2, ("-o",), tail=("-o", "sheet.csv/out.xlsx")),
     Refused("a folder", 2, ("is a folder", "-o"), tail=("-o", ".")),
-    Refused("the input itself", 2, ("input", "-o"), tail=("-o", "sheet.csv")),
+    Refused("no workbook's name", 2, (".xlsx",), tail=("-o", "out.csv")),
     Refused("nothing can be written there", 2, ("can't be written", "-o"), tail=("-o", "/proc/self/out.xlsx")),
 ]
 
@@ -200,15 +200,6 @@ def test_a_place_that_cannot_be_written_is_found_before_the_first_request(refuse
 def test_without_usable_settings_nothing_is_sent(refuse, refused):
     """Missing and unsafe settings end with 2 and name the variable; credentials that are refused end with 4."""
     assert "secret" not in refuse(refused, "--yes")
-
-
-def test_a_workbook_of_somebody_else_is_never_written_over(refuse, tmp_path):
-    """A file that this program did not make is left as it is, and that is found before anything is sent."""
-    theirs = tmp_path / "sheet.results.xlsx"
-    blank_workbook(theirs)
-    before = theirs.read_bytes()
-    refuse(Refused("", 2, ("was not made by this program", "-o")), "--yes")
-    assert theirs.read_bytes() == before
 
 
 def test_without_a_terminal_nobody_is_asked_and_nothing_is_sent(refuse):

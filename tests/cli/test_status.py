@@ -31,12 +31,12 @@ OWN_COLUMNS = [
 
 @pytest.fixture
 def sent(command, standalone_sandbox) -> Path:
-    """A batch `rent` that was sent; its sheet is gone."""
+    """A batch `rent` that was sent; its sheet is gone. Where `status` writes its workbook."""
     sheet = command.home / "rent.csv"
     sheet.write_text(SHEET, encoding="utf-8")
     assert command("run", sheet, "--yes", env=standalone_sandbox.env).code == 0
     sheet.unlink()
-    return command.home / "rent.results.xlsx"
+    return command.home / "rent.status.xlsx"
 
 
 def results(workbook: Path) -> tuple[list[str], dict[str, dict[str, object]]]:
@@ -47,7 +47,7 @@ def results(workbook: Path) -> tuple[list[str], dict[str, dict[str, object]]]:
 
 def test_the_workbook_says_who_has_paid(command, standalone_sandbox, sent: Path) -> None:
     """Each row has its session's word, its transaction's, whether it was paid, how much and since when."""
-    before, _ = results(sent)
+    before, _ = results(command.home / "rent.results.xlsx")
     assert before[-len(OWN_COLUMNS) :] == OWN_COLUMNS
     done = command("status", "rent", env=standalone_sandbox.env)
     assert done.code == 0
@@ -123,7 +123,7 @@ def test_a_session_that_the_api_does_not_know_is_told(command) -> None:
     (command.data / "sandbox.jsonl").unlink()
     told = command("status", "rent", "--sandbox", "--json").json()
     assert (told["unknownToApi"], told["exitCode"]) == (4, 0)
-    _, rows = results(command.home / "rent.results.xlsx")
+    _, rows = results(command.home / "rent.status.xlsx")
     assert rows["INV-1"]["sessionStatus"] == "unknown to the API"
     assert "404" in str(rows["INV-1"]["notices"])
     assert (rows["Happy1-1"]["paid"], rows["Happy3-1"]["sessionStatus"]) == ("yes", "Completed")
@@ -140,12 +140,11 @@ def test_a_row_whose_outcome_is_unknown_ends_it_with_5(command, standalone_sandb
 
 
 def test_refused_credentials_are_one_sentence(command, standalone_sandbox, sent: Path) -> None:
-    """Nothing was learnt: the workbook stays as it is, and the exit code is 4."""
-    before = sent.read_bytes()
+    """Nothing was learnt: no workbook is written, and the exit code is 4."""
     done = command("status", "rent", env=standalone_sandbox.env | {"FLINKS_PASSWORD": "wrong"})
     assert done.code == 4
     assert "refused the credentials" in done.err
-    assert sent.read_bytes() == before
+    assert not sent.exists()
 
 
 @pytest.mark.parametrize(
@@ -252,7 +251,7 @@ def test_ctrl_c_leaves_a_watch_with_6_and_keeps_what_is_known(command, standalon
     _, err = process.communicate(timeout=30)
     assert process.returncode == 6
     assert "Stopped as you asked" in err
-    assert results(command.home / "rent.results.xlsx")[1]["INV-1"]["sessionStatus"] == "Initiated"
+    assert results(command.home / "rent.status.xlsx")[1]["INV-1"]["sessionStatus"] == "Initiated"
 
 
 def test_sessions_before_a_day_are_not_asked_about(command, standalone_sandbox, sent: Path) -> None:
@@ -263,7 +262,7 @@ def test_sessions_before_a_day_are_not_asked_about(command, standalone_sandbox, 
 
 def test_no_session_stands_on_the_terminal_or_in_the_log(command, standalone_sandbox, sent: Path) -> None:
     """A session opens a payment page: it is in the workbook, and nowhere else."""
-    ids = {str(row["sessionId"]) for row in results(sent)[1].values()}
+    ids = {str(row["sessionId"]) for row in results(command.home / "rent.results.xlsx")[1].values()}
     done = command("status", "rent", "--open-days", "0", "-v", "--log-json", env=standalone_sandbox.env)
     assert not any(session in done.out + done.err for session in ids)
 
@@ -282,4 +281,4 @@ def test_other_files_are_written_beside_the_workbook_with_who_has_paid(command, 
     assert done.code == 0
     assert done.json()["outputs"] == {"csv": "paid.csv", "html": "paid.html"}
     assert "Completed" in (command.home / "paid.csv").read_text("utf-8-sig")
-    assert "Changes" in load_workbook(command.home / "rent-2026-11.results.xlsx").sheetnames
+    assert "Changes" in load_workbook(command.home / "rent-2026-11.status.xlsx").sheetnames

@@ -108,15 +108,17 @@ def test_the_list_of_institutions_stores_the_code_alone(template, lang):
 
 
 def test_a_file_that_exists_is_never_written_over(command):
-    """The second time it refuses, and what a person typed into the first is still there."""
+    """The second time another name is taken, and what a person typed into the first is still there."""
     first = command("template")
     path = command.home / "billing-template.xlsx"
     before = path.read_bytes()
     path.write_bytes(before + b" ")
     again = command("template")
-    assert (first.code, again.code) == (0, 2)
+    assert (first.code, again.code) == (0, 0)
     assert "is left as it is" in again.err
+    assert "billing-template (2).xlsx" in again.out
     assert path.read_bytes() == before + b" "
+    assert (command.home / "billing-template (2).xlsx").read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_the_installed_wheel_imports_a_sheet(alone, lang):
     sheet.write_text("Reference,First Name,Last Name,Email,Amount\nA-1,Zoé,Roy,zoe@example.com,1.00\n", "utf-8")
     done = alone("run", sheet, "--sandbox", "--json", "--lang", lang)
     assert (done.code, done.json()["counts"]["created"]) == (0, 1), done
-    assert (alone.home / "a.results.xlsx").is_file()
+    assert (alone.home / "a.sandbox.results.xlsx").is_file()
 
 
 @pytest.fixture

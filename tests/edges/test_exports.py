@@ -19,18 +19,18 @@ from workbook_batches import columns, month, one_column, report
 
 from pipeline.model import ControlTotal, ReportRow, SheetRow, Status, UsageFailure
 from pipeline.report import exports, page
+from pipeline.report.place import put
 from pipeline.texts import explain
 from schemas.faults import Fault
 from schemas.fields import OWN_COLUMNS
 
-OURS = {"--csv": exports.is_our_csv, "--parquet": exports.is_our_parquet, "--html": page.is_our_page}
+WRITERS = {"--csv": exports.write_csv, "--parquet": exports.write_parquet, "--html": page.write_page}
 
 
 def write(option: str, path: Path, about=None, rows=None, lang="en") -> None:
     """One file beside the workbook, put in its place as `run` does."""
-    writers = {"--csv": exports.write_csv, "--parquet": exports.write_parquet, "--html": page.write_page}
     about, rows = about or report(), month() if rows is None else rows
-    exports.put(path, lambda part: writers[option](about, rows, part, lang), OURS[option])
+    put(path, lambda part: WRITERS[option](about, rows, part, lang))
 
 
 def read_csv(path: Path, **how) -> list[list[str]]:
@@ -168,11 +168,7 @@ def test_a_receivables_import_has_the_columns_that_the_mapping_names(tmp_path):
     """Order, constants, date format, decimal mark and separator are the mapping's; only rows with a session are in."""
     mapping = receivables(tmp_path, MAPPING)
     path = tmp_path / "ar.csv"
-    exports.put(
-        path,
-        lambda part: exports.write_receivables(report(), month(), part, mapping),
-        exports.is_our_receivables(mapping),
-    )
+    put(path, lambda part: exports.write_receivables(report(), month(), part, mapping))
     head, *lines = read_csv(path, delimiter=";")
     made = [row for row in month() if row.session_id]
     assert head == ["No", "Client", "GL", "Total", "Made", "Due", "Memo"]
@@ -185,7 +181,6 @@ def test_a_receivables_import_has_the_columns_that_the_mapping_names(tmp_path):
         "24/11/2026",
     ]
     assert lines[0][5:] == ["01/12/2026", "'=NOW()"]
-    assert exports.is_our_receivables(mapping)(path)
 
 
 @pytest.mark.parametrize(
@@ -315,40 +310,32 @@ def test_a_long_list_is_cut_and_says_so():
 # Places
 
 
-@pytest.mark.parametrize("option", OURS)
-def test_a_file_of_ours_is_written_anew_for_its_owner_only(tmp_path, option):
-    """The second run replaces what the first wrote; nobody else can read it, and nothing is left beside it."""
+@pytest.mark.parametrize("option", WRITERS)
+def test_a_file_is_for_its_owner_only(tmp_path, option):
+    """Nobody else can read it, and nothing is left beside it."""
     path = tmp_path / "out"
     write(option, path)
-    exports.check_file(path, option, OURS[option], [])
-    write(option, path, rows=month(3))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("option", OURS)
+@pytest.mark.parametrize("option", WRITERS)
 @pytest.mark.parametrize(
     ("place", "key"),
     [
         pytest.param("nowhere/out", "exports.no_folder", id="no folder"),
         pytest.param("folder", "exports.is_a_folder", id="a folder"),
-        pytest.param("input.csv", "exports.taken", id="the input"),
-        pytest.param("mine.csv", "exports.not_ours", id="a file that is not ours"),
-        pytest.param("empty.csv", "exports.not_ours", id="an empty file"),
+        pytest.param("out.xlsx", "exports.taken", id="the workbook's place"),
     ],
 )
 def test_a_place_that_can_not_be_had_is_told_before_anything_is_sent(tmp_path, option, place, key):
-    """The option and the path are named, in both languages, and what stands there stays."""
+    """The option and the path are named, in both languages."""
     (tmp_path / "folder").mkdir()
-    (tmp_path / "input.csv").write_text("row,a\n")
-    (tmp_path / "mine.csv").write_text("row,mine\n1,2\n")
-    (tmp_path / "empty.csv").touch()
     with pytest.raises(UsageFailure) as failure:
-        exports.check_file(tmp_path / place, option, OURS[option], [tmp_path / "input.csv", None])
+        exports.check_file(tmp_path / place, option, [tmp_path / "out.xlsx"])
     assert failure.value.key == key
     for lang in ("en", "fr"):
         assert option in explain(failure.value, lang)
-    assert (tmp_path / "mine.csv").read_text() == "row,mine\n1,2\n"
 
 
 def test_a_file_that_fails_on_the_way_leaves_nothing(tmp_path):
@@ -362,6 +349,6 @@ def test_a_file_that_fails_on_the_way_leaves_nothing(tmp_path):
         raise OSError("the disk is full")
 
     with pytest.raises(OSError, match="full"):
-        exports.put(path, fail, exports.is_our_csv)
+        put(path, fail)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]

@@ -20,8 +20,8 @@ from openpyxl.worksheet.table import Table
 from workbook_batches import columns, report
 
 from pipeline.model import ReportRow, SheetRow, Source, Status, UsageFailure
-from pipeline.report import exports, mended
-from pipeline.report.place import MARK
+from pipeline.report import mended
+from pipeline.report.place import MARK, put
 from pipeline.sheet import ReadOptions, open_table, sha256_of
 from pipeline.texts import explain
 from schemas.faults import Fault
@@ -99,7 +99,7 @@ def make(path: Path, out: Path, lang="en"):
     )
     mended.check_original(path)
     write = partial(mended.write_mended, path, about, rows())
-    exports.put(out, lambda part: write(part, lang), mended.is_our_copy)
+    put(out, lambda part: write(part, lang))
     return load_workbook(out, rich_text=True)
 
 
@@ -157,21 +157,6 @@ def test_the_french_copy_speaks_french(tmp_path):
     """The comments are in the reader's language."""
     sheet = make(original(tmp_path), tmp_path / "out.xlsx", "fr")["November"]
     assert sheet["D5"].comment.text.startswith("Ce qui ne va pas : email: « liam@@x.ca »")
-
-
-def test_a_copy_that_somebody_saved_is_not_written_over(tmp_path):
-    """Our copy may be made anew; once a person has saved corrections in it, it is theirs."""
-    path, out = original(tmp_path), tmp_path / "out.xlsx"
-    make(path, out)
-    make(path, out)
-    book = load_workbook(out)
-    book["November"]["D5"] = "liam@x.ca"
-    book.save(out)
-    with pytest.raises(UsageFailure, match="not_ours"):
-        exports.check_file(out, "--mended", mended.is_our_copy, [path])
-    with pytest.raises(FileExistsError):
-        make(path, out)
-    assert load_workbook(out)["November"]["D5"].value == "liam@x.ca"
 
 
 def test_a_corrected_copy_is_a_billing_sheet(tmp_path):
@@ -264,5 +249,4 @@ def test_libreoffice_opens_the_copy(tmp_path):
     sheet = load_workbook(tmp_path / "saved" / "out.xlsx")["November"]
     assert tuple(cell.value for cell in sheet[3]) == (*HEAD, *OURS)
     assert "not an e-mail address" in sheet["D5"].comment.text
-    assert not mended.is_our_copy(tmp_path / "saved" / "out.xlsx")
     assert MARK not in (sheet.parent.custom_doc_props.names or [])

@@ -25,9 +25,9 @@ def test_a_written_mapping_reads_the_same_sheet_the_same(tmp_path):
     assert [column.field for column in again.columns] == [column.field for column in table.columns]
     assert (mapping.constants, mapping.defaults) == ({"currency": "CAD"}, {"type": "e-Transfer"})
     assert mapping.expected == tuple(column.heading for column in table.columns)
-    with pytest.raises(UsageFailure) as caught:
-        write_mapping(table, path)
-    assert caught.value.key == "sheet.mapping_exists"
+    before = path.read_bytes()
+    assert write_mapping(table, path) == tmp_path / "mapping (2).toml"
+    assert path.read_bytes() == before
 
 
 def test_a_sheet_whose_headings_changed_is_refused(tmp_path):

@@ -8,7 +8,8 @@ import stat
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -18,105 +19,219 @@ import xlsxwriter
 from privileges import as_nobody
 from workbook_batches import month, report, stream
 
-from pipeline.model import ReportRow, UsageFailure
+from pipeline.model import ReportRow, StoppedEarly, UsageFailure
 from pipeline.report import place
 from pipeline.report.closing import close_book
+from pipeline.report.place import STATUS, Ours, beside_sheet, check_workbook, named_after, put
 from pipeline.report.proof import Witness, WorkbookMismatch, prove
-from pipeline.report.workbook import Draft, Showing, check_place, write
+from pipeline.report.workbook import Draft, Showing, write
 from pipeline.texts import explain
 
 
-@pytest.fixture
-def sheet(tmp_path: Path) -> Path:
-    path = tmp_path / "billing.csv"
-    path.write_text("Email,Amount\n")
-    return path
+class Memory(dict[Path, str]):
+    """What a journal remembers of one batch's files."""
+
+    def last_written(self, path: Path) -> str | None:
+        return self.get(path)
+
+    def remember(self, path: Path, sha256: str) -> None:
+        self[path] = sha256
 
 
-def test_a_free_place_is_fine_and_left_as_it_was(tmp_path: Path, sheet: Path) -> None:
+def test_a_free_place_is_fine_and_left_as_it_was(tmp_path: Path) -> None:
     """The check leaves no file behind."""
-    check_place(tmp_path / "out.xlsx", input_file=sheet)
-    assert list(tmp_path.iterdir()) == [sheet]
+    check_workbook(tmp_path / "out.xlsx")
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_a_workbook_of_ours_may_be_written_again(tmp_path: Path, sheet: Path) -> None:
-    """The second run of a batch refreshes its workbook."""
-    write(report(), stream(month(3)), path := tmp_path / "out.xlsx")
-    check_place(path, input_file=sheet)
-    assert write(report(), stream(month(5)), path).path == path
+def test_what_stands_there_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    """Whatever it is: the workbook goes beside it."""
+    (path := tmp_path / "out.xlsx").write_bytes(b"mine")
+    check_workbook(path)
+    assert path.read_bytes() == b"mine"
 
 
-def _refusal(path: Path, sheet: Path) -> str:
+def test_a_workbook_as_we_left_it_is_written_again(tmp_path: Path) -> None:
+    """The second run of a batch refreshes its workbook, and beside a stranger's file its `(2)`."""
+    ours = Ours(Memory())
+    for path, wanted in ((tmp_path / "out.xlsx",) * 2, (tmp_path / "theirs (2).xlsx", tmp_path / "theirs.xlsx")):
+        (tmp_path / "theirs.xlsx").write_bytes(b"mine")
+        for rows in (3, 5):
+            assert write(report(), stream(month(rows)), wanted, ours=ours).path == path
+
+
+def _refusal(path: Path) -> str:
     with pytest.raises(UsageFailure) as raised:
-        check_place(path, input_file=sheet)
+        check_workbook(path)
     assert explain(raised.value, "fr")
     return explain(raised.value)
 
 
-def test_a_missing_folder_is_named(tmp_path: Path, sheet: Path) -> None:
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     """A folder that is not there is found before the first request."""
-    assert str(tmp_path / "gone") in _refusal(tmp_path / "gone" / "out.xlsx", sheet)
+    assert str(tmp_path / "gone") in _refusal(tmp_path / "gone" / "out.xlsx")
 
 
-def test_a_folder_is_no_place(tmp_path: Path, sheet: Path) -> None:
+def test_a_folder_is_no_place(tmp_path: Path) -> None:
     """`-o FOLDER` is answered with a sentence."""
-    assert "is a folder" in _refusal(tmp_path, sheet)
+    assert "is a folder" in _refusal(tmp_path)
 
 
-def test_the_input_is_never_written_over(tmp_path: Path, sheet: Path) -> None:
-    """Neither by its name nor through a link to it."""
-    link = tmp_path / "link.xlsx"
-    link.symlink_to(sheet)
-    assert "is the input file" in _refusal(sheet, sheet)
-    assert "is the input file" in _refusal(link, sheet)
+@pytest.mark.parametrize("name", ["out.xls", "out.csv", "out", "out.xlsx.bak"])
+def test_a_name_that_is_no_workbook_s_is_refused(tmp_path: Path, name: str) -> None:
+    """A spreadsheet would not open it."""
+    assert ".xlsx" in _refusal(tmp_path / name)
 
 
-NOT_OURS = [("text", b"hello"), ("empty", b""), ("half a package", b"PK\x03\x04 and no more")]
+def _stranger(path: Path, _ours: Ours) -> Ours:
+    path.write_bytes(b"mine")
+    return Ours(Memory())
 
 
-@pytest.mark.parametrize("content", [case[1] for case in NOT_OURS], ids=[case[0] for case in NOT_OURS])
-def test_a_file_that_is_not_ours_is_left_as_it_is(tmp_path: Path, sheet: Path, content: bytes) -> None:
-    """A stranger's file at the wanted place is refused, and not touched by writing either."""
-    path = tmp_path / "theirs.xlsx"
-    path.write_bytes(content)
-    assert "was not made by this program" in _refusal(path, sheet)
-    written = write(report(), stream(month(2)), path)
-    assert (written.path, written.moved) == (tmp_path / "theirs (2).xlsx", "report.moved_beside")
-    assert path.read_bytes() == content
+def _empty(path: Path, _ours: Ours) -> Ours:
+    path.write_bytes(b"")
+    return Ours(Memory())
 
 
-def test_somebody_elses_workbook_is_not_ours(tmp_path: Path, sheet: Path) -> None:
-    """A workbook of another program is told from ours by a document property."""
-    path = tmp_path / "theirs.xlsx"
-    with zipfile.ZipFile(path, "w") as package:
-        package.writestr("docProps/custom.xml", "<Properties/>")
-    assert "was not made by this program" in _refusal(path, sheet)
+def _edited(path: Path, ours: Ours) -> Ours:
+    path.write_bytes(path.read_bytes() + b"0")
+    return ours
 
 
-def test_a_folder_that_can_t_be_written_is_found(open_folder: Path, sheet: Path) -> None:
+def _of_another(_path: Path, _ours: Ours) -> Ours:
+    return Ours(Memory())
+
+
+def _input(path: Path, ours: Ours) -> Ours:
+    return ours.beside(path)
+
+
+def _input_by_a_link(path: Path, ours: Ours) -> Ours:
+    path.with_name("link.xlsx").symlink_to(path)
+    return ours.beside(path.with_name("link.xlsx"))
+
+
+def _link_to_ours(path: Path, ours: Ours) -> Ours:
+    path.rename(real := path.with_name("real.xlsx"))
+    path.symlink_to(real)
+    return ours
+
+
+def _open_in_excel(path: Path, ours: Ours) -> Ours:
+    path.with_name(f"~${path.name}").touch()
+    return ours
+
+
+def _open_in_libreoffice(path: Path, ours: Ours) -> Ours:
+    path.with_name(f".~lock.{path.name}#").touch()
+    return ours
+
+
+class _Silent(Memory):
+    """A journal that can't be asked."""
+
+    def last_written(self, path: Path) -> str | None:
+        raise StoppedEarly("journal.locked", place=path, seconds=1)
+
+    def remember(self, path: Path, sha256: str) -> None:
+        raise StoppedEarly("journal.locked", place=path, seconds=1)
+
+
+def _journal_is_locked(_path: Path, _ours: Ours) -> Ours:
+    return Ours(_Silent())
+
+
+STANDING = [
+    *(_stranger, _empty, _edited, _of_another, _input, _input_by_a_link, _link_to_ours),
+    *(_open_in_excel, _open_in_libreoffice, _journal_is_locked),
+]
+
+
+@pytest.mark.parametrize("stands", STANDING, ids=lambda stands: stands.__name__)
+@pytest.mark.parametrize("name", ["out.xlsx", "billing.results.xlsx", "out", ".hidden", "é" * 120 + ".xlsx"])
+def test_what_is_not_as_we_left_it_stays_and_the_next_name_is_taken(
+    tmp_path: Path, stands: Callable[[Path, Ours], Ours], name: str
+) -> None:
+    """Also where the name leaves no room for a number."""
+    path, ours = tmp_path / name, Ours(Memory())
+    put(path, lambda part: part.write_bytes(b"first"), ours)
+    ours = stands(path, ours)
+    before = {file: (file.is_symlink(), file.read_bytes()) for file in tmp_path.iterdir()}
+    beside = put(path, lambda part: part.write_bytes(b"second"), ours)
+    assert beside not in before
+    assert beside.read_bytes() == b"second"
+    assert beside.stem.endswith(" (2)")
+    assert {file: (file.is_symlink(), file.read_bytes()) for file in before} == before
+
+
+def test_of_many_programs_at_once_each_gets_a_name(tmp_path: Path) -> None:
+    """None writes over what another has just written."""
+    path = tmp_path / "out.csv"
+
+    def one(number: int) -> tuple[Path, bytes]:
+        content = str(number).encode()
+        return put(path, lambda part: part.write_bytes(content), Ours(Memory())), content
+
+    with ThreadPoolExecutor(8) as pool:
+        written = dict(pool.map(one, range(40)))
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == written
+    assert len(written) == 40
+
+
+@pytest.mark.parametrize(
+    ("sheet", "in_sandbox", "workbook"),
+    [
+        ("x.csv", False, "x.results.xlsx"),
+        ("x.csv", True, "x.sandbox.results.xlsx"),
+        ("x.results.xlsx", False, "x.results.xlsx"),
+        ("x.results (2).xlsx", False, "x.results.xlsx"),
+        ("x.results (12).xlsx", True, "x.sandbox.results.xlsx"),
+        ("x.sandbox.results.xlsx", True, "x.sandbox.results.xlsx"),
+        ("x.sandbox.results (3).xlsx", False, "x.results.xlsx"),
+        ("x (2).xlsx", False, "x (2).results.xlsx"),
+        ("x.results.of.june.xlsx", False, "x.results.of.june.results.xlsx"),
+        (".results.xlsx", False, ".results.results.xlsx"),
+        ("results.xlsx", False, "results.results.xlsx"),
+    ],
+)
+def test_the_ending_of_a_workbook_is_not_doubled(sheet: str, in_sandbox: bool, workbook: str) -> None:
+    """However often a workbook of results is given back."""
+    assert beside_sheet(Path("a") / sheet, in_sandbox=in_sandbox) == Path("a") / workbook
+
+
+def test_a_workbook_is_named_after_its_batch() -> None:
+    """What no file's name may hold is left out."""
+    assert named_after("rent/2026:11", STATUS) == "rent_2026_11.status.xlsx"
+    assert named_after("rent.status (2)", STATUS) == "rent.status.xlsx"
+
+
+def test_a_folder_that_can_t_be_written_is_found(open_folder: Path) -> None:
     """Permissions are found out by really making a file."""
     closed = open_folder / "closed"
     closed.mkdir(mode=0o555)
-    with as_nobody():
-        assert "can't be written" in _refusal(closed / "out.xlsx", sheet)
+    with as_nobody(), pytest.raises(UsageFailure) as raised:
+        check_workbook(closed / "out.xlsx")
+    assert "can't be written" in explain(raised.value)
 
 
-def test_a_folder_that_can_t_be_entered_is_found(open_folder: Path, sheet: Path) -> None:
+def test_a_folder_that_can_t_be_entered_is_found(open_folder: Path) -> None:
     """A folder whose files can't even be looked at is told as one that can't be written."""
     closed = open_folder / "closed"
     closed.mkdir(mode=0o000)
-    with as_nobody():
-        assert "can't be written" in _refusal(closed / "out.xlsx", sheet)
+    with as_nobody(), pytest.raises(UsageFailure) as raised:
+        check_workbook(closed / "out.xlsx")
+    assert "can't be written" in explain(raised.value)
 
 
 @pytest.mark.parametrize("lock", ["~$out.xlsx", ".~lock.out.xlsx#"], ids=["Excel", "LibreOffice"])
 def test_a_workbook_that_is_open_is_not_replaced_under_the_reader(tmp_path: Path, lock: str) -> None:
     """Whoever has the old workbook open would save it over the new one: the new one goes beside."""
-    write(report(), stream(month(2)), path := tmp_path / "out.xlsx")
+    ours = Ours(Memory())
+    write(report(), stream(month(2)), path := tmp_path / "out.xlsx", ours=ours)
     before = path.read_bytes()
     (tmp_path / lock).touch()
-    assert write(report(), stream(month(4)), path).path == tmp_path / "out (2).xlsx"
-    assert write(report(), stream(month(4)), path).path == tmp_path / "out (3).xlsx"
+    for rows in (4, 5):
+        assert write(report(), stream(month(rows)), path, ours=ours).path == tmp_path / "out (2).xlsx"
     assert path.read_bytes() == before
 
 
@@ -126,7 +241,7 @@ def test_results_outlive_a_folder_that_is_gone(tmp_path: Path, monkeypatch: pyte
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     written = write(report(), stream(month(2)), tmp_path / "gone" / "out.xlsx")
-    assert (written.path, written.moved) == (home / "out.xlsx", "report.moved_elsewhere")
+    assert (written.path, written.wanted) == (home / "out.xlsx", tmp_path / "gone" / "out.xlsx")
     monkeypatch.setenv("HOME", str(tmp_path / "nowhere"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert write(report(), stream(month(2)), tmp_path / "gone" / "out.xlsx").path == tmp_path / "out.xlsx"

@@ -36,7 +36,7 @@ def _gathered(rows: list[ReportRow]) -> Gathered:
 def test_it_has_the_keys_of_the_interface_and_nothing_that_json_can_t_hold() -> None:
     """Amounts are strings with two decimals; every status is there, zero included."""
     rows = [_row(4, Fault("missing", "email"))]
-    written = Written(Path("out.xlsx"), whole(rows).totals)
+    written = Written(Path("out.xlsx"), whole(rows).totals, Path("out.xlsx"))
     found = as_json(REPORT, _gathered(rows), written, ExitCode.SOME_ROWS_NEED_MENDING)
     assert json.loads(json.dumps(found)) == {
         "batch": "november",

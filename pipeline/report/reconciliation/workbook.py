@@ -21,6 +21,7 @@ from pipeline.report import place, proof
 from pipeline.report.cells import count_cell, stored, text_cell
 from pipeline.report.closing import close_book
 from pipeline.report.looks import LEFT, RIGHT, TEXT, Looks
+from pipeline.report.place import NOTHING, Ours
 from pipeline.report.proof import Witness
 from pipeline.report.reconcile import Entry, Place, reference_key
 from pipeline.report.reconciliation.figures import Balance, Deposit
@@ -57,10 +58,10 @@ _WITNESSES: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Where the workbook really is; `moved` is the key of the sentence that says why it is not where it was wanted."""
+    """Where the workbook really is, and where it was wanted."""
 
     path: Path
-    moved: str = ""
+    wanted: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,36 +74,35 @@ class Contents:
     deposits: Sequence[Deposit]
 
 
-def write(contents: Contents, path: Path, *, lang: Lang = "en", show_accounts: bool = False) -> Written:
-    """Write the workbook to `path`, or as near to it as can be.
+def write(
+    contents: Contents, path: Path, *, lang: Lang = "en", show_accounts: bool = False, ours: Ours = NOTHING
+) -> Written:
+    """Write the workbook to `path`, or as near to it as can be; what stands there is written over when it is `ours`.
 
     Raises OSError when it can be written nowhere, InputFailure when a sheet would have more rows than a spreadsheet
     opens, and WorkbookMismatch when what stands on the disk is not what was to be written.
     """
     try:
-        return _write_at(contents, path, lang=lang, show_accounts=show_accounts)
+        settled = _write_at(contents, path, ours, lang=lang, show_accounts=show_accounts)
     except OSError as error:
         for elsewhere in place.last_resorts(path):
             try:
-                written = _write_at(contents, elsewhere, lang=lang, show_accounts=show_accounts)
+                settled = _write_at(contents, elsewhere, ours, lang=lang, show_accounts=show_accounts)
             except OSError:
                 continue
-            return Written(written.path, "report.moved_elsewhere")
+            return Written(settled, path)
         raise error from None
+    return Written(settled, path)
 
 
-def _write_at(contents: Contents, path: Path, *, lang: Lang, show_accounts: bool) -> Written:
-    part = place.begin(path)
-    try:
+def _write_at(contents: Contents, path: Path, ours: Ours, *, lang: Lang, show_accounts: bool) -> Path:
+    def fill(part: Path) -> None:
         with tempfile.TemporaryDirectory() as scratch:
             book = _Book(part, scratch, contents, lang, show_accounts=show_accounts)
             book.fill()
         book.prove(part)
-        settled = place.settle(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    return Written(settled, "" if settled == path else "report.moved_beside")
+
+    return place.put(path, fill, ours)
 
 
 class _Book:

@@ -195,7 +195,7 @@ def main() -> None:
 def _write(pipe: Pipe) -> None:
     task = pipe.receive(None)
     assert isinstance(task, Task)
-    with open_journal(task.journal) as journal:
+    with open_journal(task.journal, make=False) as journal:
         begun = journal.report(task.run)
         with closing(Draft(begun, task.path, task.showing, task.files)) as draft, _beating(pipe, draft):
             pages = _Pages(journal, task.run, draft, Gathering(begun, task.showing.lang))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -39,8 +39,8 @@ def plan(request: Request, settings: Settings, screen: Screen) -> tuple[Approved
         checked = prepare.check(table, request, settings, place)
         with where.journal_of(place, screen.journal_begun) as journal:
             batch = journal.batch(prepare.batch_name(request, table), place.name, datetime.now().astimezone())
-            if old := prepare.old_name(journal, batch, table, request, timedelta(days=settings.repeat_window)):
-                raise old
+            if refused := prepare.refusal(journal, batch, table, request, settings):
+                raise refused
             workplace = Workplace(journal, batch, prepare.REHEARSAL, place.base_url, settings)
             prepared = prepare.begin_and_plan(workplace, table, checked, request, screen)
             try:

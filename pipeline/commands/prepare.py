@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from pipeline.check import CheckedTable, CheckOptions, check_table
+from pipeline.commands.forgotten import unknown_requests
 from pipeline.commands.request import Request, Screen
 from pipeline.commands.where import Where
 from pipeline.journal.journal import Batch, Beginning, Journal
@@ -88,6 +89,12 @@ def old_name(journal: Journal, batch: Batch, table: Table, request: Request, win
     return InputFailure(
         "run.old_batch", batch=batch.name, date=last.at.date(), fresh=f"{batch.name}-{now:%Y-%m}", days=window.days
     )
+
+
+def refusal(journal: Journal, batch: Batch, table: Table, request: Request, settings: Settings) -> InputFailure | None:
+    """Why a run must not begin though its sheet can be read, if there is a reason."""
+    old = old_name(journal, batch, table, request, timedelta(days=settings.repeat_window))
+    return old or unknown_requests(journal, batch, request, settings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ its subject (`staging`, `attempts`, `story`, `lease`, `database`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -343,6 +343,11 @@ class Journal:
         """Every request of a batch that was created or may have been, with its row in the sheet of `run`."""
         with database.explained(self.url):
             return list(evidence.asked(self.engine, batch_id, run))
+
+    def count_unknown(self, session_ids: Iterable[str]) -> int:
+        """How many of these sessions no batch of the journal has."""
+        with self._reading() as connection:
+            return states.count_unknown(connection, session_ids)
 
     def sessions_elsewhere(self, batch_id: int) -> Iterator[tuple[str, str]]:
         """The sessions of other batches of the same environment, each with the batch's name."""

@@ -127,6 +127,7 @@ def test_what_is_no_whole_sheet_is_left_where_it_is(drop):
     (drop.path / "link.csv").symlink_to(drop.put(".behind.csv", sheet("X-2")))
     os.mkfifo(drop.path / "pipe.csv")
     drop.put("a.csv", sheet("A-1"))
+    assert drop.command("journal", "create", drop.path / "journal.sqlite").code == 0
     done = drop.pass_("--journal", str(drop.path / "journal.sqlite"), "--log-file", str(drop.path / "night.log"))
     assert done.code == 0, done
     assert drop.sandbox.received() == {"A-1": 1}

@@ -1,6 +1,7 @@
 # Two stages: the first builds the wheel and its environment, the second has nothing but that environment.
 #
 #   docker build -t flinks-import .
+#   docker run --rm -v flinks-journal:/data flinks-import journal create /data/journal.sqlite     (once)
 #   docker run --rm --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \
 #     -v /srv/billing:/drop -v flinks-journal:/data -v /etc/flinks-import/password:/run/secrets/password:ro \
 #     -e TZ=America/Toronto -e FLINKS_BASE_URL -e FLINKS_USERNAME flinks-import inbox /drop --yes -q

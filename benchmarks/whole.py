@@ -15,6 +15,7 @@ from benchmarks.sending import transport_cost
 from benchmarks.server import Running, serving
 from benchmarks.sheets import write_csv, write_xlsx
 from benchmarks.table import Line
+from pipeline.journal import database
 
 _IN_FLIGHT: Final = 32
 _TEN_TIMES: Final = 10
@@ -34,6 +35,7 @@ def run(sheet: Path, folder: Path, latency: float, in_flight: int) -> tuple[Cost
         environment = {"FLINKS_BASE_URL": server.url, "FLINKS_USERNAME": "bench", "FLINKS_PASSWORD": "bench"}
         places = ("--journal", place / "journal.sqlite", "-o", place / "out.results.xlsx")
         manner = ("--yes", "-q", "--concurrency", str(in_flight))
+        database.make(str(place / "journal.sqlite"))
         began = time.monotonic()
         cost = child([sys.executable, "-m", "pipeline", "run", sheet, *places, *manner], environment)
     return cost, server, server.seen.first - began

@@ -6,9 +6,11 @@ what it should have been.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -74,6 +76,45 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+POSTGRESQL: Final = "postgresql://"
+_SQLITE: Final = "sqlite:///"
+_IS_PATH: Final = re.compile(r"[./\\~]|[a-z]:", re.IGNORECASE)
+"""How a name begins that can only be a path: with a folder, or with a drive of Windows."""
+
+_LOOKS_LIKE_ADDRESS: Final = re.compile(
+    r"[a-z][a-z0-9+.-]*:"  # a scheme, or a server with its port
+    r"|.*://"
+    r"|(?:postgres(?:ql)?|psql|pg|sqlite3?|mysql|mariadb|https?)[/\\]{2}"
+    r"|.*\b(?:host|dbname|password)\s*=",  # as libpq also takes it
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def journal(value: object) -> str:
+    """The place of a journal: a path, `sqlite:///PATH` or `postgresql://…`. `journal_file` says which it is."""
+    place = text(value)
+    journal_file(place)
+    return place
+
+
+def journal_file(place: str) -> Path | None:
+    """The file of a journal, None for one on a PostgreSQL server: the one rule of what a journal's place is.
+
+    What looks like an address and is none is no path: an empty journal would be made there, and every payor asked
+    again. The file is absolute, since some names (`:memory:`) mean something else to SQLite. Raises Wanted.
+    """
+    if place.startswith(POSTGRESQL):
+        return None
+    name = place.removeprefix(_SQLITE)
+    named = name != place or _IS_PATH.match(name) is not None
+    if not name or "\0" in name or not (named or _LOOKS_LIKE_ADDRESS.match(name) is None):
+        raise Wanted("journal")
+    try:
+        return Path(name).expanduser().absolute()
+    except RuntimeError:  # the home of a user who does not exist
+        raise Wanted("journal") from None
 
 
 def whole(value: object) -> int:

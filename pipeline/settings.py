@@ -137,7 +137,7 @@ class Settings:
     )
     journal: str = _setting(
         "",
-        kinds.text,
+        kinds.journal,
         Words(
             "The journal: an SQLite path or a postgresql:// URL.",
             "Le journal : un chemin SQLite ou une adresse postgresql://.",

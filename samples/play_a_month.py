@@ -94,6 +94,8 @@ def main() -> None:
     DESK.mkdir(parents=True)
     sheet = shutil.copy(HERE / f"{BATCH}.xlsx", DESK)
     with sandbox() as base_url:
+        say("0. The journal is made, once, since its place is named.")
+        type_command(base_url, "journal", "create", "journal.sqlite")
         say("1. The month's sheet is sent.")
         type_command(base_url, "run", Path(sheet).name, "--yes")
         say("2. The payors open their links.")

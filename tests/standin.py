@@ -15,8 +15,10 @@ from sqlalchemy import func, select
 from pipeline.cli.screen import LineScreen, Manner
 from pipeline.commands.request import Request, Result, Screen
 from pipeline.commands.run import run
+from pipeline.journal import database
 from pipeline.journal.journal import open_journal
 from pipeline.journal.tables import batches, runs
+from pipeline.kinds import journal_file
 from pipeline.model import Failure, ReportRow, Status
 from pipeline.settings import load
 
@@ -72,6 +74,7 @@ class Desk:
     server: Misbehaving
     settings: dict[str, str] = field(default_factory=dict)
     screen: Callable[[], Screen] = quiet
+    _made: set[str] = field(default_factory=set)
 
     @property
     def place(self) -> str:
@@ -80,11 +83,16 @@ class Desk:
 
     @property
     def journal(self) -> Path:
-        """Its file."""
-        return Path(self.place)
+        """Its file. Never of a URL: as a path it would lose a slash, and become a folder."""
+        path = journal_file(self.place)
+        assert path is not None
+        return path
 
     def environment(self) -> dict[str, str]:
-        """The settings as environment variables, time-outs short."""
+        """The settings as environment variables, time-outs short. The journal that they name is made, once."""
+        if self.place not in self._made:
+            self._made.add(self.place)
+            database.make(self.place)
         return {
             "FLINKS_BASE_URL": self.server.url,
             "FLINKS_USERNAME": "user",

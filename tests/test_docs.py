@@ -2,6 +2,8 @@
 
 import re
 import runpy
+import shutil
+import subprocess
 from pathlib import Path
 
 import click
@@ -61,6 +63,14 @@ def test_every_link_to_a_file_leads_somewhere(path):
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text("utf-8"))
     files = [link for link in links if "://" not in link and not link.startswith("mailto:")]
     assert [link for link in files if not (path.parent / link).exists()] == []
+
+
+@pytest.mark.skipif(shutil.which("git") is None or not (REPOSITORY / ".git").exists(), reason="needs a git checkout")
+def test_every_file_can_be_checked_out_on_windows():
+    """No name has a character that Windows refuses: one such file, and nobody there can check out anything."""
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    assert len(names) > 1000
+    assert [name for name in names.split("\0") if re.search(r'[:*?"<>|\\\x01-\x1f]|[. ](?:/|$)', name)] == []
 
 
 @pytest.mark.parametrize("picture", sorted((REPOSITORY / "docs" / "images").iterdir()), ids=lambda path: path.name)

@@ -30,7 +30,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "config": ("pipeline.cli.config", "Show every setting and where it came from, or write a commented file."),
     "login": ("pipeline.cli.login", "Keep the API user and password in the system's keyring."),
     "doctor": ("pipeline.cli.doctor", "Check settings, connection, credentials and journal, and say how to mend them."),
-    "journal": ("pipeline.cli.journal", "Back up or check the journal."),
+    "journal": ("pipeline.cli.journal", "Make, back up or check the journal."),
     "completion": ("pipeline.cli.completion", "Print the completion script for bash, zsh or fish."),
 }
 """Each command's module and its line in the list."""

@@ -1,4 +1,4 @@
-"""The command `journal`, with `backup` and `check`."""
+"""The command `journal`, with `create`, `backup` and `check`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,32 @@ if TYPE_CHECKING:
 @click.group()
 def journal() -> None:
     """Look after the journal, in which the program remembers what it has sent."""
+
+
+@journal.command()
+@click.argument("place")
+@options.talking
+def create(place: str, **given: Any) -> int:
+    """Make a new journal at PLACE: the path of a file in a folder that exists, or postgresql://USER@HOST/DATABASE.
+
+    A run never makes a journal that was named (--journal, FLINKS_IMPORT_JOURNAL or the settings file): one that is
+    missing may be on a drive that is not connected.
+    """
+    from pipeline.cli.calling import call
+
+    def body(settings: Settings, manner: Manner) -> int:
+        from pipeline.commands.journals import create as make
+        from pipeline.model import ExitCode
+        from pipeline.texts import say
+
+        made = make(settings.journal)
+        if manner.as_json:
+            click.echo(json.dumps({"journal": made, "exitCode": 0}, ensure_ascii=False))
+        elif not manner.quiet:
+            click.echo(say("journal.created", manner.lang, place=made))
+        return ExitCode.DONE
+
+    return call(given | {"journal": place}, body)
 
 
 @journal.command()

@@ -72,7 +72,8 @@ class LineScreen:
             self._tell("screen.sandbox", base_url=base_url)
 
     def journal_begun(self, place: str) -> None:
-        self._tell("journal.begun", place=place)
+        # Also when it is to be quiet: a memory that begins empty keeps nobody from being asked again.
+        self._console.print(say("journal.begun", self._manner.lang, place=place), markup=False)
 
     def confirm(self, announcement: Announcement) -> bool:
         if not self._manner.quiet or _must_ask(announcement, self._manner):

@@ -197,7 +197,7 @@ def main() -> None:
 def _write(pipe: Pipe) -> None:
     task = pipe.receive(None)
     assert isinstance(task, Task)
-    with open_journal(task.journal) as journal:
+    with open_journal(task.journal, make=False) as journal:
         begun = journal.report(task.run)
         ours = Ours(journal.files_of(begun.batch, begun.environment), task.inputs)
         with closing(Draft(begun, task.path, task.showing, ours, task.files)) as draft, _beating(pipe, draft):

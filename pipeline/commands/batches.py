@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from pipeline.commands.finding import found_batch, meant
-from pipeline.journal.journal import Batch, Journal, open_journal
+from pipeline.commands.where import journal_there
+from pipeline.journal.journal import Batch, Journal
 from pipeline.journal.past import Facts, PastRun, Try
 from pipeline.journal.purge import Old
 from pipeline.journal.story import BatchLine
 from pipeline.model import BatchIsBusy, Decision, ReportRow, SessionState, StoppedEarly, UsageFailure, Whole
 from pipeline.report import totals
-from pipeline.settings import SANDBOX, Settings, default_journal
+from pipeline.settings import SANDBOX, Settings
 
 
 def list_batches(settings: Settings, *, in_sandbox: bool) -> list[BatchLine]:
     """All batches of the journal, the one that was run last at the end. Raises a Failure when it can't be read."""
-    with _journal(settings, in_sandbox=in_sandbox) as journal:
-        return journal.batch_lines()
-
-
-@contextmanager
-def _journal(settings: Settings, *, in_sandbox: bool) -> Iterator[Journal]:
-    with open_journal(settings.journal or default_journal(SANDBOX if in_sandbox else settings.base_url)) as journal:
-        yield journal
+    with journal_there(settings, SANDBOX if in_sandbox else settings.base_url) as journal:
+        return journal.batch_lines() if journal is not None else []
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -102,7 +96,9 @@ def purge(before: date, settings: Settings, confirm: Callable[[Sequence[Old]], b
     if moment > datetime.now().astimezone():
         raise UsageFailure("batches.future", date=before.isoformat())
     done, busy = [], []
-    with _journal(settings, in_sandbox=in_sandbox) as journal:
+    with journal_there(settings, SANDBOX if in_sandbox else settings.base_url) as journal:
+        if journal is None:
+            return Purged((), ())
         found = journal.old_batches(moment)
         if found and not confirm(found):
             raise StoppedEarly("batches.not_confirmed")

@@ -288,8 +288,8 @@ def _journal(settings: Settings) -> Check:
     url = settings.journal or default_journal(settings.base_url)
     try:
         free = health.free_bytes(url)
-        if not database.is_database_url(url):
-            path = database.sqlite_path(url)
+        path = database.sqlite_path(url)
+        if path is not None and (path.exists() or not settings.journal):
             if path.exists() and not os.access(path, os.W_OK):
                 return _failed("journal", ExitCode.USAGE, "journal_not_writable", place=path, error="EACCES")
             _try_to_write(path.parent)

@@ -9,11 +9,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-from pipeline.journal.journal import Batch, Journal, open_journal
+from pipeline.commands.where import journal_there
+from pipeline.journal.journal import Batch, Journal
 from pipeline.journal.story import BatchLine, Numbered
 from pipeline.model import UsageFailure
 from pipeline.report.place import WORKBOOKS, plain
-from pipeline.settings import SANDBOX, Settings, default_journal
+from pipeline.settings import SANDBOX, Settings
 
 NEAREST: Final = 3
 """Names that are shown for one that is unknown."""
@@ -35,7 +36,9 @@ def found_batch(name: str, settings: Settings, *, in_sandbox: bool) -> Iterator[
     No credentials are needed. Raises UsageFailure when there is no such batch, with the nearest names.
     """
     environment = SANDBOX if in_sandbox else settings.base_url.rstrip("/")
-    with open_journal(settings.journal or default_journal(environment)) as journal:
+    with journal_there(settings, environment) as journal:
+        if journal is None:
+            raise UsageFailure("finding.none", batch=name)
         line = pick(journal.batch_lines(), name, environment)
         assert line.last_run is not None
         yield Found(journal, Batch(line.id, line.name, line.environment), line.last_run)

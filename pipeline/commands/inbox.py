@@ -23,7 +23,7 @@ from pipeline.inbox.arrivals import Seen, markers_of
 from pipeline.inbox.folder import Folder, Luggage
 from pipeline.inbox.outcomes import WORKBOOK, Outcome, most_serious, outcome_of
 from pipeline.inbox.signals import Signals
-from pipeline.journal.database import is_database_url, sqlite_path
+from pipeline.journal.database import sqlite_path
 from pipeline.model import (
     CredentialsFailure,
     ExitCode,
@@ -107,7 +107,7 @@ class Watcher(Protocol):
         """Who shows the run of a file."""
 
     def journal_begun(self, place: str) -> None:
-        """The journal is new."""
+        """A journal was made."""
 
     def ended(self, handled: Handled) -> None:
         """A file has been dealt with."""
@@ -359,6 +359,6 @@ def _in_use(template: Request, settings: Settings) -> list[Path]:
     place = where.sandbox(settings, "", "", "").journal if template.sandbox else settings.journal
     named = [settings.log_file, settings.metrics_file, settings.password_file, settings.ca_file]
     named += [settings.notify_urls_file]
-    if place and not is_database_url(place):
-        named.append(str(sqlite_path(place)))
+    if place and (file := sqlite_path(place)) is not None:
+        named.append(str(file))
     return [Path(name) for name in named if name] + ([template.mapping] if template.mapping else [])

@@ -1,11 +1,12 @@
-"""`journal`: a backup of it, and whether it is whole."""
+"""`journal`: making one, a backup of it, and whether it is whole."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.journal import health
+from pipeline.journal import database, health
 from pipeline.journal.health import Health
+from pipeline.model import UsageFailure
 from pipeline.settings import SANDBOX, Settings, default_journal
 
 
@@ -14,9 +15,17 @@ def place_of(settings: Settings, *, in_sandbox: bool) -> str:
     return settings.journal or default_journal(SANDBOX if in_sandbox else settings.base_url)
 
 
+def create(place: str) -> str:
+    """Make a journal at `place`; returns the place as it may be shown. Raises UsageFailure when one is there."""
+    shown = database.shown(place)
+    if not database.make(place):
+        raise UsageFailure("journal.exists", place=shown)
+    return shown
+
+
 def back_up(settings: Settings, path: Path, *, in_sandbox: bool) -> Path:
     """Copy the journal to `path`, over no file; gives its place. Raises UsageFailure when that can't be done."""
-    return health.back_up(place_of(settings, in_sandbox=in_sandbox), path)
+    return health.back_up(place_of(settings, in_sandbox=in_sandbox), path.absolute())
 
 
 def check(settings: Settings, *, in_sandbox: bool) -> Health:

@@ -39,8 +39,8 @@ def plan(request: Request, settings: Settings, screen: Screen) -> tuple[Approved
         checked = prepare.check(table, request, settings, place)
         with where.journal_of(place, screen.journal_begun) as journal:
             batch = journal.batch(prepare.batch_name(request, table), place.name, datetime.now().astimezone())
-            if old := prepare.refusal(journal, batch, table, request, settings):
-                raise old
+            if refused := prepare.refusal(journal, batch, table, request, settings):
+                raise refused
             workplace = Workplace(journal, batch, prepare.REHEARSAL, place.base_url, settings)
             prepared = prepare.begin_and_plan(workplace, table, checked, request, screen)
             try:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from pipeline.check import CheckedTable, CheckOptions, check_table
+from pipeline.commands.forgotten import unknown_requests
 from pipeline.commands.request import Request, Screen
 from pipeline.commands.where import Where
 from pipeline.journal.attempts import RepeatSearch
@@ -87,16 +88,17 @@ def batch_name(request: Request, table: Table) -> str:
 
 
 def refusal(journal: Journal, batch: Batch, table: Table, request: Request, settings: Settings) -> InputFailure | None:
-    """Why this file is not taken for a sheet of this batch, with the ways out; None when it is.
+    """Why a run must not begin though its sheet can be read, with the ways out; None when it may.
 
-    By the interface's "A batch over time".
+    By the interface's "A batch over time" and "The journal's place".
     """
     source = table.source
     if source.batch and request.batch is not None and request.batch != source.batch:
         return InputFailure("run.other_batch", file=source.name, batch=source.batch, given=request.batch)
-    if source.batch or journal.has_run(batch, source.sha256):
-        return None
-    return _sent_before(journal, batch, table, request, settings) or _old_name(journal, batch, request, settings)
+    refused = None
+    if not source.batch and not journal.has_run(batch, source.sha256):
+        refused = _sent_before(journal, batch, table, request, settings) or _old_name(journal, batch, request, settings)
+    return refused or unknown_requests(journal, batch, request, settings)
 
 
 def _sent_before(

@@ -97,7 +97,7 @@ class Screen(Protocol):
         """The built-in sandbox listens."""
 
     def journal_begun(self, place: str) -> None:
-        """The journal is new: it knows of no earlier payments, whatever the name that was mistyped."""
+        """A journal was made: it knows of no earlier payments."""
 
     def confirm(self, announcement: Announcement) -> bool:
         """Say what is going to happen and ask; True when it is to go on."""

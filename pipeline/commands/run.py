@@ -67,8 +67,8 @@ def run(request: Request, settings: Settings, screen: Screen) -> Result:
             batch = journal.batch(prepare.batch_name(request, table), place.name, datetime.now().astimezone())
             with journal.lease(batch):
                 beside.month_before(journal, batch, request.compare)
-                if old := prepare.refusal(journal, batch, table, request, settings):
-                    raise old
+                if refused := prepare.refusal(journal, batch, table, request, settings):
+                    raise refused
                 workplace = Workplace(journal, batch, prepare.RUN, place.base_url, settings)
                 prepared = prepare.begin_and_plan(workplace, table, checked, request, screen)
                 gc.freeze()  # what was imported for the check

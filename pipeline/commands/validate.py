@@ -30,14 +30,14 @@ def validate(request: Request, settings: Settings, screen: Screen) -> Result:
         with where.journal_of(place, screen.journal_begun) as journal:
             batch = journal.batch(prepare.batch_name(request, table), place.name, datetime.now().astimezone())
             workplace = Workplace(journal, batch, prepare.REHEARSAL, place.base_url, settings)
-            old = prepare.refusal(journal, batch, table, request, settings)
+            refused = prepare.refusal(journal, batch, table, request, settings)
             prepared = prepare.begin_and_plan(workplace, table, checked, request, screen)
             try:
                 # A run would be refused before anything else; here the rows are looked at all the same.
                 files = beside.check(beside.wanted_of(request), table.columns, request.output)
                 with closing(results_of(workplace, prepared, request)) as results:
                     outputs = Outputs(results, files)
-                    result = finish(workplace, prepared, old or prepared.refused, request, screen, outputs)
+                    result = finish(workplace, prepared, refused or prepared.refused, request, screen, outputs)
                 for row in journal.report_rows(prepared.run):
                     if row.status is not Status.NOT_SENT and row.errors:
                         screen.row_needs_mending(row, summary.messages(result.report, row, request.lang))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.commands.login import kept
+from pipeline.journal import database
 from pipeline.journal.journal import Journal, open_journal
 from pipeline.model import UsageFailure
 from pipeline.settings import SANDBOX, Settings, data_folder, default_journal, password_of
@@ -18,7 +19,8 @@ from pipeline.settings import SANDBOX, Settings, data_folder, default_journal, p
 class Where:
     """An environment. `name` is the base URL, or `sandbox`; the sandbox and production never mix.
 
-    `kept` says that its journal is there to remember payments, and not play or for the moment.
+    `kept` says that its journal is there to remember payments, and not play or for the moment; `named` that somebody
+    chose its place.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Where:
     username: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
     kept: bool = True
+    named: bool = False
 
 
 def sandbox_store() -> Path:
@@ -38,7 +41,8 @@ def sandbox_store() -> Path:
 def sandbox(settings: Settings, base_url: str, username: str, password: str) -> Where:
     """The built-in sandbox, with a journal of its own."""
     journal = settings.journal or default_journal(SANDBOX)
-    return Where(SANDBOX, base_url, journal, False, username, password, kept=False)
+    named = bool(settings.journal)
+    return Where(SANDBOX, base_url, journal, False, username, password, kept=False, named=named)
 
 
 def real(settings: Settings) -> Where:
@@ -50,7 +54,8 @@ def real(settings: Settings) -> Where:
     if not username or not password:
         raise UsageFailure("settings.no_credentials")
     journal = settings.journal or default_journal(base_url)
-    return Where(base_url, base_url, journal, settings.production, username, password)
+    named = bool(settings.journal)
+    return Where(base_url, base_url, journal, settings.production, username, password, named=named)
 
 
 def credentials_of(settings: Settings) -> tuple[str, str]:
@@ -71,26 +76,56 @@ def credentials_of(settings: Settings) -> tuple[str, str]:
 def rehearsal(settings: Settings, *, in_sandbox: bool) -> Iterator[Where]:
     """Where a run that sends nothing looks for earlier payments: credentials are not needed.
 
-    Without a base URL nothing can have been sent from here that it could find: a journal for the moment will do.
+    Where no journal is yet, none is made: nothing can have been sent from here that it could find, and a journal for
+    the moment will do. Raises UsageFailure when one was named and is not there.
     """
-    if in_sandbox:
-        yield sandbox(settings, "", "", "")
-        return
     base_url = settings.base_url.rstrip("/")
-    if base_url or settings.journal:
-        yield Where(base_url, base_url, settings.journal or default_journal(base_url), settings.production)
+    if in_sandbox:
+        place = sandbox(settings, "", "", "")
+    else:
+        journal = settings.journal or default_journal(base_url)
+        place = Where(base_url, base_url, journal, settings.production, named=bool(settings.journal))
+    must_be_there = place.named and place.kept
+    if must_be_there or (place.name and database.is_there(place.journal)):
+        yield place
         return
     with tempfile.TemporaryDirectory(prefix="flinks-import-") as folder:
-        yield Where("", "", str(Path(folder) / "journal.sqlite"), False, kept=False)
+        yield replace(place, journal=str(Path(folder) / "journal.sqlite"), kept=False, named=False)
 
 
 @contextmanager
 def journal_of(place: Where, announce: Callable[[str], None]) -> Iterator[Journal]:
-    """The journal of an environment, open. A new one is announced: a mistyped name begins an empty memory.
+    """The journal of an environment, open.
 
-    Raises UsageFailure when it can't be used, StoppedEarly when another program keeps it locked.
+    At its default place it is made when it is not there, and announced: it remembers nothing. One that was named must
+    be there, unless it is the sandbox's. Raises UsageFailure when it can't be used, StoppedEarly when another program
+    keeps it locked.
     """
-    with open_journal(place.journal) as journal:
-        if journal.begun and place.kept:
-            announce(journal.place)
+    if not place.named:
+        _make_folder(place.journal)
+    if not (place.named and place.kept) and database.make(place.journal) and place.kept:
+        announce(database.shown(place.journal))
+    with open_journal(place.journal, make=False) as journal:
+        yield journal
+
+
+def _make_folder(journal: str) -> None:
+    folder = Path(journal).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise UsageFailure("journal.cannot_make", place=journal, error=error.strerror) from None
+
+
+@contextmanager
+def journal_there(settings: Settings, environment: str) -> Iterator[Journal | None]:
+    """The journal of an environment, open, for who only reads; None when there is none yet at the default place.
+
+    Raises UsageFailure when it was named and is not there, or can't be used, StoppedEarly when it is locked.
+    """
+    place = settings.journal or default_journal(environment)
+    if not settings.journal and not database.is_there(place):
+        yield None
+        return
+    with open_journal(place, make=False) as journal:
         yield journal

@@ -1,4 +1,6 @@
-"""Opening the journal: SQLite by default, PostgreSQL by URL; made durable, private, and brought up to date.
+"""Making and opening the journal: SQLite by default, PostgreSQL by URL; durable, private, and brought up to date.
+
+A journal is only made by `make`. What is opened must be one: an empty memory would ask everybody again.
 
 Durable means: when a commit returns, the record survives a crash of the program and of the machine. On SQLite that is
 WAL with `synchronous=FULL` ("WAL mode … with synchronous=FULL … the WAL file is synced after each transaction commit",
@@ -11,8 +13,9 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +38,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from pipeline.journal import keys, roll, tables
 from pipeline.journal.codec import dump_time
+from pipeline.kinds import POSTGRESQL, Wanted, journal_file
 from pipeline.model import Failure, StoppedEarly, UsageFailure
 
 BUSY_SECONDS: Final = 20
@@ -49,44 +53,136 @@ Step = Callable[[Connection], None]
 
 
 def connect(url: str, steps: Sequence[Step] | None = None) -> Engine:
-    """Open the journal at `url` (an SQLite path, or `postgresql://…`), make it when it is not there.
+    """Open the journal at `url` (an SQLite path, or `postgresql://…`), which must be there.
 
-    It is brought up to date by those of `steps` (all that this program knows) that it has not seen. The engine's
-    execution option `begun` says whether it is new, so that it remembers nothing. Raises UsageFailure when the place
-    can't be used or was made by a newer program, StoppedEarly when another program keeps it locked.
+    It is brought up to date by those of `steps` (all that this program knows) that it has not seen. Raises UsageFailure
+    when there is no journal, when it can't be used or was made by a newer program, StoppedEarly when another program
+    keeps it locked.
     """
-    engine = _engine(url)
+    engine = open_as_it_is(url)
     try:
         with explained(url):
-            found = _bring_up_to_date(engine, url, STEPS if steps is None else steps)
+            _bring_up_to_date(engine, url, STEPS if steps is None else steps)
     except BaseException:
         engine.dispose()
         raise
-    engine.update_execution_options(begun=found == 0)
     return engine
 
 
 def open_as_it_is(url: str) -> Engine:
-    """Open a journal that exists, whatever its version, and leave it so: to look at it.
+    """Open a journal that is there, whatever its version, and leave it so: to look at it.
 
     Raises UsageFailure when there is none.
     """
-    if not is_database_url(url) and not sqlite_path(url).is_file():
-        raise UsageFailure("journal.not_there", place=shown(url))
+    if not is_there(url):
+        raise UsageFailure("journal.missing", place=shown(url))
     return _engine(url)
 
 
-def is_database_url(url: str) -> bool:
-    """Whether this names a database server rather than an SQLite file."""
-    return "://" in url and not url.startswith("sqlite:")
+def is_there(url: str) -> bool:
+    """Whether there is a journal at `url`; False where there is nothing at all, or none in a database of a server.
 
-
-def sqlite_path(url: str) -> Path:
-    """The file of an SQLite journal, from a path or an `sqlite:///` URL.
-
-    Absolute, since some names (`:memory:`, `file:…`) mean something else to SQLite than the file that they name.
+    Nothing is changed. Raises UsageFailure when something else is there, or it can't be looked at.
     """
-    return Path(url.removeprefix("sqlite:///")).expanduser().absolute()
+    path = sqlite_path(url)
+    if path is None:
+        return _is_in(_bare_engine(url), url)
+    try:
+        if path.is_dir():
+            raise UsageFailure("journal.is_folder", place=path)
+        size = path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise UsageFailure("journal.cannot_look", place=path, error=error.strerror) from None
+    if not size:
+        raise UsageFailure("journal.empty", place=path)
+    if not _is_in(_bare_engine(url), url):
+        raise UsageFailure("journal.foreign", place=path)
+    return True
+
+
+def _is_in(engine: Engine, url: str) -> bool:
+    """Whether a database holds a journal. Raises UsageFailure when another program has a table of that name."""
+    wanted = tables.migrations
+    try:
+        with explained(url), engine.connect() as connection:
+            found = inspect(connection)
+            if not found.has_table(wanted.name):
+                return False
+            if not {column["name"] for column in found.get_columns(wanted.name)} >= set(wanted.columns.keys()):
+                raise UsageFailure("journal.foreign", place=shown(url))
+            if not _read_version(connection):
+                raise UsageFailure("journal.incomplete", place=shown(url))
+            return True
+    finally:
+        engine.dispose()
+
+
+def make(url: str, steps: Sequence[Step] | None = None) -> bool:
+    """Make a journal at `url`, private, in a folder or a database that is there; False when it holds one.
+
+    `steps` are those of `connect`. A program that is killed meanwhile leaves no half of one. Raises UsageFailure when
+    something else is there, or it can't be made.
+    """
+    if is_there(url):
+        return False
+    path, steps = sqlite_path(url), STEPS if steps is None else steps
+    if path is None:
+        return _make_in(_engine(url), url, steps)
+    try:
+        path = path.resolve()
+        if not path.parent.is_dir():
+            raise UsageFailure("journal.no_folder", place=path, folder=path.parent)
+        return _make_file(path, steps)
+    except OSError as error:
+        raise UsageFailure("journal.cannot_make", place=path, error=error.strerror) from None
+
+
+def _make_file(path: Path, steps: Sequence[Step]) -> bool:
+    """Made whole under another name, so that nobody finds half of a journal; False when another program was first."""
+    handle, name = tempfile.mkstemp(prefix=".journal-", dir=path.parent)  # for its owner only
+    os.close(handle)
+    part = Path(name)
+    try:
+        _make_in(_sqlite(part), str(path), steps)
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            return False
+        except OSError:  # a disk without links
+            if path.exists():
+                return False
+            part.rename(path)
+        return True
+    finally:
+        for ending in ("", "-wal", "-shm"):
+            part.with_name(f"{part.name}{ending}").unlink(missing_ok=True)
+
+
+def _make_in(engine: Engine, url: str, steps: Sequence[Step]) -> bool:
+    """Make the tables, all in one transaction; False when another program of ours was first."""
+    try:
+        with explained(url), engine.begin() as connection:
+            _wait_for_others(connection)
+            found = set(inspect(connection).get_table_names())
+            if tables.migrations.name in found:
+                return False
+            if found & set(tables.metadata.tables):
+                raise UsageFailure("journal.foreign", place=shown(url))
+            for number, step in enumerate(steps, start=1):
+                _take(step, number, connection)
+        return True
+    finally:
+        engine.dispose()
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file of an SQLite journal, None for one on a server. Raises UsageFailure when `url` names neither."""
+    try:
+        return journal_file(url)
+    except Wanted:
+        raise UsageFailure("journal.bad_place") from None
 
 
 @contextmanager
@@ -112,6 +208,8 @@ def failure(error: DBAPIError, url: str) -> Failure:
         return UsageFailure("journal.damaged", place=place)
     if re.search(r"no such (?:table|column)|(?:relation|column) .* does not exist", text):
         return UsageFailure("journal.incomplete", place=place)
+    if re.search(r'database "[^"]*" does not exist', text):
+        return UsageFailure("journal.no_database", place=place)
     if "unable to open" in text:
         return UsageFailure("journal.cannot_open", place=place)
     if "disk i/o" in text:
@@ -123,49 +221,55 @@ def failure(error: DBAPIError, url: str) -> Failure:
 
 def shown(url: str) -> str:
     """The journal's place without its password."""
-    return make_url(url).render_as_string(hide_password=True) if is_database_url(url) else str(sqlite_path(url))
+    path = sqlite_path(url)
+    if path is not None:
+        return str(path)
+    parsed = _parsed(url).difference_update_query(["password", "sslpassword"])
+    bare = URL.create(POSTGRESQL.removesuffix("://"), parsed.username, None, parsed.host, parsed.port, parsed.database)
+    return bare.set(query=parsed.query).render_as_string()
 
 
 def _engine(url: str) -> Engine:
-    if is_database_url(url):
-        return _postgresql(url)
     path = sqlite_path(url)
-    _make_private(path)
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),  # never as text: a path may have a question mark
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
-        hide_parameters=True,
-    )
+    if path is not None:
+        return _sqlite(path)
+    engine = _bare_engine(url)
+    event.listen(engine, "connect", _prepare_postgresql)
+    return engine
+
+
+def _sqlite(path: Path) -> Engine:
+    engine = _bare_engine(str(path))
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
+def _bare_engine(url: str) -> Engine:
+    """A database as it is: also one of another program, which must not be changed."""
+    path = sqlite_path(url)
+    if path is None:
+        return _postgresql(url)
+    return create_engine(
+        URL.create("sqlite", database=str(path)),  # never as text: a path may have a question mark
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        hide_parameters=True,
+    )
+
+
 def _postgresql(url: str) -> Engine:
+    parsed = _parsed(url).set(drivername="postgresql+psycopg")
     try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):  # ValueError: a port that is no number
-        raise UsageFailure("journal.bad_url") from None
-    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
-        raise UsageFailure("journal.unknown_database", kind=parsed.get_backend_name())
-    try:
-        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), hide_parameters=True, pool_pre_ping=True)
+        return create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
     except (ModuleNotFoundError, NoSuchModuleError):
         raise UsageFailure("journal.no_driver") from None
-    event.listen(engine, "connect", _prepare_postgresql)
-    return engine
 
 
-def _make_private(path: Path) -> None:
-    """Make the folder and the file readable by their owner only, before SQLite makes them readable by all."""
+def _parsed(url: str) -> URL:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if path.is_dir():
-            raise UsageFailure("journal.is_folder", place=path)
-        with suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except OSError as error:
-        raise UsageFailure("journal.cannot_make", place=path, error=error.strerror) from None
+        return make_url(url)
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
+        raise UsageFailure("journal.bad_place") from None
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -245,34 +349,33 @@ STEPS: Final[tuple[Step, ...]] = (_first_version, _second_version, _third_versio
 assert len(STEPS) == VERSION
 
 
-def _bring_up_to_date(engine: Engine, url: str, steps: Sequence[Step]) -> int:
-    """Returns the version that was found."""
+def _bring_up_to_date(engine: Engine, url: str, steps: Sequence[Step]) -> None:
     found = version_of(engine)
     if found > len(steps):
         raise UsageFailure("journal.newer", place=shown(url))
-    if found == len(steps):
-        return found
-    for number, step in enumerate(steps, start=1):
+    for number, step in enumerate(steps[found:], start=found + 1):
         with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":
-                # Two programs that start on a new database at once: the second waits, then finds the step done.
-                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7306002)")
-            if _read_version(connection) >= number:
-                continue
-            step(connection)
-            connection.execute(
-                insert(tables.migrations).values(version=number, applied_at=dump_time(datetime.now(UTC)))
-            )
-    return found
+            _wait_for_others(connection)
+            if _read_version(connection) < number:
+                _take(step, number, connection)
+
+
+def _wait_for_others(connection: Connection) -> None:
+    """Of two programs that start on a database at once the second waits, then finds the step done."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7306002)")
+
+
+def _take(step: Step, number: int, connection: Connection) -> None:
+    step(connection)
+    connection.execute(insert(tables.migrations).values(version=number, applied_at=dump_time(datetime.now(UTC))))
 
 
 def version_of(engine: Engine) -> int:
-    """The version that a journal says it has; 0 for an empty one."""
+    """The version that a journal says it has."""
     with engine.connect().execution_options(reading=True) as connection:
         return _read_version(connection)
 
 
 def _read_version(connection: Connection) -> int:
-    if not inspect(connection).has_table("migrations"):
-        return 0
     return max(connection.scalars(select(tables.migrations.c.version)), default=0)

@@ -70,29 +70,27 @@ def examine(url: str) -> Health:
     engine = database.open_as_it_is(url)
     try:
         with database.explained(url), engine.connect().execution_options(reading=True) as connection:
-            version = database.version_of(engine)
-            findings = {name: count for name, count in _findings(connection, url, version) if count}
+            findings = {name: count for name, count in _findings(connection, url) if count}
             return Health(
                 place=database.shown(url),
-                version=version,
+                version=database.version_of(engine),
                 findings=findings,
-                counts={table.name: _rows(connection, table) if version else 0 for table in _COUNTED},
-                outcomes=_outcomes(connection) if version else {},
+                counts={table.name: _rows(connection, table) for table in _COUNTED},
+                outcomes=_outcomes(connection),
                 free_bytes=free_bytes(url),
             )
     finally:
         engine.dispose()
 
 
-def _findings(connection: Connection, url: str, version: int) -> list[tuple[str, int]]:
+def _findings(connection: Connection, url: str) -> list[tuple[str, int]]:
     found = [("readable", len(readable_by_others(url)))]
     if connection.dialect.name == "sqlite":
         said = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
         found.append(("integrity", 0 if said == ["ok"] else len(said)))
-    if version:
-        strange = set(_outcomes(connection)) - {outcome.value for outcome in Outcome}
-        found.append(("outcome", len(strange)))
-        found += [(name, int(connection.scalar(text(statement)) or 0)) for name, statement in _FINDINGS.items()]
+    strange = set(_outcomes(connection)) - {outcome.value for outcome in Outcome}
+    found.append(("outcome", len(strange)))
+    found += [(name, int(connection.scalar(text(statement)) or 0)) for name, statement in _FINDINGS.items()]
     return found
 
 
@@ -107,20 +105,20 @@ def _outcomes(connection: Connection) -> dict[str, int]:
 
 def readable_by_others(url: str) -> list[Path]:
     """The journal's files that others than their owner may read. None on Windows, where modes say nothing."""
-    if database.is_database_url(url) or os.name == "nt":
-        return []
     path = database.sqlite_path(url)
+    if path is None or os.name == "nt":
+        return []
     files = [path.with_name(f"{path.name}{ending}") for ending in ("", "-wal", "-shm")]
     return [file for file in files if file.exists() and file.stat().st_mode & 0o077]
 
 
 def free_bytes(url: str) -> int | None:
     """Room on the disk of an SQLite journal, also of one that is still to be made."""
-    if database.is_database_url(url):
+    path = database.sqlite_path(url)
+    if path is None:
         return None
-    folder = next(folder for folder in database.sqlite_path(url).parents if folder.exists())
     try:
-        return shutil.disk_usage(folder).free
+        return shutil.disk_usage(next(folder for folder in path.parents if folder.exists())).free
     except OSError:
         return None
 
@@ -131,11 +129,10 @@ def back_up(url: str, path: Path) -> Path:
     Over no file: it goes to the next free name; gives its place. Raises UsageFailure for PostgreSQL, for a place that
     can't be written, and without a journal.
     """
-    if database.is_database_url(url):
-        raise UsageFailure("journal.backup_postgresql", place=database.shown(url))
     source = database.sqlite_path(url)
-    if not source.is_file():
-        raise UsageFailure("journal.not_there", place=source)
+    if source is None:
+        raise UsageFailure("journal.backup_postgresql", place=database.shown(url))
+    database.open_as_it_is(url).dispose()
     try:
         return put(path, partial(_copy, source))
     except OSError as error:

@@ -6,7 +6,7 @@ its subject (`staging`, `attempts`, `story`, `lease`, `database`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -127,11 +127,6 @@ class Journal:
     def __init__(self, engine: Engine, url: str) -> None:
         self.engine = engine
         self.url = url
-
-    @property
-    def begun(self) -> bool:
-        """Whether it was new when it was opened, so that it remembers nothing."""
-        return bool(self.engine.get_execution_options().get("begun"))
 
     @property
     def place(self) -> str:
@@ -410,6 +405,11 @@ class Journal:
         with database.explained(self.url):
             return list(evidence.asked(self.engine, batch_id))
 
+    def count_unknown(self, session_ids: Iterable[str]) -> int:
+        """How many of these sessions no batch of the journal has."""
+        with self._reading() as connection:
+            return states.count_unknown(connection, session_ids)
+
     def sessions_elsewhere(self, batch_id: int) -> Iterator[tuple[str, str]]:
         """The sessions of other batches of the same environment, each with the batch's name."""
         with database.explained(self.url):
@@ -511,21 +511,23 @@ class Journal:
 
     def keep_reserve(self) -> None:
         """Occupy a little disk, to be given back when it is full and outcomes wait. Does nothing for PostgreSQL."""
-        if not database.is_database_url(self.url):
+        reserve = self._reserve
+        if reserve is not None:
             with suppress(OSError):
-                self._reserve.write_bytes(b"\0" * RESERVE_BYTES)
-                self._reserve.chmod(0o600)
+                reserve.write_bytes(b"\0" * RESERVE_BYTES)
+                reserve.chmod(0o600)
 
     def free_reserve(self) -> None:
         """Give the reserve back."""
-        if not database.is_database_url(self.url):
+        reserve = self._reserve
+        if reserve is not None:
             with suppress(OSError):
-                self._reserve.unlink(missing_ok=True)
+                reserve.unlink(missing_ok=True)
 
     @property
-    def _reserve(self) -> Path:
+    def _reserve(self) -> Path | None:
         path = database.sqlite_path(self.url)
-        return path.with_name(f"{path.name}.reserve")
+        return path and path.with_name(f"{path.name}.reserve")
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -543,11 +545,13 @@ class Journal:
 
 
 @contextmanager
-def open_journal(url: str) -> Iterator[Journal]:
-    """The journal at `url`: an SQLite path, or a `postgresql://` URL.
+def open_journal(url: str, *, make: bool = True) -> Iterator[Journal]:
+    """The journal at `url`: an SQLite path, or a `postgresql://` URL. Without `make` it must be there.
 
     Raises UsageFailure when it can't be used, StoppedEarly when another program keeps it locked.
     """
+    if make:
+        database.make(url)
     journal = Journal(database.connect(url), url)
     try:
         yield journal

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Final
 
 from filelock import FileLock, Timeout
@@ -28,7 +29,8 @@ def lease(engine: Engine, url: str, batch_id: int, batch: str) -> Iterator[None]
 
     Raises BatchIsBusy at once when another run holds it.
     """
-    held = _postgresql(engine, url, batch_id) if engine.dialect.name == "postgresql" else _file(url, batch_id)
+    path = sqlite_path(url)
+    held = _postgresql(engine, url, batch_id) if path is None else _file(path, batch_id)
     with held as mine:
         if not mine:
             raise BatchIsBusy("journal.batch_is_busy", batch=batch)
@@ -36,9 +38,9 @@ def lease(engine: Engine, url: str, batch_id: int, batch: str) -> Iterator[None]
 
 
 @contextmanager
-def _file(url: str, batch_id: int) -> Iterator[bool]:
+def _file(path: Path, batch_id: int) -> Iterator[bool]:
     # Resolved: two names of one journal are one lock.
-    path = sqlite_path(url).resolve()
+    path = path.resolve()
     lock = FileLock(path.with_name(f"{path.name}.batch-{batch_id}.lock"), mode=0o600)
     try:
         lock.acquire(timeout=0)

@@ -75,6 +75,16 @@ def sessions(engine: Engine, batch_id: int, since: datetime | None) -> Iterator[
         last = chunk[-1].id
 
 
+def count_unknown(connection: Connection, session_ids: Iterable[str]) -> int:
+    """How many of these sessions no batch of the journal has."""
+    asked = found = 0
+    for wanted in batched(session_ids, ASKED):
+        known = select(attempts.c.session_id).where(attempts.c.session_id.in_(wanted)).distinct()
+        asked += len(wanted)
+        found += len(connection.scalars(known).all())
+    return asked - found
+
+
 _HAS_SESSION: Final = and_(attempts.c.outcome == Outcome.CREATED, attempts.c.session_id != "")
 _SESSION: Final = (
     attempts.c.id,

@@ -60,12 +60,12 @@ def open_workbook(path: Path, form: Format) -> Book:
 
 def _load(path: Path) -> CalamineWorkbook:
     """Calamine goes by the name of a file but by the content of bytes: an .ods called .xlsx is common enough."""
-    with _explained(path), path.open("rb") as file:
+    with reading(path), path.open("rb") as file:
         return CalamineWorkbook.from_filelike(file)
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
     """Calamine's failures as sentences for people. Its panics on damaged files are no `Exception`."""
     try:
         yield
@@ -100,7 +100,7 @@ class _Reader:
     def grid(self, name: str) -> Grid:
         """One sheet. Raises InputFailure when it is damaged or spread too far."""
         facts = self.source.of(name, [sheet.name for sheet in self.book.sheets_metadata].index(name))
-        with _explained(self.path):
+        with reading(self.path):
             sheet = self.book.get_sheet_by_name(name)
         if sheet.end and sheet.end[1] >= MOST_COLUMNS:
             raise InputFailure("sheet.damaged", path=str(self.path))
@@ -119,7 +119,7 @@ class _Reader:
         )
 
     def _records(self, sheet: CalamineSheet, beside: Beside) -> Iterator[Record]:
-        with _explained(self.path):
+        with reading(self.path):
             yield from records(sheet, beside)
 
 

@@ -57,7 +57,7 @@ def write_xlsx(path: Path, charges: list[tuple[str, str, str]]) -> Path:
 
 
 def correct(workbook: Path, to: Path, changes: dict[str, dict[str, str] | None]) -> Path:
-    """The workbook with its sheet `Errors` corrected: by the payor's first name, new cells, or None to delete the row."""
+    """The workbook with `Errors` corrected: by the payor's first name, new cells, or None to delete the row."""
     book = load_workbook(workbook)
     sheet = book["Errors"]
     at = {cell.value: cell.column for cell in sheet[1]}
@@ -139,7 +139,7 @@ NEVER_ASKED = {"rows": 1, "amount": "160.00"}
 """Eve's under another reference, which is held. Every other row was asked for, or its outcome is unknown."""
 
 
-def test_every_output_says_the_same_of_a_batch_of_six_sheets(month: Month) -> None:
+def test_every_output_says_the_same_of_a_batch_of_six_sheets(month: Month) -> None:  # noqa: PLR0915 - all at once
     """Counts and sums of every command, file and figure are those of the server, over all sheets."""
     home, command, env = month.home, month.command, month.env
     (home / "receivables.toml").write_text(RECEIVABLES, encoding="utf-8")

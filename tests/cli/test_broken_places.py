@@ -235,7 +235,7 @@ def test_the_journal_is_damaged_while_it_sends(desk: Desk):
     desk.server.on_create.clear()
     again = desk.run(LINES)
     check_server(desk)
-    assert ran.code in {0, 5, 6}  # what it could still read
+    assert ran.code in {0, 2, 5, 6}  # what it could still read
     assert (again.code, again.stopped) == (2, "journal.damaged")
     assert len(desk.server.creations) == sent
 

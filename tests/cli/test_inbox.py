@@ -127,6 +127,7 @@ def test_what_is_no_whole_sheet_is_left_where_it_is(drop):
     (drop.path / "link.csv").symlink_to(drop.put(".behind.csv", sheet("X-2")))
     os.mkfifo(drop.path / "pipe.csv")
     drop.put("a.csv", sheet("A-1"))
+    assert drop.command("journal", "create", drop.path / "journal.sqlite").code == 0
     done = drop.pass_("--journal", str(drop.path / "journal.sqlite"), "--log-file", str(drop.path / "night.log"))
     assert done.code == 0, done
     assert drop.sandbox.received() == {"A-1": 1}
@@ -185,7 +186,9 @@ def test_the_sentences_are_in_french_where_that_is_asked_for(drop):
 
 
 def test_quiet_says_only_what_needs_a_person(drop):
-    """With `-q` a night in which all went well says nothing at all."""
+    """With `-q` a night in which all went well says nothing at all, but that the first one made its journal."""
+    first = drop.pass_("-q")
+    assert (first.code, first.out, len(first.err.splitlines())) == (0, "", 1)
     drop.put("a.csv", sheet("A-1"))
     done = drop.pass_("-q")
     assert (done.code, done.out, done.err) == (0, "", "")
@@ -358,6 +361,7 @@ def test_a_file_whose_batch_another_run_holds_is_left(drop):
     """The journal's lock decides: 7, the file stays, and the others are run."""
     drop.put("a.csv", sheet("A-1"))
     drop.put("b.csv", sheet("B-1"))
+    drop.command.data.mkdir(parents=True)
     with open_journal(str(drop.command.data / "journal.sqlite")) as journal:
         batch = journal.batch("a", drop.sandbox.base_url, datetime.now().astimezone())
         with journal.lease(batch):

@@ -341,25 +341,6 @@ def test_a_reference_that_differs_in_blanks_only_is_no_difference(command):
 # The memory itself
 
 
-@pytest.mark.parametrize(("lang", "said"), [("en", "a new journal was begun at"), ("fr", "un nouveau journal a été")])
-def test_a_new_journal_is_said_once(office, lang, said):
-    """A mistyped --journal begins an empty memory, and that is said with its place; a journal that is there is not."""
-    sheet = office.sheet(MONTH)
-    place = office.command.home / "mistyped.sqlite"
-    told = [office.run(sheet, "--journal", place, "--lang", lang).err for _ in range(2)]
-    assert [line for line in told[0].splitlines() if said in line and str(place) in line]
-    assert said not in told[1]
-
-
-def test_a_new_journal_is_not_said_where_nothing_is_to_be_said_or_remembered(office):
-    """With -q, and in the sandbox, whose payments are play."""
-    sheet = office.sheet(MONTH)
-    quiet = office.run(sheet, "-q", "--journal", office.command.home / "a.sqlite")
-    play = office.command("run", sheet, "--sandbox", "--journal", office.command.home / "b.sqlite")
-    assert (quiet.code, play.code) == (0, 0)
-    assert "new journal" not in quiet.err + play.err
-
-
 def test_a_journal_that_lacks_a_table_is_told_from_a_disk_that_fails(office):
     """What only a person can mend ends with 2, as a configuration that is wrong; nothing is sent."""
     sheet = office.sheet(MONTH)

@@ -167,6 +167,7 @@ def test_a_batch_that_is_not_there_is_one_sentence(command, standalone_sandbox, 
 def test_the_sandbox_and_the_api_are_told_apart_in_one_journal(command, standalone_sandbox) -> None:
     """The same name in two environments is two batches: --sandbox chooses."""
     shared = standalone_sandbox.env | {"FLINKS_IMPORT_JOURNAL": str(command.home / "shared.sqlite")}
+    assert command("journal", "create", command.home / "shared.sqlite").code == 0
     sheet = command.home / "rent.csv"
     sheet.write_text(SHEET, encoding="utf-8")
     command("run", sheet, "--yes", env=shared)

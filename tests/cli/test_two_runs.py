@@ -17,9 +17,10 @@ PATIENCE = 60
 
 
 @pytest.fixture(params=KINDS)
-def journal(request, tmp_path):
+def journal(request, command, tmp_path):
     """One journal for both: a file, or a server that two machines share."""
     with place(request.param, tmp_path) as url:
+        assert command("journal", "create", url).code == 0
         yield url
 
 

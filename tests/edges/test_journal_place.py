@@ -5,19 +5,24 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import stat
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta, timezone
 from pathlib import Path
 
+import psycopg
 import pytest
 from journals import FIRST, KINDS, NOW, attempt, line, place, plan
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
+from pipeline import kinds
 from pipeline.journal import database
 from pipeline.journal.journal import open_journal
 from pipeline.model import Failure, Outcome, StoppedEarly, UsageFailure
 from pipeline.texts import explain
+from schemas.languages import LANGUAGES
 
 OURS = 0o077
 """What group and others may do: nothing."""
@@ -34,15 +39,15 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 def test_the_journal_is_for_its_owner_only(tmp_path: Path) -> None:
-    """The folder and every file of an SQLite journal, also its log and its locks, are closed to others."""
+    """Every file of an SQLite journal, also its log and its locks, is closed to others."""
     folder = tmp_path / "data"
+    folder.mkdir()
     with open_journal(str(folder / "journal.sqlite")) as journal:
         planned = plan(journal, [line()])
         with journal.lease(planned.batch):
             planned.send()
             journal.keep_reserve()
             files = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert len(files) == 5  # the journal, its log and the log's index, a lock, the reserve
     assert {name for name, mode in files.items() if mode & OURS} == set()
 
@@ -52,7 +57,7 @@ def test_the_journals_password_is_not_shown() -> None:
     assert "hunter2" not in database.shown("postgresql://zoe:hunter2@db.example.com/billing")
 
 
-@pytest.mark.parametrize("name", [":memory:", "what?.sqlite", "a#b%20c.sqlite", "file:x.sqlite"])
+@pytest.mark.parametrize("name", [":memory:", "what?.sqlite", "a#b%20c.sqlite", "./file:x.sqlite"])
 def test_the_journal_is_the_file_that_was_named(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the name means to SQLite, the journal is a file of that name, and remembers."""
     monkeypatch.chdir(tmp_path)
@@ -190,18 +195,21 @@ def test_a_newer_journal_is_refused(url: str) -> None:
     assert database.shown(url) in explain(raised.value)
 
 
-def test_a_step_that_fails_leaves_no_trace(tmp_path: Path) -> None:
-    """A step and the record that it ran are one transaction: a journal that could not be made is made later."""
-    path = tmp_path / "journal.sqlite"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript("CREATE TABLE attempts_by_run (x); ")  # the name that an index of step 2 needs
-    for _ in range(2):
-        with pytest.raises(Failure), open_journal(str(path)):
-            pass
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("DROP TABLE attempts_by_run")
-    with open_journal(str(path)) as journal:
-        assert plan(journal, [line()]).statuses() == ["not-sent"]
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_step_that_fails_leaves_no_trace(kind: str, tmp_path: Path) -> None:
+    """A journal is made whole or not at all: one that could not be made is made later."""
+
+    def fails(connection: Connection) -> None:
+        connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)")
+
+    with place(kind, tmp_path) as url:
+        for _ in range(2):
+            with pytest.raises(Failure):
+                database.make(url, (*database.STEPS, fails))
+        assert not database.is_there(url)
+        assert list(tmp_path.iterdir()) == []
+        with open_journal(url) as journal:
+            assert plan(journal, [line()]).statuses() == ["not-sent"]
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -223,20 +231,185 @@ def test_another_file_is_no_journal(tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8") == "Dear Zoé, " * 500
 
 
-URLS = [
-    ("another database", "mysql://localhost/billing", "journal.unknown_database"),
-    ("a port that is none", "postgresql://db:port/billing", "journal.bad_url"),
-    ("no URL", "://billing", "journal.bad_url"),
+PATHS = [
+    ("journal.sqlite", "journal.sqlite"),
+    ("data/journal.sqlite", "data/journal.sqlite"),
+    ("/srv/a:b/journal.sqlite", "/srv/a:b/journal.sqlite"),
+    ("data/2026-11-30 19:30/j.sqlite", "data/2026-11-30 19:30/j.sqlite"),
+    ("./postgresql:/me@db/x", "postgresql:/me@db/x"),
+    ("..\\x:y", "..\\x:y"),
+    ("C:\\billing\\journal.sqlite", "C:\\billing\\journal.sqlite"),
+    ("c:/billing/journal.sqlite", "c:/billing/journal.sqlite"),
+    ("\\\\server\\share\\j.sqlite", "\\\\server\\share\\j.sqlite"),
+    (":memory:", ":memory:"),
+    ("what?.sqlite", "what?.sqlite"),
+    ("postgresql", "postgresql"),
+    ("postgresql/journal.sqlite", "postgresql/journal.sqlite"),
+    ("data//journal.sqlite", "data/journal.sqlite"),
+    ("sqlite:///data/journal.sqlite", "data/journal.sqlite"),
+    ("sqlite:////srv/journal.sqlite", "/srv/journal.sqlite"),
+    ("sqlite:///mysql:x", "mysql:x"),
+]
+
+SERVERS = ["postgresql://me@db/billing", "postgresql://me:hunter2@db:5432/billing?sslmode=require", "postgresql:///x"]
+
+NEITHER = [
+    *(
+        "postgresql:/me:hunter2@db/x",
+        "postgresql:me:hunter2@db/x",
+        "postgresql//me:hunter2@db/x",
+        "postgresql:\\\\db\\x",
+    ),
+    *("Postgresql:\\\\me@db\\x", "POSTGRESQL://me:hunter2@db/x", "postgresql+psycopg://me@db/x", "postgresql.://db/x"),
+    *("postgres://me:hunter2@db/x", "postgres:/me@db/x", "postgres:me@db/x", "postgres//me@db/x", "PG//db/x"),
+    *("jdbc:postgresql://db/x", "psql://db/x", "mysql://me:hunter2@db/x", "mysql:x", "mariadb//db/x"),
+    *("sqlite:x", "sqlite:/x", "sqlite://x", "sqlite:///", "sqlite3:///x", "SQLite:///x", "sqlite//x"),
+    *(
+        "http://db/x",
+        "https:/db/x",
+        "file:x.sqlite",
+        "file:///srv/x.sqlite",
+        "s3://bucket/j.sqlite",
+        "smb://nas/j.sqlite",
+    ),
+    *("://billing", "db://x", "db.example.com:5432/billing", "'postgresql://me:hunter2@db/x'"),
+    *("host=db dbname=billing", "dbname = billing password=hunter2", "~nobody-has-this-name/j.sqlite", "a\0b", ""),
 ]
 
 
-@pytest.mark.parametrize(("url", "key"), [case[1:] for case in URLS], ids=[case[0] for case in URLS])
-def test_a_url_that_can_not_be_used_is_told(url: str, key: str) -> None:
-    """A wrong URL is answered with a sentence that says what to give."""
-    with pytest.raises(Failure) as raised, open_journal(url):
+@pytest.mark.parametrize(("named", "file"), PATHS)
+def test_a_path_is_a_path(named: str, file: str) -> None:
+    """A drive, a colon deep inside and whatever begins with a folder is the path of a file; `sqlite:///` says so."""
+    assert database.sqlite_path(named) == Path.cwd() / file
+    assert kinds.journal(f" {named} ") == named
+
+
+@pytest.mark.parametrize("named", SERVERS)
+def test_an_address_of_a_server_is_one(named: str) -> None:
+    """`postgresql://`, spelt just so, is a database."""
+    assert database.sqlite_path(named) is None
+    assert kinds.journal(named) == named
+
+
+@pytest.mark.parametrize("named", NEITHER)
+def test_what_looks_like_an_address_and_is_none_is_refused(
+    named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is opened or made; the sentence has the right form, and not the password."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(kinds.Wanted):
+        kinds.journal(named)
+    for uses in (database.sqlite_path, database.is_there, database.make, database.connect, database.shown):
+        with pytest.raises(UsageFailure) as raised:
+            uses(named)
+        assert raised.value.key == "journal.bad_place"
+        for lang in LANGUAGES:
+            assert "postgresql://" in explain(raised.value, lang)
+            assert "hunter2" not in explain(raised.value, lang)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("named", ["postgresql://db:port/billing", "postgresql://a:1,b:2/x"])
+def test_an_address_that_can_not_be_read_is_told(named: str) -> None:
+    """A port that is no number is answered by the sentence that says what to give."""
+    with pytest.raises(UsageFailure, match=r"journal\.bad_place"), open_journal(named):
         pass
-    assert raised.value.key == key
-    assert explain(raised.value, "fr")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Nothing but a journal is opened, and only `make` makes one
+
+
+def _holding(kind: str, url: str, content: str) -> None:
+    """Put something else where a journal was expected."""
+    if kind == "sqlite":
+        with closing(sqlite3.connect(url)) as connection, connection:
+            connection.execute(content)
+    else:
+        with psycopg.connect(url) as connection:
+            connection.execute(content.encode())
+
+
+def _tables(kind: str, url: str) -> list[str]:
+    named = {"sqlite": "sqlite_master", "postgresql": "pg_tables WHERE schemaname = 'public'"}[kind]
+    column = "name" if kind == "sqlite" else "tablename"
+    with closing(sqlite3.connect(url) if kind == "sqlite" else psycopg.connect(url)) as connection:
+        return [name for (name,) in connection.execute(f"SELECT {column} FROM {named}").fetchall()]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_opening_makes_nothing(kind: str, tmp_path: Path) -> None:
+    """A journal that is not there is refused, on both databases, and nothing is there afterwards."""
+    with place(kind, tmp_path) as url:
+        for opening in (database.connect, database.open_as_it_is):
+            with pytest.raises(UsageFailure, match=r"journal\.missing"):
+                opening(url)
+        assert not database.is_there(url)
+        assert list(tmp_path.iterdir()) == []
+        assert kind == "sqlite" or _tables(kind, url) == []
+        assert [database.make(url), database.make(url)] == [True, False]
+        assert database.is_there(url)
+
+
+OTHERS = {
+    "another program's": "CREATE TABLE customers (id INTEGER)",
+    "another's of that name": "CREATE TABLE migrations (id INTEGER, migration TEXT, batch INTEGER)",
+    "one of our names": "CREATE TABLE batches (id INTEGER)",
+}
+
+
+@pytest.mark.parametrize("content", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_tables_of_another_program_are_left_alone(kind: str, content: str, tmp_path: Path) -> None:
+    """They are no journal: nothing is opened there, and our tables are only made beside theirs where none clashes."""
+    with place(kind, tmp_path) as url:
+        _holding(kind, url, content)
+        bytes_before = Path(url).read_bytes() if kind == "sqlite" else b""
+        before = _tables(kind, url)
+        with pytest.raises(UsageFailure, match=r"journal\.(foreign|missing)"):
+            database.connect(url)
+        assert _tables(kind, url) == before
+        if kind == "postgresql" and "customers" in content:
+            assert database.make(url)
+            return
+        with pytest.raises(UsageFailure, match=r"journal\.foreign"):
+            database.make(url)
+        assert _tables(kind, url) == before
+        if kind == "sqlite":
+            assert Path(url).read_bytes() == bytes_before
+            assert [path.name for path in tmp_path.iterdir()] == [Path(url).name]
+
+
+def test_a_schema_without_our_tables_holds_no_journal(tmp_path: Path) -> None:
+    """On a server a journal is looked for where its tables would be made: in the first schema of the search path."""
+    with place("postgresql", tmp_path) as url:
+        assert database.make(url)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("CREATE SCHEMA billing")
+        elsewhere = f"{url}?options=-csearch_path%3Dbilling"
+        assert not database.is_there(elsewhere)
+        assert database.make(elsewhere)
+
+
+def test_a_database_that_is_not_there_is_no_server_that_is_away(tmp_path: Path) -> None:
+    """A misspelt database is a mistake of the settings, with how to make it; the same command would never go on."""
+    with place("postgresql", tmp_path) as url, pytest.raises(UsageFailure, match=r"journal\.no_database"):
+        database.is_there(f"{url}_misspelt")
+
+
+def test_two_programs_that_make_one_journal_make_one(url: str) -> None:
+    """Whoever comes second finds it made: both go on, and each step ran once."""
+    together = threading.Barrier(4)
+
+    def make(_: int) -> bool:
+        together.wait()
+        return database.make(url)
+
+    with ThreadPoolExecutor(4) as programs:
+        made = list(programs.map(make, range(4)))
+    assert made.count(True) == 1
+    with open_journal(url, make=False) as journal, journal.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM migrations")).scalar() == database.VERSION
 
 
 def test_an_unreachable_server_stops_the_run() -> None:

@@ -261,7 +261,7 @@ STEPS = st.lists(
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, data=st.data())
 def test_the_roll_has_every_row_once_and_every_request(steps: list, data: st.DataObject, tmp_path_factory) -> None:
-    """However sheets follow each other: one row an identity, every request in it once, nothing that was asked is lost."""
+    """However sheets follow each other: one row an identity, every request once, nothing that was asked is lost."""
     folder = tmp_path_factory.mktemp("roll")
     with open_journal(str(folder / "journal.sqlite")) as journal:
         last: Planned | None = None

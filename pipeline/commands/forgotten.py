@@ -1,0 +1,91 @@
+"""Requests that a results workbook beside the sheet shows and the journal does not know: it is not their journal.
+
+A journal that was restored from an old backup, or another one by mistake, would ask everyone again. The workbooks of
+the batch that lie where `run` writes them are a second memory (interface: "The journal's place").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from python_calamine import CalamineSheet, CalamineWorkbook
+
+from pipeline.commands.journals import place_of
+from pipeline.commands.request import Request
+from pipeline.journal import database
+from pipeline.journal.journal import Batch, Journal
+from pipeline.model import InputFailure
+from pipeline.report.place import is_ours
+from pipeline.report.workbook import RESULTS, SUMMARY
+from pipeline.settings import Settings
+from pipeline.sheet import sha256_of
+from pipeline.sheet.archive import Archive
+from pipeline.sheet.workbook import reading
+from pipeline.texts import say
+from schemas.languages import LANGUAGES
+
+_NAMED: Final = ("batch", "environment")
+_RESULTS: Final = re.compile(rf"{RESULTS}( \d+)?")
+_OURS: Final = re.compile(r"(\.sandbox)?\.results( \(\d+\))?$")
+_SESSION: Final = "sessionId"
+
+
+def unknown_requests(journal: Journal, batch: Batch, request: Request, settings: Settings) -> InputFailure | None:
+    """Why a run must not begin: a workbook of this batch has requests that are not in the journal. None if none has.
+
+    A batch whose personal data were removed knows its rows and no longer its requests; it asks nobody again.
+    """
+    written = journal.files_of(batch.name, batch.environment)
+    for path in _workbooks(request):
+        if written.last_written(path) == sha256_of(path):
+            continue  # as this journal's program wrote it: all that is in it is known here
+        count = journal.count_unknown(_requests(path, batch))
+        if count and journal.facts(batch).purged_at is None:
+            place = database.shown(place_of(settings, in_sandbox=request.sandbox))
+            told = {"workbook": path, "count": count, "batch": batch.name, "journal": place}
+            return InputFailure("run.unknown_requests", **told)
+    return None
+
+
+def _workbooks(request: Request) -> list[Path]:
+    """The workbooks of ours where this command writes its own: beside the sheet, and where `-o` points."""
+    places = [(request.file.parent, _OURS.sub("", request.file.stem), r"(\.sandbox)?\.results")]
+    if request.output is not None:
+        places.append((request.output.parent, request.output.stem, ""))
+    found = {request.file}
+    for folder, stem, ending in places:
+        name = re.compile(rf"{re.escape(stem)}{ending}( \(\d+\))?\.xlsx")
+        with suppress(OSError):
+            found |= {path for path in folder.iterdir() if name.fullmatch(path.name)}
+    return sorted(path for path in found if is_ours(path))
+
+
+def _requests(path: Path, batch: Batch) -> Iterator[str]:
+    """The sessionId of every request in a workbook, if its `Summary` names this batch in this environment.
+
+    A workbook that can't be read has none.
+    """
+    with suppress(InputFailure), reading(path):
+        Archive(path)  # refuses what would unpack to more than memory holds
+        book = CalamineWorkbook.from_path(path)
+        if SUMMARY in book.sheet_names and _is_of(batch, book.get_sheet_by_name(SUMMARY)):
+            for name in filter(_RESULTS.fullmatch, book.sheet_names):
+                yield from _sessions(book.get_sheet_by_name(name))
+
+
+def _is_of(batch: Batch, summary: CalamineSheet) -> bool:
+    facts = {row[0]: row[1] for row in reversed(summary.to_python()) if len(row) > 1}
+    names, environments = ([facts.get(say(f"report.{name}", lang)) for lang in LANGUAGES] for name in _NAMED)
+    return batch.name in names and batch.environment in environments
+
+
+def _sessions(results: CalamineSheet) -> Iterator[str]:
+    rows = results.iter_rows()
+    # The last of this name: the user's own columns stand before ours.
+    at = max((at for at, heading in enumerate(next(rows, [])) if heading == _SESSION), default=None)
+    if at is not None:
+        yield from (str(row[at]) for row in rows if row[at])

@@ -41,8 +41,9 @@ def unknown_requests(journal: Journal, batch: Batch, request: Request, settings:
     """
     written = journal.files_of(batch.name, batch.environment)
     for path in _workbooks(request):
-        if written.last_written(path) == sha256_of(path):
-            continue  # as this journal's program wrote it: all that is in it is known here
+        with suppress(OSError):  # gone meanwhile
+            if written.last_written(path) == sha256_of(path):
+                continue  # as it was written from this journal: all that is in it is known here
         count = journal.count_unknown(_requests(path, batch))
         if count and journal.facts(batch).purged_at is None:
             place = database.shown(place_of(settings, in_sandbox=request.sandbox))

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from pipeline.model import SessionState, Status
 from pipeline.report import changes, place
 from pipeline.report.changes import Before
 from pipeline.report.summary import Gathering
+from pipeline.report.totals import whole
 from pipeline.report.workbook import Draft, Showing, write
 
 LINES = [Line(f"INV-{number}", link=number % 3 != 0) for number in range(WORTH_IT + 600)]
@@ -85,7 +87,8 @@ def parts(folder: Path) -> list[Path]:
 
 def written_from_the_journal(desk: Desk, path: Path) -> bytes:
     with open_journal(str(desk.journal)) as journal:
-        write(journal.report(1), partial(journal.report_rows, 1), path)
+        report = replace(journal.report(1), whole=whole(journal.report_rows(1)))
+        write(report, partial(journal.report_rows, 1), path)
     return path.read_bytes()
 
 

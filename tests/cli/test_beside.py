@@ -175,4 +175,5 @@ def test_the_mended_copy_of_a_run(command):
     assert done.json()["outputs"] == {"mended": "mended.xlsx"}
     sheet = load_workbook(command.home / "mended.xlsx").active
     assert "not an e-mail address" in sheet["D4"].comment.text
-    assert [sheet.cell(row, 6).value for row in (1, 2, 4)] == ["status", "not-sent", "invalid"]
+    assert [sheet.cell(row, 6).value for row in (1, 2, 4)] == ["row", 2, 4]
+    assert [sheet.cell(row, 7).value for row in (1, 2, 4)] == ["status", "not-sent", "invalid"]

@@ -166,9 +166,12 @@ def test_what_was_cancelled_does_not_hold_the_right_upload(command, env) -> None
 
     Rows 5 (paid), 6 (expired) and 7 (the API refused) are still out, or were paid for.
     """
-    again = command("run", command.home / "rent.csv", "--batch", "right", "--yes", "--json", env=env).json()
+    sheet = command.home / "rent.csv"
+    assert command("run", sheet, "--batch", "right", "--yes", env=env).code == 3  # the very file that was sent
+    sheet.write_text(sheet.read_text("utf-8") + "\n", encoding="utf-8")
+    again = command("run", sheet, "--batch", "right", "--yes", "--json", env=env).json()
     assert again["counts"]["held"] == 6
     command("cancel", "rent", "--yes", env=env)
-    right = command("run", command.home / "rent.csv", "--batch", "right", "--yes", "--json", env=env).json()
+    right = command("run", sheet, "--batch", "right", "--yes", "--json", env=env).json()
     assert (right["counts"]["created"], right["counts"]["held"]) == (3, 3)
     assert [error["row"] for error in right["errors"]] == [5, 6, 7]

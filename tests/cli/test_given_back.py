@@ -65,9 +65,10 @@ def _cell_under(sheet, heading: str):
 
 
 def test_a_repeat_in_the_errors_sheet_given_back_is_not_billed(command) -> None:
-    """A row that was left out because it repeats another of its batch is held when the sheet Errors is given back."""
+    """A row that was left out because it repeats another of its batch is left out when the sheet Errors is given back."""
     sheet = command.home / "rent.csv"
     sheet.write_text(SHEET.replace("@@", "@") + "A-1,Zoé,Tremblay,zoe@example.com,999,new,003,30265,9876541\n", "utf-8")
     assert command("run", sheet, "--sandbox", "--json").json()["counts"]["invalid"] == 1
     done = command("run", "rent.sandbox.results.xlsx", "--sandbox", "-o", "two.xlsx", "--json")
-    assert (done.json()["counts"]["created"], done.json()["counts"]["held"]) == (0, 1)
+    assert (done.json()["counts"]["created"], done.json()["counts"]["invalid"]) == (0, 1)
+    assert "repeats row 2" in done.json()["errors"][0]["message"]

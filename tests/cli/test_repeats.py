@@ -95,16 +95,6 @@ def test_the_same_command_again_asks_nobody_and_says_so_first(office):
     assert office.asked() == {"INV-1": 1, "INV-2": 1, "INV-3": 1}
 
 
-def _renamed(office, sheet):
-    return sheet.rename(sheet.with_name("billing (1).csv"))
-
-
-def _copied(office, sheet):
-    copy = office.command.home / "Copy of billing.csv"
-    copy.write_bytes(sheet.read_bytes())
-    return copy
-
-
 def _saved_as_workbook(office, sheet):
     return office.sheet(MONTH, "billing-final.xlsx")
 
@@ -117,12 +107,12 @@ def _delivered_otherwise(office, sheet):
     return office.sheet([(*row[:-1], "no") for row in MONTH], "links.csv")
 
 
-COPIES = [_renamed, _copied, _saved_as_workbook, _sorted_and_in_another_case, _delivered_otherwise]
+COPIES = [_saved_as_workbook, _sorted_and_in_another_case, _delivered_otherwise]
 
 
 @pytest.mark.parametrize("copy", COPIES, ids=lambda copy: copy.__name__.strip("_"))
 def test_the_same_charges_under_another_name_are_held(office, copy):
-    """The same file renamed, copied or saved anew is caught by `held`, which names the batch and the day."""
+    """The same rows in another file are caught by `held`, which names the batch and the day."""
     sheet = office.sheet(MONTH)
     assert office.counts(sheet) == {"created": 3}
     again = office.run(copy(office, sheet))
@@ -201,15 +191,27 @@ def test_a_row_without_a_reference_is_known_by_its_content(office):
 # ---------------------------------------------------------------------------------------------------------------
 # The next month, the next week
 
+CUSTOMERS = ("--reference-names", "customer")
 PERIODS = [("weekly", 7), ("biweekly", 14), ("monthly", 30)]
 
 
 @pytest.mark.parametrize("days", [case[1] for case in PERIODS], ids=[case[0] for case in PERIODS])
 def test_the_same_charge_of_the_next_period_is_sent(office, days):
-    """The same customer and amount under a new name is a new charge, period after period."""
+    """Where references name customers, the same charge is a new one period after period, under a batch named aloud."""
     for period in range(3):
-        assert office.counts(office.sheet(MONTH, f"billing-{period}.csv")) == {"created": 3}
+        sheet = office.sheet(MONTH, f"billing-{period}.csv")
+        assert office.counts(sheet, *CUSTOMERS, "--batch", f"billing-{period}") == {"created": 3}
         office.time_passes(days)
+
+
+@pytest.mark.parametrize("days", [case[1] for case in PERIODS], ids=[case[0] for case in PERIODS])
+def test_a_reference_that_names_a_transaction_is_held_whatever_the_period(office, days):
+    """Without that setting a reference that was requested is never requested again, with the same amount or another."""
+    office.run(office.sheet(MONTH))
+    office.time_passes(days)
+    later = (charge("INV-1", "Zoé", "999.00"), *MONTH[1:], charge("INV-4", "Mei"))
+    assert office.counts(office.sheet(later, "later.csv")) == {"created": 1, "held": 3}
+    assert office.asked() == {"INV-1": 1, "INV-2": 1, "INV-3": 1, "INV-4": 1}
 
 
 def test_the_next_month_under_the_same_name_is_refused_with_both_ways_out(office):
@@ -224,7 +226,8 @@ def test_the_next_month_under_the_same_name_is_refused_with_both_ways_out(office
     assert "--batch billing." in refused.err
     assert office.asked() == {"INV-1": 1, "INV-2": 1, "INV-3": 1}
     assert office.counts(december, "--batch", "billing") == {"already-created": 3, "created": 1}
-    assert office.counts(december, *fresh.split()) == {"created": 3, "held": 1}
+    assert office.counts(december, *fresh.split()) == {"held": 4}
+    assert office.counts(december, *fresh.split(), *CUSTOMERS) == {"created": 3, "held": 1}
 
 
 def test_a_refusal_does_not_make_the_batch_young(office):

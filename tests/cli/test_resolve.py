@@ -69,7 +69,7 @@ def test_a_row_that_was_not_created_is_sent_by_the_same_run(command, standalone_
         pytest.param(["2", "--created", "0" * 8 + "-0000-0000-0000-" + "0" * 12], "takes a session id", id="nil"),
         pytest.param(["2", "--created", "https://payments.example.com/app/"], "takes a session id", id="a bare URL"),
         pytest.param(["4", "--created", SESSION], "is created: only a row", id="a row that is created"),
-        pytest.param(["99", "--created", SESSION], "has no row 99", id="a row that is not there"),
+        pytest.param(["99", "--created", SESSION], "has a row 99", id="a row that is not there"),
     ],
 )
 def test_a_decision_that_can_not_be_meant_is_one_sentence(command, standalone_sandbox, sent: Path, args, told) -> None:

@@ -87,7 +87,7 @@ def test_the_csv_has_the_columns_and_rows_of_results(tmp_path):
     """Row numbers, the user's columns and ours, in the sheet's order, with accounts by their end only."""
     write("--csv", tmp_path / "out.csv")
     head, *lines = read_csv(tmp_path / "out.csv")
-    assert head == ["row", *(column.heading for column in report().columns), *OWN_COLUMNS]
+    assert head == ["row", *(column.heading for column in report().columns), *OWN_COLUMNS, "file"]
     assert [line[0] for line in lines] == [str(row.row.number) for row in month()]
     at = head.index("Account")
     assert all(line[at].startswith("•••") for line in lines)

@@ -33,7 +33,7 @@ ROWS = (
     ("A-2", "Liam", "Fraser", "liam@@x.ca", 12.5, None),
 )
 FIELDS = ("referenceId", "firstName", "lastName", "email", "amount", None)
-OURS = (*OWN_COLUMNS, "howToMend")
+OURS = ("row", *OWN_COLUMNS, "howToFix")
 FAULT = Fault("email-invalid", "email", "liam@@x.ca")
 
 
@@ -133,8 +133,9 @@ def test_our_columns_stand_at_the_right_within_the_filter(tmp_path):
     """Without a gap and inside the user's filter, so that sorting keeps each status on its row."""
     sheet = make(original(tmp_path), tmp_path / "out.xlsx")["November"]
     assert tuple(cell.value for cell in sheet[3][6:]) == OURS
-    assert [sheet.cell(number, 7).value for number in (4, 5)] == ["created", "invalid"]
-    assert sheet.auto_filter.ref == "A3:P5"
+    assert [sheet.cell(number, 7).value for number in (4, 5)] == [4, 5]
+    assert [sheet.cell(number, 8).value for number in (4, 5)] == ["created", "invalid"]
+    assert sheet.auto_filter.ref == "A3:Q5"
     assert sheet["G3"].fill.fgColor.rgb == sheet["F3"].fill.fgColor.rgb
     sent = sheet.cell(4, 7 + OURS.index("referenceSent"))
     assert (sent.value, sent.data_type, sent.quotePrefix) == ("=A-1", "s", True)
@@ -149,7 +150,7 @@ def test_an_excel_table_grows_with_our_columns(tmp_path):
         sheet.add_table(Table(displayName="Rent", ref="A3:F5"))
 
     table = make(original(tmp_path, change), tmp_path / "out.xlsx")["November"].tables["Rent"]
-    assert table.ref == "A3:P5"
+    assert table.ref == "A3:Q5"
     assert tuple(column.name for column in table.tableColumns) == (*HEAD, *OURS)
 
 

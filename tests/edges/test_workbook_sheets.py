@@ -142,7 +142,7 @@ def test_errors_hold_only_the_rows_that_need_a_person_with_their_accounts_whole(
     expected = [row for row in month() if row.status in totals.NEEDS_A_PERSON]
     assert [cells["row"] for cells in _cells(sheet)] == [row.row.number for row in expected]
     assert [cells["Account"] for cells in _cells(sheet)] == [row.row.cells[7] for row in expected]
-    assert [cell.value for cell in sheet[1]][-1] == "howToMend"
+    assert [cell.value for cell in sheet[1]][-1] == "howToFix"
 
 
 def test_offending_cells_are_coloured_and_no_others(book: openpyxl.Workbook) -> None:
@@ -154,10 +154,10 @@ def test_offending_cells_are_coloured_and_no_others(book: openpyxl.Workbook) -> 
 
 
 def test_errors_say_what_is_wrong_and_how_to_mend_it(book: openpyxl.Workbook) -> None:
-    """Several faults are joined by `; ` in `errors`; `howToMend` says each remedy once."""
+    """Several faults are joined by `; ` in `errors`; `howToFix` says each remedy once."""
     first = _cells(book["Errors"])[0]
     assert "; email: " in str(first["errors"])
-    assert str(first["howToMend"]).startswith("Fill in the cell. ")
+    assert str(first["howToFix"]).startswith("Fill in the cell. ")
 
 
 def test_a_row_with_too_many_cells_can_t_be_given_back_as_it_is(tmp_path: Path) -> None:

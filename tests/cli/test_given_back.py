@@ -65,7 +65,7 @@ def _cell_under(sheet, heading: str):
 
 
 def test_a_repeat_in_the_errors_sheet_given_back_is_not_billed(command) -> None:
-    """A row that was left out because it repeats another of its batch is left out when the sheet Errors is given back."""
+    """A row that repeats another of its batch stays out when the sheet Errors is given back."""
     sheet = command.home / "rent.csv"
     sheet.write_text(SHEET.replace("@@", "@") + "A-1,Zoé,Tremblay,zoe@example.com,999,new,003,30265,9876541\n", "utf-8")
     assert command("run", sheet, "--sandbox", "--json").json()["counts"]["invalid"] == 1

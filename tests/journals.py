@@ -28,6 +28,8 @@ from schemas.fields import Field
 
 FIRST = Path(__file__).with_name("journal_of_version_1.sql")
 """A journal as version 1 made it: one batch, one run, one row and one attempt, of `line("INV-1", own="c1")`."""
+SECOND = Path(__file__).with_name("journal_of_version_2.sql")
+"""A journal as version 0.1.0 of the program made it: a batch of two sheets and a workbook of ours given back."""
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 WINDOW = timedelta(days=5)
 DEFAULT = ("referenceId",)

@@ -475,15 +475,26 @@ def take_over(connection: Connection) -> None:
         partial = _OF_OURS.search(PurePath(run.file).stem) is not None
         staged = Staged(run.id, run.batch_id, Source(run.file, run.sha256, run.sheet, partial=partial))
         if partial:
-            earlier = rows.alias()
-            known = select(earlier.c.identity).where(
-                earlier.c.superseded_by.is_(None), earlier.c.run_id.in_(accepted_runs(run.batch_id))
-            )
-            new = and_(rows.c.run_id == run.id, or_(rows.c.identity == "", rows.c.identity.not_in(known)))
-            connection.execute(update(rows).where(new).values(came_from=rows.c.number))
+            _number_as_given_back(connection, run.id, run.batch_id)
             know_again(connection, replace(staged, may_adopt=False))
         find_earlier_forms(connection, staged)
         accept(connection, run.id, codec.time(run.staged_at))
+
+
+def _number_as_given_back(connection: Connection, run_id: int, batch_id: int) -> None:
+    """The rows of a workbook of ours are those with their numbers; one that only repeated another row has no key."""
+    other, key = rows.alias(), attempts.alias()
+    repeats = exists().where(
+        rows.c.identity != "",
+        other.c.identity == rows.c.identity,
+        other.c.number != rows.c.number,
+        other.c.superseded_by.is_(None),
+        other.c.run_id.in_(accepted_runs(batch_id)),
+    )
+    sent = exists().where(key.c.run_id == run_id, key.c.identity == rows.c.identity)
+    mine = rows.c.run_id == run_id
+    connection.execute(update(rows).where(mine, repeats, ~sent).values(identity=""))
+    connection.execute(update(rows).where(mine, ~repeats).values(came_from=rows.c.number))
 
 
 _OF_OURS: Final = re.compile(r"[.]results(?: \([0-9]+\))?$")

@@ -308,6 +308,8 @@ def _refused(handled: Handled, failure: Failure, request: Request) -> Handled:
         # The command's two ways out are options of `run`; here they are names of files.
         fresh = f"{failure.params['fresh']}{request.file.suffix}"
         why = say("inbox.old_batch", request.lang, **{**failure.params, "fresh": fresh})
+    if failure.key in {"run.same_file", "run.same_file_of_customers"}:
+        why = say(f"inbox.{failure.key.removeprefix('run.')}", request.lang, **failure.params)
     return replace(handled, outcome=outcome, exit_code=failure.exit_code, why=why, failure=failure)
 
 

@@ -133,6 +133,9 @@ def know_again(connection: Connection, staged: Staged) -> frozenset[int]:
 
     Returns the rows whose keys are settled by that, so that no occurrence is counted for them.
     """
+    carries = and_(rows.c.run_id == staged.run, or_(rows.c.came_from > 0, rows.c.request_id != ""))
+    if not connection.scalar(select(exists().where(carries))):
+        return frozenset()
     _know_requests_again(connection, staged)
     found = {**_by_number(connection, staged), **_by_request(connection, staged)}
     if not found:

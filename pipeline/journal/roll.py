@@ -34,6 +34,12 @@ from schemas.faults import Fault
 CHUNK: Final = 5_000
 """Rows that are changed at a time."""
 
+# Made once: SQLAlchemy takes longer to make an alias than a database to answer.
+_EARLIER: Final = rows.alias("earlier")
+_OTHER: Final = rows.alias("other")
+_KEY: Final = attempts.alias("key")
+_SHEET: Final = runs.alias("sheet")
+
 EFFECTIVE: Final = (Outcome.CREATED, *sorted(decide.UNCERTAIN))
 """Outcomes of attempts that made a request, or may have."""
 
@@ -167,21 +173,22 @@ def _records(connection: Connection, ids: Iterable[int]) -> dict[int, Any]:
 def _by_number(connection: Connection, staged: Staged) -> dict[int, _Earlier]:
     """By the number, and where the workbook has several sheets' rows by the sheet's name, that a row carries."""
     mine = and_(rows.c.run_id == staged.run, rows.c.came_from > 0)
-    earlier, of = rows.alias(), runs.alias()
     found: dict[int, int] = {}
     origin = _origin(connection, staged)
     if origin is not None:
-        same = and_(earlier.c.run_id == origin, earlier.c.number == rows.c.came_from)
-        statement = select(rows.c.id, earlier.c.id.label("earlier")).join_from(rows, earlier, same)
+        same = and_(_EARLIER.c.run_id == origin, _EARLIER.c.number == rows.c.came_from)
+        statement = select(rows.c.id, _EARLIER.c.id.label("earlier")).join_from(rows, _EARLIER, same)
         found = {record.id: record.earlier for record in connection.execute(statement.where(mine))}
-    named = and_(of.c.batch_id == staged.batch, of.c.file == rows.c.came_from_file, of.c.accepted_at.is_not(None))
+    named = and_(
+        _SHEET.c.batch_id == staged.batch, _SHEET.c.file == rows.c.came_from_file, _SHEET.c.accepted_at.is_not(None)
+    )
     statement = (
-        select(rows.c.id, earlier.c.id.label("earlier"))
-        .join_from(rows, of, named)
-        .join(earlier, and_(earlier.c.run_id == of.c.id, earlier.c.number == rows.c.came_from))
-        .where(mine, rows.c.came_from_file != "", earlier.c.superseded_by.is_(None))
+        select(rows.c.id, _EARLIER.c.id.label("earlier"))
+        .join_from(rows, _SHEET, named)
+        .join(_EARLIER, and_(_EARLIER.c.run_id == _SHEET.c.id, _EARLIER.c.number == rows.c.came_from))
+        .where(mine, rows.c.came_from_file != "", _EARLIER.c.superseded_by.is_(None))
         # The same identity is believed before a newer sheet: it comes last.
-        .order_by(earlier.c.identity == rows.c.identity, earlier.c.run_id)
+        .order_by(_EARLIER.c.identity == rows.c.identity, _EARLIER.c.run_id)
     )
     found |= {record.id: record.earlier for record in connection.execute(statement)}
     newest = _newest_forms(connection, found.values())
@@ -228,14 +235,12 @@ def _described(connection: Connection, batch_id: int, found: dict[int, int]) -> 
 
 def _by_request(connection: Connection, staged: Staged) -> dict[int, _Earlier]:
     """By the request whose id a row carries, of this batch."""
-    key = attempts.alias()
-    earlier = rows.alias()
-    newest = and_(earlier.c.superseded_by.is_(None), earlier.c.run_id.in_(accepted_runs(staged.batch)))
+    newest = and_(_EARLIER.c.superseded_by.is_(None), _EARLIER.c.run_id.in_(accepted_runs(staged.batch)))
     statement = (
-        select(rows.c.id, earlier.c.id.label("earlier"), earlier.c.identity)
-        .join_from(rows, key, and_(key.c.session_id == rows.c.request_id, key.c.batch_id == staged.batch))
-        .join(earlier, and_(earlier.c.identity == key.c.identity, newest))
-        .where(rows.c.run_id == staged.run, rows.c.request_id != "", earlier.c.run_id != staged.run)
+        select(rows.c.id, _EARLIER.c.id.label("earlier"), _EARLIER.c.identity)
+        .join_from(rows, _KEY, and_(_KEY.c.session_id == rows.c.request_id, _KEY.c.batch_id == staged.batch))
+        .join(_EARLIER, and_(_EARLIER.c.identity == _KEY.c.identity, newest))
+        .where(rows.c.run_id == staged.run, rows.c.request_id != "", _EARLIER.c.run_id != staged.run)
     )
     return {
         record.id: _Earlier(record.earlier, record.identity, asked=True) for record in connection.execute(statement)
@@ -294,17 +299,16 @@ def refuse_taken_identities(connection: Connection, staged: Staged) -> None:
 
     Not where that other row is in this sheet too, under another identity now.
     """
-    taken = rows.alias()
     statement = (
-        select(rows.c.id, rows.c.faults, taken.c.number)
-        .join_from(rows, taken, and_(taken.c.identity == rows.c.identity, taken.c.id != rows.c.supersedes))
+        select(rows.c.id, rows.c.faults, _EARLIER.c.number)
+        .join_from(rows, _EARLIER, and_(_EARLIER.c.identity == rows.c.identity, _EARLIER.c.id != rows.c.supersedes))
         .where(
             rows.c.run_id == staged.run,
             rows.c.identity != "",
             rows.c.supersedes.is_not(None),
-            taken.c.superseded_by.is_(None),
-            taken.c.run_id.in_(accepted_runs(staged.batch)),
-            taken.c.id.not_in(_superseded(staged.run)),
+            _EARLIER.c.superseded_by.is_(None),
+            _EARLIER.c.run_id.in_(accepted_runs(staged.batch)),
+            _EARLIER.c.id.not_in(_superseded(staged.run)),
         )
     )
     changes = []
@@ -334,17 +338,16 @@ def find_earlier_forms(connection: Connection, staged: Staged) -> None:
 
 
 def _by_identity(connection: Connection, staged: Staged) -> None:
-    earlier = rows.alias()
     pairs = connection.execute(
-        select(rows.c.id, earlier.c.id)
-        .join_from(rows, earlier, earlier.c.identity == rows.c.identity)
+        select(rows.c.id, _EARLIER.c.id)
+        .join_from(rows, _EARLIER, _EARLIER.c.identity == rows.c.identity)
         .where(
             rows.c.run_id == staged.run,
             rows.c.identity != "",
             rows.c.supersedes.is_(None),
-            earlier.c.superseded_by.is_(None),
-            earlier.c.run_id.in_(accepted_runs(staged.batch)),
-            earlier.c.id.not_in(_superseded(staged.run)),
+            _EARLIER.c.superseded_by.is_(None),
+            _EARLIER.c.run_id.in_(accepted_runs(staged.batch)),
+            _EARLIER.c.id.not_in(_superseded(staged.run)),
         )
     ).all()
     _set(connection, "supersedes", pairs)
@@ -352,8 +355,7 @@ def _by_identity(connection: Connection, staged: Staged) -> None:
 
 def _superseded(run_id: int) -> Any:
     """The rows of which a run has a newer form, as a subquery."""
-    other = rows.alias()
-    return select(other.c.supersedes).where(other.c.run_id == run_id, other.c.supersedes.is_not(None))
+    return select(_OTHER.c.supersedes).where(_OTHER.c.run_id == run_id, _OTHER.c.supersedes.is_not(None))
 
 
 def _sheet_of(connection: Connection, staged: Staged) -> int | None:
@@ -399,8 +401,7 @@ def _stem(file: str) -> str:
 def _by_place(connection: Connection, staged: Staged, sheet: int) -> None:
     """Rows without an identity that lasts: the same cells, else the same place, of rows that nothing else matched."""
     identity = select(runs.c.identity).where(runs.c.id == staged.run).scalar_subquery()
-    key = attempts.alias()
-    tried = exists().where(key.c.batch_id == staged.batch, key.c.identity == rows.c.identity)
+    tried = exists().where(_KEY.c.batch_id == staged.batch, _KEY.c.identity == rows.c.identity)
     nameless = or_(rows.c.identity == "", rows.c.identity.startswith(keys.HASHED), runs.c.identity != identity)
     before = connection.execute(
         select(rows.c.id, rows.c.number, rows.c.cells)
@@ -486,15 +487,14 @@ def take_over(connection: Connection) -> None:
 
 def _number_as_given_back(connection: Connection, run_id: int, batch_id: int) -> None:
     """The rows of a workbook of ours are those with their numbers; one that only repeated another row has no key."""
-    other, key = rows.alias(), attempts.alias()
     repeats = exists().where(
         rows.c.identity != "",
-        other.c.identity == rows.c.identity,
-        other.c.number != rows.c.number,
-        other.c.superseded_by.is_(None),
-        other.c.run_id.in_(accepted_runs(batch_id)),
+        _OTHER.c.identity == rows.c.identity,
+        _OTHER.c.number != rows.c.number,
+        _OTHER.c.superseded_by.is_(None),
+        _OTHER.c.run_id.in_(accepted_runs(batch_id)),
     )
-    sent = exists().where(key.c.run_id == run_id, key.c.identity == rows.c.identity)
+    sent = exists().where(_KEY.c.run_id == run_id, _KEY.c.identity == rows.c.identity)
     mine = rows.c.run_id == run_id
     connection.execute(update(rows).where(mine, repeats, ~sent).values(identity=""))
     connection.execute(update(rows).where(mine, ~repeats).values(came_from=rows.c.number))

@@ -25,7 +25,7 @@ from sqlalchemy import select
 
 from pipeline.journal import attempts as verbs
 from pipeline.journal.attempts import Intent, RepeatSearch, Settlement, meanwhile_elsewhere
-from pipeline.journal.database import connect
+from pipeline.journal.database import connect, make
 from pipeline.journal.journal import Journal, Sendable
 from pipeline.journal.tables import attempts, rows
 from pipeline.model import Attempt, Outcome, ReportRow, Status
@@ -57,6 +57,7 @@ lines = st.builds(
 
 
 CHANGES = ("a row more", "a row more", "a row less", "another amount", "another payor", "sorted otherwise")
+HALF = 0.5
 WEIGHTED = (*["november"] * 3, "copy")
 batches = st.sampled_from(WEIGHTED)
 PERMISSIONS = (*[Permissions()] * 12, Permissions(allow_repeats=True), Permissions(resend_unknown=True))
@@ -99,8 +100,10 @@ class JournalStates(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         self.url = str(self.folder / "journal.sqlite")
+        make(self.url)
         self.journal = self._open()
         self.now = NOW
+        self.search = RepeatSearch(WINDOW)
         self.sheets: dict[str, list[Line]] = {batch: [] for batch in BATCHES}
         self.identities = dict.fromkeys(BATCHES, IDENTITIES[0])
         self._read_rows: dict[int, list[tuple[ReportRow, list[Attempt]]]] = {}
@@ -123,8 +126,11 @@ class JournalStates(RuleBasedStateMachine):
 
     # What users do
 
-    @initialize(sheet=st.lists(lines, min_size=1, max_size=3), identity=st.sampled_from(IDENTITIES))
-    def a_sheet_arrives(self, sheet: list[Line], identity: tuple[str, ...]) -> None:
+    @initialize(
+        sheet=st.lists(lines, min_size=1, max_size=3), identity=st.sampled_from(IDENTITIES), by_reference=st.booleans()
+    )
+    def a_sheet_arrives(self, sheet: list[Line], identity: tuple[str, ...], *, by_reference: bool) -> None:
+        self.search = RepeatSearch(WINDOW, by_reference=by_reference)
         for batch in BATCHES:
             self.sheets[batch], self.identities[batch] = list(sheet), identity
 
@@ -167,7 +173,7 @@ class JournalStates(RuleBasedStateMachine):
         self._forget_what_was_read()
         self.now = min(self.now + timedelta(hours=20), NOW + WINDOW - timedelta(hours=1))
         sheet, identity = tuple(self.sheets[batch]), self.identities[batch]
-        asked = Asked(batch, identity=identity, permissions=permissions, now=self.now)
+        asked = Asked(batch, identity=identity, permissions=permissions, now=self.now, search=self.search)
         planned = plan(self.journal, sheet, asked)
         self.last[batch] = planned
         self.staged[batch] = sheet
@@ -255,7 +261,7 @@ class JournalStates(RuleBasedStateMachine):
         with self.journal.engine.begin() as connection:
             repeats = {}
             if not run.permissions.allow_repeats:
-                repeats = meanwhile_elsewhere(connection, [intent], RepeatSearch(WINDOW, by_reference=False))
+                repeats = meanwhile_elsewhere(connection, [intent], self.search)
             if not repeats:
                 verbs.intend(connection, [intent])
         if repeats:
@@ -486,7 +492,8 @@ def walk(random: Random, steps: int, trail: list[str]) -> None:
     """Go through the machine's states at random; `trail` tells how, for whoever has to mend what is found."""
     machine = JournalStates()
     try:
-        machine.a_sheet_arrives([_any_line(random) for _ in range(random.randint(1, 3))], random.choice(IDENTITIES))
+        sheet = [_any_line(random) for _ in range(random.randint(1, 3))]
+        machine.a_sheet_arrives(sheet, random.choice(IDENTITIES), by_reference=random.random() < HALF)
         for _ in range(steps):
             trail.append(_step(machine, random))
             for check in INVARIANTS:

@@ -25,7 +25,7 @@ class Session:
     """A session that a batch has. `row` is its row in the present sheet, 0 when the sheet has it no longer.
 
     `amount` is in dollars, None when the payor chooses it; `created_at` is aware; `state` is None when it was never
-    asked about.
+    asked about; `reference_id` is what the API was asked with, empty for none.
     """
 
     session_id: str = field(repr=False)
@@ -33,6 +33,7 @@ class Session:
     amount: Decimal | None
     created_at: datetime
     state: SessionState | None
+    reference_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +65,14 @@ def sessions(engine: Engine, batch_id: int, run_id: int, since: datetime | None)
         for record in chunk:
             created_at = codec.time(record.settled_at or record.intended_at)
             if since is None or created_at >= since:
+                payment = codec.payment(record.content)
                 yield Session(
                     record.session_id,
                     numbers.get(record.identity, 0),
                     codec.dollars(record.amount_cents),
                     created_at,
                     known.get(record.session_id),
+                    payment.reference_id if payment else "",
                 )
         last = chunk[-1].id
 
@@ -80,6 +83,7 @@ _SESSION: Final = (
     attempts.c.identity,
     attempts.c.session_id,
     attempts.c.amount_cents,
+    attempts.c.content,
     attempts.c.intended_at,
     attempts.c.settled_at,
 )

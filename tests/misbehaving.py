@@ -294,7 +294,8 @@ def authorized(talk: Talk) -> None:
 def details(talk: Talk) -> None:
     """The state of a session that nobody has opened yet; of one that was never created, and to any other call, 404."""
     assert talk.asked is not None
-    *_, session_id, call = talk.asked.path.split("/")
+    above, _, call = talk.asked.path.rpartition("/")
+    session_id = above.rpartition("/")[2]
     if call != "details" or session_id not in talk.server.sessions:
         talk.answer(404, {"title": "Not Found", "status": 404})
         return

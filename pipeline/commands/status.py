@@ -39,7 +39,7 @@ SHOWN: Final = 20
 OUTAGES: Final = 10
 """Rounds of a watch, one after the other, in which the API may be out of reach."""
 
-_OUTAGES: Final = frozenset({"status.unreachable", "send.authorize_unreachable"})
+_OUTAGES: Final = frozenset({"status.unreachable", "send.authorize_unreachable", "send.wrong_address"})
 
 _NOT_IN_A_NAME: Final = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
 

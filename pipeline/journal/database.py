@@ -23,7 +23,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from pipeline.journal import keys, tables
 from pipeline.journal.codec import dump_time
-from pipeline.model import Failure, StoppedEarly, UsageFailure
+from pipeline.model import Failure, NeedsPerson, StoppedEarly, UsageFailure
 
 BUSY_SECONDS: Final = 20
 """How long to wait for another program that is writing to an SQLite journal."""
@@ -89,6 +89,9 @@ def explained(url: str) -> Iterator[None]:
 def failure(error: DBAPIError, url: str) -> Failure:
     """What a database error means to the user."""
     place = shown(url)
+    if not isinstance(error.orig, sqlite3.Error) and getattr(error.orig, "sqlstate", None) is None:
+        # No server said it: its words are about the way there, and may hold any name of a host.
+        return NeedsPerson("journal.unreachable", place=place, error=type(error.orig).__name__)
     text = str(error.orig).lower()
     if "locked" in text or "busy" in text:
         return StoppedEarly("journal.locked", place=place, seconds=BUSY_SECONDS)
@@ -106,7 +109,7 @@ def failure(error: DBAPIError, url: str) -> Failure:
         return StoppedEarly("journal.disk_error", place=place)
     if isinstance(error.orig, sqlite3.Error):
         return StoppedEarly("journal.broken", place=place, error=type(error.orig).__name__)
-    return StoppedEarly("journal.unreachable", place=place, error=type(error.orig).__name__)
+    return NeedsPerson("journal.unreachable", place=place, error=type(error.orig).__name__)
 
 
 def shown(url: str) -> str:

@@ -293,6 +293,14 @@ def judge(exchange: Exchange, reference_id: str, *, after_uncertain: bool) -> Ve
     `reference_id` is what was sent, `after_uncertain` whether an earlier attempt of this row may have created a
     session. Everything that the table does not name as certain is *perhaps*.
     """
+    try:
+        return _judge(exchange, reference_id, after_uncertain=after_uncertain)
+    except Exception:  # noqa: BLE001 - whatever a body does to those who read it, its status is certain
+        bare = replace(exchange, body=b"") if isinstance(exchange, Answered) else exchange
+        return _judge(bare, reference_id, after_uncertain=after_uncertain)
+
+
+def _judge(exchange: Exchange, reference_id: str, *, after_uncertain: bool) -> Verdict:
     match exchange:
         case NotSentFailure(kind, text):
             return Unsent((Fault("not-created-connection", details=(("kind", kind), ("cause", text))),))

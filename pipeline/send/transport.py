@@ -269,6 +269,8 @@ def _before_leaving(error: Exception) -> NotSent:
             return NotSent(NotSentKind.TIMEOUT, "no connection in time")
         case socket.gaierror():
             return NotSent(NotSentKind.DNS, f"the name can't be resolved ({_cause(error)})")
+        case ssl.SSLCertVerificationError():
+            return NotSent(NotSentKind.CERTIFICATE, f"the certificate is not accepted ({_cause(error)})")
         case ssl.SSLError():
             return NotSent(NotSentKind.TLS, f"no secure connection ({_cause(error)})")
         case Stale():

@@ -12,7 +12,9 @@ import select
 import ssl
 import sys
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import httptools
@@ -26,6 +28,9 @@ MAX_HEADERS: Final = 200
 """Headers of one answer."""
 MAX_BYTES: Final = 4 * 1024 * 1024
 """Bytes that come over the wire for one answer: with informational ones before it, chunks' extensions, trailers."""
+
+_LATE: Final = 0.1
+"""Seconds by which a timer is late in a process that was stopped, and not in one that is only busy."""
 
 _SWITCHING: Final = 101
 _SUCCESS: Final = 200
@@ -72,6 +77,39 @@ class Reply:
         return next((value.strip().lower() for key, value in self.headers if key.lower() == name), b"")
 
 
+class _Alarm:
+    """Calls `ring` once so many seconds have passed in which this process ran.
+
+    A process that was stopped (SIGSTOP, a paused container) wakes up with its time over and the answer, perhaps, in
+    its socket, and the loop may ring before it reads: select() looks no more once its own time is over. So it never
+    rings before the loop has looked at the sockets once more; and the time by which it would ring late, which the
+    process was stopped for, is given once more, at most as many seconds as there were.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, ring: Callable[[], None]) -> None:
+        self._loop = loop
+        self._ring = ring
+        self._left = seconds
+        self._timer = self._set(seconds, looked=False)
+
+    def _set(self, seconds: float, *, looked: bool) -> asyncio.TimerHandle:
+        due = self._loop.time() + seconds
+        # A timer, though its time may be now: of one round of the loop those come after what the sockets have.
+        return self._loop.call_at(due, self._is_due, due, looked)
+
+    def _is_due(self, due: float, looked: bool) -> None:
+        late = min(self._loop.time() - due, self._left)
+        if looked and late < _LATE:
+            self._ring()
+        else:
+            self._left -= late
+            self._timer = self._set(late, looked=True)
+
+    def cancel(self) -> None:
+        """Not needed any more."""
+        self._timer.cancel()
+
+
 class Connection(asyncio.Protocol):
     """One connection, one exchange at a time. Make it with `loop.create_connection`."""
 
@@ -104,7 +142,7 @@ class Connection(asyncio.Protocol):
         waiting: asyncio.Future[Reply] = self._loop.create_future()
         self._waiting, self._head_is_all = waiting, head_only
         mark.left = self._carried = True
-        alarm = self._loop.call_later(seconds, self._fail, Lost("no whole answer in time", late=True))
+        alarm = _Alarm(self._loop, seconds, partial(self._fail, Lost("no whole answer in time", late=True)))
         try:
             transport.write(request)
             return await waiting

@@ -5,6 +5,7 @@ import gzip
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -659,3 +660,24 @@ def test_an_exception_tells_no_secrets(behaviour: Behaviour):
     assert SECRET not in shown
     assert "127.0.0.1" not in shown
     assert "INV-1" not in shown
+
+
+def test_a_process_that_is_only_slow_still_gives_up():
+    """Time in which the process did not run is given once more, and that is all: nobody waits for ever."""
+
+    async def at_a_crawl(transport: ExactTransport) -> float:
+        def crawl() -> None:
+            time.sleep(0.15)
+            loop.call_soon(crawl)
+
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        loop.call_soon(crawl)
+        with pytest.raises(MaybeSent) as caught:
+            await transport.handle_async_request(creation(server.url))
+        assert caught.value.kind is MaybeSentKind.TIMEOUT
+        return loop.time() - began
+
+    with Misbehaving() as server:
+        server.on_create.append(hangs)
+        assert 0.5 <= using(at_a_crawl, Timeouts(connect=20, answer=0.5)) < 5

@@ -27,7 +27,7 @@ from pipeline.send.answers import (
     parse_token,
     retry_after_seconds,
 )
-from pipeline.send.transport import MaybeSent, NotSent
+from pipeline.send.transport import ALONE, MaybeSent, NotSent
 
 USER_AGENT = "flinks-import"
 
@@ -114,14 +114,15 @@ class Api:
             await self._ask(self._request("POST", self._authorize, headers, urlencode(form).encode()))
         )
 
-    async def create(self, body: bytes, token: str) -> Exchange:
-        """Ask for one session; `body` is from `payload.body`."""
+    async def create(self, body: bytes, token: str, *, alone: bool = False) -> Exchange:
+        """Ask for one session; `body` is from `payload.body`. With `alone`, on a connection that nothing else uses."""
         if self._creation is None or self._creation[0] != token:
             bearer = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
             self._creation = (token, httpx.Headers(self._headers | bearer))
-        return await self._ask(
-            httpx.Request("POST", self._sessions, headers=self._creation[1], stream=httpx.ByteStream(body))
-        )
+        request = httpx.Request("POST", self._sessions, headers=self._creation[1], stream=httpx.ByteStream(body))
+        if alone:
+            request.extensions[ALONE] = True
+        return await self._ask(request)
 
     async def details(self, session_id: str, token: str) -> Exchange:
         """The state of a session with its transactions."""

@@ -12,12 +12,17 @@ import select
 import ssl
 import sys
 import zlib
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 import httptools
+
+if sys.platform == "linux":
+    import fcntl
+    import termios
 
 MAX_ANSWER: Final = 1024 * 1024
 """Bytes of an answer's body, unpacked too; a longer answer can't be one of the API's."""
@@ -31,6 +36,8 @@ MAX_BYTES: Final = 4 * 1024 * 1024
 
 _LATE: Final = 0.1
 """Seconds by which a timer is late in a process that was stopped, and not in one that is only busy."""
+
+_TOO_EARLY: Final = "something was said before the request had arrived, and is no answer to it"
 
 _SWITCHING: Final = 101
 _SUCCESS: Final = 200
@@ -141,10 +148,13 @@ class Connection(asyncio.Protocol):
         self._seen, self._head_is_whole = 0, False
         waiting: asyncio.Future[Reply] = self._loop.create_future()
         self._waiting, self._head_is_all = waiting, head_only
+        tickets = self._may_have_tickets
         mark.left = self._carried = True
         alarm = _Alarm(self._loop, seconds, partial(self._fail, Lost("no whole answer in time", late=True)))
         try:
             transport.write(request)
+            if not tickets and _is_readable(self._descriptor()) and self._speaks_too_early():
+                self._fail(Lost(_TOO_EARLY))
             return await waiting
         except BaseException:
             self.close()  # its answer may come yet, and is not the next one's
@@ -190,11 +200,28 @@ class Connection(asyncio.Protocol):
         """
         if not self.is_reusable:
             return True
-        if not self._carried:
-            return False  # a new TLS connection may have session tickets in waiting
-        assert self._transport is not None
-        found = self._transport.get_extra_info("socket")
-        return found is None or found.fileno() < 0 or _is_readable(found.fileno())
+        if self._may_have_tickets:
+            return False
+        descriptor = self._descriptor()
+        return _is_readable(descriptor) if descriptor >= 0 else self._carried
+
+    @property
+    def _may_have_tickets(self) -> bool:
+        """Whether what waits to be read may be no more than the session tickets of a new TLS connection."""
+        secured = self._transport is not None and self._transport.get_extra_info("ssl_object") is not None
+        return secured and not self._carried
+
+    def _speaks_too_early(self) -> bool:
+        """Whether what came from the other end left it before it had the whole request: that is no answer to it.
+
+        What is sent in answer acknowledges the request, so nothing of it is unacknowledged when the answer is here.
+        """
+        descriptor = self._descriptor()
+        return descriptor >= 0 and _unacknowledged(descriptor) > 0
+
+    def _descriptor(self) -> int:
+        found = self._transport.get_extra_info("socket") if self._transport is not None else None
+        return -1 if found is None else found.fileno()
 
     # What asyncio calls
 
@@ -207,6 +234,9 @@ class Connection(asyncio.Protocol):
         """Bytes came; the parser calls the methods below."""
         if self._waiting is None:
             self.close()
+            return
+        if not self._seen and self._speaks_too_early():
+            self._fail(Lost(_TOO_EARLY))
             return
         self._seen += len(data)
         try:
@@ -305,7 +335,18 @@ def _ends_with_connection(reply: Reply) -> bool:
     return not reply.header(b"transfer-encoding")
 
 
+def _unacknowledged(descriptor: int) -> int:
+    """Bytes of a TCP connection that the other end has not acknowledged; 0 where the system does not say."""
+    if sys.platform != "linux":
+        return 0
+    count = array("i", [0])
+    fcntl.ioctl(descriptor, termios.TIOCOUTQ, count)  # SIOCOUTQ: what was not sent, and what was not acknowledged
+    return count[0]
+
+
 def _is_readable(descriptor: int) -> bool:
+    if descriptor < 0:
+        return False
     if sys.platform == "win32":
         return bool(select.select([descriptor], [], [], 0)[0])
     poll = select.poll()  # unlike select, for descriptors above 1023 too

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, assert_never
+from typing import Final, TypeGuard, assert_never
 
-from pipeline.model import Attempt, CredentialsFailure, Outcome, Repeat
+from pipeline.model import Attempt, CredentialsFailure, Outcome, Payment, Repeat
 from pipeline.send.answers import (
     Answered,
     Exchange,
@@ -39,7 +39,9 @@ OTHER_REFERENCE: Final = "other-reference"
 """The fault of an answer that names another reference: "always `unknown`", whoever delivers the link."""
 SESSION_SHARED: Final = "session-shared"
 """The fault of an answer that names the session of another row."""
-NAMES_A_SESSION: Final = frozenset({OTHER_REFERENCE, SESSION_SHARED})
+UNCONFIRMED: Final = "session-unconfirmed"
+"""The fault of an answer without a reference whose session was not shown to be the row's."""
+NAMES_A_SESSION: Final = frozenset({OTHER_REFERENCE, SESSION_SHARED, UNCONFIRMED})
 """Faults that tell of a session whose owner is not known: a person must look, whoever delivers the link."""
 
 
@@ -227,11 +229,12 @@ def day(attempt: Attempt) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A session was created."""
+    """A session was created. `echoed` tells whether the answer repeated the reference that was sent."""
 
     session_id: str = field(repr=False)
     status: int
     notices: tuple[Fault, ...] = ()
+    echoed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +337,7 @@ def _judge_success(answer: Answered, reference_id: str) -> Verdict:
             return Created(session_id, answer.status)
         case CreatedSession(session_id, None):
             # It is our answer, on our connection, with an id: only the echo is missing.
-            return Created(session_id, answer.status, (Fault("reference-not-echoed"),))
+            return Created(session_id, answer.status, (Fault("reference-not-echoed"),), echoed=False)
         case CreatedSession(session_id, reference):
             told = (("reference", reference or ""), ("session", session_id))
             return Perhaps(
@@ -342,6 +345,23 @@ def _judge_success(answer: Answered, reference_id: str) -> Verdict:
             )
         case never:
             assert_never(never)
+
+
+def needs_confirmation(verdict: Verdict, payment: Payment) -> TypeGuard[Created]:
+    """Whether a session is only believed once `details` showed that it is this row's.
+
+    The answer did not repeat the reference that was sent, and the payor is e-mailed: a stray one must decide nothing.
+    """
+    return isinstance(verdict, Created) and not verdict.echoed and payment.send_link
+
+
+def unconfirmed(created: Created) -> Perhaps:
+    """What an answer without our reference means for an e-mailed row, as long as its session was not shown to be ours.
+
+    Taken for this row's, another's session would hide that the payor was not asked, or let him be asked again.
+    """
+    details = (("session", created.session_id),)
+    return Perhaps(created.status, (Fault("unknown-unconfirmed"), Fault(UNCONFIRMED, details=details)))
 
 
 def refusal(status: int, problem: Problem) -> tuple[Fault, ...]:

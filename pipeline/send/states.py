@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
-from pipeline.model import SessionState
+from pipeline.model import Payment, SessionState, folded
 from pipeline.send.answers import Answered, Exchange, parse_problem
 from schemas.faults import Fault
 
@@ -183,6 +183,7 @@ class OfAnother:
 
 Reading = Told | NotKnown | Forbidden | NotTold | OfAnother
 
+_OK: Final = 200
 _FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
 
@@ -227,6 +228,22 @@ def _another(answer: Mapping[str, Any], session_id: str, reference_id: str) -> O
     if reference_id and reference is not None and reference != reference_id:
         return OfAnother("the answer is about another reference")
     return None
+
+
+def is_for(exchange: Exchange, session_id: str, payment: Payment) -> bool:
+    """Whether an answer to `details` shows that a session was made for this payment.
+
+    It names the session and repeats the reference; where it has none, it names the payor's address and the amount.
+    """
+    answer = _object(exchange.body) if isinstance(exchange, Answered) and exchange.status == _OK else None
+    if answer is None or _another(answer, session_id, payment.reference_id) is not None:
+        return False
+    if answer.get("referenceId") is not None:
+        return bool(payment.reference_id)
+    payor = answer.get("payor")
+    email = payor.get("email") if isinstance(payor, dict) else None
+    same_payor = isinstance(email, str) and folded(email) == folded(payment.email)
+    return same_payor and _amount(answer.get("amount")) == payment.amount
 
 
 def _object(body: bytes) -> dict[str, Any] | None:

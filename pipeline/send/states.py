@@ -220,14 +220,22 @@ def _told(body: bytes, session_id: str, reference_id: str) -> Reading:
 
 def _another(answer: Mapping[str, Any], session_id: str, reference_id: str) -> OfAnother | NotTold | None:
     """Why an answer is not about this session, if it is not: it has to name it."""
-    named, reference = answer.get("sessionId"), answer.get("referenceId")
+    named, reference = answer.get("sessionId"), _reference(answer)
     if not isinstance(named, str):
         return NotTold("the answer names no session")
     if named.casefold() != session_id.casefold():
         return OfAnother("the answer is about another session")
-    if reference_id and reference is not None and reference != reference_id:
+    if reference_id and reference and reference != reference_id:
         return OfAnother("the answer is about another reference")
     return None
+
+
+def _reference(answer: Mapping[str, Any]) -> str:
+    """The reference that an answer names, empty for none; a number is one too, as it is in the answer to a creation."""
+    reference = answer.get("referenceId")
+    if reference is None or isinstance(reference, str):
+        return reference or ""
+    return str(reference) if isinstance(reference, int | Decimal) else type(reference).__name__
 
 
 def is_for(exchange: Exchange, session_id: str, payment: Payment) -> bool:
@@ -238,7 +246,7 @@ def is_for(exchange: Exchange, session_id: str, payment: Payment) -> bool:
     answer = _object(exchange.body) if isinstance(exchange, Answered) and exchange.status == _OK else None
     if answer is None or _another(answer, session_id, payment.reference_id) is not None:
         return False
-    if answer.get("referenceId") is not None:
+    if _reference(answer):
         return bool(payment.reference_id)
     payor = answer.get("payor")
     email = payor.get("email") if isinstance(payor, dict) else None

@@ -178,6 +178,7 @@ def _lost(talk: Talk) -> None:
         pytest.param([_told(referenceId="INV-2")], "unknown", id="another's reference"),
         pytest.param([_told(sessionId=OTHER_ID)], "unknown", id="another session"),
         pytest.param([_told(sessionId=None)], "unknown", id="no session"),
+        pytest.param([_told(referenceId="", payor=None)], "unknown", id="an empty reference, and nobody"),
         pytest.param([_told(referenceId=None, amount=99)], "unknown", id="another amount"),
         pytest.param([_told(referenceId=None, payor={"email": "x@example.com"})], "unknown", id="another payor"),
         pytest.param([_told(referenceId=None, payor=None)], "unknown", id="nobody"),

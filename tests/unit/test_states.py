@@ -138,6 +138,7 @@ def details(**members: object) -> bytes:
         pytest.param(details(sessionId=None), states.NotTold("the answer names no session"), id="no session"),
         pytest.param(details(referenceId="INV-1"), PLAIN, id="our reference"),
         pytest.param(details(referenceId=None), PLAIN, id="no reference"),
+        pytest.param(details(referenceId=""), PLAIN, id="an empty reference"),
         pytest.param(
             details(referenceId="INV-10"),
             states.OfAnother("the answer is about another reference"),
@@ -154,6 +155,19 @@ def details(**members: object) -> bytes:
 def test_an_answer_to_details_is_read_whatever_it_holds(body: bytes, expected: states.Reading) -> None:
     """Words are taken as they are, amounts to the cent; an answer about another session or reference tells nothing."""
     assert states.read(Answered(200, body), SESSION, "INV-1") == expected
+
+
+NESTED = b"[" * 900 + b"]" * 900
+
+
+@pytest.mark.parametrize(
+    "value", [b"7", b"1e400", b"1e999999999999999999", b"9" * 4000, b"NaN", b"true", b"{}", NESTED]
+)
+def test_a_reference_of_any_kind_is_read(value: bytes) -> None:
+    """A number is a reference as it is in the answer to a creation; anything else is another's, and no exception."""
+    body = b'{"sessionId": "%s", "status": "Cancelled", "referenceId": %s}' % (SESSION.encode(), value)
+    told = isinstance(states.read(Answered(200, body), SESSION, "7"), states.Told)
+    assert (told, states.confirms(Answered(200, body), SESSION, "7")) == (value == b"7", value == b"7")
 
 
 @pytest.mark.parametrize(

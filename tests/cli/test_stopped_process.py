@@ -21,10 +21,12 @@ from kitchen import Forked
 from misbehaving import Gone, Misbehaving, Talk, authorized, created, details
 from standin import Desk, Line, check_truth, write_sheet
 
+pytestmark = pytest.mark.slow
+
 TLS = Path(__file__).parents[1] / "edges" / "tls"
 IN_FLIGHT = 4
 LINES = [Line(f"INV-{number}", link=number % 2 == 0) for number in range(12)]
-TIME_OUT = 0.5
+TIME_OUT = 1.0
 ASLEEP = 3 * TIME_OUT
 
 
@@ -69,7 +71,7 @@ class Sleeper:
 
 @pytest.fixture(params=["http", "https"])
 def sleeper(request: pytest.FixtureRequest, tmp_path: Path, command: Command) -> Iterator[Sleeper]:
-    context, settings = None, {"concurrency": str(IN_FLIGHT), "answer_timeout": str(TIME_OUT), "connect_timeout": "1"}
+    context, settings = None, {"concurrency": str(IN_FLIGHT), "answer_timeout": str(TIME_OUT), "connect_timeout": "2"}
     if request.param == "https":
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(TLS / "certificate.pem", TLS / "key.pem")

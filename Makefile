@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check format samples docs pictures bench bench-check lock clean
+.PHONY: help setup run demo test check format samples docs pictures chaos bench bench-check lock clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,8 @@ docs: setup  ## make the generated parts of README.md and docs/ anew
 
 pictures: setup  ## make the README's pictures of the workbook anew (needs LibreOffice and pdftoppm)
 	@$(BIN)/python docs/make_pictures.py >/dev/null && echo "docs/images/ is up to date"
+
+chaos: setup ; @CHAOS_SECONDS=$${CHAOS_SECONDS:-1800} $(BIN)/python -m pytest -m chaos  ## what is drawn by chance, for half an hour (CHAOS_SECONDS)
 
 bench: setup  ## measure each step and the whole against its floor and its peers (an hour; QUICK=1: minutes)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)

@@ -510,9 +510,11 @@ class Failure(Exception):
 
     Failure
     ├── UsageFailure         2  the command line or the configuration is wrong
+    │   └── WrongAddress     2  the base URL leads to no API; nothing was sent
     ├── InputFailure         3  the input can't be read or fails a guard; nothing was sent
     ├── CredentialsFailure   4  the API refused the credentials; nothing more was sent
     ├── StoppedEarly         6  stopped before the end; the same command goes on
+    │   └── NeedsPerson      6  the same, by something that waiting may not help
     └── BatchIsBusy          7  another run holds this batch
     """
 
@@ -528,6 +530,10 @@ class UsageFailure(Failure):
     """The command line or the configuration is wrong."""
 
     exit_code = ExitCode.USAGE
+
+
+class WrongAddress(UsageFailure):
+    """The base URL leads to no API: known only when it was asked, before anything was sent."""
 
 
 class InputFailure(Failure):
@@ -546,6 +552,10 @@ class StoppedEarly(Failure):
     """Stopped before the end; the same command goes on where it stopped."""
 
     exit_code = ExitCode.STOPPED_EARLY
+
+
+class NeedsPerson(StoppedEarly):
+    """Stopped before the end by what waiting may not help: a certificate that is refused, a database out of reach."""
 
 
 class BatchIsBusy(Failure):

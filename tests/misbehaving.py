@@ -2,10 +2,10 @@
 
 A behaviour is a function of one connection (`Talk`), a line or two of its verbs: read, create, answer, send, trickle,
 hang, close, reset. `on_connect` has one for each connection to come, `on_create` one for each request for a session to
-come, `on_authorize` one for each request for a token, `on_reference` one for each request for a session of a reference,
-so that many rows can meet their faults at once. Where a queue is empty the server behaves, by `well_created` and
-`well_authorized`. Everything that the server saw stands in its counters: `requests` (wholly read), `created` (sessions
-by reference), `connections`.
+come, `on_authorize` one for each request for a token, `on_other` one for each other call, `on_reference` one for each
+request for a session of a reference, so that many rows can meet their faults at once. Where a queue is empty the server
+behaves, by `well_created`, `well_authorized` and `well_other`. Everything that the server saw stands in its counters:
+`requests` (wholly read), `created` (sessions by reference), `connections`.
 
     with Misbehaving() as server:
         server.on_create += [lost_after_creation, redirect]
@@ -198,6 +198,7 @@ class Misbehaving:
     on_reference: dict[str, deque[Behaviour]] = field(default_factory=dict)
     well_created: Behaviour = field(default_factory=lambda: created)
     well_authorized: Behaviour = field(default_factory=lambda: authorized)
+    well_other: Behaviour = field(default_factory=lambda: details)
     requests: list[Asked] = field(default_factory=list)
     created: Counter[str] = field(default_factory=Counter)
     emailed: Counter[str] = field(default_factory=Counter)
@@ -230,7 +231,7 @@ class Misbehaving:
             return self.on_authorize, self.well_authorized
         if head.method == "POST" and head.path.endswith("/sessions"):
             return self.on_create, self.well_created
-        return self.on_other, not_found
+        return self.on_other, self.well_other
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -290,8 +291,16 @@ def authorized(talk: Talk) -> None:
     talk.answer(200, {"access_token": f"token-{number}", "token_type": "bearer", "expires_in": 599})
 
 
-def not_found(talk: Talk) -> None:
-    talk.answer(404, {"title": "Not Found", "status": 404})
+def details(talk: Talk) -> None:
+    """The state of a session that nobody has opened yet; of one that was never created, and to any other call, 404."""
+    assert talk.asked is not None
+    above, _, call = talk.asked.path.rpartition("/")
+    session_id = above.rpartition("/")[2]
+    if call != "details" or session_id not in talk.server.sessions:
+        talk.answer(404, {"title": "Not Found", "status": 404})
+        return
+    told = {"sessionId": session_id, "referenceId": talk.server.sessions[session_id], "status": "Initiated"}
+    talk.answer(200, told | {"schedule": {"transactions": [{"id": "1", "status": "Initiated"}]}})
 
 
 def answers(status: int, body: object = b"", headers: dict[str, str] | None = None) -> Behaviour:

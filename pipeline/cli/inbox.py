@@ -18,9 +18,9 @@ from pipeline.cli import options
 if TYPE_CHECKING:
     from pipeline.cli.screen import Manner
     from pipeline.commands.inbox import Handled, Order, Passed
-    from pipeline.commands.notify import Notifier
+    from pipeline.commands.notify import Ended, Notifier
     from pipeline.commands.request import Screen
-    from pipeline.model import ExitCode, Totals
+    from pipeline.model import ExitCode, Failure, Totals
     from pipeline.settings import Settings
 
 
@@ -117,12 +117,16 @@ def _work(order: Order, settings: Settings, manner: Manner, every: float | None)
     from pipeline.commands.inbox import Inbox
     from pipeline.commands.notify import notifier
     from pipeline.inbox.signals import listening
-    from pipeline.model import ExitCode
+    from pipeline.model import ExitCode, Failure
 
     told = _Telling(order, manner, notifier(settings, os.environ, manner.lang))
     with listening() as signals:
         work = Inbox(order, settings, told, signals)
-        work.check()
+        try:
+            work.check()
+        except Failure as failure:
+            told.could_not_begin(failure)
+            raise
         if every is None:
             began = time.time()
             passed = work.one_pass()
@@ -233,20 +237,28 @@ class _Telling:
         from pipeline.commands.notify import Ended
         from pipeline.inbox.outcomes import Outcome
 
-        if self._notifier is None:
-            return
         known = {(one.name, one.exit_code) for one in passed.handled if one.outcome is Outcome.LEFT}
         fresh = [one for one in passed.handled if (one.name, one.exit_code) not in self._notified]
         self._notified = known
-        arrived = self._notifier.tell(
+        self._tell(
             Ended(
                 one.name,
                 one.exit_code,
                 one.result.totals if one.result else None,
                 str(one.workbook or (one.file if one.outcome is not Outcome.LEFT else "")),
+                one.failure,
             )
             for one in fresh
         )
+
+    def could_not_begin(self, failure: Failure) -> None:
+        """Nothing of the folder was run: the person who is needed is not at the terminal."""
+        from pipeline.commands.notify import Ended
+
+        self._tell([Ended(str(self._order.folder), failure.exit_code, failure=failure)])
+
+    def _tell(self, ended: Iterable[Ended]) -> None:
+        arrived = self._notifier.tell(ended) if self._notifier is not None else None
         if arrived is not None:
             self._log.event("notified" if arrived else "notification-failed")
         if arrived is False:

@@ -21,9 +21,15 @@ from pipeline.commands.run import api_of
 from pipeline.commands.where import Where
 from pipeline.journal import database, health
 from pipeline.kinds import is_loopback
-from pipeline.model import ExitCode, Failure, UsageFailure
+from pipeline.model import ExitCode, Failure, NeedsPerson, UsageFailure, WrongAddress
 from pipeline.send.answers import Token
-from pipeline.send.api import Authorization, AuthorizeFailed, AuthorizeRefused
+from pipeline.send.api import (
+    Authorization,
+    AuthorizeElsewhere,
+    AuthorizeFailed,
+    AuthorizeRefused,
+    AuthorizeUntrusted,
+)
 from pipeline.settings import (
     Resolved,
     Settings,
@@ -195,6 +201,11 @@ def _calls(settings: Settings) -> Iterator[Check]:
     """The checks that speak to the API: its clock, and a token. That it answers is told where it does not."""
     try:
         skew = asyncio.run(reaching.clock_skew(settings))
+    except reaching.NotTrusted as error:
+        host = reaching.way_to(settings.base_url).first_host
+        yield _failed("api", ExitCode.STOPPED_EARLY, "tls_not_trusted", host=host, error=error)
+        yield from map(_skipped, ("clock", "credentials"))
+        return
     except reaching.Unreachable as error:
         yield _failed("api", ExitCode.STOPPED_EARLY, "unreachable", base_url=settings.base_url, reason=error)
         yield from map(_skipped, ("clock", "credentials"))
@@ -251,12 +262,16 @@ async def _authorize(settings: Settings, place: Where) -> Authorization:
         return await api.authorize()
 
 
-def _authorized(settings: Settings, answer: Token | AuthorizeFailed) -> Check:
+def _authorized(settings: Settings, answer: Token | AuthorizeElsewhere | AuthorizeUntrusted | AuthorizeFailed) -> Check:
     match answer:
         case Token(lifetime=None):
             return _passed("credentials", "accepted_undated", form=settings.credentials)
         case Token():
             return _passed("credentials", "accepted", form=settings.credentials, seconds=f"{answer.lifetime:g}")
+        case AuthorizeElsewhere():
+            return _explained("credentials", WrongAddress("send.wrong_address", reason=answer.text))
+        case AuthorizeUntrusted():
+            return _explained("credentials", NeedsPerson("send.not_trusted", reason=answer.text))
         case AuthorizeFailed():
             told = {"reason": answer.text, "base_url": settings.base_url}
             return _failed("credentials", ExitCode.STOPPED_EARLY, "no_token", **told)

@@ -29,6 +29,7 @@ from pipeline.model import (
     ExitCode,
     Failure,
     InputFailure,
+    NeedsPerson,
     Status,
     StoppedEarly,
     UsageFailure,
@@ -270,7 +271,9 @@ class _Pass:
 def _judged(handled: Handled, result: Result, window: timedelta, request: Request) -> Handled:
     """What the result of its run means for a file."""
     code, lang = result.exit_code, request.lang
-    outcome, why = outcome_of(code), _why(result, request)
+    # The address is wrong for every file: this one waits where it is.
+    outcome = Outcome.LEFT if code is ExitCode.USAGE else outcome_of(code)
+    why = _why(result, request)
     since = _asked_long_ago(result, window)
     if since is not None:
         # Next month's file, byte by byte the same, would otherwise bill nobody and be called done.
@@ -320,7 +323,7 @@ def _why(result: Result, request: Request) -> str:
     if isinstance(result.failure, InputFailure):
         return parts[0]
     rest = counts[Status.FAILED] + counts[Status.NOT_SENT]
-    if outcome_of(result.exit_code) is Outcome.LEFT:
+    if outcome_of(result.exit_code) is Outcome.LEFT or result.exit_code is ExitCode.USAGE:
         return "\n".join(parts) or say("inbox.next_pass", lang, count=rest)
     to_mend = sum(counts[status] for status in (Status.INVALID, Status.REJECTED, Status.HELD))
     for count, key in ((to_mend, "to_mend"), (counts[Status.UNKNOWN], "unknown"), (rest, "rest")):
@@ -337,7 +340,7 @@ def _ends_the_pass(handled: Handled) -> Failure | None:
     """What of a file's run would happen to every other file too."""
     failure = handled.failure
     match failure:
-        case CredentialsFailure():
+        case CredentialsFailure() | NeedsPerson():
             return failure
         case UsageFailure() if not failure.key.startswith(_OF_THE_SHEET):
             return failure

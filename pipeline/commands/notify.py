@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from pipeline.model import ExitCode, Failure, Status, Totals, UsageFailure
+from pipeline.model import ExitCode, Failure, NeedsPerson, Status, Totals, UsageFailure, WrongAddress
 from pipeline.settings import NOTIFY_VARIABLE, Settings
 from pipeline.texts import say
 from schemas.languages import Lang
@@ -32,7 +32,7 @@ class Occasion(StrEnum):
     """What a notification can be about: the words of the setting `notify_on`."""
 
     ATTENTION = "attention"
-    """Rows to mend, or a fault of the program."""
+    """Rows to mend, a fault of the program, or a certificate or database that keeps runs from their end."""
     REFUSED = "refused"
     UNKNOWN = "unknown"
     CREDENTIALS = "credentials"
@@ -58,24 +58,40 @@ _OCCASIONS: Final[Mapping[ExitCode, Occasion]] = {
 class Ended:
     """What is told of one sheet: how its run ended, its totals if it had rows, and where its workbook is, or else it.
 
-    `place` is empty when there is nothing to open.
+    `place` is empty when there is nothing to open. `failure` is what ended it early or kept it from beginning, if
+    anything did.
     """
 
     name: str
     exit_code: ExitCode
     totals: Totals | None = None
     place: str = ""
+    failure: Failure | None = None
+
+    @property
+    def occasion(self) -> Occasion | None:
+        """Whether a person is needed, by the exit code; what waiting may not help needs one in any case."""
+        if self.exit_code is ExitCode.STOPPED_EARLY and isinstance(self.failure, NeedsPerson):
+            return Occasion.ATTENTION
+        return _OCCASIONS.get(self.exit_code)
+
+    @property
+    def sentence(self) -> str:
+        """The key of what is said of it."""
+        if self.exit_code is ExitCode.STOPPED_EARLY and isinstance(self.failure, NeedsPerson):
+            return "notify.needs_person"
+        return "notify.wrong_address" if isinstance(self.failure, WrongAddress) else f"notify.{self.occasion}"
 
     @classmethod
     def with_result(cls, result: Result) -> Self:
         """A run that came to results."""
         place = str(result.written.path) if result.written else ""
-        return cls(result.report.source.name, result.exit_code, result.totals, place)
+        return cls(result.report.source.name, result.exit_code, result.totals, place, result.failure)
 
     @classmethod
     def with_failure(cls, request: Request, failure: Failure) -> Self:
         """A run that could not begin."""
-        return cls(request.file.name, failure.exit_code, None, str(request.file))
+        return cls(request.file.name, failure.exit_code, None, str(request.file), failure)
 
 
 class Notifier:
@@ -91,7 +107,7 @@ class Notifier:
 
         Never raises: whoever is told later learns it from the exit code.
         """
-        told = [one for one in ended if _OCCASIONS.get(one.exit_code) in self._occasions]
+        told = [one for one in ended if one.occasion in self._occasions]
         if not told:
             return None
         title = say("notify.title", self._lang, count=len(told))
@@ -102,7 +118,7 @@ class Notifier:
 
     def _lines(self, told: list[Ended]) -> Iterator[str]:
         for one in told[:MOST_FILES]:
-            yield say(f"notify.{_OCCASIONS[one.exit_code]}", self._lang, name=one.name)
+            yield say(one.sentence, self._lang, name=one.name)
             if one.totals is not None:
                 yield from self._counts(one.totals)
             if one.place:

@@ -6,7 +6,6 @@ import socket
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from time import time
 from typing import Final
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from pipeline.model import UsageFailure
+from pipeline.send.answers import NotSentKind, http_date
 from pipeline.send.transport import (
     ExactTransport,
     MaybeSent,
@@ -141,7 +141,8 @@ def days_until(moment: datetime) -> int:
 async def clock_skew(settings: Settings) -> float | None:
     """Seconds by which the API's clock is ahead of ours; None when it does not say the time.
 
-    Asks for the base URL itself: that creates nothing, whatever the answer. Raises Unreachable without one.
+    Asks for the base URL itself: that creates nothing, whatever the answer. Raises Unreachable without one, NotTrusted
+    when the certificate is not accepted.
     """
     transport = ExactTransport(
         connections=1,
@@ -153,12 +154,12 @@ async def clock_skew(settings: Settings) -> float | None:
         answer = await transport.handle_async_request(httpx.Request("HEAD", settings.base_url))
         middle = (began + time()) / 2
     except (NotSent, MaybeSent) as error:
-        raise Unreachable(str(error)) from None
+        raise (NotTrusted if error.kind is NotSentKind.CERTIFICATE else Unreachable)(str(error)) from None
     finally:
         await transport.aclose()
-    try:
-        said = parsedate_to_datetime(answer.headers["Date"])
-    except (KeyError, ValueError):
+    dates = answer.headers.get_list("Date")
+    said = http_date(dates[0].strip()) if len(dates) == 1 else None
+    if said is None:
         return None
     # The header has whole seconds: on average it is half a second behind.
     return said.timestamp() + 0.5 - middle

@@ -34,6 +34,7 @@ from pipeline.model import (
     Totals,
     UsageFailure,
     Whole,
+    WrongAddress,
 )
 from pipeline.report import summary, totals
 from pipeline.report.place import Ours, beside_sheet, check_workbook
@@ -331,6 +332,6 @@ def exit_code(counted: Totals, failure: Failure | None, *, dry_run: bool) -> Exi
     # 20 refusals that were the whole sheet stopped nothing.
     all_refused = failure is not None and failure.key == "send.stopped_refused" and not counted.counts[Status.NOT_SENT]
     code = totals.exit_code(counted, stopped=failure is not None and not all_refused, dry_run=dry_run)
-    if code is ExitCode.STOPPED_EARLY and isinstance(failure, CredentialsFailure | BatchIsBusy):
+    if code is ExitCode.STOPPED_EARLY and isinstance(failure, CredentialsFailure | BatchIsBusy | WrongAddress):
         return failure.exit_code
     return code

@@ -37,7 +37,7 @@ SHOWN: Final = 20
 OUTAGES: Final = 10
 """Rounds of a watch, one after the other, in which the API may be out of reach."""
 
-_OUTAGES: Final = frozenset({"status.unreachable", "send.authorize_unreachable"})
+_OUTAGES: Final = frozenset({"status.unreachable", "send.authorize_unreachable", "send.wrong_address"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,9 @@ LEGAL: Final[dict[tuple[Outcome, Outcome], str]] = {
     (Outcome.OPEN, Outcome.REFUSED): "the API said no",
     (Outcome.OPEN, Outcome.NOT_CREATED): "it is proven that nothing was created, or a person decided so",
     (Outcome.OPEN, Outcome.PERHAPS): "no usable answer came",
-    (Outcome.PERHAPS, Outcome.CREATED): "a report or a person found the session",
+    (Outcome.PERHAPS, Outcome.CREATED): "a report or a person found the session, or `details` showed whose it is",
     (Outcome.PERHAPS, Outcome.NOT_CREATED): "a person decided that nothing was created",
+    (Outcome.PERHAPS, Outcome.PERHAPS): "more was learnt of it, and still nothing certain",
 }
 """Every change that an attempt may make, with its cause. Anything else raises."""
 
@@ -79,7 +80,7 @@ class RepeatSearch:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What became of an attempt."""
+    """What became of an attempt. `was` is its outcome until then: `PERHAPS` where more was learnt of it since."""
 
     batch: int
     identity: str
@@ -89,6 +90,7 @@ class Settlement:
     session_id: str = field(default="", repr=False)
     http_status: int | None = None
     reasons: tuple[Fault, ...] = ()
+    was: Outcome = Outcome.OPEN
 
 
 class IllegalChangeError(AssertionError):
@@ -143,20 +145,20 @@ _SETTLE: Final = (
 
 
 def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
-    """Record what became of attempts that are open.
+    """Record what became of attempts that are open, or more of those that were uncertain.
 
     To say the same again is no change: a commit whose answer was lost is offered a second time. Raises
-    IllegalChangeError for an attempt that is neither open nor settled so, or a change that is not legal.
+    IllegalChangeError for an attempt that is neither what it was nor settled so, or a change that is not legal.
     """
     settlements = _doubted(connection, settlements)
     for settlement in settlements:
-        if (Outcome.OPEN, settlement.outcome) not in LEGAL:
-            raise IllegalChangeError(f"open -> {settlement.outcome}")
+        if (settlement.was, settlement.outcome) not in LEGAL:
+            raise IllegalChangeError(f"{settlement.was} -> {settlement.outcome}")
     changed = bulk.execute(connection, _SETTLE, _SETTLED, [_settled(settlement) for settlement in settlements])
     if changed != len(settlements):
         others = [settlement for settlement in settlements if not _is_settled_so(connection, settlement)]
         if others:
-            raise IllegalChangeError(f"{len(others)} attempts were not open")
+            raise IllegalChangeError(f"{len(others)} attempts were not what they were said to be")
 
 
 # Built once, like _REPEATS below: every group of outcomes asks it.
@@ -211,7 +213,7 @@ def _settled(settlement: Settlement) -> tuple[Any, ...]:
     return (
         *(settlement.outcome.value, codec.dump_time(settlement.at), settlement.session_id, settlement.http_status),
         codec.dump_faults(settlement.reasons),
-        *(settlement.batch, settlement.identity, settlement.number, Outcome.OPEN.value),
+        *(settlement.batch, settlement.identity, settlement.number, settlement.was.value),
     )
 
 

@@ -39,7 +39,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from pipeline.journal import keys, roll, tables
 from pipeline.journal.codec import dump_time
 from pipeline.kinds import POSTGRESQL, Wanted, journal_file
-from pipeline.model import Failure, StoppedEarly, UsageFailure
+from pipeline.model import Failure, NeedsPerson, StoppedEarly, UsageFailure
 
 BUSY_SECONDS: Final = 20
 """How long to wait for another program that is writing to an SQLite journal."""
@@ -194,29 +194,33 @@ def explained(url: str) -> Iterator[None]:
         raise failure(error, url) from None
 
 
+_MEANINGS: Final[tuple[tuple[str, type[Failure], str], ...]] = (
+    ("locked|busy", StoppedEarly, "journal.locked"),
+    ("full|no space", StoppedEarly, "journal.disk_full"),
+    ("readonly|read-only", UsageFailure, "journal.read_only"),
+    ("not a database|malformed", UsageFailure, "journal.damaged"),
+    ("no such (?:table|column)|(?:relation|column) .* does not exist", UsageFailure, "journal.incomplete"),
+    ("unable to open", UsageFailure, "journal.cannot_open"),
+    ("disk i/o", StoppedEarly, "journal.disk_error"),
+)
+"""What the words of a database mean, SQLite's and PostgreSQL's, whatever their letter case."""
+
+
 def failure(error: DBAPIError, url: str) -> Failure:
     """What a database error means to the user."""
-    place = shown(url)
+    place, kind = shown(url), type(error.orig).__name__
     text = str(error.orig).lower()
-    if "locked" in text or "busy" in text:
-        return StoppedEarly("journal.locked", place=place, seconds=BUSY_SECONDS)
-    if "full" in text or "no space" in text:
-        return StoppedEarly("journal.disk_full", place=place)
-    if "readonly" in text or "read-only" in text:
-        return UsageFailure("journal.read_only", place=place)
-    if "not a database" in text or "malformed" in text:
-        return UsageFailure("journal.damaged", place=place)
-    if re.search(r"no such (?:table|column)|(?:relation|column) .* does not exist", text):
-        return UsageFailure("journal.incomplete", place=place)
     if re.search(r'database "[^"]*" does not exist', text):
         return UsageFailure("journal.no_database", place=place)
-    if "unable to open" in text:
-        return UsageFailure("journal.cannot_open", place=place)
-    if "disk i/o" in text:
-        return StoppedEarly("journal.disk_error", place=place)
+    if not isinstance(error.orig, sqlite3.Error) and getattr(error.orig, "sqlstate", None) is None:
+        # No server said it: its words are about the way there, and may hold any name of a host.
+        return NeedsPerson("journal.unreachable", place=place, error=kind)
+    for words, failed, key in _MEANINGS:
+        if re.search(words, text):
+            return failed(key, place=place, seconds=BUSY_SECONDS)
     if isinstance(error.orig, sqlite3.Error):
-        return StoppedEarly("journal.broken", place=place, error=type(error.orig).__name__)
-    return StoppedEarly("journal.unreachable", place=place, error=type(error.orig).__name__)
+        return StoppedEarly("journal.broken", place=place, error=kind)
+    return NeedsPerson("journal.unreachable", place=place, error=kind)
 
 
 def shown(url: str) -> str:

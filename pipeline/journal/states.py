@@ -25,8 +25,8 @@ class Session:
     """A session that a batch has. `row` is its row's number in the sheet `file`, in the batch's roll.
 
     `present` says that this number means this row: the newest version of the sheet has it. `amount` is in dollars, None
-    when the payor chooses it; `created_at` is aware; `state` is None when it was never
-    asked about.
+    when the payor chooses it; `created_at` is aware; `state` is None when it was never asked about; `reference_id` is
+    what the API was asked with, empty for none.
     """
 
     session_id: str = field(repr=False)
@@ -34,6 +34,7 @@ class Session:
     amount: Decimal | None
     created_at: datetime
     state: SessionState | None
+    reference_id: str = ""
     file: str = ""
     present: bool = True
 
@@ -63,12 +64,14 @@ def sessions(engine: Engine, batch_id: int, since: datetime | None) -> Iterator[
             created_at = codec.time(record.settled_at or record.intended_at)
             if since is None or created_at >= since:
                 place = places.get(record.identity, roll.NOWHERE)
+                payment = codec.payment(record.content)
                 yield Session(
                     record.session_id,
                     place.number,
                     codec.dollars(record.amount_cents),
                     created_at,
                     known.get(record.session_id),
+                    payment.reference_id if payment else "",
                     place.file,
                     place.present,
                 )
@@ -91,6 +94,7 @@ _SESSION: Final = (
     attempts.c.identity,
     attempts.c.session_id,
     attempts.c.amount_cents,
+    attempts.c.content,
     attempts.c.intended_at,
     attempts.c.settled_at,
 )

@@ -6,6 +6,7 @@ Nothing here branches on prose, and nothing here decides what an answer means fo
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -25,6 +26,14 @@ MAX_RETRY_AFTER: Final = 3600.0
 MAX_LIFETIME: Final = 86400.0
 """Seconds. No token is believed to live longer."""
 
+_SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
+_CLOCK: Final = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
+_DATE: Final = re.compile(
+    rf"([A-Za-z]+, ?)?[0-9]{{1,2}}[ -][A-Za-z]{{3}}[ -]([0-9]{{2}}|[0-9]{{4}}) {_CLOCK} (GMT|UTC|[+-][0-9]{{4}})"
+    rf"|[A-Za-z]{{3}} [A-Za-z]{{3}} +[0-9]{{1,2}} {_CLOCK} [0-9]{{4}}"
+)
+"""RFC 9110, section 5.6.7, and an offset in the place of GMT. Python's own reader takes much else for a date."""
+
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NIL: Final = "00000000-0000-0000-0000-000000000000"
 _VISIBLE: Final = re.compile(r"[!-~]+")
@@ -40,6 +49,7 @@ class NotSentKind(StrEnum):
     DNS = "dns"
     CONNECT = "connect"
     TLS = "tls"
+    CERTIFICATE = "certificate"
     TIMEOUT = "timeout"
 
 
@@ -155,23 +165,30 @@ def parse_problem(body: bytes) -> Problem:
     )
 
 
-def retry_after_seconds(value: str | None, now: datetime) -> float | None:
-    """Seconds to wait from a `Retry-After` header: seconds or an HTTP date. `now` is aware.
+def retry_after_seconds(values: Sequence[str], now: datetime) -> float | None:
+    """Seconds to wait from the `Retry-After` headers of an answer: seconds, perhaps a part of one, or a date.
 
-    A date in the past is 0, more than an hour is an hour, and what can't be read is None, as if it were not there.
+    `now` is aware. A date in the past is 0, more than an hour is an hour, and what can't be read is None, as if it were
+    not there: a 503 that can't be told to say "later" is none that does. So are several of them.
     """
-    if value is None:
+    if len(values) != 1:
         return None
-    text = value.strip()
-    if text.isascii() and text.isdigit():
+    text = values[0].strip()
+    if _SECONDS.fullmatch(text):
         return min(float(text), MAX_RETRY_AFTER)
+    moment = http_date(text)
+    return None if moment is None else min(max((moment - now).total_seconds(), 0.0), MAX_RETRY_AFTER)
+
+
+def http_date(text: str) -> datetime | None:
+    """The moment (aware) that a header names, in one of the forms of HTTP and of e-mail; None for anything else."""
+    if not _DATE.fullmatch(text):
+        return None
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return min(max((moment - now).total_seconds(), 0.0), MAX_RETRY_AFTER)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def field_of(key: str) -> str:

@@ -19,6 +19,7 @@ from pipeline.send.answers import (
     Exchange,
     MaybeSentFailure,
     NotSentFailure,
+    NotSentKind,
     Problem,
     Token,
     Unusable,
@@ -26,7 +27,7 @@ from pipeline.send.answers import (
     parse_token,
     retry_after_seconds,
 )
-from pipeline.send.transport import MaybeSent, NotSent
+from pipeline.send.transport import ALONE, MaybeSent, NotSent
 
 USER_AGENT = "flinks-import"
 
@@ -49,6 +50,20 @@ class AuthorizeRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class AuthorizeElsewhere:
+    """Who answers gives no tokens: this is not the API's address. `text` says what came, in English."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizeUntrusted:
+    """The certificate is not accepted: nobody was asked. `text` says why, in English."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class AuthorizeFailed:
     """No token this time: trying again is harmless. `text` says why, in English; `retry_after` is in seconds."""
 
@@ -56,7 +71,7 @@ class AuthorizeFailed:
     retry_after: float | None = None
 
 
-Authorization = Token | AuthorizeRefused | AuthorizeFailed
+Authorization = Token | AuthorizeRefused | AuthorizeElsewhere | AuthorizeUntrusted | AuthorizeFailed
 
 
 def _now() -> datetime:
@@ -99,14 +114,15 @@ class Api:
             await self._ask(self._request("POST", self._authorize, headers, urlencode(form).encode()))
         )
 
-    async def create(self, body: bytes, token: str) -> Exchange:
-        """Ask for one session; `body` is from `payload.body`."""
+    async def create(self, body: bytes, token: str, *, alone: bool = False) -> Exchange:
+        """Ask for one session; `body` is from `payload.body`. With `alone`, on a connection that nothing else uses."""
         if self._creation is None or self._creation[0] != token:
             bearer = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
             self._creation = (token, httpx.Headers(self._headers | bearer))
-        return await self._ask(
-            httpx.Request("POST", self._sessions, headers=self._creation[1], stream=httpx.ByteStream(body))
-        )
+        request = httpx.Request("POST", self._sessions, headers=self._creation[1], stream=httpx.ByteStream(body))
+        if alone:
+            request.extensions[ALONE] = True
+        return await self._ask(request)
 
     async def details(self, session_id: str, token: str) -> Exchange:
         """The state of a session with its transactions."""
@@ -142,22 +158,29 @@ class Api:
             return NotSentFailure(failure.kind, str(failure))
         except MaybeSent as failure:
             return MaybeSentFailure(failure.kind, str(failure))
-        wish = answer.headers.get("Retry-After") if answer.status_code >= _NOT_SUCCESS else None
-        return Answered(answer.status_code, body, retry_after_seconds(wish, self._now()))
+        wishes = answer.headers.get_list("Retry-After") if answer.status_code >= _NOT_SUCCESS else ()
+        return Answered(answer.status_code, body, retry_after_seconds(wishes, self._now()))
 
 
 _NOT_SUCCESS: Final = 300
 """From this status on an answer may wish for a pause."""
+
+_ELSEWHERE: Final = frozenset({404, 405, 410, *range(300, 400)})
+"""Answers to `authorize` that the API has no reason to give: nothing is at this address, or it points to another."""
 
 
 def _authorization(reply: Exchange) -> Authorization:
     match reply:
         case Answered(status=200 | 201):
             token = parse_token(reply.body)
-            return AuthorizeFailed(token.reason) if isinstance(token, Unusable) else token
+            return AuthorizeElsewhere(token.reason) if isinstance(token, Unusable) else token
         case Answered(status=400 | 401 | 403):
             return AuthorizeRefused(reply.status, parse_problem(reply.body))
+        case Answered(status=status) if status in _ELSEWHERE:
+            return AuthorizeElsewhere(f"HTTP {status}")
         case Answered():
             return AuthorizeFailed(f"HTTP {reply.status}", reply.retry_after)
+        case NotSentFailure(kind=NotSentKind.CERTIFICATE):
+            return AuthorizeUntrusted(reply.text)
         case NotSentFailure() | MaybeSentFailure():
             return AuthorizeFailed(reply.text)

@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.model import CredentialsFailure, Failure, StoppedEarly
+from pipeline.model import CredentialsFailure, Failure, NeedsPerson, StoppedEarly
+from pipeline.send.answers import NotSentKind
 from pipeline.send.decide import Created, Denied, Perhaps, TokenDenied, Unsent, Verdict
 from schemas.faults import Fault
 
@@ -65,6 +66,8 @@ class Breaker:
         self._reason = reason
         if self._failed < self.max_failures:
             return None
+        if isinstance(verdict, Unsent) and (why := _refused_certificate(verdict)):
+            return NeedsPerson("send.not_trusted", reason=why)
         key = "send.stopped_refused" if isinstance(verdict, Denied) else "send.stopped_unreachable"
         return StoppedEarly(key, count=self._failed)
 
@@ -74,6 +77,12 @@ def _reason_of(verdict: Verdict) -> object:
     if isinstance(verdict, Denied):
         return verdict.status, frozenset((fault.field, _words(fault)) for fault in verdict.reasons)
     return type(verdict)
+
+
+def _refused_certificate(verdict: Unsent) -> str:
+    """Why the certificate was not accepted; empty where that is not what kept the request from being sent."""
+    told = [dict(fault.details) for fault in verdict.reasons]
+    return next((details["cause"] for details in told if details.get("kind") == NotSentKind.CERTIFICATE), "")
 
 
 def _words(fault: Fault) -> str:

@@ -12,10 +12,17 @@ import select
 import ssl
 import sys
 import zlib
+from array import array
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import httptools
+
+if sys.platform == "linux":
+    import fcntl
+    import termios
 
 MAX_ANSWER: Final = 1024 * 1024
 """Bytes of an answer's body, unpacked too; a longer answer can't be one of the API's."""
@@ -26,6 +33,11 @@ MAX_HEADERS: Final = 200
 """Headers of one answer."""
 MAX_BYTES: Final = 4 * 1024 * 1024
 """Bytes that come over the wire for one answer: with informational ones before it, chunks' extensions, trailers."""
+
+_LATE: Final = 0.1
+"""Seconds by which a timer is late in a process that was stopped, and not in one that is only busy."""
+
+_TOO_EARLY: Final = "something was said before the request had arrived, and is no answer to it"
 
 _SWITCHING: Final = 101
 _SUCCESS: Final = 200
@@ -72,6 +84,39 @@ class Reply:
         return next((value.strip().lower() for key, value in self.headers if key.lower() == name), b"")
 
 
+class _Alarm:
+    """Calls `ring` once so many seconds have passed in which this process ran.
+
+    A process that was stopped (SIGSTOP, a paused container) wakes up with its time over and the answer, perhaps, in
+    its socket, and the loop may ring before it reads: select() looks no more once its own time is over. So it never
+    rings before the loop has looked at the sockets once more; and the time by which it would ring late, which the
+    process was stopped for, is given once more, at most as many seconds as there were.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, ring: Callable[[], None]) -> None:
+        self._loop = loop
+        self._ring = ring
+        self._left = seconds
+        self._timer = self._set(seconds, looked=False)
+
+    def _set(self, seconds: float, *, looked: bool) -> asyncio.TimerHandle:
+        due = self._loop.time() + seconds
+        # A timer, though its time may be now: of one round of the loop those come after what the sockets have.
+        return self._loop.call_at(due, self._is_due, due, looked)
+
+    def _is_due(self, due: float, looked: bool) -> None:
+        late = min(self._loop.time() - due, self._left)
+        if looked and late < _LATE:
+            self._ring()
+        else:
+            self._left -= late
+            self._timer = self._set(late, looked=True)
+
+    def cancel(self) -> None:
+        """Not needed any more."""
+        self._timer.cancel()
+
+
 class Connection(asyncio.Protocol):
     """One connection, one exchange at a time. Make it with `loop.create_connection`."""
 
@@ -103,10 +148,13 @@ class Connection(asyncio.Protocol):
         self._seen, self._head_is_whole = 0, False
         waiting: asyncio.Future[Reply] = self._loop.create_future()
         self._waiting, self._head_is_all = waiting, head_only
+        tickets = self._may_have_tickets
         mark.left = self._carried = True
-        alarm = self._loop.call_later(seconds, self._fail, Lost("no whole answer in time", late=True))
+        alarm = _Alarm(self._loop, seconds, partial(self._fail, Lost("no whole answer in time", late=True)))
         try:
             transport.write(request)
+            if not tickets and _is_readable(self._descriptor()) and self._speaks_too_early():
+                self._fail(Lost(_TOO_EARLY))
             return await waiting
         except BaseException:
             self.close()  # its answer may come yet, and is not the next one's
@@ -152,11 +200,28 @@ class Connection(asyncio.Protocol):
         """
         if not self.is_reusable:
             return True
-        if not self._carried:
-            return False  # a new TLS connection may have session tickets in waiting
-        assert self._transport is not None
-        found = self._transport.get_extra_info("socket")
-        return found is None or found.fileno() < 0 or _is_readable(found.fileno())
+        if self._may_have_tickets:
+            return False
+        descriptor = self._descriptor()
+        return _is_readable(descriptor) if descriptor >= 0 else self._carried
+
+    @property
+    def _may_have_tickets(self) -> bool:
+        """Whether what waits to be read may be no more than the session tickets of a new TLS connection."""
+        secured = self._transport is not None and self._transport.get_extra_info("ssl_object") is not None
+        return secured and not self._carried
+
+    def _speaks_too_early(self) -> bool:
+        """Whether what came from the other end left it before it had the whole request: that is no answer to it.
+
+        What is sent in answer acknowledges the request, so nothing of it is unacknowledged when the answer is here.
+        """
+        descriptor = self._descriptor()
+        return descriptor >= 0 and _unacknowledged(descriptor) > 0
+
+    def _descriptor(self) -> int:
+        found = self._transport.get_extra_info("socket") if self._transport is not None else None
+        return -1 if found is None else found.fileno()
 
     # What asyncio calls
 
@@ -169,6 +234,9 @@ class Connection(asyncio.Protocol):
         """Bytes came; the parser calls the methods below."""
         if self._waiting is None:
             self.close()
+            return
+        if not self._seen and self._speaks_too_early():
+            self._fail(Lost(_TOO_EARLY))
             return
         self._seen += len(data)
         try:
@@ -247,21 +315,17 @@ class Connection(asyncio.Protocol):
 def plain_body(reply: Reply) -> bytes:
     """The body as the server meant it: unpacked, though nothing packed was asked for.
 
-    Raises NotHttp for a coding that is not known, is not what it says, or unpacks to more than `MAX_ANSWER`.
+    One that can't be unpacked, or unpacks to more than `MAX_ANSWER`, stays as it came: whoever reads it finds nothing
+    in it, and the answer's status is as certain as before.
     """
-    coding = reply.header(b"content-encoding")
-    if not reply.body or coding in {b"", b"identity"}:
+    if not reply.body or reply.header(b"content-encoding") not in {b"gzip", b"x-gzip", b"deflate"}:
         return bytes(reply.body)
-    if coding not in {b"gzip", b"x-gzip", b"deflate"}:
-        raise NotHttp("the answer is packed in an unknown way")
     unpacker = zlib.decompressobj(wbits=47)  # gzip or zlib, told apart by its first bytes
     try:
         body = unpacker.decompress(reply.body, MAX_ANSWER + 1)
     except zlib.error:
-        raise NotHttp("the answer is not packed as it says") from None
-    if len(body) > MAX_ANSWER or not unpacker.eof:
-        raise NotHttp("the answer unpacks to more than any answer of the API, or to less than itself")
-    return body
+        return bytes(reply.body)
+    return body if unpacker.eof and len(body) <= MAX_ANSWER else bytes(reply.body)
 
 
 def _ends_with_connection(reply: Reply) -> bool:
@@ -271,7 +335,18 @@ def _ends_with_connection(reply: Reply) -> bool:
     return not reply.header(b"transfer-encoding")
 
 
+def _unacknowledged(descriptor: int) -> int:
+    """Bytes of a TCP connection that the other end has not acknowledged; 0 where the system does not say."""
+    if sys.platform != "linux":
+        return 0
+    count = array("i", [0])
+    fcntl.ioctl(descriptor, termios.TIOCOUTQ, count)  # SIOCOUTQ: what was not sent, and what was not acknowledged
+    return count[0]
+
+
 def _is_readable(descriptor: int) -> bool:
+    if descriptor < 0:
+        return False
     if sys.platform == "win32":
         return bool(select.select([descriptor], [], [], 0)[0])
     poll = select.poll()  # unlike select, for descriptors above 1023 too

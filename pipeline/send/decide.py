@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, assert_never
+from typing import Final, TypeGuard, assert_never
 
-from pipeline.model import Attempt, CredentialsFailure, Outcome, Repeat
+from pipeline.model import Attempt, CredentialsFailure, Outcome, Payment, Repeat
 from pipeline.send.answers import (
     Answered,
     Exchange,
@@ -41,7 +41,9 @@ SESSION_SHARED: Final = "session-shared"
 """The fault of an answer that names the session of another row."""
 HELD_BY_REFERENCE: Final = ("held-repeat", "held-perhaps", "held-reference", "held-reference-perhaps")
 """The faults of rows that are held since another batch requested what their reference names."""
-NAMES_A_SESSION: Final = frozenset({OTHER_REFERENCE, SESSION_SHARED})
+UNCONFIRMED: Final = "session-unconfirmed"
+"""The fault of an answer without a reference whose session was not shown to be the row's."""
+NAMES_A_SESSION: Final = frozenset({OTHER_REFERENCE, SESSION_SHARED, UNCONFIRMED})
 """Faults that tell of a session whose owner is not known: a person must look, whoever delivers the link."""
 
 
@@ -250,11 +252,12 @@ def day(attempt: Attempt) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A session was created."""
+    """A session was created. `echoed` tells whether the answer repeated the reference that was sent."""
 
     session_id: str = field(repr=False)
     status: int
     notices: tuple[Fault, ...] = ()
+    echoed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +319,14 @@ def judge(exchange: Exchange, reference_id: str, *, after_uncertain: bool) -> Ve
     `reference_id` is what was sent, `after_uncertain` whether an earlier attempt of this row may have created a
     session. Everything that the table does not name as certain is *perhaps*.
     """
+    try:
+        return _judge(exchange, reference_id, after_uncertain=after_uncertain)
+    except Exception:  # noqa: BLE001 - whatever a body does to those who read it, its status is certain
+        bare = replace(exchange, body=b"") if isinstance(exchange, Answered) else exchange
+        return _judge(bare, reference_id, after_uncertain=after_uncertain)
+
+
+def _judge(exchange: Exchange, reference_id: str, *, after_uncertain: bool) -> Verdict:
     match exchange:
         case NotSentFailure(kind, text):
             return Unsent((Fault("not-created-connection", details=(("kind", kind), ("cause", text))),))
@@ -349,7 +360,7 @@ def _judge_success(answer: Answered, reference_id: str) -> Verdict:
             return Created(session_id, answer.status)
         case CreatedSession(session_id, None):
             # It is our answer, on our connection, with an id: only the echo is missing.
-            return Created(session_id, answer.status, (Fault("reference-not-echoed"),))
+            return Created(session_id, answer.status, (Fault("reference-not-echoed"),), echoed=False)
         case CreatedSession(session_id, reference):
             told = (("reference", reference or ""), ("session", session_id))
             return Perhaps(
@@ -357,6 +368,23 @@ def _judge_success(answer: Answered, reference_id: str) -> Verdict:
             )
         case never:
             assert_never(never)
+
+
+def needs_confirmation(verdict: Verdict, payment: Payment) -> TypeGuard[Created]:
+    """Whether a session is only believed once `details` showed that it is this row's.
+
+    The answer did not repeat the reference that was sent, and the payor is e-mailed: a stray one must decide nothing.
+    """
+    return isinstance(verdict, Created) and not verdict.echoed and payment.send_link
+
+
+def unconfirmed(created: Created) -> Perhaps:
+    """What an answer without our reference means for an e-mailed row, as long as its session was not shown to be ours.
+
+    Taken for this row's, another's session would hide that the payor was not asked, or let him be asked again.
+    """
+    details = (("session", created.session_id),)
+    return Perhaps(created.status, (Fault("unknown-unconfirmed"), Fault(UNCONFIRMED, details=details)))
 
 
 def refusal(status: int, problem: Problem) -> tuple[Fault, ...]:

@@ -18,13 +18,14 @@ from typing import Final, Protocol
 from pipeline.journal.attempts import Intent, RepeatSearch, Settlement
 from pipeline.journal.journal import Batch, Journal, Sendable
 from pipeline.journal.recorder import Recorder, recording
-from pipeline.model import BatchIsBusy, Failure, Repeat, StoppedEarly
+from pipeline.model import BatchIsBusy, Failure, Outcome, Payment, Repeat, StoppedEarly
 from pipeline.send import decide
-from pipeline.send.answers import Answered
+from pipeline.send.answers import Answered, Exchange
 from pipeline.send.api import Api
 from pipeline.send.breaker import MAX_FAILURES, Breaker
 from pipeline.send.pace import Brake, RateLimit, Timing, backoff
 from pipeline.send.payload import Language, body
+from pipeline.send.states import is_for
 from pipeline.send.stop import Stop
 from pipeline.send.tokens import Lease, TokenRules, Tokens, TokenUse
 from schemas.faults import Fault
@@ -35,6 +36,10 @@ CHUNK: Final = 500
 
 TOKENS_AHEAD: Final = 2
 """Single-use tokens asked for at a time, for each request in flight: so many hide a slow `authorize`."""
+
+
+CONFIRM_TRIES: Final = 4
+"""Times that `details` is asked whose a session is."""
 
 
 LONG_PAUSE: Final = 60.0
@@ -227,9 +232,8 @@ class _Engine:
                 self._observer.row_held(row)
                 self._front.ended(row.position)
                 return None
-            exchange = await self._api.create(request, lease.token)
-            verdict = decide.judge(exchange, row.payment.reference_id, after_uncertain=uncertain_ever)
-            settled = self._recorder.settle(self._settlement(row, number, verdict))
+            exchange = await self._api.create(request, lease.token, alone=row.payment.send_link)
+            verdict, settled = await self._judged(row, number, exchange, after_uncertain=uncertain_ever)
             if isinstance(verdict, decide.Created):
                 self._feel(verdict)
                 return _Ended(row, verdict, settled)
@@ -251,6 +255,43 @@ class _Engine:
                     if failures:
                         await self._stop.sleep(backoff(failures, self._timing.rng))
         return None
+
+    async def _judged(
+        self, row: Sendable, number: int, exchange: Exchange, *, after_uncertain: bool
+    ) -> tuple[decide.Verdict, Awaitable[object]]:
+        """What an exchange means for its attempt, and what ends when that is durable.
+
+        An answer that needs it is first recorded as uncertain, since its session is the only trace of what was asked;
+        then `details` is asked whose that session is.
+        """
+        verdict = decide.judge(exchange, row.payment.reference_id, after_uncertain=after_uncertain)
+        if not decide.needs_confirmation(verdict, row.payment):
+            return verdict, self._recorder.settle(self._settlement(row, number, verdict))
+        uncertain = decide.unconfirmed(verdict)
+        recorded = self._recorder.settle(self._settlement(row, number, uncertain))
+        await recorded
+        if not await self._is_shown_by_details(verdict.session_id, row.payment):
+            return uncertain, recorded
+        return verdict, self._recorder.settle(self._settlement(row, number, verdict, was=Outcome.PERHAPS))
+
+    async def _is_shown_by_details(self, session_id: str, payment: Payment) -> bool:
+        """Whether a session was made for a payment. To ask changes nothing: it is asked again until it is told."""
+        for tries in range(1, CONFIRM_TRIES + 1):
+            try:
+                lease = await self._tokens.lease()
+            except Failure as failure:
+                self._stop.request(failure)
+                return False
+            exchange = await self._api.details(session_id, lease.token)
+            if is_for(exchange, session_id, payment):
+                return True
+            if isinstance(exchange, Answered) and exchange.status == _UNAUTHORIZED:
+                self._tokens.refused(lease)
+            elif isinstance(exchange, Answered) and exchange.status == _OK:
+                return False
+            if tries < CONFIRM_TRIES:
+                await self._stop.sleep(backoff(tries, self._timing.rng))
+        return False
 
     async def _intend(self, row: Sendable, number: int, before: _Ended | None) -> list[Repeat]:
         """Make the intent durable, and conclude the row before, whose outcome is in the same commit.
@@ -348,7 +389,9 @@ class _Engine:
             at=datetime.now(UTC),
         )
 
-    def _settlement(self, row: Sendable, number: int, verdict: decide.Verdict) -> Settlement:
+    def _settlement(
+        self, row: Sendable, number: int, verdict: decide.Verdict, was: Outcome = Outcome.OPEN
+    ) -> Settlement:
         return Settlement(
             batch=self._assignment.batch.id,
             identity=row.identity,
@@ -358,9 +401,11 @@ class _Engine:
             session_id=verdict.session_id if isinstance(verdict, decide.Created) else "",
             http_status=decide.status_of(verdict),
             reasons=decide.reasons_of(verdict),
+            was=was,
         )
 
 
+_OK: Final = 200
 _UNAUTHORIZED: Final = 401
 _NEVER_SENT: Final = decide.Unsent((Fault("not-sent-stopped"),))
 

@@ -1,9 +1,9 @@
 """Asks about many sessions at once, and cancels them. What answers mean stands in `states`; nothing is judged here.
 
 To ask about a session changes nothing, so it is asked again freely and given up at once when the run is to stop. To
-cancel is idempotent, and its answer may get lost all the same: what became of it is then asked by `details`, and only a
-session that is still open is cancelled again. What was learnt is handed on in groups, the last of them at the end,
-however that comes about.
+cancel is idempotent, and its answer may get lost or say nothing all the same: what became of it is asked by `details`,
+and a session of which neither says that it is cancelled is cancelled again. What was learnt is handed on in groups, the
+last of them at the end, however that comes about.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pipeline.send.tokens import Lease, TokenRules, Tokens, TokenUse
 TRIES: Final = 5
 """Times that a question without a usable answer is asked."""
 CANCEL_TRIES: Final = 3
-"""Times that a session is cancelled whose cancellation got no usable answer and which is still open."""
+"""Times that a session is cancelled whose cancellation nothing confirms and which is still open."""
 MISSED_IN_A_ROW: Final = 20
 """Sessions in a row without an answer after which the API is taken to be down."""
 GROUP: Final = 200
@@ -152,6 +152,10 @@ class _Caller:
         """The answer to `cancel`; None when the run was to stop before it was asked."""
         return await self._ask(lambda token: self.api.cancel(session_id, token), harmless=False)
 
+    async def pause(self, failures: int) -> None:
+        """Wait before something is tried again that failed so many times, unless the run is to stop."""
+        await self._timing.sleep(backoff(failures, self._timing.rng))
+
     async def _ask(self, call: Callable[[str], Coroutine[Any, Any, Exchange]], *, harmless: bool) -> Exchange | None:
         """Ask until there is an answer that tells something. `harmless` calls are repeated, and given up at a stop.
 
@@ -181,7 +185,7 @@ class _Caller:
                     lost += 1
                     if not harmless or lost >= TRIES:
                         return exchange
-                    await self._timing.sleep(backoff(lost, self._timing.rng))
+                    await self.pause(lost)
         return None
 
     async def _permit(self) -> Lease:
@@ -286,13 +290,14 @@ class _Asking:
     _missed_in_a_row: int = 0
     _forbidden: int = 0
     _reason: str = ""
+    _stranger: str = ""
 
     async def ask(self, session: Session) -> None:
         exchange = await self.caller.details(session.session_id)
         if exchange is None:
             return
         now = datetime.now(UTC)
-        match states.read(exchange, session.session_id):
+        match states.read(exchange, session.session_id, session.reference_id):
             case states.Told() | states.NotKnown() as told:
                 self._asked += 1
                 self._missed_in_a_row = 0
@@ -302,13 +307,17 @@ class _Asking:
             case states.Forbidden():
                 self._forbidden += 1
                 self._miss(session, "HTTP 403")
+            case states.OfAnother(reason):
+                # Whatever else is missed, this is what a person must hear of.
+                self._stranger = self._stranger or f"row {session.row}: {reason}"
+                self._miss(session, reason)
             case states.NotTold(reason):
                 self._miss(session, reason)
 
     def _miss(self, session: Session, reason: str) -> None:
         self._missed += 1
         self._missed_in_a_row += 1
-        self._reason = reason
+        self._reason = self._stranger or reason
         self._observer.session_done(session, None)
         if self._missed_in_a_row >= MISSED_IN_A_ROW:
             self._stop.request(self._all_missed())
@@ -336,40 +345,41 @@ class _Cancelling:
     _unsure_in_a_row: int = 0
 
     async def cancel(self, session: Session) -> None:
-        for last in (*[False] * (CANCEL_TRIES - 1), True):
+        for tries in range(1, CANCEL_TRIES + 1):
             exchange = await self.caller.cancel(session.session_id)
             if exchange is None:
                 return
-            state = await self._state_after(session)
+            state, contradiction = await self._state_after(session)
             if not self.proven and states.cancel_not_offered(exchange, state):
                 self.offered = False
                 return
-            result = states.judge_cancel(exchange, state)
-            if not isinstance(result, states.Unsure) or last or self._stop.requested:
+            confirmed = states.confirms(exchange, session.session_id, session.reference_id)
+            result = states.judge_cancel(exchange, state, confirmed=confirmed, contradiction=contradiction)
+            if not isinstance(result, states.Unsure) or tries == CANCEL_TRIES or self._stop.requested:
                 await self._end(session, result, state)
                 return
+            await self.caller.pause(tries)
 
     async def _end(self, session: Session, result: states.Cancellation, state: SessionState | None) -> None:
         unsure = isinstance(result, states.Unsure)
         self.proven = self.proven or not (unsure or (state is not None and not state.known))
         self._unsure_in_a_row = self._unsure_in_a_row + 1 if unsure else 0
+        now = datetime.now(UTC)
         if isinstance(result, states.Cancelled):
-            now = datetime.now(UTC)
             state = states.as_cancelled(state or session.state, now)
+        if state is not None:
             await self.keeper.add(session, state, now)
         self.attempted.append(Attempted(session, result))
         self._observer.session_done(session, state)
         if isinstance(result, states.Unsure) and self._unsure_in_a_row >= MISSED_IN_A_ROW:
             self._stop.request(StoppedEarly("status.unreachable", reason=result.reason))
 
-    async def _state_after(self, session: Session) -> SessionState | None:
-        """What `details` says now, kept in the journal; None when it says nothing."""
+    async def _state_after(self, session: Session) -> tuple[SessionState | None, str]:
+        """What `details` says now; None when it says nothing, with why if it is of another."""
         exchange = await self.caller.details(session.session_id)
-        reading = None if exchange is None else states.read(exchange, session.session_id)
+        reading = None if exchange is None else states.read(exchange, session.session_id, session.reference_id)
+        if isinstance(reading, states.OfAnother):
+            return None, reading.reason
         if not isinstance(reading, states.Told | states.NotKnown):
-            return None
-        now = datetime.now(UTC)
-        state = states.after(reading, session.state, now)
-        if not states.is_cancelled(state):
-            await self.keeper.add(session, state, now)
-        return state
+            return None, ""
+        return states.after(reading, session.state, datetime.now(UTC)), ""

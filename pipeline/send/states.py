@@ -7,6 +7,7 @@ and means "look at it", never that something may be sent again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
-from pipeline.model import SessionState
+from pipeline.model import Payment, SessionState, folded
 from pipeline.send.answers import Answered, Exchange, parse_problem
 from schemas.faults import Fault
 
@@ -34,6 +35,9 @@ _GONE: Final = frozenset({"declined", "failed", "expired", *_CANCELLED})
 
 _SESSION_WORDS: Final = _OPEN | _COMPLETED | _UNPAID
 _TRANSACTION_WORDS: Final = _PAID | _UNDER_WAY | _GONE
+
+MAX_WORD: Final = 100
+"""Characters of a word that are kept."""
 
 _CENT: Final = Decimal("0.01")
 _MOST: Final = Decimal(10) ** 12
@@ -170,20 +174,30 @@ class NotTold:
     reason: str
 
 
-Reading = Told | NotKnown | Forbidden | NotTold
+@dataclass(frozen=True, slots=True)
+class OfAnother:
+    """It answers for another session, or says that this one is of another reference: a person must hear of it."""
+
+    reason: str
+
+
+Reading = Told | NotKnown | Forbidden | NotTold | OfAnother
 
 _OK: Final = 200
 _FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
 
 
-def read(exchange: Exchange, session_id: str) -> Reading:
-    """What an answer to `details` says of the session that was asked about."""
+def read(exchange: Exchange, session_id: str, reference_id: str = "") -> Reading:
+    """What an answer to `details` says of the session that was asked about.
+
+    `reference_id` is what its creation was asked with; empty where none was, or where it is not known.
+    """
     if not isinstance(exchange, Answered):
         return NotTold(exchange.text)
     match exchange.status:
         case 200:
-            return _told(exchange.body, session_id)
+            return _told(exchange.body, session_id, reference_id)
         case 404:
             return NotKnown()
         case 403:
@@ -192,17 +206,52 @@ def read(exchange: Exchange, session_id: str) -> Reading:
             return NotTold(f"HTTP {status}")
 
 
-def _told(body: bytes, session_id: str) -> Reading:
+def _told(body: bytes, session_id: str, reference_id: str) -> Reading:
     answer = _object(body)
     if answer is None:
         return NotTold("the answer is not a JSON object")
-    named = answer.get("sessionId")
-    if isinstance(named, str) and named.casefold() != session_id.casefold():
-        return NotTold("the answer is about another session")
-    status = answer.get("status")
-    if not isinstance(status, str) or not status.strip():
+    if (stranger := _another(answer, session_id, reference_id)) is not None:
+        return stranger
+    status = _word(answer.get("status"))
+    if not status:
         return NotTold("the answer has no status")
-    return Told(status.strip(), _words(answer.get("schedule")), _amount(answer.get("amount")))
+    return Told(status, _words(answer.get("schedule")), _amount(answer.get("amount")))
+
+
+def _another(answer: Mapping[str, Any], session_id: str, reference_id: str) -> OfAnother | NotTold | None:
+    """Why an answer is not about this session, if it is not: it has to name it."""
+    named, reference = answer.get("sessionId"), _reference(answer)
+    if not isinstance(named, str):
+        return NotTold("the answer names no session")
+    if named.casefold() != session_id.casefold():
+        return OfAnother("the answer is about another session")
+    if reference_id and reference and reference != reference_id:
+        return OfAnother("the answer is about another reference")
+    return None
+
+
+def _reference(answer: Mapping[str, Any]) -> str:
+    """The reference that an answer names, empty for none; a number is one too, as it is in the answer to a creation."""
+    reference = answer.get("referenceId")
+    if reference is None or isinstance(reference, str):
+        return reference or ""
+    return str(reference) if isinstance(reference, int | Decimal) else type(reference).__name__
+
+
+def is_for(exchange: Exchange, session_id: str, payment: Payment) -> bool:
+    """Whether an answer to `details` shows that a session was made for this payment.
+
+    It names the session and repeats the reference; where it has none, it names the payor's address and the amount.
+    """
+    answer = _object(exchange.body) if isinstance(exchange, Answered) and exchange.status == _OK else None
+    if answer is None or _another(answer, session_id, payment.reference_id) is not None:
+        return False
+    if _reference(answer):
+        return bool(payment.reference_id)
+    payor = answer.get("payor")
+    email = payor.get("email") if isinstance(payor, dict) else None
+    same_payor = isinstance(email, str) and folded(email) == folded(payment.email)
+    return same_payor and _amount(answer.get("amount")) == payment.amount
 
 
 def _object(body: bytes) -> dict[str, Any] | None:
@@ -217,7 +266,12 @@ def _words(schedule: Any) -> tuple[str, ...]:
     """The words of all transactions, in their order."""
     listed = schedule.get("transactions") if isinstance(schedule, dict) else None
     words = (entry.get("status") for entry in listed if isinstance(entry, dict)) if isinstance(listed, list) else ()
-    return tuple(word.strip() for word in words if isinstance(word, str) and word.strip())
+    return tuple(filter(None, map(_word, words)))
+
+
+def _word(value: Any) -> str:
+    """A word of the API as it is, but for what no database keeps (NUL) and no state is called; empty for no word."""
+    return value.replace("\0", "\ufffd").strip()[:MAX_WORD] if isinstance(value, str) else ""
 
 
 def _amount(value: Any) -> Decimal | None:
@@ -277,7 +331,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Unsure:
-    """No usable answer came, and it may be open or not. To cancel it once more is harmless."""
+    """Nothing confirms that it is cancelled: it may be open or not. To cancel it once more is harmless."""
 
     reason: str = field(default="")
 
@@ -285,6 +339,7 @@ class Unsure:
 Cancellation = Cancelled | Ended | Kept | Unsure
 
 _NOT_OFFERED: Final = frozenset({404, 405, 501})
+_SUCCESS: Final = range(200, 300)
 
 
 def cancel_not_offered(exchange: Exchange, state: SessionState | None) -> bool:
@@ -297,25 +352,41 @@ def cancel_not_offered(exchange: Exchange, state: SessionState | None) -> bool:
     return exchange.status != _NOT_FOUND or (state is not None and state.known)
 
 
-def judge_cancel(exchange: Exchange, state: SessionState | None) -> Cancellation:
+def judge_cancel(
+    exchange: Exchange, state: SessionState | None, *, confirmed: bool, contradiction: str = ""
+) -> Cancellation:
     """What became of a session that was to be cancelled.
 
-    `state` is what `details` said after it, None when it said nothing. It counts more than the answer: of two ways to
-    ask, it is the one that can't be misunderstood.
+    `confirmed` tells whether the answer itself says it (`confirms`). `state` is what `details` said after it, None when
+    it said nothing. It counts more than the answer: of two ways to ask, it is the one that can't be misunderstood.
+    `contradiction` is what it said in the place of a state, where it answered for another session or reference.
     """
-    accepted = isinstance(exchange, Answered) and exchange.status == _OK
-    if is_cancelled(state) or (accepted and (state is None or is_open(state))):
+    if state is not None and paid(state) is Paid.YES:
+        return Ended(state)
+    if is_cancelled(state) or (confirmed and not contradiction and (state is None or is_open(state))):
         return Cancelled()
-    if state is not None and (is_over(state) or paid(state) is Paid.YES):
+    if state is not None and is_over(state):
         return Ended(state)
     if isinstance(exchange, Answered) and exchange.status in range(400, 500):
         problem = parse_problem(exchange.body)
-        return Kept(exchange.status, problem.detail or problem.title)
-    return Unsure(f"HTTP {exchange.status}" if isinstance(exchange, Answered) else exchange.text)
+        return Kept(exchange.status, "; ".join(filter(None, (problem.detail or problem.title, contradiction))))
+    answered = f"HTTP {exchange.status}" if isinstance(exchange, Answered) else exchange.text
+    return Unsure("; ".join(filter(None, (answered, contradiction))))
+
+
+def confirms(exchange: Exchange, session_id: str, reference_id: str) -> bool:
+    """Whether an answer to `cancel` names this session and says that it is cancelled.
+
+    A 200 alone says nothing (api: "A cancellation is believed when the answer names this session and says cancelled").
+    """
+    answer = _object(exchange.body) if isinstance(exchange, Answered) and exchange.status in _SUCCESS else None
+    if answer is None or _another(answer, session_id, reference_id) is not None:
+        return False
+    return _word(answer.get("status")).casefold() in _CANCELLED
 
 
 def as_cancelled(state: SessionState | None, now: datetime) -> SessionState:
-    """The state of a session whose cancellation was answered and which `details` does not tell yet."""
+    """The state of a session whose cancellation the API confirmed and which `details` does not tell yet."""
     if state is not None and is_cancelled(state):
         return state
     transactions = state.transactions if state is not None else ()

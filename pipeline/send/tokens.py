@@ -12,9 +12,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal, assert_never
 
-from pipeline.model import CredentialsFailure, StoppedEarly
+from pipeline.model import CredentialsFailure, NeedsPerson, StoppedEarly, WrongAddress
 from pipeline.send.answers import Token
-from pipeline.send.api import Authorization, AuthorizeFailed, AuthorizeRefused
+from pipeline.send.api import (
+    Authorization,
+    AuthorizeElsewhere,
+    AuthorizeFailed,
+    AuthorizeRefused,
+    AuthorizeUntrusted,
+)
 from pipeline.send.pace import Timing, backoff
 
 TokenUse = Literal["auto", "reuse", "single"]
@@ -101,7 +107,8 @@ class Tokens:
     async def lease(self, *, fresh: bool = False) -> Lease:
         """A token for one request; with `fresh`, one that nobody has used.
 
-        Raises CredentialsFailure when the API refuses the credentials, StoppedEarly when it gives no token.
+        Raises CredentialsFailure when the API refuses the credentials, WrongAddress when nobody there gives tokens,
+        NeedsPerson when its certificate is refused, StoppedEarly when it gives no token.
         """
         if self._single or fresh:
             return await self._lease_single()
@@ -202,10 +209,16 @@ class Tokens:
                     return self._held(answer, asked_at)
                 case AuthorizeRefused():
                     raise CredentialsFailure("send.credentials_refused", status=answer.status)
-                case AuthorizeFailed():
+                case AuthorizeUntrusted():
+                    raise NeedsPerson("send.not_trusted", reason=answer.text)
+                case AuthorizeElsewhere() if not self._serial:
+                    raise WrongAddress("send.wrong_address", reason=answer.text)
+                case AuthorizeElsewhere() | AuthorizeFailed():
+                    # An address that gave tokens before is right: it is the API that is not what it was.
                     if attempt == MAX_TRIES:
                         raise StoppedEarly("send.authorize_unreachable", reason=answer.text)
-                    await self._timing.sleep(max(answer.retry_after or 0.0, backoff(attempt, self._timing.rng)))
+                    wish = answer.retry_after if isinstance(answer, AuthorizeFailed) else None
+                    await self._timing.sleep(max(wish or 0.0, backoff(attempt, self._timing.rng)))
                 case _:
                     assert_never(answer)
         raise AssertionError("unreachable: the last attempt returns or raises")

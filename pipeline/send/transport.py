@@ -31,6 +31,10 @@ KEEP_ALIVE: Final = 4.0
 """Seconds after which an idle connection is not used again: common servers close theirs after 5 or more."""
 
 
+ALONE: Final = "alone"
+"""The extension of a request that has a connection to itself: nothing that was asked before can be answered there."""
+
+
 class NotSent(httpx.TransportError):
     """No byte of the request has left: proven, so that sending it again is harmless."""
 
@@ -131,10 +135,11 @@ class ExactTransport(httpx.AsyncBaseTransport):
     async def _ask_on_a_live_connection(self, request: httpx.Request, mark: Mark) -> Reply:
         place = self._place(request.url)
         wire = _on_the_wire(request, place, await request.aread())
+        alone = ALONE in request.extensions
         await self._enter()
         try:
             for choice in range(_CHOICES):
-                kept = self._kept(place.origin) if choice < _CHOICES - 1 else None
+                kept = self._kept(place.origin) if choice < _CHOICES - 1 and not alone else None
                 connection = kept or await self._connect(place)
                 try:
                     head_only = request.method == "HEAD"
@@ -142,7 +147,10 @@ class ExactTransport(httpx.AsyncBaseTransport):
                 except Stale:
                     continue  # nothing was written: this is choosing, not sending again
                 finally:
-                    self._give_back(place.origin, connection)
+                    if alone:
+                        connection.close()
+                    else:
+                        self._give_back(place.origin, connection)
             raise Stale
         finally:
             self._room.release()
@@ -269,6 +277,8 @@ def _before_leaving(error: Exception) -> NotSent:
             return NotSent(NotSentKind.TIMEOUT, "no connection in time")
         case socket.gaierror():
             return NotSent(NotSentKind.DNS, f"the name can't be resolved ({_cause(error)})")
+        case ssl.SSLCertVerificationError():
+            return NotSent(NotSentKind.CERTIFICATE, f"the certificate is not accepted ({_cause(error)})")
         case ssl.SSLError():
             return NotSent(NotSentKind.TLS, f"no secure connection ({_cause(error)})")
         case Stale():

@@ -7,9 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from misbehaving import Misbehaving, Talk, answers, details
 from openpyxl import load_workbook
+from sqlalchemy import select
 
 from pipeline.journal.journal import Batch, open_journal
+from pipeline.journal.tables import states
 
 SHEET = """Invoice #,First name,Last name,Email,Amount
 INV-1,Ana,Fraser,ana@example.com,10.00
@@ -159,6 +162,31 @@ def test_a_batch_that_is_being_run_is_left_alone(command, env) -> None:
         (line,) = journal.batch_lines()
         with journal.lease(Batch(line.id, line.name, line.environment)):
             assert command("cancel", "rent", "--yes", env=env).code == 7
+
+
+def _only_says_ok(talk: Talk) -> None:
+    """Answer to `cancel` with a 200 that says nothing, and cancel nothing."""
+    assert talk.asked is not None
+    (answers(200, {}) if talk.asked.path.endswith("/cancel") else details)(talk)
+
+
+def test_a_cancellation_that_nothing_confirms_is_done_nowhere(command) -> None:
+    """A 200 alone is asked again and exits 6; neither workbook nor journal calls it cancelled, and it still holds."""
+    sheet = "\n".join(SHEET.splitlines()[:3]) + "\n"
+    with Misbehaving(well_other=_only_says_ok) as server:
+        env = {"FLINKS_BASE_URL": server.url, "FLINKS_USERNAME": "user", "FLINKS_PASSWORD": "password"}
+        send(command, env, sheet)
+        done = command("cancel", "rent", "--yes", "--json", env=env)
+        assert words(command) == {2: "Initiated", 3: "Initiated"}
+        right = command("run", command.home / "rent.csv", "--batch", "right", "--yes", "--json", env=env).json()
+        cancels = [asked for asked in server.requests if asked.path.endswith("/cancel")]
+    assert (done.code, done.json()["cancelled"]["rows"], len(cancels)) == (6, 0, 6)
+    assert [told["why"] for told in done.json()["notCancelled"]] == [
+        "nothing confirms that it is cancelled (HTTP 200); the same command asks again"
+    ] * 2
+    assert right["counts"]["held"] == 2
+    with open_journal(str(command.data / "journal.sqlite")) as journal, journal.engine.connect() as connection:
+        assert set(connection.scalars(select(states.c.session_status))) == {"Initiated"}
 
 
 def test_what_was_cancelled_does_not_hold_the_right_upload(command, env) -> None:

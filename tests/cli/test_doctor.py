@@ -35,9 +35,17 @@ OURS = {"FLINKS_USERNAME": "jane-user", "FLINKS_PASSWORD": "hunter2"}
 class Host(ThreadingHTTPServer):
     """An API as far as the doctor speaks to it; `asked` are the calls that came."""
 
-    def __init__(self, *, ahead: float = 0, forms: tuple[str, ...] = ("basic", "form"), authorize: int = 200) -> None:
+    def __init__(
+        self,
+        *,
+        ahead: float = 0,
+        date: str = "",
+        forms: tuple[str, ...] = ("basic", "form"),
+        authorize: int = 200,
+    ) -> None:
         super().__init__(("127.0.0.1", 0), Answering)
         self.ahead = ahead
+        self.date = date
         self.forms = forms
         self.authorize = authorize
         self.asked: list[str] = []
@@ -53,7 +61,7 @@ class Answering(BaseHTTPRequestHandler):
         pass
 
     def date_time_string(self, _: float | None = None) -> str:
-        return formatdate(time.time() + self.server.ahead, usegmt=True)
+        return self.server.date or formatdate(time.time() + self.server.ahead, usegmt=True)
 
     def do_HEAD(self) -> None:
         self._answer(404, b"")
@@ -253,6 +261,32 @@ def test_a_clock_that_is_wrong_ends_with_2(examine, ahead, state, code):
         found, checks = examine(FLINKS_BASE_URL=base_url)
     assert (found, checks["clock"][0]) == (code, state)
     assert ("NTP" in checks["clock"][1]) is (code == 2)
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "-5",
+        "9" * 400,
+        "2026-11-24T18:00:00Z",
+        "Tue, 24 Nov 2026 18:00:30 +99999999999999",
+        "\xff\xe9",
+        "now\r\nDate: then",
+    ],
+    ids=["negative", "huge", "another form", "an endless offset", "no text", "two of them"],
+)
+def test_a_clock_that_can_not_be_read_is_as_none(examine, date):
+    """A `Date` that is none keeps nothing from working."""
+    with serving(date=date) as (base_url, _):
+        code, checks = examine(FLINKS_BASE_URL=base_url)
+    assert (code, checks["clock"][0]) == (0, "note")
+
+
+def test_an_address_that_is_no_api_ends_with_2(examine):
+    """What a run would end with is found before it."""
+    with serving(authorize=404) as (base_url, _):
+        code, checks = examine(FLINKS_BASE_URL=base_url)
+    assert (code, checks["credentials"][0], "leads to no API" in checks["credentials"][1]) == (2, "fail", True)
 
 
 @pytest.mark.parametrize(

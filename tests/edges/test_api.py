@@ -20,7 +20,7 @@ from misbehaving import (
 )
 
 from pipeline.send.answers import Answered, MaybeSentFailure, MaybeSentKind, NotSentFailure, NotSentKind, Token
-from pipeline.send.api import Api, AuthorizeFailed, AuthorizeRefused, Credentials
+from pipeline.send.api import Api, AuthorizeElsewhere, AuthorizeFailed, AuthorizeRefused, Credentials
 from pipeline.send.transport import ExactTransport, Timeouts
 
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -85,9 +85,7 @@ def test_refused_credentials(status: int):
     [
         pytest.param(answers(429, b"", {"Retry-After": "7"}), "HTTP 429", 7.0, id="429"),
         pytest.param(answers(500), "HTTP 500", None, id="500"),
-        pytest.param(answers(302, b"", {"Location": "/elsewhere"}), "HTTP 302", None, id="redirect"),
-        pytest.param(answers(200, b"<html>"), "the answer is not a JSON object", None, id="HTML"),
-        pytest.param(answers(200, {"access_token": ""}), "the answer has no usable access_token", None, id="no token"),
+        pytest.param(answers(503, b"", {"Retry-After": "soon"}), "HTTP 503", None, id="503"),
         pytest.param(hangs, "no whole answer in time", None, id="no answer"),
     ],
 )
@@ -97,6 +95,26 @@ def test_authorize_that_fails(behaviour: Behaviour, text: str, retry_after: floa
         server.on_authorize.append(behaviour)
         patience = 0.5 if behaviour is hangs else 20
         assert ask(server.url, Api.authorize, patience=patience) == AuthorizeFailed(text, retry_after)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "text"),
+    [
+        *(pytest.param(answers(status), f"HTTP {status}", id=str(status)) for status in (301, 302, 307, 308, 304)),
+        *(
+            pytest.param(answers(status, {"title": "No"}), f"HTTP {status}", id=str(status))
+            for status in (404, 405, 410)
+        ),
+        pytest.param(answers(200, b"<html>"), "the answer is not a JSON object", id="a page"),
+        pytest.param(answers(200), "the answer is not a JSON object", id="nothing"),
+        pytest.param(answers(200, {"access_token": ""}), "the answer has no usable access_token", id="no token"),
+    ],
+)
+def test_authorize_at_an_address_that_is_no_api(behaviour: Behaviour, text: str):
+    """What the API has no reason to say is said by somebody else: the address is wrong."""
+    with Misbehaving() as server:
+        server.on_authorize.append(behaviour)
+        assert ask(server.url, Api.authorize) == AuthorizeElsewhere(text)
 
 
 def test_create():
@@ -157,6 +175,11 @@ def test_the_client_id_goes_with_every_call():
         (429, {"Retry-After": "3"}, 3.0),
         (503, {"Retry-After": "Tue, 24 Nov 2020 18:00:00 GMT"}, 0.0),
         (503, {"Retry-After": "later"}, None),
+        (503, {"Retry-After": "1.5"}, 1.5),
+        (503, {"Retry-After": "-1"}, None),
+        (503, {"Retry-After": "Tue, 24 Nov 2026 18:00:30 +99999999999999"}, None),
+        (503, {"Retry-After": "3\r\nRetry-After: 4"}, None),
+        (503, {"Retry-After": "\xe9\u20ac"}, None),
         (503, {}, None),
         (307, {"Location": "/elsewhere"}, None),
     ],

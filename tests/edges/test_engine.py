@@ -154,9 +154,7 @@ def test_renewal_is_one_authorize_too(desk: Desk):
         pytest.param([answers(500)], id="500"),
         pytest.param([answers(429, b"", {"Retry-After": "0"})] * 2, id="429"),
         pytest.param([answers(503, b"", {"Retry-After": "1"})], id="503"),
-        pytest.param([answers(200, b"<html>")], id="HTML"),
         pytest.param([hangs], id="hangs"),
-        pytest.param([answers(302, b"", {"Location": "/login"})], id="a redirect"),
     ],
 )
 def test_authorize_fails_for_a_while(desk: Desk, behaviours: list[Behaviour]):
@@ -165,6 +163,20 @@ def test_authorize_fails_for_a_while(desk: Desk, behaviours: list[Behaviour]):
     ran = desk.run(lines(5, link=True))
     assert (ran.code, set(desk.server.created.values())) == (0, {1})
     assert {row.attempts for row in ran.rows.values()} == {1}
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [answers(200, b"<html>"), answers(302, b"", {"Location": "/login"}), answers(404)],
+    ids=["HTML", "a redirect", "404"],
+)
+def test_an_address_that_is_no_api(desk: Desk, behaviour: Behaviour):
+    """The address is wrong: the run ends with 2 after one request, and the same command goes on once it is right."""
+    desk.server.well_authorized = behaviour
+    ran = desk.run(lines(50))
+    assert (ran.code, set(ran.statuses().values()), len(desk.server.requests)) == (2, {"not-sent"}, 1)
+    desk.server.well_authorized = authorized
+    assert desk.run(lines(50)).code == 0
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])

@@ -25,7 +25,8 @@ ONE_BY_ONE = FollowRules(concurrency=1)
 
 
 def sessions(count: int) -> list[Session]:
-    return [Session(str(uuid4()), number, Decimal("10.00"), NOW, None) for number in range(2, count + 2)]
+    """Sessions of rows from 2 on, whose references are those of their rows."""
+    return [Session(str(uuid4()), row, Decimal("10.00"), NOW, None, f"INV-{row}") for row in range(2, count + 2)]
 
 
 def tells(session: str, *transactions: str) -> Behaviour:
@@ -214,6 +215,25 @@ def test_a_journal_that_takes_nothing_stops_it(bench: Bench) -> None:
 # Cancelling
 
 
+def confirms(talk: Talk) -> None:
+    """Answer to `cancel` as documented, whichever session was named."""
+    assert talk.asked is not None
+    talk.answer(200, {"sessionId": talk.asked.path.split("/")[-2], "status": "Cancelled"})
+
+
+def of_another(status: str, **members: str) -> Behaviour:
+    """Answer to either call for another session or reference."""
+
+    def behave(talk: Talk) -> None:
+        assert talk.asked is not None
+        talk.answer(200, {"sessionId": talk.asked.path.split("/")[-2], "status": status, **members})
+
+    return behave
+
+
+OTHER_SESSION = {"sessionId": "0f8fad5b-d9cb-469f-a165-70867728950e"}
+
+
 def results(done: CancelledAll) -> list[str]:
     return [type(one.result).__name__ for one in done.attempted]
 
@@ -261,13 +281,40 @@ def test_a_refused_cancellation_shows_the_present_state(bench: Bench) -> None:
         pytest.param([lost, open_still, answers(200), cancelled], "Cancelled", 2, id="it was not done"),
         pytest.param([lost, settled], "Ended", 1, id="it was paid meanwhile"),
         pytest.param([lost, open_still] * 3, "Unsure", 3, id="lost each time"),
+        pytest.param([confirms, open_still], "Cancelled", 1, id="confirmed, details behind"),
+        pytest.param([confirms, *[answers(500)] * TRIES], "Cancelled", 1, id="confirmed, details silent"),
+        pytest.param([answers(200), open_still] * 3, "Unsure", 3, id="a 200 alone"),
+        pytest.param([answers(200, b"{}"), open_still, confirms, cancelled], "Cancelled", 2, id="a 200 alone at first"),
+        pytest.param([answers(204), open_still] * 3, "Unsure", 3, id="no content"),
+        pytest.param([of_another("Initiated"), open_still] * 3, "Unsure", 3, id="answered as open"),
+        pytest.param([of_another("Cancelled", **OTHER_SESSION), open_still] * 3, "Unsure", 3, id="of another session"),
+        pytest.param(
+            [of_another("Cancelled", referenceId="INV-9"), open_still] * 3, "Unsure", 3, id="of another reference"
+        ),
+        pytest.param(
+            [answers(200), of_another("Cancelled", **OTHER_SESSION)] * 3, "Unsure", 3, id="details of another session"
+        ),
+        pytest.param(
+            [confirms, of_another("Cancelled", referenceId="INV-9")] * 3, "Unsure", 3, id="details of another reference"
+        ),
+        pytest.param([answers(200), answers(200, {"status": "Cancelled"})] * 3, "Unsure", 3, id="details of nobody"),
     ],
 )
-def test_a_lost_answer_is_asked_for_by_details(bench: Bench, script, expected: str, cancels: int) -> None:
-    """A cancellation whose answer got lost is repeated only while the session is still open."""
+def test_a_cancellation_is_believed_when_it_is_confirmed(bench: Bench, script, expected: str, cancels: int) -> None:
+    """A cancellation that nothing confirms is repeated while the session is still open; and is never kept as done."""
     bench.server.on_other += script
     assert results(bench.cancel(sessions(1))) == [expected]
     assert bench.calls.count("cancel") == cancels
+    assert (bench.words()[-1:] == ["Cancelled"]) is (expected == "Cancelled")
+
+
+def test_details_of_another_are_said_and_not_kept(bench: Bench) -> None:
+    """What `details` says of another session or reference is nothing about this one; the row is named."""
+    bench.server.on_other += [settled, of_another("Completed", referenceId="INV-9"), answers(400)]
+    followed = bench.ask(sessions(3))
+    assert (followed.asked, followed.missed) == (1, 2)
+    assert followed.reason == "row 3: the answer is about another reference"
+    assert bench.words() == ["Completed"]
 
 
 def test_a_stop_finishes_the_cancellation_in_flight(bench: Bench) -> None:
@@ -275,7 +322,7 @@ def test_a_stop_finishes_the_cancellation_in_flight(bench: Bench) -> None:
 
     def slowly(talk: Talk) -> None:
         talk.server.stopping.wait(0.5)
-        talk.answer(200, {"status": "Cancelled"})
+        confirms(talk)
 
     bench.patience = 5
     bench.server.on_other += [slowly]

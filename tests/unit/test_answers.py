@@ -193,7 +193,6 @@ def test_credentials_that_an_error_page_echoes_are_not_kept(body: bytes):
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
-        pytest.param(None, None, id="absent"),
         pytest.param("0", 0.0, id="at once"),
         pytest.param(" 120 ", 120.0, id="seconds"),
         pytest.param("999999999999", MAX_RETRY_AFTER, id="absurd"),
@@ -207,15 +206,44 @@ def test_credentials_that_an_error_page_echoes_are_not_kept(body: bytes):
         pytest.param("", None, id="empty"),
         pytest.param("٣", None, id="digits of another script"),
         pytest.param("Tue, 99 Nov 2026 18:00:30 GMT", None, id="no date"),
+        pytest.param("1.5", 1.5, id="a part of a second"),
+        pytest.param("0.25", 0.25, id="less than a second"),
+        pytest.param("1,5", None, id="a comma"),
+        pytest.param("1.", None, id="half a number"),
+        pytest.param("1e3", None, id="an exponent"),
+        pytest.param("nan", None, id="not a number"),
+        pytest.param("inf", None, id="no end"),
+        pytest.param("+3", None, id="a sign"),
+        pytest.param("3, 5", None, id="two in one"),
+        pytest.param("Tuesday, 24-Nov-26 18:00:30 GMT", 30.0, id="a date of RFC 850"),
+        pytest.param("Tue Nov 24 18:00:30 2026", 30.0, id="a date of asctime"),
+        pytest.param("2026-11-24T18:00:30Z", None, id="a date of ISO 8601"),
+        pytest.param("Tue, 24 Nov 2026 18:00:30 GMT, 3", None, id="a date and more"),
+        pytest.param("Tue, 24 Nov 2026 18:00:30 +99999999999999", None, id="an endless offset"),
+        pytest.param("Tue, 24 Nov 2026 18:00:30 +9999", None, id="an offset that is none"),
+        pytest.param("Fri, 31 Dec 9999 23:59:59 -2300", MAX_RETRY_AFTER, id="the last moment"),
+        pytest.param("Mon, 01 Jan 0001 00:00:00 +2300", 0.0, id="before the first moment"),
+        pytest.param("\xff\x00", None, id="no text"),
     ],
 )
-def test_retry_after(value: str | None, seconds: float | None):
+def test_retry_after(value: str, seconds: float | None):
     """Seconds or a date, in bounds; what can't be read counts as not said."""
-    assert retry_after_seconds(value, NOW) == seconds
+    assert retry_after_seconds([value], NOW) == seconds
 
 
-@given(st.text())
+@pytest.mark.parametrize("values", [[], ["3", "3"], ["3", "5"], ["soon", "3"]], ids=str)
+def test_none_and_several_headers_say_nothing(values: list[str]):
+    """Of several it can't be told which one is meant."""
+    assert retry_after_seconds(values, NOW) is None
+
+
+ODD_DATES = st.from_regex(
+    r"[A-Z][a-z]{2}, ?[0-9]{1,3} [A-Z][a-z]{2} [0-9]{1,6} [0-9]{2}:[0-9]{2}:[0-9]{2} ([+-][0-9]{0,12}|GMT|[A-Z]{1,4})"
+)
+
+
+@given(st.text() | ODD_DATES | st.integers().map(str) | st.floats().map(str) | st.datetimes().map(str))
 def test_no_retry_after_is_an_exception(value: str):
     """Whatever the header says, the result is a wait in bounds or None."""
-    seconds = retry_after_seconds(value, NOW)
+    seconds = retry_after_seconds([value], NOW)
     assert seconds is None or 0 <= seconds <= MAX_RETRY_AFTER

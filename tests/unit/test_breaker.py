@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipeline.model import CredentialsFailure, StoppedEarly
+from pipeline.model import CredentialsFailure, NeedsPerson, StoppedEarly
+from pipeline.send.answers import NotSentKind
 from pipeline.send.breaker import Breaker
 from pipeline.send.decide import Created, Denied, Perhaps, Throttled, TokenDenied, Unsent, Verdict
 from schemas.faults import Fault
@@ -88,3 +89,11 @@ def test_why_rows_stop_a_run():
     assert isinstance(refused, StoppedEarly)
     assert isinstance(unreachable, StoppedEarly)
     assert (refused.key, unreachable.key) == ("send.stopped_refused", "send.stopped_unreachable")
+
+
+def test_a_certificate_that_is_refused_in_mid_run_is_told_apart():
+    """It is not that the API can't be reached: a person must look."""
+    why = (("kind", NotSentKind.CERTIFICATE.value), ("cause", "certificate has expired"))
+    stopped = Breaker(1).ended(Unsent((Fault("not-created-connection", details=why),)))
+    assert isinstance(stopped, NeedsPerson)
+    assert (stopped.key, stopped.params) == ("send.not_trusted", {"reason": "certificate has expired"})

@@ -285,6 +285,24 @@ def test_what_an_answer_means(exchange: decide.Exchange, verdict: type, after_un
         assert sentence(reason, "fr")
 
 
+class Cursed(bytes):
+    """A body that no reader survives."""
+
+    def removeprefix(self, _prefix: object) -> bytes:
+        raise MemoryError
+
+    decode = removeprefix
+
+
+@pytest.mark.parametrize("status", [200, 201, 302, *DENIALS, 401, 429, 500, 503])
+def test_an_answer_that_nobody_can_read_means_what_its_status_says(status: int):
+    """An exception while an answer is judged takes nothing away from what is certain, and adds nothing."""
+    with_body, without = Answered(status, Cursed(b"{}"), 1.0), Answered(status, b"", 1.0)
+    for after_uncertain in (False, True):
+        judged = judge(with_body, "INV-1", after_uncertain=after_uncertain)
+        assert judged == judge(without, "INV-1", after_uncertain=after_uncertain)
+
+
 def test_a_401_is_certain_only_before_an_uncertain_try():
     """A refused token proves that nothing was created, but not when an uncertain try may have used the token up."""
     assert isinstance(judge(said(401), "INV-1", after_uncertain=False), TokenDenied)

@@ -132,9 +132,20 @@ def details(**members: object) -> bytes:
         pytest.param(details(amount=True), NO_AMOUNT, id="no amount at all"),
         pytest.param(
             details(sessionId="2b4e28ba-2fa1-11d2-883f-0016d3cca427"),
-            states.NotTold("the answer is about another session"),
+            states.OfAnother("the answer is about another session"),
             id="another session",
         ),
+        pytest.param(details(sessionId=None), states.NotTold("the answer names no session"), id="no session"),
+        pytest.param(details(referenceId="INV-1"), PLAIN, id="our reference"),
+        pytest.param(details(referenceId=None), PLAIN, id="no reference"),
+        pytest.param(details(referenceId=""), PLAIN, id="an empty reference"),
+        pytest.param(
+            details(referenceId="INV-10"),
+            states.OfAnother("the answer is about another reference"),
+            id="another reference",
+        ),
+        pytest.param(details(status="Odd\0"), replace(PLAIN, session="Odd\ufffd"), id="what no database keeps"),
+        pytest.param(details(status="x" * 9999), replace(PLAIN, session="x" * states.MAX_WORD), id="an endless word"),
         pytest.param(details(status=7), states.NotTold("the answer has no status"), id="a number for a status"),
         pytest.param(details(status=" "), states.NotTold("the answer has no status"), id="a blank status"),
         pytest.param(b"<html>", states.NotTold("the answer is not a JSON object"), id="a page"),
@@ -142,8 +153,21 @@ def details(**members: object) -> bytes:
     ],
 )
 def test_an_answer_to_details_is_read_whatever_it_holds(body: bytes, expected: states.Reading) -> None:
-    """Words are taken as they are, amounts to the cent; an answer about another session tells nothing."""
-    assert states.read(Answered(200, body), SESSION) == expected
+    """Words are taken as they are, amounts to the cent; an answer about another session or reference tells nothing."""
+    assert states.read(Answered(200, body), SESSION, "INV-1") == expected
+
+
+NESTED = b"[" * 900 + b"]" * 900
+
+
+@pytest.mark.parametrize(
+    "value", [b"7", b"1e400", b"1e999999999999999999", b"9" * 4000, b"NaN", b"true", b"{}", NESTED]
+)
+def test_a_reference_of_any_kind_is_read(value: bytes) -> None:
+    """A number is a reference as it is in the answer to a creation; anything else is another's, and no exception."""
+    body = b'{"sessionId": "%s", "status": "Cancelled", "referenceId": %s}' % (SESSION.encode(), value)
+    told = isinstance(states.read(Answered(200, body), SESSION, "7"), states.Told)
+    assert (told, states.confirms(Answered(200, body), SESSION, "7")) == (value == b"7", value == b"7")
 
 
 @pytest.mark.parametrize(
@@ -186,16 +210,22 @@ OPEN, CANCELLED, SETTLED = (
     state("Canceled", "Cancelled"),
     state("Completed", "Settled"),
 )
+PAID_THEN = state("Cancelled", "Accepted")
 LOST = MaybeSentFailure(MaybeSentKind.LOST, "lost")
+CONFIRMED = Answered(200, json.dumps({"sessionId": SESSION, "status": "Cancelled"}).encode())
 
 
 @pytest.mark.parametrize(
     ("exchange", "after", "expected"),
     [
-        pytest.param(Answered(200, b"{}"), CANCELLED, states.Cancelled(), id="as it should be"),
-        pytest.param(Answered(200, b"{}"), None, states.Cancelled(), id="accepted, details silent"),
-        pytest.param(Answered(200, b"{}"), OPEN, states.Cancelled(), id="accepted, details behind"),
-        pytest.param(Answered(200, b"{}"), SETTLED, states.Ended(SETTLED), id="accepted, but it was paid"),
+        pytest.param(CONFIRMED, CANCELLED, states.Cancelled(), id="as it should be"),
+        pytest.param(CONFIRMED, None, states.Cancelled(), id="confirmed, details silent"),
+        pytest.param(CONFIRMED, OPEN, states.Cancelled(), id="confirmed, details behind"),
+        pytest.param(CONFIRMED, SETTLED, states.Ended(SETTLED), id="confirmed, but it was paid"),
+        pytest.param(CONFIRMED, PAID_THEN, states.Ended(PAID_THEN), id="cancelled after it was paid"),
+        pytest.param(Answered(200, b"{}"), CANCELLED, states.Cancelled(), id="a 200 alone, details confirm"),
+        pytest.param(Answered(200, b"{}"), None, states.Unsure("HTTP 200"), id="a 200 alone, details silent"),
+        pytest.param(Answered(200, b"{}"), OPEN, states.Unsure("HTTP 200"), id="a 200 alone, still open"),
         pytest.param(Answered(400, b"{}"), SETTLED, states.Ended(SETTLED), id="final"),
         pytest.param(Answered(400, b"{}"), CANCELLED, states.Cancelled(), id="cancelled before"),
         pytest.param(Answered(400, b'{"detail": "no"}'), OPEN, states.Kept(400, "no"), id="refused while open"),
@@ -207,8 +237,40 @@ LOST = MaybeSentFailure(MaybeSentKind.LOST, "lost")
     ],
 )
 def test_what_became_of_a_cancellation_is_told_by_details(exchange, after, expected: states.Cancellation) -> None:
-    """The state afterwards counts more than the answer; a lost answer with an open session is not yet decided."""
-    assert states.judge_cancel(exchange, after) == expected
+    """The state afterwards counts more than the answer; what neither confirms is not yet decided."""
+    confirmed = states.confirms(exchange, SESSION, "INV-1")
+    assert states.judge_cancel(exchange, after, confirmed=confirmed) == expected
+
+
+def test_a_contradiction_is_told_and_confirms_nothing() -> None:
+    """When `details` answers for another reference, a person hears of it, whatever the answer to `cancel` said."""
+    why = "the answer is about another reference"
+    assert states.judge_cancel(CONFIRMED, None, confirmed=True, contradiction=why) == states.Unsure(f"HTTP 200; {why}")
+    refused = states.judge_cancel(Answered(400, b"{}"), None, confirmed=False, contradiction=why)
+    assert refused == states.Kept(400, why)
+
+
+@pytest.mark.parametrize(
+    ("status", "members", "expected"),
+    [
+        pytest.param(200, {}, True, id="as documented"),
+        pytest.param(200, {"status": "canceled", "referenceId": None}, True, id="the other spelling"),
+        pytest.param(200, {"sessionId": SESSION.upper()}, True, id="upper case"),
+        pytest.param(200, {"sessionId": None}, False, id="no session"),
+        pytest.param(200, {"sessionId": SESSION[:-1] + "8"}, False, id="another session"),
+        pytest.param(200, {"referenceId": "INV-10"}, False, id="another reference"),
+        pytest.param(200, {"status": "Initiated"}, False, id="still open"),
+        pytest.param(200, {"status": None}, False, id="no word"),
+        pytest.param(200, {"status": ["Cancelled"]}, False, id="no text"),
+        pytest.param(302, {}, False, id="elsewhere"),
+        pytest.param(409, {}, False, id="refused"),
+        pytest.param(500, {}, False, id="failed"),
+    ],
+)
+def test_an_answer_to_cancel_confirms_only_what_it_says(status: int, members: dict, expected: bool) -> None:
+    """It names this session and says cancelled; a 200 alone says nothing."""
+    answer = {"sessionId": SESSION, "referenceId": "INV-1", "status": "Cancelled"} | members
+    assert states.confirms(Answered(status, json.dumps(answer).encode()), SESSION, "INV-1") is expected
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,15 @@ import pytest
 import virtual_time
 from virtual_time import now, timing
 
-from pipeline.model import CredentialsFailure, StoppedEarly
+from pipeline.model import CredentialsFailure, NeedsPerson, StoppedEarly, WrongAddress
 from pipeline.send.answers import Problem, Token
-from pipeline.send.api import Authorization, AuthorizeFailed, AuthorizeRefused
+from pipeline.send.api import (
+    Authorization,
+    AuthorizeElsewhere,
+    AuthorizeFailed,
+    AuthorizeRefused,
+    AuthorizeUntrusted,
+)
 from pipeline.send.tokens import MAX_TRIES, TokenRules, Tokens
 
 REFUSED = AuthorizeRefused(401, Problem("", "", (), ""))
@@ -304,6 +310,38 @@ def test_refused_credentials_stop_everybody(use: str):
     failures = virtual_time.run(run())
     assert [type(failure) for failure in failures] == [CredentialsFailure] * 3
     assert len(issuer.asked) == 1
+
+
+@pytest.mark.parametrize("use", ["auto", "single"])
+@pytest.mark.parametrize(
+    ("answer", "failure"),
+    [(AuthorizeElsewhere("HTTP 404"), WrongAddress), (AuthorizeUntrusted("expired"), NeedsPerson)],
+    ids=["a wrong address", "a certificate that is refused"],
+)
+def test_what_waiting_does_not_help_is_not_tried_again(use: str, answer: Authorization, failure: type):
+    """Who answers there gives no tokens, or is not trusted: everybody hears it after the first try."""
+    issuer = Issuer(script=(answer,))
+
+    async def run():
+        lent = tokens(issuer, use, at_a_time=1)
+        return await asyncio.gather(*(lent.lease() for _ in range(3)), return_exceptions=True)
+
+    assert [type(failed) for failed in virtual_time.run(run())] == [failure] * 3
+    assert len(issuer.asked) == 1
+
+
+def test_an_address_that_gave_a_token_before_is_right():
+    """A page in the middle of a run is an outage: it is asked again."""
+    issuer = Issuer(lifetime=10)
+
+    async def run():
+        lent = tokens(issuer)
+        await lent.lease()
+        issuer.script = [AuthorizeElsewhere("HTTP 404")] * 2
+        await asyncio.sleep(100)
+        return (await lent.lease()).token
+
+    assert virtual_time.run(run()) == "token-4"
 
 
 def test_a_failing_authorize_is_tried_again_as_the_server_wishes():

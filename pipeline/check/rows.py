@@ -43,6 +43,7 @@ class RowChecker:
         )
         self._limits = schema.Limits(options.max_amount, options.allow_open_amount, options.direction)
         self._payors = PayorWatch(survey)
+        self._cents = survey.cents
 
     def check(self, rows: Sequence[SheetRow]) -> list[CheckedRow]:
         """The rows among `rows`, checked; total lines and notes go to the ledger."""
@@ -54,6 +55,10 @@ class RowChecker:
         said = self._judged(columns)
         for at, notices in self._payors.compare(kept, columns):
             said[at].extend(notices)
+        for at, row in enumerate(kept):
+            if cents := self._cents.of(row):
+                typed = columns[Field.AMOUNT].typed[at]
+                said[at].append(Fault("amount-cut", Field.AMOUNT, typed, (("cents", cents),)))
         self._ledger.without_reference += _blanks(columns.get(Field.REFERENCE_ID), len(kept))
         return self._assembled(kept, columns, said)
 

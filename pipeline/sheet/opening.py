@@ -77,6 +77,7 @@ def open_file(path: Path, options: ReadOptions) -> Table:
         mapping=options.mapping,
         skipped=hidden if options.hidden == "skip" else frozenset(),
         renumbered=_own_numbers(found) if found.is_ours else {},
+        counts=found.grid.counts(found.heading) if found.grid.counts else None,
     )
     notices = [*book.notices, *_about_sheets(book, found), *understood.notices, *_about_hidden(found, hidden, options)]
     if found.is_ours and not layout.renumbered:

@@ -373,3 +373,22 @@ def test_every_field_can_be_faulted_alone() -> None:
     for field in Field:
         row = only(GOOD | ACCOUNT | {field.value: "#REF!"})
         assert codes(row.faults) == [(field.value, "error-value")]
+
+
+CUT = {
+    "among amounts with cents": ([("1125", "40"), ("80.00", "")], [True, False]),
+    "all of them": ([("1250", "00"), ("845", "50")], [True, True]),
+    "a column of its own": ([("1125", "40"), ("80.00", "30")], [False, False]),
+    "whole amounts": ([("1125", "40"), ("80", "30")], [False, False]),
+    "thousands": ([("1", "125.40"), ("80.00", "")], [True, False]),
+    "more digits": ([("1125", "4000"), ("80.00", "")], [False, False]),
+    "a comma of its own": ([("1,125.00", "40"), ("80.00", "")], [False, False]),
+}
+
+
+@pytest.mark.parametrize(("cells", "cut"), CUT.values(), ids=CUT)
+def test_cents_behind_an_amount_are_a_fault(cells: list[tuple[str, str]], cut: list[bool]) -> None:
+    """`845,50` without quotation marks is two cells of the right number when a blank one was left out."""
+    rows = [GOOD | {"referenceId": f"R{at}", "amount": a, "Notes": b} for at, (a, b) in enumerate(cells)]
+    found = checked(table(*rows))[1]
+    assert [("amount", "amount-cut") in codes(row.faults) for row in found] == cut

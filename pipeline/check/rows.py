@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
+from operator import itemgetter
 from typing import Final
 
 from pipeline.check.amounts import AmountReader, countable
@@ -29,6 +31,29 @@ Said = defaultdict[int, list[Fault]]
 """Faults and notices by the position of their row in the chunk, in the order of the fields."""
 
 
+@dataclass(slots=True)
+class _Sorted:
+    """The lines of a chunk, parted: `rows` with their `amounts` and `places`, lines whose amount no sum explains
+    (`faulted`), and tax lines that a total may still explain (`taxes`), both by place.
+    """
+
+    rows: list[SheetRow] = field(default_factory=list)
+    amounts: list[Cell] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    faulted: dict[int, CheckedRow] = field(default_factory=dict)
+    taxes: dict[int, tuple[SheetRow, Decimal]] = field(default_factory=dict)
+
+    def keep(self, place: int, row: SheetRow, amount: Cell) -> None:
+        """A row that may be a payment."""
+        self.rows.append(row)
+        self.amounts.append(amount)
+        self.places.append(place)
+
+    def fault(self, place: int, row: SheetRow, fault: Fault) -> None:
+        """A line that is no payment, with an amount that nothing explains: it counts no dollars, and is kept."""
+        self.faulted[place] = CheckedRow(row, None, None, "", (fault,))
+
+
 class RowChecker:
     """Checks the chunks of one table in turn. Remembers sums and a bounded number of addresses, never a row."""
 
@@ -37,7 +62,7 @@ class RowChecker:
         self._origins = origins
         self._key = key
         self._ledger = ledger
-        self._lines = line_reader(origins, survey.last_payment)
+        self._lines = line_reader(origins, survey.last_payment, survey.groups)
         self._amounts = AmountReader(
             survey.convention, options.notice_amount, options.max_amount, options.allow_open_amount
         )
@@ -47,11 +72,12 @@ class RowChecker:
 
     def check(self, rows: Sequence[SheetRow]) -> list[CheckedRow]:
         """The rows among `rows`, checked; total lines and notes go to the ledger."""
-        kept, amounts = self._sorted(rows)
+        found = self._sorted(rows)
+        kept, lines = found.rows, found.faulted
         if not kept:
-            return []
+            return list(lines.values())
         columns = clean(kept, self._origins, self._options.production)
-        columns[Field.AMOUNT] = column(self._origins.of(Field.AMOUNT).read(kept).texts, amounts)
+        columns[Field.AMOUNT] = column(self._origins.of(Field.AMOUNT).read(kept).texts, found.amounts)
         said = self._judged(columns)
         for at, notices in self._payors.compare(kept, columns):
             said[at].extend(notices)
@@ -60,25 +86,48 @@ class RowChecker:
                 typed = columns[Field.AMOUNT].typed[at]
                 said[at].append(Fault("amount-cut", Field.AMOUNT, typed, (("cents", cents),)))
         self._ledger.without_reference += _blanks(columns.get(Field.REFERENCE_ID), len(kept))
-        return self._assembled(kept, columns, said)
+        checked = self._assembled(kept, columns, said)
+        if not lines:
+            return checked
+        return [row for _, row in sorted([*zip(found.places, checked, strict=True), *lines.items()], key=itemgetter(0))]
 
-    def _sorted(self, rows: Sequence[SheetRow]) -> tuple[list[SheetRow], list[Cell]]:
+    def _sorted(self, rows: Sequence[SheetRow]) -> _Sorted:
         """The payment rows and their amounts. The amounts come first: a sum is told by agreeing with its rows."""
-        kept: list[SheetRow] = []
-        amounts: list[Cell] = []
+        found = _Sorted()
+        ledger = self._ledger
         typed = self._origins.of(Field.AMOUNT).read(rows)
-        for row, cell in zip(rows, clean_each(typed, self._amounts.clean), strict=True):
+        for place, (row, cell) in enumerate(zip(rows, clean_each(typed, self._amounts.clean), strict=True)):
             amount = countable(cell.text)
-            line = self._lines.line(row, totalled=self._ledger.totalled)
-            if line is Line.TOTAL or (line is Line.SUM and self._ledger.is_sum(amount)):
-                self._ledger.close(row, amount)
-            elif line is Line.NOTE:
-                self._ledger.note(row)
-            elif line is not Line.BLANK:
-                self._ledger.add(amount)
-                kept.append(row)
-                amounts.append(cell)
-        return kept, amounts
+            match self._lines.line(row, ledger, amount):
+                case Line.ROW:
+                    ledger.add(amount)
+                    found.keep(place, row, cell)
+                case Line.TOTAL:
+                    self._close(found, place, row, amount)
+                case Line.TAX:
+                    assert amount is not None
+                    if ledger.is_tax(row, amount):
+                        ledger.add_tax(row, amount)
+                    else:
+                        found.taxes[place] = (row, amount)
+                case Line.GROUP:
+                    ledger.begin_group()
+                    ledger.note(row, "group-line")
+                case Line.NOTE:
+                    ledger.note(row)
+        for place, (row, amount) in found.taxes.items():
+            found.fault(place, row, Fault("tax-unexplained", details=(("read_amount", f"{amount:f}"),)))
+        return found
+
+    def _close(self, found: _Sorted, place: int, row: SheetRow, amount: Decimal | None) -> None:
+        """A total line: it may explain tax lines above it that no rate explains."""
+        waiting = sum((tax for _, tax in found.taxes.values()), Decimal(0))
+        if found.taxes and self._ledger.sums_up(amount, taxes=waiting):
+            for tax in found.taxes.values():
+                self._ledger.add_tax(*tax)
+            found.taxes.clear()
+        if (fault := self._ledger.close(row, amount)) is not None:
+            found.fault(place, row, fault)
 
     def _judged(self, columns: Columns) -> Said:
         """What the cleaning said, then what the schema says of the cleaned texts, a field at a time."""
@@ -87,11 +136,11 @@ class RowChecker:
         for failures in schema.failures(frame, self._limits):
             failed[failures.field].append(failures)
         said: Said = defaultdict(list)
-        for field in Field:
-            if (column := columns.get(field)) is not None:
+        for one in Field:
+            if (column := columns.get(one)) is not None:
                 for at, faults in column.said.items():
                     said[at].extend(faults)
-                for failures in failed[field]:
+                for failures in failed[one]:
                     _add(said, failures, column.typed)
         return said
 

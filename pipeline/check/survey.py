@@ -11,7 +11,7 @@ from typing import Final
 from pipeline.check.cells import clean_text
 from pipeline.check.options import Table
 from pipeline.check.origins import Origins
-from pipeline.check.totals import LineReader, line_reader
+from pipeline.check.totals import Groups, LineReader, groups_named, line_reader
 from pipeline.model import SheetRow
 from schemas import money
 from schemas.fields import Field
@@ -72,6 +72,7 @@ class Survey:
     convention: Convention
     last_payment: int
     cents: CutCents
+    groups: Groups
     given: Counter[str]
     surnames: Counter[str]
 
@@ -92,9 +93,12 @@ def survey(table: Table, origins: Origins) -> Survey:
     given: Counter[str] = Counter()
     surnames: Counter[str] = Counter()
     last_payment = 0
+    email, totals = origins.index_of(Field.EMAIL), set[str]()
     cents = CutCents(_before_own(table, amount))
     for rows in table.chunks(CHUNK):
         cents.look_at(rows)
+        if email is not None:
+            totals.update(name for row in rows if "@" not in row.cells[email] for name in groups_named(row))
         last_payment = _last_payment(rows, reader) or last_payment
         if amount is not None and len(proven) < len(_CONVENTIONS):
             proven |= _proven(rows, amount)
@@ -103,7 +107,7 @@ def survey(table: Table, origins: Origins) -> Survey:
             _count(surnames, rows, last)
     convention = next(iter(proven)) if len(proven) == 1 else Convention.UNKNOWN
     cents.proven = bool(proven)
-    return Survey(convention, last_payment, cents, given, surnames)
+    return Survey(convention, last_payment, cents, Groups(frozenset(totals), bool(totals)), given, surnames)
 
 
 def _before_own(table: Table, at: int | None) -> int | None:

@@ -47,7 +47,7 @@ _CENTS: Final = re.compile(r"[0-9]{2}\D{0,4}|[0-9]{3}\.[0-9]{2}\D{0,4}")
 """Behind a comma that stands in a number: cents, or hundreds with their cents."""
 
 _SHORT_HABITS: Final = ((2, 4), (3, 10))
-"""Exports that leave out blank cells at the end have many short rows: two and a quarter of all, or three and a tenth."""
+"""Exports that leave out blank cells at the end have short rows: two and a quarter of all, or three and a tenth."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,11 @@ from pipeline.check.amounts import AmountReader, countable
 from pipeline.check.cells import Cell
 from pipeline.check.choices import YES
 from pipeline.check.cleaning import CleanColumn, Columns, clean, clean_each, column
+from pipeline.check.elsewhere import held_elsewhere
 from pipeline.check.identity import RowKey
 from pipeline.check.options import CheckOptions
 from pipeline.check.origins import Origins
-from pipeline.check.payors import PayorWatch
+from pipeline.check.payors import AccountWatch, PayorWatch
 from pipeline.check.survey import Survey
 from pipeline.check.totals import Ledger, Line, line_reader
 from pipeline.model import CheckedRow, Payment, SheetRow
@@ -58,6 +59,7 @@ class RowChecker:
     """Checks the chunks of one table in turn. Remembers sums and a bounded number of addresses, never a row."""
 
     def __init__(self, options: CheckOptions, origins: Origins, key: RowKey, survey: Survey, ledger: Ledger) -> None:
+        self._accounts = AccountWatch()
         self._options = options
         self._origins = origins
         self._key = key
@@ -70,6 +72,11 @@ class RowChecker:
         self._payors = PayorWatch(survey)
         self._cents = survey.cents
 
+    @property
+    def notices(self) -> Faults:
+        """What is to be said of all rows that were checked."""
+        return self._accounts.notices
+
     def check(self, rows: Sequence[SheetRow]) -> list[CheckedRow]:
         """The rows among `rows`, checked; total lines and notes go to the ledger."""
         found = self._sorted(rows)
@@ -78,13 +85,14 @@ class RowChecker:
             return list(lines.values())
         columns = clean(kept, self._origins, self._options.production)
         columns[Field.AMOUNT] = column(self._origins.of(Field.AMOUNT).read(kept).texts, found.amounts)
-        said = self._judged(columns)
+        said = self._judged(kept, columns)
         for at, notices in self._payors.compare(kept, columns):
             said[at].extend(notices)
         for at, row in enumerate(kept):
             if cents := self._cents.of(row):
                 typed = columns[Field.AMOUNT].typed[at]
                 said[at].append(Fault("amount-cut", Field.AMOUNT, typed, (("cents", cents),)))
+        self._accounts.look_at(columns)
         self._ledger.without_reference += _blanks(columns.get(Field.REFERENCE_ID), len(kept))
         checked = self._assembled(kept, columns, said)
         if not lines:
@@ -129,7 +137,7 @@ class RowChecker:
         if (fault := self._ledger.close(row, amount)) is not None:
             found.fault(place, row, fault)
 
-    def _judged(self, columns: Columns) -> Said:
+    def _judged(self, rows: Sequence[SheetRow], columns: Columns) -> Said:
         """What the cleaning said, then what the schema says of the cleaned texts, a field at a time."""
         frame = schema.table({field: column.texts for field, column in columns.items()})
         failed: defaultdict[str, list[schema.Failures]] = defaultdict(list)
@@ -141,8 +149,22 @@ class RowChecker:
                 for at, faults in column.said.items():
                     said[at].extend(faults)
                 for failures in failed[one]:
-                    _add(said, failures, column.typed)
+                    if failures.code == "missing":
+                        self._add_missing(said, failures, rows)
+                    else:
+                        _add(said, failures, column.typed)
         return said
+
+    def _add_missing(self, said: Said, failures: schema.Failures, rows: Sequence[SheetRow]) -> None:
+        """Empty cells of a required field, each with the unused cell of its row that holds what it lacks."""
+        empty = Fault(failures.code, failures.field)
+        for at in failures.rows:
+            found = held_elsewhere(Field(failures.field), rows[at], self._origins.unused)
+            if found is None:
+                said[at].append(empty)
+            else:
+                heading, value = found
+                said[at].append(Fault("missing-here", failures.field, value, (("elsewhere", heading),)))
 
     def _assembled(self, rows: Sequence[SheetRow], columns: Columns, said: Said) -> list[CheckedRow]:
         texts = {field: [text or "" for text in column.texts] for field, column in columns.items()}

@@ -489,3 +489,50 @@ def test_cents_behind_an_amount_are_a_fault(cells: list[tuple[str, str]], cut: l
     rows = [GOOD | {"referenceId": f"R{at}", "amount": a, "Notes": b} for at, (a, b) in enumerate(cells)]
     found = checked(table(*rows))[1]
     assert [("amount", "amount-cut") in codes(row.faults) for row in found] == cut
+
+
+ELSEWHERE = {
+    "a second address": ("email", {"E-mail 2": "zoe@example.com"}, "E-mail 2"),
+    "an amount": ("amount", {"Rent": "1,250.00"}, "Rent"),
+    "an amount with its sign": ("amount", {"Rent": "$1250"}, "Rent"),
+    "a whole name": ("firstName", {"Customer": "Zo\u00e9 Tremblay"}, "Customer"),
+    "another last name": ("lastName", {"Nom du locataire": "Tremblay"}, "Nom du locataire"),
+}
+
+
+@pytest.mark.parametrize(("field", "cell", "heading"), ELSEWHERE.values(), ids=ELSEWHERE)
+def test_a_cell_is_not_called_empty_when_its_row_holds_the_value(
+    field: str, cell: dict[str, str], heading: str
+) -> None:
+    """The fault names the column that is not used."""
+    fault = only(GOOD | {field: ""} | cell).faults[0]
+    assert (fault.code, fault.field, dict(fault.details)) == ("missing-here", field, {"elsewhere": heading})
+    assert fault.value in sentence(fault)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [{"Notes": "call first"}, {"Unit": "12"}, {"Company name": "Roy Ltd"}, {"Due": "2026-11-30"}, {"Owner": "me@"}],
+)
+@pytest.mark.parametrize("field", ["email", "amount", "firstName"])
+def test_what_is_really_empty_is_called_so(field: str, cell: dict[str, str]) -> None:
+    """Other columns are no substitute."""
+    assert codes(only(GOOD | {field: ""} | cell).faults) == [(field, "missing")]
+
+
+def accounts_of(*numbers: str) -> list[tuple[str, dict[str, str]]]:
+    """What is said of a sheet whose rows are paid into these accounts; a blank one is the default account."""
+    bank = {"institutionCode": "003", "transitNumber": "30265"}
+    rows = [
+        GOOD | {"referenceId": f"R{at}"} | (bank | {"accountNumber": number} if number else dict.fromkeys(ACCOUNT, ""))
+        for at, number in enumerate(numbers)
+    ]
+    return [(notice.code, dict(notice.details)) for notice in checked(table(*rows))[0].notices]
+
+
+def test_an_account_of_its_own_in_every_row_is_said() -> None:
+    """A list of customers has their accounts, and the account here is the one that receives."""
+    assert accounts_of("1234567", "7654321", "0012345") == [("accounts-differ", {"count": "3"})]
+    assert accounts_of(*["1234567"] * 5) == []
+    assert accounts_of("1234567", "7654321", *["1234567"] * 8) == []
+    assert accounts_of("1234567", "7654321", "", "", "") == []

@@ -43,10 +43,10 @@ _ENDINGS: Final = {
     **dict.fromkeys(("caa", "cca", "qc"), "ca"),
 }
 _NOBODY: Final = re.compile(
-    r"(?:no-?_?reply|do-?_?not-?_?reply|no-?e?-?mail|none|noone|nobody|unknown|test|na|n/a|xx+|pas-?de-?courriel|aucun)@.*"
-    r"|.*@(?:noe?mail|none|nomail|test|unknown|pasdecourriel)\..*",
+    r"no-?_?reply|do-?_?not-?_?reply|no-?e?-?mail|none|noone|nobody|unknown|test|na|n/a|xx+|pas-?de-?courriel|aucun",
     re.IGNORECASE,
 )
+_NOWHERE: Final = frozenset(("nomail", "noemail", "none", "test", "unknown", "pasdecourriel"))
 _CURLY: Final = str.maketrans("\u2018\u2019\u02bc\u2032", "''''")
 
 
@@ -105,11 +105,14 @@ def _validated(address: str) -> str | None:
 
 def _doubts(text: str, address: str, domain: str) -> tuple[Fault, ...]:
     """What is probably not meant: a slip in the domain or its ending, a typeset apostrophe, nobody's address."""
-    local = address.removesuffix(f"@{domain}")
-    suggestion = f"{local.translate(_CURLY)}@{_meant(domain.lower()) or domain}"
-    if suggestion != address:
-        return (Fault("email-typo", Field.EMAIL, text, (("suggestion", suggestion),)),)
-    return (Fault("email-nobody", Field.EMAIL, text),) if _NOBODY.fullmatch(address) else ()
+    local, meant = address[: -len(domain) - 1], _meant(domain.lower())
+    if meant or not local.isascii():
+        suggestion = f"{local.translate(_CURLY)}@{meant or domain}"
+        if suggestion != address:
+            return (Fault("email-typo", Field.EMAIL, text, (("suggestion", suggestion),)),)
+    if _NOBODY.fullmatch(local) or domain.partition(".")[0].lower() in _NOWHERE:
+        return (Fault("email-nobody", Field.EMAIL, text),)
+    return ()
 
 
 @lru_cache(maxsize=4096)

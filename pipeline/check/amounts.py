@@ -31,8 +31,8 @@ class AmountReader:
     def clean(self, text: str, kind: str) -> Cell:
         """Plain decimal text (`1234.50`), unrounded when it is at fault; blank stays blank."""
         if kind in "sn" and _CENTS.fullmatch(text):
-            value = Decimal(text)
-            return self._judged(text, value, value, ())
+            exact = Decimal(text)
+            return self._judged(text, exact, exact, ())
         cell = clean_text(Field.AMOUNT, text, kind)
         if cell.text is None:
             return cell

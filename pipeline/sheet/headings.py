@@ -1,7 +1,7 @@
 """Which heading is which field. Owns the folding of headings and the rules of choice; never looks into a file.
 
 The table of known headings is data (`schemas/aliases.toml`). Whatever can't be told from the headings is asked about,
-never guessed; what the columns hold decides with them (`contents`).
+never guessed; what the columns hold decides with them (`column_contents`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from functools import cache, lru_cache
 from typing import Final
 
 from pipeline.model import InputFailure, Mapping
-from pipeline.sheet.contents import Amounts, look_of
+from pipeline.sheet.column_contents import Amounts, look_of
 from pipeline.spoken import Enumerated, Spoken
 from schemas.faults import Fault
 from schemas.fields import ACCOUNT_FIELDS, FIELDS, Field, alias_tiers, whole_name_headings

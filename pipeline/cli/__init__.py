@@ -9,6 +9,7 @@ import codecs
 import io
 import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
@@ -89,8 +90,10 @@ def _escape_what_can_not_be_shown() -> None:
     """
     codecs.register_error("flinks-import", _escaped)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="flinks-import")
+        # A stream whose descriptor somebody replaced may not be able to say where it is.
+        with suppress(OSError):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="flinks-import")
 
 
 def _escaped(error: UnicodeError) -> tuple[str, int]:

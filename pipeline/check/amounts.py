@@ -31,7 +31,8 @@ class AmountReader:
     def clean(self, text: str, kind: str) -> Cell:
         """Plain decimal text (`1234.50`), unrounded when it is at fault; blank stays blank."""
         if kind in "sn" and _CENTS.fullmatch(text):
-            return self._judged(text, Decimal(text), ())
+            exact = Decimal(text)
+            return self._judged(text, exact, exact, ())
         cell = clean_text(Field.AMOUNT, text, kind)
         if cell.text is None:
             return cell
@@ -45,7 +46,7 @@ class AmountReader:
         said: tuple[Fault, ...] = ()
         if kind != "n" and money.is_ambiguous(cell.text):
             said = (Fault("amount-by-convention", Field.AMOUNT, text, (("read_amount", f"{value:f}"),)),)
-        return self._judged(text, value, said)
+        return self._judged(text, value, money.without_noise(value), said)
 
     def _read(self, text: str, kind: str) -> Decimal | Reason:
         """A number cell is plain decimal text and never ambiguous; anything else is read as people write."""
@@ -53,8 +54,8 @@ class AmountReader:
             return Decimal(text)
         return money.parse(text, self.convention)
 
-    def _judged(self, text: str, value: Decimal, said: tuple[Fault, ...]) -> Cell:
-        settled = money.without_noise(value)
+    def _judged(self, text: str, value: Decimal, settled: Decimal | None, said: tuple[Fault, ...]) -> Cell:
+        """`settled` is `value` to the cent, None when it has more decimals than that."""
         if settled is None:
             return Cell(f"{value:f}", said)
         if settled != value:

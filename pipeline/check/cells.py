@@ -36,6 +36,8 @@ _ERROR_VALUES: Final = frozenset(
         *("#N/D", "#VALEUR!", "#NOM?", "#NOMBRE!", "#NUL!", "#PROPAGATION!"),
     )
 )
+_WORDS: Final = (Field.REFERENCE_ID, Field.FIRST_NAME, Field.MIDDLE_NAME, Field.LAST_NAME)
+"""The fields in which any mark would pass for a letter; in all others it is no value anyway."""
 # What exports write to keep a spreadsheet from reading "00123" as a number.
 _TEXT_FORMULA: Final = re.compile(r'="([^"]*)"')
 
@@ -45,12 +47,22 @@ def clean_text(field: str, text: str, kind: str = "s") -> Cell:
 
     Anything changed beyond trimming is a notice; a control character is a fault.
     """
+    if '"' in text and field in _WORDS and _is_stray(text):
+        return Cell(None, (Fault("stray-quote", field, text),))
     if (kind in "efdpz" or text[:1] == "#") and (verdict := _unusual(field, text, kind)) is not None:
         return verdict
     stripped = text.strip()
     if stripped.isascii() and stripped.isprintable() and "  " not in stripped and stripped[:2] != '="':
         return Cell(stripped) if stripped else BLANK
     return _tidied(field, text, stripped)
+
+
+def _is_stray(text: str) -> bool:
+    """Whether a quotation mark was left over where cells are cut: an odd one, or one in front.
+
+    `Jean "Johnny"` and the `="00123"` of exports have none.
+    """
+    return bool(text.count('"') % 2) or text.lstrip().startswith('"')
 
 
 def _unusual(field: str, text: str, kind: str) -> Cell | None:

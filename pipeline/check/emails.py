@@ -18,6 +18,8 @@ _SURE: Final = re.compile(
     r"@(?P<domain>(?:[A-Za-z0-9](?:[A-Za-z0-9]|-(?!-)){0,61}(?<!-)\.)+(?:com|ca|org|net|edu|info|io|fr|uk|us))"
 )
 _LONGEST_LOCAL_PART: Final = 64
+_LONGEST_DOMAIN: Final = 255
+"""Octets (RFC 5321, 4.5.3.1)."""
 _MAILTO: Final = re.compile(r"mailto:(?P<address>[^?]*)(?:\?.*)?", re.IGNORECASE)
 _ANGLED: Final = re.compile(r"[^<>]*<\s*(?:mailto:)?(?P<address>[^<>\s]+)\s*>[;,]?", re.IGNORECASE)
 _SEPARATORS: Final = re.compile(r"[;,\s/|<>]+")
@@ -33,14 +35,26 @@ _NOT_A_TYPO: Final = frozenset(
     (*_WELL_KNOWN, "ymail.com", "mail.com", "email.com", "gmx.com", "hotmail.co", "live.com", "live.fr", "rogers.ca",
      "yahoo.co", "telus.com", "cogeco.net", "fmail.com", "five.ca", "love.ca", "olive.ca", "dive.ca", "line.ca")
 )  # fmt: skip
+# Endings that do not exist, a slip of the fingers away from one that does.
+_ENDINGS: Final = {
+    **dict.fromkeys(("con", "cmo", "ocm", "vom", "xom", "cim", "comm", "coom", "cpm", "conm", "om", "c0m"), "com"),
+    **dict.fromkeys(("nte", "ner", "nett", "ent", "met"), "net"),
+    **dict.fromkeys(("ogr", "og", "orgg", "rog", "prg"), "org"),
+    **dict.fromkeys(("caa", "cca", "qc"), "ca"),
+}
+_NOBODY: Final = re.compile(
+    r"no-?_?reply|do-?_?not-?_?reply|no-?e?-?mail|none|noone|nobody|unknown|test|na|n/a|xx+|pas-?de-?courriel|aucun",
+    re.IGNORECASE,
+)
+_NOWHERE: Final = frozenset(("nomail", "noemail", "none", "test", "unknown", "pasdecourriel"))
+_CURLY: Final = str.maketrans("\u2018\u2019\u02bc\u2032", "''''")
 
 
 def clean_email(text: str, kind: str) -> Cell:
     """One address. `mailto:` and `Jane <jane@x.ca>` are taken with a notice; several in a cell are a fault."""
     sure = _SURE.fullmatch(text)
     if sure is not None and kind == "s" and text.index("@") <= _LONGEST_LOCAL_PART:
-        said = _typo(text, text, sure["domain"])
-        return Cell(text, said)
+        return Cell(text, _doubts(text, text, sure["domain"]))
     cell = clean_text(Field.EMAIL, text, kind)
     if not cell.text:
         return cell
@@ -51,10 +65,14 @@ def clean_email(text: str, kind: str) -> Cell:
     address = next(iter(addresses)) if _repeats(found, addresses) else _validated(found)
     if address is None:
         return Cell(None, (*cell.said, Fault("email-invalid", Field.EMAIL, text)))
+    local, _, domain = address.rpartition("@")
+    if (length := len(local.encode())) > _LONGEST_LOCAL_PART or len(domain.encode()) > _LONGEST_DOMAIN:
+        details = (("length", str(length)), ("limit", str(_LONGEST_LOCAL_PART)))
+        return Cell(None, (*cell.said, Fault("email-part-too-long", Field.EMAIL, text, details)))
     said = cell.said
     if address != cell.text:
         said = (*said, Fault("email-taken", Field.EMAIL, text, (("read", address),)))
-    return Cell(address, said + _typo(text, address, address.rpartition("@")[2]))
+    return Cell(address, said + _doubts(text, address, domain))
 
 
 def _repeats(text: str, addresses: Iterable[str]) -> bool:
@@ -85,20 +103,28 @@ def _validated(address: str) -> str | None:
     return address if address.isascii() else valid.normalized
 
 
-def _typo(text: str, address: str, domain: str) -> tuple[Fault, ...]:
-    meant = _meant(domain.lower())
-    if not meant:
-        return ()
-    suggestion = f"{address.rpartition('@')[0]}@{meant}"
-    return (Fault("email-typo", Field.EMAIL, text, (("suggestion", suggestion),)),)
+def _doubts(text: str, address: str, domain: str) -> tuple[Fault, ...]:
+    """What is probably not meant: a slip in the domain or its ending, a typeset apostrophe, nobody's address."""
+    local, meant = address[: -len(domain) - 1], _meant(domain.lower())
+    if meant or not local.isascii():
+        suggestion = f"{local.translate(_CURLY)}@{meant or domain}"
+        if suggestion != address:
+            return (Fault("email-typo", Field.EMAIL, text, (("suggestion", suggestion),)),)
+    if _NOBODY.fullmatch(local) or domain.partition(".")[0].lower() in _NOWHERE:
+        return (Fault("email-nobody", Field.EMAIL, text),)
+    return ()
 
 
 @lru_cache(maxsize=4096)
 def _meant(domain: str) -> str:
-    """The well-known domain that is one slip of the fingers away from `domain`, or empty."""
+    """The domain that was probably meant: a well-known one that is one slip of the fingers away, or the same with an
+    ending that exists; empty for a domain that may be right.
+    """
     if domain in _NOT_A_TYPO:
         return ""
-    return next((known for known in _WELL_KNOWN if _one_slip(domain, known)), "")
+    name, _, ending = domain.rpartition(".")
+    known = next((known for known in _WELL_KNOWN if _one_slip(domain, known)), "")
+    return known or (f"{name}.{_ENDINGS[ending]}" if ending in _ENDINGS else "")
 
 
 def _one_slip(typed: str, meant: str) -> bool:

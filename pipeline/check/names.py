@@ -36,11 +36,64 @@ _TITLES_BEFORE_A_NAME: Final = frozenset(("m.", "me"))
 _LETTERS_BEHIND: Final = frozenset(("phd", "md", "cpa", "esq", "peng", "dds", "dmd", "mba"))
 _AND: Final = frozenset(("and", "et"))
 
+_PLACEHOLDERS: Final = frozenset(
+    (
+        *(
+            "unknown",
+            "inconnu",
+            "inconnue",
+            "test",
+            "tester",
+            "testing",
+            "essai",
+            "n/a",
+            "n.a.",
+            "fnu",
+            "lnu",
+            "nfn",
+            "nln",
+        ),
+        *("tbd", "tba", "xx", "xxx", "xxxx", "asdf", "qwerty", "sample", "no name", "noname", "sans nom", "first name"),
+        *(
+            "last name",
+            "given name",
+            "surname",
+            "prénom",
+            "nom",
+            "nom de famille",
+            "customer",
+            "client",
+            "tenant",
+            "anonymous",
+        ),
+        *(
+            "anonyme",
+            "not provided",
+            "non fourni",
+            "to be determined",
+            "à déterminer",
+            "same",
+            "idem",
+            "ditto",
+            "vacant",
+        ),
+    )
+)
+"""What people type where they know no name. Null, None, True and Na are names of people."""
+_NOT_TO_BE_USED: Final = re.compile(
+    r"\b(?:do ?n[o'\u2019]?t|ne pas) (?:use|bill|charge|send|pay|contact|utiliser|facturer|envoyer)\b|\bdelete me\b"
+    r"|\bduplicate\b|\bà supprimer\b|\bdoublon\b",
+    re.IGNORECASE,
+)
+_NO_PAYOR: Final = re.compile(r"\b(?:deceased|estate of|décédée?|succession de|feue?)\b", re.IGNORECASE)
+
 _INITIALS: Final = re.compile(r"[A-Z\u00c0-\u00de]\.?|(?:[A-Z\u00c0-\u00de]\.[\s-]?){2,}", re.IGNORECASE)
 _UNUSUAL: Final = re.compile(r"[^\w\s'\u2019.\-]|[0-9_]")
 _JOINT: Final = re.compile(r"\w\s*[&+/]\s*\w")
 _JOINING: Final = frozenset("&+/")
-_SYMBOLS: Final = frozenset('@#$%*_=<>{}[]|\\^~;:"')
+_SYMBOLS: Final = frozenset('@#$%*_=<>{}[]()|\\^~;:"')
+_PICTURES: Final = ("So", "Sk", "Cn", "Co")
+"""Categories of signs that show a picture: no keyboard for names has them."""
 _WHOLE_NAME: Final = re.compile(r"[^,]+,\s*(?!(?:jr|sr|i+|iv)\.?$)\w.*", re.IGNORECASE)
 _LATIN: Final = re.compile(r"[A-Za-z\u00c0-\u024f]")
 # Cyrillic and Greek letters drawn like Latin ones. Greek theta, chi and lambda are letters of First Nations' spellings.
@@ -65,10 +118,19 @@ def clean_name(field: str, text: str, kind: str) -> Cell:
     cell = clean_text(field, text, kind)
     if not cell.text:
         return cell
+    if code := _no_name(cell.text):
+        return Cell(None, (*cell.said, Fault(code, field, text)))
     if len(cell.text) > (RULES[Field(field)].max_length or 0):
         return cell  # the schema says that it is too long: nothing more can be said of such a name
     notices = _notices(field, text, cell.text)
     return Cell(cell.text, cell.said + notices) if notices else cell
+
+
+def _no_name(name: str) -> str:
+    """The code of why `name` can't be one; empty when it can."""
+    if not any(map(str.isalpha, name)):
+        return "name-no-letter"
+    return "name-not-to-be-used" if _NOT_TO_BE_USED.search(name) else ""
 
 
 def split_name(text: str, kind: str) -> tuple[Cell, Cell]:
@@ -79,6 +141,9 @@ def split_name(text: str, kind: str) -> tuple[Cell, Cell]:
     surname, comma, given = (part.strip() for part in cell.text.partition(","))
     if not (surname and comma and given):
         return Cell(None, (*cell.said, Fault("name-not-split", Field.LAST_NAME, text))), Cell(None)
+    for field, part in ((Field.LAST_NAME, surname), (Field.FIRST_NAME, given)):
+        if code := _no_name(part):
+            return Cell(None, (*cell.said, Fault(code, field, text))), Cell(None)
     return (
         Cell(surname, cell.said + _notices(Field.LAST_NAME, text, surname)),
         Cell(given, _notices(Field.FIRST_NAME, text, given)),
@@ -87,6 +152,10 @@ def split_name(text: str, kind: str) -> tuple[Cell, Cell]:
 
 def _notices(field: str, text: str, name: str) -> tuple[Fault, ...]:
     codes = _of_words(name.lower().split())
+    if name.casefold() in _PLACEHOLDERS:
+        codes.append("name-placeholder")
+    elif _NO_PAYOR.search(name):
+        codes.append("name-no-payor")
     if len(name) < _LONGEST_INITIALS and field != Field.MIDDLE_NAME and _INITIALS.fullmatch(name):
         codes.append("name-initial")
     signs = set(_UNUSUAL.findall(name))
@@ -96,7 +165,7 @@ def _notices(field: str, text: str, name: str) -> tuple[Fault, ...]:
     said = [Fault(code, field, text) for code in codes]
     if not name.isascii():
         said += _look_alikes(field, text, name)
-    if symbols := signs & _SYMBOLS:
+    if symbols := {sign for sign in signs if sign in _SYMBOLS or unicodedata.category(sign) in _PICTURES}:
         details = (("symbols", " ".join(sorted(symbols))),)
         said.append(Fault("name-symbols", field, text, details))
     return tuple(said)

@@ -110,10 +110,11 @@ NOWHERE: Final = Origin()
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """Where each field that is known comes from, and the column of whole names (`Surname, Given`)."""
+    """Where each field that is known comes from, the column of whole names (`Surname, Given`), and the user's own."""
 
     by_field: dict[Field, Origin]
     whole_name: int | None = None
+    unused: tuple[Column, ...] = ()
 
     def index_of(self, field: Field) -> int | None:
         """The column that holds `field` itself, if one does."""
@@ -134,7 +135,8 @@ def origins(table: Table) -> Origins:
         for field in known
     }
     whole = [column.index for column in table.columns if mapping.split_names and column.heading == mapping.split_names]
-    return Origins(by_field, whole[0] if whole else None)
+    unused = tuple(column for column in table.columns if column.field is None and column.index not in whole)
+    return Origins(by_field, whole[0] if whole else None, unused)
 
 
 def _origin(column: Column | None, constant: str, default: str) -> Origin:

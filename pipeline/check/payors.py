@@ -1,4 +1,4 @@
-"""What one payor looks like beside the others: a shared address, first and last name swapped."""
+"""What one payor looks like beside the others: a shared address, names swapped, an account of its own in every row."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from pipeline.check.cleaning import Columns
 from pipeline.check.survey import Survey
 from pipeline.model import SheetRow
 from schemas.faults import Fault
-from schemas.fields import Field
+from schemas.fields import ACCOUNT_FIELDS, Field
 
 MOST_ADDRESSES: Final = 50_000
 """Addresses remembered at a time: memory must not grow with the file, so in a longer one the oldest are forgotten."""
+
+_FEWEST_ACCOUNTS: Final = 2
 
 
 class PayorWatch:
@@ -46,3 +48,30 @@ class PayorWatch:
             return 0
         same = earlier[0].casefold() == first.casefold() and earlier[1].casefold() == last.casefold()
         return 0 if same else earlier[2]
+
+
+class AccountWatch:
+    """Counts the accounts that would be paid into. A list of customers has their own accounts, one a row."""
+
+    def __init__(self, most_accounts: int = MOST_ADDRESSES) -> None:
+        self._most = most_accounts
+        self._seen: set[tuple[str | None, ...]] = set()
+        self._rows = 0
+
+    def look_at(self, columns: Columns) -> None:
+        """Count the accounts of a chunk; of a long file only its first rows, so that memory does not grow with it."""
+        if Field.ACCOUNT_NUMBER not in columns or self._rows >= self._most:
+            return
+        accounts = [
+            account for account in zip(*(columns[at].texts for at in ACCOUNT_FIELDS), strict=True) if all(account)
+        ]
+        self._rows += len(columns[Field.ACCOUNT_NUMBER].texts)
+        self._seen.update(accounts)
+
+    @property
+    def notices(self) -> tuple[Fault, ...]:
+        """A notice when nearly every row is paid into another account."""
+        count = len(self._seen)
+        if count < _FEWEST_ACCOUNTS or count * 10 < self._rows * 9:
+            return ()
+        return (Fault("accounts-differ", details=(("count", str(count)),)),)

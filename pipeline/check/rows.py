@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
+from operator import itemgetter
 from typing import Final
 
 from pipeline.check.amounts import AmountReader, countable
 from pipeline.check.cells import Cell
 from pipeline.check.choices import YES
 from pipeline.check.cleaning import CleanColumn, Columns, clean, clean_each, column
+from pipeline.check.elsewhere import held_elsewhere
 from pipeline.check.identity import RowKey
 from pipeline.check.options import CheckOptions
 from pipeline.check.origins import Origins
-from pipeline.check.payors import PayorWatch
+from pipeline.check.payors import AccountWatch, PayorWatch
 from pipeline.check.survey import Survey
 from pipeline.check.totals import Ledger, Line, line_reader
 from pipeline.model import CheckedRow, Payment, SheetRow
@@ -29,66 +32,139 @@ Said = defaultdict[int, list[Fault]]
 """Faults and notices by the position of their row in the chunk, in the order of the fields."""
 
 
+@dataclass(slots=True)
+class _Sorted:
+    """The lines of a chunk, parted: `rows` with their `amounts` and `places`, lines whose amount no sum explains
+    (`faulted`), and tax lines that a total may still explain (`taxes`), both by place.
+    """
+
+    rows: list[SheetRow] = field(default_factory=list)
+    amounts: list[Cell] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    faulted: dict[int, CheckedRow] = field(default_factory=dict)
+    taxes: dict[int, tuple[SheetRow, Decimal]] = field(default_factory=dict)
+
+    def keep(self, place: int, row: SheetRow, amount: Cell) -> None:
+        """A row that may be a payment."""
+        self.rows.append(row)
+        self.amounts.append(amount)
+        self.places.append(place)
+
+    def fault(self, place: int, row: SheetRow, fault: Fault) -> None:
+        """A line that is no payment, with an amount that nothing explains: it counts no dollars, and is kept."""
+        self.faulted[place] = CheckedRow(row, None, None, "", (fault,))
+
+
 class RowChecker:
     """Checks the chunks of one table in turn. Remembers sums and a bounded number of addresses, never a row."""
 
     def __init__(self, options: CheckOptions, origins: Origins, key: RowKey, survey: Survey, ledger: Ledger) -> None:
+        self._accounts = AccountWatch()
         self._options = options
         self._origins = origins
         self._key = key
         self._ledger = ledger
-        self._lines = line_reader(origins, survey.last_payment)
+        self._lines = line_reader(origins, survey.last_payment, survey.groups)
         self._amounts = AmountReader(
             survey.convention, options.notice_amount, options.max_amount, options.allow_open_amount
         )
         self._limits = schema.Limits(options.max_amount, options.allow_open_amount, options.direction)
         self._payors = PayorWatch(survey)
+        self._cents = survey.cents
+
+    @property
+    def notices(self) -> Faults:
+        """What is to be said of all rows that were checked."""
+        return self._accounts.notices
 
     def check(self, rows: Sequence[SheetRow]) -> list[CheckedRow]:
         """The rows among `rows`, checked; total lines and notes go to the ledger."""
-        kept, amounts = self._sorted(rows)
+        found = self._sorted(rows)
+        kept, lines = found.rows, found.faulted
         if not kept:
-            return []
+            return list(lines.values())
         columns = clean(kept, self._origins, self._options.production)
-        columns[Field.AMOUNT] = column(self._origins.of(Field.AMOUNT).read(kept).texts, amounts)
-        said = self._judged(columns)
+        columns[Field.AMOUNT] = column(self._origins.of(Field.AMOUNT).read(kept).texts, found.amounts)
+        said = self._judged(kept, columns)
         for at, notices in self._payors.compare(kept, columns):
             said[at].extend(notices)
+        for at, row in enumerate(kept):
+            if cents := self._cents.of(row):
+                typed = columns[Field.AMOUNT].typed[at]
+                said[at].append(Fault("amount-cut", Field.AMOUNT, typed, (("cents", cents),)))
+        self._accounts.look_at(columns)
         self._ledger.without_reference += _blanks(columns.get(Field.REFERENCE_ID), len(kept))
-        return self._assembled(kept, columns, said)
+        checked = self._assembled(kept, columns, said)
+        if not lines:
+            return checked
+        return [row for _, row in sorted([*zip(found.places, checked, strict=True), *lines.items()], key=itemgetter(0))]
 
-    def _sorted(self, rows: Sequence[SheetRow]) -> tuple[list[SheetRow], list[Cell]]:
+    def _sorted(self, rows: Sequence[SheetRow]) -> _Sorted:
         """The payment rows and their amounts. The amounts come first: a sum is told by agreeing with its rows."""
-        kept: list[SheetRow] = []
-        amounts: list[Cell] = []
+        found = _Sorted()
+        ledger = self._ledger
         typed = self._origins.of(Field.AMOUNT).read(rows)
-        for row, cell in zip(rows, clean_each(typed, self._amounts.clean), strict=True):
+        for place, (row, cell) in enumerate(zip(rows, clean_each(typed, self._amounts.clean), strict=True)):
             amount = countable(cell.text)
-            line = self._lines.line(row, totalled=self._ledger.totalled)
-            if line is Line.TOTAL or (line is Line.SUM and self._ledger.is_sum(amount)):
-                self._ledger.close(row, amount)
-            elif line is Line.NOTE:
-                self._ledger.note(row)
-            elif line is not Line.BLANK:
-                self._ledger.add(amount)
-                kept.append(row)
-                amounts.append(cell)
-        return kept, amounts
+            match self._lines.line(row, ledger, amount):
+                case Line.ROW:
+                    ledger.add(amount)
+                    found.keep(place, row, cell)
+                case Line.TOTAL:
+                    self._close(found, place, row, amount)
+                case Line.TAX:
+                    assert amount is not None
+                    if ledger.is_tax(row, amount):
+                        ledger.add_tax(row, amount)
+                    else:
+                        found.taxes[place] = (row, amount)
+                case Line.GROUP:
+                    ledger.begin_group()
+                    ledger.note(row, "group-line")
+                case Line.NOTE:
+                    ledger.note(row)
+        for place, (row, amount) in found.taxes.items():
+            found.fault(place, row, Fault("tax-unexplained", details=(("read_amount", f"{amount:f}"),)))
+        return found
 
-    def _judged(self, columns: Columns) -> Said:
+    def _close(self, found: _Sorted, place: int, row: SheetRow, amount: Decimal | None) -> None:
+        """A total line: it may explain tax lines above it that no rate explains."""
+        waiting = sum((tax for _, tax in found.taxes.values()), Decimal(0))
+        if found.taxes and self._ledger.sums_up(amount, taxes=waiting):
+            for tax in found.taxes.values():
+                self._ledger.add_tax(*tax)
+            found.taxes.clear()
+        if (fault := self._ledger.close(row, amount)) is not None:
+            found.fault(place, row, fault)
+
+    def _judged(self, rows: Sequence[SheetRow], columns: Columns) -> Said:
         """What the cleaning said, then what the schema says of the cleaned texts, a field at a time."""
         frame = schema.table({field: column.texts for field, column in columns.items()})
         failed: defaultdict[str, list[schema.Failures]] = defaultdict(list)
         for failures in schema.failures(frame, self._limits):
             failed[failures.field].append(failures)
         said: Said = defaultdict(list)
-        for field in Field:
-            if (column := columns.get(field)) is not None:
+        for one in Field:
+            if (column := columns.get(one)) is not None:
                 for at, faults in column.said.items():
                     said[at].extend(faults)
-                for failures in failed[field]:
-                    _add(said, failures, column.typed)
+                for failures in failed[one]:
+                    if failures.code == "missing":
+                        self._add_missing(said, failures, rows)
+                    else:
+                        _add(said, failures, column.typed)
         return said
+
+    def _add_missing(self, said: Said, failures: schema.Failures, rows: Sequence[SheetRow]) -> None:
+        """Empty cells of a required field, each with the unused cell of its row that holds what it lacks."""
+        empty = Fault(failures.code, failures.field)
+        for at in failures.rows:
+            found = held_elsewhere(Field(failures.field), rows[at], self._origins.unused)
+            if found is None:
+                said[at].append(empty)
+            else:
+                heading, value = found
+                said[at].append(Fault("missing-here", failures.field, value, (("elsewhere", heading),)))
 
     def _assembled(self, rows: Sequence[SheetRow], columns: Columns, said: Said) -> list[CheckedRow]:
         texts = {field: [text or "" for text in column.texts] for field, column in columns.items()}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from pipeline.check.cells import clean_text
 from pipeline.check.options import Table
 from pipeline.check.origins import Origins
-from pipeline.check.totals import LineReader, line_reader
+from pipeline.check.totals import Groups, LineReader, groups_named, line_reader
 from pipeline.model import SheetRow
 from schemas import money
 from schemas.fields import Field
@@ -18,14 +20,59 @@ from schemas.money import Convention
 CHUNK: Final = 10_000
 _MOST_NAMES: Final = 20_000
 _OFTEN: Final = 2
+_REST: Final = re.compile(r"[0-9]{2}|[0-9]{3}(?:\.[0-9]{2})?")
+_LONGEST_REST: Final = 7
+
+
+@dataclass(slots=True)
+class CutCents:
+    """Whether the column behind the amounts holds cents in some rows: `845,50` without quotation marks is two cells.
+
+    It does when whole amounts have two digits behind them, no amount with decimals has, and the sheet writes decimals
+    or some of the digits begin with a zero. `at` is the place of the amounts, None when nothing of ours is known of
+    the column behind them.
+    """
+
+    at: int | None
+    with_decimals: bool = False
+    padded: bool = False
+    proven: bool = False
+
+    def look_at(self, rows: Sequence[SheetRow]) -> None:
+        """Look at the rows of a chunk."""
+        if self.at is None:
+            return
+        for row in rows:
+            if _is_cents(row.cells[self.at + 1]):
+                whole = row.cells[self.at].strip()[-3:].isdecimal()
+                self.with_decimals |= not whole
+                self.padded |= whole and row.cells[self.at + 1][0] == "0"
+
+    def of(self, row: SheetRow) -> str:
+        """The cents that belong to the amount of this row; empty when there are none."""
+        if self.at is None or self.with_decimals or not (self.padded or self.proven):
+            return ""
+        amount, cents = row.cells[self.at : self.at + 2]
+        is_text = row.kinds[self.at : self.at + 2] == "ss"
+        return cents if is_text and _is_cents(cents) and amount.strip()[-1:].isdecimal() and "." not in amount else ""
+
+
+def _is_cents(text: str) -> bool:
+    """Whether a text could stand behind the comma of a number: cents, or hundreds with or without their own."""
+    return 1 < len(text) < _LONGEST_REST and _REST.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Facts about whole columns: how amounts are written, where the payments end, which names stand where."""
+    """Facts about whole columns: how amounts are written, where the payments end, which names stand where.
+
+    `cents` says where the cents of an amount stand when a comma without quotation marks cut it in two.
+    """
 
     convention: Convention
     last_payment: int
+    cents: CutCents
+    groups: Groups
     given: Counter[str]
     surnames: Counter[str]
 
@@ -46,7 +93,12 @@ def survey(table: Table, origins: Origins) -> Survey:
     given: Counter[str] = Counter()
     surnames: Counter[str] = Counter()
     last_payment = 0
+    email, totals = origins.index_of(Field.EMAIL), set[str]()
+    cents = CutCents(_before_own(table, amount))
     for rows in table.chunks(CHUNK):
+        cents.look_at(rows)
+        if email is not None:
+            totals.update(name for row in rows if "@" not in row.cells[email] for name in groups_named(row))
         last_payment = _last_payment(rows, reader) or last_payment
         if amount is not None and len(proven) < len(_CONVENTIONS):
             proven |= _proven(rows, amount)
@@ -54,7 +106,15 @@ def survey(table: Table, origins: Origins) -> Survey:
             _count(given, rows, first)
             _count(surnames, rows, last)
     convention = next(iter(proven)) if len(proven) == 1 else Convention.UNKNOWN
-    return Survey(convention, last_payment, given, surnames)
+    cents.proven = bool(proven)
+    return Survey(convention, last_payment, cents, Groups(frozenset(totals), bool(totals)), given, surnames)
+
+
+def _before_own(table: Table, at: int | None) -> int | None:
+    """`at` when the next column is there and the user's own."""
+    if at is None or at + 1 >= len(table.columns) or table.columns[at + 1].field is not None:
+        return None
+    return at
 
 
 _CONVENTIONS: Final = (Convention.POINT, Convention.COMMA)

@@ -23,6 +23,7 @@ class CheckedTable:
         self._key = key
         self._survey = survey
         self._ledger = Ledger()
+        self._of_rows: tuple[Fault, ...] = ()
 
     def chunks(self) -> Iterator[list[CheckedRow]]:
         """The rows in the sheet's order, without total lines and notes. May be called again."""
@@ -34,6 +35,7 @@ class CheckedTable:
             checked = checker.check(rows)
             if checked:
                 yield checked
+        self._of_rows = checker.notices
 
     @property
     def controls(self) -> tuple[ControlTotal, ...]:
@@ -45,7 +47,7 @@ class CheckedTable:
         """What is to be said about the sheet as a whole: the lines left out, and rows without a reference."""
         blank = self._ledger.without_reference
         said = (Fault("reference-blank", "", "", (("rows", str(blank)),)),) if blank else ()
-        return (*self._ledger.notices, *said)
+        return (*self._ledger.notices, *said, *self._of_rows)
 
 
 def check_table(table: Table, options: CheckOptions) -> CheckedTable:

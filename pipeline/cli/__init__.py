@@ -5,8 +5,11 @@ Each command stands in a module of its own, which is imported when it is called:
 
 from __future__ import annotations
 
+import codecs
+import io
 import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
@@ -76,7 +79,28 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     # SIGTERM is a Ctrl-C, from the first moment: the commands that send take both over when they begin.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     collect_seldom()
+    _escape_what_can_not_be_shown()
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _escape_what_can_not_be_shown() -> None:
+    """Letters that the console's encoding does not have are written as JSON escapes, instead of ending the process.
+
+    That keeps JSON whole and prose readable.
+    """
+    codecs.register_error("flinks-import", _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        # A stream whose descriptor somebody replaced may not be able to say where it is.
+        with suppress(OSError):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="flinks-import")
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{high:02x}{low:02x}" for high, low in zip(units[::2], units[1::2], strict=True)), error.end
 
 
 def _run(arguments: list[str]) -> int:

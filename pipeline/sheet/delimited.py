@@ -1,7 +1,8 @@
 """Text files: delimiter, quotes, and records that never run into one another.
 
 A quotation mark that is never closed makes the usual readers swallow the rows below it, in silence and up to the end of
-the file. Here it is the fault of the row that it stands in, and the next line is a row again.
+the file. Here it is the fault of the row that it stands in, and the next line is a row again. A separator too many or
+too few shifts the values of its row: that is seen by counting the cells of all rows.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter, deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from io import StringIO
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -36,15 +37,31 @@ _LONGEST_CELL: Final = 131_072
 """Characters: the csv module's own limit, four times that of a spreadsheet."""
 _MOST_LINES: Final = 500
 """Lines in one record. A cell with more line breaks than that is a quotation mark that was never closed."""
+_END_MARK: Final = "\x1a"
+"""Ctrl-Z, by which DOS and some systems of today end a text file."""
+
+_SPACED_QUOTE: Final = re.compile(r'\s+"')
+_APOSTROPHES: Final = re.compile(r"\s*'.*'\s*", re.DOTALL)
+_DOLLARS: Final = re.compile(r"(?:.*[^0-9.])?[0-9]+")
+_CENTS: Final = re.compile(r"[0-9]{2}\D{0,4}|[0-9]{3}\.[0-9]{2}\D{0,4}")
+"""Behind a comma that stands in a number: cents, or hundreds with their cents."""
+
+_SHORT_HABITS: Final = ((2, 4), (3, 10))
+"""Exports that leave out blank cells at the end have short rows: two and a quarter of all, or three and a tenth."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How the text is to be cut. `separator_line` says that the first line only names the delimiter."""
+    """How the text is to be cut. `separator_line` says that the first line only names the delimiter.
+
+    `quote` stands around cells; with `spaced`, blanks may stand before it.
+    """
 
     codec: str
     delimiter: str
     separator_line: bool = False
+    quote: str = '"'
+    spaced: bool = False
 
 
 def open_text(path: Path, mapping: Mapping) -> Book:
@@ -52,7 +69,7 @@ def open_text(path: Path, mapping: Mapping) -> Book:
     encoding = encoding_of(path)
     with path.open(encoding=encoding.codec, newline="") as file:
         dialect = _dialect(encoding.codec, file.read(_SAMPLE_CHARACTERS), mapping)
-    grid = Grid("", partial(_records, path, dialect))
+    grid = Grid("", partial(_records, path, dialect), counts=partial(_cell_counts, path, dialect))
     return Book(("",), lambda _: grid, notices=encoding.notices)
 
 
@@ -60,44 +77,139 @@ def _dialect(codec: str, sample: str, mapping: Mapping) -> Dialect:
     """The delimiter that makes the best table: by the headings that it brings out, then by rows of equal length."""
     named = _SEPARATOR_LINE.match(sample)
     if named and not named[1].isalnum():
-        return Dialect(codec, named[1], separator_line=True)
+        return _quoted(Dialect(codec, named[1], separator_line=True), sample[named.end() :])
     scores = {delimiter: _score(sample, delimiter, mapping) for delimiter in _DELIMITERS}
-    return Dialect(codec, max(_DELIMITERS, key=lambda delimiter: scores[delimiter]))
+    return _quoted(Dialect(codec, max(_DELIMITERS, key=lambda delimiter: scores[delimiter])), sample)
 
 
 def _score(sample: str, delimiter: str, mapping: Mapping) -> tuple[int, int]:
-    with StringIO(sample, newline="") as text:
-        rows = [cells for cells, _ in islice(_split(text, delimiter), _SAMPLE_RECORDS)]
+    rows = _first(sample, Dialect("", delimiter))
     widths = Counter(len(cells) for cells in rows if len(cells) > 1)
     return max((recognised(cells, mapping) for cells in rows), default=0), max(widths.values(), default=0)
+
+
+def _quoted(dialect: Dialect, sample: str) -> Dialect:
+    """How cells are quoted: with blanks before the mark (`1, "Roy"`), or by apostrophes (`'1','Roy'`)."""
+    rows = [[cell for cell in cells if cell.strip()] for cells in _first(sample, dialect)]
+    if any(_SPACED_QUOTE.match(cell) for cells in rows for cell in cells):
+        return replace(dialect, spaced=True)
+    table = [cells for cells in rows if len(cells) > 1]
+    if len(table) > 1 and all(any(map(_APOSTROPHES.fullmatch, cells)) for cells in table[1:]):
+        return replace(dialect, quote="'", spaced=True)
+    return dialect
+
+
+def _first(sample: str, dialect: Dialect) -> list[list[str]]:
+    with StringIO(sample, newline="") as text:
+        return [cells for cells, _ in islice(_split(text, dialect), _SAMPLE_RECORDS)]
 
 
 def _records(path: Path, dialect: Dialect) -> Iterator[Record]:
     with path.open(encoding=dialect.codec, newline="") as file:
         if dialect.separator_line:
             file.readline()
-        for number, (cells, faults) in enumerate(_split(file, dialect.delimiter), 1):
+        for number, (cells, faults) in enumerate(_split(file, dialect), 1):
             if faults or any(cells):
                 yield Record(number, cells, "s" * len(cells), faults)
 
 
-def _split(file: TextIO, delimiter: str) -> Iterator[tuple[list[str], tuple[Fault, ...]]]:
+def _cell_counts(path: Path, dialect: Dialect, heading: Record) -> Container[int]:
+    """How many cells a row below the headings may have: as many as the headings, unless the file shows another habit.
+
+    Some exports leave out blank cells at the end of a row, and some end every row but the headings with a separator.
+    Only rows with an e-mail address are counted: total lines and notes have lengths of their own.
+    """
+    width = len(heading.cells)
+    counts, others = Counter[int](), Counter[int]()
+    cut = dict[int, set[int]]()
+    surplus_is_blank = True
+    for number, cells, _, faults in _records(path, dialect):
+        if number <= heading.number or faults:
+            continue
+        if "@" not in "".join(cells):
+            others[len(cells)] += 1
+            continue
+        count = len(cells)
+        counts[count] += 1
+        if count != width or counts[count] == 1:
+            cut[count] = _cut_numbers(cells, dialect) & cut.get(count, set(range(count)))
+            surplus_is_blank = surplus_is_blank and not any(cell.strip() for cell in cells[width:])
+    counts = counts or others
+    usual = max(counts, key=lambda count: (counts[count], count == width), default=width)
+    if usual == width:
+        return _without_ends(counts, width)
+    if counts[usual] == 1 or counts[usual] < counts.total() - 1:
+        return _without_ends(counts, width)
+    if usual > width:
+        return {usual} if surplus_is_blank and not cut[usual] else {width}
+    return {usual} if cut.get(width) else {usual, width}
+
+
+def _without_ends(counts: Counter[int], width: int) -> Container[int]:
+    """All lengths up to that of the headings when many rows are shorter, else only theirs."""
+    short = sum(number for count, number in counts.items() if count < width)
+    is_habit = any(short >= least and short * share >= counts.total() for least, share in _SHORT_HABITS)
+    return range(width + 1) if is_habit else {width}
+
+
+def _cut_numbers(cells: Sequence[str], dialect: Dialect) -> set[int]:
+    """The places where a cell and the next one look like a number with a comma, cut in two."""
+    if dialect.delimiter != ",":
+        return set()
+    pairs = enumerate(pairwise(cells))
+    return {at for at, (left, right) in pairs if _DOLLARS.fullmatch(left) and _CENTS.fullmatch(right)}
+
+
+def _split(file: TextIO, dialect: Dialect) -> Iterator[tuple[list[str], tuple[Fault, ...]]]:
     """Every record of the text, blank ones included, with the faults of its form."""
     lines = _Lines(file)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
-        lines.begin_record()
+        reader = csv.reader(
+            lines, delimiter=dialect.delimiter, quotechar=dialect.quote, skipinitialspace=dialect.spaced, strict=True
+        )
         try:
-            cells = next(reader)
+            while True:
+                lines.begin_record()
+                cells = next(reader)
+                faults = _faults(cells, lines, dialect) if lines.is_special else ()
+                yield cells, faults
         except StopIteration:
             return
         except (csv.Error, _RunsOn):
             line = lines.give_back()
-            reader = csv.reader(lines, delimiter=delimiter, strict=True)
-            yield line.split(delimiter), (_broken(line, delimiter),)
-            continue
-        faults = _nul_faults(cells) if lines.saw_nul else ()
-        yield cells, (*faults, *about_long_texts(cells)) if lines.characters > MAX_TEXT // 2 else faults
+            yield _cut(line, dialect), (_broken(line, dialect.delimiter),)
+
+
+def _faults(cells: list[str], lines: _Lines, dialect: Dialect) -> tuple[Fault, ...]:
+    """What is said of a record with a NUL, with several lines, or with a long text."""
+    faults: tuple[Fault, ...] = ()
+    if lines.saw_nul and any("\x00" in cell for cell in cells):
+        # It comes from a damaged file or a bad export; to remove it in silence could join two values.
+        faults = (Fault("nul-byte"),)
+    if lines.count > 1 and (drawn_in := _rows_within(cells, dialect.delimiter)):
+        details = (("expected", str(len(cells))), ("found", str(drawn_in)))
+        faults = (*faults, Fault("row-within-cell", details=details))
+    return (*faults, *about_long_texts(cells)) if lines.characters > MAX_TEXT // 2 else faults
+
+
+def _rows_within(cells: list[str], delimiter: str) -> int:
+    """How many lines within a cell are rows by themselves: a quotation mark was closed some rows too late."""
+    inner = [line for cell in cells if "\n" in cell or "\r" in cell for line in cell.splitlines()[1:]]
+    return sum(1 for line in inner if "@" in line and line.count(delimiter) >= len(cells) - 1)
+
+
+def _cut(line: str, dialect: Dialect) -> list[str]:
+    """The cells of a line as a reader would cut them, but for the marks that are out of place: those are letters."""
+    quote, end = re.escape(dialect.quote), re.escape(dialect.delimiter)
+    blank = " *" if dialect.spaced else ""
+    pattern = re.compile(f"{blank}{quote}((?:[^{quote}]|{quote}{quote})*){quote}(?={end}|$)|([^{end}]*)")
+    cells, at = [], 0
+    while at <= len(line):
+        cell = pattern.match(line, at)
+        assert cell is not None  # its second half matches anything
+        cells.append(cell[2] if cell[1] is None else cell[1].replace(dialect.quote * 2, dialect.quote))
+        at = cell.end() + 1
+    return cells
 
 
 def _broken(line: str, delimiter: str) -> Fault:
@@ -105,11 +217,6 @@ def _broken(line: str, delimiter: str) -> Fault:
     if max(map(len, line.split(delimiter))) >= _LONGEST_CELL:
         return Fault("cell-too-long", details=(("limit", str(_LONGEST_CELL)),))
     return Fault("broken-quote", value=line)
-
-
-def _nul_faults(cells: list[str]) -> tuple[Fault, ...]:
-    """A NUL byte comes from a damaged file or a bad export; to remove it in silence could join two values."""
-    return (Fault("nul-byte"),) if any("\x00" in cell for cell in cells) else ()
 
 
 class _RunsOn(Exception):
@@ -132,6 +239,16 @@ class _Lines:
         self.saw_nul = False
         self.characters = 0
 
+    @property
+    def count(self) -> int:
+        """How many lines the record has."""
+        return len(self._record)
+
+    @property
+    def is_special(self) -> bool:
+        """Whether the record is one of the few that are looked at more closely."""
+        return len(self._record) > 1 or self.saw_nul or self.characters > MAX_TEXT // 2
+
     def give_back(self) -> str:
         """Take the record apart: its first line, without its end, and the others to be read again."""
         first, *rest = self._record
@@ -143,6 +260,8 @@ class _Lines:
 
     def __next__(self) -> str:
         line = self._back.popleft() if self._back else self._read(_LONGEST_LINE)
+        if _END_MARK in line:
+            line = _without_end_mark(line)
         if not line:
             raise StopIteration
         record = self._record
@@ -155,3 +274,10 @@ class _Lines:
         if "\x00" in line:
             self.saw_nul = True
         return line
+
+
+def _without_end_mark(line: str) -> str:
+    """The last line of the file without the mark; within a line it is a character like others."""
+    if not line.strip("\r\n\x1a"):
+        return line.replace(_END_MARK, "")
+    return line.rstrip(_END_MARK) if line.endswith(_END_MARK) else line

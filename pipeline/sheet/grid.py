@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -44,7 +44,8 @@ class Grid:
     columns the sheet may use; 0 for text, where a row longer than its headings is damaged and has no note beside it.
     `hidden_rows` are the numbers of the rows that a person does not see: hidden by hand, or by a filter.
     `hidden_unseen` names the kind of file when its hidden rows can't be told; `looks` are those of its columns,
-    by position from 0, where the format has looks at all.
+    by position from 0, where the format has looks at all. `counts` tells how many cells the rows below a row may have,
+    where separators make them; another number means that a separator is missing or too many.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Grid:
     hidden_unseen: str = ""
     looks: Mapping[int, ColumnLook] = field(default_factory=dict)
     notices: tuple[Fault, ...] = ()
+    counts: Callable[[Record], Container[int]] | None = None
 
     @property
     def ragged(self) -> bool:

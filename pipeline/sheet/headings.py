@@ -1,36 +1,57 @@
 """Which heading is which field. Owns the folding of headings and the rules of choice; never looks into a file.
 
 The table of known headings is data (`schemas/aliases.toml`). Whatever can't be told from the headings is asked about,
-never guessed.
+never guessed; what the columns hold decides with them (`column_contents`).
 """
 
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass
-from difflib import SequenceMatcher
-from functools import cache
+from difflib import SequenceMatcher, get_close_matches
+from functools import cache, lru_cache
 from typing import Final
 
 from pipeline.model import InputFailure, Mapping
+from pipeline.sheet.column_contents import Amounts, look_of
 from pipeline.spoken import Enumerated, Spoken
 from schemas.faults import Fault
 from schemas.fields import ACCOUNT_FIELDS, FIELDS, Field, alias_tiers, whole_name_headings
 
 _EXACT: Final = -1
 """The strength of the API's own name, spelt as the API spells it: it wins over every alias."""
+_ORDINARY: Final = (Field.AMOUNT, Field.EMAIL, Field.TYPE, Field.CURRENCY, Field.DIRECTION)
+"""Fields whose name is a word that any sheet may use, however it is spelt."""
 
 _TYPE_WORDS: Final = ("transfer", "eft", "interac", "virement", "tef")
 """A column called Type is ours when one of its values holds one of these; else it is the kind of document."""
 
 _NEAR: Final = 0.72
 """How alike two folded headings are before one is suggested for the other (difflib's ratio)."""
+_VERY_NEAR: Final = 0.85
+"""The same for fields that a sheet need not have."""
+_MOST_UNUSED: Final = 200
+"""Unused columns that are looked at: a sheet can have thousands."""
 
-_NUMBER_SIGNS: Final = (("n°", "no"), ("№", "no"), ("nº", "no"), ("#", "no"))
+_NUMBER_SIGNS: Final = (("n°", " no "), ("№", " no "), ("nº", " no "), ("#", " no "))
 _NUMBER_WORDS: Final = (("number", "no"), ("numero", "no"))
+_SHORT_NUMBER_WORDS: Final = frozenset(("num", "nbr", "nr", "nmbr"))
+_SHORT_NUMBER_BEHIND: Final = re.compile(r"(?<=..)(?:num|nbr)$")
+_UNIT: Final = re.compile(
+    r"[(\[]\s*(?:(?:cad|cdn|can|ca|c)?\s*\$\s*(?:cad|cdn|can|ca)?|cad|cdn)\s*[)\]]|\b(?:ca|c|can|cad|cdn)\s?\$"
+)
+"""Canadian dollars, as headings name their unit."""
+_UNIT_WORDS: Final = frozenset(("cad", "cdn"))
+_NEW_WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_WORD: Final = re.compile(r"[^\W_]+")
+
+
+Sample = Callable[[int], Sequence[str]]
+"""Gives the first values of the column at a position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +110,29 @@ def toml_text(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
+@lru_cache(maxsize=4096)
 def fold(heading: str) -> str:
-    """The heading without what does not matter: case, accents, spaces, punctuation, and how "number" is written."""
-    text = heading.casefold()
-    for sign, word in _NUMBER_SIGNS:
-        text = text.replace(sign, word)
-    text = "".join(char for char in unicodedata.normalize("NFKD", text) if char.isalnum()).casefold()
+    """The heading without what does not matter: case, accents, spaces, punctuation, how "number" is written, and the
+    unit of an amount (`(CAD)`, `($)`).
+    """
+    words = words_of(heading)
+    while len(words) > 1 and words[-1] in _UNIT_WORDS:
+        words = words[:-1]
+    if len(words) > 1:
+        words = ["no" if word in _SHORT_NUMBER_WORDS else word for word in words]
+    text = "".join(words)
     for spelt, word in _NUMBER_WORDS:
         text = text.replace(spelt, word)
-    return text
+    return _SHORT_NUMBER_BEHIND.sub("no", text)
+
+
+def words_of(heading: str) -> list[str]:
+    """The words of a heading in small letters without accents, also those written as one (`InvoiceAmountDue`)."""
+    text = _UNIT.sub(" ", _NEW_WORD.sub(" ", heading).casefold())
+    for sign, word in _NUMBER_SIGNS:
+        text = text.replace(sign, word)
+    text = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char)).casefold()
+    return _WORD.findall(text)
 
 
 @cache
@@ -137,7 +172,7 @@ def recognised(cells: Iterable[str], mapping: Mapping) -> int:
 def understand(
     headings: Sequence[Heading],
     mapping: Mapping,
-    sample: Callable[[int], Sequence[str]],
+    sample: Sample,
     *,
     amount_optional: bool = False,
 ) -> Understanding:
@@ -153,6 +188,9 @@ def understand(
     notices = [*_drop_lone_accounts(candidates, taken | {*mapping.defaults}), *_drop_foreign_type(candidates, sample)]
     for field, found in candidates.items():
         best = _best(field, found)
+        if field is Field.AMOUNT:
+            claimed = {candidate.heading.position for rivals in candidates.values() for candidate in rivals}
+            _refuse_other_amounts(best.heading, [one for one in free if one.position not in claimed], sample)
         meanings[best.heading.position] = Meaning(
             field, "sheet.why_exact" if best.strength == _EXACT else "sheet.why_alias"
         )
@@ -160,6 +198,9 @@ def understand(
     for heading in headings:
         meanings.setdefault(heading.position, Meaning(None, "sheet.why_own"))
     _require(headings, meanings, mapping, amount_optional=amount_optional)
+    known = {meaning.field for meaning in meanings.values() if meaning.field} | {*mapping.constants}
+    spare = [one for one in free if meanings[one.position].field is None]
+    notices += _about_unused(spare, known, {notice.value for notice in notices}, sample)
     return Understanding(meanings, tuple(notices))
 
 
@@ -194,7 +235,7 @@ def _candidates(headings: Iterable[Heading], taken: Iterable[str]) -> dict[Field
     candidates: dict[Field, list[_Candidate]] = {}
     for heading in headings:
         text = heading.text.strip()
-        match = (Field(text), _EXACT) if text in names else known.get(fold(text))
+        match = (Field(text), _EXACT) if text in names and text not in _ORDINARY else known.get(fold(text))
         if match and match[0] not in gone:
             candidates.setdefault(match[0], []).append(_Candidate(heading, match[1]))
     return candidates
@@ -217,9 +258,7 @@ def _drop_lone_accounts(candidates: dict[Field, list[_Candidate]], given: Iterab
     return notices
 
 
-def _drop_foreign_type(
-    candidates: dict[Field, list[_Candidate]], sample: Callable[[int], Sequence[str]]
-) -> list[Fault]:
+def _drop_foreign_type(candidates: dict[Field, list[_Candidate]], sample: Sample) -> list[Fault]:
     """Take back a column called Type none of whose first values is a type of session ("Invoice", "Credit memo")."""
     weakest = len(alias_tiers()[Field.TYPE]) - 1
     notices = []
@@ -247,6 +286,33 @@ def _best(field: Field, found: Sequence[_Candidate]) -> _Candidate:
     if len(rivals) > 1:
         raise _ambiguous(field, rivals)
     return best
+
+
+def _refuse_other_amounts(chosen: Heading, others: Sequence[Heading], sample: Sample) -> None:
+    """Ask which amount is meant when another column holds what may be still due of the one that its heading names."""
+    own = Amounts(chosen.text, words_of(chosen.text), sample(chosen.position))
+    rivals = [one for one in others if own.may_be_due(Amounts(one.text, words_of(one.text), sample(one.position)))]
+    if rivals:
+        raise _ambiguous(Field.AMOUNT, sorted([chosen, *rivals], key=lambda one: one.position))
+
+
+def _about_unused(spare: Sequence[Heading], known: set[str], told: set[str], sample: Sample) -> Iterator[Fault]:
+    """Columns that look like a field that the sheet need not have, by their heading or by what they hold."""
+    absent = [rule.field for rule in FIELDS if not rule.required and rule.field not in known]
+    accounts_known = any(field in known for field in ACCOUNT_FIELDS)
+    for heading in spare[:_MOST_UNUSED]:
+        if heading.text in told:
+            continue
+        place = ("column", letter(heading.position))
+        looks = look_of(words_of(heading.text), sample(heading.position), with_account=accounts_known)
+        if looks is not None and (looks.field is None or looks.field in absent):
+            yield Fault(looks.code, "", heading.text, (place, ("examples", looks.examples)))
+            continue
+        near = next(
+            (field for field in absent if get_close_matches(fold(heading.text), _spellings(field), 1, _VERY_NEAR)), None
+        )
+        if near is not None:
+            yield Fault("column-near", "", heading.text, (place, ("near", near.value)))
 
 
 def _ambiguous(field: Field, rivals: Sequence[Heading]) -> InputFailure:
@@ -297,11 +363,16 @@ def nearest(fields: Iterable[Field], headings: Sequence[Heading]) -> Enumerated:
     return Enumerated(tuple(hits))
 
 
+@cache
+def _spellings(field: Field) -> tuple[str, ...]:
+    """The folded headings of a field."""
+    return tuple({fold(alias) for tier in ((field.value,), *alias_tiers()[field]) for alias in tier})
+
+
 def _likeness(field: Field, heading: str) -> float:
     """How alike a heading and the field's best alias are, from 0 to 1."""
     folded = fold(heading)
-    aliases = (fold(alias) for tier in ((field.value,), *alias_tiers()[field]) for alias in tier)
-    return max(SequenceMatcher(None, folded, alias).ratio() for alias in aliases) if folded else 0.0
+    return max(SequenceMatcher(None, folded, alias).ratio() for alias in _spellings(field)) if folded else 0.0
 
 
 def listed(headings: Iterable[Heading]) -> str:

@@ -5,6 +5,7 @@ Owns the order of these decisions; every decision itself lives with its subject.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -35,6 +36,9 @@ _TO_MEND: Final = ("Errors", "Erreurs")
 """The sheet of our output workbook that people correct and give back: read by default when it is there."""
 
 _SHOWN_CELLS: Final = 12
+_DATUM: Final = re.compile(
+    r"@|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[/.][0-9]{1,2}[/.][0-9]{2,4}|[0-9][.,][0-9]{2}\b|[0-9]{5}"
+)
 
 _SUMMARY: Final = "Summary"
 _SAMPLE: Final = 50
@@ -82,6 +86,7 @@ def open_file(path: Path, options: ReadOptions) -> Table:
         skipped=hidden if options.hidden == "skip" else frozenset(),
         renumbered=_own_numbers(found, ours) if ours is not None and found.is_ours else {},
         own=ours,
+        counts=found.grid.counts(found.heading) if found.grid.counts else None,
     )
     notices = [*book.notices, *_about_sheets(book, found), *understood.notices, *_about_hidden(found, hidden, options)]
     if found.is_ours and not layout.renumbered:
@@ -168,15 +173,27 @@ def _no_heading(book: Book, names: Sequence[str], options: ReadOptions) -> NoRet
     first = [record for name in names for record in islice(book.grid(name).records(), 10)]
     if not first:
         raise InputFailure("sheet.no_rows")
-    likely = max(first, key=lambda record: (recognised(_texts(record), options.mapping), _words(record)))
+    above = [record for record in first if not _is_data(record)]
+    if not above:
+        raise InputFailure("sheet.no_headings", needed=needed, row=first[0].number)
+    likely = max(above, key=lambda record: (recognised(_texts(record), options.mapping), _words(record)))
     headings = [Heading(at, cell) for at, cell in enumerate(likely.cells) if _is_word(cell)][:_SHOWN_CELLS]
     near = nearest([rule.field for rule in FIELDS if rule.required], headings)
+    # Words above data are headings; words that nothing tells apart from the rows may be somebody's name.
+    known = near or recognised(_texts(likely), options.mapping) or any(map(_is_data, first[first.index(likely) + 1 :]))
     raise InputFailure(
         "sheet.no_heading_row_near" if near else "sheet.no_heading_row",
         needed=needed,
         row=likely.number,
-        found=listed(headings) or "-",
+        found=(listed(headings) if known else "") or "-",
         near=near,
+    )
+
+
+def _is_data(record: Record) -> bool:
+    """Whether a row holds an address, a date or an amount: it is no heading, and nothing of it may be shown."""
+    return any(
+        kind != "s" or _DATUM.search(cell) for cell, kind in zip(record.cells, record.kinds, strict=True) if cell
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -21,7 +21,7 @@ class Layout:
     `positions` are the grid's columns that the table keeps, in order. `skipped` are row numbers left out on request.
     `renumbered` maps a row's number in the grid to its number in the user's own sheet, when the sheet is one of ours
     and its column `row` says so; empty otherwise. `own` are our own columns in a sheet of ours, by their places in the
-    grid.
+    grid. `counts` are the numbers of cells that a row may have, as in `Grid`.
     """
 
     heading_row: int
@@ -31,6 +31,7 @@ class Layout:
     skipped: frozenset[int] = frozenset()
     renumbered: MappingABC[int, int] = field(default_factory=dict)
     own: OwnColumns | None = None
+    counts: Container[int] | None = None
 
 
 class Table:
@@ -91,7 +92,8 @@ class Table:
         first = self.columns[0].heading
         repeats: list[int] = []
         fit, end = self._fitter(), layout.positions[-1] + 1
-        plain = end == len(layout.positions) and layout.own is None
+        counted = layout.counts is None or end in layout.counts
+        plain = end == len(layout.positions) and layout.own is None and counted
         for number, cells, kinds, faults in self._grid.records():
             if number <= start or number in skipped:
                 continue
@@ -115,57 +117,56 @@ class Table:
     def _fitter(self) -> _Fitter:
         positions = self._layout.positions
         straight = positions == tuple(range(len(positions)))
-        return _Fitter(positions, straight=straight, ragged=self._grid.ragged)
+        return _Fitter(positions, straight=straight, ragged=self._grid.ragged, counts=self._layout.counts)
 
 
 class _Fitter:
     """Cuts a record of the grid to the columns of the table."""
 
-    __slots__ = ("_end", "_positions", "_ragged", "_straight", "_width")
+    __slots__ = ("_counts", "_end", "_positions", "_ragged", "_straight", "_width")
 
-    def __init__(self, positions: tuple[int, ...], *, straight: bool, ragged: bool) -> None:
+    def __init__(
+        self, positions: tuple[int, ...], *, straight: bool, ragged: bool, counts: Container[int] | None
+    ) -> None:
         self._positions = positions
         self._straight = straight
         self._ragged = ragged
+        self._counts = counts
         self._width = len(positions)
         self._end = positions[-1] + 1
 
     def __call__(self, number: int, cells: Sequence[str], kinds: str, faults: tuple[Fault, ...]) -> SheetRow | None:
         """The row, or None when nothing of it stands inside the table."""
-        end = self._end
-        if len(cells) == end:
-            pass
-        elif len(cells) > end:
-            faults = self._surplus(cells[end:], faults)
+        end, damaged = self._end, any(fault.code != TEXT_CUT for fault in faults)
+        if self._ragged and not damaged:
+            faults = (*faults, *self._about_count(cells))
+        if len(cells) > end:
             cells, kinds = cells[:end], kinds[:end]
-        else:
+        elif len(cells) < end:
             short = end - len(cells)
-            faults = self._swallowed(cells, faults)
             cells, kinds = (*cells, *[""] * short), kinds + "s" * short
         if not self._straight:
             cells = [cells[at] for at in self._positions]
             kinds = "".join([kinds[at] for at in self._positions])
-        if not (faults or cells[0].strip()) and _is_blank(cells, kinds):
+        if not (damaged or cells[0].strip()) and _is_blank(cells, kinds):
             return None
         return SheetRow(number, tuple(cells), kinds, faults)
 
-    def _surplus(self, cells: Sequence[str], faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
-        """Cells beyond the last heading: a text row is damaged by them, unless they are all blank."""
-        if not self._ragged or not any(cell.strip() for cell in cells):
-            return faults
-        details = (("expected", str(self._end)), ("found", str(self._end + len(cells))))
-        return (*faults, Fault("too-many-cells", value=" | ".join(cells), details=details))
+    def _about_count(self, cells: Sequence[str]) -> Iterator[Fault]:
+        """What the number of cells says: a text row with another one has values under headings that are not theirs.
 
-    def _swallowed(self, cells: Sequence[str], faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
-        """A short row with a line break in a cell: perhaps a quotation mark closed a row too late.
-
-        Short rows by themselves are common, since many exports leave out empty cells at the end.
+        A short row with a line break in a cell has perhaps drawn in the next one, where a quotation mark was closed a
+        row too late.
         """
-        damaged = any(fault.code != TEXT_CUT for fault in faults)
-        if not self._ragged or damaged or not any("\n" in cell or "\r" in cell for cell in cells):
-            return faults
-        details = (("expected", str(self._end)), ("found", str(len(cells))))
-        return (*faults, Fault("quote-over-lines", details=details))
+        found, end = len(cells), self._end
+        details = (("expected", str(end)), ("found", str(found)))
+        rest = cells[end:]
+        if any(cell.strip() for cell in rest):
+            yield Fault("too-many-cells", value=" | ".join(rest), details=details)
+        elif found < end and any("\n" in cell or "\r" in cell for cell in cells):
+            yield Fault("quote-over-lines", details=details)
+        elif self._counts is not None and found not in self._counts and any(cell.strip() for cell in cells):
+            yield Fault("cell-count", details=details)
 
 
 def _is_blank(cells: Sequence[str], kinds: str) -> bool:

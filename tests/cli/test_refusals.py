@@ -74,7 +74,7 @@ SHEETS = [
         compound_file("EncryptedPackage", b"secret"),
         "sheet.xlsx",
     ),
-    Refused("no heading row", 3, ("No row with headings", *NEEDED), "R-1,Zoé,Tremblay,zoe@example.com,250.00\n"),
+    Refused("no heading row", 3, ("The list has no headings", *NEEDED), "R-1,Zoé,Tremblay,zoe@example.com,250.00\n"),
     Refused("a required column is missing", 3, ("lastName", "First Name", "Amount"), SHEET.replace("Last", "City")),
     Refused("a heading is misspelt", 3, ("email", '"Emial"', "Did you mean"), SHEET.replace("Email", "Emial")),
     Refused("whole names", 3, ("lastName", "Client", "whole names"), SHEET.replace("First Name,Last", "Client,City")),

@@ -1,5 +1,6 @@
 """Start-up: help, version and completion do not wait for the rest of the program."""
 
+import json
 import subprocess
 import sys
 
@@ -94,3 +95,22 @@ def test_the_shell_is_told_what_can_follow(command, words, position, expected):
     asked = {"_FLINKS_IMPORT_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(position)}
     done = command(env=asked, afresh=True)
     assert {line.partition(",")[2] for line in done.out.splitlines()} == expected
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp850", "latin-1"])
+@pytest.mark.parametrize("name", ["Nguy\u1ec5n", "\u0141ukasz", "\U00020bb7\u7530"])
+def test_json_is_whole_on_a_console_that_lacks_the_letters(command, tmp_path, encoding, name):
+    """Windows' own encoding has no Vietnamese: what it lacks is escaped, and the text is the same when it is read."""
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(f"Reference,First name,Last name,Email,Amount\nN-1,Thi,{name},{name}@@example.com,5.00\n", "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "validate", str(sheet), "--sandbox", "--json"],
+        env=command.environment | {"PYTHONUTF8": "0", "PYTHONIOENCODING": encoding},
+        cwd=command.home,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    messages = [error["message"] for error in json.loads(done.stdout.decode(encoding))["errors"]]
+    assert messages == [f'email: "{name}@@example.com" is not an e-mail address']

@@ -16,7 +16,7 @@ from pipeline.model import InputFailure, kind_of, look_of
 from pipeline.sheet import ReadOptions, open_table
 from schemas.faults import mend, sentence
 
-HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount", "Due"]
+HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount", "Until"]
 ROW = ["INV-1", "Jane", "Doe", "j@example.com", 5.0, None]
 
 
@@ -306,7 +306,7 @@ def test_the_formats_come_back_in_the_workbook(tmp_path, capsys):
         main(["validate", str(tmp_path / "b.xlsx"), "-o", str(out)])
     capsys.readouterr()
     results = openpyxl.load_workbook(out)["Results"]
-    column = next(cell.column for cell in results[1] if cell.value == "Due")
+    column = next(cell.column for cell in results[1] if cell.value == "Until")
     cells = [results.cell(number, column) for number in range(2, 7)]
     assert [cell.number_format for cell in cells] == wanted
     assert [cell.value for cell in cells[2:]] == [12, 0.5, 7]

@@ -216,13 +216,12 @@ def test_a_total_line_is_left_out_and_checked(line: dict[str, str]) -> None:
     assert [notice.code for notice in result.notices] == ["total-agrees"]
 
 
-def test_a_total_that_disagrees_is_said_with_both_figures() -> None:
-    """A disagreement is a notice with what the line says and what the rows make."""
-    result, _ = checked(rows_with({"referenceId": "Total", "amount": "310.00"}))
+def test_a_total_that_disagrees_is_a_fault_with_both_figures() -> None:
+    """An amount that no sum explains is never left out: the line is faulted, and counts no dollars itself."""
+    result, rows = checked(rows_with({"referenceId": "Total", "amount": "310.00"}))
     assert not result.controls[0].agrees
-    assert sentence(result.notices[0]) == (
-        'row 5 ("Total") is a total line and was left out; it says 310.00, but the rows make 300.00'
-    )
+    assert (rows[3].payment, rows[3].amount) == (None, None)
+    assert sentence(rows[3].faults[0]) == '"Total" is a total line of 310.00, but the rows make 300.00'
 
 
 def test_subtotals_are_checked_since_the_last_one() -> None:
@@ -231,7 +230,7 @@ def test_subtotals_are_checked_since_the_last_one() -> None:
     subtotals = [{"referenceId": "Sous-total", "amount": text} for text in ("30.00", "31.00")]
     total = {"referenceId": "Total", "amount": "60.00"}
     result, rows = checked(table(first, second, subtotals[0], third, subtotals[1], total))
-    assert len(rows) == 3
+    assert [row.row.number for row in rows if row.faults] == [6]
     assert [(control.expected, control.found, control.agrees) for control in result.controls] == [
         ("30.00", "30.00", True),
         ("31.00", "30.00", False),
@@ -292,7 +291,10 @@ DOUBTFUL = {
     "only a reference": {"referenceId": "INV-9"},
     "only a name": {"lastName": "Roy", "amount": "300.00"},
     "an account": ACCOUNT | {"amount": "300.00"},
-    "text of the user's own": {"Notes": "ask Bob", "amount": "300.00"},
+    "text of the user's own": {"Notes": "ask Bob", "amount": "299.00"},
+    "a company called Total with an invoice": {"referenceId": "INV-9", "lastName": "Total Ltd.", "amount": "300.00"},
+    "a company called Total": {"lastName": "Total Plumbing Ltd.", "amount": "299.00"},
+    "a customer called Sum with an invoice": {"referenceId": "1044", "lastName": "Sum", "amount": "300.00"},
 }
 
 
@@ -304,6 +306,101 @@ def test_a_doubtful_line_stays_a_row(row: dict[str, str], last: bool) -> None:
     result, rows = checked(rows_with(*extra))
     assert len(rows) == 3 + len(extra)
     assert result.controls == ()
+
+
+LEFT_OUT = {
+    "a word that nobody knows": [{"Notes": "Insgesamt", "amount": "300.00"}],
+    "an ornament of SAP": [{"referenceId": "*", "amount": "300,00", "currency": "CAD"}],
+    "a group by its name": [{"Notes": "Total Bow River Lofts", "amount": "300.00"}],
+    "a name in the payor's column": [{"lastName": "Total Gagnon Am\u00e9lie", "amount": "300.00"}],
+    "a count in the reference": [{"referenceId": "3", "lastName": "Total", "amount": "300.00"}],
+    "the label in the e-mail column": [{"email": "Sous-total", "amount": "300.00"}],
+    "several words": [{"Notes": "Total amount due (3 invoices)", "amount": "300.00"}],
+    "a tax by its rate, and the total with it": [
+        {"email": "TPS 5 %", "amount": "15.00"},
+        {"email": "TVQ 9,975 %", "amount": "29.93"},
+        {"email": "Total", "amount": "344.93"},
+    ],
+    "a tax without its rate": [{"Notes": "HST", "amount": "39.00"}],
+    "a tax on a part of the rows, explained by the total": [
+        {"Notes": "GST", "amount": "4.44"},
+        {"Notes": "Total", "amount": "304.44"},
+    ],
+    "a total before the taxes and one behind": [
+        {"Notes": "Subtotal", "amount": "300.00"},
+        {"Notes": "GST/HST", "amount": "15.00"},
+        {"Notes": "Grand total", "amount": "315.00"},
+    ],
+    "a total of no amount": [{"referenceId": "Total"}],
+    "carried to the next page": [{"Notes": "Carried forward", "amount": "300.00"}],
+}
+
+
+@pytest.mark.parametrize("lines", LEFT_OUT.values(), ids=LEFT_OUT)
+@pytest.mark.parametrize("last", [True, False], ids=["at the end", "inside"])
+def test_a_line_whose_amount_a_sum_explains_is_left_out(lines: list[dict[str, str]], last: bool) -> None:
+    """Evidence decides, not the word: the amount is what stands above, with taxes or without."""
+    rows = [*lines] if last else [*lines, GOOD | {"referenceId": "INV-10"}]
+    result, found = checked(rows_with(*rows))
+    assert [row.faults for row in found] == [()] * (3 if last else 4)
+    assert len(result.notices) == len(lines)
+    assert all(control.agrees for control in result.controls)
+
+
+UNEXPLAINED = {
+    "a total's word alone": {"lastName": "Sum", "amount": "45.00"},
+    "a tax that no rate makes": {"Notes": "GST", "amount": "47.11"},
+    "a tax in the reference": {"referenceId": "TPS", "amount": "47.11"},
+    "a subtotal": {"Notes": "Sous-total", "amount": "45.00"},
+}
+
+
+@pytest.mark.parametrize("line", UNEXPLAINED.values(), ids=UNEXPLAINED)
+@pytest.mark.parametrize("last", [True, False], ids=["at the end", "inside"])
+def test_no_amount_is_left_out_that_no_sum_explains(line: dict[str, str], last: bool) -> None:
+    """The line is there, at fault, in its place."""
+    extra = [line] if last else [line, GOOD | {"referenceId": "INV-10"}]
+    found = checked(rows_with(*extra))[1]
+    assert [bool(row.faults) for row in found] == [False, False, False, True, False][: 3 + len(extra)]
+    assert [row.row.number for row in found] == sorted(row.row.number for row in found)
+
+
+def test_groups_have_totals_of_their_own_and_names() -> None:
+    """A group's name alone in a line is left out; its total is held against its rows, the last one against all."""
+    payments = [GOOD | {"Unit": "1", "referenceId": f"INV-{at}", "amount": f"{at}0.00"} for at in range(1, 5)]
+    lines = [
+        {"Unit": "Bow River Lofts"},
+        *payments[:2],
+        {"Unit": "Total Bow River Lofts", "amount": "30.00"},
+        {"referenceId": "Block 12"},
+        payments[2],
+        {"referenceId": "Total for Block 12", "amount": "30.00"},
+        {"Unit": "Portage Court"},
+        payments[3],
+        {"Unit": "Portage Court Total", "amount": "40.00"},
+        {"Unit": "Total", "amount": "100.00"},
+    ]
+    headings = ["Unit", *GOOD]
+    ordered = [{heading: line.get(heading, "") for heading in headings} for line in lines]
+    result, rows = checked(table(*ordered))
+    assert [row.faults for row in rows] == [()] * 4
+    assert [control.agrees for control in result.controls] == [True] * 4
+    assert [notice.code for notice in result.notices] == ["group-line"] * 3 + ["total-agrees"] * 4
+
+
+def test_hundreds_of_equal_notices_are_one() -> None:
+    """A total a customer, for hundreds of them, is one sentence with their number."""
+    lines = [
+        line
+        for at in range(300)
+        for line in (GOOD | {"referenceId": f"INV-{at}"}, {"referenceId": f"Total Client {at}", "amount": "250.00"})
+    ]
+    result, rows = checked(table(*lines))
+    assert len(rows) == 300
+    assert [(notice.code, dict(notice.details)) for notice in result.notices] == [
+        ("totals-agree", {"count": "300", "first": "3", "last": "601"})
+    ]
+    assert sentence(result.notices[0], "en") != sentence(result.notices[0], "fr")
 
 
 def test_an_amount_alone_inside_the_table_stays_a_row_unless_it_is_the_sum() -> None:
@@ -373,3 +470,69 @@ def test_every_field_can_be_faulted_alone() -> None:
     for field in Field:
         row = only(GOOD | ACCOUNT | {field.value: "#REF!"})
         assert codes(row.faults) == [(field.value, "error-value")]
+
+
+CUT = {
+    "among amounts with cents": ([("1125", "40"), ("80.00", "")], [True, False]),
+    "all of them": ([("1250", "00"), ("845", "50")], [True, True]),
+    "a column of its own": ([("1125", "40"), ("80.00", "30")], [False, False]),
+    "whole amounts": ([("1125", "40"), ("80", "30")], [False, False]),
+    "thousands": ([("1", "125.40"), ("80.00", "")], [True, False]),
+    "more digits": ([("1125", "4000"), ("80.00", "")], [False, False]),
+    "a comma of its own": ([("1,125.00", "40"), ("80.00", "")], [False, False]),
+}
+
+
+@pytest.mark.parametrize(("cells", "cut"), CUT.values(), ids=CUT)
+def test_cents_behind_an_amount_are_a_fault(cells: list[tuple[str, str]], cut: list[bool]) -> None:
+    """`845,50` without quotation marks is two cells of the right number when a blank one was left out."""
+    rows = [GOOD | {"referenceId": f"R{at}", "amount": a, "Notes": b} for at, (a, b) in enumerate(cells)]
+    found = checked(table(*rows))[1]
+    assert [("amount", "amount-cut") in codes(row.faults) for row in found] == cut
+
+
+ELSEWHERE = {
+    "a second address": ("email", {"E-mail 2": "zoe@example.com"}, "E-mail 2"),
+    "an amount": ("amount", {"Rent": "1,250.00"}, "Rent"),
+    "an amount with its sign": ("amount", {"Rent": "$1250"}, "Rent"),
+    "a whole name": ("firstName", {"Customer": "Zo\u00e9 Tremblay"}, "Customer"),
+    "another last name": ("lastName", {"Nom du locataire": "Tremblay"}, "Nom du locataire"),
+}
+
+
+@pytest.mark.parametrize(("field", "cell", "heading"), ELSEWHERE.values(), ids=ELSEWHERE)
+def test_a_cell_is_not_called_empty_when_its_row_holds_the_value(
+    field: str, cell: dict[str, str], heading: str
+) -> None:
+    """The fault names the column that is not used."""
+    fault = only(GOOD | {field: ""} | cell).faults[0]
+    assert (fault.code, fault.field, dict(fault.details)) == ("missing-here", field, {"elsewhere": heading})
+    assert fault.value in sentence(fault)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [{"Notes": "call first"}, {"Unit": "12"}, {"Company name": "Roy Ltd"}, {"Due": "2026-11-30"}, {"Owner": "me@"}],
+)
+@pytest.mark.parametrize("field", ["email", "amount", "firstName"])
+def test_what_is_really_empty_is_called_so(field: str, cell: dict[str, str]) -> None:
+    """Other columns are no substitute."""
+    assert codes(only(GOOD | {field: ""} | cell).faults) == [(field, "missing")]
+
+
+def accounts_of(*numbers: str) -> list[tuple[str, dict[str, str]]]:
+    """What is said of a sheet whose rows are paid into these accounts; a blank one is the default account."""
+    bank = {"institutionCode": "003", "transitNumber": "30265"}
+    rows = [
+        GOOD | {"referenceId": f"R{at}"} | (bank | {"accountNumber": number} if number else dict.fromkeys(ACCOUNT, ""))
+        for at, number in enumerate(numbers)
+    ]
+    return [(notice.code, dict(notice.details)) for notice in checked(table(*rows))[0].notices]
+
+
+def test_an_account_of_its_own_in_every_row_is_said() -> None:
+    """A list of customers has their accounts, and the account here is the one that receives."""
+    assert accounts_of("1234567", "7654321", "0012345") == [("accounts-differ", {"count": "3"})]
+    assert accounts_of(*["1234567"] * 5) == []
+    assert accounts_of("1234567", "7654321", *["1234567"] * 8) == []
+    assert accounts_of("1234567", "7654321", "", "", "") == []

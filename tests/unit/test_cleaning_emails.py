@@ -51,6 +51,11 @@ TYPOS = {
     "outlok.com": "outlook.com",
     "yahooo.ca": "yahoo.ca",
     "videotrom.ca": "videotron.ca",
+    "example.cmo": "example.com",
+    "example.con": "example.com",
+    "mail.example.ocm": "mail.example.com",
+    "example.nte": "example.net",
+    "example.ogr": "example.org",
 }
 
 
@@ -88,6 +93,45 @@ def test_misspelt_providers(domain: str, meant: str) -> None:
     assert [(fault.code, dict(fault.details)) for fault in cell.said] == [
         ("email-typo", {"suggestion": f"jane@{meant}"})
     ]
+
+
+@pytest.mark.parametrize("apostrophe", ["\u2018", "\u2019", "\u02bc", "\u2032"])
+def test_a_typeset_apostrophe_is_a_slip(apostrophe: str) -> None:
+    """A word processor bends it; mail to the bent one is lost."""
+    cell = clean_email(f"o{apostrophe}brien@example.com", "s")
+    assert [(fault.code, dict(fault.details)) for fault in cell.said] == [
+        ("email-typo", {"suggestion": "o'brien@example.com"})
+    ]
+
+
+@pytest.mark.parametrize("local", ["a" * 65, "a" * 70, "\u00e9" * 33])
+def test_a_part_beyond_its_limit_is_a_fault(local: str) -> None:
+    """64 octets before the @ (RFC 5321), whatever the whole address has."""
+    assert [fault.code for fault in clean_email(f"{local}@example.com", "s").said] == ["email-part-too-long"]
+    assert clean_email(f"{'a' * 64}@example.com", "s").said == ()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "no-reply@example.com",
+        "noreply@example.com",
+        "noemail@noemail.com",
+        "NONE@none.com",
+        "test@example.com",
+        "x@test.ca",
+    ],
+)
+def test_an_address_of_nobody_is_said(address: str) -> None:
+    """What people type where they know none."""
+    cell = clean_email(address, "s")
+    assert (cell.text, [fault.code for fault in cell.said]) == (address, ["email-nobody"])
+
+
+@pytest.mark.parametrize("address", ["nathan@example.com", "testa@example.com", "nonegal@example.com", "j@testing.ca"])
+def test_an_address_that_only_begins_so_is_somebodys(address: str) -> None:
+    """No false alarm."""
+    assert clean_email(address, "s").said == ()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from real_names import real_names
 
+from pipeline.check.cells import clean_text
 from pipeline.check.names import clean_name, split_name
 
 ODD = {
@@ -35,6 +36,19 @@ ODD = {
     "greek omicron": ("R\u03bfy", "name-look-alike"),
     "whole name": ("Tremblay, Zo\u00e9", "name-whole"),
     "address": ("jane@x.ca", "name-symbols"),
+    "a picture": ("Doe \U0001f389", "name-symbols"),
+    "another picture": ("Doe \u2665", "name-symbols"),
+    "a nickname": ("Jean (Johnny)", "name-symbols"),
+    "a star": ("GAGNON*", "name-symbols"),
+    "unknown": ("Unknown", "name-placeholder"),
+    "inconnu": ("INCONNU", "name-placeholder"),
+    "test": ("test", "name-placeholder"),
+    "n/a": ("N/A", "name-placeholder"),
+    "first name unknown": ("FNU", "name-placeholder"),
+    "a heading": ("First Name", "name-placeholder"),
+    "an estate": ("Estate of", "name-no-payor"),
+    "deceased": ("Doe (deceased)", "name-no-payor"),
+    "d\u00e9c\u00e9d\u00e9": ("Roy, d\u00e9c\u00e9d\u00e9", "name-no-payor"),
 }
 
 
@@ -44,6 +58,46 @@ def test_what_the_bank_will_not_match(name: str, code: str) -> None:
     cell = clean_name("firstName", name, "s")
     assert cell.text == name
     assert code in [fault.code for fault in cell.said]
+
+
+@pytest.mark.parametrize("name", [".", "-", "--", "?", "0", "12", "***", "_", "\U0001f389", "..", "&", "\u2014"])
+@pytest.mark.parametrize("field", ["firstName", "lastName", "middleName"])
+def test_a_name_without_a_letter_is_a_fault(field: str, name: str) -> None:
+    """The bank compares names: there is none."""
+    cell = clean_name(field, name, "s")
+    assert (cell.text, [fault.code for fault in cell.said]) == (None, ["name-no-letter"])
+    assert split_name(f"{name}, Zo\u00e9", "s")[0].text is None
+    assert split_name(f"Roy, {name}", "s")[0].text is None
+
+
+@pytest.mark.parametrize(
+    "name", ["\u1418\u14c2", "\u738b", "\u674e", "\u00d8", "X\u00e6", "\u0141", "Ng", "\u02bbAkau"]
+)
+def test_letters_are_those_of_any_script(name: str) -> None:
+    """Syllabics and Chinese are letters."""
+    assert clean_name("lastName", name, "s").text == name
+
+
+@pytest.mark.parametrize(
+    "name", ["DO NOT USE", "Doe - do not bill", "Don\u2019t use", "NE PAS FACTURER", "Roy (doublon)"]
+)
+def test_a_name_that_says_not_to_use_the_row_is_a_fault(name: str) -> None:
+    """Somebody marked the row where a name belongs."""
+    assert [fault.code for fault in clean_name("lastName", name, "s").said] == ["name-not-to-be-used"]
+
+
+@pytest.mark.parametrize("name", ['I"NV', '"Roy', 'Roy"', '"Roy"', 'Jean "Johnny', '""Roy'])
+@pytest.mark.parametrize("field", ["firstName", "lastName", "middleName"])
+def test_a_stray_quotation_mark_is_a_fault(field: str, name: str) -> None:
+    """It was left over where cells are cut: what else was cut is not known."""
+    assert [fault.code for fault in clean_name(field, name, "s").said] == ["stray-quote"]
+    assert [fault.code for fault in clean_text("referenceId", name, "s").said] == ["stray-quote"]
+
+
+def test_quotation_marks_in_pairs_are_somebodys() -> None:
+    """A nickname may stand in them, and a reference as exports protect it."""
+    assert clean_name("firstName", 'Jean "Johnny" R', "s").text == 'Jean "Johnny" R'
+    assert clean_text("referenceId", '="00123"', "s").text == "00123"
 
 
 def test_false_alarms_are_rare() -> None:

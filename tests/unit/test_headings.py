@@ -76,7 +76,7 @@ def test_headings_are_known_in_both_languages(heading, field):
         (["Reference", "Invoice #", "Amount"], Field.REFERENCE_ID, "Reference", ["column-yields"]),
         (["referenceId", "Invoice #", "Amount"], Field.REFERENCE_ID, "referenceId", ["column-yields"]),
         (["Invoice #", "Order no", "Amount"], Field.REFERENCE_ID, "Invoice #", ["column-yields"]),
-        (["amount", "Balance due"], Field.AMOUNT, "amount", ["column-yields"]),
+        (["amount", "Description"], Field.AMOUNT, "amount", []),
         (["Nom", "Nom du client", "Amount"], Field.LAST_NAME, None, []),
         (["Account", "Amount"], Field.ACCOUNT_NUMBER, None, ["column-not-account"]),
         (["Bank", "Amount"], Field.INSTITUTION_CODE, None, ["column-not-account"]),
@@ -92,7 +92,16 @@ def test_a_surer_heading_wins_and_the_other_is_said(headings, field, taken, code
 
 
 @pytest.mark.parametrize(
-    "pair", [("Amount", "Balance due"), ("Total", "Montant"), ("Ref", "Invoice #"), ("Email", "Billing email")]
+    "pair",
+    [
+        ("Amount", "Balance due"),
+        ("amount", "Balance due"),
+        ("Total", "Montant"),
+        ("Ref", "Invoice #"),
+        ("Email", "Billing email"),
+        ("email", "Name E-Mail"),
+        ("Amount", "Total TTC (CAD)"),
+    ],
 )
 def test_an_ambiguous_pair_is_asked_about_and_never_guessed(pair):
     """Two equally good columns are named with their letters."""
@@ -218,10 +227,155 @@ def test_every_sentence_of_the_room_is_in_both_languages():
         assert placeholders(text["en"]) == placeholders(text["fr"]), key
 
 
+DUE_BESIDE = {
+    "a word for it": ("Amount", "Reste", ["500.00", "80.00"], ["500.00", "80.00"]),
+    "written as one": ("Total", "InvAmtDue", ["500", "80"], ["250", "80"]),
+    "in French": ("Montant", "Montant d\u00fb au 30", ["500,00", "80,00"], ["100,00", "0,00"]),
+    "capitals": ("AMOUNT", "OPEN BAL.", ["500.00", "80.00"], ["100.00", "0.00"]),
+    "no word that we know": ("Invoice amount", "Encaisser", ["500.00", "80.00"], ["100.00", "80.00"]),
+    "half of it in every row": ("Total", "Part 2", ["500.00", "81.00"], ["250.00", "40.50"]),
+    "whole dollars": ("Loyer", "Suite", ["1250", "845", "900"], ["1250", "400", "900"]),
+    "two that are due": ("Balance due", "Past due", ["500.00", "80.00"], ["100.00", "80.00"]),
+    "mostly smaller": ("Amount", "Net", ["10.00"] * 9 + ["1.00"], ["5.00"] * 9 + ["2.00"]),
+}
+
+
+@pytest.mark.parametrize(("chosen", "other", "amounts", "due"), DUE_BESIDE.values(), ids=DUE_BESIDE)
+def test_what_may_be_still_due_is_asked_about_whatever_its_words(chosen, other, amounts, due):
+    """What was invoiced beside what is left of it: both are named, none is guessed."""
+    headings = [*NEEDED, chosen, other]
+    with pytest.raises(InputFailure) as caught:
+        read(headings, samples={chosen: amounts, other: due})
+    assert caught.value.key == "sheet.ambiguous_columns"
+    assert f'D "{chosen}", E "{other}"' in explain(caught.value)
+    mapping = Mapping(columns={other: "amount"})
+    assert read(headings, mapping, {chosen: amounts, other: due})[0][other] is Field.AMOUNT
+    assert read(headings, Mapping(ignore=(other,)), {chosen: amounts, other: due})[0][chosen] is Field.AMOUNT
+
+
+NOT_DUE = {
+    "a tax": ("Amount", "GST", ["100.00", "80.00"], ["5.00", "4.00"]),
+    "a large tax": ("Amount", "Taxes", ["100.00", "80.00"], ["50.00", "40.00"]),
+    "a rate": ("Amount", "Rate", ["100.00", "80.00"], ["50.00", "80.00"]),
+    "what was paid": ("Amount", "Amount paid", ["100.00", "80.00"], ["100.00", "0.00"]),
+    "a fee that we do not know": ("Amount", "Locker", ["950.00", "800.00"], ["50.00", "50.00"]),
+    "a date due": ("Amount", "Due", ["100.00"], ["2026-11-30"]),
+    "days": ("Amount", "Days due", ["100.00"], ["30"]),
+    "an identifier": ("Amount", "Unit", ["100.00", "200.00"], ["12", "14"]),
+    "larger": ("Amount", "Market value", ["100.00", "80.00"], ["900.00", "800.00"]),
+    "the same throughout": ("Amount", "Line amount", ["100.00", "80.00"], ["100.00", "80.00"]),
+    "beside what is due": ("Balance due", "Charges", ["100.00", "80.00"], ["90.00", "80.00"]),
+    "blank": ("Amount", "Open", ["100.00"], [""]),
+}
+
+
+@pytest.mark.parametrize(("chosen", "other", "amounts", "values"), NOT_DUE.values(), ids=NOT_DUE)
+def test_other_columns_with_numbers_are_not_asked_about(chosen, other, amounts, values):
+    """Taxes, rates, payments and identifiers are no rivals of the amount."""
+    samples = {chosen: amounts, other: values}
+    assert read([*NEEDED, chosen, other], samples=samples)[0][chosen] is Field.AMOUNT
+
+
+@pytest.mark.parametrize("sign", ["#", "No.", "No", "Num", "Nbr", "n\u00b0", "Number", "Num\u00e9ro"])
+@pytest.mark.parametrize(
+    "text", ["Invoice {}", "{} facture", "Transit {}", "Inst {}", "invoice{}", "Inv. {}", "{} client"]
+)
+def test_numbers_are_written_in_many_ways(text, sign):
+    """All are one, in front or behind, in every heading."""
+    heading = text.format(sign)
+    assert fold(heading) == fold(text.format("number" if text[0] != "{" else "num\u00e9ro"))
+    assert fold(heading) in {fold(alias) for names in aliases().values() for alias in names}
+
+
+@pytest.mark.parametrize("unit", ["(CAD)", "(CA$)", "($)", "CAD", "[CAD]", "(C$)", "( $ CAD )", "CA$", "$", "(CDN)"])
+@pytest.mark.parametrize("text", ["Amount", "Balance due", "Montant d\u00fb", "Loyer", "Total TTC"])
+def test_the_unit_of_an_amount_does_not_matter(text, unit):
+    """Canadian dollars are what it is in; another currency is another heading."""
+    assert fold(f"{text} {unit}") == fold(text)
+    assert fold(f"{text} (USD)") != fold(text)
+
+
+SYSTEMS = {
+    "QuickBooks": "Num,First name,Last name,Name E-Mail,Balance Total",
+    "QuickBooks in French": "Num,Pr\u00e9nom,Nom de famille,Courriel,Solde impay\u00e9",
+    "Sage": "Invoice No.,First name,Last name,E-mail,Amount Owing,Cur.",
+    "Acomba": "No pi\u00e8ce,Pr\u00e9nom,Nom,Courriel,Montant TTC ($)",
+    "Xero": "InvoiceNumber,FirstName,LastName,EmailAddress,InvoiceAmountDue,Currency",
+    "FreshBooks": "Invoice #,First Name,Last Name,Email,Amount Due (CAD)",
+    "Wave": "Invoice Number,Customer First Name,Customer Last Name,Customer Email,Balance Due",
+    "Shopify": "Order ID,Billing First Name,Billing Last Name,Email,Outstanding Balance",
+    "Stripe": "Invoice Number,First name,Last name,Customer Email,Amount Remaining,Currency",
+    "Google": "Ref,First Name,Last Name,E-mail 1 - Value,Amount",
+    "Outlook": "Ref,First Name,Last Name,E-mail Address,Amount",
+    "Outlook in French": "R\u00e9f,Pr\u00e9nom,Nom,Adresse de messagerie,Montant",
+    "a rent roll": "Tenant ID,Tenant First Name,Tenant Last Name,Tenant E-mail,Rent",
+    "a rent roll in French": "N\u00b0 de bail,Pr\u00e9nom du locataire,Nom,Courriel du locataire,Loyer",
+    "a clinic": "Patient #,Patient First Name,Patient Last Name,Patient Email,Patient Balance",
+    "a day care": "Family No,Parent First Name,Parent Last Name,Parent Email,Total Fees",
+    "a bank's form": "Ref,First name,Last name,Email,Amount,Inst #,Branch Transit Nbr,Account No.",
+}
+
+
+@pytest.mark.parametrize("headings", SYSTEMS.values(), ids=SYSTEMS)
+def test_the_headings_of_billing_systems_are_known(headings):
+    """Each column is a field, by the systems' own words."""
+    texts = headings.split(",")
+    assert list(read(texts)[0]) == texts
+
+
+UNUSED = {
+    **{heading: ["x"] for heading in [*NEEDED, "amount"]},
+    "Bank": ["RBC"],
+    "Money": ["CAD", "US$", ""],
+    "Inst code 2": ["003", "815"],
+    "Bank transit": ["00305", "10202"],
+    "Bank acct code": ["1234567", "0012345"],
+    "Parle": ["fr", "en", "FR"],
+    "Send it": ["oui", "non"],
+    "Directions": ["north"],
+}
+LOOKS = [
+    "not-account",
+    "like-currency",
+    "like-institution",
+    "like-transit",
+    "like-account",
+    "like-language",
+    "like-link",
+]
+
+
+def test_an_unused_column_that_looks_like_a_field_is_said():
+    """By what it holds, or nearly by its heading: a misspelt optional column is not dropped in silence."""
+    _, notices = read(list(UNUSED), samples=UNUSED)
+    assert notices == [*(f"column-{look}" for look in LOOKS), "column-near"]
+    found = understand(
+        [Heading(at, text) for at, text in enumerate(UNUSED)], Mapping(), lambda at: [*UNUSED.values()][at]
+    )
+    assert "US$" in sentence(found.notices[1])
+    assert not any("1234567" in sentence(notice) for notice in found.notices)
+
+
+@pytest.mark.parametrize(
+    ("heading", "values"),
+    [
+        ("Active", ["yes", "no"]),
+        ("Zip", ["10202", "90210"]),
+        ("Language", ["en", "fr"]),
+        ("Unit", ["001", "002"]),
+        ("F", [""]),
+    ],
+)
+def test_columns_of_the_users_own_are_left_alone(heading, values):
+    """Digits and yes or no mean nothing by themselves."""
+    assert read([*NEEDED, "Amount", heading], samples={heading: values})[1] == []
+
+
 def test_notices_name_the_column_in_both_languages():
     """A notice about a column can be shown: every placeholder is filled."""
-    columns = [Heading(at, text) for at, text in enumerate([*NEEDED, "amount", "Balance due", "Bank"])]
-    found = understand(columns, Mapping(), lambda _: [])
+    columns = [Heading(at, text) for at, text in enumerate(UNUSED)]
+    found = understand(columns, Mapping(), lambda at: UNUSED[columns[at].text])
+    assert len(found.notices) == len(UNUSED) - len(NEEDED) - 1
     for notice in found.notices:
         assert notice.code in catalogue()
         assert sentence(notice, "en") != sentence(notice, "fr")

@@ -1,0 +1,17 @@
+"""A minute of `make fuzz` in every run of the tests."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FUZZ = Path(__file__).parents[1] / "fuzz.py"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_minute_of_spoilt_sheets_finds_nothing():
+    """No slip gives a valid row another value, and no damage is a fault of the program; in a process that may die."""
+    done = subprocess.run([sys.executable, FUZZ, "60"], capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]

@@ -72,6 +72,8 @@ def _old(kind: int, body: bytes) -> bytes:
 
 
 def _old_text(text: str, version: int) -> bytes:
+    if version == 0x0600 and not text.isascii():
+        return struct.pack("<HB", len(text), 1) + text.encode("utf-16-le")
     if version == 0x0600:
         return struct.pack("<HB", len(text), 0) + text.encode("latin-1")
     return struct.pack("<B", len(text)) + text.encode("latin-1")

@@ -9,7 +9,7 @@ from typing import Final
 
 from pipeline.number_formats import is_date_format
 from pipeline.sheet.looks import Looks
-from pipeline.sheet.records import number_text
+from pipeline.sheet.native import number_text
 
 MOST_COLUMNS: Final = 16_384
 """Columns that a sheet of any of these formats has. A damaged record may name more."""

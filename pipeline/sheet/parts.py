@@ -18,7 +18,7 @@ from pipeline.number_formats import is_date_format
 from pipeline.sheet.archive import Archive
 from pipeline.sheet.facts import BUILT_IN_FORMATS, MOST_COLUMNS, Facts
 from pipeline.sheet.headings import letter
-from pipeline.sheet.records import number_text
+from pipeline.sheet.native import number_text
 
 _ROW: Final = re.compile(rb"<row\b([^>]*)>")
 _CELL: Final = re.compile(rb"<c\b([^>]*)>")

@@ -1,0 +1,137 @@
+"""Workbooks of every format from one `binary_books.Sheet`: .xlsx by a library, .ods by hand."""
+
+import zipfile
+from datetime import date, timedelta
+
+import pytest
+import xlsxwriter
+from binary_books import Error, write_xls, write_xlsb
+
+UNSAVED = object()
+"""A cell whose formula was never calculated; .xls and .xlsb have no such cells."""
+
+
+def write_xlsx(path, *sheets):
+    """The same sheets as `binary_books` takes, as an .xlsx."""
+    book = xlsxwriter.Workbook(path)
+    for one in sheets:
+        sheet = book.add_worksheet(one.name)
+        for number in one.hidden:
+            sheet.set_row(number - 1, options={"hidden": True})
+        for column in one.columns:
+            sheet.set_column(column, column, options={"hidden": True})
+        for number, row in enumerate(one.rows):
+            for column, cell in enumerate(row):
+                if isinstance(cell, tuple):
+                    sheet.write_number(number, column, cell[0], book.add_format({"num_format": cell[1]}))
+                elif isinstance(cell, Error):
+                    sheet.write_formula(number, column, "=1", value=cell.text)
+                elif cell is UNSAVED:
+                    sheet.write_formula(number, column, "=1", value="")
+                elif cell is not None:
+                    sheet.write(number, column, cell)
+    book.close()
+    return path
+
+
+NAMES = ["office", "table", "text", "number", "style"]
+DAY_PARTS = [f'<number:{part} number:style="long"/>' for part in ("day", "month", "year")]
+STYLES = {
+    "0.00": "number", "0000.00": "number", "00000": "number", '"INV-"000': "number", "000-000": "number",
+    "# ?/?": "number", "0%": "percentage", "0.0%": "percentage", "yyyy-mm-dd": "date", "dd/mm/yyyy": "date",
+    '"$"#,##0.00;-"$"#,##0.00': "currency",
+}  # fmt: skip
+
+
+def digits(places, decimals=0, inside="", more=""):
+    return (
+        f'<number:number number:min-integer-digits="{places}" number:decimal-places="{decimals}"{more}>{inside}'
+        "</number:number>"
+    )
+
+
+PARTS = {
+    "# ?/?": '<number:fraction number:min-numerator-digits="1"/>',
+    "0.00": digits(1, 2),
+    "0000.00": digits(4, 2),
+    "00000": digits(5),
+    '"INV-"000': f"<number:text>INV-</number:text>{digits(3)}",
+    "000-000": digits(6, 0, '<number:embedded-text number:position="3">-</number:embedded-text>'),
+    "0%": f"{digits(1)}<number:text>%</number:text>",
+    "0.0%": f"{digits(1, 1)}<number:text>%</number:text>",
+    "yyyy-mm-dd": "<number:text>-</number:text>".join(reversed(DAY_PARTS)),
+    "dd/mm/yyyy": "<number:text>/</number:text>".join(DAY_PARTS),
+    '"$"#,##0.00;-"$"#,##0.00': "<number:text>-</number:text><number:currency-symbol/>"
+    + digits(1, 2, more=' number:grouping="true"')
+    + '<style:map style:condition="value()&gt;=0" style:apply-style-name="above"/>',
+}
+ABOVE = (
+    '<number:currency-style style:name="above"><number:currency-symbol/>'
+    + digits(1, 2, more=' number:grouping="true"')
+    + "</number:currency-style>"
+)
+
+
+def write_ods(path, *sheets, defaults="", repeated=1, manifest="<manifest:manifest/>"):
+    """The same sheets as OpenDocument; `defaults` is the format of every column, `repeated` how often a row stands."""
+    spelt = "".join(
+        f'<number:{kind}-style style:name="N{at}">{PARTS[look]}</number:{kind}-style>'
+        f'<style:style style:name="own{at}" style:family="table-cell" style:data-style-name="N{at}"/>'
+        f'<style:style style:name="ce{at}" style:family="table-cell" style:parent-style-name="own{at}"/>'
+        for at, (look, kind) in enumerate(STYLES.items())
+    )
+    number = {look: at for at, look in enumerate(STYLES)}
+    tables = ""
+    for sheet in sheets:
+        usual = f' table:default-cell-style-name="ce{number[defaults]}"' if defaults else ""
+        tables += f'<table:table table:name="{sheet.name}">'
+        for column in range(max(len(row) for row in sheet.rows)):
+            hidden = ' table:visibility="collapse"' if column in sheet.columns else ""
+            tables += f"<table:table-column{usual}{hidden}/>"
+        for at, row in enumerate(sheet.rows):
+            hidden = ' table:visibility="filter"' if at + 1 in sheet.hidden else ""
+            tables += f'<table:table-row table:number-rows-repeated="{repeated if at else 1}"{hidden}>'
+            for cell in row:
+                value, look = cell if isinstance(cell, tuple) else (cell, "")
+                style = f' table:style-name="ce{number[look]}"' if look else ""
+                kind = STYLES.get(look, "float")
+                if value is None:
+                    tables += "<table:table-cell/>"
+                elif value is UNSAVED:
+                    tables += '<table:table-cell table:formula="of:=1"/>'
+                elif isinstance(value, Error):
+                    shown = f'office:value-type="string" calcext:value-type="error"><text:p>{value.text}</text:p>'
+                    tables += f'<table:table-cell table:formula="of:=1" {shown}</table:table-cell>'
+                elif isinstance(value, str):
+                    shown = f'office:value-type="string"><text:p>{value}</text:p>'
+                    tables += f"<table:table-cell{style} {shown}</table:table-cell>"
+                elif kind == "date":
+                    day = date(1899, 12, 30) + timedelta(value)
+                    tables += f'<table:table-cell{style} office:value-type="date" office:date-value="{day}"/>'
+                else:
+                    kind = "float" if kind == "number" else kind
+                    tables += f'<table:table-cell{style} office:value-type="{kind}" office:value="{value}"/>'
+            tables += "</table:table-row>"
+        tables += "</table:table>"
+    names = " ".join(f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in NAMES)
+    names = names.replace("xmlns:number:1.0", "xmlns:datastyle:1.0") + ' xmlns:calcext="urn:org:calc:xmlns:calcext:1.0"'
+    with zipfile.ZipFile(path, "w") as book:
+        book.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        book.writestr("META-INF/manifest.xml", manifest)
+        book.writestr(
+            "content.xml",
+            f"<office:document-content {names}><office:automatic-styles>{ABOVE}{spelt}</office:automatic-styles>"
+            f"<office:body><office:spreadsheet>{tables}</office:spreadsheet></office:body></office:document-content>",
+        )
+    return path
+
+
+EACH = pytest.mark.parametrize(
+    "write",
+    [
+        pytest.param(write_xlsx, id="xlsx"),
+        pytest.param(write_xls, id="xls"),
+        pytest.param(write_xlsb, id="xlsb"),
+        pytest.param(write_ods, id="ods"),
+    ],
+)

@@ -73,14 +73,18 @@ class CellStyles:
         return ""
 
     def _code(self, data: ET.Element) -> str | None:
-        """A data style as one code, its form for numbers above zero first; None when a part of it has no code."""
-        own = _section(data)
-        for one in data.iter(f"{_STYLE}map"):
-            positive = self._data.get(one.get(f"{_STYLE}apply-style-name", ""))
-            if positive is not None and one.get(f"{_STYLE}condition", "").replace(" ", "") in _ABOVE_ZERO:
-                above = _section(positive)
-                return None if above is None or own is None else f"{above};{own}"
-        return own
+        """A data style as one code, its forms for single conditions first; None when a part of it has no code."""
+        maps = list(data.iter(f"{_STYLE}map"))
+        sections: list[str | None] = []
+        for one in maps:
+            condition = one.get(f"{_STYLE}condition", "").replace(" ", "")
+            other = self._data.get(one.get(f"{_STYLE}apply-style-name", ""))
+            if other is not None and condition.startswith("value()"):
+                form = _section(other)
+                is_sign = len(maps) == 1 and condition in _ABOVE_ZERO
+                sections.append(form if is_sign or form is None else f"[{condition.removeprefix('value()')}]{form}")
+        sections.append(_section(data))
+        return None if None in sections else ";".join(filter(None, sections))
 
 
 def _roots(archive: Archive, head: bytes) -> Iterator[ET.Element]:
@@ -127,7 +131,8 @@ def _part(part: ET.Element, kind: str, *, elapsed: bool) -> str | None:
             return f"{_digits(part)}E+{'0' * _count(part, 'min-exponent-digits', 2)}"
         case "currency-symbol":
             # Without a symbol it is the one of the country, which for Canadian dollars is this.
-            return _literal(part.text or "$")
+            country = part.get(f"{_NUMBER}country", "")
+            return _literal(part.text or ("$" if country in {"", "CA"} else country))
         case "text-content":
             return "@"
         case "month":

@@ -3,11 +3,12 @@
 import tracemalloc
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import openpyxl
 import pytest
 import xlsxwriter
-from binary_books import Sheet
+from binary_books import Sheet, write_xls, write_xlsb
 from sheet_books import EACH, write_ods, write_xlsx
 
 from pipeline.check import CheckOptions, check_table
@@ -16,6 +17,7 @@ from pipeline.model import InputFailure, kind_of, look_of
 from pipeline.sheet import ReadOptions, open_table
 from schemas.faults import mend, sentence
 
+CASES = Path(__file__).parents[1] / "cases"
 HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount", "Due"]
 ROW = ["INV-1", "Jane", "Doe", "j@example.com", 5.0, None]
 
@@ -63,12 +65,46 @@ def test_a_percentage_in_the_amount_is_a_fault(tmp_path, write, usual):
         ('"$"#,##0.00', False),
         ("[$CAD] #,##0.00", False),
         ('#,##0.00\\ "$"', False),
+        ("[$A$] #,##0.00", True),
+        ("[$HK$-C04] #,##0.00", True),
+        ("#,##0.00\\ [$kr-41D]", True),
+        ('#,##0.00 "zł"', True),
+        ("\\U\\S\\$#,##0.00", True),
+        ("[$R$-416] #,##0.00", True),
+        ("[$₽-419]General", True),
+        ("[Blue][$NZ$-1409]#,##0.00;[Red]-[$NZ$-1409]#,##0.00", True),
+        ("[>=1000]#,##0.00;#,##0.00 [$€-1]", True),
+        ("[<1000]#,##0.00;#,##0.00 [$€-1]", False),
+        ("#,##0.00;-#,##0.00 [$€-1]", False),
+        ("#,##0.00\\ _€", False),
+        ('"$"* #,##0.00\\ _€', False),
+        ("*€#,##0.00", False),
+        ("[$-409]#,##0.00", False),
+        ('_-"CA$"* #,##0.00_-;-"CA$"* #,##0.00_-;_-"CA$"* "-"??_-;_-@_-', False),
+        ('_("$"* #,##0.00_);_("$"* \\(#,##0.00\\);_("$"* "-"??_);_(@_)', False),
+        ("0.00E+00", False),
+        ("#\\ ##0.00\\ $", False),
     ],
 )
-def test_an_amount_that_is_shown_in_another_currency_is_a_fault(tmp_path, look, foreign):
-    """The sheet shows 5.00 €: five dollars were never meant."""
-    rows = checked(write_xlsx(tmp_path / "b.xlsx", Sheet([HEAD, [*ROW[:4], (5.0, look)], ["I-2", *ROW[1:4], 6.0]])))
+@pytest.mark.parametrize("write", [write_xlsx, write_xls, write_xlsb])
+def test_an_amount_that_is_shown_in_another_currency_is_a_fault(tmp_path, write, look, foreign):
+    """The sheet shows 5.00 €: five dollars were never meant. A width (`_€`) and a filling (`*€`) show nothing."""
+    rows = checked(write(tmp_path / "b", Sheet([HEAD, [*ROW[:4], (5.0, look)], ["I-2", *ROW[1:4], 6.0]])))
     assert [[fault.code for fault in row.faults] for row in rows] == [["amount-foreign"] if foreign else [], []]
+
+
+@pytest.mark.parametrize(("case", "wrong"), [("foreign-formats", 8), ("euro-wide-space", 0)])
+def test_real_sheets_with_foreign_signs(case, wrong):
+    """Each foreign sign once, and one that only takes its width; a French sheet that does so in every row."""
+    rows = checked(CASES / f"{case}.xlsx")
+    assert [bool(row.faults) for row in rows] == [True] * wrong + [False] * (len(rows) - wrong)
+
+
+@pytest.mark.parametrize("unit", ["h", "days", "boxes"])
+def test_an_amount_that_is_shown_with_another_unit_is_a_fault(tmp_path, unit):
+    """As it is in a .csv."""
+    rows = checked(write_xlsx(tmp_path / "b.xlsx", Sheet([HEAD, [*ROW[:4], (5.0, f'0.00 "{unit}"')]])))
+    assert [fault.code for fault in rows[0].faults] == ["amount-unreadable"]
 
 
 def test_a_percentage_as_text_is_the_same_fault(tmp_path):

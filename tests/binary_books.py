@@ -1,6 +1,7 @@
 """Workbooks of the binary formats, made record by record: what LibreOffice does not write can stand in them.
 
-A cell is a text, a number, a pair of a number and its format, an `Error`, or None for nothing.
+A cell is a text, a number, a pair of a number and its format, an `Error`, a `Formula`, or None for nothing. A whole
+number (`int`) stands in four bytes, as Excel writes them.
 """
 
 from __future__ import annotations
@@ -23,12 +24,21 @@ class Error:
     formula: bool = False
 
 
+@dataclass(frozen=True)
+class Formula:
+    """A formula whose result is a number in this format."""
+
+    number: float
+    look: str
+
+
 @dataclass
 class Sheet:
     """One sheet. `hidden` and `flat` are row numbers from 1, `columns` hidden ones from 0."""
 
     rows: Sequence[Sequence[object]]
     name: str = "Billing"
+    from_1904: bool = False
     hidden: Iterable[int] = ()
     flat: Iterable[int] = ()
     columns: Iterable[int] = ()
@@ -37,7 +47,13 @@ class Sheet:
 
     def formats(self) -> list[str]:
         """Every number format in it, in the order of the styles from 1 on."""
-        return list(dict.fromkeys(cell[1] for row in self.rows for cell in row if isinstance(cell, tuple)))
+        found = (
+            cell.look if isinstance(cell, Formula) else cell[1]
+            for row in self.rows
+            for cell in row
+            if isinstance(cell, tuple | Formula)
+        )
+        return list(dict.fromkeys(found))
 
 
 def write_xls(path: Path, *sheets: Sheet, version: int = 0x0600, row_records: bool = True) -> Path:
@@ -47,6 +63,7 @@ def write_xls(path: Path, *sheets: Sheet, version: int = 0x0600, row_records: bo
 
     def globals_at(starts: Sequence[int]) -> bytes:
         parts = [_old(0x0809, struct.pack("<HHHHII", version, 5, 0, 1997, 0, 6))]
+        parts.append(_old(0x0022, struct.pack("<H", any(sheet.from_1904 for sheet in sheets))))
         parts += [
             _old(0x041E, struct.pack("<H", 164 + at) + _old_text(look, version)) for at, look in enumerate(formats)
         ]
@@ -105,6 +122,10 @@ def _old_cell(place: bytes, cell: object, formats: Sequence[str], version: int) 
             return _old(0x0006, plain + bytes((2, 0, CODES[text], 0, 0, 0, 0xFF, 0xFF)) + bytes(6) + b"\0\0")
         case Error(text):
             return _old(0x0205, plain + bytes((CODES[text], 1)))
+        case Formula(number, look):
+            return _old(0x0006, place + struct.pack("<Hd", 1 + formats.index(look), number) + bytes(6) + b"\0\0")
+        case (int(number), look):
+            return _old(0x027E, place + struct.pack("<HI", 1 + formats.index(look), number << 2 | 2))
         case (number, look):
             return _old(0x0203, place + struct.pack("<Hd", 1 + formats.index(look), number))
         case _:
@@ -150,7 +171,7 @@ def write_xlsb(path: Path, *sheets: Sheet) -> Path:
         f'worksheet" Target="worksheets/sheet{at}.bin"/>'
         for at in range(1, len(sheets) + 1)
     )
-    book = _new(131)
+    book = _new(131) + _new(153, struct.pack("<III", any(sheet.from_1904 for sheet in sheets), 0, 0))
     book += _new(143)
     for at, sheet in enumerate(sheets, 1):
         book += _new(156, struct.pack("<II", sheet.state, at) + _new_text(f"rId{at}") + _new_text(sheet.name))
@@ -214,6 +235,10 @@ def _new_cell(column: int, cell: object, formats: Sequence[str]) -> bytes:
             return _new(11, plain + bytes((CODES[text],)) + struct.pack("<HII", 0, 0, 0))
         case Error(text):
             return _new(3, plain + bytes((CODES[text],)))
+        case Formula(number, look):
+            return _new(9, struct.pack("<IIdHII", column, 1 + formats.index(look), number, 0, 0, 0))
+        case (int(number), look):
+            return _new(2, struct.pack("<III", column, 1 + formats.index(look), number << 2 | 2))
         case (number, look):
             return _new(5, struct.pack("<IId", column, 1 + formats.index(look), number))
         case _:

@@ -5,15 +5,29 @@ from datetime import date, timedelta
 
 import pytest
 import xlsxwriter
-from binary_books import Error, write_xls, write_xlsb
+from binary_books import Error, Formula, write_xls, write_xlsb
 
 UNSAVED = object()
 """A cell whose formula was never calculated; .xls and .xlsb have no such cells."""
 
 
+def _write_cell(book, sheet, place, cell):
+    match cell:
+        case Formula(number, look):
+            sheet.write_formula(*place, "=1", book.add_format({"num_format": look}), number)
+        case (number, look):
+            sheet.write_number(*place, number, book.add_format({"num_format": look}))
+        case Error(text):
+            sheet.write_formula(*place, "=1", value=text)
+        case _ if cell is UNSAVED:
+            sheet.write_formula(*place, "=1", value="")
+        case _ if cell is not None:
+            sheet.write(*place, cell)
+
+
 def write_xlsx(path, *sheets):
     """The same sheets as `binary_books` takes, as an .xlsx."""
-    book = xlsxwriter.Workbook(path)
+    book = xlsxwriter.Workbook(path, {"date_1904": any(one.from_1904 for one in sheets)})
     for one in sheets:
         sheet = book.add_worksheet(one.name)
         for number in one.hidden:
@@ -22,14 +36,7 @@ def write_xlsx(path, *sheets):
             sheet.set_column(column, column, options={"hidden": True})
         for number, row in enumerate(one.rows):
             for column, cell in enumerate(row):
-                if isinstance(cell, tuple):
-                    sheet.write_number(number, column, cell[0], book.add_format({"num_format": cell[1]}))
-                elif isinstance(cell, Error):
-                    sheet.write_formula(number, column, "=1", value=cell.text)
-                elif cell is UNSAVED:
-                    sheet.write_formula(number, column, "=1", value="")
-                elif cell is not None:
-                    sheet.write(number, column, cell)
+                _write_cell(book, sheet, (number, column), cell)
     book.close()
     return path
 

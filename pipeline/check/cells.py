@@ -36,6 +36,12 @@ _ERROR_VALUES: Final = frozenset(
         *("#N/D", "#VALEUR!", "#NOM?", "#NOMBRE!", "#NUL!", "#PROPAGATION!"),
     )
 )
+_SHORTENED: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{1,3}")
+"""How a spreadsheet shows a long number in a narrow column, and saves it as text. `3E5` may be the name of a flat."""
+_DIGITS_KEPT: Final = 15
+"""A spreadsheet's numbers have no more: it makes zeros of the others. Excel: "Excel specifications and limits"."""
+_HASHES: Final = re.compile(r"\s*##+\s*")
+"""How a spreadsheet shows a number that its column is too narrow for."""
 # What exports write to keep a spreadsheet from reading "00123" as a number.
 _TEXT_FORMULA: Final = re.compile(r'="([^"]*)"')
 
@@ -53,6 +59,16 @@ def clean_text(field: str, text: str, kind: str = "s") -> Cell:
     return _tidied(field, text, stripped)
 
 
+def clean_reference(text: str, kind: str) -> Cell:
+    """A reference, unless the spreadsheet that it came from had lost some of its digits."""
+    plain = text.strip()
+    if _SHORTENED.fullmatch(plain):
+        return Cell(None, (Fault("scientific", Field.REFERENCE_ID, text),))
+    if kind == "n" and len(plain.strip("-").partition(".")[0]) > _DIGITS_KEPT:
+        return Cell(None, (Fault("digits-rounded", Field.REFERENCE_ID, text, (("limit", str(_DIGITS_KEPT)),)),))
+    return clean_text(Field.REFERENCE_ID, text, kind)
+
+
 def _unusual(field: str, text: str, kind: str) -> Cell | None:
     """The verdict on a cell that is no text: an error value, a formula that was never calculated, a percentage, a date,
     a number that the sheet shows with more digits than it has.
@@ -63,6 +79,8 @@ def _unusual(field: str, text: str, kind: str) -> Cell | None:
         return Cell(None, (Fault("formula-unsaved", field, text),))
     if kind == "e" or text.strip() in _ERROR_VALUES:
         return Cell(None, (Fault("error-value", field, text),))
+    if _HASHES.fullmatch(text):
+        return Cell(None, (Fault("not-shown", field, text),))
     if kind == "p":
         return Cell(None, (Fault("percentage", field, text),))
     if kind == "z":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from pipeline.sheet.archive import Archive
@@ -36,6 +37,7 @@ _XF: Final = 47
 _COLUMNS: Final = 60
 _BEGIN_DATA: Final = 145
 _END_DATA: Final = 146
+_PROPERTIES: Final = 153
 _SHEET: Final = 156
 _BEGIN_XFS: Final = 617
 _END_XFS: Final = 618
@@ -49,10 +51,19 @@ _ZERO_HEIGHT: Final = 0x10
 _NO_TEXT: Final = 0xFFFFFFFF
 
 
-def members_of_binary_sheets(archive: Archive) -> dict[str, str]:
-    """Sheet name -> the member that holds it. Empty when the workbook's own list can't be read."""
+@dataclass(frozen=True, slots=True)
+class BinaryBook:
+    """The member of each sheet by its name, none when the workbook's list can't be read, and where days begin."""
+
+    members: dict[str, str]
+    from_1904: bool = False
+
+
+def open_binary(archive: Archive) -> BinaryBook:
+    """Read the workbook's own part."""
     relations = related(archive, _WORKBOOK)
     members = {}
+    from_1904 = False
     try:
         for kind, body in _records(archive, _WORKBOOK):
             if kind == _SHEET:
@@ -61,9 +72,11 @@ def members_of_binary_sheets(archive: Archive) -> dict[str, str]:
                 _, member = relations.get(relation, ("", ""))
                 if member in archive:
                     members[name] = member
+            elif kind == _PROPERTIES:
+                from_1904 = bool(body[0] & 1)
     except (struct.error, IndexError, NotShown):
-        return {}
-    return members
+        return BinaryBook({})
+    return BinaryBook(members, from_1904)
 
 
 def looks_of_binary(archive: Archive) -> tuple[str, ...]:

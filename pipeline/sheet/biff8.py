@@ -30,6 +30,7 @@ _MACROS: Final = ("_VBA_PROJECT_CUR", "_VBA_PROJECT")
 
 _BOF: Final = 0x0809
 _EOF: Final = 0x000A
+_DATES: Final = 0x0022
 _BOUNDSHEET: Final = 0x0085
 _FORMAT: Final = 0x041E
 _XF: Final = 0x00E0
@@ -66,13 +67,14 @@ class OldWorkbook:
     stream: bytes
     sheets: tuple[int, ...]
     looks: tuple[str, ...]
+    from_1904: bool
     has_macros: bool
 
     def facts(self, index: int) -> Facts:
         """Search the sheet at `index`. Raises NotShown when its records can't be followed."""
         if index >= len(self.sheets):
             raise NotShown
-        facts = Facts()
+        facts = Facts(from_1904=self.from_1904)
         try:
             self._search(self.sheets[index], facts)
         except (struct.error, IndexError):
@@ -135,15 +137,18 @@ def open_old(path: Path) -> OldWorkbook:
         raise NotShown from None
 
 
-def _globals(stream: bytes) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Where the sheets begin, and the number format of each style."""
+def _globals(stream: bytes) -> tuple[tuple[int, ...], tuple[str, ...], bool]:
+    """Where the sheets begin, the number format of each style, and whether days are counted from 1904 on."""
     version = 0
+    from_1904 = False
     sheets: list[int] = []
     codes = dict(BUILT_IN_FORMATS)
     styles: list[int] = []
     for kind, body in _records(stream, 0):
         if kind == _BOF:
             version = int.from_bytes(body[:2], "little")
+        elif kind == _DATES:
+            from_1904 = bool(body[0])
         elif kind == _BOUNDSHEET:
             sheets.append(int.from_bytes(body[:4], "little"))
         elif kind == _FORMAT:
@@ -154,7 +159,7 @@ def _globals(stream: bytes) -> tuple[tuple[int, ...], tuple[str, ...]]:
             break
     if not sheets:
         raise NotShown
-    return tuple(sheets), looks_of_styles(codes, styles)
+    return tuple(sheets), looks_of_styles(codes, styles), from_1904
 
 
 def _format_code(body: bytes, version: int) -> str:

@@ -24,7 +24,8 @@ class Facts:
     """What is known of a sheet beside its values. Rows count from 1, columns from 0.
 
     `patches` are cells whose value calamine leaves empty: row -> column -> kind and text. `looks` are the formats of
-    its numbers. `rows` and `columns` bound what the sheet uses. `unseen` says that hidden rows can't be told.
+    its numbers. `rows` and `columns` bound what the sheet uses. `unseen` says that hidden rows can't be told,
+    `from_1904` that days are counted from 1904 on.
     """
 
     hidden_rows: set[int] = field(default_factory=set)
@@ -36,6 +37,7 @@ class Facts:
     rows_seen: int = 0
     all_hidden: bool = False
     unseen: bool = False
+    from_1904: bool = False
 
     def note_number(self, row: int, column: int, look: str, value: float) -> None:
         """The format of a number. One below zero is no date: calamine would make a time of day of it."""

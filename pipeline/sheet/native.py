@@ -32,6 +32,9 @@ _CELLS_AT_ONCE: Final = 4096
 _CELLS_KEPT: Final = 8_000_000
 """Sheets are kept for the next reading while they have no more cells than this together (about 250 MB)."""
 
+_DAYS: Final = 2_958_466
+"""From 1900 to the end of the year 9999."""
+
 Row: TypeAlias = tuple[int, list[str], str | None]
 _Conversions: TypeAlias = tuple[tuple[int, Callable[[Any], str]], ...]
 
@@ -50,6 +53,22 @@ def duration_text(value: timedelta) -> str:
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02}:{minutes:02}:{seconds:02}"
+
+
+def date_text(days: float, *, from_1904: bool, duration: bool) -> str:
+    """A number of days as a date, a time of day or a length of time, as calamine gives them; empty for one that is none
+    (below zero, or beyond the year 9999).
+    """
+    if not 0 <= days < _DAYS:
+        return ""
+    if duration:
+        return duration_text(timedelta(days=days))
+    # Spreadsheets count a 29 February 1900, which never was.
+    day = int(days) + (1462 if from_1904 else int(days < 60))  # noqa: PLR2004 - that day
+    moment = datetime(1899, 12, 30) + timedelta(days=day, milliseconds=round(days % 1 * 86_400_000))  # noqa: DTZ001
+    if days < 1:
+        return moment.time().isoformat()
+    return moment.isoformat() if moment.time() != time() else moment.date().isoformat()
 
 
 def _datetime_text(value: datetime) -> str:

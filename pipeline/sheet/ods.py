@@ -24,6 +24,8 @@ _NAME: Final = re.compile(rb'table:name="([^"]*)"')
 _REPEATED: Final = re.compile(rb'table:number-(?:rows|columns)-repeated="(\d+)"')
 _HIDDEN: Final = re.compile(rb'table:visibility="(?:collapse|filter)"')
 _SHOWN_TEXT: Final = re.compile(rb"\s*<text:p[^>]*>([^<]*)<")
+_ZERO: Final = re.compile(rb'office:value="0"')
+_ERROR: Final = re.compile(r"#[A-ZÀ-Ý]+(?:/[A-Z0]+)?[!?]?|Err:[0-9]+")
 _ROW_END: Final = b"</table:table-row>"
 _MOST_ROWS: Final = 1_048_576
 
@@ -136,8 +138,10 @@ def _times(attributes: bytes, most: int) -> int:
 def _note_cell(window: bytes, tag: re.Match[bytes], place: tuple[int, int], facts: Facts) -> None:
     """Error values and formulas that were never calculated: calamine gives both as blanks."""
     row, column = place
-    if b'calcext:value-type="error"' in tag[2]:
-        text = _SHOWN_TEXT.match(window, tag.end())
-        facts.patch(row, column, "e", unescape(text[1].decode("utf-8", "replace")) if text else UNKNOWN_ERROR)
+    found = _SHOWN_TEXT.match(window, tag.end())
+    text = unescape(found[1].decode("utf-8", "replace")) if found else UNKNOWN_ERROR
+    # Excel saves an error as the number 0 that is shown as one.
+    if b'calcext:value-type="error"' in tag[2] or (found and _ZERO.search(tag[2]) and _ERROR.fullmatch(text)):
+        facts.patch(row, column, "e", text)
     elif b"office:value-type=" not in tag[2]:
         facts.patch(row, column, "f", "")

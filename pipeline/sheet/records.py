@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from pipeline.model import with_look
+from pipeline.number_formats import is_date_format, is_duration
 from pipeline.sheet.grid import Record, about_long_texts
 from pipeline.sheet.looks import ColumnLook
-from pipeline.sheet.native import Row
+from pipeline.sheet.native import Row, date_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +19,14 @@ class Beside:
 
     `patches` are cells with another kind and text: row -> column -> both. `looks` are those of the columns. `has_long`
     says that some text may not fit into a cell of the results. `beyond` gives texts and kinds of a row that calamine
-    can't give, since a length of time in it is beyond all bounds.
+    can't give, since a length of time in it is beyond all bounds. `from_1904` says how days are counted.
     """
 
     patches: Mapping[int, Mapping[int, tuple[str, str]]]
     looks: Mapping[int, ColumnLook]
     has_long: bool
     beyond: Callable[[int], tuple[list[str], str]]
+    from_1904: bool = False
 
 
 def records(rows: Iterable[Row], beside: Beside) -> Iterator[Record]:
@@ -32,6 +34,9 @@ def records(rows: Iterable[Row], beside: Beside) -> Iterator[Record]:
     record = partial(tuple.__new__, Record)  # half the time of calling it
     patches = beside.patches
     unlike = tuple((column, look.by_row) for column, look in beside.looks.items() if look.others)
+    dated = tuple(
+        (column, look) for column, look in beside.looks.items() if any(map(is_date_format, (look.usual, *look.others)))
+    )
     has_long = beside.has_long
     waiting = sorted(patches, reverse=True)
     for number, given, known in rows:
@@ -39,6 +44,8 @@ def records(rows: Iterable[Row], beside: Beside) -> Iterator[Record]:
         while waiting and waiting[-1] < number:
             above = waiting.pop()
             yield _patched(above, [], "", patches[above])
+        if dated:
+            kinds = _with_dates(number, cells, kinds, dated, from_1904=beside.from_1904)
         if unlike:
             kinds = _with_looks(number, kinds, unlike)
         if number in patches:
@@ -48,6 +55,21 @@ def records(rows: Iterable[Row], beside: Beside) -> Iterator[Record]:
             yield record((number, cells, kinds, about_long_texts(cells) if has_long else ()))
     for below in reversed(waiting):
         yield _patched(below, [], "", patches[below])
+
+
+def _with_dates(
+    number: int, cells: list[str], kinds: str, dated: tuple[tuple[int, ColumnLook], ...], *, from_1904: bool
+) -> str:
+    """The letters of a row, and in `cells` dates for numbers that look like dates: calamine gives only some of those of
+    the binary formats as what they are.
+    """
+    for column, look in dated:
+        if column < len(kinds) and kinds[column] == "n" and is_date_format(shown := look.at(number)):
+            text = date_text(float(cells[column]), from_1904=from_1904, duration=is_duration(shown))
+            if text:
+                cells[column] = text
+                kinds = f"{kinds[:column]}d{kinds[column + 1 :]}"
+    return kinds
 
 
 def _with_looks(number: int, kinds: str, unlike: tuple[tuple[int, bytes], ...]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.model import InputFailure
 from pipeline.sheet.archive import Archive
 from pipeline.sheet.biff8 import OldWorkbook, open_old
-from pipeline.sheet.biff12 import facts_of_binary, looks_of_binary, members_of_binary_sheets
+from pipeline.sheet.biff12 import BinaryBook, facts_of_binary, looks_of_binary, open_binary
 from pipeline.sheet.facts import Facts, NotShown
 from pipeline.sheet.formats import Format
 from pipeline.sheet.headings import letter
@@ -42,8 +42,7 @@ def facts_source(path: Path, form: Format, archive: Archive | None) -> FactsSour
     macros = any(name.endswith("vbaProject.bin") for name in archive.names())
     match form:
         case Format.XLSB:
-            members, looks = members_of_binary_sheets(archive), looks_of_binary(archive)
-            return FactsSource(partial(_of_binary, archive, members, looks), macros)
+            return FactsSource(partial(_of_binary, archive, open_binary(archive), looks_of_binary(archive)), macros)
         case Format.ODS:
             if is_locked(archive):
                 raise InputFailure("sheet.locked", path=str(path))
@@ -71,13 +70,14 @@ def _of_stream(book: OldWorkbook, _name: str, index: int) -> Facts:
         return Facts(unseen=True)
 
 
-def _of_binary(archive: Archive, members: dict[str, str], looks: tuple[str, ...], name: str, _index: int) -> Facts:
-    if name not in members:
+def _of_binary(archive: Archive, book: BinaryBook, looks: tuple[str, ...], name: str, _index: int) -> Facts:
+    if name not in book.members:
         return Facts(unseen=True)
     try:
-        facts = facts_of_binary(archive, members[name], looks)
+        facts = facts_of_binary(archive, book.members[name], looks)
     except NotShown:
         return Facts(unseen=True)
+    facts.from_1904 = book.from_1904
     _must_be_near(name, facts.rows, facts.columns)
     return facts
 

@@ -79,7 +79,9 @@ class _Reader:
         width = max(last + 1, 1, *(max(cells) + 1 for cells in facts.patches.values()))
         looks = facts.looks.columns()
         has_long = self.archive is None or self.archive.has_long_text
-        beside = Beside(facts.patches, looks, has_long, WithoutDurations(self.archive, name, place, looks).row)
+        beside = Beside(
+            facts.patches, looks, has_long, WithoutDurations(self.archive, name, place, looks).row, facts.from_1904
+        )
         return Grid(
             name,
             lambda: records(self.book.rows(place), beside),

@@ -1,6 +1,7 @@
 """Number formats, cell by cell: what they say about a value, and that they come back in the workbook."""
 
 import tracemalloc
+import zipfile
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -234,3 +235,26 @@ def test_the_formats_come_back_in_the_workbook(tmp_path, capsys):
     cells = [results.cell(number, column) for number in range(2, 7)]
     assert [cell.number_format for cell in cells] == wanted
     assert [cell.value for cell in cells[2:]] == [12, 0.5, 7]
+
+
+@pytest.mark.parametrize("shown", ["#N/A", "#REF!", "#DIV/0!", "#VALEUR!", "#NOM?", "Err:502"])
+def test_an_error_that_excel_saves_in_an_ods_is_an_error(tmp_path, shown):
+    """It stands there as the number 0."""
+    path = write_ods(tmp_path / "b.ods", Sheet([HEAD, ROW, [*ROW[:4], 0.0]]))
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    plain = b'office:value-type="float" office:value="0.0"/>'
+    by_excel = b'office:value-type="float" office:value="0"><text:p>%s</text:p></table:table-cell>' % shown.encode()
+    parts["content.xml"] = parts["content.xml"].replace(plain, by_excel)
+    with zipfile.ZipFile(path, "w") as book:
+        for name, part in parts.items():
+            book.writestr(name, part)
+    faults = [[(fault.code, fault.value) for fault in row.faults] for row in checked(path)]
+    assert faults == [[], [("error-value", shown)]]
+
+
+def test_references_that_were_shortened_are_no_repeats():
+    """Two customers whose references read the same since both lost their last digits."""
+    assert [[fault.code for fault in row.faults] for row in checked(CASES / "references-shortened.csv")] == [
+        ["scientific"]
+    ] * 3

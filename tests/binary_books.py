@@ -34,11 +34,15 @@ class Formula:
 
 @dataclass
 class Sheet:
-    """One sheet. `hidden` and `flat` are row numbers from 1, `columns` hidden ones from 0."""
+    """One sheet. `hidden`, `flat` and `struck` are row numbers from 1, `columns` hidden ones from 0; `merges` are first
+    and last row from 1, first and last column from 0.
+    """
 
     rows: Sequence[Sequence[object]]
     name: str = "Billing"
     from_1904: bool = False
+    merges: Sequence[tuple[int, int, int, int]] = ()
+    struck: Iterable[int] = ()
     hidden: Iterable[int] = ()
     flat: Iterable[int] = ()
     columns: Iterable[int] = ()
@@ -67,8 +71,11 @@ def write_xls(path: Path, *sheets: Sheet, version: int = 0x0600, row_records: bo
         parts += [
             _old(0x041E, struct.pack("<H", 164 + at) + _old_text(look, version)) for at, look in enumerate(formats)
         ]
+        parts += [_old(0x0031, struct.pack("<HH", 200, flags) + bytes(12)) for flags in (0, 0x08)]
         parts += [
-            _old(0x00E0, struct.pack("<HH", 0, number) + bytes(16)) for number in (0, *range(164, 164 + len(formats)))
+            _old(0x00E0, struct.pack("<HH", font, number) + bytes(16))
+            for font in (0, 1)
+            for number in (0, *range(164, 164 + len(formats)))
         ]
         for sheet, start in zip(sheets, starts, strict=True):
             name = sheet.name.encode("latin-1")
@@ -106,7 +113,12 @@ def _old_sheet(sheet: Sheet, formats: Sequence[str], version: int, row_records: 
     for number, row in enumerate(sheet.rows):
         for column, cell in enumerate(row):
             if cell is not None:
-                parts.append(_old_cell(struct.pack("<HH", number, column), cell, formats, version))
+                record = bytearray(_old_cell(struct.pack("<HH", number, column), cell, formats, version))
+                record[8] += (1 + len(formats)) * (number + 1 in sheet.struck)
+                parts.append(bytes(record))
+    if sheet.merges:
+        spans = b"".join(struct.pack("<4H", top - 1, bottom - 1, *columns) for top, bottom, *columns in sheet.merges)
+        parts.append(_old(0x00E5, struct.pack("<H", len(sheet.merges)) + spans))
     return b"".join([*parts, _old(0x000A, b"")])
 
 
@@ -178,9 +190,12 @@ def write_xlsb(path: Path, *sheets: Sheet) -> Path:
     book += _new(144) + _new(132)
     styles = _new(278) + _new(615, struct.pack("<I", len(formats)))
     styles += b"".join(_new(44, struct.pack("<H", 164 + at) + _new_text(look)) for at, look in enumerate(formats))
-    styles += _new(616) + _new(617, struct.pack("<I", len(formats) + 1))
-    for number in (0, *range(164, 164 + len(formats))):
-        styles += _new(47, struct.pack("<HH", 0, number) + bytes(12))
+    styles += _new(616) + _new(611, struct.pack("<I", 2))
+    styles += b"".join(_new(43, struct.pack("<HH", 220, flags) + bytes(17)) for flags in (0, 0x08)) + _new(612)
+    styles += _new(617, struct.pack("<I", 2 * (len(formats) + 1)))
+    for font in (0, 1):
+        for number in (0, *range(164, 164 + len(formats))):
+            styles += _new(47, struct.pack("<HHH", 0, number, font) + bytes(10))
     styles += _new(618) + _new(279)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in PACKAGE.items():
@@ -222,8 +237,14 @@ def _new_sheet(sheet: Sheet, formats: Sequence[str]) -> bytes:
         height = 0 if number in sheet.flat else 300
         flags = 0x10 if number in sheet.hidden else 0
         parts.append(_new(0, struct.pack("<IIHBBBI", number - 1, 0, height, 0, flags, 0, 0)))
-        parts += [_new_cell(column, cell, formats) for column, cell in enumerate(row) if cell is not None]
-    return b"".join([*parts, sheet.extra, _new(146), _new(130)])
+        for column, cell in enumerate(row):
+            if cell is not None:
+                record = bytearray(_new_cell(column, cell, formats))
+                record[6] += (1 + len(formats)) * (number in sheet.struck)
+                parts.append(bytes(record))
+    parts += [sheet.extra, _new(146)]
+    parts += [_new(176, struct.pack("<4I", top - 1, bottom - 1, *columns)) for top, bottom, *columns in sheet.merges]
+    return b"".join([*parts, _new(130)])
 
 
 def _new_cell(column: int, cell: object, formats: Sequence[str]) -> bytes:

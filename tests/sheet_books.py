@@ -11,18 +11,18 @@ UNSAVED = object()
 """A cell whose formula was never calculated; .xls and .xlsb have no such cells."""
 
 
-def _write_cell(book, sheet, place, cell):
+def _write_cell(book, sheet, place, cell, style):
     match cell:
         case Formula(number, look):
-            sheet.write_formula(*place, "=1", book.add_format({"num_format": look}), number)
+            sheet.write_formula(*place, "=1", book.add_format({"num_format": look} | style), number)
         case (number, look):
-            sheet.write_number(*place, number, book.add_format({"num_format": look}))
+            sheet.write_number(*place, number, book.add_format({"num_format": look} | style))
         case Error(text):
             sheet.write_formula(*place, "=1", value=text)
         case _ if cell is UNSAVED:
             sheet.write_formula(*place, "=1", value="")
         case _ if cell is not None:
-            sheet.write(*place, cell)
+            sheet.write(*place, cell, book.add_format(style) if any(style.values()) else None)
 
 
 def write_xlsx(path, *sheets):
@@ -36,7 +36,10 @@ def write_xlsx(path, *sheets):
             sheet.set_column(column, column, options={"hidden": True})
         for number, row in enumerate(one.rows):
             for column, cell in enumerate(row):
-                _write_cell(book, sheet, (number, column), cell)
+                _write_cell(book, sheet, (number, column), cell, {"font_strikeout": number + 1 in one.struck})
+        for top, bottom, *columns in one.merges:
+            sheet.merge_range(top - 1, columns[0], bottom - 1, columns[1], "")
+            _write_cell(book, sheet, (top - 1, columns[0]), one.rows[top - 1][columns[0]], {})
     book.close()
     return path
 
@@ -48,6 +51,8 @@ STYLES = {
     "# ?/?": "number", "0%": "percentage", "0.0%": "percentage", "yyyy-mm-dd": "date", "dd/mm/yyyy": "date",
     '"$"#,##0.00;-"$"#,##0.00': "currency",
 }  # fmt: skip
+
+NUMBER = {look: at for at, look in enumerate(STYLES)}
 
 
 def digits(places, decimals=0, inside="", more=""):
@@ -72,11 +77,37 @@ PARTS = {
     + digits(1, 2, more=' number:grouping="true"')
     + '<style:map style:condition="value()&gt;=0" style:apply-style-name="above"/>',
 }
+STRUCK = (
+    '<style:style style:name="through" style:family="table-cell">'
+    '<style:text-properties style:text-line-through-style="solid"/></style:style>'
+    '<style:style style:name="struck" style:family="table-cell" style:parent-style-name="through"/>'
+)
 ABOVE = (
     '<number:currency-style style:name="above"><number:currency-symbol/>'
     + digits(1, 2, more=' number:grouping="true"')
     + "</number:currency-style>"
 )
+
+
+def _ods_cell(cell, style):
+    value, look = cell if isinstance(cell, tuple) else (cell, "")
+    kind = STYLES.get(look, "float")
+    if look:
+        style += f' table:style-name="ce{NUMBER[look]}"'
+    if value is None:
+        return "<table:table-cell/>"
+    if value is UNSAVED:
+        return '<table:table-cell table:formula="of:=1"/>'
+    if isinstance(value, Error):
+        shown = f'office:value-type="string" calcext:value-type="error"><text:p>{value.text}</text:p>'
+        return f'<table:table-cell table:formula="of:=1" {shown}</table:table-cell>'
+    if isinstance(value, str):
+        return f'<table:table-cell{style} office:value-type="string"><text:p>{value}</text:p></table:table-cell>'
+    if kind == "date":
+        day = date(1899, 12, 30) + timedelta(value)
+        return f'<table:table-cell{style} office:value-type="date" office:date-value="{day}"/>'
+    kind = "float" if kind == "number" else kind
+    return f'<table:table-cell{style} office:value-type="{kind}" office:value="{value}"/>'
 
 
 def write_ods(path, *sheets, defaults="", repeated=1, manifest="<manifest:manifest/>"):
@@ -87,10 +118,9 @@ def write_ods(path, *sheets, defaults="", repeated=1, manifest="<manifest:manife
         f'<style:style style:name="ce{at}" style:family="table-cell" style:parent-style-name="own{at}"/>'
         for at, (look, kind) in enumerate(STYLES.items())
     )
-    number = {look: at for at, look in enumerate(STYLES)}
     tables = ""
     for sheet in sheets:
-        usual = f' table:default-cell-style-name="ce{number[defaults]}"' if defaults else ""
+        usual = f' table:default-cell-style-name="ce{NUMBER[defaults]}"' if defaults else ""
         tables += f'<table:table table:name="{sheet.name}">'
         for column in range(max(len(row) for row in sheet.rows)):
             hidden = ' table:visibility="collapse"' if column in sheet.columns else ""
@@ -98,26 +128,13 @@ def write_ods(path, *sheets, defaults="", repeated=1, manifest="<manifest:manife
         for at, row in enumerate(sheet.rows):
             hidden = ' table:visibility="filter"' if at + 1 in sheet.hidden else ""
             tables += f'<table:table-row table:number-rows-repeated="{repeated if at else 1}"{hidden}>'
-            for cell in row:
-                value, look = cell if isinstance(cell, tuple) else (cell, "")
-                style = f' table:style-name="ce{number[look]}"' if look else ""
-                kind = STYLES.get(look, "float")
-                if value is None:
-                    tables += "<table:table-cell/>"
-                elif value is UNSAVED:
-                    tables += '<table:table-cell table:formula="of:=1"/>'
-                elif isinstance(value, Error):
-                    shown = f'office:value-type="string" calcext:value-type="error"><text:p>{value.text}</text:p>'
-                    tables += f'<table:table-cell table:formula="of:=1" {shown}</table:table-cell>'
-                elif isinstance(value, str):
-                    shown = f'office:value-type="string"><text:p>{value}</text:p>'
-                    tables += f"<table:table-cell{style} {shown}</table:table-cell>"
-                elif kind == "date":
-                    day = date(1899, 12, 30) + timedelta(value)
-                    tables += f'<table:table-cell{style} office:value-type="date" office:date-value="{day}"/>'
-                else:
-                    kind = "float" if kind == "number" else kind
-                    tables += f'<table:table-cell{style} office:value-type="{kind}" office:value="{value}"/>'
+            for column, cell in enumerate(row):
+                style = ' table:style-name="struck"' if at + 1 in sheet.struck else ""
+                for top, bottom, left, right in sheet.merges:
+                    if (top, left) == (at + 1, column):
+                        style += f' table:number-rows-spanned="{bottom - top + 1}"'
+                        style += f' table:number-columns-spanned="{right - left + 1}"'
+                tables += _ods_cell(cell, style)
             tables += "</table:table-row>"
         tables += "</table:table>"
     names = " ".join(f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in NAMES)
@@ -127,7 +144,8 @@ def write_ods(path, *sheets, defaults="", repeated=1, manifest="<manifest:manife
         book.writestr("META-INF/manifest.xml", manifest)
         book.writestr(
             "content.xml",
-            f"<office:document-content {names}><office:automatic-styles>{ABOVE}{spelt}</office:automatic-styles>"
+            f"<office:document-content {names}>"
+            f"<office:automatic-styles>{ABOVE}{STRUCK}{spelt}</office:automatic-styles>"
             f"<office:body><office:spreadsheet>{tables}</office:spreadsheet></office:body></office:document-content>",
         )
     return path

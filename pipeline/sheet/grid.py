@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -19,6 +19,20 @@ class Record(NamedTuple):
     cells: Sequence[str]
     kinds: str
     faults: tuple[Fault, ...] = ()
+
+
+class Merge(NamedTuple):
+    """Cells that are one: rows count from 1, columns from 0; the value stands in the first row and column."""
+
+    first_row: int
+    last_row: int
+    first_column: int
+    last_column: int
+
+    @property
+    def name(self) -> str:
+        """How a spreadsheet names it (`A3:A4`)."""
+        return f"{letter(self.first_column)}{self.first_row}:{letter(self.last_column)}{self.last_row}"
 
 
 def about_long_texts(cells: Sequence[str]) -> tuple[Fault, ...]:
@@ -44,7 +58,8 @@ class Grid:
     columns the sheet may use; 0 for text, where a row longer than its headings is damaged and has no note beside it.
     `hidden_rows` are the numbers of the rows that a person does not see: hidden by hand, or by a filter.
     `hidden_unseen` names the kind of file when its hidden rows can't be told; `looks` are those of its columns,
-    by position from 0, where the format has looks at all.
+    by position from 0, where the format has looks at all. `merges` are the cells that are merged over several rows,
+    `struck` the columns of struck-through cells by row number; of a row without any, nothing.
     """
 
     name: str
@@ -54,6 +69,8 @@ class Grid:
     hidden_unseen: str = ""
     looks: Mapping[int, ColumnLook] = field(default_factory=dict)
     notices: tuple[Fault, ...] = ()
+    merges: Sequence[Merge] = ()
+    struck: Mapping[int, Container[int]] = field(default_factory=dict)
 
     @property
     def ragged(self) -> bool:

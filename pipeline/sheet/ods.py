@@ -22,6 +22,7 @@ _OWN_STYLE: Final = re.compile(rb'table:style-name="([^"]*)"')
 _IS_NUMBER: Final = re.compile(rb'office:value-type="(?:float|currency|percentage|date|time)"')
 _NAME: Final = re.compile(rb'table:name="([^"]*)"')
 _REPEATED: Final = re.compile(rb'table:number-(?:rows|columns)-repeated="(\d+)"')
+_SPANS: Final = re.compile(rb'table:number-(rows|columns)-spanned="(\d{1,7})"')
 _HIDDEN: Final = re.compile(rb'table:visibility="(?:collapse|filter)"')
 _SHOWN_TEXT: Final = re.compile(rb"\s*<text:p[^>]*>([^<]*)<")
 _ZERO: Final = re.compile(rb'office:value="0"')
@@ -94,18 +95,29 @@ class _Search:
         facts.rows = max(facts.rows, row + self._repeated - 1)
         facts.columns = max(facts.columns, column + times)
         _note_cell(window, tag, (row, column), facts)
+        if spans := dict(_SPANS.findall(tag[2])):
+            down, right = int(spans.get(b"rows", 1)), int(spans.get(b"columns", 1))
+            facts.note_merge((row, min(row + down - 1, _MOST_ROWS)), (column, min(column + right, MOST_COLUMNS) - 1))
+        style = self._style(tag[2], column)
+        if self._styles.is_struck(style):
+            for place in range(row, min(row + self._repeated, _MOST_ROWS + 1)):
+                facts.struck.setdefault(place, set()).update(range(column, min(column + times, MOST_COLUMNS)))
         if _IS_NUMBER.search(tag[2]):
-            look = self._look(tag[2], column)
+            look = self._look(tag[2], style)
             for place in range(column, min(column + times, MOST_COLUMNS)):
                 facts.looks.note(row, place, look, min(self._repeated, _MOST_ROWS))
 
-    def _look(self, attributes: bytes, column: int) -> str:
-        """The number format of a cell: by its own style, else its row's, else its column's."""
+    def _style(self, attributes: bytes, column: int) -> str:
+        """The style of a cell: its own, else its row's, else its column's."""
         own = _OWN_STYLE.search(attributes)
         style = own[1] if own else self._row_style
         if not style:
             style = next((default for end, default in self._defaults if column < end), b"")
-        look = self._styles.number_format(unescape(style.decode("utf-8", "replace")))
+        return unescape(style.decode("utf-8", "replace"))
+
+    def _look(self, attributes: bytes, style: str) -> str:
+        """The number format of a cell."""
+        look = self._styles.number_format(style)
         self._facts.looks.has_lost = self._styles.has_lost
         # The type of the value says so even where the style can't be read.
         return look if is_percent(look) or b'"percentage"' not in attributes else "0%"

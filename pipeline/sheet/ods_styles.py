@@ -38,6 +38,7 @@ class CellStyles:
         self._parents: dict[str, str] = {}
         self._data_names: dict[str, str] = {}
         self._data: dict[str, ET.Element] = {}
+        self._struck: dict[str, bool | None] = {}
         self._known: dict[str, str] = {}
         self.has_lost = False
         for root in _roots(archive, head):
@@ -48,6 +49,8 @@ class CellStyles:
         name = style.get(f"{_STYLE}name", "")
         if style.tag == f"{_STYLE}style" and style.get(f"{_STYLE}family") == "table-cell":
             self._parents[name] = style.get(f"{_STYLE}parent-style-name", "")
+            for text in style.iter(f"{_STYLE}text-properties"):
+                self._struck[name] = _is_struck(text)
             if data := style.get(f"{_STYLE}data-style-name"):
                 self._data_names[name] = data
         elif style.tag.startswith(_NUMBER) and style.tag.endswith("-style"):
@@ -59,6 +62,16 @@ class CellStyles:
         if known is None:
             known = self._known[name] = self._found(name)
         return known
+
+    def is_struck(self, name: str) -> bool:
+        """Whether the cell style called `name` strikes its text through, by itself or as its parents do."""
+        if not self._struck:
+            return False
+        for _ in range(_DEEPEST):
+            if self._struck.get(name) is not None or not name:
+                return bool(self._struck.get(name))
+            name = self._parents.get(name, "")
+        return False
 
     def _found(self, name: str) -> str:
         for _ in range(_DEEPEST):
@@ -85,6 +98,13 @@ class CellStyles:
                 sections.append(form if is_sign or form is None else f"[{condition.removeprefix('value()')}]{form}")
         sections.append(_section(data))
         return None if None in sections else ";".join(filter(None, sections))
+
+
+def _is_struck(text: ET.Element) -> bool | None:
+    """What the properties of a style's text say; None when they leave it to the parent."""
+    ways = [text.get(f"{_STYLE}text-line-through-{name}") for name in ("style", "type")]
+    said = [way for way in ways if way is not None]
+    return any(way != "none" for way in said) if said else None
 
 
 def _roots(archive: Archive, head: bytes) -> Iterator[ET.Element]:

@@ -21,7 +21,7 @@ from pipeline.sheet.options import ReadOptions
 from pipeline.sheet.table import Layout, Table, listed_numbers
 from pipeline.texts import say
 from schemas.faults import Fault
-from schemas.fields import FIELDS, OWN_COLUMNS, ROW_COLUMN
+from schemas.fields import FIELDS, OWN_COLUMNS, ROW_COLUMN, Field
 from schemas.languages import LANGUAGES
 
 _HEADING_DEPTH: Final = 50
@@ -35,6 +35,7 @@ _TO_MEND: Final = ("Errors", "Erreurs")
 
 _SHOWN_CELLS: Final = 12
 
+_OF_PAYMENT: Final = (Field.REFERENCE_ID, Field.FIRST_NAME, Field.LAST_NAME, Field.EMAIL, Field.AMOUNT)
 _SUMMARY: Final = "Summary"
 _SAMPLE: Final = 50
 """How many rows below the headings are looked at when a heading alone does not tell."""
@@ -69,7 +70,7 @@ def open_file(path: Path, options: ReadOptions) -> Table:
         lambda position: [_cell(record, position) for record in found.sample],
         amount_optional=options.amount_optional,
     )
-    hidden = _hidden(found, options)
+    hidden = _hidden(found, understood, options)
     layout = Layout(
         heading_row=found.heading.number,
         columns=_columns(kept, understood, found),
@@ -176,12 +177,17 @@ def _is_word(cell: str) -> bool:
 
 
 def _headings(found: _Found) -> list[Heading]:
-    """Every column of the table: from the first to the last heading, or to the last cell in a workbook."""
+    """Every column of the table: from the first heading, or the first cell below, to the last heading, or in a workbook
+    to the last cell.
+    """
     row, cells = found.heading.number, found.heading.cells
     filled = [at for at, cell in enumerate(cells) if cell.strip()]
     first, last = filled[0], filled[-1]
-    if found.grid.width > last + 1:
-        last = max(last, *(_last_filled(record) for record in found.grid.records() if record.number > row))
+    if first or found.grid.width > last + 1:
+        for record in found.grid.records():
+            if record.number > row:
+                first = next((at for at, cell in enumerate(record.cells[:first]) if cell.strip()), first)
+                last = max(last, _last_filled(record) if found.grid.width else 0)
     return [Heading(at, cells[at] if at < len(cells) else "") for at in range(first, last + 1)]
 
 
@@ -277,14 +283,17 @@ def _cell(record: Record, position: int) -> str:
     return record.cells[position] if position < len(record.cells) else ""
 
 
-def _hidden(found: _Found, options: ReadOptions) -> frozenset[int]:
-    """The hidden rows below the headings that hold something.
+def _hidden(found: _Found, understood: Understanding, options: ReadOptions) -> frozenset[int]:
+    """The rows below the headings that hold something and are hidden, filtered out, or struck through where it is said
+    who pays how much.
 
     Raises InputFailure when they are to be refused, or can't be told and are not to be included whatever they are.
     """
     if found.grid.hidden_unseen and options.hidden != "include":
         raise InputFailure("sheet.hidden_unseen", format=found.grid.hidden_unseen)
-    numbers = found.grid.hidden_rows
+    fields = [position for position, meaning in understood.meanings.items() if meaning.field in _OF_PAYMENT]
+    struck = found.grid.struck.items()
+    numbers = found.grid.hidden_rows | {row for row, columns in struck if any(at in columns for at in fields)}
     if not numbers:
         return frozenset()
     filled = frozenset(

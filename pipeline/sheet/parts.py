@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 
 from pipeline.number_formats import is_date_format
 from pipeline.sheet.archive import Archive
-from pipeline.sheet.facts import BUILT_IN_FORMATS, MOST_COLUMNS, Facts
+from pipeline.sheet.facts import BUILT_IN_FORMATS, MOST_COLUMNS, Facts, Styles
 from pipeline.sheet.headings import letter
 from pipeline.sheet.native import number_text
 
@@ -41,6 +41,8 @@ _HAS_NEGATIVE: Final = re.compile(rb"><v>-")
 _NEGATIVE: Final = re.compile(
     rb"<c(?=\s)([^>]*)>(?:<f\b[^>]*/>|<f\b[^>]*>[^<]*</f>)?<v>(-[0-9.]+(?:[eE][-+]?[0-9]+)?)<"
 )
+_YES: Final = ("1", "true", "on")
+_MERGE: Final = re.compile(rb'<mergeCell\b[^>]*\sref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"')
 _TEXT_RESULT: Final = re.compile(rb'\st="str"')
 _ROOT: Final = re.compile(rb"<(\w+:)?worksheet\b([^>]*)>")
 _SINGLE_QUOTED: Final = re.compile(rb"=\s*'([^'\"<>]*)'")
@@ -52,14 +54,16 @@ _RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relat
 _STRICT_RELATION: Final = "{http://purl.oclc.org/ooxml/officeDocument/relationships}id"
 
 
-def facts_of(archive: Archive, member: str, looks: tuple[str, ...]) -> Facts:
-    """Search the XML of one sheet; `looks` are the number formats of the workbook's cell styles.
+def facts_of(archive: Archive, member: str, styles: Styles) -> Facts:
+    """Search the XML of one sheet; `styles` are the workbook's cell styles.
 
     Raises InputFailure when it unpacks to more than it declares.
     """
     facts = Facts()
-    watch = _CellWatch(looks, facts)
-    dated = frozenset(str(style).encode() for style, look in enumerate(looks) if is_date_format(look))
+    watch = _CellWatch(styles.looks, facts)
+    dated = frozenset(str(style).encode() for style, look in enumerate(styles.looks) if is_date_format(look))
+    numbers = "|".join(map(str, sorted(styles.struck)))
+    struck = re.compile(rf'<c\b(?=[^>]*\ss="(?:{numbers})")([^>]*)(?<!/)>'.encode()) if numbers else None
     for count, window in enumerate(_windows(archive.pieces(member))):
         if not count:
             _note_head(window, facts)
@@ -68,6 +72,10 @@ def facts_of(archive: Archive, member: str, looks: tuple[str, ...]) -> Facts:
             _note_unsaved(window, facts)
         if dated and _HAS_NEGATIVE.search(window):
             _note_negative_dates(window, dated, facts)
+        for cell in struck.finditer(window) if struck else ():
+            facts.note_struck(*_place(window, cell.start(), cell[1], facts))
+        if b"<mergeCell " in window:
+            _note_merges(window, facts)
         _note_rows(window, facts)
     return facts
 
@@ -217,6 +225,11 @@ def _note_negative_dates(window: bytes, dated: frozenset[bytes], facts: Facts) -
             facts.patch(row, column, "n", number_text(float(cell[2])))
 
 
+def _note_merges(window: bytes, facts: Facts) -> None:
+    for left, top, right, bottom in _MERGE.findall(window):
+        facts.note_merge((int(top), int(bottom)), (column_at(left), column_at(right)))
+
+
 def _place(window: bytes, start: int, attributes: bytes, facts: Facts) -> tuple[int, int]:
     """Row and column of the cell whose tag begins at `start`; without a reference of its own, by counting."""
     reference = _NUMBER.search(attributes)
@@ -296,14 +309,30 @@ def _parsed(archive: Archive, member: str) -> ET.Element:
         return ET.Element("none")
 
 
-def looks_of(archive: Archive) -> tuple[str, ...]:
-    """The number format of every cell style, in the workbook's order; `""` for General."""
+def styles_of(archive: Archive) -> Styles:
+    """The cell styles, in the workbook's order."""
     codes = dict(BUILT_IN_FORMATS)
     looks: list[str] = []
+    struck: list[bool] = []
+    through: list[int] = []
     for part in _parsed(archive, "xl/styles.xml"):
         tag = part.tag.rpartition("}")[2]
         if tag == "numFmts":
-            codes |= {int(one.get("numFmtId", "0")): one.get("formatCode", "") for one in part}
+            codes |= {_number(one, "numFmtId"): one.get("formatCode", "") for one in part}
+        elif tag == "fonts":
+            struck = [any(map(_is_strike, font)) for font in part]
         elif tag == "cellXfs":
-            looks = [codes.get(int(one.get("numFmtId", "0")), "") for one in part]
-    return tuple("" if look == "General" else look for look in looks)
+            looks = [codes.get(_number(one, "numFmtId"), "") for one in part]
+            fonts = [_number(one, "fontId") for one in part]
+            through = [style for style, font in enumerate(fonts) if 0 <= font < len(struck) and struck[font]]
+    return Styles(tuple("" if look == "General" else look for look in looks), frozenset(through))
+
+
+def _number(element: ET.Element, name: str) -> int:
+    """A number that an attribute holds; of no format and no font when it holds something else."""
+    text = element.get(name, "0")
+    return int(text) if text.isascii() and text.isdecimal() else -1
+
+
+def _is_strike(property_: ET.Element) -> bool:
+    return property_.tag.rpartition("}")[2] == "strike" and property_.get("val", "1") in _YES

@@ -10,13 +10,13 @@ from pathlib import Path
 from pipeline.model import InputFailure
 from pipeline.sheet.archive import Archive
 from pipeline.sheet.biff8 import OldWorkbook, open_old
-from pipeline.sheet.biff12 import BinaryBook, facts_of_binary, looks_of_binary, open_binary
-from pipeline.sheet.facts import Facts, NotShown
+from pipeline.sheet.biff12 import BinaryBook, facts_of_binary, open_binary, styles_of_binary
+from pipeline.sheet.facts import Facts, NotShown, Styles
 from pipeline.sheet.formats import Format
 from pipeline.sheet.headings import letter
 from pipeline.sheet.looks import MOST_CELLS
 from pipeline.sheet.ods import facts_of_ods, is_locked
-from pipeline.sheet.parts import facts_of, last_cell, looks_of, members_of_sheets
+from pipeline.sheet.parts import facts_of, last_cell, members_of_sheets, styles_of
 from pipeline.spoken import Figure
 
 
@@ -42,7 +42,7 @@ def facts_source(path: Path, form: Format, archive: Archive | None) -> FactsSour
     macros = any(name.endswith("vbaProject.bin") for name in archive.names())
     match form:
         case Format.XLSB:
-            return FactsSource(partial(_of_binary, archive, open_binary(archive), looks_of_binary(archive)), macros)
+            return FactsSource(partial(_of_binary, archive, open_binary(archive), styles_of_binary(archive)), macros)
         case Format.ODS:
             if is_locked(archive):
                 raise InputFailure("sheet.locked", path=str(path))
@@ -51,8 +51,8 @@ def facts_source(path: Path, form: Format, archive: Archive | None) -> FactsSour
                 _must_be_near(name, facts.rows, facts.columns)
             return FactsSource(lambda name, _: sheets.get(name) or Facts(unseen=True), macros)
         case _:
-            members, looks = members_of_sheets(archive), looks_of(archive)
-            return FactsSource(partial(_of_xml, archive, members, looks), macros)
+            members, styles = members_of_sheets(archive), styles_of(archive)
+            return FactsSource(partial(_of_xml, archive, members, styles), macros)
 
 
 def _of_old(path: Path) -> FactsSource:
@@ -70,11 +70,11 @@ def _of_stream(book: OldWorkbook, _name: str, index: int) -> Facts:
         return Facts(unseen=True)
 
 
-def _of_binary(archive: Archive, book: BinaryBook, looks: tuple[str, ...], name: str, _index: int) -> Facts:
+def _of_binary(archive: Archive, book: BinaryBook, styles: Styles, name: str, _index: int) -> Facts:
     if name not in book.members:
         return Facts(unseen=True)
     try:
-        facts = facts_of_binary(archive, book.members[name], looks)
+        facts = facts_of_binary(archive, book.members[name], styles)
     except NotShown:
         return Facts(unseen=True)
     facts.from_1904 = book.from_1904
@@ -82,10 +82,10 @@ def _of_binary(archive: Archive, book: BinaryBook, looks: tuple[str, ...], name:
     return facts
 
 
-def _of_xml(archive: Archive, members: dict[str, str], looks: tuple[str, ...], name: str, _index: int) -> Facts:
+def _of_xml(archive: Archive, members: dict[str, str], styles: Styles, name: str, _index: int) -> Facts:
     if name not in members:
         return Facts(unseen=True)
-    facts = facts_of(archive, members[name], looks)
+    facts = facts_of(archive, members[name], styles)
     if facts.rows * facts.columns > MOST_CELLS:
         _must_be_near(name, *last_cell(archive, members[name]))
     return facts

@@ -90,6 +90,8 @@ class _Reader:
             hidden_unseen=f".{self.form.value}" if facts.unseen else "",
             looks=looks,
             notices=tuple(_about(facts, width)),
+            merges=facts.merges,
+            struck=facts.struck,
         )
 
 

@@ -41,7 +41,8 @@ class Archive:
                 members = archive.infolist()
         except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, ValueError):
             raise self._damaged() from None
-        self._members = {member.filename: member for member in members}
+        # Some programs write the separators of Windows.
+        self._members = {member.filename.replace("\\", "/"): member for member in members}
         if len(self._members) < len(members):
             raise self._damaged()
         if any(member.flag_bits & _LOCKED for member in members):

@@ -65,17 +65,16 @@ class BinaryBook:
 
 def open_binary(archive: Archive) -> BinaryBook:
     """Read the workbook's own part."""
-    relations = related(archive, _WORKBOOK)
     members = {}
     from_1904 = False
     try:
+        relations = related(archive, _WORKBOOK)
         for kind, body in _records(archive, _WORKBOOK):
             if kind == _SHEET:
                 relation, at = _text(body, 8)
                 name, _ = _text(body, at)
-                _, member = relations.get(relation, ("", ""))
-                if member in archive:
-                    members[name] = member
+                if relation in relations and relations[relation].member in archive:
+                    members[name] = relations[relation].member
             elif kind == _PROPERTIES:
                 from_1904 = bool(body[0] & 1)
     except (struct.error, IndexError, NotShown):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,7 @@ _MACROS: Final = ("_VBA_PROJECT_CUR", "_VBA_PROJECT")
 _BOF: Final = 0x0809
 _EOF: Final = 0x000A
 _MERGES: Final = 0x00E5
+_LOCK: Final = 0x002F
 _DATES: Final = 0x0022
 _BOUNDSHEET: Final = 0x0085
 _FORMAT: Final = 0x041E
@@ -72,6 +74,7 @@ class OldWorkbook:
     sheets: tuple[int, ...]
     styles: Styles
     from_1904: bool
+    is_locked: bool
     has_macros: bool
 
     def facts(self, index: int) -> Facts:
@@ -146,10 +149,18 @@ def open_old(path: Path) -> OldWorkbook:
                 raise NotShown
             stream = container.openstream(name).read()
             has_macros = any(map(container.exists, _MACROS))
-        return OldWorkbook(stream, *_globals(stream), has_macros)
+        if _is_locked(stream):
+            return OldWorkbook(b"", (), Styles(), from_1904=False, is_locked=True, has_macros=has_macros)
+        return OldWorkbook(stream, *_globals(stream), is_locked=False, has_macros=has_macros)
     # The container's reader has failures of many kinds for damaged files.
     except (OSError, ValueError, TypeError, AttributeError, LookupError, struct.error, RecursionError):
         raise NotShown from None
+
+
+def _is_locked(stream: bytes) -> bool:
+    """Whether a password protects the stream: all behind this record is in cipher ([MS-XLS] 2.4.117)."""
+    kinds = (kind for kind, _ in _records(stream, 0))
+    return _LOCK in takewhile(lambda kind: kind not in {_EOF, _BOUNDSHEET}, kinds)
 
 
 def _globals(stream: bytes) -> tuple[tuple[int, ...], Styles, bool]:

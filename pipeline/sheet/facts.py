@@ -16,6 +16,10 @@ MOST_COLUMNS: Final = 16_384
 """Columns that a sheet of any of these formats has. A damaged record may name more."""
 
 
+LONGEST_ROW: Final = 64 << 20
+"""Bytes of XML: sixteen thousand columns of four thousand characters. A row without an end would be held whole."""
+
+
 class NotShown(Exception):
     """A workbook's structure is damaged in a way that hides what calamine does not show: which rows a person sees."""
 

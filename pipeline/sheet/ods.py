@@ -13,7 +13,7 @@ from typing import Final
 
 from pipeline.number_formats import is_percent
 from pipeline.sheet.archive import Archive
-from pipeline.sheet.facts import MOST_COLUMNS, UNKNOWN_ERROR, Facts
+from pipeline.sheet.facts import LONGEST_ROW, MOST_COLUMNS, UNKNOWN_ERROR, Facts, NotShown
 from pipeline.sheet.ods_styles import CellStyles
 
 _TAG: Final = re.compile(rb"<table:(table|table-column|table-row|table-cell|covered-table-cell)(?=[\s/>])([^>]*)>")
@@ -32,7 +32,10 @@ _MOST_ROWS: Final = 1_048_576
 
 
 def facts_of_ods(archive: Archive) -> dict[str, Facts]:
-    """Search every sheet: calamine reads them all at once. `rows` and `columns` bound the cells that hold something."""
+    """Search every sheet: calamine reads them all at once. `rows` and `columns` bound the cells that hold something.
+
+    Raises NotShown when a row has no end.
+    """
     search: _Search | None = None
     for window in _windows(archive.pieces("content.xml")):
         search = search or _Search(CellStyles(archive, window))
@@ -130,6 +133,8 @@ def _windows(pieces: Iterable[bytes]) -> Iterator[bytes]:
         whole = rest + piece
         cut = whole.rfind(_ROW_END) + len(_ROW_END)
         if cut < len(_ROW_END):
+            if len(whole) > LONGEST_ROW:
+                raise NotShown
             rest = whole
             continue
         yield whole[:cut]

@@ -16,7 +16,7 @@ from pipeline.sheet.formats import Format
 from pipeline.sheet.headings import letter
 from pipeline.sheet.looks import MOST_CELLS
 from pipeline.sheet.ods import facts_of_ods, is_locked
-from pipeline.sheet.parts import facts_of, last_cell, members_of_sheets, styles_of
+from pipeline.sheet.parts import Package, facts_of, last_cell, package_of, styles_of
 from pipeline.spoken import Figure
 
 
@@ -29,13 +29,15 @@ class FactsSource:
 
     of: Callable[[str, int], Facts]
     has_macros: bool = False
+    package: Package | None = None
+    """Where the parts of an .xlsx are."""
 
 
 def facts_source(path: Path, form: Format, archive: Archive | None) -> FactsSource:
     """The source for one workbook; `archive` is its container unless it is an .xls.
 
-    Raises InputFailure when an OpenDocument workbook is locked, or a sheet of it would need too much memory: calamine
-    reads all of them at once.
+    Raises InputFailure when an .xls or an OpenDocument workbook is locked, or a sheet of the latter would need too much
+    memory: calamine reads all of them at once.
     """
     if archive is None:
         return _of_old(path)
@@ -46,13 +48,20 @@ def facts_source(path: Path, form: Format, archive: Archive | None) -> FactsSour
         case Format.ODS:
             if is_locked(archive):
                 raise InputFailure("sheet.locked", path=str(path))
-            sheets = facts_of_ods(archive)
+            try:
+                sheets = facts_of_ods(archive)
+            except NotShown:
+                sheets = {}
             for name, facts in sheets.items():
                 _must_be_near(name, facts.rows, facts.columns)
             return FactsSource(lambda name, _: sheets.get(name) or Facts(unseen=True), macros)
         case _:
-            members, styles = members_of_sheets(archive), styles_of(archive)
-            return FactsSource(partial(_of_xml, archive, members, styles), macros)
+            try:
+                package = package_of(archive)
+                styles = styles_of(archive, package)
+            except NotShown:
+                return FactsSource(lambda _name, _index: Facts(unseen=True), macros)
+            return FactsSource(partial(_of_xml, archive, package, styles), macros, package)
 
 
 def _of_old(path: Path) -> FactsSource:
@@ -60,6 +69,8 @@ def _of_old(path: Path) -> FactsSource:
         book = open_old(path)
     except NotShown:
         return FactsSource(lambda _name, _index: Facts(unseen=True))
+    if book.is_locked:
+        raise InputFailure("sheet.locked", path=str(path))
     return FactsSource(partial(_of_stream, book), book.has_macros)
 
 
@@ -82,12 +93,16 @@ def _of_binary(archive: Archive, book: BinaryBook, styles: Styles, name: str, _i
     return facts
 
 
-def _of_xml(archive: Archive, members: dict[str, str], styles: Styles, name: str, _index: int) -> Facts:
-    if name not in members:
+def _of_xml(archive: Archive, package: Package, styles: Styles, name: str, _index: int) -> Facts:
+    member = package.member(name)
+    if member is None:
         return Facts(unseen=True)
-    facts = facts_of(archive, members[name], styles)
+    try:
+        facts = facts_of(archive, member, styles)
+    except NotShown:
+        return Facts(unseen=True)
     if facts.rows * facts.columns > MOST_CELLS:
-        _must_be_near(name, *last_cell(archive, members[name]))
+        _must_be_near(name, *last_cell(archive, member))
     return facts
 
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from pipeline.model import InputFailure
@@ -18,6 +19,7 @@ from pipeline.sheet.formats import Format
 from pipeline.sheet.grid import Book, Grid
 from pipeline.sheet.headings import letter
 from pipeline.sheet.records import Beside, records
+from pipeline.sheet.repair import repaired_ods, repaired_xlsx
 from pipeline.sheet.sources import FactsSource, facts_source
 from pipeline.sheet.trial import NativeBook
 from schemas.faults import Fault
@@ -36,13 +38,27 @@ def open_workbook(path: Path, form: Format) -> Book:
     archive = None if form is Format.XLS else Archive(path)
     if archive:
         archive.check(name for name in archive.names() if _READ_AT_ONCE.fullmatch(name))
-    book = NativeBook(path)
     source = facts_source(path, form, archive)
+    book = _native(path, form, archive, source)
     sheets = [sheet for sheet in book.sheets if sheet.is_worksheet]
     hidden = frozenset(sheet.name for sheet in sheets if not sheet.is_visible)
     reader = _Reader(path, form, book, archive, source)
     notices = tuple(_about_parts(archive, has_macros=source.has_macros))
     return Book(tuple(sheet.name for sheet in sheets), cache(reader.grid), hidden, notices)
+
+
+def _native(path: Path, form: Format, archive: Archive | None, source: FactsSource) -> NativeBook:
+    """The workbook, or a copy in which calamine finds what other programs find."""
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        copy = Path(folder, path.name)
+        unusual = archive is not None and (
+            (form is Format.ODS and repaired_ods(archive, copy))
+            or (source.package is not None and repaired_xlsx(archive, source.package, copy))
+        )
+        book = NativeBook(path, copy if unusual else None)
+        if unusual:
+            _ = book.sheets  # it is open now
+        return book
 
 
 def _about_parts(archive: Archive | None, *, has_macros: bool) -> Iterator[Fault]:

@@ -5,7 +5,7 @@ Owns the order of these decisions; every decision itself lives with its subject.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,9 +15,20 @@ from pipeline.model import Column, InputFailure, Mapping, Source
 from pipeline.sheet import sha256_of
 from pipeline.sheet.formats import Format, recognise
 from pipeline.sheet.grid import Book, Grid, Record
-from pipeline.sheet.headings import Heading, Understanding, field_named, listed, nearest, recognised, shown, understand
+from pipeline.sheet.headings import (
+    Heading,
+    Understanding,
+    field_named,
+    fold,
+    listed,
+    nearest,
+    recognised,
+    shown,
+    understand,
+)
+from pipeline.sheet.joined import ROWS_APART, joined
 from pipeline.sheet.looks import ColumnLook
-from pipeline.sheet.options import ReadOptions
+from pipeline.sheet.options import ALL_SHEETS, ReadOptions
 from pipeline.sheet.table import Layout, Table, listed_numbers
 from pipeline.texts import say
 from schemas.faults import Fault
@@ -49,6 +60,8 @@ class _Found:
     heading: Record
     sample: tuple[Record, ...]
     above: Record | None
+    joined: tuple[str, ...] = ()
+    """The names of its sheets, when there are several."""
 
     @property
     def is_ours(self) -> bool:
@@ -101,14 +114,13 @@ def _open_book(path: Path, form: Format, options: ReadOptions) -> Book:
 
 
 def _choose(book: Book, options: ReadOptions) -> _Found:
-    """The sheet to read: the one named, else the `Errors` of a workbook of ours, else the first with a heading row."""
+    """The sheet to read: those named, else the `Errors` of a workbook of ours, else the first with a heading row.
+
+    Raises InputFailure when other sheets have the same headings, and none was named.
+    """
     names = book.names
-    if options.sheet is not None:
-        if names == ("",):
-            raise InputFailure("sheet.no_sheets", sheet=options.sheet)
-        if options.sheet not in names:
-            raise InputFailure("sheet.no_such_sheet", sheet=options.sheet, sheets=", ".join(names))
-        return _find_heading(book.grid(options.sheet), options.mapping) or _no_heading(book, [options.sheet], options)
+    if options.sheets and not _is_all(book, options):
+        return _joined([_named(book, name, options) for name in _in_order(book, options.sheets)])
     for name in _TO_MEND:
         ours = _find_heading(book.grid(name), options.mapping) if name in names else None
         if ours and ours.is_ours:
@@ -116,9 +128,64 @@ def _choose(book: Book, options: ReadOptions) -> _Found:
     visible = [name for name in names if name not in book.hidden]
     for name in visible:
         found = _find_heading(book.grid(name), options.mapping)
-        if found:
+        if found and found.is_ours:
             return found
+        if found:
+            like = [found, *_like(book, found, visible[visible.index(name) + 1 :], options)]
+            if len(like) > 1 and not options.sheets:
+                raise InputFailure("sheet.several_sheets", sheets=", ".join(one.grid.name for one in like))
+            return _joined(like) if options.sheets else found
     return _no_heading(book, visible, options)
+
+
+def _is_all(book: Book, options: ReadOptions) -> bool:
+    """Whether every sheet with the same headings is asked for, and no sheet bears that name itself."""
+    return options.sheets == (ALL_SHEETS,) and ALL_SHEETS not in book.names
+
+
+def _in_order(book: Book, wanted: Sequence[str]) -> list[str]:
+    """The sheets that are wanted, in the workbook's order. Raises InputFailure for one that is not there."""
+    for name in wanted:
+        if book.names == ("",):
+            raise InputFailure("sheet.no_sheets", sheet=name)
+        if name not in book.names:
+            raise InputFailure("sheet.no_such_sheet", sheet=name, sheets=", ".join(book.names))
+    return [name for name in book.names if name in wanted]
+
+
+def _named(book: Book, name: str, options: ReadOptions) -> _Found:
+    return _find_heading(book.grid(name), options.mapping) or _no_heading(book, [name], options)
+
+
+def _like(book: Book, found: _Found, others: Sequence[str], options: ReadOptions) -> Iterator[_Found]:
+    """The other sheets that have the same headings, and rows below them."""
+    for name in others:
+        try:
+            other = _find_heading(book.grid(name), options.mapping)
+        except InputFailure:
+            continue  # it would be refused when it is asked for
+        if other is not None and other.sample and _folded(other) == _folded(found):
+            yield other
+
+
+def _joined(parts: Sequence[_Found]) -> _Found:
+    """One table of several sheets. Raises InputFailure when their headings differ."""
+    first, *others = parts
+    if not others:
+        return first
+    for other in others:
+        if _folded(other) != _folded(first):
+            raise InputFailure("sheet.sheets_differ", first=first.grid.name, other=other.grid.name)
+    grid = joined([(one.grid, one.heading.number) for one in parts])
+    return _Found(grid, first.heading, first.sample, first.above, tuple(one.grid.name for one in parts))
+
+
+def _folded(found: _Found) -> list[str]:
+    """The headings and their places, in whatever case they are written."""
+    folded = [fold(cell) for cell in found.heading.cells]
+    while folded and not folded[-1]:
+        folded.pop()
+    return folded
 
 
 def _batch_of(book: Book) -> str:
@@ -319,15 +386,23 @@ def _about_sheets(book: Book, found: _Found) -> list[Fault]:
     """Which sheet was read, when there was a choice."""
     if found.is_ours:
         return []
-    others = [name for name in book.names if name != found.grid.name and not _is_help(book, name)]
+    read = found.joined or (found.grid.name,)
+    said = [_about_numbers(found)] if found.joined else []
+    others = [name for name in book.names if name not in read and not _is_help(book, name)]
     if not others:
-        return []
+        return said
     unseen = [name for name in others if name in book.hidden]
     seen = [name for name in others if name not in unseen]
     details = (("sheet", found.grid.name), ("others", ", ".join(seen)), ("hidden", ", ".join(unseen)))
     if seen and unseen:
-        return [Fault("sheets-not-read-some-hidden", details=details)]
-    return [Fault("sheets-not-read" if seen else "hidden-sheets-not-read", details=details)]
+        return [*said, Fault("sheets-not-read-some-hidden", details=details)]
+    return [*said, Fault("sheets-not-read" if seen else "hidden-sheets-not-read", details=details)]
+
+
+def _about_numbers(found: _Found) -> Fault:
+    """How the rows of several sheets are told apart."""
+    numbered = [f"{name} + {at * ROWS_APART}" for at, name in enumerate(found.joined) if at]
+    return Fault("sheets-joined", details=(("sheets", ", ".join(found.joined)), ("numbered", ", ".join(numbered))))
 
 
 def _is_help(book: Book, name: str) -> bool:

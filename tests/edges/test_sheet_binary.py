@@ -81,7 +81,7 @@ def test_a_length_of_time_beyond_all_bounds_is_refused_with_its_row(tmp_path, wr
     row = [*ROW[:5], (987654321012.0, "[h]:mm")]
     path = write(tmp_path / "b", Sheet([HEAD, ROW], name="Good"), Sheet([HEAD, ROW, row], name="Bad"))
     assert len(rows_of(path)[1]) == 1
-    failure = refusal(path, sheet="Bad")
+    failure = refusal(path, sheets=("Bad",))
     assert (failure.key, failure.params) == ("sheet.time_too_long", {"sheet": "Bad", "row": 3})
 
 

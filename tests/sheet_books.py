@@ -34,12 +34,11 @@ def write_xlsx(path, *sheets):
             sheet.set_row(number - 1, options={"hidden": True})
         for column in one.columns:
             sheet.set_column(column, column, options={"hidden": True})
+        for top, bottom, *columns in one.merges:
+            sheet.merge_range(top - 1, columns[0], bottom - 1, columns[1], "")
         for number, row in enumerate(one.rows):
             for column, cell in enumerate(row):
                 _write_cell(book, sheet, (number, column), cell, {"font_strikeout": number + 1 in one.struck})
-        for top, bottom, *columns in one.merges:
-            sheet.merge_range(top - 1, columns[0], bottom - 1, columns[1], "")
-            _write_cell(book, sheet, (top - 1, columns[0]), one.rows[top - 1][columns[0]], {})
     book.close()
     return path
 
@@ -95,7 +94,7 @@ def _ods_cell(cell, style):
     if look:
         style += f' table:style-name="ce{NUMBER[look]}"'
     if value is None:
-        return "<table:table-cell/>"
+        return f"<table:table-cell{style}/>"
     if value is UNSAVED:
         return '<table:table-cell table:formula="of:=1"/>'
     if isinstance(value, Error):

@@ -30,7 +30,7 @@ class Facts:
 
     `patches` are cells whose value calamine leaves empty: row -> column -> kind and text. `looks` are the formats of
     its numbers. `rows` and `columns` bound what the sheet uses. `unseen` says that hidden rows can't be told,
-    `from_1904` that days are counted from 1904 on. `merges` are those over several rows,
+    `from_1904` that days are counted from 1904 on. `merges` are cells that are one,
     `struck` the columns of struck-through cells by row.
     """
 
@@ -59,7 +59,7 @@ class Facts:
 
     def note_merge(self, rows: tuple[int, int], columns: tuple[int, int]) -> None:
         """Cells that are merged, by their first and last row and column."""
-        if rows[0] < rows[1]:
+        if rows[0] < rows[1] or columns[0] < columns[1]:
             self.merges.append(Merge(*rows, *columns))
 
     def patch(self, row: int, column: int, kind: str, text: str) -> None:

@@ -58,7 +58,7 @@ class Grid:
     columns the sheet may use; 0 for text, where a row longer than its headings is damaged and has no note beside it.
     `hidden_rows` are the numbers of the rows that a person does not see: hidden by hand, or by a filter.
     `hidden_unseen` names the kind of file when its hidden rows can't be told; `looks` are those of its columns,
-    by position from 0, where the format has looks at all. `merges` are the cells that are merged over several rows,
+    by position from 0, where the format has looks at all. `merges` are the cells that are one,
     `struck` the columns of struck-through cells by row number; of a row without any, nothing.
     """
 

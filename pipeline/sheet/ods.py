@@ -76,6 +76,8 @@ class _Search:
                 times = _times(attributes, MOST_COLUMNS)
                 if b"office:value-type=" in attributes or b"table:formula=" in attributes:
                     self._take_cell(window, tag, times)
+                if b"-spanned=" in attributes:
+                    self._take_merge(attributes)
                 self._column += times
 
     def _take_columns(self, attributes: bytes) -> None:
@@ -92,15 +94,18 @@ class _Search:
         if _HIDDEN.search(attributes):
             self._facts.hidden_rows |= set(range(self._row, min(self._row + self._repeated, _MOST_ROWS + 1)))
 
+    def _take_merge(self, attributes: bytes) -> None:
+        spans = {name: int(number) for name, number in _SPANS.findall(attributes)}
+        last_row = min(self._row + spans.get(b"rows", 1) - 1, _MOST_ROWS)
+        last_column = min(self._column + spans.get(b"columns", 1), MOST_COLUMNS) - 1
+        self._facts.note_merge((self._row, last_row), (self._column, last_column))
+
     def _take_cell(self, window: bytes, tag: re.Match[bytes], times: int) -> None:
         """A cell that holds something, perhaps several times in a row."""
         facts, row, column = self._facts, self._row, self._column
         facts.rows = max(facts.rows, row + self._repeated - 1)
         facts.columns = max(facts.columns, column + times)
         _note_cell(window, tag, (row, column), facts)
-        if spans := dict(_SPANS.findall(tag[2])):
-            down, right = int(spans.get(b"rows", 1)), int(spans.get(b"columns", 1))
-            facts.note_merge((row, min(row + down - 1, _MOST_ROWS)), (column, min(column + right, MOST_COLUMNS) - 1))
         style = self._style(tag[2], column)
         if self._styles.is_struck(style):
             for place in range(row, min(row + self._repeated, _MOST_ROWS + 1)):

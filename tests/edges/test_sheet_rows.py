@@ -62,6 +62,22 @@ def test_a_merged_amount_is_never_taken_twice(tmp_path, write):
     assert codes(table) == []
 
 
+@EACH
+def test_a_value_under_a_merge_is_a_fault(tmp_path, write):
+    """The sheet shows Jane's name there; the same value again is none, and a row that shows nothing is no row."""
+    rows = [HEAD, ROW, ["INV-2", "Al", *ROW[2:]], [None, "Bo", "Li", None, None, None], ["INV-3", *ROW[1:]], ROW]
+    merges = [(2, 3, 1, 1), (4, 4, 0, 2), (5, 6, 1, 1)]
+    table, read = checked(write(tmp_path / "b", Sheet(rows, merges=merges)))
+    assert [(row.row.number, row.row.cells[1], [fault.code for fault in row.faults]) for row in read] == [
+        (2, "Jane", []),
+        (3, "Jane", ["under-merge"]),
+        (5, "Jane", []),
+        (6, "Jane", []),
+    ]
+    assert dict(read[1].faults[0].details)["cells"] == "B2:B3"
+    assert codes(table) == ["merged-cells"]
+
+
 def test_a_payor_whose_cells_are_merged_is_charged_twice_or_asked_about():
     """The same reference twice: the second charge is at fault, and the merge is said."""
     table, read = checked(CASES / "merged-payor.xlsx")

@@ -1,5 +1,7 @@
 """Where on a sheet a table stands does not matter: what is known of a cell is known of that cell."""
 
+from pathlib import Path
+
 import pytest
 from binary_books import Error, Sheet, write_xls, write_xlsb
 from hypothesis import HealthCheck, given, settings
@@ -11,6 +13,7 @@ from pipeline.model import kind_of, look_of
 from pipeline.sheet import ReadOptions, open_table
 from pipeline.sheet.headings import letter
 
+CASES = Path(__file__).parents[1] / "cases"
 HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount", "Due"]
 ROW = ["INV-1", "Jane", "Doe", "j@example.com", 5.0, None]
 CELLS = [
@@ -82,6 +85,17 @@ def test_a_table_is_read_the_same_wherever_it_stands(tmp_path, write, rows, by, 
         [letter(at + right)] for at in sheet.columns
     ]
     assert moved[3] == [str(int(number) + down) for number in hidden]
+
+
+def test_a_real_sheet_that_begins_in_column_b():
+    """Four of its five rows are wrong, as they would be if it began in A; its letters are the sheet's."""
+    table = open_table(CASES / "begins-in-column-b.xlsx", ReadOptions())
+    rows = [row for chunk in check_table(table, CheckOptions()).chunks() for row in chunk]
+    assert [[fault.code for fault in row.faults] for row in rows] == [
+        ["amount-foreign"], ["amount-foreign"], ["percentage"], [], ["error-value"],
+    ]  # fmt: skip
+    assert rows[0].notices[0].code == "read-as-shown"
+    assert table.letter(table.columns[0]) == "B"
 
 
 @pytest.mark.parametrize("write", [write_xlsx, write_xls, write_xlsb])

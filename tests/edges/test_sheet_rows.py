@@ -245,3 +245,9 @@ def test_headings_again_in_another_order_are_refused(tmp_path, write):
     failure = refusal(write(tmp_path / "b", Sheet([HEAD, ROW, other, ["INV-2", *ROW[1:4], "x", 7.0]])))
     assert (failure.key, failure.params["row"]) == ("sheet.second_headings", 3)
     assert refusal(CASES / "second-headings.csv").params["row"] == 4
+
+
+def test_headings_without_rows_are_no_rows():
+    """With a title at the right that is wider than the table."""
+    table, read = rows_of(CASES / "no-rows.xlsx")
+    assert (read, len(table.columns) >= 5) == ([], True)

@@ -36,8 +36,10 @@ _ERROR_VALUES: Final = frozenset(
         *("#N/D", "#VALEUR!", "#NOM?", "#NOMBRE!", "#NUL!", "#PROPAGATION!"),
     )
 )
-_SHORTENED: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{1,3}")
-"""How a spreadsheet shows a long number in a narrow column, and saves it as text. `3E5` may be the name of a flat."""
+_SHORTENED: Final = re.compile(r"[0-9](?:[.,]([0-9]*?)0*)?[eE]\+([0-9]{1,3})")
+"""How a spreadsheet shows a long number, and saves it as text: its decimals and its exponent."""
+_LONG: Final = 11
+"""The exponent from which a spreadsheet shortens a number by itself: it has twelve digits."""
 _DIGITS_KEPT: Final = 15
 """A spreadsheet's numbers have no more: it makes zeros of the others. Excel: "Excel specifications and limits"."""
 _HASHES: Final = re.compile(r"\s*##+\s*")
@@ -62,11 +64,20 @@ def clean_text(field: str, text: str, kind: str = "s") -> Cell:
 def clean_reference(text: str, kind: str) -> Cell:
     """A reference, unless the spreadsheet that it came from had lost some of its digits."""
     plain = text.strip()
-    if _SHORTENED.fullmatch(plain):
+    if _is_shortened(plain):
         return Cell(None, (Fault("scientific", Field.REFERENCE_ID, text),))
     if kind == "n" and len(plain.strip("-").partition(".")[0]) > _DIGITS_KEPT:
         return Cell(None, (Fault("digits-rounded", Field.REFERENCE_ID, text, (("limit", str(_DIGITS_KEPT)),)),))
     return clean_text(Field.REFERENCE_ID, text, kind)
+
+
+def _is_shortened(text: str) -> bool:
+    """Whether digits are missing. None are in `1.00E+05`, which a spreadsheet makes of flat 1E5."""
+    shortened = _SHORTENED.fullmatch(text)
+    if shortened is None:
+        return False
+    decimals, exponent = shortened[1] or "", int(shortened[2])
+    return exponent >= _LONG or 0 < len(decimals) < exponent
 
 
 def _unusual(field: str, text: str, kind: str) -> Cell | None:

@@ -43,7 +43,7 @@ _NEGATIVE: Final = re.compile(
     rb"<c(?=\s)([^>]*)>(?:<f\b[^>]*/>|<f\b[^>]*>[^<]*</f>)?<v>(-[0-9.]+(?:[eE][-+]?[0-9]+)?)<"
 )
 _YES: Final = ("1", "true", "on")
-_MERGE: Final = re.compile(rb'<mergeCell\b[^>]*\sref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"')
+_MERGE: Final = re.compile(rb'<mergeCell\b[^<>]*\sref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"')
 _TEXT_RESULT: Final = re.compile(rb'\st="str"')
 _ROOT: Final = re.compile(rb"<(\w+:)?worksheet\b([^>]*)>")
 _SINGLE_QUOTED: Final = re.compile(rb"=\s*'([^'\"<>]*)'")
@@ -65,7 +65,7 @@ def facts_of(archive: Archive, member: str, styles: Styles) -> Facts:
     watch = _CellWatch(styles.looks, facts)
     dated = frozenset(str(style).encode() for style, look in enumerate(styles.looks) if is_date_format(look))
     numbers = "|".join(map(str, sorted(styles.struck)))
-    struck = re.compile(rf'<c\b(?=[^>]*\ss="(?:{numbers})")([^>]*)(?<!/)>'.encode()) if numbers else None
+    struck = re.compile(rf'<c\b(?=[^<>]*\ss="(?:{numbers})")([^<>]*)(?<!/)>'.encode()) if numbers else None
     for count, window in enumerate(_windows(archive.pieces(member))):
         if not count:
             if not _ROOT.search(window):

@@ -54,7 +54,7 @@ def repaired_xlsx(archive: Archive, package: Package, copy: Path) -> bool:
     links += [_link(kind, kind, _USUAL[kind].removeprefix("xl/")) for kind in package.parts if kind in _USUAL]
     workbook = archive.read(package.workbook)
     for name in [name for name, link in package.sheets.items() if link.kind != "worksheet"]:
-        workbook = re.sub(rb'<(\w+:)?sheet\s[^>]*"%s"[^>]*>' % re.escape(name.encode()), b"", workbook)
+        workbook = re.sub(rb'<(\w+:)?sheet\s[^<>]*"%s"[^<>]*>' % re.escape(name.encode()), b"", workbook)
     with zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as book:
         book.writestr("[Content_Types].xml", archive.read("[Content_Types].xml"))
         book.writestr("_rels/.rels", _relations([_link("workbook", "officeDocument", _WORKBOOK)]))

@@ -194,11 +194,11 @@ def test_a_row_without_content_is_no_row(tmp_path, write, empty):
     ],
 )
 def test_a_row_with_content_stays_one(tmp_path, row, says):
-    """However little it has."""
+    """However little it has: what it is is for the validation to say."""
     rows = [["101", *ROW[1:]], ["102", *ROW[1:]], row, ["104", *ROW[1:]]]
     path = tmp_path / "b.csv"
     path.write_text("\n".join(",".join("" if cell is None else str(cell) for cell in one) for one in [HEAD, *rows]))
-    assert [one.row.number for one in checked(path)[1]] == [2, 3, 4, 5], says
+    assert [one.number for one in rows_of(path)[1]] == [2, 3, 4, 5], says
 
 
 def test_running_references_below_the_payments_are_no_rows(tmp_path):

@@ -12,7 +12,7 @@ from pipeline.cli import main
 from pipeline.sheet import ReadOptions, open_table
 
 CASES = Path(__file__).parents[1] / "cases"
-HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount", "Due"]
+HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount", "Until"]
 ROW = ["INV-1", "Jane", "Doe", "j@example.com", 5.0, (46000.0, "yyyy-mm-dd")]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import re
+from decimal import Decimal
 from typing import Final
 
 _TOKEN: Final = re.compile(r'"([^"]*)"|\\(.)|([_*])(.)|(.)', re.DOTALL)
@@ -10,7 +12,17 @@ _SAID_BY_THEMSELVES: Final = frozenset("-+/ ():")
 _DATE_SIGNS: Final = re.compile(r"[dmyhsDMYHS]")
 _LITERAL: Final = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
 _DURATION: Final = re.compile(r"\[(?:h+|m+|s+)\]", re.IGNORECASE)
-_BESIDE: Final = re.compile(r'\[\$([^\]-]*)[^\]]*\]|"([^"]*)"|([$€£¥₹])')
+_QUOTED: Final = re.compile(r'"[^"]*"|\\.|[_*].')
+_SECTIONS: Final = re.compile(r'((?:"[^"]*"?|\\.|[_*].|\[[^\]]*\]|[^;"])*);')
+_CONDITION: Final = re.compile(r"\[(<=|>=|<>|<|>|=)\s*(-?[0-9]+(?:\.[0-9]+)?)\]")
+_COMPARISONS: Final = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "<>": operator.ne,
+}  # fmt: skip
+_PART: Final = re.compile(
+    r'"([^"]*)"?|\\(.)|\[\$([^\]-]*)[^\]]*\]|([_*].|\[[^\]]*\])|(General|[0#?@](?:[0#?.,/]*[0#?])?[.,]*(?:E[+-]0+)?)|(.)',
+    re.DOTALL | re.IGNORECASE,
+)
+"""A quoted text, an escaped character, a currency with its country, what shows nothing, digits, any other character."""
 _WHOLE: Final = re.compile(r"[0-9]+")
 
 
@@ -19,11 +31,58 @@ def is_percent(number_format: str) -> bool:
     return "%" in number_format and any(token[5] == "%" for token in _TOKEN.finditer(number_format))
 
 
-def currency_shown(number_format: str) -> str:
-    """The texts and currency signs that a number format puts beside a number (`[$€-407] #,##0.00`: €)."""
-    positive, _, _ = number_format.partition(";")
-    signs = [quoted or bracketed or sign for bracketed, quoted, sign in _BESIDE.findall(positive)]
-    return " ".join(filter(None, signs)).strip()
+def with_texts(text: str, number_format: str, value: Decimal) -> str:
+    """What a cell shows that holds the number `value`, which is written as `text`.
+
+    The number stands with the texts and signs that its format puts before and behind it (`#,##0.00 [$kr-41D]`: `5 kr`),
+    or these instead of it; its decimals and grouping are left as they are. The format is that of the section for the
+    number's size. What only takes the width of a character (`_€`) or fills a column (`*€`) shows nothing. Source:
+    ECMA-376, 18.8.31.
+    """
+    section, is_own = _section(number_format, value)
+    return _filled(text.removeprefix("-") if is_own else text, section)
+
+
+def forms(number_format: str) -> list[str]:
+    """What the number 1 would look like in each section of a format."""
+    return [_filled("1", section) for section in _SECTIONS.findall(number_format + ";")[:3]]
+
+
+def _filled(text: str, section: str) -> str:
+    before, after, has_digits = _around(section)
+    return f"{before}{text}{after}".strip() if has_digits else before.strip()
+
+
+def _section(number_format: str, value: Decimal) -> tuple[str, bool]:
+    """The section of a format that is for this number, and whether it is for numbers below zero only, which then have
+    no sign but what the section puts there.
+    """
+    sections = _SECTIONS.findall(number_format + ";")[:3]
+    conditions = [_CONDITION.search(_QUOTED.sub("", section)) for section in sections]
+    if any(conditions):
+        for section, condition in zip(sections, conditions, strict=True):
+            if condition and _COMPARISONS[condition[1]](value, Decimal(condition[2])):
+                return section, False
+        return next(
+            (section for section, one in zip(sections, conditions, strict=True) if not one), sections[-1]
+        ), False
+    if value < 0 and len(sections) > 1:
+        return sections[1], True
+    return (sections[2] if not value and len(sections) > 2 else sections[0]), False  # noqa: PLR2004 - the third is for zero
+
+
+def _around(section: str) -> tuple[str, str, bool]:
+    """The texts before and behind the digits of a section, and whether it has digits at all."""
+    texts: list[str] = [""]
+    has_digits = False
+    for quoted, escaped, symbol, hidden, digits, char in _PART.findall(section):
+        if digits:
+            texts = texts if not has_digits else texts[:1]
+            has_digits = True
+            texts.append("")
+        elif not hidden:
+            texts[-1] += quoted or escaped or symbol or char
+    return texts[0], texts[-1], has_digits
 
 
 def is_date_format(number_format: str) -> bool:

@@ -63,7 +63,8 @@ _AMOUNT: Final = re.compile(
 _SIGNS: Final = re.compile(rf"{_SIGN}")
 # Three letters beside digits name a currency only when they are one that a Canadian sheet could hold.
 _FOREIGN: Final = re.compile(
-    r"(?<![a-z])(?:us\s?\$|usd|eur|euros?|gbp|aud|nzd|chf|jpy|cny|inr|mxn|hkd)(?![a-z])|us\s?\$|\$\s?us|[€£¥₹]",
+    r"(?<![a-z])(?:us\s?\$|usd|eur|euros?|gbp|aud|nzd|chf|jpy|cny|inr|mxn|hkd|brl|rub|pln|sek|nok|dkk|kr|zł|fr)(?![a-z])"
+    r"|us\s?\$|\$\s?us|(?<![a-z])(?!(?:ca?|cad|cdn)\s?\$)[a-z]{1,3}\s?\$|[£¤¥\u20a0-\u20cf₽₹]",
     re.IGNORECASE,
 )
 _WHOLE: Final = re.compile(r"[0-9]+")

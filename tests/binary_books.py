@@ -1,6 +1,7 @@
 """Workbooks of the binary formats, made record by record: what LibreOffice does not write can stand in them.
 
-A cell is a text, a number, a pair of a number and its format, an `Error`, or None for nothing.
+A cell is a text, a number, a pair of a number and its format, an `Error`, a `Formula`, or None for nothing. A whole
+number (`int`) stands in four bytes, as Excel writes them.
 """
 
 from __future__ import annotations
@@ -23,12 +24,25 @@ class Error:
     formula: bool = False
 
 
+@dataclass(frozen=True)
+class Formula:
+    """A formula whose result is a number in this format."""
+
+    number: float
+    look: str
+
+
 @dataclass
 class Sheet:
-    """One sheet. `hidden` and `flat` are row numbers from 1, `columns` hidden ones from 0."""
+    """One sheet. `hidden`, `flat` and `struck` are row numbers from 1, `columns` hidden ones from 0; `merges` are first
+    and last row from 1, first and last column from 0.
+    """
 
     rows: Sequence[Sequence[object]]
     name: str = "Billing"
+    from_1904: bool = False
+    merges: Sequence[tuple[int, int, int, int]] = ()
+    struck: Iterable[int] = ()
     hidden: Iterable[int] = ()
     flat: Iterable[int] = ()
     columns: Iterable[int] = ()
@@ -37,7 +51,13 @@ class Sheet:
 
     def formats(self) -> list[str]:
         """Every number format in it, in the order of the styles from 1 on."""
-        return list(dict.fromkeys(cell[1] for row in self.rows for cell in row if isinstance(cell, tuple)))
+        found = (
+            cell.look if isinstance(cell, Formula) else cell[1]
+            for row in self.rows
+            for cell in row
+            if isinstance(cell, tuple | Formula)
+        )
+        return list(dict.fromkeys(found))
 
 
 def write_xls(path: Path, *sheets: Sheet, version: int = 0x0600, row_records: bool = True) -> Path:
@@ -47,11 +67,15 @@ def write_xls(path: Path, *sheets: Sheet, version: int = 0x0600, row_records: bo
 
     def globals_at(starts: Sequence[int]) -> bytes:
         parts = [_old(0x0809, struct.pack("<HHHHII", version, 5, 0, 1997, 0, 6))]
+        parts.append(_old(0x0022, struct.pack("<H", any(sheet.from_1904 for sheet in sheets))))
         parts += [
             _old(0x041E, struct.pack("<H", 164 + at) + _old_text(look, version)) for at, look in enumerate(formats)
         ]
+        parts += [_old(0x0031, struct.pack("<HH", 200, flags) + bytes(12)) for flags in (0, 0x08)]
         parts += [
-            _old(0x00E0, struct.pack("<HH", 0, number) + bytes(16)) for number in (0, *range(164, 164 + len(formats)))
+            _old(0x00E0, struct.pack("<HH", font, number) + bytes(16))
+            for font in (0, 1)
+            for number in (0, *range(164, 164 + len(formats)))
         ]
         for sheet, start in zip(sheets, starts, strict=True):
             name = sheet.name.encode("latin-1")
@@ -72,6 +96,8 @@ def _old(kind: int, body: bytes) -> bytes:
 
 
 def _old_text(text: str, version: int) -> bytes:
+    if version == 0x0600 and not text.isascii():
+        return struct.pack("<HB", len(text), 1) + text.encode("utf-16-le")
     if version == 0x0600:
         return struct.pack("<HB", len(text), 0) + text.encode("latin-1")
     return struct.pack("<B", len(text)) + text.encode("latin-1")
@@ -87,7 +113,12 @@ def _old_sheet(sheet: Sheet, formats: Sequence[str], version: int, row_records: 
     for number, row in enumerate(sheet.rows):
         for column, cell in enumerate(row):
             if cell is not None:
-                parts.append(_old_cell(struct.pack("<HH", number, column), cell, formats, version))
+                record = bytearray(_old_cell(struct.pack("<HH", number, column), cell, formats, version))
+                record[8] += (1 + len(formats)) * (number + 1 in sheet.struck)
+                parts.append(bytes(record))
+    if sheet.merges:
+        spans = b"".join(struct.pack("<4H", top - 1, bottom - 1, *columns) for top, bottom, *columns in sheet.merges)
+        parts.append(_old(0x00E5, struct.pack("<H", len(sheet.merges)) + spans))
     return b"".join([*parts, _old(0x000A, b"")])
 
 
@@ -103,6 +134,10 @@ def _old_cell(place: bytes, cell: object, formats: Sequence[str], version: int) 
             return _old(0x0006, plain + bytes((2, 0, CODES[text], 0, 0, 0, 0xFF, 0xFF)) + bytes(6) + b"\0\0")
         case Error(text):
             return _old(0x0205, plain + bytes((CODES[text], 1)))
+        case Formula(number, look):
+            return _old(0x0006, place + struct.pack("<Hd", 1 + formats.index(look), number) + bytes(6) + b"\0\0")
+        case (int(number), look):
+            return _old(0x027E, place + struct.pack("<HI", 1 + formats.index(look), number << 2 | 2))
         case (number, look):
             return _old(0x0203, place + struct.pack("<Hd", 1 + formats.index(look), number))
         case _:
@@ -148,16 +183,19 @@ def write_xlsb(path: Path, *sheets: Sheet) -> Path:
         f'worksheet" Target="worksheets/sheet{at}.bin"/>'
         for at in range(1, len(sheets) + 1)
     )
-    book = _new(131)
+    book = _new(131) + _new(153, struct.pack("<III", any(sheet.from_1904 for sheet in sheets), 0, 0))
     book += _new(143)
     for at, sheet in enumerate(sheets, 1):
         book += _new(156, struct.pack("<II", sheet.state, at) + _new_text(f"rId{at}") + _new_text(sheet.name))
     book += _new(144) + _new(132)
     styles = _new(278) + _new(615, struct.pack("<I", len(formats)))
     styles += b"".join(_new(44, struct.pack("<H", 164 + at) + _new_text(look)) for at, look in enumerate(formats))
-    styles += _new(616) + _new(617, struct.pack("<I", len(formats) + 1))
-    for number in (0, *range(164, 164 + len(formats))):
-        styles += _new(47, struct.pack("<HH", 0, number) + bytes(12))
+    styles += _new(616) + _new(611, struct.pack("<I", 2))
+    styles += b"".join(_new(43, struct.pack("<HH", 220, flags) + bytes(17)) for flags in (0, 0x08)) + _new(612)
+    styles += _new(617, struct.pack("<I", 2 * (len(formats) + 1)))
+    for font in (0, 1):
+        for number in (0, *range(164, 164 + len(formats))):
+            styles += _new(47, struct.pack("<HHH", 0, number, font) + bytes(10))
     styles += _new(618) + _new(279)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in PACKAGE.items():
@@ -199,8 +237,14 @@ def _new_sheet(sheet: Sheet, formats: Sequence[str]) -> bytes:
         height = 0 if number in sheet.flat else 300
         flags = 0x10 if number in sheet.hidden else 0
         parts.append(_new(0, struct.pack("<IIHBBBI", number - 1, 0, height, 0, flags, 0, 0)))
-        parts += [_new_cell(column, cell, formats) for column, cell in enumerate(row) if cell is not None]
-    return b"".join([*parts, sheet.extra, _new(146), _new(130)])
+        for column, cell in enumerate(row):
+            if cell is not None:
+                record = bytearray(_new_cell(column, cell, formats))
+                record[6] += (1 + len(formats)) * (number in sheet.struck)
+                parts.append(bytes(record))
+    parts += [sheet.extra, _new(146)]
+    parts += [_new(176, struct.pack("<4I", top - 1, bottom - 1, *columns)) for top, bottom, *columns in sheet.merges]
+    return b"".join([*parts, _new(130)])
 
 
 def _new_cell(column: int, cell: object, formats: Sequence[str]) -> bytes:
@@ -212,6 +256,10 @@ def _new_cell(column: int, cell: object, formats: Sequence[str]) -> bytes:
             return _new(11, plain + bytes((CODES[text],)) + struct.pack("<HII", 0, 0, 0))
         case Error(text):
             return _new(3, plain + bytes((CODES[text],)))
+        case Formula(number, look):
+            return _new(9, struct.pack("<IIdHII", column, 1 + formats.index(look), number, 0, 0, 0))
+        case (int(number), look):
+            return _new(2, struct.pack("<III", column, 1 + formats.index(look), number << 2 | 2))
         case (number, look):
             return _new(5, struct.pack("<IId", column, 1 + formats.index(look), number))
         case _:

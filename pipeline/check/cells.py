@@ -38,6 +38,14 @@ _ERROR_VALUES: Final = frozenset(
 )
 _WORDS: Final = (Field.REFERENCE_ID, Field.FIRST_NAME, Field.MIDDLE_NAME, Field.LAST_NAME)
 """The fields in which any mark would pass for a letter; in all others it is no value anyway."""
+_SHORTENED: Final = re.compile(r"[0-9](?:[.,]([0-9]*?)0*)?[eE]\+([0-9]{1,3})")
+"""How a spreadsheet shows a long number, and saves it as text: its decimals and its exponent."""
+_LONG: Final = 11
+"""The exponent from which a spreadsheet shortens a number by itself: it has twelve digits."""
+_DIGITS_KEPT: Final = 15
+"""A spreadsheet's numbers have no more: it makes zeros of the others. Excel: "Excel specifications and limits"."""
+_HASHES: Final = re.compile(r"\s*##+\s*")
+"""How a spreadsheet shows a number that its column is too narrow for."""
 # What exports write to keep a spreadsheet from reading "00123" as a number.
 _TEXT_FORMULA: Final = re.compile(r'="([^"]*)"')
 
@@ -65,6 +73,25 @@ def _is_stray(text: str) -> bool:
     return bool(text.count('"') % 2) or text.lstrip().startswith('"')
 
 
+def clean_reference(text: str, kind: str) -> Cell:
+    """A reference, unless the spreadsheet that it came from had lost some of its digits."""
+    plain = text.strip()
+    if _is_shortened(plain):
+        return Cell(None, (Fault("scientific", Field.REFERENCE_ID, text),))
+    if kind == "n" and len(plain.strip("-").partition(".")[0]) > _DIGITS_KEPT:
+        return Cell(None, (Fault("digits-rounded", Field.REFERENCE_ID, text, (("limit", str(_DIGITS_KEPT)),)),))
+    return clean_text(Field.REFERENCE_ID, text, kind)
+
+
+def _is_shortened(text: str) -> bool:
+    """Whether digits are missing. None are in `1.00E+05`, which a spreadsheet makes of flat 1E5."""
+    shortened = _SHORTENED.fullmatch(text)
+    if shortened is None:
+        return False
+    decimals, exponent = shortened[1] or "", int(shortened[2])
+    return exponent >= _LONG or 0 < len(decimals) < exponent
+
+
 def _unusual(field: str, text: str, kind: str) -> Cell | None:
     """The verdict on a cell that is no text: an error value, a formula that was never calculated, a percentage, a date,
     a number that the sheet shows with more digits than it has.
@@ -75,6 +102,8 @@ def _unusual(field: str, text: str, kind: str) -> Cell | None:
         return Cell(None, (Fault("formula-unsaved", field, text),))
     if kind == "e" or text.strip() in _ERROR_VALUES:
         return Cell(None, (Fault("error-value", field, text),))
+    if _HASHES.fullmatch(text):
+        return Cell(None, (Fault("not-shown", field, text),))
     if kind == "p":
         return Cell(None, (Fault("percentage", field, text),))
     if kind == "z":

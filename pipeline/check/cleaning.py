@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from pipeline.check.accounts import Account, clean_account
-from pipeline.check.cells import Cell, clean_text
+from pipeline.check.cells import Cell, clean_reference, clean_text
 from pipeline.check.choices import clean_choice, clean_yes_no
 from pipeline.check.emails import clean_email
 from pipeline.check.names import clean_name, split_name
@@ -100,6 +100,8 @@ def _accounts(parts: list[Typed], production: bool) -> Columns:
 
 
 def _cleaner(field: Field) -> Cleaner:
+    if field is Field.REFERENCE_ID:
+        return clean_reference
     match RULES[field].kind:
         case Kind.NAME:
             return partial(clean_name, field)

@@ -10,7 +10,7 @@ from typing import Final
 
 from pipeline.check.options import Table
 from pipeline.model import Column, SheetRow, kind_of, with_look
-from pipeline.number_formats import currency_shown, digits_shown, is_percent
+from pipeline.number_formats import digits_shown, forms, is_percent, with_texts
 from schemas import money
 from schemas.fields import ACCOUNT_FIELDS, Field
 
@@ -51,7 +51,7 @@ class _Shown:
             for place, look in enumerate(self.formats)
             if is_percent(look)
             or (self.field in _IDENTIFIERS and digits_shown("1", look))
-            or (self.field == Field.AMOUNT and _is_foreign(look))
+            or (self.field == Field.AMOUNT and any(map(_is_fault_as_text, forms(look))))
         }
 
     def apply(self, texts: list[str], kinds: list[str]) -> None:
@@ -67,14 +67,17 @@ class _Shown:
             percent = format((Decimal(text) * 100).normalize(), "f")
             return f"{percent}%", "p"
         if self.field == Field.AMOUNT:
-            return f"{text} {currency_shown(number_format)}", "s"
+            value = Decimal(text)
+            if _is_fault_as_text(with_texts("1", number_format, value)):
+                return with_texts(text, number_format, value), "s"
+            return text, "n"
         shown = digits_shown(text, number_format)
         return (text, "n") if shown in {None, text} else (shown or "", "z")
 
 
-def _is_foreign(number_format: str) -> bool:
-    """Whether a number in this format is an amount of another currency."""
-    return money.parse(f"1 {currency_shown(number_format)}") is money.Reason.FOREIGN
+def _is_fault_as_text(shown: str) -> bool:
+    """Whether what a cell shows is no amount in Canadian dollars. A dash is how accountants show nothing."""
+    return bool(shown.strip(" -")) and isinstance(money.parse(shown), money.Reason)
 
 
 @dataclass(frozen=True, slots=True)

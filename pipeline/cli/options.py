@@ -58,14 +58,18 @@ def opening(command: Command) -> Command:
     return _all(
         command,
         click.argument("file", type=FILE),
-        click.option("--sheet", help="The workbook's sheet.  [default: the first one with a heading row]"),
+        click.option(
+            "--sheet",
+            multiple=True,
+            help="The workbook's sheet; several, or `all`, are read as one.  [default: the one with a heading row]",
+        ),
         click.option("--mapping", type=FILE, help="A TOML file that says which heading is which field."),
         click.option(
             "--hidden",
             type=click.Choice(["refuse", "include", "skip"]),
             default="refuse",
             show_default=True,
-            help="What to do with rows that are hidden or filtered out.",
+            help="What to do with rows that are hidden, filtered out or struck through.",
         ),
         click.option("--allow-open-amount", is_flag=True, help="A blank amount means that the payor chooses it."),
     )

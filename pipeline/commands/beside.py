@@ -18,6 +18,7 @@ from pipeline.model import Column, Report, ReportRow, StoppedEarly, UsageFailure
 from pipeline.report import changes, exports, mended, page, place
 from pipeline.report.changes import Before
 from pipeline.report.place import Ours
+from pipeline.sheet.options import ALL_SHEETS
 from schemas.languages import Lang
 
 Rows = Callable[[], Iterator[ReportRow]]
@@ -26,7 +27,7 @@ Write = Callable[[Report, Rows, Lang, Path], None]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The files that were asked for. `original` is the input, of which `mended` is to be a copy."""
+    """The files that were asked for. `mended` is to be a copy of `original`, the input; its `sheets` were named."""
 
     csv: Path | None = None
     parquet: Path | None = None
@@ -35,6 +36,7 @@ class Wanted:
     html: Path | None = None
     mended: Path | None = None
     original: Path | None = None
+    sheets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ def wanted_of(request: Request) -> Wanted:
         request.html,
         request.mended,
         request.file,
+        request.sheet,
     )
 
 
@@ -136,6 +139,8 @@ def _files(wanted: Wanted, columns: Sequence[Column]) -> Iterator[File]:
     if wanted.html is not None:
         yield File("--html", wanted.html, _by(page.write_page))
     if wanted.mended is not None and wanted.original is not None:
+        if len(wanted.sheets) > 1 or ALL_SHEETS in wanted.sheets:
+            raise UsageFailure("exports.mended_one_sheet")
         mended.check_original(wanted.original)
         yield File("--mended", wanted.mended, partial(_mended, wanted.original), of_sheet=True)
 

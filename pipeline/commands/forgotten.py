@@ -12,8 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from python_calamine import CalamineSheet, CalamineWorkbook
-
 from pipeline.commands.journals import place_of
 from pipeline.commands.request import Request
 from pipeline.journal import database
@@ -23,8 +21,9 @@ from pipeline.report.place import is_ours
 from pipeline.report.workbook import RESULTS, SUMMARY
 from pipeline.settings import Settings
 from pipeline.sheet import sha256_of
-from pipeline.sheet.archive import Archive
-from pipeline.sheet.workbook import reading
+from pipeline.sheet.formats import Format
+from pipeline.sheet.grid import Grid
+from pipeline.sheet.workbook import open_workbook
 from pipeline.texts import say
 from schemas.languages import LANGUAGES
 
@@ -70,23 +69,23 @@ def _requests(path: Path, batch: Batch) -> Iterator[str]:
 
     A workbook that can't be read has none.
     """
-    with suppress(InputFailure), reading(path):
-        Archive(path)  # refuses what would unpack to more than memory holds
-        book = CalamineWorkbook.from_path(path)
-        if SUMMARY in book.sheet_names and _is_of(batch, book.get_sheet_by_name(SUMMARY)):
-            for name in filter(_RESULTS.fullmatch, book.sheet_names):
-                yield from _sessions(book.get_sheet_by_name(name))
+    with suppress(InputFailure):
+        book = open_workbook(path, Format.XLSX)
+        if SUMMARY in book.names and _is_of(batch, book.grid(SUMMARY)):
+            for name in filter(_RESULTS.fullmatch, book.names):
+                yield from _sessions(book.grid(name))
 
 
-def _is_of(batch: Batch, summary: CalamineSheet) -> bool:
-    facts = {row[0]: row[1] for row in reversed(summary.to_python()) if len(row) > 1}
+def _is_of(batch: Batch, summary: Grid) -> bool:
+    facts = {record.cells[0]: record.cells[1] for record in summary.records() if len(record.cells) > 1}
     names, environments = ([facts.get(say(f"report.{name}", lang)) for lang in LANGUAGES] for name in _NAMED)
     return batch.name in names and batch.environment in environments
 
 
-def _sessions(results: CalamineSheet) -> Iterator[str]:
-    rows = results.iter_rows()
+def _sessions(results: Grid) -> Iterator[str]:
+    records = results.records()
     # The last of this name: the user's own columns stand before ours.
-    at = max((at for at, heading in enumerate(next(rows, [])) if heading == _SESSION), default=None)
+    headings = next(records, None)
+    at = max((at for at, text in enumerate(headings.cells if headings else ()) if text == _SESSION), default=None)
     if at is not None:
-        yield from (str(row[at]) for row in rows if row[at])
+        yield from (record.cells[at] for record in records if len(record.cells) > at and record.cells[at])

@@ -29,7 +29,7 @@ class Request:
     output: Path | None = None
     sandbox: bool = False
     batch: str | None = None
-    sheet: str | None = None
+    sheet: tuple[str, ...] = ()
     mapping: Path | None = None
     hidden: Literal["refuse", "include", "skip"] = "refuse"
     plan: Path | None = None

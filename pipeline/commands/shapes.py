@@ -15,6 +15,7 @@ from typing import Final
 
 from pipeline.model import Column, Failure, SheetRow, kind_of
 from pipeline.sheet import ReadOptions, Table, open_table
+from pipeline.sheet.options import ALL_SHEETS
 
 SHOWN_DIGITS: Final = 3
 """Digits of a cell that become 9; the others become *."""
@@ -76,7 +77,7 @@ def shapes_of(path: Path) -> SheetShapes:
     """Look at a sheet. One that can't be read is told by its reason's code."""
     size = path.stat().st_size if path.is_file() else 0
     try:
-        table = open_table(path, ReadOptions(hidden="include", amount_optional=True))
+        table = open_table(path, ReadOptions((ALL_SHEETS,), hidden="include", amount_optional=True))
         return _told(table, path, size)
     except Failure as failure:
         return SheetShapes(_ending(path), size, refused=failure.key)

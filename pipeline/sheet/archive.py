@@ -33,7 +33,7 @@ class Archive:
     """The members of a workbook's container. Raises InputFailure when it is damaged, locked or a bomb."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self.has_long_text = False
         """Whether what was unpacked so far may hold a text that is too long for a cell of the results."""
         try:
@@ -41,7 +41,8 @@ class Archive:
                 members = archive.infolist()
         except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, ValueError):
             raise self._damaged() from None
-        self._members = {member.filename: member for member in members}
+        # Some programs write the separators of Windows.
+        self._members = {member.filename.replace("\\", "/"): member for member in members}
         if len(self._members) < len(members):
             raise self._damaged()
         if any(member.flag_bits & _LOCKED for member in members):
@@ -80,14 +81,14 @@ class Archive:
                 # More than its header declares: made by hand, to get past the check of the headers.
                 raise self._bomb()
             if first and b"<!DOCTYPE" in piece[:4096].replace(b"\x00", b"").upper():
-                raise InputFailure("sheet.document_type", path=str(self._path))
+                raise InputFailure("sheet.document_type", path=str(self.path))
             first = False
             self.has_long_text = self.has_long_text or _has_long_run(piece)
             yield piece
 
     def _unpacked(self, member: zipfile.ZipInfo) -> Iterator[bytes]:
         try:
-            with self._path.open("rb") as file:
+            with self.path.open("rb") as file:
                 file.seek(member.header_offset)
                 name_length, extra_length = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
                 file.seek(name_length + extra_length, 1)
@@ -101,10 +102,10 @@ class Archive:
             raise self._damaged() from None
 
     def _damaged(self) -> InputFailure:
-        return InputFailure("sheet.damaged", path=str(self._path))
+        return InputFailure("sheet.damaged", path=str(self.path))
 
     def _bomb(self) -> InputFailure:
-        return InputFailure("sheet.bomb", path=str(self._path), limit=f"{MAX_TOTAL / 1024**3:.0f}")
+        return InputFailure("sheet.bomb", path=str(self.path), limit=f"{MAX_TOTAL / 1024**3:.0f}")
 
 
 def _has_long_run(piece: bytes) -> bool:

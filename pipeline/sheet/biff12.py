@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from pipeline.sheet.archive import Archive
@@ -17,6 +18,7 @@ from pipeline.sheet.facts import (
     UNKNOWN_ERROR,
     Facts,
     NotShown,
+    Styles,
     looks_of_styles,
     number_of,
 )
@@ -31,12 +33,16 @@ _RK: Final = 2
 _NUMBERS: Final = frozenset((_RK, 5, 9))  # and Real, FmlaNum
 _ERRORS: Final = frozenset((_CELL_ERROR, 11))  # Error, FmlaError
 _CELLS: Final = frozenset(range(2, 12))
+_FONT: Final = 43
+_STRUCK: Final = 0x08
 _FORMAT: Final = 44
 _XF: Final = 47
 _COLUMNS: Final = 60
 _BEGIN_DATA: Final = 145
 _END_DATA: Final = 146
+_PROPERTIES: Final = 153
 _SHEET: Final = 156
+_MERGE: Final = 176
 _BEGIN_XFS: Final = 617
 _END_XFS: Final = 618
 
@@ -49,76 +55,111 @@ _ZERO_HEIGHT: Final = 0x10
 _NO_TEXT: Final = 0xFFFFFFFF
 
 
-def members_of_binary_sheets(archive: Archive) -> dict[str, str]:
-    """Sheet name -> the member that holds it. Empty when the workbook's own list can't be read."""
-    relations = related(archive, _WORKBOOK)
+@dataclass(frozen=True, slots=True)
+class BinaryBook:
+    """The member of each sheet by its name, none when the workbook's list can't be read, and where days begin."""
+
+    members: dict[str, str]
+    from_1904: bool = False
+
+
+def open_binary(archive: Archive) -> BinaryBook:
+    """Read the workbook's own part."""
     members = {}
+    from_1904 = False
     try:
+        relations = related(archive, _WORKBOOK)
         for kind, body in _records(archive, _WORKBOOK):
             if kind == _SHEET:
                 relation, at = _text(body, 8)
                 name, _ = _text(body, at)
-                _, member = relations.get(relation, ("", ""))
-                if member in archive:
-                    members[name] = member
+                if relation in relations and relations[relation].member in archive:
+                    members[name] = relations[relation].member
+            elif kind == _PROPERTIES:
+                from_1904 = bool(body[0] & 1)
     except (struct.error, IndexError, NotShown):
-        return {}
-    return members
+        return BinaryBook({})
+    return BinaryBook(members, from_1904)
 
 
-def looks_of_binary(archive: Archive) -> tuple[str, ...]:
-    """The number format of every cell style; `""` for General. Empty when the styles can't be read."""
+def styles_of_binary(archive: Archive) -> Styles:
+    """The cell styles; none when they can't be read."""
     codes = dict(BUILT_IN_FORMATS)
     styles: list[int] = []
+    fonts: list[int] = []
+    struck: list[bool] = []
     of_cells = False
     try:
         for kind, body in _records(archive, _STYLES) if _STYLES in archive else ():
             if kind == _FORMAT:
                 codes[int.from_bytes(body[:2], "little")] = _text(body, 2)[0]
+            elif kind == _FONT:
+                struck.append(bool(body[2] & _STRUCK))
             elif kind in {_BEGIN_XFS, _END_XFS}:
                 of_cells = kind == _BEGIN_XFS
             elif kind == _XF and of_cells:
                 styles.append(int.from_bytes(body[2:4], "little"))
+                fonts.append(int.from_bytes(body[4:6], "little"))
     except (struct.error, IndexError, NotShown):
-        return ()
-    return looks_of_styles(codes, styles)
+        return Styles()
+    through = frozenset(style for style, font in enumerate(fonts) if font < len(struck) and struck[font])
+    return Styles(looks_of_styles(codes, styles), through)
 
 
-def facts_of_binary(archive: Archive, member: str, looks: tuple[str, ...]) -> Facts:
+def facts_of_binary(archive: Archive, member: str, styles: Styles) -> Facts:
     """Search one sheet. Raises NotShown when its records can't be followed to the end of its rows."""
     facts = Facts(columns=0)
-    row, inside = 0, False
+    has_rows = False
     try:
-        for kind, body in _records(archive, member):
-            if kind == _ROW and inside:
-                row = int.from_bytes(body[:4], "little") + 1
-                if row > _MOST_ROWS:
-                    raise NotShown
-                if body[11] & _ZERO_HEIGHT or not int.from_bytes(body[8:10], "little"):
-                    facts.hidden_rows.add(row)
-            elif kind in _CELLS and inside:
-                _note_cell(kind, body, row, facts, looks)
-            elif kind == _COLUMNS:
+        records = _records(archive, member)
+        for kind, body in records:
+            if kind == _COLUMNS:
                 _note_columns(body, facts)
             elif kind == _BEGIN_DATA:
-                inside = True
-            elif kind == _END_DATA:
-                return facts
-    except (struct.error, IndexError):
-        raise NotShown from None
+                _note_rows(records, styles, facts)
+                has_rows = True
+            elif kind == _MERGE:
+                top, bottom, left, right = struct.unpack_from("<4I", body)
+                facts.note_merge((top + 1, bottom + 1), (left, right))
+    except (struct.error, IndexError, NotShown):
+        if not has_rows:
+            raise NotShown from None
+    if not has_rows:
+        raise NotShown
+    return facts
+
+
+def _note_rows(records: Iterator[tuple[int, bytes]], styles: Styles, facts: Facts) -> None:
+    """The rows and their cells, up to their end. Raises NotShown when there is none."""
+    row = 0
+    for kind, body in records:
+        if kind in _CELLS:
+            _note_cell(kind, body, row, facts, styles)
+        elif kind == _ROW:
+            row = int.from_bytes(body[:4], "little") + 1
+            if row > _MOST_ROWS:
+                raise NotShown
+            if body[11] & _ZERO_HEIGHT or not int.from_bytes(body[8:10], "little"):
+                facts.hidden_rows.add(row)
+        elif kind == _COLUMNS:
+            _note_columns(body, facts)
+        elif kind == _END_DATA:
+            return
     raise NotShown
 
 
-def _note_cell(kind: int, body: bytes, row: int, facts: Facts, looks: tuple[str, ...]) -> None:
+def _note_cell(kind: int, body: bytes, row: int, facts: Facts, styles: Styles) -> None:
     column, style = _PLACE.unpack_from(body)
     style &= 0xFFFFFF
     if column >= MOST_COLUMNS:
         raise NotShown
     facts.rows = max(facts.rows, row)
     facts.columns = max(facts.columns, column + 1)
+    if style in styles.struck:
+        facts.note_struck(row, column)
     if kind in _NUMBERS:
         value = number_of(body[8:12]) if kind == _RK else _DOUBLE.unpack_from(body, 8)[0]
-        facts.note_number(row, column, looks[style] if style < len(looks) else "", value)
+        facts.note_number(row, column, styles.look(style), value)
     elif kind in _ERRORS:
         facts.patch(row, column, "e", ERRORS.get(body[8], UNKNOWN_ERROR))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ from pipeline.sheet.facts import (
     UNKNOWN_ERROR,
     Facts,
     NotShown,
+    Styles,
     looks_of_styles,
     number_of,
 )
@@ -30,8 +32,13 @@ _MACROS: Final = ("_VBA_PROJECT_CUR", "_VBA_PROJECT")
 
 _BOF: Final = 0x0809
 _EOF: Final = 0x000A
+_MERGES: Final = 0x00E5
+_LOCK: Final = 0x002F
+_DATES: Final = 0x0022
 _BOUNDSHEET: Final = 0x0085
 _FORMAT: Final = 0x041E
+_FONT: Final = 0x0031
+_STRUCK: Final = 0x08
 _XF: Final = 0x00E0
 _DEFAULT_HEIGHT: Final = 0x0225
 _COLUMNS: Final = 0x007D
@@ -44,7 +51,7 @@ _NUMBERS: Final = 0x00BD
 _VALUES: Final = frozenset((_NUMBER, _RK, _NUMBERS, _ERROR, _FORMULA))
 _TEXTS: Final = frozenset((0x00FD, 0x0204, 0x00D6))
 """Records of cells that hold something; of a text, only its row can matter."""
-_TELLING: Final = _VALUES | _TEXTS | {_ROW, _COLUMNS, _DEFAULT_HEIGHT}
+_TELLING: Final = _VALUES | _TEXTS | {_ROW, _COLUMNS, _DEFAULT_HEIGHT, _MERGES}
 
 _BIFF8: Final = 0x0600
 _MOST_COLUMNS: Final = 256
@@ -58,21 +65,23 @@ _NOT_A_NUMBER: Final = b"\xff\xff"
 
 @dataclass(frozen=True, slots=True)
 class OldWorkbook:
-    """The stream of an .xls, where each of its sheets begins in it, and the number format of each style.
+    """The stream of an .xls, where each of its sheets begins in it, and its cell styles.
 
     `sheets` has every BOUNDSHEET in order, which is calamine's order too.
     """
 
     stream: bytes
     sheets: tuple[int, ...]
-    looks: tuple[str, ...]
+    styles: Styles
+    from_1904: bool
+    is_locked: bool
     has_macros: bool
 
     def facts(self, index: int) -> Facts:
         """Search the sheet at `index`. Raises NotShown when its records can't be followed."""
         if index >= len(self.sheets):
             raise NotShown
-        facts = Facts()
+        facts = Facts(from_1904=self.from_1904)
         try:
             self._search(self.sheets[index], facts)
         except (struct.error, IndexError):
@@ -86,11 +95,17 @@ class OldWorkbook:
             if kind in _VALUES:
                 self._note_cell(kind, body, facts, used)
             elif kind in _TEXTS:
-                used.add(int.from_bytes(body[:2], "little") + 1)
+                row, column, style = _PLACE.unpack_from(body)
+                used.add(row + 1)
+                self._note_struck(row + 1, column, style, facts)
             elif kind == _ROW:
                 _note_row(body, facts, shown)
             elif kind == _COLUMNS:
                 _note_columns(body, facts)
+            elif kind == _MERGES:
+                # [MS-XLS] 2.4.168: how many, then first and last row and column of each
+                for top, bottom, left, right in struct.iter_unpack("<4H", body[2:]):
+                    facts.note_merge((top + 1, bottom + 1), (left, right))
             else:
                 facts.all_hidden = bool(body[0] & 2)
         if facts.all_hidden:
@@ -99,25 +114,30 @@ class OldWorkbook:
     def _note_cell(self, kind: int, body: bytes, facts: Facts, used: set[int]) -> None:
         row, column, style = _PLACE.unpack_from(body)
         used.add(row + 1)
+        if kind != _NUMBERS:
+            self._note_struck(row + 1, column, style, facts)
         if kind == _NUMBER:
-            facts.note_number(row + 1, column, self._look(style), *_DOUBLE.unpack_from(body, 6))
+            facts.note_number(row + 1, column, self.styles.look(style), *_DOUBLE.unpack_from(body, 6))
         elif kind == _RK:
-            facts.note_number(row + 1, column, self._look(style), number_of(body[6:10]))
+            facts.note_number(row + 1, column, self.styles.look(style), number_of(body[6:10]))
         elif kind == _NUMBERS:
             # row, first column, then a style of 2 bytes and a number of 4 for each, then the last column
             for place, start in enumerate(range(4, len(body) - 6, 6)):
-                look = self._look(int.from_bytes(body[start : start + 2], "little"))
+                style = int.from_bytes(body[start : start + 2], "little")
+                self._note_struck(row + 1, column + place, style, facts)
+                look = self.styles.look(style)
                 facts.note_number(row + 1, column + place, look, number_of(body[start + 2 : start + 6]))
         elif kind == _ERROR and body[7]:
             facts.patch(row + 1, column, "e", ERRORS.get(body[6], UNKNOWN_ERROR))
         elif kind == _FORMULA:
             if body[12:14] != _NOT_A_NUMBER:
-                facts.note_number(row + 1, column, self._look(style), *_DOUBLE.unpack_from(body, 6))
+                facts.note_number(row + 1, column, self.styles.look(style), *_DOUBLE.unpack_from(body, 6))
             elif body[6] == 2:  # noqa: PLR2004 - [MS-XLS] 2.5.133: the result is an error value
                 facts.patch(row + 1, column, "e", ERRORS.get(body[8], UNKNOWN_ERROR))
 
-    def _look(self, style: int) -> str:
-        return self.looks[style] if style < len(self.looks) else ""
+    def _note_struck(self, row: int, column: int, style: int, facts: Facts) -> None:
+        if style in self.styles.struck:
+            facts.note_struck(row, column)
 
 
 def open_old(path: Path) -> OldWorkbook:
@@ -129,32 +149,51 @@ def open_old(path: Path) -> OldWorkbook:
                 raise NotShown
             stream = container.openstream(name).read()
             has_macros = any(map(container.exists, _MACROS))
-        return OldWorkbook(stream, *_globals(stream), has_macros)
+        if _is_locked(stream):
+            return OldWorkbook(b"", (), Styles(), from_1904=False, is_locked=True, has_macros=has_macros)
+        return OldWorkbook(stream, *_globals(stream), is_locked=False, has_macros=has_macros)
     # The container's reader has failures of many kinds for damaged files.
     except (OSError, ValueError, TypeError, AttributeError, LookupError, struct.error, RecursionError):
         raise NotShown from None
 
 
-def _globals(stream: bytes) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Where the sheets begin, and the number format of each style."""
+def _is_locked(stream: bytes) -> bool:
+    """Whether a password protects the stream: all behind this record is in cipher ([MS-XLS] 2.4.117)."""
+    kinds = (kind for kind, _ in _records(stream, 0))
+    return _LOCK in takewhile(lambda kind: kind not in {_EOF, _BOUNDSHEET}, kinds)
+
+
+def _globals(stream: bytes) -> tuple[tuple[int, ...], Styles, bool]:
+    """Where the sheets begin, the cell styles, and whether days are counted from 1904 on."""
     version = 0
+    from_1904 = False
     sheets: list[int] = []
     codes = dict(BUILT_IN_FORMATS)
     styles: list[int] = []
+    fonts: list[int] = []
+    struck: list[bool] = []
     for kind, body in _records(stream, 0):
         if kind == _BOF:
             version = int.from_bytes(body[:2], "little")
+        elif kind == _DATES:
+            from_1904 = bool(body[0])
         elif kind == _BOUNDSHEET:
             sheets.append(int.from_bytes(body[:4], "little"))
         elif kind == _FORMAT:
             codes[int.from_bytes(body[:2], "little")] = _format_code(body, version)
         elif kind == _XF:
             styles.append(int.from_bytes(body[2:4], "little"))
+            fonts.append(int.from_bytes(body[:2], "little"))
+        elif kind == _FONT:
+            struck.append(bool(body[2] & _STRUCK))
         elif kind == _EOF:
             break
     if not sheets:
         raise NotShown
-    return tuple(sheets), looks_of_styles(codes, styles)
+    # There is no font 4: [MS-XLS] 2.5.129.
+    places = [font - (font > 4) for font in fonts]  # noqa: PLR2004 - as said
+    through = frozenset(style for style, font in enumerate(places) if font < len(struck) and struck[font])
+    return tuple(sheets), Styles(looks_of_styles(codes, styles), through), from_1904
 
 
 def _format_code(body: bytes, version: int) -> str:

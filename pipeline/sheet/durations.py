@@ -10,16 +10,16 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from io import BytesIO
-from itertools import islice
-from typing import Any, Final
-
-from python_calamine import CalamineWorkbook
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
 
 from pipeline.model import InputFailure
 from pipeline.number_formats import is_duration
 from pipeline.sheet.archive import Archive
 from pipeline.sheet.looks import ColumnLook
+from pipeline.sheet.native import Row, duration_text
+from pipeline.sheet.trial import NativeBook
 
 _STYLES: Final = "xl/styles.xml"
 _CODE: Final = re.compile(rb"(formatCode=)([\"'])((?:(?!\2).)*\[(?:h+|m+|s+)\](?:(?!\2).)*)\2", re.IGNORECASE)
@@ -28,49 +28,56 @@ _MOST_DAYS: Final = timedelta.max.days
 
 
 class WithoutDurations:
-    """One sheet read without lengths of time; `archive` is None for an .xls, which has no styles to change."""
+    """One sheet read without lengths of time; `archive` is None for an .xls, which has no styles to change.
 
-    def __init__(self, archive: Archive | None, sheet: str, looks: Mapping[int, ColumnLook]) -> None:
+    `place` is that of the sheet in the workbook's list.
+    """
+
+    def __init__(self, archive: Archive | None, sheet: str, place: int, looks: Mapping[int, ColumnLook]) -> None:
         self._archive = archive
         self._sheet = sheet
+        self._place = place
         self._looks = looks
-        self._rows: Iterator[list[Any]] = iter(())
+        self._rows: Iterator[Row] = iter(())
         self._at: int | None = None
-        self._book: CalamineWorkbook | None = None
+        self._book: NativeBook | None = None
 
-    def row(self, number: int) -> list[Any]:
-        """The values of the row `number`, from 1: what is beyond all bounds is a number.
+    def row(self, number: int) -> tuple[list[str], str]:
+        """Texts and kinds of the row `number`, from 1: what is beyond all bounds is a number.
 
         Raises InputFailure where the workbook has no formats that could be taken out.
         """
         if self._archive is None or _STYLES not in self._archive:
             raise InputFailure("sheet.time_too_long", sheet=self._sheet, row=number)
         if self._at is None or number <= self._at:
-            self._rows, self._at = self._begin(self._archive), 0
-        try:
-            values = next(islice(self._rows, number - self._at - 1, None))
-        except OverflowError:
-            raise InputFailure("sheet.time_too_long", sheet=self._sheet, row=number) from None
+            self._rows = self._begin(self._archive)
+        found, cells, kinds = next(row for row in self._rows if row[0] >= number)
+        if found > number or kinds is None:
+            raise InputFailure("sheet.time_too_long", sheet=self._sheet, row=number)
         self._at = number
-        return [self._again(value, at, number) for at, value in enumerate(values)]
+        pairs = [self._again(*cell, at, number) for at, cell in enumerate(zip(cells, kinds, strict=True))]
+        return [text for text, _ in pairs], "".join(kind for _, kind in pairs)
 
-    def _begin(self, archive: Archive) -> Iterator[list[Any]]:
+    def _begin(self, archive: Archive) -> Iterator[Row]:
         if self._book is None:
-            self._book = CalamineWorkbook.from_filelike(_plain(archive))
-        return self._book.get_sheet_by_name(self._sheet).iter_rows()
+            with TemporaryDirectory() as folder:
+                copy = Path(folder, "copy.xlsx")
+                _write_plain(archive, copy)
+                self._book = NativeBook(archive.path, copy)
+                _ = self._book.sheets  # it is open now: the copy is not needed any more
+        return self._book.rows(self._place)
 
-    def _again(self, value: Any, column: int, row: int) -> Any:
+    def _again(self, text: str, kind: str, column: int, row: int) -> tuple[str, str]:
         """A length of time that can be one."""
         look = self._looks.get(column)
-        if isinstance(value, float) and look and is_duration(look.at(row)) and abs(value) < _MOST_DAYS:
-            return timedelta(days=value)
-        return value
+        if kind == "n" and look and is_duration(look.at(row)) and abs(days := float(text)) < _MOST_DAYS:
+            return duration_text(timedelta(days=days)), "d"
+        return text, kind
 
 
-def _plain(archive: Archive) -> BytesIO:
+def _write_plain(archive: Archive, path: Path) -> None:
     """The workbook with General for the formats of lengths of time."""
-    copy = BytesIO()
-    with zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as book:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as book:
         for name in sorted(archive.names()):
             if name == _STYLES:
                 codes = _CODE.sub(rb"\1\2General\2", archive.read(name))
@@ -79,5 +86,3 @@ def _plain(archive: Archive) -> BytesIO:
             with book.open(name, "w") as member:
                 for piece in archive.pieces(name):
                     member.write(piece)
-    copy.seek(0)
-    return copy

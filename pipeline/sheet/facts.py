@@ -8,11 +8,16 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pipeline.number_formats import is_date_format
+from pipeline.sheet.grid import Merge
 from pipeline.sheet.looks import Looks
-from pipeline.sheet.records import number_text
+from pipeline.sheet.native import number_text
 
 MOST_COLUMNS: Final = 16_384
 """Columns that a sheet of any of these formats has. A damaged record may name more."""
+
+
+LONGEST_ROW: Final = 64 << 20
+"""Bytes of XML: sixteen thousand columns of four thousand characters. A row without an end would be held whole."""
 
 
 class NotShown(Exception):
@@ -24,7 +29,9 @@ class Facts:
     """What is known of a sheet beside its values. Rows count from 1, columns from 0.
 
     `patches` are cells whose value calamine leaves empty: row -> column -> kind and text. `looks` are the formats of
-    its numbers. `rows` and `columns` bound what the sheet uses. `unseen` says that hidden rows can't be told.
+    its numbers. `rows` and `columns` bound what the sheet uses. `unseen` says that hidden rows can't be told,
+    `from_1904` that days are counted from 1904 on. `merges` are cells that are one,
+    `struck` the columns of struck-through cells by row.
     """
 
     hidden_rows: set[int] = field(default_factory=set)
@@ -36,6 +43,9 @@ class Facts:
     rows_seen: int = 0
     all_hidden: bool = False
     unseen: bool = False
+    from_1904: bool = False
+    merges: list[Merge] = field(default_factory=list)
+    struck: dict[int, set[int]] = field(default_factory=dict)
 
     def note_number(self, row: int, column: int, look: str, value: float) -> None:
         """The format of a number. One below zero is no date: calamine would make a time of day of it."""
@@ -43,9 +53,30 @@ class Facts:
         if value < 0 and is_date_format(look):
             self.patch(row, column, "n", number_text(value))
 
+    def note_struck(self, row: int, column: int) -> None:
+        """A cell that holds something and is struck through."""
+        self.struck.setdefault(row, set()).add(column)
+
+    def note_merge(self, rows: tuple[int, int], columns: tuple[int, int]) -> None:
+        """Cells that are merged, by their first and last row and column."""
+        if rows[0] < rows[1] or columns[0] < columns[1]:
+            self.merges.append(Merge(*rows, *columns))
+
     def patch(self, row: int, column: int, kind: str, text: str) -> None:
         """A cell that has this kind and text, whatever calamine gives."""
         self.patches.setdefault(row, {})[column] = (kind, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Styles:
+    """The cell styles of a workbook by number: their number formats (`""` for General), and those struck through."""
+
+    looks: tuple[str, ...] = ()
+    struck: frozenset[int] = frozenset()
+
+    def look(self, style: int) -> str:
+        """The number format of a style; General for one that is not there."""
+        return self.looks[style] if style < len(self.looks) else ""
 
 
 def looks_of_styles(codes: Mapping[int, str], styles: Iterable[int]) -> tuple[str, ...]:

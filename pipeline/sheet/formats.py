@@ -21,6 +21,11 @@ _WORKBOOK: Final = re.compile(r"xl/workbook\d*\.xml", re.IGNORECASE)
 """The workbook's own list; some programs number it. Which one counts is said in the package's relations."""
 
 
+_TYPES: Final = "[Content_Types].xml"
+_IS_WORKBOOK: Final = re.compile(rb"(?:spreadsheetml|ms-excel)\.(?:sheet|template)(?:\.macroEnabled)?\.main\+xml")
+"""The type of a workbook's own part, wherever it is: only a package that is a workbook has one of it."""
+
+
 class Format(StrEnum):
     """The kinds of file that hold a sheet."""
 
@@ -50,6 +55,12 @@ _NOT_SHEETS: Final = (
     (b"{\\rtf", "sheet.is_document"),
 )
 """How files begin that people attach by mistake, and the sentence for each."""
+
+_EXCEL_2_TO_4: Final = (b"\x09\x00\x04\x00", b"\x09\x02\x06\x00", b"\x09\x04\x06\x00")
+"""The first record of these versions, which had no container yet."""
+_OWNER_FILES: Final = ("~$", ".~lock.")
+"""How the files begin that say who has a workbook open. One of them alone is told by its name: in it is a person's."""
+_SMALL_FILE: Final = 1024
 
 _TWO_LETTERS: Final = (b"BM", b"MZ")
 """Beginnings that a heading could have too: they count only when bytes follow that no text has."""
@@ -87,6 +98,10 @@ def _gigabytes(size: int) -> Figure:
 
 
 def _by_content(path: Path, head: bytes) -> Format:
+    if path.name.startswith(_OWNER_FILES) and len(head) < _SMALL_FILE:
+        raise InputFailure("sheet.is_owner_file", path=str(path))
+    if head.startswith(_EXCEL_2_TO_4):
+        raise InputFailure("sheet.is_old_excel", path=str(path))
     for start, key in _NOT_SHEETS:
         if head.startswith(start) and (start not in _TWO_LETTERS or b"\x00" in head):
             raise InputFailure(key, path=str(path))
@@ -100,11 +115,14 @@ def _by_content(path: Path, head: bytes) -> Format:
 def _in_zip(path: Path) -> Format:
     try:
         with zipfile.ZipFile(path) as archive:
-            names = frozenset(archive.namelist())
-            kind = archive.read("mimetype")[:100] if "mimetype" in names else b""
+            # Some programs write the separators of Windows.
+            names = frozenset(name.replace("\\", "/") for name in archive.namelist())
+            kind = _beginning(archive, "mimetype")
+            is_usual = any(map(_WORKBOOK.fullmatch, names))
+            types = b"" if is_usual else _beginning(archive, _TYPES)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError):
         raise InputFailure("sheet.damaged", path=str(path)) from None
-    if any(map(_WORKBOOK.fullmatch, names)):
+    if is_usual or _IS_WORKBOOK.search(types):
         return Format.XLSX
     if "xl/workbook.bin" in names:
         return Format.XLSB
@@ -117,17 +135,25 @@ def _in_zip(path: Path) -> Format:
     raise InputFailure("sheet.is_archive", path=str(path))
 
 
+def _beginning(archive: zipfile.ZipFile, name: str) -> bytes:
+    """The first bytes of a member; none when it is not there."""
+    if name not in archive.namelist():
+        return b""
+    with archive.open(name) as member:
+        return member.read(_PIECE)
+
+
 def _in_ole(path: Path) -> Format:
     """The old container of Microsoft's: a workbook, a locked one, or another kind of document."""
     streams = {
-        name: name.encode("utf-16-le")
+        name: name.lower().encode("utf-16-le")
         for name in ("EncryptedPackage", "Workbook", "Book", "WordDocument", "PowerPoint")
     }
     seen: set[str] = set()
     with path.open("rb") as file:
         tail = b""
         while piece := file.read(_PIECE):
-            window = tail + piece
+            window = (tail + piece).lower()
             seen |= {name for name, spelt in streams.items() if spelt in window}
             tail = piece[-64:]
     if "EncryptedPackage" in seen:

@@ -21,6 +21,20 @@ class Record(NamedTuple):
     faults: tuple[Fault, ...] = ()
 
 
+class Merge(NamedTuple):
+    """Cells that are one: rows count from 1, columns from 0; the value stands in the first row and column."""
+
+    first_row: int
+    last_row: int
+    first_column: int
+    last_column: int
+
+    @property
+    def name(self) -> str:
+        """How a spreadsheet names it (`A3:A4`)."""
+        return f"{letter(self.first_column)}{self.first_row}:{letter(self.last_column)}{self.last_row}"
+
+
 def about_long_texts(cells: Sequence[str]) -> tuple[Fault, ...]:
     """A notice for each text that no cell of the results can hold whole."""
     if max(map(len, cells), default=0) <= MAX_TEXT // 2:
@@ -45,7 +59,8 @@ class Grid:
     `hidden_rows` are the numbers of the rows that a person does not see: hidden by hand, or by a filter.
     `hidden_unseen` names the kind of file when its hidden rows can't be told; `looks` are those of its columns,
     by position from 0, where the format has looks at all. `counts` tells how many cells the rows below a row may have,
-    where separators make them; another number means that a separator is missing or too many.
+    where separators make them; another number means that a separator is missing or too many. `merges` are the cells
+    that are one, `struck` the columns of struck-through cells by row number; of a row without any, nothing.
     """
 
     name: str
@@ -56,6 +71,8 @@ class Grid:
     looks: Mapping[int, ColumnLook] = field(default_factory=dict)
     notices: tuple[Fault, ...] = ()
     counts: Callable[[Record], Container[int]] | None = None
+    merges: Sequence[Merge] = ()
+    struck: Mapping[int, Container[int]] = field(default_factory=dict)
 
     @property
     def ragged(self) -> bool:

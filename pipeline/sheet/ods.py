@@ -13,7 +13,7 @@ from typing import Final
 
 from pipeline.number_formats import is_percent
 from pipeline.sheet.archive import Archive
-from pipeline.sheet.facts import MOST_COLUMNS, UNKNOWN_ERROR, Facts
+from pipeline.sheet.facts import LONGEST_ROW, MOST_COLUMNS, UNKNOWN_ERROR, Facts, NotShown
 from pipeline.sheet.ods_styles import CellStyles
 
 _TAG: Final = re.compile(rb"<table:(table|table-column|table-row|table-cell|covered-table-cell)(?=[\s/>])([^>]*)>")
@@ -22,14 +22,20 @@ _OWN_STYLE: Final = re.compile(rb'table:style-name="([^"]*)"')
 _IS_NUMBER: Final = re.compile(rb'office:value-type="(?:float|currency|percentage|date|time)"')
 _NAME: Final = re.compile(rb'table:name="([^"]*)"')
 _REPEATED: Final = re.compile(rb'table:number-(?:rows|columns)-repeated="(\d+)"')
+_SPANS: Final = re.compile(rb'table:number-(rows|columns)-spanned="(\d{1,7})"')
 _HIDDEN: Final = re.compile(rb'table:visibility="(?:collapse|filter)"')
 _SHOWN_TEXT: Final = re.compile(rb"\s*<text:p[^>]*>([^<]*)<")
+_ZERO: Final = re.compile(rb'office:value="0"')
+_ERROR: Final = re.compile(r"#[A-ZÀ-Ý]+(?:/[A-Z0]+)?[!?]?|Err:[0-9]+")
 _ROW_END: Final = b"</table:table-row>"
 _MOST_ROWS: Final = 1_048_576
 
 
 def facts_of_ods(archive: Archive) -> dict[str, Facts]:
-    """Search every sheet: calamine reads them all at once. `rows` and `columns` bound the cells that hold something."""
+    """Search every sheet: calamine reads them all at once. `rows` and `columns` bound the cells that hold something.
+
+    Raises NotShown when a row has no end.
+    """
     search: _Search | None = None
     for window in _windows(archive.pieces("content.xml")):
         search = search or _Search(CellStyles(archive, window))
@@ -70,6 +76,8 @@ class _Search:
                 times = _times(attributes, MOST_COLUMNS)
                 if b"office:value-type=" in attributes or b"table:formula=" in attributes:
                     self._take_cell(window, tag, times)
+                if b"-spanned=" in attributes:
+                    self._take_merge(attributes)
                 self._column += times
 
     def _take_columns(self, attributes: bytes) -> None:
@@ -86,24 +94,38 @@ class _Search:
         if _HIDDEN.search(attributes):
             self._facts.hidden_rows |= set(range(self._row, min(self._row + self._repeated, _MOST_ROWS + 1)))
 
+    def _take_merge(self, attributes: bytes) -> None:
+        spans = {name: int(number) for name, number in _SPANS.findall(attributes)}
+        last_row = min(self._row + spans.get(b"rows", 1) - 1, _MOST_ROWS)
+        last_column = min(self._column + spans.get(b"columns", 1), MOST_COLUMNS) - 1
+        self._facts.note_merge((self._row, last_row), (self._column, last_column))
+
     def _take_cell(self, window: bytes, tag: re.Match[bytes], times: int) -> None:
         """A cell that holds something, perhaps several times in a row."""
         facts, row, column = self._facts, self._row, self._column
         facts.rows = max(facts.rows, row + self._repeated - 1)
         facts.columns = max(facts.columns, column + times)
         _note_cell(window, tag, (row, column), facts)
+        style = self._style(tag[2], column)
+        if self._styles.is_struck(style):
+            for place in range(row, min(row + self._repeated, _MOST_ROWS + 1)):
+                facts.struck.setdefault(place, set()).update(range(column, min(column + times, MOST_COLUMNS)))
         if _IS_NUMBER.search(tag[2]):
-            look = self._look(tag[2], column)
+            look = self._look(tag[2], style)
             for place in range(column, min(column + times, MOST_COLUMNS)):
                 facts.looks.note(row, place, look, min(self._repeated, _MOST_ROWS))
 
-    def _look(self, attributes: bytes, column: int) -> str:
-        """The number format of a cell: by its own style, else its row's, else its column's."""
+    def _style(self, attributes: bytes, column: int) -> str:
+        """The style of a cell: its own, else its row's, else its column's."""
         own = _OWN_STYLE.search(attributes)
         style = own[1] if own else self._row_style
         if not style:
             style = next((default for end, default in self._defaults if column < end), b"")
-        look = self._styles.number_format(unescape(style.decode("utf-8", "replace")))
+        return unescape(style.decode("utf-8", "replace"))
+
+    def _look(self, attributes: bytes, style: str) -> str:
+        """The number format of a cell."""
+        look = self._styles.number_format(style)
         self._facts.looks.has_lost = self._styles.has_lost
         # The type of the value says so even where the style can't be read.
         return look if is_percent(look) or b'"percentage"' not in attributes else "0%"
@@ -116,6 +138,8 @@ def _windows(pieces: Iterable[bytes]) -> Iterator[bytes]:
         whole = rest + piece
         cut = whole.rfind(_ROW_END) + len(_ROW_END)
         if cut < len(_ROW_END):
+            if len(whole) > LONGEST_ROW:
+                raise NotShown
             rest = whole
             continue
         yield whole[:cut]
@@ -136,8 +160,10 @@ def _times(attributes: bytes, most: int) -> int:
 def _note_cell(window: bytes, tag: re.Match[bytes], place: tuple[int, int], facts: Facts) -> None:
     """Error values and formulas that were never calculated: calamine gives both as blanks."""
     row, column = place
-    if b'calcext:value-type="error"' in tag[2]:
-        text = _SHOWN_TEXT.match(window, tag.end())
-        facts.patch(row, column, "e", unescape(text[1].decode("utf-8", "replace")) if text else UNKNOWN_ERROR)
+    found = _SHOWN_TEXT.match(window, tag.end())
+    text = unescape(found[1].decode("utf-8", "replace")) if found else UNKNOWN_ERROR
+    # Excel saves an error as the number 0 that is shown as one.
+    if b'calcext:value-type="error"' in tag[2] or (found and _ZERO.search(tag[2]) and _ERROR.fullmatch(text)):
+        facts.patch(row, column, "e", text)
     elif b"office:value-type=" not in tag[2]:
         facts.patch(row, column, "f", "")

@@ -38,6 +38,7 @@ class CellStyles:
         self._parents: dict[str, str] = {}
         self._data_names: dict[str, str] = {}
         self._data: dict[str, ET.Element] = {}
+        self._struck: dict[str, bool | None] = {}
         self._known: dict[str, str] = {}
         self.has_lost = False
         for root in _roots(archive, head):
@@ -48,6 +49,8 @@ class CellStyles:
         name = style.get(f"{_STYLE}name", "")
         if style.tag == f"{_STYLE}style" and style.get(f"{_STYLE}family") == "table-cell":
             self._parents[name] = style.get(f"{_STYLE}parent-style-name", "")
+            for text in style.iter(f"{_STYLE}text-properties"):
+                self._struck[name] = _is_struck(text)
             if data := style.get(f"{_STYLE}data-style-name"):
                 self._data_names[name] = data
         elif style.tag.startswith(_NUMBER) and style.tag.endswith("-style"):
@@ -59,6 +62,16 @@ class CellStyles:
         if known is None:
             known = self._known[name] = self._found(name)
         return known
+
+    def is_struck(self, name: str) -> bool:
+        """Whether the cell style called `name` strikes its text through, by itself or as its parents do."""
+        if not self._struck:
+            return False
+        for _ in range(_DEEPEST):
+            if self._struck.get(name) is not None or not name:
+                return bool(self._struck.get(name))
+            name = self._parents.get(name, "")
+        return False
 
     def _found(self, name: str) -> str:
         for _ in range(_DEEPEST):
@@ -73,14 +86,25 @@ class CellStyles:
         return ""
 
     def _code(self, data: ET.Element) -> str | None:
-        """A data style as one code, its form for numbers above zero first; None when a part of it has no code."""
-        own = _section(data)
-        for one in data.iter(f"{_STYLE}map"):
-            positive = self._data.get(one.get(f"{_STYLE}apply-style-name", ""))
-            if positive is not None and one.get(f"{_STYLE}condition", "").replace(" ", "") in _ABOVE_ZERO:
-                above = _section(positive)
-                return None if above is None or own is None else f"{above};{own}"
-        return own
+        """A data style as one code, its forms for single conditions first; None when a part of it has no code."""
+        maps = list(data.iter(f"{_STYLE}map"))
+        sections: list[str | None] = []
+        for one in maps:
+            condition = one.get(f"{_STYLE}condition", "").replace(" ", "")
+            other = self._data.get(one.get(f"{_STYLE}apply-style-name", ""))
+            if other is not None and condition.startswith("value()"):
+                form = _section(other)
+                is_sign = len(maps) == 1 and condition in _ABOVE_ZERO
+                sections.append(form if is_sign or form is None else f"[{condition.removeprefix('value()')}]{form}")
+        sections.append(_section(data))
+        return None if None in sections else ";".join(filter(None, sections))
+
+
+def _is_struck(text: ET.Element) -> bool | None:
+    """What the properties of a style's text say; None when they leave it to the parent."""
+    ways = [text.get(f"{_STYLE}text-line-through-{name}") for name in ("style", "type")]
+    said = [way for way in ways if way is not None]
+    return any(way != "none" for way in said) if said else None
 
 
 def _roots(archive: Archive, head: bytes) -> Iterator[ET.Element]:
@@ -127,7 +151,8 @@ def _part(part: ET.Element, kind: str, *, elapsed: bool) -> str | None:
             return f"{_digits(part)}E+{'0' * _count(part, 'min-exponent-digits', 2)}"
         case "currency-symbol":
             # Without a symbol it is the one of the country, which for Canadian dollars is this.
-            return _literal(part.text or "$")
+            country = part.get(f"{_NUMBER}country", "")
+            return _literal(part.text or ("$" if country in {"", "CA"} else country))
         case "text-content":
             return "@"
         case "month":

@@ -6,7 +6,7 @@ Owns the order of these decisions; every decision itself lives with its subject.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -16,14 +16,25 @@ from pipeline.model import Column, InputFailure, Mapping, Source
 from pipeline.sheet import sha256_of
 from pipeline.sheet.formats import Format, recognise
 from pipeline.sheet.grid import Book, Grid, Record
-from pipeline.sheet.headings import Heading, Understanding, field_named, listed, nearest, recognised, shown, understand
+from pipeline.sheet.headings import (
+    Heading,
+    Understanding,
+    field_named,
+    fold,
+    listed,
+    nearest,
+    recognised,
+    shown,
+    understand,
+)
+from pipeline.sheet.joined import ROWS_APART, joined
 from pipeline.sheet.looks import ColumnLook
-from pipeline.sheet.options import ReadOptions
+from pipeline.sheet.options import ALL_SHEETS, ReadOptions
 from pipeline.sheet.origin import OwnColumns, own_columns, properties_of
 from pipeline.sheet.table import Layout, Table, listed_numbers
 from pipeline.texts import say
 from schemas.faults import Fault
-from schemas.fields import BATCH_PROPERTY, FIELDS, RUN_PROPERTY
+from schemas.fields import BATCH_PROPERTY, FIELDS, RUN_PROPERTY, Field
 from schemas.languages import LANGUAGES
 
 _HEADING_DEPTH: Final = 50
@@ -40,6 +51,7 @@ _DATUM: Final = re.compile(
     r"@|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[/.][0-9]{1,2}[/.][0-9]{2,4}|[0-9][.,][0-9]{2}\b|[0-9]{5}"
 )
 
+_OF_PAYMENT: Final = (Field.REFERENCE_ID, Field.FIRST_NAME, Field.LAST_NAME, Field.EMAIL, Field.AMOUNT)
 _SUMMARY: Final = "Summary"
 _SAMPLE: Final = 50
 """How many rows below the headings are looked at when a heading alone does not tell."""
@@ -53,6 +65,8 @@ class _Found:
     heading: Record
     sample: tuple[Record, ...]
     above: Record | None
+    joined: tuple[str, ...] = ()
+    """The names of its sheets, when there are several."""
 
     @property
     def is_ours(self) -> bool:
@@ -77,7 +91,7 @@ def open_file(path: Path, options: ReadOptions) -> Table:
         lambda position: [_cell(record, position) for record in found.sample],
         amount_optional=options.amount_optional,
     )
-    hidden = _hidden(found, options)
+    hidden = _hidden(found, understood, options)
     layout = Layout(
         heading_row=found.heading.number,
         columns=_columns(kept, understood, found),
@@ -110,14 +124,13 @@ def _open_book(path: Path, form: Format, options: ReadOptions) -> Book:
 
 
 def _choose(book: Book, options: ReadOptions) -> _Found:
-    """The sheet to read: the one named, else the `Errors` of a workbook of ours, else the first with a heading row."""
+    """The sheet to read: those named, else the `Errors` of a workbook of ours, else the first with a heading row.
+
+    Raises InputFailure when other sheets have the same headings, and none was named.
+    """
     names = book.names
-    if options.sheet is not None:
-        if names == ("",):
-            raise InputFailure("sheet.no_sheets", sheet=options.sheet)
-        if options.sheet not in names:
-            raise InputFailure("sheet.no_such_sheet", sheet=options.sheet, sheets=", ".join(names))
-        return _find_heading(book.grid(options.sheet), options.mapping) or _no_heading(book, [options.sheet], options)
+    if options.sheets and not _is_all(book, options):
+        return _joined([_named(book, name, options) for name in _in_order(book, options.sheets)])
     for name in _TO_MEND:
         ours = _find_heading(book.grid(name), options.mapping) if name in names else None
         if ours and ours.is_ours:
@@ -125,8 +138,13 @@ def _choose(book: Book, options: ReadOptions) -> _Found:
     visible = [name for name in names if name not in book.hidden]
     for name in visible:
         found = _find_heading(book.grid(name), options.mapping)
-        if found:
+        if found and found.is_ours:
             return found
+        if found:
+            like = [found, *_like(book, found, visible[visible.index(name) + 1 :], options)]
+            if len(like) > 1 and not options.sheets:
+                raise InputFailure("sheet.several_sheets", sheets=", ".join(one.grid.name for one in like))
+            return _joined(like) if options.sheets else found
     return _no_heading(book, visible, options)
 
 
@@ -141,6 +159,56 @@ def _with_origin(source: Source, path: Path, book: Book, found: _Found) -> Sourc
         digest=summary.get("sha256", ""),
         partial=found.is_ours,
     )
+
+
+def _is_all(book: Book, options: ReadOptions) -> bool:
+    """Whether every sheet with the same headings is asked for, and no sheet bears that name itself."""
+    return options.sheets == (ALL_SHEETS,) and ALL_SHEETS not in book.names
+
+
+def _in_order(book: Book, wanted: Sequence[str]) -> list[str]:
+    """The sheets that are wanted, in the workbook's order. Raises InputFailure for one that is not there."""
+    for name in wanted:
+        if book.names == ("",):
+            raise InputFailure("sheet.no_sheets", sheet=name)
+        if name not in book.names:
+            raise InputFailure("sheet.no_such_sheet", sheet=name, sheets=", ".join(book.names))
+    return [name for name in book.names if name in wanted]
+
+
+def _named(book: Book, name: str, options: ReadOptions) -> _Found:
+    return _find_heading(book.grid(name), options.mapping) or _no_heading(book, [name], options)
+
+
+def _like(book: Book, found: _Found, others: Sequence[str], options: ReadOptions) -> Iterator[_Found]:
+    """The other sheets that have the same headings, and rows below them."""
+    for name in others:
+        try:
+            other = _find_heading(book.grid(name), options.mapping)
+        except InputFailure:
+            continue  # it would be refused when it is asked for
+        if other is not None and other.sample and _folded(other) == _folded(found):
+            yield other
+
+
+def _joined(parts: Sequence[_Found]) -> _Found:
+    """One table of several sheets. Raises InputFailure when their headings differ."""
+    first, *others = parts
+    if not others:
+        return first
+    for other in others:
+        if _folded(other) != _folded(first):
+            raise InputFailure("sheet.sheets_differ", first=first.grid.name, other=other.grid.name)
+    grid = joined([(one.grid, one.heading.number) for one in parts])
+    return _Found(grid, first.heading, first.sample, first.above, tuple(one.grid.name for one in parts))
+
+
+def _folded(found: _Found) -> list[str]:
+    """The headings and their places, in whatever case they are written."""
+    folded = [fold(cell) for cell in found.heading.cells]
+    while folded and not folded[-1]:
+        folded.pop()
+    return folded
 
 
 def _summary_of(book: Book) -> dict[str, str]:
@@ -212,12 +280,17 @@ def _is_word(cell: str) -> bool:
 
 
 def _headings(found: _Found) -> list[Heading]:
-    """Every column of the table: from the first to the last heading, or to the last cell in a workbook."""
+    """Every column of the table: from the first heading, or the first cell below, to the last heading, or in a workbook
+    to the last cell.
+    """
     row, cells = found.heading.number, found.heading.cells
     filled = [at for at, cell in enumerate(cells) if cell.strip()]
     first, last = filled[0], filled[-1]
-    if found.grid.width > last + 1:
-        last = max(last, *(_last_filled(record) for record in found.grid.records() if record.number > row))
+    if first or found.grid.width > last + 1:
+        for record in found.grid.records():
+            if record.number > row:
+                first = next((at for at, cell in enumerate(record.cells[:first]) if cell.strip()), first)
+                last = max(last, _last_filled(record) if found.grid.width else 0)
     return [Heading(at, cells[at] if at < len(cells) else "") for at in range(first, last + 1)]
 
 
@@ -296,14 +369,17 @@ def _cell(record: Record, position: int) -> str:
     return record.cells[position] if position < len(record.cells) else ""
 
 
-def _hidden(found: _Found, options: ReadOptions) -> frozenset[int]:
-    """The hidden rows below the headings that hold something.
+def _hidden(found: _Found, understood: Understanding, options: ReadOptions) -> frozenset[int]:
+    """The rows below the headings that hold something and are hidden, filtered out, or struck through where it is said
+    who pays how much.
 
     Raises InputFailure when they are to be refused, or can't be told and are not to be included whatever they are.
     """
     if found.grid.hidden_unseen and options.hidden != "include":
         raise InputFailure("sheet.hidden_unseen", format=found.grid.hidden_unseen)
-    numbers = found.grid.hidden_rows
+    fields = [position for position, meaning in understood.meanings.items() if meaning.field in _OF_PAYMENT]
+    struck = found.grid.struck.items()
+    numbers = found.grid.hidden_rows | {row for row, columns in struck if any(at in columns for at in fields)}
     if not numbers:
         return frozenset()
     filled = frozenset(
@@ -329,15 +405,23 @@ def _about_sheets(book: Book, found: _Found) -> list[Fault]:
     """Which sheet was read, when there was a choice."""
     if found.is_ours:
         return []
-    others = [name for name in book.names if name != found.grid.name and not _is_help(book, name)]
+    read = found.joined or (found.grid.name,)
+    said = [_about_numbers(found)] if found.joined else []
+    others = [name for name in book.names if name not in read and not _is_help(book, name)]
     if not others:
-        return []
+        return said
     unseen = [name for name in others if name in book.hidden]
     seen = [name for name in others if name not in unseen]
     details = (("sheet", found.grid.name), ("others", ", ".join(seen)), ("hidden", ", ".join(unseen)))
     if seen and unseen:
-        return [Fault("sheets-not-read-some-hidden", details=details)]
-    return [Fault("sheets-not-read" if seen else "hidden-sheets-not-read", details=details)]
+        return [*said, Fault("sheets-not-read-some-hidden", details=details)]
+    return [*said, Fault("sheets-not-read" if seen else "hidden-sheets-not-read", details=details)]
+
+
+def _about_numbers(found: _Found) -> Fault:
+    """How the rows of several sheets are told apart."""
+    numbered = [f"{name} + {at * ROWS_APART}" for at, name in enumerate(found.joined) if at]
+    return Fault("sheets-joined", details=(("sheets", ", ".join(found.joined)), ("numbered", ", ".join(numbered))))
 
 
 def _is_help(book: Book, name: str) -> bool:

@@ -9,16 +9,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from html import unescape
 from posixpath import join, normpath, split
-from typing import Final
+from typing import Final, NamedTuple
 from xml.etree import ElementTree as ET
 
 from pipeline.number_formats import is_date_format
 from pipeline.sheet.archive import Archive
-from pipeline.sheet.facts import BUILT_IN_FORMATS, MOST_COLUMNS, Facts
+from pipeline.sheet.facts import BUILT_IN_FORMATS, LONGEST_ROW, MOST_COLUMNS, Facts, NotShown, Styles
 from pipeline.sheet.headings import letter
-from pipeline.sheet.records import number_text
+from pipeline.sheet.native import number_text
 
 _ROW: Final = re.compile(rb"<row\b([^>]*)>")
 _CELL: Final = re.compile(rb"<c\b([^>]*)>")
@@ -41,6 +42,8 @@ _HAS_NEGATIVE: Final = re.compile(rb"><v>-")
 _NEGATIVE: Final = re.compile(
     rb"<c(?=\s)([^>]*)>(?:<f\b[^>]*/>|<f\b[^>]*>[^<]*</f>)?<v>(-[0-9.]+(?:[eE][-+]?[0-9]+)?)<"
 )
+_YES: Final = ("1", "true", "on")
+_MERGE: Final = re.compile(rb'<mergeCell\b[^<>]*\sref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"')
 _TEXT_RESULT: Final = re.compile(rb'\st="str"')
 _ROOT: Final = re.compile(rb"<(\w+:)?worksheet\b([^>]*)>")
 _SINGLE_QUOTED: Final = re.compile(rb"=\s*'([^'\"<>]*)'")
@@ -52,22 +55,31 @@ _RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relat
 _STRICT_RELATION: Final = "{http://purl.oclc.org/ooxml/officeDocument/relationships}id"
 
 
-def facts_of(archive: Archive, member: str, looks: tuple[str, ...]) -> Facts:
-    """Search the XML of one sheet; `looks` are the number formats of the workbook's cell styles.
+def facts_of(archive: Archive, member: str, styles: Styles) -> Facts:
+    """Search the XML of one sheet; `styles` are the workbook's cell styles.
 
-    Raises InputFailure when it unpacks to more than it declares.
+    Raises InputFailure when it unpacks to more than it declares, NotShown when it is in an encoding that can't be
+    searched.
     """
     facts = Facts()
-    watch = _CellWatch(looks, facts)
-    dated = frozenset(str(style).encode() for style, look in enumerate(looks) if is_date_format(look))
+    watch = _CellWatch(styles.looks, facts)
+    dated = frozenset(str(style).encode() for style, look in enumerate(styles.looks) if is_date_format(look))
+    numbers = "|".join(map(str, sorted(styles.struck)))
+    struck = re.compile(rf'<c\b(?=[^<>]*\ss="(?:{numbers})")([^<>]*)(?<!/)>'.encode()) if numbers else None
     for count, window in enumerate(_windows(archive.pieces(member))):
         if not count:
+            if not _ROOT.search(window):
+                raise NotShown
             _note_head(window, facts)
         watch.note(window)
         if _HAS_FORMULA.search(window):
             _note_unsaved(window, facts)
         if dated and _HAS_NEGATIVE.search(window):
             _note_negative_dates(window, dated, facts)
+        for cell in struck.finditer(window) if struck else ():
+            facts.note_struck(*_place(window, cell.start(), cell[1], facts))
+        if b"<mergeCell " in window:
+            _note_merges(window, facts)
         _note_rows(window, facts)
     return facts
 
@@ -83,6 +95,8 @@ def _windows(pieces: Iterable[bytes]) -> Iterator[bytes]:
         end = b"</" + prefix + b"row>"
         cut = whole.rfind(end)
         if cut < 0:
+            if len(whole) > LONGEST_ROW:
+                raise NotShown
             rest = whole
             continue
         cut += len(end)
@@ -217,6 +231,11 @@ def _note_negative_dates(window: bytes, dated: frozenset[bytes], facts: Facts) -
             facts.patch(row, column, "n", number_text(float(cell[2])))
 
 
+def _note_merges(window: bytes, facts: Facts) -> None:
+    for left, top, right, bottom in _MERGE.findall(window):
+        facts.note_merge((int(top), int(bottom)), (column_at(left), column_at(right)))
+
+
 def _place(window: bytes, start: int, attributes: bytes, facts: Facts) -> tuple[int, int]:
     """Row and column of the cell whose tag begins at `start`; without a reference of its own, by counting."""
     reference = _NUMBER.search(attributes)
@@ -261,49 +280,105 @@ def column_at(name: bytes) -> int:
     return position - 1
 
 
-def members_of_sheets(archive: Archive) -> dict[str, str]:
-    """Sheet name -> the member that holds it. Empty when the workbook's own list can't be read."""
+class Link(NamedTuple):
+    """A relation of a part: the last word of its kind, the member that is meant, and how it is spelt."""
+
+    kind: str
+    member: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """Where the parts of a workbook are. `sheets` are the relations of its sheets by their id; `names` gives the id of
+    each sheet of its list; `parts` are the members of the other relations by their kind.
+    """
+
+    workbook: str
+    sheets: dict[str, Link]
+    names: dict[str, str]
+    parts: dict[str, str]
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether the workbook's own part is where it nearly always is, and its sheets are where their relations say
+        without any steps (`../one.xml`).
+        """
+        places = [link.member in {f"xl/{link.target}", link.target.lstrip("/")} for link in self.sheets.values()]
+        return self.workbook == "xl/workbook.xml" and all(places)
+
+    def member(self, sheet: str) -> str | None:
+        """The member that holds the sheet of this name."""
+        link = self.sheets.get(self.names.get(sheet, ""))
+        return link.member if link else None
+
+    def __contains__(self, sheet: str) -> bool:
+        return self.member(sheet) is not None
+
+
+def package_of(archive: Archive) -> Package:
+    """Follow the relations of the package. Raises NotShown when they, or the workbook's list, can't be read."""
     workbook = next(
-        (target for kind, target in related(archive, "").values() if kind.endswith("/officeDocument")),
+        (link.member for link in related(archive, "").values() if link.kind == "officeDocument"),
         "xl/workbook.xml",
     )
-    relations = related(archive, workbook)
-    members = {}
-    for sheet in _parsed(archive, workbook).iter():
-        if sheet.tag.rpartition("}")[2] == "sheet":
-            _, member = relations.get(sheet.get(_RELATION) or sheet.get(_STRICT_RELATION) or "", ("", ""))
-            if member in archive:
-                members[sheet.get("name", "")] = member
-    return members
+    relations = {name: link for name, link in related(archive, workbook).items() if link.member in archive}
+    names = {
+        sheet.get("name", ""): sheet.get(_RELATION) or sheet.get(_STRICT_RELATION) or ""
+        for sheet in _parsed(archive, workbook).iter()
+        if sheet.tag.rpartition("}")[2] == "sheet"
+    }
+    sheets = {name: relations[name] for name in names.values() if name in relations}
+    parts = {link.kind: link.member for name, link in relations.items() if name not in sheets}
+    return Package(workbook, sheets, names, parts)
 
 
-def related(archive: Archive, member: str) -> dict[str, tuple[str, str]]:
-    """The relations of a member (of the whole package when empty): id -> kind and the member that is meant."""
+def related(archive: Archive, member: str) -> dict[str, Link]:
+    """The relations of a member (of the whole package when empty) by their id.
+
+    Raises NotShown when they can't be read.
+    """
     folder, name = split(member)
     relations = {}
     for link in _parsed(archive, join(folder, "_rels", f"{name}.rels")):
-        target = link.get("Target", "")
+        target = link.get("Target", "").replace("\\", "/")
         path = target.lstrip("/") if target.startswith("/") else normpath(join(folder, target))
-        relations[link.get("Id", "")] = (link.get("Type", ""), path)
+        relations[link.get("Id", "")] = Link(link.get("Type", "").rpartition("/")[2], path, target)
     return relations
 
 
 def _parsed(archive: Archive, member: str) -> ET.Element:
-    """A small member as XML; without any content when it is missing or broken."""
+    """A small member as XML; without any content when it is missing. Raises NotShown when it is broken."""
     try:
         return ET.fromstring(archive.read(member) or b"<none/>")  # noqa: S314 - the archive refuses document types
-    except ET.ParseError:
-        return ET.Element("none")
+    except (ET.ParseError, LookupError, ValueError):  # also of an encoding that nobody knows
+        raise NotShown from None
 
 
-def looks_of(archive: Archive) -> tuple[str, ...]:
-    """The number format of every cell style, in the workbook's order; `""` for General."""
+def styles_of(archive: Archive, package: Package) -> Styles:
+    """The cell styles, in the workbook's order. Raises NotShown when they can't be read."""
     codes = dict(BUILT_IN_FORMATS)
     looks: list[str] = []
-    for part in _parsed(archive, "xl/styles.xml"):
+    struck: list[bool] = []
+    through: list[int] = []
+    for part in _parsed(archive, package.parts.get("styles", "xl/styles.xml")):
         tag = part.tag.rpartition("}")[2]
         if tag == "numFmts":
-            codes |= {int(one.get("numFmtId", "0")): one.get("formatCode", "") for one in part}
+            codes |= {_number(one, "numFmtId"): one.get("formatCode", "") for one in part}
+        elif tag == "fonts":
+            struck = [any(map(_is_strike, font)) for font in part]
         elif tag == "cellXfs":
-            looks = [codes.get(int(one.get("numFmtId", "0")), "") for one in part]
-    return tuple("" if look == "General" else look for look in looks)
+            looks = [codes.get(_number(one, "numFmtId"), "") for one in part]
+            fonts = [_number(one, "fontId") for one in part]
+            through = [style for style, font in enumerate(fonts) if 0 <= font < len(struck) and struck[font]]
+    return Styles(tuple("" if look == "General" else look for look in looks), frozenset(through))
+
+
+def _number(element: ET.Element, name: str) -> int:
+    """A number that an attribute holds; of no format and no font when it holds something else."""
+    text = element.get(name, "0")
+    return int(text) if text.isascii() and text.isdecimal() else -1
+
+
+def _is_strike(property_: ET.Element) -> bool:
+    return property_.tag.rpartition("}")[2] == "strike" and property_.get("val", "1") in _YES

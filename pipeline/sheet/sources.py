@@ -10,13 +10,13 @@ from pathlib import Path
 from pipeline.model import InputFailure
 from pipeline.sheet.archive import Archive
 from pipeline.sheet.biff8 import OldWorkbook, open_old
-from pipeline.sheet.biff12 import facts_of_binary, looks_of_binary, members_of_binary_sheets
-from pipeline.sheet.facts import Facts, NotShown
+from pipeline.sheet.biff12 import BinaryBook, facts_of_binary, open_binary, styles_of_binary
+from pipeline.sheet.facts import Facts, NotShown, Styles
 from pipeline.sheet.formats import Format
 from pipeline.sheet.headings import letter
 from pipeline.sheet.looks import MOST_CELLS
 from pipeline.sheet.ods import facts_of_ods, is_locked
-from pipeline.sheet.parts import facts_of, last_cell, looks_of, members_of_sheets
+from pipeline.sheet.parts import Package, facts_of, last_cell, package_of, styles_of
 from pipeline.spoken import Figure
 
 
@@ -29,31 +29,39 @@ class FactsSource:
 
     of: Callable[[str, int], Facts]
     has_macros: bool = False
+    package: Package | None = None
+    """Where the parts of an .xlsx are."""
 
 
 def facts_source(path: Path, form: Format, archive: Archive | None) -> FactsSource:
     """The source for one workbook; `archive` is its container unless it is an .xls.
 
-    Raises InputFailure when an OpenDocument workbook is locked, or a sheet of it would need too much memory: calamine
-    reads all of them at once.
+    Raises InputFailure when an .xls or an OpenDocument workbook is locked, or a sheet of the latter would need too much
+    memory: calamine reads all of them at once.
     """
     if archive is None:
         return _of_old(path)
     macros = any(name.endswith("vbaProject.bin") for name in archive.names())
     match form:
         case Format.XLSB:
-            members, looks = members_of_binary_sheets(archive), looks_of_binary(archive)
-            return FactsSource(partial(_of_binary, archive, members, looks), macros)
+            return FactsSource(partial(_of_binary, archive, open_binary(archive), styles_of_binary(archive)), macros)
         case Format.ODS:
             if is_locked(archive):
                 raise InputFailure("sheet.locked", path=str(path))
-            sheets = facts_of_ods(archive)
+            try:
+                sheets = facts_of_ods(archive)
+            except NotShown:
+                sheets = {}
             for name, facts in sheets.items():
                 _must_be_near(name, facts.rows, facts.columns)
             return FactsSource(lambda name, _: sheets.get(name) or Facts(unseen=True), macros)
         case _:
-            members, looks = members_of_sheets(archive), looks_of(archive)
-            return FactsSource(partial(_of_xml, archive, members, looks), macros)
+            try:
+                package = package_of(archive)
+                styles = styles_of(archive, package)
+            except NotShown:
+                return FactsSource(lambda _name, _index: Facts(unseen=True), macros)
+            return FactsSource(partial(_of_xml, archive, package, styles), macros, package)
 
 
 def _of_old(path: Path) -> FactsSource:
@@ -61,6 +69,8 @@ def _of_old(path: Path) -> FactsSource:
         book = open_old(path)
     except NotShown:
         return FactsSource(lambda _name, _index: Facts(unseen=True))
+    if book.is_locked:
+        raise InputFailure("sheet.locked", path=str(path))
     return FactsSource(partial(_of_stream, book), book.has_macros)
 
 
@@ -71,23 +81,28 @@ def _of_stream(book: OldWorkbook, _name: str, index: int) -> Facts:
         return Facts(unseen=True)
 
 
-def _of_binary(archive: Archive, members: dict[str, str], looks: tuple[str, ...], name: str, _index: int) -> Facts:
-    if name not in members:
+def _of_binary(archive: Archive, book: BinaryBook, styles: Styles, name: str, _index: int) -> Facts:
+    if name not in book.members:
         return Facts(unseen=True)
     try:
-        facts = facts_of_binary(archive, members[name], looks)
+        facts = facts_of_binary(archive, book.members[name], styles)
     except NotShown:
         return Facts(unseen=True)
+    facts.from_1904 = book.from_1904
     _must_be_near(name, facts.rows, facts.columns)
     return facts
 
 
-def _of_xml(archive: Archive, members: dict[str, str], looks: tuple[str, ...], name: str, _index: int) -> Facts:
-    if name not in members:
+def _of_xml(archive: Archive, package: Package, styles: Styles, name: str, _index: int) -> Facts:
+    member = package.member(name)
+    if member is None:
         return Facts(unseen=True)
-    facts = facts_of(archive, members[name], looks)
+    try:
+        facts = facts_of(archive, member, styles)
+    except NotShown:
+        return Facts(unseen=True)
     if facts.rows * facts.columns > MOST_CELLS:
-        _must_be_near(name, *last_cell(archive, members[name]))
+        _must_be_near(name, *last_cell(archive, member))
     return facts
 
 

@@ -6,12 +6,19 @@ from collections.abc import Container, Iterator, Sequence
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import Final
 
-from pipeline.model import Carried, Column, Mapping, SheetRow, Source
-from pipeline.sheet.grid import TEXT_CUT, Grid
-from pipeline.sheet.headings import fold, letter
+from pipeline.model import Carried, Column, InputFailure, Mapping, SheetRow, Source
+from pipeline.sheet.content import ContentWatch
+from pipeline.sheet.grid import TEXT_CUT, Grid, Merge
+from pipeline.sheet.headings import field_named, fold, letter
+from pipeline.sheet.merges import MergedCells
 from pipeline.sheet.origin import OwnColumns
 from schemas.faults import Fault
+from schemas.fields import Field
+
+_LEAST_HEADINGS: Final = 2
+_MOST_NAMED: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,15 @@ class Layout:
     counts: Container[int] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one pass over the rows has found: repeated headings and rows without content, by number, and merges."""
+
+    repeats: tuple[int, ...] = ()
+    without: tuple[int, ...] = ()
+    merges: tuple[Merge, ...] = ()
+
+
 class Table:
     """A sheet that was understood. Its rows are read anew by every call of `chunks`.
 
@@ -41,14 +57,14 @@ class Table:
     page), so read them after a pass over `chunks`.
     """
 
-    __slots__ = ("_grid", "_known", "_layout", "_repeats", "source")
+    __slots__ = ("_grid", "_known", "_layout", "_seen", "source")
 
     def __init__(self, source: Source, layout: Layout, grid: Grid, notices: Sequence[Fault]) -> None:
         self.source = source
         self._layout = layout
         self._grid = grid
         self._known = (*notices, *grid.notices)
-        self._repeats: tuple[int, ...] = ()
+        self._seen = _Seen()
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -68,9 +84,16 @@ class Table:
     @property
     def notices(self) -> tuple[Fault, ...]:
         """What was changed, guessed or left out for the whole file; complete after one pass over the rows."""
-        found = [*self._known]
-        if self._repeats:
-            found.append(Fault("headings-repeated", details=(("rows", listed_numbers(self._repeats)),)))
+        found, seen = [*self._known], self._seen
+        if seen.repeats:
+            found.append(Fault("headings-repeated", details=(("rows", listed_numbers(seen.repeats)),)))
+        if seen.without:
+            rows, count = listed_numbers(seen.without), str(len(seen.without))
+            found.append(Fault("rows-without-content", details=(("rows", rows), ("count", count))))
+        if seen.merges:
+            names = [merge.name for merge in seen.merges]
+            cells = ", ".join(names[:_MOST_NAMED]) + (" …" if len(names) > _MOST_NAMED else "")
+            found.append(Fault("merged-cells", details=(("cells", cells),)))
         return tuple(found)
 
     def letter(self, column: Column) -> str:
@@ -89,30 +112,59 @@ class Table:
     def _rows(self) -> Iterator[SheetRow]:
         layout = self._layout
         start, skipped, renumbered = layout.heading_row, layout.skipped, layout.renumbered
-        first = self.columns[0].heading
         repeats: list[int] = []
         fit, end = self._fitter(), layout.positions[-1] + 1
         counted = layout.counts is None or end in layout.counts
         plain = end == len(layout.positions) and layout.own is None and counted
+        content = ContentWatch(self.columns, self.mapping.split_names)
+        merges = MergedCells(self._grid.merges, start, layout.positions, self._amounts())
+        email = content.email if plain else None
         for number, cells, kinds, faults in self._grid.records():
             if number <= start or number in skipped:
                 continue
             # Nearly every row of nearly every sheet is complete and plain; the way around `fit` is a tenth faster.
-            if plain and len(cells) == end and cells[0] != first and cells[0] and not cells[0].isspace():
-                yield SheetRow(number, tuple(cells), kinds, faults)
+            if email is not None and len(cells) == end and "@" in cells[email] and number < merges.next_row:
+                row = SheetRow(number, tuple(cells), kinds, faults)
+                if content.is_waiting:
+                    yield from content.released()
+                content.above = row
+                yield row
                 continue
-            row = fit(number, cells, kinds, faults)
-            if row is None:
+            whole = merges.filled(number, cells, kinds, faults) if number >= merges.next_row else (cells, kinds, faults)
+            fitted = fit(number, *whole)
+            if fitted is None:
                 continue
-            if row.cells[0] == first and self._is_heading(row.cells):
+            if self._is_heading(fitted):
                 repeats.append(number)
                 continue
-            yield row if layout.own is None else _with_origin(row, cells, layout.own, renumbered.get(number))
-        self._repeats = tuple(repeats)
+            if layout.own is not None:
+                fitted = _with_origin(fitted, cells, layout.own, believed=bool(renumbered))
+            for row in content.with_content(fitted):
+                yield replace(row, number=renumbered[row.number]) if renumbered else row
+        for row in content.at_end():
+            yield replace(row, number=renumbered[row.number]) if renumbered else row
+        self._seen = _Seen(tuple(repeats), tuple(content.without), tuple(merges.used))
 
-    def _is_heading(self, cells: Sequence[str]) -> bool:
-        """Whether a row repeats the headings, as exports with page breaks do."""
-        return all(fold(cell) == fold(column.heading) for cell, column in zip(cells, self.columns, strict=True))
+    def _amounts(self) -> frozenset[int]:
+        """The positions of the columns of amounts in the grid."""
+        positions = self._layout.positions
+        return frozenset(positions[column.index] for column in self.columns if column.field == Field.AMOUNT)
+
+    def _is_heading(self, row: SheetRow) -> bool:
+        """Whether a row repeats the headings, as exports with page breaks do.
+
+        Raises InputFailure when it has them in another order: what stands below means something else.
+        """
+        cells, columns = row.cells, self.columns
+        if all(fold(cell) == fold(column.heading) for cell, column in zip(cells, columns, strict=True)):
+            return True
+        ours = [column.field for column in columns if column.field]
+        named = [field_named(cell, self.mapping) if cell else None for cell in cells]
+        if len({*named} - {None}) < max(_LEAST_HEADINGS, len(ours) - 1):
+            return False
+        if all(name in {None, column.field} for name, column in zip(named, columns, strict=True)):
+            return True
+        raise InputFailure("sheet.second_headings", row=row.number, first=self.heading_row)
 
     def _fitter(self) -> _Fitter:
         positions = self._layout.positions
@@ -173,17 +225,18 @@ def _is_blank(cells: Sequence[str], kinds: str) -> bool:
     return not "".join(cells).strip() and "f" not in kinds
 
 
-def _with_origin(row: SheetRow, cells: Sequence[str], own: OwnColumns, number: int | None) -> SheetRow:
-    """A row of a sheet of ours with what our columns say of it, under its number in the user's own sheet if known."""
+def _with_origin(row: SheetRow, cells: Sequence[str], own: OwnColumns, *, believed: bool) -> SheetRow:
+    """A row of a sheet of ours with what our columns say of it.
+
+    In a workbook whose numbers no longer tell rows apart none of them is `believed`; a marked copy's are its rows'.
+    """
 
     def told(at: int) -> str:
         return cells[at].strip() if 0 <= at < len(cells) else ""
 
     before = told(own.number)
-    # In a workbook whose numbers no longer tell rows apart none of them is believed.
-    believed = before.isdecimal() and (own.number > 0 or number is not None)
-    carried = Carried(int(before) if believed else 0, told(own.file), told(own.request))
-    return replace(row, number=row.number if number is None else number, carried=carried)
+    number = int(before) if before.isdecimal() and (own.number > 0 or believed) else 0
+    return replace(row, carried=Carried(number, told(own.file), told(own.request)))
 
 
 def listed_numbers(numbers: Sequence[int], limit: int = 12) -> str:

@@ -1,6 +1,7 @@
 """An HTML page called .xls, as billing portals export them: its tables, cell by cell.
 
-Owns the reading of tables from any markup that a browser would show. Scripts and links are never followed.
+Owns the reading of tables from any markup that a browser would show, and which rows it would not show. Scripts and
+links are never followed.
 """
 
 from __future__ import annotations
@@ -14,13 +15,20 @@ from typing import Final
 
 from pipeline.model import InputFailure
 from pipeline.sheet.encodings import Encoding, read_text
-from pipeline.sheet.grid import Book, Grid, Record
+from pipeline.sheet.grid import Book, Grid, Merge, Record
 from schemas.faults import Fault
 
 _MAX_SPAN: Final = 1000
 """A browser's own limit for `colspan`; more than that is nonsense or an attack."""
 _SPACE: Final = re.compile(r"[ \t\r\n\f]+")
 _BREAKS: Final = ("br", "p", "div", "li")
+_GROUPS: Final = ("thead", "tbody", "tfoot")
+_STRIKES: Final = ("s", "del", "strike")
+_STRUCK: Final = re.compile(r"text-decoration(?:-line)?\s*:[^;]*line-through", re.IGNORECASE)
+_NOT_SHOWN: Final = r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|(?<![\w-])height\s*:\s*0(?![.\d]*[1-9])"
+_HIDING: Final = re.compile(_NOT_SHOWN, re.IGNORECASE)
+_HIDING_RULE: Final = re.compile(rf"([^{{}}]*)\{{[^{{}}]*?(?:{_NOT_SHOWN})[^{{}}]*\}}", re.IGNORECASE)
+_SELECTOR: Final = re.compile(r"[\w]*[.#][\w-]+")
 _UNSEEN: Final = ("script", "style", "head", "title")
 
 
@@ -30,12 +38,23 @@ def open_page(path: Path) -> Book:
     parser = _Tables()
     parser.feed(text)
     parser.close()
-    tables = [rows for rows in parser.tables if rows]
+    tables = [table for table in parser.tables if table.rows]
     if not tables:
         raise InputFailure("sheet.page_without_table", path=str(path))
     names = tuple(str(number) for number in range(1, len(tables) + 1)) if len(tables) > 1 else ("",)
-    grids = {name: Grid(name, partial(_records, rows)) for name, rows in zip(names, tables, strict=True)}
-    return Book(names, grids.__getitem__, notices=_notices(encoding))
+    grids = {name: _grid(name, table) for name, table in zip(names, tables, strict=True)}
+    hidden = frozenset(name for name, table in zip(names, tables, strict=True) if table.is_hidden)
+    return Book(names, grids.__getitem__, hidden, notices=_notices(encoding))
+
+
+def _grid(name: str, table: _Open) -> Grid:
+    return Grid(
+        name,
+        partial(_records, table.rows),
+        hidden_rows=frozenset(table.hidden),
+        struck=table.struck,
+        merges=table.merges,
+    )
 
 
 def _notices(encoding: Encoding) -> tuple[Fault, ...]:
@@ -53,37 +72,52 @@ class _Tables(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.tables: list[list[list[str]]] = []
+        self.tables: list[_Open] = []
         self._open: list[_Open] = []
         self._unseen = 0
+        self._hiding: frozenset[str] = frozenset()
+        self._in_style = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
         if tag in _UNSEEN and tag != "head":
             self._unseen += 1
+            self._in_style = tag == "style"
         elif tag == "table":
-            table = _Open()
-            self.tables.append(table.rows)
+            table = _Open(is_hidden=self._is_hidden(tag, given))
+            self.tables.append(table)
             self._open.append(table)
         elif not self._open:
             return
+        elif tag in _GROUPS:
+            self._open[-1].group_hidden = self._is_hidden(tag, given)
         elif tag == "tr":
-            self._open[-1].start_row()
+            self._open[-1].start_row(is_hidden=self._is_hidden(tag, given), is_struck=_is_struck(given))
         elif tag in {"td", "th"}:
-            spans = {name: _span(value) for name, value in attrs if name in {"colspan", "rowspan"}}
-            self._open[-1].start_cell(spans.get("colspan", 1), spans.get("rowspan", 1))
+            spans = _span(given.get("colspan", "")), _span(given.get("rowspan", ""))
+            self._open[-1].start_cell(spans, is_struck=_is_struck(given))
         elif tag in _BREAKS:
             self._open[-1].text("\n")
+        elif tag in _STRIKES:
+            self._open[-1].strikes += 1
 
     def handle_endtag(self, tag: str) -> None:
         if tag in _UNSEEN and tag != "head":
             self._unseen = max(0, self._unseen - 1)
+            self._in_style = False
         elif tag == "table" and self._open:
             self._open.pop().end_cell()
+        elif self._open and tag in _GROUPS:
+            self._open[-1].group_hidden = False
         elif self._open and tag in {"td", "th", "tr"}:
             self._open[-1].end_cell()
+        elif self._open and tag in _STRIKES:
+            self._open[-1].strikes = max(0, self._open[-1].strikes - 1)
 
     def handle_data(self, data: str) -> None:
-        if self._open and not self._unseen:
+        if self._in_style:
+            self._hiding |= {name for names in _HIDING_RULE.findall(data) for name in _SELECTOR.findall(names)}
+        elif self._open and not self._unseen:
             self._open[-1].text(_SPACE.sub(" ", data))
 
     def close(self) -> None:
@@ -92,40 +126,66 @@ class _Tables(HTMLParser):
         while self._open:
             self._open.pop().end_cell()
 
+    def _is_hidden(self, tag: str, given: dict[str, str]) -> bool:
+        """Whether a browser, or a spreadsheet program, would not show an element with these attributes."""
+        if "hidden" in given or _HIDING.search(given.get("style", "")) or given.get("height") == "0":
+            return True
+        names = {f".{name}" for name in given.get("class", "").split()} | {f"#{given.get('id', '')}"}
+        return bool(self._hiding & (names | {tag + name for name in names}))
+
 
 class _Open:
-    """A table while it is being read. A cell over several rows or columns stands in its first place, blanks follow."""
+    """A table while it is being read. A cell over several rows or columns stands in its first place, blanks follow.
 
-    __slots__ = ("_below", "_cell", "_spans", "rows")
+    `hidden` are the rows that are not shown, `struck` the places of struck-through cells by row; rows count from 1.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_hidden: bool) -> None:
         self.rows: list[list[str]] = []
+        self.is_hidden = is_hidden
+        self.group_hidden = False
+        self.hidden: set[int] = set()
+        self.struck: dict[int, set[int]] = {}
+        self.merges: list[Merge] = []
+        self.strikes = 0
+        self._row_struck = False
         self._cell: list[str] | None = None
+        self._cell_struck = False
+        self._has_plain = False
         self._spans = (1, 1)
         self._below: dict[int, int] = {}
 
-    def start_row(self) -> None:
+    def start_row(self, *, is_hidden: bool, is_struck: bool) -> None:
         self.end_cell()
         self.rows.append([])
+        self._row_struck = is_struck
+        self.strikes = 0
+        if is_hidden or self.group_hidden:
+            self.hidden.add(len(self.rows))
 
-    def start_cell(self, columns: int, rows: int) -> None:
+    def start_cell(self, spans: tuple[int, int], *, is_struck: bool) -> None:
         self.end_cell()
         if not self.rows:
             self.rows.append([])
         self._skip_spanned()
-        self._cell, self._spans = [], (columns, rows)
+        self._cell, self._spans = [], spans
+        self._cell_struck, self._has_plain = self._row_struck or is_struck, False
 
     def text(self, data: str) -> None:
         if self._cell is not None:
             self._cell.append(data)
+            self._has_plain = self._has_plain or (not self.strikes and not data.isspace())
 
     def end_cell(self) -> None:
         if self._cell is None:
             return
         columns, rows = self._spans
-        row = self.rows[-1]
+        row, number = self.rows[-1], len(self.rows)
         if rows > 1:
             self._below |= dict.fromkeys(range(len(row), len(row) + columns), rows - 1)
+            self.merges.append(Merge(number, number + rows - 1, len(row), len(row) + columns - 1))
+        if self._cell_struck or not self._has_plain:
+            self.struck.setdefault(number, set()).add(len(row))
         row += [_flat("".join(self._cell)), *[""] * (columns - 1)]
         self._cell = None
 
@@ -136,8 +196,12 @@ class _Open:
             row.append("")
 
 
-def _span(value: str | None) -> int:
-    return min(int(value), _MAX_SPAN) if value and value.isdecimal() and int(value) else 1
+def _is_struck(given: dict[str, str]) -> bool:
+    return _STRUCK.search(given.get("style", "")) is not None
+
+
+def _span(value: str) -> int:
+    return min(int(value), _MAX_SPAN) if value.isdecimal() and int(value) else 1
 
 
 def _flat(text: str) -> str:

@@ -1,34 +1,27 @@
-"""Workbooks, read by calamine; what it does not show comes from the workbook's own XML (`parts`)."""
+"""Workbooks, read by calamine (`trial`); what it does not show comes from the workbook's own parts (`sources`)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
-
-from python_calamine import (
-    CalamineError,
-    CalamineSheet,
-    CalamineWorkbook,
-    PasswordError,
-    SheetTypeEnum,
-    SheetVisibleEnum,
-)
 
 from pipeline.model import InputFailure
 from pipeline.sheet.archive import Archive
 from pipeline.sheet.durations import WithoutDurations
 from pipeline.sheet.facts import MOST_COLUMNS, Facts
 from pipeline.sheet.formats import Format
-from pipeline.sheet.grid import Book, Grid, Record
+from pipeline.sheet.grid import Book, Grid
 from pipeline.sheet.headings import letter
 from pipeline.sheet.records import Beside, records
+from pipeline.sheet.repair import repaired_ods, repaired_xlsx
 from pipeline.sheet.sources import FactsSource, facts_source
-from pipeline.sheet.trial import can_be_read
+from pipeline.sheet.trial import NativeBook
 from schemas.faults import Fault
 
 _READ_AT_ONCE: Final = re.compile(
@@ -45,38 +38,27 @@ def open_workbook(path: Path, form: Format) -> Book:
     archive = None if form is Format.XLS else Archive(path)
     if archive:
         archive.check(name for name in archive.names() if _READ_AT_ONCE.fullmatch(name))
-    if form in {Format.XLS, Format.XLSB} and not can_be_read(path):
-        raise InputFailure("sheet.damaged", path=str(path))
-    # An OpenDocument workbook is refused here when it is spread too far: calamine reads all its sheets at once.
-    source = facts_source(path, form, archive) if form is Format.ODS else None
-    book = _load(path)
-    source = source or facts_source(path, form, archive)
-    sheets = [sheet for sheet in book.sheets_metadata if sheet.typ is SheetTypeEnum.WorkSheet]
-    hidden = frozenset(sheet.name for sheet in sheets if sheet.visible is not SheetVisibleEnum.Visible)
+    source = facts_source(path, form, archive)
+    book = _native(path, form, archive, source)
+    sheets = [sheet for sheet in book.sheets if sheet.is_worksheet]
+    hidden = frozenset(sheet.name for sheet in sheets if not sheet.is_visible)
     reader = _Reader(path, form, book, archive, source)
     notices = tuple(_about_parts(archive, has_macros=source.has_macros))
     return Book(tuple(sheet.name for sheet in sheets), cache(reader.grid), hidden, notices)
 
 
-def _load(path: Path) -> CalamineWorkbook:
-    """Calamine goes by the name of a file but by the content of bytes: an .ods called .xlsx is common enough."""
-    with reading(path), path.open("rb") as file:
-        return CalamineWorkbook.from_filelike(file)
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Calamine's failures as sentences for people. Its panics on damaged files are no `Exception`."""
-    try:
-        yield
-    except PasswordError:
-        raise InputFailure("sheet.locked", path=str(path)) from None
-    except (CalamineError, OSError, ValueError, OverflowError):
-        raise InputFailure("sheet.damaged", path=str(path)) from None
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":
-            raise
-        raise InputFailure("sheet.damaged", path=str(path)) from None
+def _native(path: Path, form: Format, archive: Archive | None, source: FactsSource) -> NativeBook:
+    """The workbook, or a copy in which calamine finds what other programs find."""
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        copy = Path(folder, path.name)
+        unusual = archive is not None and (
+            (form is Format.ODS and repaired_ods(archive, copy))
+            or (source.package is not None and repaired_xlsx(archive, source.package, copy))
+        )
+        book = NativeBook(path, copy if unusual else None)
+        if unusual:
+            _ = book.sheets  # it is open now
+        return book
 
 
 def _about_parts(archive: Archive | None, *, has_macros: bool) -> Iterator[Fault]:
@@ -93,34 +75,40 @@ class _Reader:
 
     path: Path
     form: Format
-    book: CalamineWorkbook
+    book: NativeBook
     archive: Archive | None
     source: FactsSource
 
     def grid(self, name: str) -> Grid:
         """One sheet. Raises InputFailure when it is damaged or spread too far."""
-        facts = self.source.of(name, [sheet.name for sheet in self.book.sheets_metadata].index(name))
-        with reading(self.path):
-            sheet = self.book.get_sheet_by_name(name)
-        if sheet.end and sheet.end[1] >= MOST_COLUMNS:
+        place = [sheet.name for sheet in self.book.sheets].index(name)
+        last_column = self.book.load(place)  # while the facts are searched
+        try:
+            facts = self.source.of(name, place)
+        except InputFailure:
+            with suppress(InputFailure):
+                last_column()
+            raise
+        last = last_column()
+        if last >= MOST_COLUMNS:
             raise InputFailure("sheet.damaged", path=str(self.path))
-        width = max([sheet.end[1] + 1 if sheet.end else 1, *(max(cells) + 1 for cells in facts.patches.values())])
+        width = max(last + 1, 1, *(max(cells) + 1 for cells in facts.patches.values()))
         looks = facts.looks.columns()
         has_long = self.archive is None or self.archive.has_long_text
-        beside = Beside(facts.patches, looks, has_long, WithoutDurations(self.archive, name, looks).row)
+        beside = Beside(
+            facts.patches, looks, has_long, WithoutDurations(self.archive, name, place, looks).row, facts.from_1904
+        )
         return Grid(
             name,
-            partial(self._records, sheet, beside),
+            lambda: records(self.book.rows(place), beside),
             width=width,
             hidden_rows=frozenset(facts.hidden_rows),
             hidden_unseen=f".{self.form.value}" if facts.unseen else "",
             looks=looks,
             notices=tuple(_about(facts, width)),
+            merges=facts.merges,
+            struck=facts.struck,
         )
-
-    def _records(self, sheet: CalamineSheet, beside: Beside) -> Iterator[Record]:
-        with reading(self.path):
-            yield from records(sheet, beside)
 
 
 def _about(facts: Facts, width: int) -> Iterator[Fault]:

@@ -164,7 +164,7 @@ def test_a_corrected_copy_is_a_billing_sheet(tmp_path):
     """The copy is read as the original was; given back and copied again, our columns stand in it once."""
     out, again = tmp_path / "out.xlsx", tmp_path / "again.xlsx"
     make(original(tmp_path), out)
-    table = open_table(out, ReadOptions(sheet="November"))
+    table = open_table(out, ReadOptions(sheets=("November",)))
     assert [column.field for column in table.columns][:6] == list(FIELDS)
     assert [row.number for chunk in table.chunks() for row in chunk] == [4, 5]
     sheet = make(out, again)["November"]

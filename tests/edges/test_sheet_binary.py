@@ -7,8 +7,9 @@ import zipfile
 from contextlib import suppress
 
 import pytest
-from binary_books import Error, Sheet, write_xls, write_xlsb
+from binary_books import Error, Formula, Sheet, write_xls, write_xlsb
 from reading import codes, refusal, rows_of
+from sheet_books import write_xlsx
 
 from pipeline.model import InputFailure
 
@@ -80,7 +81,7 @@ def test_a_length_of_time_beyond_all_bounds_is_refused_with_its_row(tmp_path, wr
     row = [*ROW[:5], (987654321012.0, "[h]:mm")]
     path = write(tmp_path / "b", Sheet([HEAD, ROW], name="Good"), Sheet([HEAD, ROW, row], name="Bad"))
     assert len(rows_of(path)[1]) == 1
-    failure = refusal(path, sheet="Bad")
+    failure = refusal(path, sheets=("Bad",))
     assert (failure.key, failure.params) == ("sheet.time_too_long", {"sheet": "Bad", "row": 3})
 
 
@@ -89,6 +90,22 @@ def test_a_date_before_all_dates_stays_a_number(tmp_path, write):
     """As in .xlsx: -1.5 is no 12:00."""
     _, read = rows_of(write(tmp_path / "b", Sheet([HEAD, [*ROW[:5], (-1.5, "yyyy-mm-dd")]])))
     assert (read[0].cells[5], read[0].kinds[5]) == ("-1.5", "n")
+
+
+@EACH
+@pytest.mark.parametrize("from_1904", [False, True])
+@pytest.mark.parametrize(
+    "look", ["yyyy-mm-dd", "m/d/yy h:mm", "hh:mm", "[h]:mm", "[$-F800]dddd\\,\\ mmmm\\ dd\\,\\ yyyy", "0.00", "00000"]
+)
+def test_a_date_is_a_date_however_it_is_saved(tmp_path, write, look, from_1904):
+    """As a number of eight bytes, of four, or as the result of a formula: what .xlsx gives."""
+    numbers = [46000, 46000.0, 0.25, 46000.75, 59.0, 1.0, -1.5]
+    rows = [[*ROW[:5], cell] for number in numbers for cell in ((number, look), Formula(number, look))]
+    if write is biff5 and look == "[h]:mm":
+        rows = rows[4:6]  # where a length of time is a date
+    sheet = Sheet([HEAD, *rows], from_1904=from_1904)
+    read = [(row.cells[5], row.kinds[5]) for row in rows_of(write(tmp_path / "b", sheet))[1]]
+    assert read == [(row.cells[5], row.kinds[5]) for row in rows_of(write_xlsx(tmp_path / "b.xlsx", sheet))[1]]
 
 
 def unseen_xls(tmp_path):

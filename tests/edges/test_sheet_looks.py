@@ -2,13 +2,15 @@
 
 import tracemalloc
 import zipfile
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import openpyxl
 import pytest
 import xlsxwriter
 from binary_books import Sheet, write_xls, write_xlsb
+from sheet_books import EACH, write_ods, write_xlsx
 
 from pipeline.check import CheckOptions, check_table
 from pipeline.cli import main
@@ -16,120 +18,9 @@ from pipeline.model import InputFailure, kind_of, look_of
 from pipeline.sheet import ReadOptions, open_table
 from schemas.faults import mend, sentence
 
+CASES = Path(__file__).parents[1] / "cases"
 HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount", "Until"]
 ROW = ["INV-1", "Jane", "Doe", "j@example.com", 5.0, None]
-
-
-def write_xlsx(path, *sheets):
-    """The same sheets as `binary_books` takes, as an .xlsx."""
-    book = xlsxwriter.Workbook(path)
-    for one in sheets:
-        sheet = book.add_worksheet(one.name)
-        for number, row in enumerate(one.rows):
-            for column, cell in enumerate(row):
-                if isinstance(cell, tuple):
-                    sheet.write_number(number, column, cell[0], book.add_format({"num_format": cell[1]}))
-                elif cell is not None:
-                    sheet.write(number, column, cell)
-    book.close()
-    return path
-
-
-NAMES = ["office", "table", "text", "number", "style"]
-DAY_PARTS = [f'<number:{part} number:style="long"/>' for part in ("day", "month", "year")]
-STYLES = {
-    "0.00": "number", "0000.00": "number", "00000": "number", '"INV-"000': "number", "000-000": "number",
-    "# ?/?": "number", "0%": "percentage", "0.0%": "percentage", "yyyy-mm-dd": "date", "dd/mm/yyyy": "date",
-    '"$"#,##0.00;-"$"#,##0.00': "currency",
-}  # fmt: skip
-
-
-def digits(places, decimals=0, inside="", more=""):
-    return (
-        f'<number:number number:min-integer-digits="{places}" number:decimal-places="{decimals}"{more}>{inside}'
-        "</number:number>"
-    )
-
-
-PARTS = {
-    "# ?/?": '<number:fraction number:min-numerator-digits="1"/>',
-    "0.00": digits(1, 2),
-    "0000.00": digits(4, 2),
-    "00000": digits(5),
-    '"INV-"000': f"<number:text>INV-</number:text>{digits(3)}",
-    "000-000": digits(6, 0, '<number:embedded-text number:position="3">-</number:embedded-text>'),
-    "0%": f"{digits(1)}<number:text>%</number:text>",
-    "0.0%": f"{digits(1, 1)}<number:text>%</number:text>",
-    "yyyy-mm-dd": "<number:text>-</number:text>".join(reversed(DAY_PARTS)),
-    "dd/mm/yyyy": "<number:text>/</number:text>".join(DAY_PARTS),
-    '"$"#,##0.00;-"$"#,##0.00': "<number:text>-</number:text><number:currency-symbol/>"
-    + digits(1, 2, more=' number:grouping="true"')
-    + '<style:map style:condition="value()&gt;=0" style:apply-style-name="above"/>',
-}
-ABOVE = (
-    '<number:currency-style style:name="above"><number:currency-symbol/>'
-    + digits(1, 2, more=' number:grouping="true"')
-    + "</number:currency-style>"
-)
-
-
-def write_ods(path, *sheets, defaults="", repeated=1, manifest="<manifest:manifest/>"):
-    """The same sheets as OpenDocument; `defaults` is the format of every column, `repeated` how often a row stands."""
-    spelt = "".join(
-        f'<number:{kind}-style style:name="N{at}">{PARTS[look]}</number:{kind}-style>'
-        f'<style:style style:name="own{at}" style:family="table-cell" style:data-style-name="N{at}"/>'
-        f'<style:style style:name="ce{at}" style:family="table-cell" style:parent-style-name="own{at}"/>'
-        for at, (look, kind) in enumerate(STYLES.items())
-    )
-    number = {look: at for at, look in enumerate(STYLES)}
-    tables = ""
-    for sheet in sheets:
-        usual = f' table:default-cell-style-name="ce{number[defaults]}"' if defaults else ""
-        tables += f'<table:table table:name="{sheet.name}">'
-        for column in range(max(len(row) for row in sheet.rows)):
-            hidden = ' table:visibility="collapse"' if column in sheet.columns else ""
-            tables += f"<table:table-column{usual}{hidden}/>"
-        for at, row in enumerate(sheet.rows):
-            tables += f'<table:table-row table:number-rows-repeated="{repeated if at else 1}">'
-            for cell in row:
-                value, look = cell if isinstance(cell, tuple) else (cell, "")
-                style = f' table:style-name="ce{number[look]}"' if look else ""
-                kind = STYLES.get(look, "float")
-                if value is None:
-                    tables += "<table:table-cell/>"
-                elif isinstance(value, str):
-                    shown = f'office:value-type="string"><text:p>{value}</text:p>'
-                    tables += f"<table:table-cell{style} {shown}</table:table-cell>"
-                elif kind == "date":
-                    day = date(1899, 12, 30) + timedelta(value)
-                    tables += f'<table:table-cell{style} office:value-type="date" office:date-value="{day}"/>'
-                else:
-                    kind = "float" if kind == "number" else kind
-                    tables += f'<table:table-cell{style} office:value-type="{kind}" office:value="{value}"/>'
-            tables += "</table:table-row>"
-        tables += "</table:table>"
-    names = " ".join(f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in NAMES)
-    names = names.replace("xmlns:number:1.0", "xmlns:datastyle:1.0")
-    with zipfile.ZipFile(path, "w") as book:
-        book.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
-        book.writestr("META-INF/manifest.xml", manifest)
-        book.writestr(
-            "content.xml",
-            f"<office:document-content {names}><office:automatic-styles>{ABOVE}{spelt}</office:automatic-styles>"
-            f"<office:body><office:spreadsheet>{tables}</office:spreadsheet></office:body></office:document-content>",
-        )
-    return path
-
-
-EACH = pytest.mark.parametrize(
-    "write",
-    [
-        pytest.param(write_xlsx, id="xlsx"),
-        pytest.param(write_xls, id="xls"),
-        pytest.param(write_xlsb, id="xlsb"),
-        pytest.param(write_ods, id="ods"),
-    ],
-)
 
 
 def checked(path):
@@ -175,12 +66,46 @@ def test_a_percentage_in_the_amount_is_a_fault(tmp_path, write, usual):
         ('"$"#,##0.00', False),
         ("[$CAD] #,##0.00", False),
         ('#,##0.00\\ "$"', False),
+        ("[$A$] #,##0.00", True),
+        ("[$HK$-C04] #,##0.00", True),
+        ("#,##0.00\\ [$kr-41D]", True),
+        ('#,##0.00 "zł"', True),
+        ("\\U\\S\\$#,##0.00", True),
+        ("[$R$-416] #,##0.00", True),
+        ("[$₽-419]General", True),
+        ("[Blue][$NZ$-1409]#,##0.00;[Red]-[$NZ$-1409]#,##0.00", True),
+        ("[>=1000]#,##0.00;#,##0.00 [$€-1]", True),
+        ("[<1000]#,##0.00;#,##0.00 [$€-1]", False),
+        ("#,##0.00;-#,##0.00 [$€-1]", False),
+        ("#,##0.00\\ _€", False),
+        ('"$"* #,##0.00\\ _€', False),
+        ("*€#,##0.00", False),
+        ("[$-409]#,##0.00", False),
+        ('_-"CA$"* #,##0.00_-;-"CA$"* #,##0.00_-;_-"CA$"* "-"??_-;_-@_-', False),
+        ('_("$"* #,##0.00_);_("$"* \\(#,##0.00\\);_("$"* "-"??_);_(@_)', False),
+        ("0.00E+00", False),
+        ("#\\ ##0.00\\ $", False),
     ],
 )
-def test_an_amount_that_is_shown_in_another_currency_is_a_fault(tmp_path, look, foreign):
-    """The sheet shows 5.00 €: five dollars were never meant."""
-    rows = checked(write_xlsx(tmp_path / "b.xlsx", Sheet([HEAD, [*ROW[:4], (5.0, look)], ["I-2", *ROW[1:4], 6.0]])))
+@pytest.mark.parametrize("write", [write_xlsx, write_xls, write_xlsb])
+def test_an_amount_that_is_shown_in_another_currency_is_a_fault(tmp_path, write, look, foreign):
+    """The sheet shows 5.00 €: five dollars were never meant. A width (`_€`) and a filling (`*€`) show nothing."""
+    rows = checked(write(tmp_path / "b", Sheet([HEAD, [*ROW[:4], (5.0, look)], ["I-2", *ROW[1:4], 6.0]])))
     assert [[fault.code for fault in row.faults] for row in rows] == [["amount-foreign"] if foreign else [], []]
+
+
+@pytest.mark.parametrize(("case", "wrong"), [("foreign-formats", 8), ("euro-wide-space", 0)])
+def test_real_sheets_with_foreign_signs(case, wrong):
+    """Each foreign sign once, and one that only takes its width; a French sheet that does so in every row."""
+    rows = checked(CASES / f"{case}.xlsx")
+    assert [bool(row.faults) for row in rows] == [True] * wrong + [False] * (len(rows) - wrong)
+
+
+@pytest.mark.parametrize("unit", ["h", "days", "boxes"])
+def test_an_amount_that_is_shown_with_another_unit_is_a_fault(tmp_path, unit):
+    """As it is in a .csv."""
+    rows = checked(write_xlsx(tmp_path / "b.xlsx", Sheet([HEAD, [*ROW[:4], (5.0, f'0.00 "{unit}"')]])))
+    assert [fault.code for fault in rows[0].faults] == ["amount-unreadable"]
 
 
 def test_a_percentage_as_text_is_the_same_fault(tmp_path):
@@ -310,3 +235,26 @@ def test_the_formats_come_back_in_the_workbook(tmp_path, capsys):
     cells = [results.cell(number, column) for number in range(2, 7)]
     assert [cell.number_format for cell in cells] == wanted
     assert [cell.value for cell in cells[2:]] == [12, 0.5, 7]
+
+
+@pytest.mark.parametrize("shown", ["#N/A", "#REF!", "#DIV/0!", "#VALEUR!", "#NOM?", "Err:502"])
+def test_an_error_that_excel_saves_in_an_ods_is_an_error(tmp_path, shown):
+    """It stands there as the number 0."""
+    path = write_ods(tmp_path / "b.ods", Sheet([HEAD, ROW, [*ROW[:4], 0.0]]))
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    plain = b'office:value-type="float" office:value="0.0"/>'
+    by_excel = b'office:value-type="float" office:value="0"><text:p>%s</text:p></table:table-cell>' % shown.encode()
+    parts["content.xml"] = parts["content.xml"].replace(plain, by_excel)
+    with zipfile.ZipFile(path, "w") as book:
+        for name, part in parts.items():
+            book.writestr(name, part)
+    faults = [[(fault.code, fault.value) for fault in row.faults] for row in checked(path)]
+    assert faults == [[], [("error-value", shown)]]
+
+
+def test_references_that_were_shortened_are_no_repeats():
+    """Two customers whose references read the same since both lost their last digits."""
+    assert [[fault.code for fault in row.faults] for row in checked(CASES / "references-shortened.csv")] == [
+        ["scientific"]
+    ] * 3

@@ -405,10 +405,10 @@ def test_a_web_page_called_xls_gives_its_table(tmp_path):
     table, rows = read(tmp_path, PAGE, "export.xls")
     assert [row.cells for row in rows] == [
         ("007", "Zoé", "Côté Roy", "z@example.com", "1\xa0234,50"),
-        ("008", "A\nB", "", "b@example.com", "5"),
+        ("008", "A\nB", "Côté Roy", "b@example.com", "5"),
     ]
     assert [row.number for row in rows] == [3, 4]
-    assert [notice.code for notice in table.notices] == ["page-read-as-sheet"]
+    assert [notice.code for notice in table.notices] == ["page-read-as-sheet", "merged-cells"]
 
 
 def test_the_hash_is_of_the_bytes(tmp_path):
@@ -432,6 +432,8 @@ cell = st.text(st.sampled_from(ALPHABET), max_size=12)
 )
 def test_any_table_written_as_csv_reads_back_the_same(tmp_path, rows, delimiter, codec, end):
     """Whatever the cells hold, in each delimiter and encoding: the same texts under the same row numbers."""
+    # A row that names nobody may have no content, and is no row then.
+    rows = [[row[0], f"x{row[1]}", *row[2:]] if "".join(row).strip() else row for row in rows]
     # The csv module leaves a lone CR unquoted when lines end in LF: then no reader can tell it from an end.
     lone = any("\r" in cell for row in rows for cell in row)
     quoting = csv.QUOTE_ALL if lone else csv.QUOTE_MINIMAL

@@ -194,8 +194,8 @@ def test_the_first_visible_sheet_with_headings_is_read(tmp_path):
     path = saved(tmp_path, HEAD, ROW, change=change)
     table, rows = rows_of(path)
     assert (table.source.sheet, len(rows), codes(table)) == ("November", 1, ["sheets-not-read-some-hidden"])
-    assert rows_of(path, sheet="Old")[0].source.sheet == "Old"
-    failure = refusal(path, sheet="Novembre")
+    assert rows_of(path, sheets=("Old",))[0].source.sheet == "Old"
+    failure = refusal(path, sheets=("Novembre",))
     assert failure.key == "sheet.no_such_sheet"
     assert "November" in explain(failure)
 
@@ -303,7 +303,7 @@ def test_our_own_workbook_is_taken_back(tmp_path):
     assert table.source.sheet == "Errors"
     assert [column.heading for column in table.columns] == [*HEAD, "Notes"]
     assert [(row.number, row.cells[:2]) for row in rows] == [(12, ("007", "Jane")), (40, ("007", "Jane"))]
-    assert len(rows_of(path, sheet="Results")[1]) == 3
+    assert len(rows_of(path, sheets=("Results",))[1]) == 3
 
 
 def test_row_numbers_that_no_longer_tell_rows_apart_are_not_used(tmp_path):

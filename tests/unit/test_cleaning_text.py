@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.check.cells import clean_text
+from pipeline.check.cells import clean_reference, clean_text
 from pipeline.check.choices import clean_choice, clean_yes_no
 from schemas.fields import Field
 
@@ -117,3 +117,30 @@ def test_choices(field: Field, typed: str, read: str) -> None:
 def test_another_currency() -> None:
     """Only Canadian dollars can be asked for."""
     assert [fault.code for fault in clean_choice(Field.CURRENCY, "USD", "s").said] == ["currency-other"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "code"),
+    [
+        ("5.12346E+12", "s", "scientific"),
+        ("5,12346E+12", "s", "scientific"),
+        (" 1e+15 ", "s", "scientific"),
+        ("1.23E+05", "s", "scientific"),
+        ("1.00E+05", "s", ""),
+        ("1.5E+1", "s", ""),
+        ("1234567890123450", "n", "digits-rounded"),
+        ("########", "s", "not-shown"),
+        ("## ", "s", "not-shown"),
+        ("1234567890123456", "s", ""),
+        ("123456789012345", "n", ""),
+        ("3E5", "s", ""),
+        ("12E+2B", "s", ""),
+        ("#12", "s", ""),
+        ("#", "s", ""),
+    ],
+)
+def test_a_reference_whose_digits_a_spreadsheet_has_lost(text, kind, code):
+    """Shortened, rounded or not shown at all: never the name of something, and never equal to another one."""
+    cell = clean_reference(text, kind)
+    assert [fault.code for fault in cell.said] == ([code] if code else [])
+    assert cell.text == (None if code else text.strip())

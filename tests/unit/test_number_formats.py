@@ -1,8 +1,10 @@
 """What a number format says about a cell: a percentage, or digits that the number itself does not have."""
 
+from decimal import Decimal
+
 import pytest
 
-from pipeline.number_formats import digits_shown, is_percent
+from pipeline.number_formats import digits_shown, forms, is_percent, with_texts
 
 
 @pytest.mark.parametrize(
@@ -49,3 +51,43 @@ def test_a_percentage_is_told_by_its_sign_outside_of_texts(number_format, percen
 def test_a_format_of_fixed_digits_shows_an_identifier(text, number_format, shown):
     """Every other format shows a number."""
     assert digits_shown(text, number_format) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "number_format", "shown"),
+    [
+        ("5", "#,##0.00", "5"),
+        ("5", "[$€-407] #,##0.00", "€ 5"),
+        ("5", "[$A$] #,##0.00", "A$ 5"),
+        ("5", "[$-409]#,##0.00", "5"),
+        ("5", "#,##0.00 kr", "5 kr"),
+        ("5", "\\U\\S\\$#,##0.00", "US$5"),
+        ("5", "#,##0.00\\ _€", "5"),
+        ("5", "*€0.00", "5"),
+        ("5", '0.00" ; "', "5 ;"),
+        ("5", '0.0,,"M"', "5M"),
+        ("5", 'General" kr"', "5 kr"),
+        ("5", "0.00E+00", "5"),
+        ("5", '"paid";"back"', "paid"),
+        ("-5", '"paid";"back"', "back"),
+        ("5", ";;;", ""),
+        ("-5", '0.00;[Red](0.00 "€")', "(5 €)"),
+        ("-5", '0.00 "€"', "-5 €"),
+        ("0", '0.00;-0.00;"nil"', "nil"),
+        ("99", '[>=100]0.00 "€";0.00', "99"),
+        ("100", '[>=100]0.00 "€";0.00', "100 €"),
+        ("-1", "[Red][<0]0.00;0.00 €", "-1"),
+        ("7", '[=1]0" a";[=2]0" b";0" c"', "7 c"),
+        ("2", '[=1]0" a";[=2]0" b";0" c"', "2 b"),
+        ("5", '[$"]0.00', '"5'),
+        ("5", '0.00 "never closed', "5 never closed"),
+    ],
+)
+def test_a_number_has_the_texts_of_the_section_for_it(text, number_format, shown):
+    """Quoted, escaped, in brackets, bare; by sign, by condition; a width and a filling are nothing."""
+    assert with_texts(text, number_format, Decimal(text)) == shown
+
+
+def test_every_section_has_a_form():
+    """Those of numbers; the fourth is for texts."""
+    assert forms('0;(0 "€");"-";@" text"') == ["1", "(1 €)", "-"]

@@ -1,0 +1,100 @@
+"""Native code on a stranger's file: its death, its greed and its slowness are a refusal, and nothing else."""
+
+import os
+import resource
+import signal
+from pathlib import Path
+
+import pytest
+from binary_books import Sheet, write_xlsb
+from reading import refusal, rows_of
+from sheet_books import write_ods, write_xlsx
+from test_sheet_workbook import SHEET, by_hand
+
+from pipeline.model import InputFailure
+from pipeline.sheet import trial
+
+CASES = Path(__file__).parents[1] / "cases"
+HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount"]
+ROW = ["007", "Jane", "Doe", "j@example.com", 5.0]
+
+
+@pytest.mark.parametrize("dimension", ["A1:E2", "E2:A1", "A5:E2"])
+@pytest.mark.parametrize("last", ["XFD1048576", "A4294967295", "ZZZZ9"])
+def test_a_workbook_that_ends_its_reader_is_refused(tmp_path, dimension, last):
+    """Whatever the native reader makes of it, the process lives."""
+    cells = f'<dimension ref="{dimension}"/><sheetData><row r="1"><c r="A1"><v>1</v></c></row>'
+    path = by_hand(tmp_path, SHEET.format(f'{cells}<row r="2"><c r="{last}"><v>1</v></c></row></sheetData>'))
+    assert refusal(path).key.startswith("sheet.")
+
+
+def test_a_reader_that_aborts_is_a_refusal(capfd):
+    """Not a trace, not the end of the process; the sentence has the bounds in it."""
+    failure = refusal(CASES / "aborts.xlsx")
+    assert failure.key == "sheet.not_readable"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_memory_beyond_the_bound_is_a_refusal(tmp_path):
+    """A text of 32,767 letters that 100,000 cells share: small in the file, 3 GB in memory."""
+    text = "x" * 32_767
+    strings = f'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><si><t>{text}</t></si></sst>'
+    rows = "".join(f'<row r="{n}"><c r="A{n}" t="s"><v>0</v></c></row>' for n in range(1, 100_001))
+    path = by_hand(tmp_path, SHEET.format(f"<sheetData>{rows}</sheetData>"), {"xl/sharedStrings.xml": strings})
+    assert refusal(path).key in {"sheet.not_readable", "sheet.damaged"}
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 1024**2
+
+
+def test_a_reader_that_takes_too_long_is_a_refusal(tmp_path, monkeypatch):
+    """A file that never ends is not waited for."""
+    monkeypatch.setattr(trial, "SECONDS", 1)
+    os.mkfifo(tmp_path / "endless")
+    with pytest.raises(InputFailure) as caught:
+        _ = trial.NativeBook(tmp_path / "endless").sheets
+    assert caught.value.key == "sheet.not_readable"
+
+
+def test_a_reader_that_dies_on_the_way_is_a_refusal(tmp_path):
+    """Among the rows, too."""
+    path = write_xlsx(tmp_path / "b.xlsx", Sheet([HEAD, *[ROW] * 10_000]))
+    book = trial.NativeBook(path)
+    rows = book.rows(0)
+    assert next(rows)[:2] == (1, HEAD)
+    book._process.kill()
+    with pytest.raises(InputFailure) as caught:
+        list(rows)
+    assert caught.value.key == "sheet.not_readable"
+
+
+def test_an_interruption_is_for_the_program_and_not_for_its_reader(tmp_path):
+    """Ctrl-C reaches every process of a terminal: the rows that are being read are read to their end."""
+    book = trial.NativeBook(write_xlsx(tmp_path / "b.xlsx", Sheet([HEAD, *[ROW] * 10_000])))
+    rows = book.rows(0)
+    next(rows)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(book._process.pid, number)
+    assert sum(1 for _ in rows) == 10_000
+
+
+@pytest.mark.parametrize("write", [write_xlsx, write_xlsb, write_ods])
+def test_readings_do_not_disturb_each_other(tmp_path, write):
+    """Two of one sheet and one of another, each some rows at a time; one is given up."""
+    path = write(tmp_path / "b", Sheet([HEAD, *[ROW] * 2000], name="One"), Sheet([HEAD, *[ROW] * 3000], name="Two"))
+    book = trial.NativeBook(path)
+    first, again, other = book.rows(0), book.rows(0), book.rows(1)
+    for _ in range(1500):
+        assert next(first) == next(again)
+        next(other)
+    again.close()
+    assert (sum(1 for _ in first), sum(1 for _ in other)) == (501, 1501)
+
+
+def test_a_table_can_be_read_long_after_it_was_opened(tmp_path, monkeypatch):
+    """The bound of time is for the reader's work, not for what is done between."""
+    monkeypatch.setattr(trial, "SECONDS", 1)
+    book = trial.NativeBook(write_xlsx(tmp_path / "b.xlsx", Sheet([HEAD, *[ROW] * 3000])))
+    rows = book.rows(0)
+    next(rows)
+    signal.sigtimedwait([], 2)
+    assert sum(1 for _ in rows) == 3000
+    assert rows_of(tmp_path / "b.xlsx")[0].heading_row == 1

@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from pipeline.model import StoppedEarly, UsageFailure
 
@@ -77,10 +77,10 @@ def writing(path: Path) -> Iterator[None]:
         raise StoppedEarly("report.not_written", path=path, reason=error.strerror or type(error).__name__) from error
 
 
-def is_ours(path: Path) -> bool:
-    """Whether this program made the workbook at `path`, also when a spreadsheet has saved it since."""
+def is_ours(workbook: Path | BinaryIO) -> bool:
+    """Whether this program made the workbook, at a path or open, also when a spreadsheet has saved it since."""
     try:
-        with zipfile.ZipFile(path) as package:
+        with zipfile.ZipFile(workbook) as package:
             return f'name="{MARK}"'.encode() in package.read(_MARK_PART)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         return False

@@ -1,0 +1,84 @@
+"""Folders for what is needed for a moment: their owner's alone, and gone also after a kill.
+
+Each is locked while it is in use. The system releases the lock of a process that was killed, and the next folder that
+is made removes those that nobody holds.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+if sys.platform != "win32":
+    import fcntl
+
+_PREFIX: Final = "flinks-import-"
+
+
+class Scratch:
+    """A folder of its own in the system's folder for temporary files. Close it: it is removed then. Raises OSError."""
+
+    def __init__(self) -> None:
+        _remove_left_behind()
+        self.path, self._lock = _make()
+
+    def close(self) -> None:
+        """Remove the folder with all that is in it."""
+        # Something in it may still be open, which not every system removes.
+        shutil.rmtree(self.path, ignore_errors=True)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for the time of the context. Raises OSError when none can be made."""
+    made = Scratch()
+    try:
+        yield made.path
+    finally:
+        made.close()
+
+
+if sys.platform == "win32":
+
+    def _make() -> tuple[Path, int | None]:
+        return Path(tempfile.mkdtemp(prefix=_PREFIX)), None
+
+    def _remove_left_behind() -> None:
+        """Nothing: a folder can't be locked there, and Windows empties its folder for temporary files itself."""
+
+else:
+
+    def _make() -> tuple[Path, int | None]:
+        while True:
+            path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+            # Between the two another program may have taken it for one that was left behind.
+            with suppress(FileNotFoundError):
+                lock = _open(path)
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if path.exists():
+                    return path, lock
+                os.close(lock)
+
+    def _remove_left_behind() -> None:
+        for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+            # A link, a file, another user's, or one that is in use: not ours to remove.
+            with suppress(OSError):
+                lock = _open(path)
+                try:
+                    if os.fstat(lock).st_uid == os.geteuid():
+                        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        shutil.rmtree(path, ignore_errors=True)
+                finally:
+                    os.close(lock)
+
+    def _open(path: Path) -> int:
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)

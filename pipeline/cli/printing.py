@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.cli.consoles import SafeConsole
+from pipeline.cli.outlets import in_line
 from pipeline.cli.screen import Manner
 from pipeline.commands.request import Request, Result
 from pipeline.journal.story import BatchLine
@@ -40,8 +42,8 @@ _STYLES: Final[dict[Status, str]] = {
 
 def output_console() -> Console:
     """Standard output: lines are folded at words on a terminal, and never cut or folded in a file or pipe."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=FILE_WIDTH)
+    console = SafeConsole()
+    return console if console.is_terminal else SafeConsole(soft_wrap=True, width=FILE_WIDTH)
 
 
 def print_result(result: Result, request: Request, manner: Manner) -> None:
@@ -172,7 +174,8 @@ def print_batches(lines: list[BatchLine], manner: Manner) -> None:
         amount = format_amount(Decimal(line.created_cents).scaleb(-2), manner.lang)
         unknown = Text(str(line.unknown), style="bold red" if line.unknown else "")
         created = format_number(line.created, manner.lang)
-        table.add_row(Text(line.name), line.environment, when, Text(line.file), created, amount, unknown)
+        names = (Text(in_line(name)) for name in (line.name, line.environment, when, line.file))
+        table.add_row(*names, created, amount, unknown)
     output_console().print(table)
 
 

@@ -18,15 +18,19 @@ from typing import Final
 if sys.platform != "win32":
     import fcntl
 
-_PREFIX: Final = "flinks-import-"
+_PREFIX: Final = ".flinks-import-"
 
 
 class Scratch:
-    """A folder of its own in the system's folder for temporary files. Close it: it is removed then. Raises OSError."""
+    """A folder of its own in `within`, or in the system's folder for temporary files. Close it: it is removed then.
 
-    def __init__(self) -> None:
-        _remove_left_behind()
-        self.path, self._lock = _make()
+    Raises OSError.
+    """
+
+    def __init__(self, within: Path | None = None) -> None:
+        within = within or Path(tempfile.gettempdir())
+        _remove_left_behind(within)
+        self.path, self._lock = _make(within)
 
     def close(self) -> None:
         """Remove the folder with all that is in it."""
@@ -38,9 +42,9 @@ class Scratch:
 
 
 @contextmanager
-def scratch() -> Iterator[Path]:
-    """A folder for the time of the context. Raises OSError when none can be made."""
-    made = Scratch()
+def scratch(within: Path | None = None) -> Iterator[Path]:
+    """A folder for the time of the context, as `Scratch` has it. Raises OSError when none can be made."""
+    made = Scratch(within)
     try:
         yield made.path
     finally:
@@ -49,17 +53,17 @@ def scratch() -> Iterator[Path]:
 
 if sys.platform == "win32":
 
-    def _make() -> tuple[Path, int | None]:
-        return Path(tempfile.mkdtemp(prefix=_PREFIX)), None
+    def _make(within: Path) -> tuple[Path, int | None]:
+        return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=within)), None
 
-    def _remove_left_behind() -> None:
+    def _remove_left_behind(within: Path) -> None:
         """Nothing: a folder can't be locked there, and Windows empties its folder for temporary files itself."""
 
 else:
 
-    def _make() -> tuple[Path, int | None]:
+    def _make(within: Path) -> tuple[Path, int | None]:
         while True:
-            path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+            path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=within))
             # Between the two another program may have taken it for one that was left behind.
             with suppress(FileNotFoundError):
                 lock = _open(path)
@@ -68,8 +72,8 @@ else:
                     return path, lock
                 os.close(lock)
 
-    def _remove_left_behind() -> None:
-        for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    def _remove_left_behind(within: Path) -> None:
+        for path in within.glob(f"{_PREFIX}*"):
             # A link, a file, another user's, or one that is in use: not ours to remove.
             with suppress(OSError):
                 lock = _open(path)

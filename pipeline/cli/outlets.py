@@ -47,7 +47,7 @@ class Outlet:
 
     def __init__(self, raw: Any, *, vital: bool, shown: bool = True) -> None:
         self.raw = raw
-        self._vital = vital
+        self.vital = vital
         self._shown = shown
         self.unused = True
 
@@ -88,7 +88,7 @@ class Outlet:
         # Whichever of the two a text is taken for, it comes out harmless; JSON keeps its meaning.
         if not text.startswith(("{", "[")):
             return visible(text)
-        if self._vital:
+        if self is sys.stdout:
             signals.let_end()  # half an object is none
         return visible_json(text)
 
@@ -103,7 +103,7 @@ class Outlet:
 
     def _miss(self, error: OSError) -> None:
         """What was to be said can't be: no reason to leave a run undone, if it was only said."""
-        if self._vital and not self.raw.isatty():
+        if self.vital:
             raise error
 
 
@@ -113,7 +113,7 @@ def install() -> None:
         stream = getattr(sys, name)
         if stream is None or isinstance(stream, Outlet):
             continue
-        setattr(sys, name, Outlet(stream, vital=name == "stdout"))
+        setattr(sys, name, Outlet(stream, vital=name == "stdout" and not stream.isatty()))
 
 
 def is_unused() -> bool:
@@ -124,7 +124,7 @@ def is_unused() -> bool:
 def for_console(*, stderr: bool) -> Any:
     """The stream for a console, which colours and moves by itself and shows no text unseen (`consoles`)."""
     stream = sys.stderr if stderr else sys.stdout
-    return Outlet(stream.raw, vital=not stderr, shown=False) if isinstance(stream, Outlet) else stream
+    return Outlet(stream.raw, vital=stream.vital, shown=False) if isinstance(stream, Outlet) else stream
 
 
 def _number(match: re.Match[str]) -> str:

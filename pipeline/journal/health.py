@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Table, func, select, text
 
 from pipeline.journal import database, tables
 from pipeline.model import Outcome, UsageFailure
+from pipeline.scratch import scratch
 
 _FINDINGS: Final = {
     "open_settled": "SELECT count(*) FROM attempts WHERE outcome = 'open' AND settled_at IS NOT NULL",
@@ -133,30 +134,38 @@ def back_up(url: str, path: Path) -> None:
     source = database.sqlite_path(url)
     if not source.is_file():
         raise UsageFailure("journal.not_there", place=source)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    if os.path.lexists(path):
+        raise UsageFailure("journal.backup_exists", path=path)
     try:
-        _claim(path)
-        try:
-            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            _copy(source, temporary)
-            temporary.replace(path)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+        with scratch(path.parent) as folder:
+            copy = folder / "copy.sqlite"
+            os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            _copy(source, copy)
+            _put(copy, path)
     except FileExistsError:
         raise UsageFailure("journal.backup_exists", path=path) from None
     except OSError as error:
         raise UsageFailure("journal.backup_cannot_write", path=path, error=error.strerror) from None
     except sqlite3.DatabaseError:
         raise UsageFailure("journal.damaged", place=source) from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
-def _claim(path: Path) -> None:
-    """Take the place, so that of two backups at once one is refused. Raises FileExistsError."""
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+def _put(copy: Path, path: Path) -> None:
+    """Give a whole copy its name, durably. Raises FileExistsError when that is taken, be it by another backup."""
+    try:
+        path.hardlink_to(copy)
+    except FileExistsError:
+        raise
+    except OSError:  # a disk without links: there the name may be taken between the two steps
+        if os.path.lexists(path):
+            raise FileExistsError(path) from None
+        copy.rename(path)
+    with suppress(OSError):  # Windows can't open folders, and does not need it
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _copy(source: Path, target: Path) -> None:

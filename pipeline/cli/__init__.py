@@ -5,6 +5,7 @@ Each command stands in a module of its own, which is imported when it is called:
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Any, Final, NoReturn
@@ -110,6 +111,13 @@ def _run(arguments: list[str]) -> int:
 
 
 def _call(arguments: list[str]) -> int:
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            # The name of a file may be anything; what is kept, or compared, must be text.
+            if not os.path.lexists(argument):
+                raise click.UsageError(f"This is no text in UTF-8: {argument}") from None
     code: Any = cli.main(arguments, prog_name="flinks-import", standalone_mode=False)
     signals.let_end()
     return code if isinstance(code, int) else 0

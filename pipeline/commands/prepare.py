@@ -34,7 +34,11 @@ class Prepared:
 
 
 def read(request: Request, screen: Screen) -> Table:
-    """Open the sheet. Raises InputFailure when it can't be read."""
+    """Open the sheet. Raises InputFailure when it can't be read, or its name can't be recorded."""
+    try:
+        request.file.name.encode()
+    except UnicodeEncodeError:
+        raise InputFailure("sheet.name_is_no_text", path=request.file) from None
     screen.reading(request.file)
     mapping = load_mapping(request.mapping) if request.mapping else Mapping()
     options = ReadOptions(request.sheet, mapping, request.hidden, amount_optional=request.allow_open_amount)

@@ -318,7 +318,7 @@ class Folder:
                 shutil.copyfileobj(source, file)
         if luggage.why:
             with _written(follow, f"{stem}{EXPLANATION}", mode) as file:
-                file.write(f"{luggage.why}\n".encode())
+                file.write(f"{luggage.why}\n".encode(errors="backslashreplace"))
 
     def _take_back(self, target: Directory, new: str, name: str, seen: Seen) -> None:
         """Put back what was moved when it is not the file that was seen. Raises ChangedError then."""

@@ -1,23 +1,30 @@
-"""Folders for what is needed for a moment: their owner's alone, and gone also after a kill.
+"""Files and folders for what is needed for a moment: their owner's alone, and gone also after a kill.
 
-Each is locked while it is in use. The system releases the lock of a process that was killed, and the next folder that
-is made removes those that nobody holds.
+A folder is locked while it is in use. The system releases the lock of a process that was killed, and the next folder
+that is made removes those that nobody holds. A file that is to become another by a rename has its process in its name.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import socket
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
 if sys.platform != "win32":
     import fcntl
 
+_LEFT_BEHIND: Final = 24 * 60 * 60
+"""Seconds after which an unfinished file is nobody's, whatever machine its process is on."""
+_TAGGED: Final = re.compile(r".*\.([0-9a-f]+)-([0-9a-f]{8})\.[^.]*\.part", re.DOTALL)
 _PREFIX: Final = ".flinks-import-"
 
 
@@ -39,6 +46,31 @@ class Scratch:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def tag() -> str:
+    """What tells this process from all others, for the name of an unfinished file: `….TAG.random.part`."""
+    return f"{os.getpid():x}-{_machine()}"
+
+
+def is_left_behind(path: Path) -> bool:
+    """Whether nobody can be writing an unfinished file any more. Raises OSError when it has gone."""
+    if time.time() - path.lstat().st_mtime > _LEFT_BEHIND:
+        return True
+    tagged = _TAGGED.fullmatch(path.name)
+    if tagged is None or tagged[2] != _machine() or sys.platform == "win32":
+        return False
+    try:
+        os.kill(int(tagged[1], 16), 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:
+        return False  # it is somebody else's
+    return False
+
+
+def _machine() -> str:
+    return f"{crc32(socket.gethostname().encode()):08x}"
 
 
 @contextmanager

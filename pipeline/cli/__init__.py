@@ -78,6 +78,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     # SIGTERM and SIGHUP are a Ctrl-C, from the first moment: the commands that send take them over when they begin.
     signals.take_over()
     outlets.install()
+    os.umask(0o077)  # whatever is made is its owner's alone; who shares something says so
     collect_seldom()
     arguments = sys.argv[1:] if arguments is None else arguments
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import traceback
 from datetime import UTC, datetime
@@ -23,8 +24,9 @@ def report_bug(error: BaseException) -> int:
     now = datetime.now(UTC)
     path = Path(gettempdir()) / f"flinks-import-{now:%Y%m%dT%H%M%S%f}.report.txt"
     try:
-        path.write_text(_report(error, now), encoding="utf-8")
-        path.chmod(0o600)
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(_report(error, now))
         where = f" A report without personal data is in {path}."
     except OSError:
         where = ""

@@ -88,7 +88,7 @@ class Abreast:
         self._pipe: Pipe | None = None
         with suppress(OSError):
             self._begin()
-        self._tell(Task(journal, run, path, showing, self._files))
+        self._tell(Task(journal, run, path, showing, self._files.for_another_process()))
 
     def passed(self, position: int) -> None:
         """Every row up to this position is final. Returns at once."""

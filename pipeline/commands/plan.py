@@ -17,6 +17,7 @@ from pipeline.commands.interrupts import interrupts
 from pipeline.commands.prepare import Prepared, Workplace
 from pipeline.commands.request import Request, Screen
 from pipeline.model import InputFailure, UsageFailure
+from pipeline.report.place import begin
 from pipeline.send import approval
 from pipeline.send.approval import Approved, Candidate
 from pipeline.send.payload import LANGUAGES, body
@@ -120,10 +121,10 @@ def read(path: Path) -> Approved:
 
 def _write(made: Approved, path: Path) -> None:
     """Write a plan whole or not at all, for its owner only."""
-    part = path.with_name(f".{path.name}.part")
     text = msgspec.json.format(msgspec.json.encode(made), indent=1)
     try:
-        with os.fdopen(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
+        part = begin(path)
+        with part.open("wb") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 from pipeline.commands.login import kept
 from pipeline.journal.journal import Journal, open_journal
 from pipeline.model import UsageFailure
+from pipeline.scratch import scratch
 from pipeline.settings import SANDBOX, Settings, data_folder, default_journal, password_of
 
 
@@ -80,8 +80,8 @@ def rehearsal(settings: Settings, *, in_sandbox: bool) -> Iterator[Where]:
     if base_url or settings.journal:
         yield Where(base_url, base_url, settings.journal or default_journal(base_url), settings.production)
         return
-    with tempfile.TemporaryDirectory(prefix="flinks-import-") as folder:
-        yield Where("", "", str(Path(folder) / "journal.sqlite"), False, kept=False)
+    with scratch() as folder:
+        yield Where("", "", str(folder / "journal.sqlite"), False, kept=False)
 
 
 @contextmanager

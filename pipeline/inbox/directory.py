@@ -39,18 +39,22 @@ class Directory:
         return cls(path, os.open(path, _DIRECTORY))
 
     def enter(self, name: str, *, mode: int | None = None) -> Directory:
-        """A directory in this one, made with `mode` where there is none if one is given.
+        """A directory in this one, made with `mode`, whatever the umask, where there is none if one is given.
 
         Raises NotADirectoryError when the name is of a link or of anything else that is no directory.
         """
+        made = False
         if mode is not None:
             with suppress(FileExistsError):
                 os.mkdir(self._at(name), mode, dir_fd=self._handle)
+                made = True
         path = self.path / name
         state = self._state(name)
         if not stat.S_ISDIR(state.st_mode) or getattr(state, "st_file_attributes", 0) & _REPARSE_POINT:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
         handle = os.open(name, _DIRECTORY | _NO_LINK, dir_fd=self._handle) if _DESCRIPTORS else None
+        if made and mode is not None and handle is not None:
+            os.fchmod(handle, mode | (os.fstat(handle).st_mode & stat.S_ISGID))
         return Directory(path, handle)
 
     def names(self) -> list[str]:

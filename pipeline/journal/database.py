@@ -119,14 +119,32 @@ def _engine(url: str) -> Engine:
         return _postgresql(url)
     path = sqlite_path(url)
     _make_private(path)
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),  # never as text: a path may have a question mark
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
-        hide_parameters=True,
-    )
+    there = _identity(path)
+
+    def open_file() -> sqlite3.Connection:
+        # mode=rw: a connection that is made later must not make an empty journal where one was removed.
+        return sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+
+    def still_there(connection: Connection) -> None:
+        if not connection.get_execution_options().get("reading", False) and _identity(path) != there:
+            raise StoppedEarly("journal.gone", place=path)
+
+    # The URL is never made as text: a path may have a question mark.
+    engine = create_engine(URL.create("sqlite", database=str(path)), creator=open_file, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", still_there)
     event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "commit", still_there)
     return engine
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file this is: SQLite goes on writing into one that has no name any more."""
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino
 
 
 def _postgresql(url: str) -> Engine:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.model import ExitCode, Status
+from pipeline.report.place import begin
 from pipeline.report.totals import Totals
 
 LAST_SUCCESS: Final = "flinks_import_last_success_timestamp_seconds"
@@ -37,8 +38,8 @@ class Measured:
 def write(path: Path, measured: Measured) -> None:
     """Write the metrics; the time of the last success outlives runs that fail. Raises OSError."""
     text = render(measured, _last_success(path))
-    # The collector reads *.prom only: the name of the temporary file must not end so.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    # The collector reads *.prom only: the name of the temporary file does not end so.
+    temporary = begin(path)
     try:
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
             file.write(text)

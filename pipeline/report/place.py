@@ -10,7 +10,6 @@ import errno
 import glob
 import os
 import tempfile
-import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,14 +17,13 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from pipeline.model import StoppedEarly, UsageFailure
+from pipeline.scratch import is_left_behind, tag
 
 MARK: Final = "flinks-import"
 """The name of the document property by which a workbook of ours is known again; spreadsheets keep it when they save."""
 
 _MARK_PART: Final = "docProps/custom.xml"
 _PART: Final = ".part"
-_LEFT_BEHIND: Final = 24 * 60 * 60
-"""Seconds after which an unfinished workbook is nobody's."""
 _MOST_NAMES: Final = 1_000
 _LITTLE: Final = 4096
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -89,14 +87,14 @@ def is_ours(workbook: Path | BinaryIO) -> bool:
 def begin(path: Path) -> Path:
     """An empty file beside `path`, readable by its owner only, that becomes the workbook by a rename.
 
-    One that a killed program left there is removed when it is a day old: nobody can be writing it any more.
+    One that a killed program left there is removed: nobody can be writing it any more.
     """
     prefix = f".{path.stem[:100]}."
     for left in path.parent.glob(f"{glob.escape(prefix)}*{_PART}"):
         with suppress(OSError):
-            if time.time() - left.stat().st_mtime > _LEFT_BEHIND:
+            if is_left_behind(left):
                 left.unlink()
-    handle, name = tempfile.mkstemp(prefix=prefix, suffix=_PART, dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f"{prefix}{tag()}.", suffix=_PART, dir=path.parent)
     os.close(handle)
     return Path(name)
 

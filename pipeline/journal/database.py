@@ -24,6 +24,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from pipeline.journal import keys, tables
 from pipeline.journal.codec import dump_time
 from pipeline.model import Failure, StoppedEarly, UsageFailure
+from pipeline.passwords import without_password
 
 BUSY_SECONDS: Final = 20
 """How long to wait for another program that is writing to an SQLite journal."""
@@ -111,7 +112,7 @@ def failure(error: DBAPIError, url: str) -> Failure:
 
 def shown(url: str) -> str:
     """The journal's place without its password."""
-    return make_url(url).render_as_string(hide_password=True) if is_database_url(url) else str(sqlite_path(url))
+    return without_password(url) if is_database_url(url) else str(sqlite_path(url))
 
 
 def _engine(url: str) -> Engine:

@@ -23,6 +23,8 @@ MARK: Final = "flinks-import"
 """The name of the document property by which a workbook of ours is known again; spreadsheets keep it when they save."""
 
 _MARK_PART: Final = "docProps/custom.xml"
+_MOST_PROPERTIES: Final = 1 << 20
+"""Bytes of the properties of a workbook that are looked at: a stranger's may unpack to any number."""
 _PART: Final = ".part"
 _MOST_NAMES: Final = 1_000
 _LITTLE: Final = 4096
@@ -78,8 +80,8 @@ def writing(path: Path) -> Iterator[None]:
 def is_ours(workbook: Path | BinaryIO) -> bool:
     """Whether this program made the workbook, at a path or open, also when a spreadsheet has saved it since."""
     try:
-        with zipfile.ZipFile(workbook) as package:
-            return f'name="{MARK}"'.encode() in package.read(_MARK_PART)
+        with zipfile.ZipFile(workbook) as package, package.open(_MARK_PART) as properties:
+            return f'name="{MARK}"'.encode() in properties.read(_MOST_PROPERTIES)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         return False
 

@@ -3,6 +3,7 @@
 import time
 import tracemalloc
 import zipfile
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 from pipeline.check.amounts import AmountReader
 from pipeline.model import InputFailure
 from pipeline.report.place import MARK, is_ours
+from pipeline.sheet.archive import Archive
+from pipeline.sheet.parts import facts_of
 from pipeline.sheet.webpage import open_page
 from schemas import money
 from schemas.money import Convention
@@ -52,7 +55,7 @@ def test_a_pages_time_grows_with_its_length(tmp_path: Path, text: str):
 def test_a_declaration_that_nobody_knows_is_a_sentence(tmp_path: Path):
     path = tmp_path / "page.html"
     path.write_text(PAGE.format("<![" * 1000))
-    with pytest.raises(InputFailure, match="sheet.damaged"):
+    with pytest.raises(InputFailure, match=r"sheet\.damaged"):
         open_page(path)
 
 
@@ -60,16 +63,14 @@ def test_spans_make_no_more_cells_than_a_page_can_be_worth(tmp_path: Path):
     """A few bytes reach over a thousand cells: half a megabyte would be eighty million."""
     path = tmp_path / "page.html"
     path.write_text(PAGE.format("<td rowspan=1000 colspan=1000>x" * 20_000))
-    with pytest.raises(InputFailure, match="sheet.too_many_spans"):
+    with pytest.raises(InputFailure, match=r"sheet\.too_many_spans"):
         open_page(path)
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["9" * 100_000, "1." + "9" * 100_000, "9," * 50_000, "9 " * 50_000, "1" + " " * 100_000 + "x", "(" * 100_000]
-    + ["-" * 100_000, "$" * 100_000, "CAD" * 30_000, "1e99999999", "." * 100_000, "'" * 100_000],
-    ids=lambda text: text[:5],
-)
+LONG = ("9", "9,", "9 ", "(", "-", "$", "CAD", ".", "'", "1.", "1 ", "1'")
+
+
+@pytest.mark.parametrize("text", [*(part * 50_000 for part in LONG), "1e99999999"], ids=lambda text: text[:5])
 def test_an_amount_of_a_hundred_thousand_characters_is_none(text: str):
     """It is said to be none at once, as a text and as a number."""
     began = time.process_time()
@@ -92,3 +93,40 @@ def test_properties_of_a_workbook_are_looked_at_and_not_unpacked(tmp_path: Path)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 20_000_000
+
+
+SHEET_XML = (
+    '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+    '<row r="1"><c r="A1" t="inlineStr"><is><t>Reference</t></is></c></row><row r="2">{}</row></sheetData></worksheet>'
+)
+NEVER_CLOSED = {
+    "error cells": '<c t="e">',
+    "error cells with a formula": '<c t="e"><f>',
+    "values": '<c t="e"><v>',
+    "cells in a tag": '<c t="e" ',
+    "rows in a tag": "<row ",
+    "formulas": "<f ",
+    "formulas with text": "<f>A",
+    "negative values": "<c><v>-1",
+    "columns in a tag": "<col ",
+}
+
+
+def look(folder: Path, text: str, times: int) -> float:
+    """Processor seconds to find the facts of a sheet, or that it is none."""
+    path = folder / "sheet.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
+        package.writestr("xl/worksheets/sheet1.xml", SHEET_XML.format(text * times))
+    archive = Archive(path)
+    began = time.process_time()
+    with suppress(InputFailure):
+        facts_of(archive, "xl/worksheets/sheet1.xml", ())
+    return time.process_time() - began
+
+
+@pytest.mark.parametrize("text", NEVER_CLOSED.values(), ids=NEVER_CLOSED)
+def test_a_sheets_time_grows_with_its_length(tmp_path: Path, text: str):
+    """Four times the sheet takes about four times as long, whatever is never closed in it."""
+    few = min(look(tmp_path, text, 10_000) for _ in range(3))
+    many = min(look(tmp_path, text, 40_000) for _ in range(2))
+    assert many < 9 * max(few, 0.02)

@@ -7,14 +7,17 @@ from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from pipeline.check.amounts import AmountReader
-from pipeline.model import InputFailure
+from pipeline.model import InputFailure, UsageFailure
+from pipeline.report.mended import check_original
 from pipeline.report.place import MARK, is_ours
 from pipeline.sheet.archive import Archive
 from pipeline.sheet.parts import facts_of
 from pipeline.sheet.webpage import open_page
+from pipeline.texts import explain
 from schemas import money
 from schemas.money import Convention
 
@@ -130,3 +133,24 @@ def test_a_sheets_time_grows_with_its_length(tmp_path: Path, text: str):
     few = min(look(tmp_path, text, 10_000) for _ in range(3))
     many = min(look(tmp_path, text, 40_000) for _ in range(2))
     assert many < 9 * max(few, 0.02)
+
+
+def test_what_expat_parses_has_no_document_type(tmp_path: Path):
+    """Not even behind a long comment: nothing expands, and no name is looked up."""
+    path = tmp_path / "book.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
+        package.writestr("xl/workbook.xml", f"<!--{' ' * 3_000_000}--><!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>")
+    with pytest.raises(InputFailure, match=r"sheet\.document_type"):
+        Archive(path).read("xl/workbook.xml")
+
+
+def test_a_copy_is_not_made_of_a_workbook_with_texts_that_no_cell_holds(tmp_path: Path):
+    """openpyxl parses by small pieces: an older expat begins a long tag anew with each."""
+    path = tmp_path / "book.xlsx"
+    openpyxl.Workbook().save(path)
+    check_original(path)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as package:
+        package.writestr("xl/worksheets/sheet2.xml", f'<worksheet><c r="{"A" * 3_000_000}"/></worksheet>')
+    with pytest.raises(UsageFailure) as refused:
+        check_original(path)
+    assert "longer than a cell" in explain(refused.value)

@@ -54,7 +54,8 @@ class Directory:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
         handle = os.open(name, _DIRECTORY | _NO_LINK, dir_fd=self._handle) if _DESCRIPTORS else None
         if made and mode is not None and handle is not None:
-            os.fchmod(handle, mode | (os.fstat(handle).st_mode & stat.S_ISGID))
+            with suppress(OSError):  # a share without modes
+                os.fchmod(handle, mode | (os.fstat(handle).st_mode & stat.S_ISGID))
         return Directory(path, handle)
 
     def names(self) -> list[str]:
@@ -108,7 +109,8 @@ class Directory:
     def keep_others_out(self) -> None:
         """Let nobody but the owner in, where modes say so."""
         if self._handle is not None and (mode := stat.S_IMODE(os.fstat(self._handle).st_mode)) & 0o077:
-            os.fchmod(self._handle, mode & ~0o077)
+            with suppress(OSError):  # a share without modes
+                os.fchmod(self._handle, mode & ~0o077)
 
     def sync(self) -> None:
         """Make renames durable where a directory can be told to; a share that can't is as durable as it is."""

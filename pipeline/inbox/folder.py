@@ -357,7 +357,8 @@ def _written(folder: Directory, name: str, mode: int) -> Iterator[BinaryIO]:
         file.flush()
         os.fsync(file.fileno())
         if hasattr(os, "fchmod"):
-            os.fchmod(file.fileno(), mode)
+            with suppress(OSError):  # a share without modes
+                os.fchmod(file.fileno(), mode)
 
 
 def _bring_after(follow: Directory, target: Directory) -> dict[str, Path]:

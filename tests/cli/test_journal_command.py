@@ -163,6 +163,8 @@ def test_what_is_no_journal_is_not_healthy(command, tmp_path, content):
     done = command("journal", "check", "--journal", place)
     assert (done.code, str(place) in done.err) == (2, True), done
     assert "whole" not in done.out
+    assert command("journal", "backup", tmp_path / "backup.sqlite", "--journal", place).code == 2
+    assert not (tmp_path / "backup.sqlite").exists()
 
 
 def test_a_healthy_journal_is_told_with_its_counts(command, journal):

@@ -3,13 +3,28 @@
 import os
 import signal
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import openpyxl
 import pytest
-from conftest import Finished
+from conftest import Command, Finished, clean_environment
+from kitchen import REPOSITORY, Kitchen
 from misbehaving import Misbehaving, Talk, created
 from standin import Desk, Line, check_truth, write_sheet
+
+VANISH = """\
+import os, sys
+times = 0
+def hook(event, args):
+    global times
+    if event == "open" and "GOES" in os.environ and str(args[0]) == os.environ["GOES"]:
+        times += 1
+        if times == int(os.environ["GOES_AT"]):
+            os.unlink(args[0])
+sys.addaudithook(hook)
+"""
+"""Removes the file GOES just before it is opened for the GOES_AT-th time."""
 
 SHEET = "Reference,First Name,Last Name,Email,Amount\nR-1,Ann,Roe,ann@example.com,1.00\nR-2,Bo,Li,bo@@example.com,1\n"
 
@@ -135,3 +150,39 @@ def test_what_a_killed_run_leaves_goes_with_the_next(desk: Desk, command):
     assert left()
     assert command("run", sheet, "--yes", "-q", env=environment).code in {0, 5}
     assert left() == set()
+
+
+@pytest.fixture
+def vanishing(command, tmp_path) -> Iterator[Callable[[Path, int], Finished]]:
+    """The command `validate`, from a kitchen of its own, whose sheet goes just before it is opened so often."""
+    (tmp_path / "sitecustomize.py").write_text(VANISH)
+    path = f"{tmp_path}{os.pathsep}{REPOSITORY}"
+    with Kitchen(tmp_path, clean_environment() | {"PYTHONPATH": path}) as kitchen:
+        one = Command(command.home, kitchen)
+        one.environment["PYTHONPATH"] = path
+        yield lambda sheet, times: one("validate", sheet, "--sandbox", env={"GOES": str(sheet), "GOES_AT": str(times)})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sheet.csv", "sheet.xlsx", "sheet.xls"])
+def test_a_sheet_that_goes_while_it_is_read_is_a_sentence(vanishing, tmp_path, name: str):
+    """At whatever moment: a drive is pulled, an export begins anew. Exit code 3, and what happened."""
+    sheet = tmp_path / name
+    rows = [["Reference", "First Name", "Last Name", "Email", "Amount"], ["R-1", "Ann", "Roe", "a@example.com", "1"]]
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    for times in range(1, 30):
+        if name == "sheet.csv":
+            sheet.write_text("\n".join(map(",".join, rows)) + "\n")
+        elif name == "sheet.xls":
+            cells = ("".join(f"<td>{cell}</td>" for cell in row) for row in rows)
+            sheet.write_text("<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>")
+        else:
+            book.save(sheet)
+        done = vanishing(sheet, times)
+        if sheet.exists():
+            break
+        assert (done.code, str(sheet) in done.err) == (3, True), (times, done)
+    assert done.code == 0
+    assert times > 3

@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check format samples docs pictures bench bench-check lock clean
+.PHONY: help setup run demo test chaos check format samples docs pictures bench bench-check lock clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ demo: setup  ## play a whole month: import, payors who pay or decline, status, r
 test: setup  ## run every test (real files, sockets, databases and killed processes)
 	@echo "Running every test (some minutes)"
 	@$(BIN)/python -m pytest
+
+chaos: setup  ## run for an hour what chance brings: kills, signals, hostile folders and cells (SECONDS=3600 for each test)
+	@CHAOS_SECONDS=$(or $(SECONDS),3600) $(BIN)/python -m pytest -m chaos --timeout $$(($(or $(SECONDS),3600) + 600))
 
 check: setup  ## lint, format, types and import rules; changes nothing
 	@echo "Lint and format"

@@ -16,14 +16,14 @@ from pipeline.sheet.archive import Archive
 from pipeline.sheet.facts import MOST_COLUMNS, UNKNOWN_ERROR, Facts
 from pipeline.sheet.ods_styles import CellStyles
 
-_TAG: Final = re.compile(rb"<table:(table|table-column|table-row|table-cell|covered-table-cell)(?=[\s/>])([^>]*)>")
+_TAG: Final = re.compile(rb"<table:(table|table-column|table-row|table-cell|covered-table-cell)(?=[\s/>])([^<>]*)>")
 _DEFAULT_STYLE: Final = re.compile(rb'table:default-cell-style-name="([^"]*)"')
 _OWN_STYLE: Final = re.compile(rb'table:style-name="([^"]*)"')
 _IS_NUMBER: Final = re.compile(rb'office:value-type="(?:float|currency|percentage|date|time)"')
 _NAME: Final = re.compile(rb'table:name="([^"]*)"')
 _REPEATED: Final = re.compile(rb'table:number-(?:rows|columns)-repeated="(\d+)"')
 _HIDDEN: Final = re.compile(rb'table:visibility="(?:collapse|filter)"')
-_SHOWN_TEXT: Final = re.compile(rb"\s*<text:p[^>]*>([^<]*)<")
+_SHOWN_TEXT: Final = re.compile(rb"\s*<text:p[^<>]*>([^<]*)<")
 _ROW_END: Final = b"</table:table-row>"
 _MOST_ROWS: Final = 1_048_576
 

@@ -15,10 +15,13 @@ from typing import Final
 from pipeline.model import InputFailure
 from pipeline.sheet.encodings import Encoding, read_text
 from pipeline.sheet.grid import Book, Grid, Record
+from pipeline.spoken import Figure
 from schemas.faults import Fault
 
 _MAX_SPAN: Final = 1000
 """A browser's own limit for `colspan`; more than that is nonsense or an attack."""
+_MOST_SPANNED: Final = 1_000_000
+"""Blank cells that a page may make by its spans: a few bytes of it make a thousand."""
 _SPACE: Final = re.compile(r"[ \t\r\n\f]+")
 _BREAKS: Final = ("br", "p", "div", "li")
 _UNSEEN: Final = ("script", "style", "head", "title")
@@ -28,8 +31,11 @@ def open_page(path: Path) -> Book:
     """Every table of the page is a sheet, named by its number when there are several."""
     text, encoding = read_text(path)
     parser = _Tables()
-    parser.feed(text)
-    parser.close()
+    try:
+        parser.feed(text)
+        parser.close()
+    except AssertionError:  # what Python's parser says of a declaration that it does not know
+        raise InputFailure("sheet.damaged", path=str(path)) from None
     tables = [rows for rows in parser.tables if rows]
     if not tables:
         raise InputFailure("sheet.page_without_table", path=str(path))
@@ -56,6 +62,7 @@ class _Tables(HTMLParser):
         self.tables: list[list[list[str]]] = []
         self._open: list[_Open] = []
         self._unseen = 0
+        self._spanned = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _UNSEEN and tag != "head":
@@ -70,7 +77,11 @@ class _Tables(HTMLParser):
             self._open[-1].start_row()
         elif tag in {"td", "th"}:
             spans = {name: _span(value) for name, value in attrs if name in {"colspan", "rowspan"}}
-            self._open[-1].start_cell(spans.get("colspan", 1), spans.get("rowspan", 1))
+            columns, rows = spans.get("colspan", 1), spans.get("rowspan", 1)
+            self._spanned += columns * rows - 1
+            if self._spanned > _MOST_SPANNED:
+                raise InputFailure("sheet.too_many_spans", limit=Figure(_MOST_SPANNED))
+            self._open[-1].start_cell(columns, rows)
         elif tag in _BREAKS:
             self._open[-1].text("\n")
 

@@ -36,6 +36,9 @@ test: setup  ## run every test (real files, sockets, databases and killed proces
 fuzz: setup  ## read spoilt sheets in every format for an hour (SECONDS=…); what breaks a rule is kept in out/
 	@$(BIN)/python tests/fuzz.py $(or $(SECONDS),3600)
 
+chaos: setup  ## run for an hour what chance brings: kills, signals, hostile folders and cells (SECONDS=3600 for each test)
+	@CHAOS_SECONDS=$(or $(SECONDS),3600) $(BIN)/python -m pytest -m chaos --timeout $$(($(or $(SECONDS),3600) + 600))
+
 check: setup  ## lint, format, types and import rules; changes nothing
 	@echo "Lint and format"
 	@$(BIN)/ruff check .
@@ -59,8 +62,6 @@ docs: setup  ## make the generated parts of README.md and docs/ anew
 pictures: setup  ## make the README's pictures of the workbook anew (needs LibreOffice and pdftoppm)
 	@$(BIN)/python docs/make_pictures.py >/dev/null && echo "docs/images/ is up to date"
 
-chaos: setup  ## what is drawn by chance, for half an hour (CHAOS_SECONDS)
-	@CHAOS_SECONDS=$${CHAOS_SECONDS:-1800} $(BIN)/python -m pytest -m chaos
 
 bench: setup  ## measure each step and the whole against its floor and its peers (an hour; QUICK=1: minutes)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)

@@ -103,7 +103,8 @@ def settings_page() -> str:
 An option on the command line counts first, then the environment, then the file, then the default. The file is
 `{CONFIG_NAME}` in the current folder or in your configuration folder, or the one named by `--config` or
 `FLINKS_IMPORT_CONFIG`. It is TOML, one `name = value` a line; a name that is not in this table is an error. The
-password never stands in it: it comes from the environment, or from a file of its own (`password_file`).
+password never stands in it: it comes from the environment, or from a file of its own (`password_file`). Relative places
+in the file count from the file; a relative journal in the environment is refused.
 
 {_table(("in the file", "in the environment", "default", "meaning"), rows)}
 """

@@ -20,6 +20,7 @@ from pipeline import config_file, kinds
 from pipeline.config_file import DEFAULT, PROFILE_VARIABLE, Origin, Parse, Source
 from pipeline.kinds import is_loopback
 from pipeline.model import UsageFailure
+from pipeline.passwords import MASK, without_password
 from pipeline.spoken import all_of
 from schemas.fields import DEFAULT_MAX_AMOUNT, NOTICE_AMOUNT
 from schemas.languages import LANGUAGES, Lang
@@ -28,7 +29,6 @@ CONFIG_NAME: Final = config_file.CONFIG_NAME
 SANDBOX: Final = "sandbox"
 """The environment of a batch that was sent to the built-in sandbox."""
 
-MASK: Final = "••••••"
 """What is shown instead of a secret."""
 
 
@@ -284,6 +284,29 @@ def parsers() -> dict[str, Parse]:
     return {setting.name: setting.metadata["parse"] for setting in fields(Settings) if setting.name != "password"}
 
 
+PLACES: Final = frozenset({"password_file", "ca_file", "journal", "log_file", "metrics_file", "notify_urls_file"})
+"""The settings that name a file: relative ones in a settings file count from that file."""
+
+_SQLITE: Final = "sqlite:///"
+
+
+def anchored(place: str, folder: Path) -> str:
+    """A place that is relative to a folder, in full; what is empty, absolute or on a server as it is."""
+    if not place or not _is_relative(place):
+        return place
+    scheme = _SQLITE if place.startswith(_SQLITE) else ""
+    return f"{scheme}{folder / Path(place.removeprefix(_SQLITE)).expanduser()}"
+
+
+def _is_relative(place: str) -> bool:
+    if "://" in place and not place.startswith(_SQLITE):
+        return False
+    try:
+        return not Path(place.removeprefix(_SQLITE)).expanduser().is_absolute()
+    except RuntimeError:  # the home of a user who does not exist
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """The settings, and where each came from. `config` is the file in use, if there is one."""
@@ -320,13 +343,19 @@ def resolve(
         name = setting.name
         given = _given(name, options, environ)
         if given is None:
-            values[name], origins[name] = file.values.get(name, (setting.default, DEFAULT))
+            value, origins[name] = file.values.get(name, (setting.default, DEFAULT))
+            if name in PLACES and path is not None:
+                value = anchored(str(value), path.absolute().parent)
+            values[name] = value
             continue
         value, origins[name] = given
         try:
             values[name] = setting.metadata["parse"](value)
         except kinds.Wanted as wanted:
             mistakes.append(config_file.bad_value(name, origins[name], wanted))
+            continue
+        if name == "journal" and origins[name].source is Source.VARIABLE and _is_relative(values[name]):
+            mistakes.append(UsageFailure("settings.relative_journal", place=without_password(values[name])))
     if mistakes:
         raise all_of(mistakes)
     return Resolved(Settings(**values), origins, file.path, file.profile, file.profiles)
@@ -361,20 +390,6 @@ def shown(name: str, value: object) -> str:
             return ", ".join(map(str, value))
         case _:
             return without_password(str(value))
-
-
-def without_password(url: str) -> str:
-    """A URL without the password in it; any other text as it is."""
-    if "://" not in url:
-        return url
-    try:
-        password = urlsplit(url).password
-    except ValueError:
-        return MASK
-    query = url.partition("?")
-    head = query[0].replace(f":{password}@", f":{MASK}@") if password else query[0]
-    # libpq also takes a password among the parameters.
-    return f"{head}?{MASK}" if "password" in query[2].casefold() else f"{head}{query[1]}{query[2]}"
 
 
 def password_of(settings: Settings) -> str:

@@ -22,6 +22,9 @@ CENT: Final = Decimal(1).scaleb(-AMOUNT_DECIMALS)
 NOISE: Final = CENT.scaleb(-6)
 """A millionth of a cent: what a formula's binary arithmetic leaves, and no person types."""
 
+LONGEST: Final = 1_000
+"""Characters of a text that can be an amount: with more, any work that grows with its square is too much."""
+
 # A cell can hold more digits than the default precision keeps. The wide one costs memory: only what needs it gets it.
 _WIDE: Final = Context(prec=100_000)
 _LARGE: Final = 20
@@ -91,6 +94,8 @@ def parse(text: str, convention: Convention = Convention.UNKNOWN) -> Decimal | R
     `convention` decides `1,234` and `1.234`, which are ambiguous alone; without one they are refused, not guessed.
     Negative forms (`-1`, `1-`, `(1)`) are read: that an amount must be positive is for the schema to say.
     """
+    if len(text) > LONGEST:
+        return Reason.UNREADABLE
     if _PLAIN.fullmatch(text):
         return Decimal(text)
     signed = _signed_digits(text)
@@ -108,6 +113,8 @@ def parse(text: str, convention: Convention = Convention.UNKNOWN) -> Decimal | R
 
 def convention_of(text: str) -> Convention | None:
     """The convention that the form of `text` proves by itself; None when it proves none (`1,234`, `250`, `abc`)."""
+    if len(text) > LONGEST:
+        return None
     if _PLAIN.fullmatch(text):
         return Convention.POINT if "." in text else None
     signed = _signed_digits(text)

@@ -30,6 +30,8 @@ class AmountReader:
 
     def clean(self, text: str, kind: str) -> Cell:
         """Plain decimal text (`1234.50`), unrounded when it is at fault; blank stays blank."""
+        if len(text) > money.LONGEST:
+            return Cell(None, (Fault(Reason.UNREADABLE.value, Field.AMOUNT, text),))
         if kind in "sn" and _CENTS.fullmatch(text):
             exact = Decimal(text)
             return self._judged(text, exact, exact, ())

@@ -5,16 +5,15 @@ Each command stands in a module of its own, which is imported when it is called:
 
 from __future__ import annotations
 
-import codecs
-import io
-import signal
+import os
 import sys
-from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
 import click
 
+from pipeline import signals
+from pipeline.cli import outlets
 from pipeline.garbage import collect_seldom
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -65,7 +64,7 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
         ctx.exit()
 
 
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "color": True})
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Say which.")
 def cli() -> None:
     """Turn a billing sheet into Interac e-Transfer payment requests, and never ask a customer twice.
@@ -76,42 +75,31 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """The console command. Ends the process with a code of `ExitCode` and never shows a traceback."""
-    # SIGTERM is a Ctrl-C, from the first moment: the commands that send take both over when they begin.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGTERM and SIGHUP are a Ctrl-C, from the first moment: the commands that send take them over when they begin.
+    signals.take_over()
+    outlets.install()
+    os.umask(0o077)  # whatever is made is its owner's alone; who shares something says so
     collect_seldom()
-    _escape_what_can_not_be_shown()
-    sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
-
-
-def _escape_what_can_not_be_shown() -> None:
-    """Letters that the console's encoding does not have are written as JSON escapes, instead of ending the process.
-
-    That keeps JSON whole and prose readable.
-    """
-    codecs.register_error("flinks-import", _escaped)
-    for stream in (sys.stdout, sys.stderr):
-        # A stream whose descriptor somebody replaced may not be able to say where it is.
-        with suppress(OSError):
-            if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="flinks-import")
-
-
-def _escaped(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{high:02x}{low:02x}" for high, low in zip(units[::2], units[1::2], strict=True)), error.end
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = _run(arguments)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        code = _code("STOPPED_EARLY")
+        if "--json" in arguments and outlets.is_unused():
+            _print_interrupted(code)
+    signals.ignore()
+    sys.exit(code)
 
 
 def _run(arguments: list[str]) -> int:
     try:
         return _call(arguments)
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        return _code("STOPPED_EARLY")
+    except click.exceptions.Abort:
+        raise
     except click.ClickException as error:
         error.show()
         if "--json" in arguments:
-            _print_usage_as_json(error.format_message())
+            _print_nothing_done("usage", error.format_message(), _code("USAGE"))
         return _code("USAGE")
     except BrokenPipeError:
         # Whoever read our output has gone (`… | head`): nothing more can be said.
@@ -124,18 +112,32 @@ def _run(arguments: list[str]) -> int:
 
 
 def _call(arguments: list[str]) -> int:
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            # The name of a file may be anything; what is kept, or compared, must be text.
+            if not os.path.lexists(argument):
+                raise click.UsageError(f"This is no text in UTF-8: {argument}") from None
     code: Any = cli.main(arguments, prog_name="flinks-import", standalone_mode=False)
+    signals.let_end()
     return code if isinstance(code, int) else 0
 
 
-def _print_usage_as_json(message: str) -> None:
-    """A script that asked for JSON gets JSON, also when its options are wrong."""
+def _print_nothing_done(key: str, message: str, code: int) -> None:
+    """A script that asked for JSON gets JSON, also when its options are wrong or it is interrupted at once."""
     import json
 
     from pipeline.cli.printing import nothing_done
 
-    summary = {"batch": None, "file": None} | nothing_done("usage", message, _code("USAGE"))
+    summary = {"batch": None, "file": None} | nothing_done(key, message, code)
     click.echo(json.dumps(summary, ensure_ascii=False))
+
+
+def _print_interrupted(code: int) -> None:
+    from pipeline.texts import say
+
+    _print_nothing_done("run.interrupted_before", say("run.interrupted_before"), code)
 
 
 def _code(name: str) -> int:

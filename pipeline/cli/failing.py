@@ -24,7 +24,8 @@ def report_bug(error: BaseException) -> int:
     now = datetime.now().astimezone()
     path = Path(gettempdir()) / f"flinks-import-{now:%Y%m%dT%H%M%S%f}.report.txt"
     try:
-        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(_report(error, now))
         where = f" A report without personal data is in {path}."
     except OSError:

@@ -18,7 +18,9 @@ from rich.prompt import Confirm
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.cli.consoles import SafeConsole
 from pipeline.cli.logs import Log
+from pipeline.cli.outlets import visible
 from pipeline.cli.printing import output_console
 from pipeline.cli.screen import Manner, log_of
 from pipeline.cli.watching import LINE_EVERY
@@ -41,7 +43,7 @@ class FollowLines:
     def __init__(self, manner: Manner, task: str) -> None:
         self._manner = manner
         self._task = task
-        self._console = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+        self._console = SafeConsole(stderr=True, soft_wrap=not sys.stderr.isatty())
         self._log = log_of(manner)
 
     @contextmanager
@@ -126,7 +128,7 @@ def agreed(question: str, manner: Manner, *, safe: bool) -> bool:
     if not sys.stdin.isatty():
         raise UsageFailure("status.needs_yes")
     try:
-        return Confirm.ask(question, console=Console(stderr=True, highlight=False), default=False)
+        return Confirm.ask(Text(visible(question)), console=SafeConsole(stderr=True), default=False)
     except (EOFError, click.Abort):
         return False
     except KeyboardInterrupt:

@@ -18,6 +18,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final, TextIO
 
+from pipeline.cli.outlets import visible_json
 from pipeline.model import UsageFailure
 
 MOST_BYTES: Final = 10 * 1024 * 1024
@@ -44,7 +45,7 @@ class Log:
         """Tell that something has happened. Never raises: a log that can't be written stops nothing."""
         moment = datetime.now().astimezone().isoformat(timespec="seconds")
         line = {"time": moment, "event": name, "run": self._run, **fields}
-        self._logger.info("%s", json.dumps(line, ensure_ascii=False))
+        self._logger.info("%s", visible_json(json.dumps(line, ensure_ascii=False)))
 
 
 @cache

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.cli.consoles import SafeConsole
+from pipeline.cli.outlets import in_line
 from pipeline.cli.screen import Manner
 from pipeline.commands.request import Request, Result
 from pipeline.journal.story import BatchLine
@@ -41,8 +43,8 @@ _STYLES: Final[dict[Status, str]] = {
 
 def output_console() -> Console:
     """Standard output: lines are folded at words on a terminal, and never cut or folded in a file or pipe."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=FILE_WIDTH)
+    console = SafeConsole()
+    return console if console.is_terminal else SafeConsole(soft_wrap=True, width=FILE_WIDTH)
 
 
 def print_result(result: Result, request: Request, manner: Manner) -> None:
@@ -198,8 +200,17 @@ def print_batches(lines: list[BatchLine], manner: Manner) -> None:
         created = format_number(line.created, manner.lang)
         cancelled = format_amount(Decimal(line.cancelled_cents).scaleb(-2), manner.lang) if line.cancelled else ""
         never = format_number(line.never_asked, manner.lang) if line.never_asked else ""
-        cells = (line.environment, when, Text(line.file), created, amount, cancelled, never, unknown)
-        table.add_row(Text(line.name), *cells)
+        cells = (
+            Text(in_line(line.environment)),
+            when,
+            Text(in_line(line.file)),
+            created,
+            amount,
+            cancelled,
+            never,
+            unknown,
+        )
+        table.add_row(Text(in_line(line.name)), *cells)
     output_console().print(table)
     click.echo(say("report.in_zone", manner.lang, zone=zone()))
 

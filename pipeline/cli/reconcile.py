@@ -73,9 +73,9 @@ def reconcile(batch: str, reports: tuple[Path, ...], **given: Any) -> int:
 
 
 def _print(done: Reconciled, manner: Manner) -> None:
-    from rich.console import Console
     from rich.text import Text
 
+    from pipeline.cli.consoles import SafeConsole
     from pipeline.report.reconciliation.front import verdict
     from pipeline.texts import say
 
@@ -84,7 +84,7 @@ def _print(done: Reconciled, manner: Manner) -> None:
         return
     if manner.quiet and not done.exit_code:
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = SafeConsole(soft_wrap=True)
     console.print(_table(done, manner))
     good = "green" if done.balance.adds_up else "bold red"
     console.print(Text(verdict(done.balance, manner.lang), style=good))

@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.prompt import Confirm
 from rich.text import TextType
 
+from pipeline.cli.consoles import SafeConsole
 from pipeline.cli.logs import Log, log_to
 from pipeline.cli.watching import Bar, Each, Estimate, Events, Lines, Silent, bar
 from pipeline.commands.request import Announcement
@@ -53,7 +54,7 @@ class LineScreen:
 
     def __init__(self, manner: Manner) -> None:
         self._manner = manner
-        self._console = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+        self._console = SafeConsole(stderr=True, soft_wrap=not sys.stderr.isatty())
 
     def reading(self, file: Path) -> None:
         self._tell("screen.reading", file=file.name)
@@ -143,14 +144,14 @@ class AskingScreen:
         pass
 
     def confirm(self, announcement: Announcement) -> bool:
-        return _consent(announcement, self._manner, Console(stderr=True))
+        return _consent(announcement, self._manner, SafeConsole(stderr=True))
 
     @contextmanager
     def sending(self, total: int, rate: float | None) -> Iterator[Observer]:  # noqa: ARG002 - as the protocol has it
         yield Silent()
 
     def go_on_after_first(self, rows: list[ReportRow], left: int) -> bool:  # noqa: ARG002
-        return _ask(say("screen.go_on", self._manner.lang, left=left), Console(stderr=True))
+        return _ask(say("screen.go_on", self._manner.lang, left=left), SafeConsole(stderr=True))
 
     def writing(self) -> None:
         pass

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -23,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
+from pipeline import signals
 from pipeline.commands.pipe import Pipe
 from pipeline.garbage import collect_seldom
 from pipeline.journal.journal import Journal, open_journal
@@ -90,7 +90,7 @@ class Abreast:
         self._pipe: Pipe | None = None
         with suppress(OSError):
             self._begin()
-        self._tell(Task(journal, run, path, showing, inputs, self._files))
+        self._tell(Task(journal, run, path, showing, inputs, self._files.for_another_process()))
 
     def passed(self, position: int) -> None:
         """Every row up to this position is final. Returns at once."""
@@ -183,7 +183,7 @@ class Abreast:
 
 def main() -> None:
     """Write the workbook that this process is told of, by the pipes that its command line names."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a service that is stopped sends it to all; the run ends us
+    signals.ignore()  # a service that is stopped sends it to all; the run ends us
     if sys.platform != "win32":
         with suppress(OSError):  # a service may be forbidden to
             os.nice(_NICE)

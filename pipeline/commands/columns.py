@@ -43,7 +43,8 @@ def columns(request: Request, screen: Screen, keep: Path | None) -> SheetView:
     Raises InputFailure when the sheet can't be read, UsageFailure when the mapping can't be written.
     """
     table = prepare.read(request, screen)
-    first = list(islice((row for chunk in table.chunks(size=SAMPLES) for row in chunk), SAMPLES))
+    with prepare.reading(request.file):
+        first = list(islice((row for chunk in table.chunks(size=SAMPLES) for row in chunk), SAMPLES))
     views = tuple(
         ColumnView(column, table.letter(column), tuple(row.cells[column.index] for row in first))
         for column in table.columns

@@ -56,7 +56,7 @@ def write_commented(path: Path, lang: Lang) -> Path:
     """
     content = commented(lang).encode()
     try:
-        return put(path, lambda part: part.write_bytes(content), shared=True)
+        return put(path, lambda part: part.write_bytes(content))
     except OSError as error:
         raise UsageFailure("config.cannot_write", path=path, error=error.strerror) from None
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from hashlib import file_digest
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -20,7 +18,7 @@ from pipeline.commands import where
 from pipeline.commands.request import Request, Result, Screen
 from pipeline.commands.run import run
 from pipeline.inbox.arrivals import Seen, markers_of
-from pipeline.inbox.folder import Folder, Luggage
+from pipeline.inbox.folder import ChangedError, Folder, Luggage
 from pipeline.inbox.outcomes import WORKBOOK, Outcome, most_serious, outcome_of
 from pipeline.inbox.signals import Signals
 from pipeline.journal.database import sqlite_path
@@ -34,8 +32,10 @@ from pipeline.model import (
     StoppedEarly,
     UsageFailure,
 )
+from pipeline.scratch import scratch
 from pipeline.settings import Settings
 from pipeline.sheet import load_mapping
+from pipeline.sheet.formats import check_size
 from pipeline.texts import explain, say
 
 LONGEST_PAUSE: Final = 600.0
@@ -164,9 +164,12 @@ class Inbox:
         """Run every sheet that has arrived whole, and move it."""
         work = _Pass()
         try:
-            self._folder.recover()
-            self._take_all(work)
-            self._folder.tidy()
+            with self._folder.opened():
+                self._folder.recover()
+                self._take_all(work)
+                self._folder.tidy()
+        except NotADirectoryError as error:
+            work.stopped = UsageFailure("inbox.not_ours", path=error.filename)
         except OSError as error:
             work.stopped = StoppedEarly("inbox.unreachable", folder=self._order.folder, reason=error.strerror or error)
         return Passed(tuple(work.handled), tuple(work.waiting), tuple(work.results), work.stopped)
@@ -175,6 +178,7 @@ class Inbox:
         began = time.monotonic()
         view = self._folder.look()
         work.results += view.results
+        work.waiting += view.linked
         for name in view.results:
             if name not in self._told:
                 self._told.add(name)
@@ -202,56 +206,95 @@ class Inbox:
                     work.waiting.append(name)
                 continue
             handled = self._run(name, seen)
-            if handled is not None:
+            if handled is None:
+                if self._folder.seen(name) is not None:
+                    work.waiting.append(name)
+            else:
                 work.handled.append(handled)
                 work.stopped = _ends_the_pass(handled)
                 self._watcher.ended(handled)
 
     def _run(self, name: str, seen: Seen) -> Handled | None:
-        """Run one sheet and move it; None when another pass moved it before anything was done."""
-        path = self._order.folder / name
-        place = self._folder.working_place(name)
-        # Short, whatever the file's name: the workbook gets its own when it is moved.
-        request = replace(self._order.template, file=path, output=place / f"workbook{WORKBOOK}")
-        handled = Handled(name, Outcome.LEFT, ExitCode.BUG, path)
+        """Run one sheet and move it; None when it has gone, or changed, before anything was done."""
+        file = self._order.folder / name
+        handled = Handled(name, Outcome.LEFT, ExitCode.STOPPED_EARLY, file)
         try:
-            handled = _judged(handled, run(request, self._settings, self._watcher.screen()), self._window, request)
+            with scratch() as private:
+                try:
+                    check_size(file, seen.size)
+                    copy = self._folder.take(name, seen, private)
+                except PermissionError:
+                    handled = self._refused(handled, InputFailure("sheet.no_permission", path=str(file)))
+                except InputFailure as failure:
+                    handled = self._refused(handled, failure)
+                else:
+                    if copy is None:
+                        return None
+                    handled = self._run_copy(handled, copy)
+                return handled if handled.outcome is Outcome.LEFT else self._moved(handled, seen, private)
+        except OSError as error:
+            why = say("inbox.cannot_take", self._order.template.lang, reason=error.strerror or error)
+            return replace(handled, why=why)
+
+    def _run_copy(self, handled: Handled, copy: Path) -> Handled:
+        """Run a sheet from a copy that nobody else can change."""
+        # Short, whatever the file's name: the workbook gets its own when it is moved.
+        request = replace(self._order.template, file=copy, output=copy.parent / f".workbook{WORKBOOK}")
+        try:
+            return _judged(handled, run(request, self._settings, self._watcher.screen()), self._window, request)
         except Failure as failure:
-            if failure.key == "sheet.no_file":
-                self._folder.discard(place)
-                return None
-            handled = _refused(handled, failure, request)
+            return self._refused(handled, _about_the_file(failure, copy, handled.file))
         except Exception as error:  # noqa: BLE001 - one file must not keep the others from being run
             self._watcher.fault(error)
             why = say("inbox.fault", request.lang, kind=type(error).__name__)
-            handled = replace(handled, outcome=Outcome.ATTENTION, why=why)
-        if handled.outcome is Outcome.LEFT:
-            self._folder.discard(place)
-            return handled
-        return self._moved(handled, seen, place)
+            return replace(handled, outcome=Outcome.ATTENTION, exit_code=ExitCode.BUG, why=why)
 
-    def _moved(self, handled: Handled, seen: Seen, place: Path) -> Handled:
-        name, lang = handled.name, self._order.template.lang
+    def _refused(self, handled: Handled, failure: Failure) -> Handled:
+        """What it means for a file that its run could not begin."""
+        outcome, lang = outcome_of(failure.exit_code), self._order.template.lang
+        if isinstance(failure, UsageFailure) and not failure.key.startswith(_OF_THE_SHEET):
+            outcome = Outcome.LEFT
+        why = explain(failure, lang)
+        if failure.key == "run.old_batch":
+            # The command's two ways out are options of `run`; here they are names of files.
+            fresh = f"{failure.params['fresh']}{handled.file.suffix}"
+            why = say("inbox.old_batch", lang, **{**failure.params, "fresh": fresh})
+        if failure.key in {"run.same_file", "run.same_file_of_customers"}:
+            why = say(f"inbox.{failure.key.removeprefix('run.')}", lang, **failure.params)
+        return replace(handled, outcome=outcome, exit_code=failure.exit_code, why=why, failure=failure)
+
+    def _moved(self, handled: Handled, seen: Seen, private: Path) -> Handled:
+        name = handled.name
         now = self._folder.seen(name)
-        if now is not None and (now != seen or _was_replaced(handled)):
-            self._folder.discard(place)
-            why = say("inbox.changed", lang)
-            return replace(handled, outcome=Outcome.LEFT, exit_code=ExitCode.STOPPED_EARLY, workbook=None, why=why)
-        workbook = handled.workbook if handled.workbook and handled.workbook.parent == place else None
+        if now is not None and (now != seen or not self._holds_what_was_run(handled)):
+            return self._changed(handled)
+        workbook = handled.workbook if handled.workbook and handled.workbook.parent == private else None
         why = handled.why if handled.outcome is not Outcome.DONE else ""
         try:
             markers = markers_of(name, self._folder.look().names)
-            luggage = Luggage(place, workbook, why, markers)
-            placed = self._folder.deliver(name, handled.outcome, _today(), luggage)
+            luggage = Luggage(workbook, why, markers)
+            placed = self._folder.deliver(name, seen, handled.outcome, _today(), luggage)
+        except ChangedError:
+            return self._changed(handled)
         except OSError as error:
-            self._folder.discard(place)
-            code = most_serious([handled.exit_code, ExitCode.STOPPED_EARLY])
-            why = say("inbox.cannot_move", lang, reason=error.strerror or error)
-            return replace(handled, outcome=Outcome.LEFT, exit_code=code, workbook=None, why=why)
+            return self._not_moved(handled, error)
         if placed is None:
-            why = say("inbox.taken", lang)
+            why = say("inbox.taken", self._order.template.lang)
             return replace(handled, outcome=Outcome.LEFT, exit_code=ExitCode.BATCH_IS_BUSY, workbook=None, why=why)
         return replace(handled, file=placed.file, workbook=placed.workbook or handled.workbook)
+
+    def _holds_what_was_run(self, handled: Handled) -> bool:
+        """Whether the file has the bytes that were run: it may look the same and have others."""
+        return handled.result is None or self._folder.holds(handled.name, handled.result.report.source.sha256)
+
+    def _changed(self, handled: Handled) -> Handled:
+        why = say("inbox.changed", self._order.template.lang)
+        return replace(handled, outcome=Outcome.LEFT, exit_code=ExitCode.STOPPED_EARLY, workbook=None, why=why)
+
+    def _not_moved(self, handled: Handled, error: OSError) -> Handled:
+        code = most_serious([handled.exit_code, ExitCode.STOPPED_EARLY])
+        why = say("inbox.cannot_move", self._order.template.lang, reason=error.strerror or error)
+        return replace(handled, outcome=Outcome.LEFT, exit_code=code, workbook=None, why=why)
 
     @property
     def _window(self) -> timedelta:
@@ -301,21 +344,6 @@ def _today() -> date:
     return datetime.now().astimezone().date()
 
 
-def _refused(handled: Handled, failure: Failure, request: Request) -> Handled:
-    """What it means for a file that its run could not begin."""
-    outcome = outcome_of(failure.exit_code)
-    if isinstance(failure, UsageFailure) and not failure.key.startswith(_OF_THE_SHEET):
-        outcome = Outcome.LEFT
-    why = explain(failure, request.lang)
-    if failure.key == "run.old_batch":
-        # The command's two ways out are options of `run`; here they are names of files.
-        fresh = f"{failure.params['fresh']}{request.file.suffix}"
-        why = say("inbox.old_batch", request.lang, **{**failure.params, "fresh": fresh})
-    if failure.key in {"run.same_file", "run.same_file_of_customers"}:
-        why = say(f"inbox.{failure.key.removeprefix('run.')}", request.lang, **failure.params)
-    return replace(handled, outcome=outcome, exit_code=failure.exit_code, why=why, failure=failure)
-
-
 def _why(result: Result, request: Request) -> str:
     """What a person is to do about a file, a paragraph each; empty when there is nothing."""
     counts, lang = result.totals.counts, request.lang
@@ -350,13 +378,10 @@ def _ends_the_pass(handled: Handled) -> Failure | None:
             return None
 
 
-def _was_replaced(handled: Handled) -> bool:
-    """Whether the file holds other bytes than those that were run, though it looks the same."""
-    if handled.result is None:
-        return False
-    with suppress(OSError), handled.file.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest() != handled.result.report.source.sha256
-    return False
+def _about_the_file(failure: Failure, copy: Path, file: Path) -> Failure:
+    """The same failure, about the file that people know and not about its copy."""
+    params = {key: str(file) if told == str(copy) else told for key, told in failure.params.items()}
+    return type(failure)(failure.key, **params)
 
 
 def _in_use(template: Request, settings: Settings) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: what is in flight ends, the workbook is written, the exit code is 6."""
+"""Ctrl-C, SIGTERM, SIGHUP: what is in flight ends, the workbook is written, the exit code is 6."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final
+from typing import Any
 
+from pipeline import signals
 from pipeline.model import StoppedEarly
 from pipeline.send.stop import Stop
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
-
-class Interrupted(BaseException):
+class Interrupted(KeyboardInterrupt):
     """A signal came while nothing was in flight. `reason` is what it means.
 
-    No Exception, like Python's own KeyboardInterrupt: it is raised wherever the program happens to be, and libraries
-    keep exceptions for themselves (pandera takes one in a check for a finding about the sheet).
+    No Exception: it is raised wherever the program happens to be, and libraries keep exceptions for themselves (pandera
+    takes one in a check for a finding about the sheet).
     """
 
     def __init__(self, reason: StoppedEarly) -> None:
@@ -28,7 +27,8 @@ class Interrupted(BaseException):
 
 class Interrupts:
     """What a signal does depends on the phase: it ends the run at once while nothing is in flight, asks the loop to
-    stop while something is, and is only remembered while one phase gives way to another or the results are written.
+    stop while something is, and is only remembered while one phase gives way to another or the results are written. So
+    it is, too, once one has ended the run: what ends already is not ended again.
     """
 
     def __init__(self) -> None:
@@ -70,6 +70,7 @@ class Interrupts:
         if self._deaf:
             self._missed = True
         elif self._stop is None:
+            self._deaf = self._missed = True
             raise Interrupted(self._reason)
         else:
             self._stop.request_from_signal(self._reason)
@@ -79,11 +80,15 @@ class Interrupts:
 def interrupts() -> Iterator[Interrupts]:
     """Take over the signals for the time of the context; what one of them interrupts ends with StoppedEarly."""
     mine = Interrupts()
-    before = {number: signal.signal(number, mine.received) for number in _SIGNALS}
+    before: dict[signal.Signals, Any] = {}
     try:
+        for number in signals.ending():
+            before[number] = signal.signal(number, mine.received)
         yield mine
     except Interrupted as interrupted:
         raise interrupted.reason from None
     finally:
+        mine.finish()
+        signals.let_end()
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -29,5 +29,8 @@ def back_up(settings: Settings, path: Path, *, in_sandbox: bool) -> Path:
 
 
 def check(settings: Settings, *, in_sandbox: bool) -> Health:
-    """Look the journal over. Raises a Failure when it can't be read."""
-    return health.examine(place_of(settings, in_sandbox=in_sandbox))
+    """Look the journal over. Raises a Failure when it can't be read, or is none: what is empty is not whole."""
+    found = health.examine(place_of(settings, in_sandbox=in_sandbox))
+    if not found.version:
+        raise UsageFailure("journal.incomplete", place=found.place)
+    return found

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Final
 
 from pipeline.check import CheckedTable, CheckOptions, check_table
@@ -48,12 +51,35 @@ def search_of(settings: Settings) -> RepeatSearch:
     return RepeatSearch(window, by_reference=settings.reference_names != CUSTOMER)
 
 
+@contextmanager
+def reading(file: Path) -> Iterator[None]:
+    """Whoever reads a sheet in this context may find that it has gone: a drive was pulled, an export began anew.
+
+    Raises InputFailure then.
+    """
+    was_there = file.exists()
+    try:
+        yield
+    except (OSError, InputFailure) as error:
+        if was_there and not file.exists():
+            raise InputFailure("sheet.gone", path=file) from None
+        if isinstance(error, InputFailure) or error.filename != str(file):
+            raise
+        reason = error.strerror or type(error).__name__
+        raise InputFailure("sheet.cannot_open", path=file, reason=reason) from None
+
+
 def read(request: Request, screen: Screen) -> Table:
-    """Open the sheet. Raises InputFailure when it can't be read."""
+    """Open the sheet. Raises InputFailure when it can't be read, or its name can't be recorded."""
+    try:
+        request.file.name.encode()
+    except UnicodeEncodeError:
+        raise InputFailure("sheet.name_is_no_text", path=request.file) from None
     screen.reading(request.file)
     mapping = load_mapping(request.mapping) if request.mapping else Mapping()
     options = ReadOptions(request.sheet, mapping, request.hidden, amount_optional=request.allow_open_amount)
-    table = open_table(request.file, options)
+    with reading(request.file):
+        table = open_table(request.file, options)
     if len(table.columns) > MOST_COLUMNS:
         raise InputFailure("sheet.too_wide", columns=len(table.columns), most=MOST_COLUMNS)
     return table
@@ -70,7 +96,8 @@ def check(table: Table, request: Request, settings: Settings, where: Where) -> C
         production=where.production,
         identity=settings.identity,
     )
-    return check_table(table, options)
+    with reading(request.file):
+        return check_table(table, options)
 
 
 def permissions_of(request: Request) -> Permissions:
@@ -197,7 +224,8 @@ def begin_and_plan(
         identity=settings.identity,
         started_at=now,
     )
-    staged = stage(journal, batch, beginning, checked, screen)
+    with reading(request.file):
+        staged = stage(journal, batch, beginning, checked, screen)
     run = staged.run
     forecast = journal.plan(staged, permissions_of(request), search_of(settings), now)
     controls, refused = guard(request, forecast)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from pipeline.model import UsageFailure
+from pipeline.passwords import without_password
 from pipeline.send.answers import NotSentKind, http_date
 from pipeline.send.transport import (
     ExactTransport,
@@ -24,7 +25,7 @@ from pipeline.send.transport import (
     proxies_named,
     system_trust,
 )
-from pipeline.settings import Settings, without_password
+from pipeline.settings import Settings
 
 _MOST_OF_A_HEAD: Final = 65536
 

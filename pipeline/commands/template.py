@@ -26,7 +26,7 @@ def template(output: Path | None, lang: Lang, screen: Screen) -> Path:
         raise UsageFailure("template.not_xlsx", path=path)
     content = made(lang)
     try:
-        written = put(path, lambda part: part.write_bytes(content), shared=True)
+        written = put(path, lambda part: part.write_bytes(content))
     except OSError as error:
         raise UsageFailure("template.unwritable", path=path, reason=error.strerror or type(error).__name__) from None
     screen.placed(path, written)

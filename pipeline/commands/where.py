@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ from pipeline.commands.login import kept
 from pipeline.journal import database
 from pipeline.journal.journal import Journal, open_journal
 from pipeline.model import UsageFailure
+from pipeline.scratch import scratch
 from pipeline.settings import SANDBOX, Settings, data_folder, default_journal, password_of
 
 
@@ -89,8 +89,8 @@ def rehearsal(settings: Settings, *, in_sandbox: bool) -> Iterator[Where]:
     if must_be_there or (place.name and database.is_there(place.journal)):
         yield place
         return
-    with tempfile.TemporaryDirectory(prefix="flinks-import-") as folder:
-        yield replace(place, journal=str(Path(folder) / "journal.sqlite"), kept=False, named=False)
+    with scratch() as folder:
+        yield replace(place, journal=str(folder / "journal.sqlite"), kept=False, named=False)
 
 
 @contextmanager

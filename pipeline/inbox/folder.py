@@ -1,40 +1,54 @@
-"""The drop folder on the disk: looks at it, works beside its files, and moves each where it belongs.
+"""The drop folder on the disk: looks at it, takes copies of its files, and moves each where it belongs.
 
     billing.csv                                   waits to be taken
-    .flinks-import/TOKEN/                          one file's working place, for the time of its run
-    .flinks-import/TOKEN/done/2026-11-30/…         what goes with it once it has been moved
+    .flinks-import/TOKEN/done/2026-11-30/…         what goes with a file once it has been moved
     done/2026-11-30/billing.csv                    taken care of, with billing.results.xlsx beside it
 
 Moving the file itself is the one step that says "taken care of"; it is a rename, whole or not at all. What belongs to
 it is laid out before and follows after: a crash in between leaves it in the working place, from where the next pass
 (`recover`) moves it. No locks, and no clock but the date on the folder.
+
+Others may write to the folder. So no step follows a link, and nothing is used of the working places that this program
+did not make: real directories and files, of its user, under its names (docs/decisions/0006-inbox.md).
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 import stat
-from collections.abc import Collection, Iterable
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
-from hashlib import sha256
+from functools import cached_property
+from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from pipeline.inbox.arrivals import Seen, is_named_as_results, markers_of, may_be_sheet, vouched_for
-from pipeline.inbox.outcomes import EXPLANATION, WORKBOOK, Outcome, free_name, free_stem, stem_of
+from pipeline.inbox.directory import Directory
+from pipeline.inbox.outcomes import EXPLANATION, MOVED, WORKBOOK, Outcome, free_name, free_stem, stem_of
 from pipeline.model import UsageFailure
 from pipeline.report.place import is_ours
 
 WORKING: Final = ".flinks-import"
 """The folder of working places in a drop folder; its name begins with a dot, so that nothing in it is taken."""
 
-_OWNER: Final = 0o600
-_GROUP: Final = 0o060
+_PLACE: Final = re.compile(r"[0-9a-f]{12}-([0-9a-f]{12})")
+"""The name of a working place; the group is the digest of its file's name."""
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_OWNER: Final = 0o700
+_OWNER_FILE: Final = 0o600
+_GROUP: Final = 0o050
+_GROUP_FILE: Final = 0o040
+
+
+class ChangedError(Exception):
+    """Something else has taken the name of a file before it could be moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +63,9 @@ class View:
     results: tuple[str, ...]
     """Workbooks of ours, under the name of one: nobody meant them to be sent."""
 
+    linked: tuple[str, ...]
+    """Files of our own user that have another name too: somebody else may have given them this one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -58,14 +75,32 @@ class Placed:
     workbook: Path | None
 
 
+@dataclass(frozen=True, slots=True)
+class Luggage:
+    """What goes with a file: the workbook, which lies elsewhere, why a person is needed, its markers."""
+
+    workbook: Path | None = None
+    why: str = ""
+    markers: tuple[str, ...] = ()
+
+
 class Folder:
-    """A drop folder. `in_use` are files that the program itself works with, wherever they are: they are never taken."""
+    """A drop folder; everything but `prepare` is done while it is `opened`.
+
+    `in_use` are files that the program itself works with, wherever they are: they are never taken.
+    """
 
     def __init__(self, path: Path, in_use: Collection[Path] = ()) -> None:
         self.path = path
-        self._working = path / WORKING
         resolved = {file.expanduser().resolve() for file in in_use}
         self._used = tuple(file.name.casefold() for file in resolved if file.parent == path.resolve())
+        self._opened: Directory | None = None
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Hold the folder for the time of the context. Raises OSError when it can't be had."""
+        with Directory.at(self.path) as self._opened:
+            yield
 
     def prepare(self) -> None:
         """Find out, before anything is sent, that files can be moved here. Raises UsageFailure."""
@@ -73,193 +108,284 @@ class Folder:
             key = "inbox.not_a_folder" if self.path.exists() else "inbox.no_folder"
             raise UsageFailure(key, folder=self.path)
         try:
-            self._working.mkdir(exist_ok=True)
-            place = self.working_place("")
-            place.rmdir()
+            with self.opened():
+                for outcome in MOVED:
+                    if self._here.state(outcome) is not None:
+                        self._here.enter(outcome).close()
+                with self._working_places() as working:
+                    trial = _token("")
+                    working.enter(trial, mode=_OWNER).close()
+                    working.remove_directory(trial)
+        except NotADirectoryError as error:
+            raise UsageFailure("inbox.not_ours", path=error.filename) from None
         except OSError as error:
             raise UsageFailure("inbox.not_writable", folder=self.path, reason=error.strerror or error) from None
 
     def look(self) -> View:
         """What lies in the folder now. Raises OSError when the folder has gone."""
         found: dict[str, Seen] = {}
-        for entry in self.path.iterdir():
-            # A name that has gone since, and what is no regular file: a link or a pipe could lead anywhere.
+        linked = []
+        for name in self._here.names():
             with suppress(OSError):
-                state = entry.lstat()
-                if stat.S_ISREG(state.st_mode):
-                    found[entry.name] = Seen(state.st_size, state.st_mtime_ns)
-        sheets = {name: found[name] for name in sorted(found) if may_be_sheet(name) and not self._is_used(name)}
-        results = tuple(name for name in sheets if is_named_as_results(name) and is_ours(self.path / name))
-        for name in results:
+                state = self._here.state(name)
+                # A name that has gone since, and what is no regular file: a link or a pipe could lead anywhere.
+                if state is None or not stat.S_ISREG(state.st_mode):
+                    continue
+                found[name] = _seen(state)
+                if self._is_linked(state) and may_be_sheet(name) and not self._is_used(name):
+                    linked.append(name)
+        sheets = {name: seen for name, seen in found.items() if may_be_sheet(name) and not self._is_used(name)}
+        results = tuple(name for name in sheets if is_named_as_results(name) and self._holds_results(name))
+        for name in {*results, *linked}:
             del sheets[name]
         vouched = {
             name
             for name, seen in sheets.items()
             if vouched_for(seen, (found[marker] for marker in markers_of(name, found)))
         }
-        return View(sheets, frozenset(found), frozenset(vouched), results)
+        return View(sheets, frozenset(found), frozenset(vouched), results, tuple(linked))
 
     def seen(self, name: str) -> Seen | None:
-        """A file as it is now; None when it has gone."""
+        """A file as it is now; None when it has gone, or is no regular file."""
         try:
-            state = (self.path / name).lstat()
+            state = self._here.state(name)
         except OSError:
             return None
-        return Seen(state.st_size, state.st_mtime_ns)
+        return _seen(state) if state is not None and stat.S_ISREG(state.st_mode) else None
 
-    def working_place(self, name: str) -> Path:
-        """A place of its own for the run of a file: no two passes ever meet in one."""
-        place = self._working / f"{secrets.token_hex(6)}-{_digest(name)}"
-        place.mkdir(parents=True)
-        return place
+    def take(self, name: str, seen: Seen, folder: Path) -> Path | None:
+        """Copy a file into a folder that nobody else can write to; None when it is not there any more as it was seen.
 
-    def deliver(self, name: str, outcome: Outcome, day: date, luggage: Luggage) -> Placed | None:
+        Only the copy is read: what has this name a moment later may be anything. Raises OSError.
+        """
+        copy = folder / name
+        with suppress(FileNotFoundError), self._here.read(name) as file:
+            if self._is_linked(os.fstat(file.fileno())):
+                return None
+            with open(copy, "xb", opener=_private) as target:
+                shutil.copyfileobj(file, target)
+            if _seen(os.fstat(file.fileno())) == seen:
+                return copy
+        return None
+
+    def holds(self, name: str, sha256: str) -> bool:
+        """Whether a file has this digest; also when it has gone, or can't be read."""
+        with suppress(OSError), self._here.read(name) as file:
+            return file_digest(file, "sha256").hexdigest() == sha256
+        return True
+
+    def deliver(self, name: str, seen: Seen, outcome: Outcome, day: date, luggage: Luggage) -> Placed | None:
         """Move a file where its outcome belongs, with its workbook and the explanation. Nothing is written over.
 
-        Returns None when the file has gone meanwhile: another pass has moved it, or a person. Raises OSError when it
-        can't be moved; then it is where it was, and the next pass does all of this again.
+        Returns None when the file has gone meanwhile: another pass has moved it, or a person. Raises ChangedError when
+        something else has its name, and OSError when it can't be moved; then it is where it was, and the next pass does
+        all of this again.
         """
-        source = self.path / name
-        target = self.path / outcome / day.isoformat()
-        target.mkdir(parents=True, exist_ok=True)
-        stem = free_stem(Path(name).stem, _names_in(target))
-        place = target / f"{stem}{Path(name).suffix}"
-        follow = luggage.place / outcome / day.isoformat()
-        try:
-            mode = source.stat().st_mode
-            _lay_out(follow, stem, luggage, _OWNER | (mode & _GROUP))
-            # First the markers: one that was left would vouch for half of the next file of this name.
-            self._remove(luggage.markers)
-            _move(source, place)
-        except FileNotFoundError:
-            if self.seen(name) is not None:
-                raise  # its folder or its workbook has gone, not the file
-            _forget(luggage.place)
-            return None
-        _sync(target)
-        brought = _bring_after(follow, target)
-        _forget(luggage.place)
-        return Placed(place, brought.get(f"{stem}{WORKBOOK}"))
+        mode = _OWNER | self._shared
+        with (
+            self._here.enter(outcome, mode=mode) as folder,
+            folder.enter(day.isoformat(), mode=mode) as target,
+            self._working_places() as working,
+        ):
+            stem = free_stem(Path(name).stem, target.names())
+            token, new = _token(name), f"{stem}{Path(name).suffix}"
+            with _laid_out(working, token, outcome, day) as follow:
+                try:
+                    self._lay_out(follow, name, stem, luggage)
+                    # First the markers: one that was left would vouch for half of the next file of this name.
+                    for marker in luggage.markers:
+                        self._here.remove(marker)
+                    self._here.move(name, target, new)
+                    self._take_back(target, new, name, seen)
+                except FileNotFoundError:
+                    working.remove_tree(token)
+                    if self._here.state(name) is not None:
+                        raise  # its folder or its workbook has gone, not the file
+                    return None
+                except (OSError, ChangedError):
+                    working.remove_tree(token)
+                    raise
+                target.sync()
+                brought = _bring_after(follow, target)
+            working.remove_tree(token)
+            return Placed(target.path / new, brought.get(f"{stem}{WORKBOOK}"))
 
     def recover(self) -> None:
         """Finish what a crash interrupted: bring after each file what belongs to it, and clear working places.
 
-        Another pass may be doing the same: whoever comes second finds it done.
+        Another pass may be doing the same: whoever comes second finds it done. Raises NotADirectoryError when the
+        working places are not ours.
         """
-        with suppress(OSError):
+        if self._here.state(WORKING) is None:
+            return
+        with self._working_places() as working:
             # In this order: a file that is not here any more was moved before its folder is looked at below.
-            here = {_digest(name) for name in _names_in(self.path)}
-            for place in self._working.iterdir():
-                with suppress(OSError):
-                    self._recover(place, here)
+            here = {_digest(name) for name in self._here.names()}
+            for name in working.names():
+                if place := _PLACE.fullmatch(name):
+                    with suppress(OSError):
+                        self._recover(working, name)
+                        if place[1] not in here:
+                            working.remove_tree(name)
 
     def tidy(self) -> None:
         """Remove the folder of working places when it is empty."""
         with suppress(OSError):
-            self._working.rmdir()
+            self._here.remove_directory(WORKING)
 
-    def discard(self, place: Path) -> None:
-        """Give up a working place: its file stays where it is, and a run of it makes everything anew."""
-        _forget(place)
+    @property
+    def _here(self) -> Directory:
+        if self._opened is None:
+            raise ValueError("the folder is not open")
+        return self._opened
 
-    def _recover(self, place: Path, here: Collection[str]) -> None:
-        for follow in place.glob("*/*"):
-            target = self.path / follow.parent.name / follow.name
-            there = _names_in(target)
+    @property
+    def _shared(self) -> int:
+        """What the group may do with the folders of results: look into them, where the folder is set up for it."""
+        mode = self._here.own_state.st_mode
+        return mode & _GROUP if mode & stat.S_ISGID else 0
+
+    @cached_property
+    def _owner(self) -> int:
+        """The owner of what this process makes here: on a share that need not be its user."""
+        name = _token("")
+        try:
+            with self._here.create(f"{WORKING}-{name}", _OWNER_FILE) as file:
+                return os.fstat(file.fileno()).st_uid
+        finally:
+            self._here.remove(f"{WORKING}-{name}")
+
+    def _is_mine(self, state: os.stat_result) -> bool:
+        return state.st_uid == (os.geteuid() if hasattr(os, "geteuid") else 0) or state.st_uid == self._owner
+
+    def _is_linked(self, state: os.stat_result) -> bool:
+        """Whether this may be a file of ours that somebody else has linked here: theirs to link, not theirs to read."""
+        return state.st_nlink > 1 and self._is_mine(state)
+
+    def _working_places(self) -> Directory:
+        working = self._here.enter(WORKING, mode=_OWNER)
+        try:
+            return self._mine(working)
+        except BaseException:
+            working.close()
+            raise
+
+    def _mine(self, directory: Directory) -> Directory:
+        """The directory, if this user made it: else NotADirectoryError. From here on nobody else writes to it."""
+        if not self._is_mine(directory.own_state):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(directory.path))
+        directory.keep_others_out()
+        return directory
+
+    def _recover(self, working: Directory, name: str) -> None:
+        with working.enter(name) as place:
+            self._mine(place)
+            for outcome in set(MOVED) & set(place.names()):
+                with place.enter(outcome) as days:
+                    self._mine(days)
+                    for day in filter(_DAY.fullmatch, days.names()):
+                        with days.enter(day) as follow:
+                            self._bring_left(self._mine(follow), outcome, day)
+
+    def _bring_left(self, follow: Directory, outcome: Outcome, day: str) -> None:
+        with suppress(FileNotFoundError), self._here.enter(outcome) as folder, folder.enter(day) as target:
+            there = target.names()
             moved = {Path(name).stem for name in there}
-            for name in _names_in(follow):
+            for name in follow.names():
                 # Where one is already, a run after the crash has brought its own.
-                if stem_of(name) in moved and name not in there:
-                    _move(follow / name, target / name)
-        if place.name.rpartition("-")[2] not in here:
-            _forget(place)
+                if self._is_luggage(follow, name) and stem_of(name) in moved and name not in there:
+                    follow.move(name, target, name)
 
-    def _remove(self, names: Iterable[str]) -> None:
-        for name in names:
-            (self.path / name).unlink(missing_ok=True)
+    def _is_luggage(self, follow: Directory, name: str) -> bool:
+        """Whether this is a workbook or an explanation that was laid out by us, and is nowhere else."""
+        state = follow.state(name)
+        return (
+            name.endswith((WORKBOOK, EXPLANATION))
+            and state is not None
+            and stat.S_ISREG(state.st_mode)
+            and state.st_nlink == 1
+            and self._is_mine(state)
+        )
+
+    def _lay_out(self, follow: Directory, name: str, stem: str, luggage: Luggage) -> None:
+        """Put beside each other what is to follow the file, readable by whoever could read the file here."""
+        state = self._here.state(name)
+        if state is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+        mode = _OWNER_FILE | (state.st_mode & self._shared & _GROUP_FILE)
+        if luggage.workbook is not None:
+            with luggage.workbook.open("rb") as source, _written(follow, f"{stem}{WORKBOOK}", mode) as file:
+                shutil.copyfileobj(source, file)
+        if luggage.why:
+            with _written(follow, f"{stem}{EXPLANATION}", mode) as file:
+                file.write(f"{luggage.why}\n".encode(errors="backslashreplace"))
+
+    def _take_back(self, target: Directory, new: str, name: str, seen: Seen) -> None:
+        """Put back what was moved when it is not the file that was seen. Raises ChangedError then."""
+        state = target.state(new)
+        if state is None or (stat.S_ISREG(state.st_mode) and _seen(state) == seen):
+            return
+        if self._here.state(name) is None:
+            target.move(new, self._here, name)
+        raise ChangedError
+
+    def _holds_results(self, name: str) -> bool:
+        with suppress(OSError), self._here.read(name) as file:
+            return is_ours(file)
+        return False
 
     def _is_used(self, name: str) -> bool:
         return name.casefold().startswith(self._used) if self._used else False
 
 
-@dataclass(frozen=True, slots=True)
-class Luggage:
-    """What goes with a file: its working place, the workbook in it, why a person is needed, its markers."""
-
-    place: Path
-    workbook: Path | None = None
-    why: str = ""
-    markers: tuple[str, ...] = ()
-
-
-def _lay_out(follow: Path, stem: str, luggage: Luggage, mode: int) -> None:
-    """Put beside each other what is to follow the file, readable by whoever could read the file."""
-    follow.mkdir(parents=True, exist_ok=True)
-    if luggage.workbook is not None:
-        workbook = luggage.workbook.replace(follow / f"{stem}{WORKBOOK}")
-        workbook.chmod(mode)
-    if luggage.why:
-        explanation = follow / f"{stem}{EXPLANATION}"
-        with explanation.open("w", encoding="utf-8") as file:
-            file.write(f"{luggage.why}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        explanation.chmod(mode)
+@contextmanager
+def _laid_out(working: Directory, token: str, outcome: Outcome, day: date) -> Iterator[Directory]:
+    """A new working place: the directory in it for what follows a file."""
+    with (
+        working.enter(token, mode=_OWNER) as place,
+        place.enter(outcome, mode=_OWNER) as days,
+        days.enter(day.isoformat(), mode=_OWNER) as follow,
+    ):
+        yield follow
 
 
-def _bring_after(follow: Path, target: Path) -> dict[str, Path]:
+@contextmanager
+def _written(folder: Directory, name: str, mode: int) -> Iterator[BinaryIO]:
+    """A new file with exactly this mode, whatever the umask; on the disk when the context ends."""
+    with folder.create(name, _OWNER_FILE) as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+        if hasattr(os, "fchmod"):
+            with suppress(OSError):  # a share without modes
+                os.fchmod(file.fileno(), mode)
+
+
+def _bring_after(follow: Directory, target: Directory) -> dict[str, Path]:
     """Move what belongs to a file beside it; returns where each is now, by its name."""
     brought = {}
-    for name in _names_in(follow):
-        brought[name] = target / name
-        try:
-            while not _is_moved(
-                follow / name, brought[name]
-            ):  # another pass has just moved a file of the same stem here
-                brought[name] = target / free_name(name, _names_in(target))
-        except FileNotFoundError:  # another pass, picking up after a crash, took us for one
-            brought[name] = target / name
+    for name in follow.names():
+        new = name
+        if target.state(name) is not None:  # another pass has just moved a file of the same stem here
+            new = free_name(name, target.names())
+        with suppress(FileNotFoundError):  # another pass, picking up after a crash, took us for one
+            follow.move(name, target, new)
+        brought[name] = target.path / new
     return brought
 
 
-def _is_moved(source: Path, place: Path) -> bool:
-    try:
-        _move(source, place)
-    except FileExistsError:
-        return False
-    return True
+def _seen(state: os.stat_result) -> Seen:
+    return Seen(state.st_size, state.st_mtime_ns)
 
 
-def _move(source: Path, place: Path) -> None:
-    """Rename a file to a name that was free a moment ago. Raises FileExistsError when it is not free now.
-
-    Nothing is laid there first to hold the name: after a crash in between, that would look like a file that was moved.
-    """
-    if os.path.lexists(place):
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), place)
-    source.rename(place)
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, _OWNER_FILE)
 
 
-def _names_in(folder: Path) -> list[str]:
-    try:
-        return sorted(entry.name for entry in folder.iterdir())
-    except FileNotFoundError:
-        return []
-
-
-def _forget(place: Path) -> None:
-    shutil.rmtree(place, ignore_errors=True)
+def _token(name: str) -> str:
+    """The name of a new working place: no two passes ever meet in one."""
+    return f"{secrets.token_hex(6)}-{_digest(name)}"
 
 
 def _digest(name: str) -> str:
     return sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:12]
-
-
-def _sync(folder: Path) -> None:
-    """Make a rename durable where a folder can be opened; a share that can't is as durable as it is."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

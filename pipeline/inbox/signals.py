@@ -12,9 +12,9 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final
+from typing import Any
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+from pipeline import signals
 
 
 class Signals:
@@ -22,6 +22,7 @@ class Signals:
 
     def __init__(self, heard: socket.socket) -> None:
         self._heard = heard
+        self._ending = signals.ending()
         self._came = False
 
     def came(self) -> bool:
@@ -31,20 +32,23 @@ class Signals:
     def came_within(self, seconds: float) -> bool:
         """Wait so long, or until a signal to end comes; returns whether one has come. Costs nothing meanwhile."""
         if not self._came and select.select([self._heard], [], [], max(0.0, seconds))[0]:
-            self._came = any(number in _SIGNALS for number in self._heard.recv(64))
+            self._came = any(number in self._ending for number in self._heard.recv(64))
         return self._came
 
 
 @contextmanager
 def listening() -> Iterator[Signals]:
-    """Listen to Ctrl-C and SIGTERM for the time of the context, in the main thread. By themselves they end nothing."""
+    """Listen to the signals for the time of the context, in the main thread. By themselves they end nothing."""
     heard, told = socket.socketpair()
     told.setblocking(False)
-    handlers = {number: signal.signal(number, _only_noted) for number in _SIGNALS}
+    handlers: dict[signal.Signals, Any] = {}
     before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
     try:
+        for number in signals.ending():
+            handlers[number] = signal.signal(number, _only_noted)
         yield Signals(heard)
     finally:
+        signals.let_end()
         signal.set_wakeup_fd(before)
         for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -38,8 +38,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from pipeline.journal import keys, roll, tables
 from pipeline.journal.codec import dump_time
-from pipeline.kinds import POSTGRESQL, Wanted, journal_file
+from pipeline.kinds import Wanted, journal_file
 from pipeline.model import Failure, NeedsPerson, StoppedEarly, UsageFailure
+from pipeline.passwords import without_password
 
 BUSY_SECONDS: Final = 20
 """How long to wait for another program that is writing to an SQLite journal."""
@@ -226,11 +227,7 @@ def failure(error: DBAPIError, url: str) -> Failure:
 def shown(url: str) -> str:
     """The journal's place without its password."""
     path = sqlite_path(url)
-    if path is not None:
-        return str(path)
-    parsed = _parsed(url).difference_update_query(["password", "sslpassword"])
-    bare = URL.create(POSTGRESQL.removesuffix("://"), parsed.username, None, parsed.host, parsed.port, parsed.database)
-    return bare.set(query=parsed.query).render_as_string()
+    return str(path) if path is not None else without_password(url)
 
 
 def _engine(url: str) -> Engine:
@@ -243,9 +240,17 @@ def _engine(url: str) -> Engine:
 
 
 def _sqlite(path: Path) -> Engine:
+    there = _identity(path)
+
+    def still_there(connection: Connection) -> None:
+        if not connection.get_execution_options().get("reading", False) and _identity(path) != there:
+            raise StoppedEarly("journal.gone", place=path)
+
     engine = _bare_engine(str(path))
     event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", still_there)
     event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "commit", still_there)
     return engine
 
 
@@ -254,11 +259,22 @@ def _bare_engine(url: str) -> Engine:
     path = sqlite_path(url)
     if path is None:
         return _postgresql(url)
-    return create_engine(
-        URL.create("sqlite", database=str(path)),  # never as text: a path may have a question mark
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
-        hide_parameters=True,
-    )
+
+    def open_file() -> sqlite3.Connection:
+        # mode=rw: a connection that is made later must not make an empty journal where one was removed.
+        return sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+
+    # The URL is never made as text: a path may have a question mark.
+    return create_engine(URL.create("sqlite", database=str(path)), creator=open_file, hide_parameters=True)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file this is: SQLite goes on writing into one that has no name any more."""
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino
 
 
 def _postgresql(url: str) -> Engine:

@@ -149,5 +149,7 @@ def _copy(source: Path, target: Path) -> None:
         from_journal.backup(to_backup)
         # One file: a backup that needs a second one beside it is soon half a backup.
         to_backup.execute("PRAGMA journal_mode=DELETE")
+        if not to_backup.execute("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").fetchone():
+            raise UsageFailure("journal.incomplete", place=source)
         if to_backup.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
             raise sqlite3.DatabaseError

@@ -6,6 +6,7 @@ its subject (`staging`, `attempts`, `story`, `lease`, `database`).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -513,9 +514,11 @@ class Journal:
         """Occupy a little disk, to be given back when it is full and outcomes wait. Does nothing for PostgreSQL."""
         reserve = self._reserve
         if reserve is not None:
+            self.free_reserve()  # one that a killed run left
             with suppress(OSError):
-                reserve.write_bytes(b"\0" * RESERVE_BYTES)
-                reserve.chmod(0o600)
+                handle = os.open(reserve, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+                with os.fdopen(handle, "wb") as file:
+                    file.write(b"\0" * RESERVE_BYTES)
 
     def free_reserve(self) -> None:
         """Give the reserve back."""

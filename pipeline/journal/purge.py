@@ -15,7 +15,21 @@ from datetime import datetime
 from time import monotonic, sleep
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Table, and_, bindparam, delete, func, not_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import OperationalError
 
 from pipeline.journal import codec
@@ -70,9 +84,27 @@ def old_batches(connection: Connection, before: datetime) -> list[Old]:
     found = []
     for line in connection.execute(statement):
         last = max(filter(None, (line.ran_at, line.tried_at, line.created_at)))
-        if last < codec.dump_time(before) and (line.purged_at is None or line.purged_at < last):
+        if last < codec.dump_time(before) and (line.purged_at is None or _has_personal_data(connection, line.id)):
             found.append(Old(line.id, line.name, line.environment, codec.time(last), line.number or 0))
     return sorted(found, key=lambda old: old.last_at)
+
+
+def _has_personal_data(connection: Connection, batch_id: int) -> bool:
+    """Whether a purged batch has something to remove again. By what is there: the clock of a purge may have been wrong,
+    and what came after it would be kept for ever.
+    """
+    mine = select(runs.c.id).where(runs.c.batch_id == batch_id)
+    bare: ColumnElement[str] = rows.c.cells
+    for sign in '[]",':
+        bare = func.replace(bare, sign, "")
+    there = (
+        exists().where(rows.c.run_id.in_(mine), bare != ""),
+        exists().where(attempts.c.batch_id == batch_id, attempts.c.session_id != ""),
+        exists().where(states.c.batch_id == batch_id),
+        exists().where(decisions.c.batch_id == batch_id, or_(decisions.c.note != "", decisions.c.session_id != "")),
+        exists().where(evidence.c.batch_id == batch_id, evidence.c.session_id != ""),
+    )
+    return bool(connection.scalar(select(or_(*there))))
 
 
 def scrub(connection: Connection, batch_id: int, now: datetime) -> None:

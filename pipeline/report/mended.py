@@ -63,6 +63,8 @@ _LOST: Final = (
 _SHEET: Final = re.compile(r"xl/worksheets/sheet\d+\.xml")
 _EXTENSION: Final = b"<extLst"
 _BLOCK: Final = 1 << 20
+_LONGEST_TOKEN: Final = 1 << 20
+"""Bytes between two `<`: a cell holds 32,767 characters, which take 200 kB when each is escaped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ def _losses(package: zipfile.ZipFile, names: Iterable[str]) -> Iterator[tuple[st
         if _KEPT.fullmatch(name) or name.endswith("/"):
             if _SHEET.fullmatch(name) and _holds(package, name, _EXTENSION):
                 yield "extensions", ""
+            if _has_long_token(package, name):
+                yield "long_texts", ""
             continue
         kind = next((kind for kind, pattern in _LOST if pattern.match(name)), None)
         yield (kind, "") if kind else ("other", name)
@@ -121,6 +125,20 @@ def _holds(package: zipfile.ZipFile, name: str, wanted: bytes) -> bool:
             if wanted in before + block:
                 return True
             before = block[-len(wanted) :]
+    return False
+
+
+def _has_long_token(package: zipfile.ZipFile, name: str) -> bool:
+    """Whether a part has a tag or a text that no cell needs. openpyxl parses by small pieces, and an older expat begins
+    such a thing anew with each (docs/decisions/0010-parsers.md).
+    """
+    with package.open(name) as stream:
+        run = 0
+        while block := stream.read(_BLOCK):
+            first, *others = map(len, block.split(b"<"))
+            if max(run + first, *others, 0) > _LONGEST_TOKEN:
+                return True
+            run = others[-1] if others else run + first
     return False
 
 

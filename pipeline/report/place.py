@@ -9,12 +9,10 @@ an input or open in a spreadsheet. Else the output goes to the next free name, `
 from __future__ import annotations
 
 import errno
-import glob
 import os
 import re
 import stat
 import tempfile
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,9 +20,10 @@ from dataclasses import dataclass, replace
 from hashlib import file_digest
 from itertools import count, islice
 from pathlib import Path
-from typing import Final, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from pipeline.model import Failure, StoppedEarly, UsageFailure
+from pipeline.scratch import is_left_behind, tag
 
 MARK: Final = "flinks-import"
 """The name of the document property by which a workbook of ours is known again; spreadsheets keep it when they save."""
@@ -38,11 +37,9 @@ WORKBOOKS: Final = (SANDBOX_RESULTS, RESULTS, STATUS, RECONCILIATION)
 
 _NOT_IN_A_NAME: Final = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
 _MARK_PART: Final = "docProps/custom.xml"
+_MOST_PROPERTIES: Final = 1 << 20
+"""Bytes of the properties of a workbook that are looked at: a stranger's may unpack to any number."""
 _PART: Final = ".part"
-_RANDOM: Final = "[a-z0-9_]" * 8
-"""What `mkstemp` puts into a name, as a pattern."""
-_LEFT_BEHIND: Final = 24 * 60 * 60
-"""Seconds after which an unfinished file is nobody's."""
 _MOST_NAMES: Final = 1_000
 _LONGEST_NAME: Final = 255
 """Bytes of a file's name, on every file system that matters here."""
@@ -189,11 +186,11 @@ def writing(path: Path) -> Iterator[None]:
         raise StoppedEarly("report.not_written", path=path, reason=error.strerror or type(error).__name__) from error
 
 
-def is_ours(path: Path) -> bool:
-    """Whether this program made the workbook at `path`, also when a spreadsheet has saved it since."""
+def is_ours(workbook: Path | BinaryIO) -> bool:
+    """Whether this program made the workbook, at a path or open, also when a spreadsheet has saved it since."""
     try:
-        with zipfile.ZipFile(path) as package:
-            return f'name="{MARK}"'.encode() in package.read(_MARK_PART)
+        with zipfile.ZipFile(workbook) as package, package.open(_MARK_PART) as properties:
+            return f'name="{MARK}"'.encode() in properties.read(_MOST_PROPERTIES)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         return False
 
@@ -221,14 +218,14 @@ def put(path: Path, write: Callable[[Path], object], ours: Ours = NOTHING, *, sh
 def begin(path: Path) -> Path:
     """An empty file beside `path`, readable by its owner only, that becomes the output by a rename.
 
-    One that a killed program left there is removed when it is a day old: nobody can be writing it any more.
+    What a killed program left in the folder is removed: nobody can be writing it any more.
     """
     prefix = f".{_cut(path.stem, 100)}."
-    for left in path.parent.glob(f"{glob.escape(prefix)}{_RANDOM}{_PART}"):
+    for left in path.parent.glob(f".*{_PART}*"):
         with suppress(OSError):
-            if time.time() - left.stat().st_mtime > _LEFT_BEHIND:
+            if is_left_behind(left):
                 left.unlink()
-    handle, name = tempfile.mkstemp(prefix=prefix, suffix=_PART, dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f"{prefix}{tag()}.", suffix=_PART, dir=path.parent)
     os.close(handle)
     return Path(name)
 

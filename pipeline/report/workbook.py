@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +34,7 @@ from pipeline.report.results import RowWriter
 from pipeline.report.streamed import StreamedSheet
 from pipeline.report.summary import Written
 from pipeline.report.totals import NEEDS_A_PERSON, Tally
+from pipeline.scratch import Scratch
 from pipeline.texts import say
 from schemas.fields import BATCH_PROPERTY, OWN_COLUMNS, RUN_PROPERTY
 from schemas.languages import Lang
@@ -112,20 +112,30 @@ class Files:
 
     part: Path
     scratch: Path
+    lock: Scratch | None = None
+    """What keeps the folder from being taken for one that was left behind; the other process has none."""
+
+    def for_another_process(self) -> Files:
+        """The same, for whoever does not own them."""
+        return replace(self, lock=None)
 
     def remove(self) -> None:
         """Removes what is left of them."""
         with suppress(OSError):
             self.part.unlink(missing_ok=True)
         # A dropped workbook may still have its rows open there, which not every system removes.
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        if self.lock is not None:
+            self.lock.close()
+        else:
+            shutil.rmtree(self.scratch, ignore_errors=True)
 
 
 def begin_files(path: Path) -> Files:
     """The files of a workbook that is to be written to `path`, for their owner only. Raises OSError."""
     part = place.begin(path)
     try:
-        return Files(part, Path(tempfile.mkdtemp()))
+        made = Scratch()
+        return Files(part, made.path, made)
     except BaseException:
         part.unlink(missing_ok=True)
         raise

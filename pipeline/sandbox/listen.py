@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator
 
 import uvicorn
 
+from pipeline import signals
 from pipeline.sandbox.app import application
 from pipeline.sandbox.options import SandboxOptions
 from pipeline.sandbox.store import Store
@@ -58,13 +59,14 @@ class Listener(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Stop at SIGINT and SIGTERM when this is the main thread, and leave the handlers as they were."""
+        """Stop at the signals to end when this is the main thread, and leave the handlers as they were."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        earlier = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        earlier = {number: signal.signal(number, self.handle_exit) for number in signals.ending()}
         try:
             yield
         finally:
+            signals.let_end()
             for number, handler in earlier.items():
                 signal.signal(number, handler)

@@ -65,8 +65,11 @@ class Archive:
                 pass
 
     def read(self, name: str) -> bytes:
-        """A small member whole; empty when there is none."""
-        return b"".join(self.pieces(name)) if name in self._members else b""
+        """A small member whole; empty when there is none. Whoever parses it meets no document type in it."""
+        whole = b"".join(self.pieces(name)) if name in self._members else b""
+        if b"<!DOCTYPE" in whole.replace(b"\x00", b"") or b"<!ENTITY" in whole.replace(b"\x00", b""):
+            raise InputFailure("sheet.document_type", path=str(self.path))
+        return whole
 
     def pieces(self, name: str) -> Iterator[bytes]:
         """A member piece by piece, at most 1 MiB each."""

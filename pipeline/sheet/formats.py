@@ -78,11 +78,16 @@ def recognise(path: Path) -> Format:
         raise InputFailure("sheet.no_permission", path=str(path)) from None
     except OSError as error:
         raise InputFailure("sheet.cannot_open", path=str(path), reason=error.strerror or type(error).__name__) from None
-    if size > MAX_BYTES:
-        raise InputFailure("sheet.too_big", path=str(path), size=_gigabytes(size), limit=_gigabytes(MAX_BYTES))
+    check_size(path, size)
     if not head.strip(b"\x00\xef\xbb\xbf\xff\xfe \t\r\n"):
         raise InputFailure("sheet.empty", path=str(path))
     return _by_content(path, head)
+
+
+def check_size(path: Path, size: int) -> None:
+    """Raises InputFailure for a file of more bytes than a sheet can have."""
+    if size > MAX_BYTES:
+        raise InputFailure("sheet.too_big", path=str(path), size=_gigabytes(size), limit=_gigabytes(MAX_BYTES))
 
 
 def _size(path: Path) -> int:

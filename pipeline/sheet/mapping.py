@@ -94,7 +94,7 @@ def write(table: Table, path: Path) -> Path:
     """See `pipeline.sheet.write_mapping`."""
     document = _document(table).encode()
     try:
-        return put(path, lambda part: part.write_bytes(document), shared=True)
+        return put(path, lambda part: part.write_bytes(document))
     except OSError as error:
         raise UsageFailure(
             "sheet.mapping_unwritable", path=str(path), reason=error.strerror or type(error).__name__

@@ -16,7 +16,7 @@ from pipeline.sheet.archive import Archive
 from pipeline.sheet.facts import LONGEST_ROW, MOST_COLUMNS, UNKNOWN_ERROR, Facts, NotShown
 from pipeline.sheet.ods_styles import CellStyles
 
-_TAG: Final = re.compile(rb"<table:(table|table-column|table-row|table-cell|covered-table-cell)(?=[\s/>])([^>]*)>")
+_TAG: Final = re.compile(rb"<table:(table|table-column|table-row|table-cell|covered-table-cell)(?=[\s/>])([^<>]*)>")
 _DEFAULT_STYLE: Final = re.compile(rb'table:default-cell-style-name="([^"]*)"')
 _OWN_STYLE: Final = re.compile(rb'table:style-name="([^"]*)"')
 _IS_NUMBER: Final = re.compile(rb'office:value-type="(?:float|currency|percentage|date|time)"')
@@ -24,7 +24,7 @@ _NAME: Final = re.compile(rb'table:name="([^"]*)"')
 _REPEATED: Final = re.compile(rb'table:number-(?:rows|columns)-repeated="(\d+)"')
 _SPANS: Final = re.compile(rb'table:number-(rows|columns)-spanned="(\d{1,7})"')
 _HIDDEN: Final = re.compile(rb'table:visibility="(?:collapse|filter)"')
-_SHOWN_TEXT: Final = re.compile(rb"\s*<text:p[^>]*>([^<]*)<")
+_SHOWN_TEXT: Final = re.compile(rb"\s*<text:p[^<>]*>([^<]*)<")
 _ZERO: Final = re.compile(rb'office:value="0"')
 _ERROR: Final = re.compile(r"#[A-ZÀ-Ý]+(?:/[A-Z0]+)?[!?]?|Err:[0-9]+")
 _ROW_END: Final = b"</table:table-row>"

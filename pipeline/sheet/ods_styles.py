@@ -15,7 +15,9 @@ from pipeline.sheet.archive import Archive
 _STYLE: Final = "{urn:oasis:names:tc:opendocument:xmlns:style:1.0}"
 _NUMBER: Final = "{urn:oasis:names:tc:opendocument:xmlns:datastyle:1.0}"
 _ROOT: Final = re.compile(rb"<(office:document-content)\b[^>]*>")
-_AUTOMATIC: Final = re.compile(rb"<office:automatic-styles>.*?</office:automatic-styles>", re.DOTALL)
+_AUTOMATIC: Final = re.compile(
+    rb"<office:automatic-styles>(?:(?!<office:automatic-styles>).)*?</office:automatic-styles>", re.DOTALL
+)
 _ABOVE_ZERO: Final = ("value()>=0", "value()>0")
 _DEEPEST: Final = 20
 """Parents of a style: a loop among them ends here."""

@@ -16,10 +16,13 @@ from typing import Final
 from pipeline.model import InputFailure
 from pipeline.sheet.encodings import Encoding, read_text
 from pipeline.sheet.grid import Book, Grid, Merge, Record
+from pipeline.spoken import Figure
 from schemas.faults import Fault
 
 _MAX_SPAN: Final = 1000
 """A browser's own limit for `colspan`; more than that is nonsense or an attack."""
+_MOST_SPANNED: Final = 1_000_000
+"""Blank cells that a page may make by its spans: a few bytes of it make a thousand."""
 _SPACE: Final = re.compile(r"[ \t\r\n\f]+")
 _BREAKS: Final = ("br", "p", "div", "li")
 _GROUPS: Final = ("thead", "tbody", "tfoot")
@@ -36,8 +39,11 @@ def open_page(path: Path) -> Book:
     """Every table of the page is a sheet, named by its number when there are several."""
     text, encoding = read_text(path)
     parser = _Tables()
-    parser.feed(text)
-    parser.close()
+    try:
+        parser.feed(text)
+        parser.close()
+    except AssertionError:  # what Python's parser says of a declaration that it does not know
+        raise InputFailure("sheet.damaged", path=str(path)) from None
     tables = [table for table in parser.tables if table.rows]
     if not tables:
         raise InputFailure("sheet.page_without_table", path=str(path))
@@ -77,6 +83,7 @@ class _Tables(HTMLParser):
         self._unseen = 0
         self._hiding: frozenset[str] = frozenset()
         self._in_style = False
+        self._spanned = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -94,8 +101,11 @@ class _Tables(HTMLParser):
         elif tag == "tr":
             self._open[-1].start_row(is_hidden=self._is_hidden(tag, given), is_struck=_is_struck(given))
         elif tag in {"td", "th"}:
-            spans = _span(given.get("colspan", "")), _span(given.get("rowspan", ""))
-            self._open[-1].start_cell(spans, is_struck=_is_struck(given))
+            columns, rows = _span(given.get("colspan", "")), _span(given.get("rowspan", ""))
+            self._spanned += columns * rows - 1
+            if self._spanned > _MOST_SPANNED:
+                raise InputFailure("sheet.too_many_spans", limit=Figure(_MOST_SPANNED))
+            self._open[-1].start_cell((columns, rows), is_struck=_is_struck(given))
         elif tag in _BREAKS:
             self._open[-1].text("\n")
         elif tag in _STRIKES:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from importlib.resources import files
+from pathlib import PurePath
 from typing import Final
 
 from pipeline.model import Failure
@@ -29,7 +30,14 @@ def say(key: str, lang: Lang = "en", **params: object) -> str:
     subject, _, name = key.partition(".")
     entry = _subject(subject)[name]
     text = entry.get(f"{lang}_one", entry[lang]) if params.get("count") in _SINGULAR[lang] else entry[lang]
-    return text.format(**params)
+    return text.format(**{name: _on_one_line(param) for name, param in params.items()})
+
+
+def _on_one_line(param: object) -> object:
+    """A name with its line breaks by their number: else what stands in it looks like a sentence of ours."""
+    if isinstance(param, str | PurePath) and "\n" in str(param):
+        return str(param).replace("\n", "_x000A_")
+    return param
 
 
 _SINGULAR: Final[dict[Lang, tuple[int, ...]]] = {"en": (1,), "fr": (0, 1)}

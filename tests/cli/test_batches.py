@@ -245,6 +245,22 @@ def test_a_purged_batch_knows_rows_of_the_users_own_column(command, sheet):
     assert "250.00" in next(error["message"] for error in again["errors"] if error["code"] == "held-changed")
 
 
+def test_what_comes_after_a_purge_under_a_wrong_clock_is_purged_too(ran, sheet):
+    """A clock in the future must not keep personal data for ever; and what is purged is not found again."""
+    make_old(ran)
+    assert ran("batches", "purge", "--before", yesterday(), "--sandbox", "--yes").code == 0
+    with closing(sqlite3.connect(ran.data / "sandbox-journal.sqlite")) as connection, connection:
+        connection.execute("UPDATE batches SET purged_at = '2099-01-01T00:00:00.000000+00:00'")
+    nothing = ran("batches", "purge", "--before", yesterday(), "--sandbox", "--yes", "--json")
+    assert (nothing.code, nothing.json()["purged"]) == (0, [])
+    assert ran("run", sheet, "--batch", "billing", "--sandbox", "-q").code == 5
+    make_old(ran)
+    assert found_in(journal_bytes(ran), PERSONAL) != set()
+    again = ran("batches", "purge", "--before", yesterday(), "--sandbox", "--yes", "--json")
+    assert (again.code, len(again.json()["purged"])) == (0, 1)
+    assert found_in(journal_bytes(ran), PERSONAL) == set()
+
+
 def test_a_purged_batch_still_tells_its_story(ran):
     """Amounts, times, outcomes and HTTP statuses are kept, and the journal is found whole."""
     story = ran("batches", "show", "billing", "--sandbox", "--row", 3, "--json").json()

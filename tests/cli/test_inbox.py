@@ -449,7 +449,9 @@ def hook(event, args):
     global steps
     if event not in {"os.rename", "os.remove", "os.mkdir", "os.rmdir"} or "KILL_IN" not in os.environ:
         return
-    if os.environ["KILL_IN"] in os.fspath(args[0]):
+    below = args[{"os.rename": 2, "os.remove": 1, "os.mkdir": 2, "os.rmdir": 1}[event]]
+    folder = os.readlink(f"/proc/self/fd/{below}") if below >= 0 else ""
+    if os.environ["KILL_IN"] in os.path.join(folder, os.fspath(args[0])):
         steps += 1
         if steps == int(os.environ["KILL_AT"]):
             os.kill(os.getpid(), signal.SIGKILL)

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import stat
 import subprocess
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -109,8 +110,63 @@ def test_a_backup_that_cannot_be_made_says_why(command, journal, place, journal_
     assert not (command.home / "gone.sqlite").exists()
 
 
+@pytest.mark.slow
+def test_a_backup_that_is_killed_is_whole_or_not_there(command, journal, tmp_path):
+    """At its name is a whole backup or nothing, at any instant; what is left beside it goes with the next one."""
+    with closing(sqlite3.connect(journal)) as grown:
+        grown.execute("CREATE TABLE ballast (weight BLOB)")
+        grown.executemany("INSERT INTO ballast VALUES (?)", [(os.urandom(1 << 20),) for _ in range(60)])
+        grown.commit()
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    whole = left = 0
+    for number in range(14):
+        backup = folder / f"backup-{number}.sqlite"
+        process = command.start("journal", "backup", backup, "--sandbox")
+        deadline = time.monotonic() + 60
+        while not [*folder.glob(".*.part*")] and process.poll() is None:
+            assert time.monotonic() < deadline
+        time.sleep(number * 0.03)
+        process.kill()
+        process.communicate(timeout=60)
+        left += bool([*folder.glob(".*.part*")])
+        if backup.exists():
+            whole += 1
+            assert command("journal", "check", "--journal", backup).code == 0
+            backup.unlink()
+    assert left, "no kill came in time"
+    assert command("journal", "backup", folder / "last.sqlite", "--sandbox").code == 0
+    assert [path.name for path in folder.iterdir()] == ["last.sqlite"]
+
+
+def test_of_two_backups_at_once_each_has_a_name(command, journal, tmp_path):
+    """The second finds the name taken and goes to the next, and neither is half of a backup."""
+    processes = [command.start("journal", "backup", tmp_path / "backup.sqlite", "--sandbox") for _ in range(2)]
+    for process in processes:
+        process.communicate(timeout=60)
+    assert [process.returncode for process in processes] == [0, 0]
+    for name in ("backup.sqlite", "backup (2).sqlite"):
+        assert command("journal", "check", "--journal", tmp_path / name).code == 0
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # Check
+
+
+@pytest.mark.parametrize("content", ["nothing", "another program's tables"])
+def test_what_is_no_journal_is_not_healthy(command, tmp_path, content):
+    """A backup that was killed by an older version is an empty file: nobody may take it for a journal."""
+    place = tmp_path / "other.sqlite"
+    place.touch()
+    if content != "nothing":
+        with closing(sqlite3.connect(place)) as other:
+            other.execute("CREATE TABLE songs (title TEXT)")
+            other.commit()
+    done = command("journal", "check", "--journal", place)
+    assert (done.code, str(place) in done.err) == (2, True), done
+    assert "whole" not in done.out
+    assert command("journal", "backup", tmp_path / "backup.sqlite", "--journal", place).code == 2
+    assert not (tmp_path / "backup.sqlite").exists()
 
 
 def test_a_healthy_journal_is_told_with_its_counts(command, journal):

@@ -23,6 +23,7 @@ from schemas.fields import FieldRule
 
 LINES = [Line(f"INV-{number}", link=number % 2 == 0) for number in range(30)]
 REFERENCES = [line.reference for line in LINES]
+ENDING = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def goes_on(desk: Desk, lines: list[Line] = LINES) -> None:
 # Signals
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
 @pytest.mark.parametrize("times", [1, 3], ids=["once", "three times"])
 def test_a_signal_while_it_sends(desk: Desk, command, number: int, times: int):
     """What is in flight is finished, the workbook is written, and the exit code is 6; the same command goes on."""
@@ -81,7 +82,7 @@ def test_a_signal_while_it_sends(desk: Desk, command, number: int, times: int):
     goes_on(desk)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
 def test_a_signal_before_anything_was_sent(desk: Desk, command, number: int):
     """A signal while it asks for its first token ends the run with 6, nothing sent; the same command goes on."""
 
@@ -184,7 +185,7 @@ ASKED = "[y/n]"
 """What a question ends with."""
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
 def test_a_signal_at_the_confirmation(desk: Desk, terminal: Callable[..., Terminal], number: int):
     """A signal while it asks whether to send is a no: nothing is sent, the workbook says so, and it ends with 6."""
     one = terminal()
@@ -218,7 +219,7 @@ def test_no_after_the_first(desk: Desk, terminal: Callable[..., Terminal]):
     goes_on(desk)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
 def test_a_signal_at_the_question_after_the_first(desk: Desk, terminal: Callable[..., Terminal], number: int):
     """A signal while it asks whether to go on ends the run with 6 at once: nobody has to answer first."""
     one = terminal("--first", "3", "--yes")

@@ -10,8 +10,8 @@ import pytest
 from pipeline.commands.config import commented, setting_lines
 from pipeline.config_file import Source
 from pipeline.model import Failure, UsageFailure
+from pipeline.passwords import MASK
 from pipeline.settings import (
-    MASK,
     Settings,
     language_of,
     load,
@@ -272,7 +272,7 @@ def test_every_setting_has_words_in_both_languages():
         ("journal", "postgresql://me:hunter2@db/x", f"postgresql://me:{MASK}@db/x"),
         ("journal", "postgresql://db/x?user=me&password=hunter2", f"postgresql://db/x?{MASK}"),
         ("journal", "postgresql://db/x?sslmode=require", "postgresql://db/x?sslmode=require"),
-        ("journal", "postgresql://me:hunter2@[db/x", MASK),
+        ("journal", "postgresql://me:hunter2@[db/x", f"postgresql://me:{MASK}@[db/x"),
         ("journal", "/var/lib/j.sqlite", "/var/lib/j.sqlite"),
         ("send_link", True, "true"),
         ("identity", ("a", "b"), "a, b"),

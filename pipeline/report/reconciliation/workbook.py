@@ -6,7 +6,6 @@ What the sheets hold stands in `sheets`, the proof and the deposits in `front`.
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from pipeline.report.reconciliation.figures import Balance, Deposit
 from pipeline.report.reconciliation.front import DepositPage, Page, ProofPage, Story
 from pipeline.report.reconciliation.sheets import COLUMNS, Value, Writer, rows_of
 from pipeline.report.streamed import StreamedSheet
+from pipeline.scratch import scratch
 from pipeline.texts import say
 from schemas.languages import Lang
 
@@ -97,8 +97,8 @@ def write(
 
 def _write_at(contents: Contents, path: Path, ours: Ours, *, lang: Lang, show_accounts: bool) -> Path:
     def fill(part: Path) -> None:
-        with tempfile.TemporaryDirectory() as scratch:
-            book = _Book(part, scratch, contents, lang, show_accounts=show_accounts)
+        with scratch() as folder:
+            book = _Book(part, str(folder), contents, lang, show_accounts=show_accounts)
             book.fill()
         book.prove(part)
 

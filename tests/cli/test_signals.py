@@ -1,0 +1,141 @@
+"""Signals beside a run's own phases: a terminal that is closed, a process that is to outlive it, storms of signals."""
+
+import json
+import os
+import pty
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+
+import pytest
+from chaos import SECONDS, until_time_is_up
+from misbehaving import Misbehaving, Talk, created
+from standin import Desk, Line, check_truth, write_sheet
+
+LINES = [Line(f"INV-{number}", link=number % 2 == 0) for number in range(30)]
+REFERENCES = [line.reference for line in LINES]
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+@pytest.fixture
+def server() -> Iterator[Misbehaving]:
+    with Misbehaving() as running:
+        yield running
+
+
+@pytest.fixture
+def desk(tmp_path: Path, server: Misbehaving) -> Desk:
+    return Desk(tmp_path, server, {"concurrency": "4", "answer_timeout": "10"})
+
+
+def test_a_terminal_that_is_closed_ends_a_run_as_a_signal_does(desk: Desk, command):
+    """What is in flight is finished and the workbook written, though nobody is there to be told."""
+    sheet = write_sheet(desk.folder / "sheet.csv", LINES)
+    environment = command.environment | desk.environment()
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(command.home)
+        os.execve(command.line()[0], command.line("run", sheet, "--yes", "-v"), environment)
+
+    def closes(talk: Talk) -> None:
+        os.close(terminal)
+        time.sleep(0.2)
+        created(talk)
+
+    desk.server.on_create.extend([created] * 8 + [closes])
+    reader = threading.Thread(target=drain, args=(terminal,), daemon=True)
+    reader.start()
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 6
+    statuses = check_truth(desk.folder / "sheet.results.xlsx", REFERENCES, desk.server.sessions)
+    made = [reference for reference, status in statuses.items() if status == "created"]
+    assert set(statuses.values()) == {"created", "not-sent"}
+    assert desk.server.created == dict.fromkeys(made, 1)
+
+
+def drain(terminal: int) -> None:
+    with suppress(OSError):
+        while os.read(terminal, 65536):
+            pass
+
+
+def test_whoever_started_it_under_nohup_has_it_outlive_the_terminal(desk: Desk, command):
+    """A process whose SIGHUP is ignored goes on to its end."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        line = ("run", write_sheet(desk.folder / "sheet.csv", LINES), "--yes", "--json")
+        process = command.start(*line, env=desk.environment(), afresh=True)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+    def hangs_up(talk: Talk) -> None:
+        process.send_signal(signal.SIGHUP)
+        created(talk)
+
+    desk.server.on_create.append(hangs_up)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, json.loads(out)["counts"]["created"]) == (0, len(LINES)), err
+
+
+COMMANDS: dict[str, Callable[[Path], tuple[str, ...]]] = {
+    "run": lambda sheet: ("run", str(sheet), "--yes"),
+    "validate": lambda sheet: ("validate", str(sheet), "-o", str(sheet.with_name("checked.xlsx"))),
+    "status": lambda sheet: ("status", sheet.stem, "-o", str(sheet.with_name("status.xlsx"))),
+    "plan": lambda sheet: ("plan", str(sheet), "-o", str(sheet.with_name("plan.json"))),
+    "columns": lambda sheet: ("columns", str(sheet)),
+    "batches": lambda sheet: ("batches",),
+    "inbox": lambda sheet: ("inbox", str(sheet.parent / "drop"), "--yes", "--settle", "0"),
+}
+
+
+def storm(process, chance: Random) -> None:
+    """Signals without a pause from some moment on, once the process can hear them."""
+    caught = 1 << (signal.SIGHUP - 1)
+    with suppress(OSError):
+        while process.poll() is None and not _caught(process.pid) & caught:
+            time.sleep(0.001)
+        time.sleep(chance.random() ** 2 * 2)
+        while process.poll() is None:
+            process.send_signal(chance.choice(ENDING))
+            time.sleep(chance.random() * 0.005)
+
+
+def _caught(pid: int) -> int:
+    return int(next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "SigCgt" in line)[7:], 16)
+
+
+@pytest.mark.chaos
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS + 120)
+def test_a_storm_of_signals_ends_with_the_right_code_workbook_and_json(desk: Desk, command):
+    """Whatever moment it begins at: one JSON object with the exit code, a true workbook, and nobody asked twice."""
+    environment = desk.environment()
+    asked = 0
+    for number, chance in enumerate(until_time_is_up()):
+        name = chance.choice([*COMMANDS, "run", "run", "inbox"])
+        sheet = desk.folder / f"sheet-{number // 4}.csv"
+        lines = [Line(f"INV-{number // 4}-{row}", link=row % 2 == 0) for row in range(30)]
+        write_sheet(sheet, lines)
+        if name == "inbox":
+            (desk.folder / "drop").mkdir(exist_ok=True)
+            write_sheet(desk.folder / "drop" / f"drop-{number}.csv", [Line(f"DROP-{number}-{row}") for row in range(9)])
+        desk.server.well_created = lambda talk, chance=chance: (time.sleep(chance.random() * 0.02), created(talk))[1]
+        process = command.start(*COMMANDS[name](sheet), "--json", env=environment)
+        storming = threading.Thread(target=storm, args=(process, chance))
+        storming.start()
+        out, err = process.communicate(timeout=60)
+        storming.join()
+        assert "Traceback" not in err, err
+        summary = json.loads(out)
+        code = summary["exitCode"] if isinstance(summary, dict) and "exitCode" in summary else process.returncode
+        assert process.returncode == code, (name, out, err)
+        assert code in {0, 1, 2, 3, 6}, (name, out, err)
+        if name == "run" and summary.get("output"):
+            check_truth(Path(summary["output"]), [line.reference for line in lines], desk.server.sessions)
+            asked += 1
+        assert set(desk.server.created.values()) <= {1}
+    assert asked or SECONDS < 20

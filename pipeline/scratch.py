@@ -24,7 +24,7 @@ if sys.platform != "win32":
 
 _LEFT_BEHIND: Final = 24 * 60 * 60
 """Seconds after which an unfinished file is nobody's, whatever machine its process is on."""
-_TAGGED: Final = re.compile(r".*\.([0-9a-f]+)-([0-9a-f]{8})\.[^.]*\.part", re.DOTALL)
+_TAGGED: Final = re.compile(r"\..*\.([0-9a-f]+)-([0-9a-f]{8})\.[a-z0-9_]{8}\.part(?:-journal|-wal|-shm)?", re.DOTALL)
 _PREFIX: Final = ".flinks-import-"
 
 
@@ -54,11 +54,13 @@ def tag() -> str:
 
 
 def is_left_behind(path: Path) -> bool:
-    """Whether nobody can be writing an unfinished file any more. Raises OSError when it has gone."""
+    """Whether this is an unfinished file of ours that nobody can be writing now. Raises OSError when it has gone."""
+    tagged = _TAGGED.fullmatch(path.name)
+    if tagged is None:
+        return False
     if time.time() - path.lstat().st_mtime > _LEFT_BEHIND:
         return True
-    tagged = _TAGGED.fullmatch(path.name)
-    if tagged is None or tagged[2] != _machine() or sys.platform == "win32":
+    if tagged[2] != _machine() or sys.platform == "win32":
         return False
     try:
         os.kill(int(tagged[1], 16), 0)

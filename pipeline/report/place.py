@@ -7,7 +7,6 @@ Never over the input, nor over a file that is not ours (interface: "The output w
 from __future__ import annotations
 
 import errno
-import glob
 import os
 import tempfile
 import zipfile
@@ -89,10 +88,10 @@ def is_ours(workbook: Path | BinaryIO) -> bool:
 def begin(path: Path) -> Path:
     """An empty file beside `path`, readable by its owner only, that becomes the workbook by a rename.
 
-    One that a killed program left there is removed: nobody can be writing it any more.
+    What a killed program left in the folder is removed: nobody can be writing it any more.
     """
     prefix = f".{path.stem[:100]}."
-    for left in path.parent.glob(f"{glob.escape(prefix)}*{_PART}"):
+    for left in path.parent.glob(f".*{_PART}*"):
         with suppress(OSError):
             if is_left_behind(left):
                 left.unlink()

@@ -294,6 +294,8 @@ class Adversary(threading.Thread):
         for place in (self._drop / WORKING, *(self._drop / WORKING).glob("*"), *(self._drop / WORKING).glob("*/*")):
             names += [str(path.relative_to(self._drop)) for path in place.iterdir()]
         target = self._drop / self._chance.choice(names)
+        if not target.parent.resolve().is_relative_to(self._drop):
+            return  # through a link of its own it may reach what is its own only
         if os.path.lexists(target):
             target.rename(aside / f"{self._count}")
         match self._chance.randrange(6):
@@ -307,7 +309,8 @@ class Adversary(threading.Thread):
             case 4:
                 target.hardlink_to(self._elsewhere / "journal.sqlite")
             case _:
-                target.write_text(sheet(f"PUT-{self._count}"))
+                with target.open("x") as file:
+                    file.write(sheet(f"PUT-{self._count}"))
         if self._chance.random() < 0.7:  # and away again, so that passes get anywhere
             target.rename(aside / f"{self._count}-again")
 

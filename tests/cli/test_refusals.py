@@ -161,7 +161,7 @@ def make(path: Path, content: str | bytes | Callable[[Path], object] | None) -> 
             content(path)
 
 
-PROGRESS = ("Reading ", "Batch ", "  ", "0 of ", "Usage: ", "Try ")
+PROGRESS = ("Reading ", "A new journal was made at ", "Batch ", "  ", "0 of ", "Usage: ", "Try ")
 """How lines begin that are said before the sentence: what is done, what would be sent, how a command is called."""
 
 

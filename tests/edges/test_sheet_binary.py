@@ -13,7 +13,7 @@ from sheet_books import write_xlsx
 
 from pipeline.model import InputFailure
 
-HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount", "Due"]
+HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount", "Until"]
 ROW = ["007", "Jane", "Doe", "j@example.com", 5.0, "x"]
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from pipeline.journal import bulk, codec
 from pipeline.journal.asking import ASKED, batched
-from pipeline.journal.keys import HASHED
+from pipeline.journal.keys import HASHED, OWN, REFERENCE
 from pipeline.journal.states import latest
 from pipeline.journal.tables import attempts, batches
 from pipeline.model import Attempt, BatchIsBusy, Outcome, Payment, Repeat
@@ -223,7 +223,7 @@ def _settled(settlement: Settlement) -> tuple[Any, ...]:
 _OTHER: Final = attempts.c.batch_id != bindparam("here")
 _SAME_CONTENT: Final = and_(
     _OTHER,
-    attempts.c.intended_at >= bindparam("since"),
+    or_(attempts.c.intended_at >= bindparam("since"), attempts.c.named.startswith(OWN)),
     attempts.c.fingerprint.in_(bindparam("wanted", expanding=True)),
 )
 # In the row's own batch its key finds it, unless it was sent under an earlier row's key.
@@ -285,8 +285,14 @@ def repeats_elsewhere(
             given["names"] = [*named]
         for record in bulk.ask(connection, _BY_CONTENT_OR_NAME if named else _BY_CONTENT, given):
             here = record.batch_id == batch_id
-            recent = record.intended_at >= since and not here
-            repeated = dict.fromkeys(of_content.get(bytes(record.fingerprint), [])) if recent else {}
+            repeated: dict[str, None] = {}
+            if not here:
+                same = of_content.get(bytes(record.fingerprint), [])
+                recent, own = record.intended_at >= since, record.named.startswith(OWN)
+                # Named by own columns then, by its reference now: the names differ, the reference is in the content.
+                repeated = dict.fromkeys(
+                    one for one in same if recent or (own and one in named and one.startswith(REFERENCE))
+                )
             if record.named in named and not (here and record.identity == charges[record.named].identity):
                 repeated[record.named] = None
             for name in repeated:

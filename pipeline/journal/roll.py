@@ -210,6 +210,22 @@ def _newest_forms(connection: Connection, ids: Iterable[int]) -> dict[int, int]:
         newest = {old: later.get(now, now) for old, now in newest.items()}
 
 
+def forms(connection: Connection, ids: Iterable[int]) -> dict[int, list[tuple[int, bool]]]:
+    """Of each row the runs that had it, in whatever form, the newest first, and whether each was of a workbook of ours."""
+    found: dict[int, list[tuple[int, bool]]] = {row: [] for row in ids}
+    now = {row: row for row in found}
+    while now:
+        records: dict[int, Any] = {}
+        for some in _some(now.values()):
+            chosen = select(rows.c.id, rows.c.supersedes, rows.c.run_id, runs.c.partial)
+            chosen = chosen.join(runs, runs.c.id == rows.c.run_id).where(rows.c.id.in_(some))
+            records |= {record.id: record for record in connection.execute(chosen)}
+        for row, form in now.items():
+            found[row].append((records[form].run_id, bool(records[form].partial)))
+        now = {row: records[form].supersedes for row, form in now.items() if records[form].supersedes is not None}
+    return found
+
+
 def _described(connection: Connection, batch_id: int, found: dict[int, int]) -> dict[int, _Earlier]:
     records = _records(connection, found.values())
     asked: set[str] = set()

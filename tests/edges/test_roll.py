@@ -57,6 +57,20 @@ def test_rows_given_back_take_the_place_of_those_with_their_numbers(journal: Jou
     assert whole(errors.roll()).never_asked.rows == 1
 
 
+def test_a_rewritten_reference_stays_held_when_its_row_is_given_back(journal: Journal) -> None:
+    """Also in a workbook that has the row which was asked for; rows that stood beside each other are two charges."""
+    plan(journal, [line("0014"), line("INV-7", "9.00"), faulty("INV-8", "9.00")]).send()
+    saved = plan(journal, [line("14"), line("INV-7", "9.00"), faulty("INV-8", "9.00")])
+    saved.send()
+    assert saved.statuses() == ["held", "already-created", "invalid"]
+    errors = plan(journal, [line("14"), faulty("INV-8", "9.00")], **given_back(saved, [2, 4]))
+    errors.send()
+    assert errors.statuses() == ["held", "invalid"]
+    again = plan(journal, [line("14"), line("INV-8", "9.00")], **given_back(errors, [2, 3]))
+    again.send()
+    assert again.statuses() == ["held", "created"]
+
+
 def test_a_workbook_of_an_older_sheet_finds_the_newest_form(journal: Journal) -> None:
     """Rows moved since: the number is that of the sheet which the workbook was made from."""
     first = plan(journal, [line("INV-1"), faulty("INV-2")])
@@ -232,6 +246,16 @@ def test_a_reference_that_was_sent_under_an_earlier_rows_key_is_held(journal: Jo
     corrected.send()
     again = plan(journal, [line("INV-1b", "20.00")], batch="other", search=AT_ANY_AGE, now=NOW + timedelta(days=60))
     assert again.codes() == [["held-repeat"]]
+
+
+def test_a_reference_is_known_at_any_age_though_own_columns_named_it_before(journal: Journal) -> None:
+    """`--identity` named rows by a column of the user's then, and by their references now."""
+    plan(journal, [line("INV-1", own="c1")], identity=("referenceId", "Contract")).send()
+    later = {"batch": "other", "now": NOW + timedelta(days=60), "search": AT_ANY_AGE}
+    again = plan(journal, [line("INV-1", own="c1"), line("INV-1b", own="c1")], **later)
+    assert again.codes() == [["held-repeat"], ["not-sent-stopped"]]
+    columns = plan(journal, [line("INV-1", own="c2")], identity=("referenceId", "Contract"), **later)
+    assert columns.forecast.to_send == 1
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ its content changes. Such a row has no history under its key, and would be asked
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -21,6 +21,7 @@ from pipeline.journal.roll import Staged
 from pipeline.journal.tables import attempts, rows, runs
 from pipeline.model import Attempt, Outcome, Payment
 from pipeline.send import decide
+from schemas.faults import Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,54 +70,56 @@ def hold_lookalikes(connection: Connection, staged: Staged, since: datetime) -> 
     - Neither has a reference, the payor is the same, and the payment was made since `since`: an amount was changed.
     """
     run_id, batch_id, partial = staged.run, staged.batch, staged.source.partial
-    strangers = {}
+    strangers: dict[int, tuple[Payment, list[object]]] = {}
     for row in _strangers(connection, run_id, batch_id):
         payment = codec.payment(row.payment)
         if row.plan == "send" and payment is not None:
             strangers[row.id] = (payment, list(_signs(payment, row.identity)))
-    if not strangers:
-        return
-    wanted = {sign for _, signs in strangers.values() for sign in signs}
-    orphans = _orphans(connection, run_id, batch_id, also_here=partial)
-    orphans = [orphan for orphan in orphans if not wanted.isdisjoint(_marks(orphan, since))]
-    gone = cancelled(connection, (orphan.attempt.session_id for orphan in orphans if orphan.attempt.session_id))
-    known: dict[object, list[_Orphan]] = {}
-    for orphan in orphans:
-        if orphan.attempt.session_id not in gone:
-            for mark in _marks(orphan, since):
-                known.setdefault(mark, []).append(orphan)
+    known = _known(connection, staged, {sign for _, signs in strangers.values() for sign in signs}, since)
     if not known:
         return
-    beside = _beside(connection, batch_id, strangers, orphans) if partial else {}
+    beside = _beside(connection, batch_id, strangers, known) if partial else {}
     held = []
-    for row, (payment, signs) in strangers.items():
-        found = next(
-            (
-                orphan
-                for sign in signs
-                for orphan in reversed(known.get(sign, []))
-                if not partial or orphan.key not in beside.get(row, {orphan.key})
-            ),
-            None,
-        )
+    for which, (payment, signs) in strangers.items():
+        alike = (orphan for sign in signs for orphan in reversed(known.get(sign, ())))
+        here = beside.get(which)
+        found = next((orphan for orphan in alike if not partial or (here is not None and orphan.key not in here)), None)
         if found is not None:
-            both = found.payment.reference_id and payment.reference_id
-            is_rewritten = both and found.payment.content() == payment.content()
-            why = decide.rewritten(found.attempt) if is_rewritten else decide.changed(found.attempt, payment.describe())
-            held.append({"which": row, "why": codec.dump(why)})
+            held.append({"which": which, "why": codec.dump(_why(found, payment))})
     if held:
         statement = update(rows).where(rows.c.id == bindparam("which"))
         connection.execute(statement.values(plan="hold", hold=bindparam("why")), held)
 
 
+def _known(connection: Connection, staged: Staged, signs: set[object], since: datetime) -> dict[object, list[_Orphan]]:
+    """The payments that are not cancelled and have one of these signs, by the sign."""
+    if not signs:
+        return {}
+    orphans = _orphans(connection, staged.run, staged.batch, also_here=staged.source.partial)
+    found = [orphan for orphan in orphans if not signs.isdisjoint(_marks(orphan, since))]
+    gone = cancelled(connection, (orphan.attempt.session_id for orphan in found if orphan.attempt.session_id))
+    known: dict[object, list[_Orphan]] = {}
+    for orphan in found:
+        if orphan.attempt.session_id not in gone:
+            for mark in _marks(orphan, since):
+                known.setdefault(mark, []).append(orphan)
+    return known
+
+
+def _why(orphan: _Orphan, payment: Payment) -> Fault:
+    both = orphan.payment.reference_id and payment.reference_id
+    is_rewritten = both and orphan.payment.content() == payment.content()
+    return decide.rewritten(orphan.attempt) if is_rewritten else decide.changed(orphan.attempt, payment.describe())
+
+
 def _beside(
-    connection: Connection, batch_id: int, strangers: Iterable[int], orphans: Sequence[_Orphan]
+    connection: Connection, batch_id: int, strangers: Iterable[int], known: Mapping[object, Sequence[_Orphan]]
 ) -> dict[int, set[str]]:
-    """For each row of a workbook of ours the payments that stood beside it in the user's own sheet that it came from, by
+    """For each row of a workbook of ours the payments that stood beside it in the user's sheet that it came from, by
     their keys. A row that came from none is left out.
     """
     keys_of: dict[int, str] = {}
-    for some in batched({orphan.key for orphan in orphans}, ASKED):
+    for some in batched({orphan.key for orphans in known.values() for orphan in orphans}, ASKED):
         chosen = select(rows.c.id, rows.c.identity).where(roll.in_roll(batch_id), rows.c.identity.in_(some))
         keys_of |= {record.id: record.identity for record in connection.execute(chosen)}
     forms = roll.forms(connection, [*strangers, *keys_of])
@@ -124,7 +127,7 @@ def _beside(
     for row, key in keys_of.items():
         for run, _ in forms[row]:
             in_sheet.setdefault(run, set()).add(key)
-    own = {row: next((run for run, partial in forms[row] if not partial), None) for row in strangers}
+    own = {row: next((run for run, is_ours in forms[row] if not is_ours), None) for row in strangers}
     return {row: in_sheet.get(run, set()) for row, run in own.items() if run is not None}
 
 

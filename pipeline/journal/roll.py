@@ -211,7 +211,10 @@ def _newest_forms(connection: Connection, ids: Iterable[int]) -> dict[int, int]:
 
 
 def forms(connection: Connection, ids: Iterable[int]) -> dict[int, list[tuple[int, bool]]]:
-    """Of each row the runs that had it, in whatever form, the newest first, and whether each was of a workbook of ours."""
+    """Of each row the runs that had it, the newest first, and whether each was of a workbook of ours.
+
+    A purge removes all forms but the newest.
+    """
     found: dict[int, list[tuple[int, bool]]] = {row: [] for row in ids}
     now = {row: row for row in found}
     while now:
@@ -220,9 +223,10 @@ def forms(connection: Connection, ids: Iterable[int]) -> dict[int, list[tuple[in
             chosen = select(rows.c.id, rows.c.supersedes, rows.c.run_id, runs.c.partial)
             chosen = chosen.join(runs, runs.c.id == rows.c.run_id).where(rows.c.id.in_(some))
             records |= {record.id: record for record in connection.execute(chosen)}
-        for row, form in now.items():
-            found[row].append((records[form].run_id, bool(records[form].partial)))
-        now = {row: records[form].supersedes for row, form in now.items() if records[form].supersedes is not None}
+        there = {row: records[form] for row, form in now.items() if form in records}
+        for row, record in there.items():
+            found[row].append((record.run_id, bool(record.partial)))
+        now = {row: record.supersedes for row, record in there.items() if record.supersedes is not None}
     return found
 
 

@@ -343,6 +343,7 @@ def find_earlier_forms(connection: Connection, staged: Staged) -> None:
         _by_identity(connection, staged)
         sheet = _sheet_of(connection, staged)
         if sheet is not None and not staged.source.partial:
+            _by_faulty_form(connection, staged, sheet)
             _by_place(connection, staged, sheet)
     else:
         sheet = None
@@ -411,6 +412,40 @@ def _sheet_of(connection: Connection, staged: Staged) -> int | None:
 
 def _stem(file: str) -> str:
     return PurePath(file).stem.casefold()
+
+
+def _by_faulty_form(connection: Connection, staged: Staged, sheet: int) -> None:
+    """A faulty row without a name that stands as it always stood in the user's sheet, though it was corrected in a
+    workbook of ours and asked for: it is that row, with its request.
+    """
+    nameless = and_(rows.c.identity == "", rows.c.supersedes.is_(None), rows.c.run_id == staged.run)
+    now = connection.execute(select(rows.c.id, rows.c.cells).where(nameless).order_by(rows.c.position)).all()
+    if not now:
+        return
+    former = connection.execute(
+        select(rows.c.id, rows.c.cells)
+        .join(runs, runs.c.id == rows.c.run_id)
+        .where(runs.c.batch_id == staged.batch, runs.c.sheet_id == sheet)
+        .where(rows.c.identity == "", rows.c.superseded_by.is_not(None))
+        .order_by(rows.c.id)
+    ).all()
+    earlier = _described(connection, staged.batch, _newest_forms(connection, [form.id for form in former]))
+    taken = set(connection.scalars(_superseded(staged.run)))
+    waiting: dict[object, list[_Earlier]] = {}
+    for form in former:
+        found = earlier.get(form.id)
+        if found is not None and found.asked and found.id not in taken:
+            taken.add(found.id)
+            waiting.setdefault(_cells(form), []).append(found)
+    changes = [
+        {"which": row.id, "key": found.identity, "earlier": found.id}
+        for row in now
+        if (left := waiting.get(_cells(row)))
+        for found in [left.pop(0)]
+    ]
+    if changes:
+        statement = update(rows).where(rows.c.id == bindparam("which"))
+        connection.execute(statement.values(identity=bindparam("key"), supersedes=bindparam("earlier")), changes)
 
 
 def _by_place(connection: Connection, staged: Staged, sheet: int) -> None:

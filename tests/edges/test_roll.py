@@ -164,6 +164,18 @@ def test_faulty_rows_without_a_reference_are_each_once(
     assert len(second.roll()) == count
 
 
+def test_a_faulty_row_that_was_corrected_in_our_workbook_alone_is_no_new_row(journal: Journal) -> None:
+    """The user's own sheet comes again, with a row more and the old fault: it has the request of the corrected row."""
+    first = plan(journal, [line("INV-1"), faulty("")])
+    first.send()
+    plan(journal, [line("INV-9")], **given_back(first, [3])).send()
+    for lines in ([line("INV-0"), line("INV-1"), faulty("")], [line("INV-0"), faulty(""), line("INV-1"), faulty("")]):
+        again = plan(journal, lines, now=NOW + timedelta(hours=1))
+        again.send()
+        assert sorted(row[2] for row in told(again)) == [*[""] * (len(lines) - 3), "INV-0", "INV-1", "INV-9"]
+        assert whole(again.roll()).requests.rows == 3
+
+
 def test_rows_of_another_sheet_are_other_rows(journal: Journal) -> None:
     """A month in two files: the second file's row 2 is not the first's."""
     plan(journal, [faulty(""), line("INV-1")], source=Source("north.csv", "1" * 64))

@@ -88,10 +88,15 @@ class Place:
 NOWHERE: Final = Place(0, "", 0, present=False)
 
 
+def file_of(row: Any, run: Any) -> ColumnElement[str]:
+    """The sheet in which a row has its number: not the workbook of ours in which it was given back."""
+    return func.coalesce(func.nullif(row.c.came_from_file, ""), run.c.file).label("file")
+
+
 def places(connection: Connection, batch_id: int) -> dict[str, Place]:
     """Where the rows of a roll that have a key stand, by their keys."""
     statement = (
-        select(rows.c.identity, rows.c.number, rows.c.run_id, runs.c.file, runs.c.sheet_id)
+        select(rows.c.identity, rows.c.number, rows.c.run_id, file_of(rows, runs), runs.c.sheet_id)
         .join(runs, runs.c.id == rows.c.run_id)
         .where(in_roll(batch_id))
         .order_by(rows.c.run_id.desc())
@@ -137,26 +142,32 @@ def know_again(connection: Connection, staged: Staged) -> frozenset[int]:
     found = {**_by_number(connection, staged), **_by_request(connection, staged)}
     if not found:
         return frozenset()
-    records = _records(connection, found)
+    records = _records(connection, [*found, *(earlier.id for earlier in found.values())])
     taken, changes, settled = set(), [], set()
     for row_id, earlier in found.items():
         if earlier.id in taken or (earlier.asked and not staged.may_adopt):
             continue
         taken.add(earlier.id)
-        key = base = records[row_id].identity
+        row, before = records[row_id], records[earlier.id]
+        key = base = row.identity
         if staged.may_adopt and (earlier.asked or (base and keys.split(earlier.identity)[0] == base)):
             key = earlier.identity
             settled.add(row_id)
-        changes.append({"which": row_id, "key": key, "earlier": earlier.id})
-    statement = update(rows).where(rows.c.id == bindparam("which"))
-    connection.execute(statement.values(identity=bindparam("key"), supersedes=bindparam("earlier")), changes)
+        # A workbook of ours is no sheet: its rows stand where their earlier forms stand.
+        at = before if staged.source.partial and row.came_from else row
+        changes.append({"which": row_id, "key": key, "earlier": earlier.id, "at": at.number, "of": at.file})
+    values: dict[str, Any] = {"identity": bindparam("key"), "supersedes": bindparam("earlier")}
+    values |= {"number": bindparam("at"), "came_from_file": bindparam("of")}
+    connection.execute(update(rows).where(rows.c.id == bindparam("which")).values(**values), changes)
     return frozenset(settled)
 
 
 def _records(connection: Connection, ids: Iterable[int]) -> dict[int, Any]:
     found: dict[int, Any] = {}
     for some in _some(ids):
-        chosen = select(rows.c.id, rows.c.identity, rows.c.superseded_by).where(rows.c.id.in_(some))
+        chosen = select(rows.c.id, rows.c.identity, rows.c.superseded_by, rows.c.number, rows.c.came_from)
+        chosen = chosen.add_columns(file_of(rows, runs))
+        chosen = chosen.join(runs, runs.c.id == rows.c.run_id).where(rows.c.id.in_(some))
         found |= {record.id: record for record in connection.execute(chosen)}
     return found
 
@@ -171,11 +182,12 @@ def _by_number(connection: Connection, staged: Staged) -> dict[int, _Earlier]:
         same = and_(earlier.c.run_id == origin, earlier.c.number == rows.c.came_from)
         statement = select(rows.c.id, earlier.c.id.label("earlier")).join_from(rows, earlier, same)
         found = {record.id: record.earlier for record in connection.execute(statement.where(mine))}
-    named = and_(of.c.batch_id == staged.batch, of.c.file == rows.c.came_from_file, of.c.accepted_at.is_not(None))
+    accepted = and_(of.c.batch_id == staged.batch, of.c.accepted_at.is_not(None))
+    numbered = and_(earlier.c.run_id == of.c.id, earlier.c.number == rows.c.came_from)
     statement = (
         select(rows.c.id, earlier.c.id.label("earlier"))
-        .join_from(rows, of, named)
-        .join(earlier, and_(earlier.c.run_id == of.c.id, earlier.c.number == rows.c.came_from))
+        .join_from(rows, of, accepted)
+        .join(earlier, and_(numbered, file_of(earlier, of) == rows.c.came_from_file))
         .where(mine, rows.c.came_from_file != "", earlier.c.superseded_by.is_(None))
         # The same identity is believed before a newer sheet: it comes last.
         .order_by(earlier.c.identity == rows.c.identity, earlier.c.run_id)

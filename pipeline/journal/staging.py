@@ -106,7 +106,7 @@ def _values(run_id: int, position: int, checked: CheckedRow) -> tuple[Any, ...]:
         "send" if payment else "invalid",
         None,
         carried.number,
-        carried.file,
+        carried.file if carried.number else "",
         carried.request_id,
     )
 

@@ -57,6 +57,21 @@ def test_rows_given_back_take_the_place_of_those_with_their_numbers(journal: Jou
     assert whole(errors.roll()).never_asked.rows == 1
 
 
+def test_rows_of_several_sheets_stay_where_they_stand_in_these(journal: Journal) -> None:
+    """The workbook of `status`, corrected and given back twice: its rows are still those of the user's own sheets."""
+    sheets = [Source("a.csv", "a" * 64), Source("b.csv", "b" * 64)]
+    for sheet in sheets:
+        last = plan(journal, [faulty(""), line(sheet.name, who=f"zoe{sheet.name[0]}")], source=sheet)
+        last.send()
+    for amount in ("1.00", "2.00"):
+        carried = [Carried(2, "a.csv", ""), Carried(2, "b.csv", "")]
+        back = given_back(last, [2, 2]) | {"carried": carried}
+        last = plan(journal, [faulty("", amount), faulty("", amount)], **back)
+        last.send()
+        rows = sorted((row.file, row.row.number, row.status.value) for row in last.roll())
+        assert rows == [(file, *row) for file in ("a.csv", "b.csv") for row in ((2, "invalid"), (3, "created"))]
+
+
 def test_a_rewritten_reference_stays_held_when_its_row_is_given_back(journal: Journal) -> None:
     """Also in a workbook that has the row which was asked for; rows that stood beside each other are two charges."""
     plan(journal, [line("0014"), line("INV-7", "9.00"), faulty("INV-8", "9.00")]).send()

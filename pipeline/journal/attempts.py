@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, insert, or_, select, text, update
+from sqlalchemy import Connection, and_, bindparam, exists, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from pipeline.journal import bulk, codec
 from pipeline.journal.asking import ASKED, batched
-from pipeline.journal.keys import HASHED
+from pipeline.journal.keys import HASHED, OWN, REFERENCE
 from pipeline.journal.states import latest
-from pipeline.journal.tables import attempts, batches
+from pipeline.journal.tables import attempts, batches, rows, runs
 from pipeline.model import Attempt, BatchIsBusy, Outcome, Payment, Repeat
 from pipeline.send import decide
 from pipeline.send.states import Paid, is_cancelled, paid
@@ -225,7 +225,7 @@ def _settled(settlement: Settlement) -> tuple[Any, ...]:
 _OTHER: Final = attempts.c.batch_id != bindparam("here")
 _SAME_CONTENT: Final = and_(
     _OTHER,
-    attempts.c.intended_at >= bindparam("since"),
+    or_(attempts.c.intended_at >= bindparam("since"), attempts.c.named.startswith(OWN)),
     attempts.c.fingerprint.in_(bindparam("wanted", expanding=True)),
 )
 # In the row's own batch its key finds it, unless it was sent under an earlier row's key.
@@ -287,8 +287,14 @@ def repeats_elsewhere(
             given["names"] = [*named]
         for record in bulk.ask(connection, _BY_CONTENT_OR_NAME if named else _BY_CONTENT, given):
             here = record.batch_id == batch_id
-            recent = record.intended_at >= since and not here
-            repeated = dict.fromkeys(of_content.get(bytes(record.fingerprint), [])) if recent else {}
+            repeated: dict[str, None] = {}
+            if not here:
+                same = of_content.get(bytes(record.fingerprint), [])
+                recent, own = record.intended_at >= since, record.named.startswith(OWN)
+                # Named by own columns then, by its reference now: the names differ, the reference is in the content.
+                repeated = dict.fromkeys(
+                    one for one in same if recent or (own and one in named and one.startswith(REFERENCE))
+                )
             if record.named in named and not (here and record.identity == charges[record.named].identity):
                 repeated[record.named] = None
             for name in repeated:
@@ -316,18 +322,25 @@ def cancelled(connection: Connection, session_ids: Iterable[str]) -> set[str]:
     return {session_id for session_id, state in known.items() if is_cancelled(state) and paid(state) is Paid.NO}
 
 
-def has_live_request(connection: Connection, run_id: int) -> bool:
-    """Whether a run made, or may have made, a request that was not cancelled since."""
-    effective = and_(attempts.c.run_id == run_id, attempts.c.outcome.in_((Outcome.CREATED, *decide.UNCERTAIN)))
-    after = 0
+def last_live_request(connection: Connection, run_id: int) -> datetime | None:
+    """When the last of the requests was made that a run, or its batch for the run's rows, made or may have made, and
+    that was not cancelled since (aware). None without one.
+    """
+    mine = exists().where(rows.c.run_id == run_id, rows.c.identity == attempts.c.identity)
+    of_run = select(runs.c.batch_id).where(runs.c.id == run_id).scalar_subquery()
+    effective = and_(
+        or_(attempts.c.run_id == run_id, and_(attempts.c.batch_id == of_run, mine)),
+        attempts.c.outcome.in_((Outcome.CREATED, *decide.UNCERTAIN)),
+    )
+    found, after = "", 0
     while True:
-        wanted = select(attempts.c.id, attempts.c.session_id).where(effective, attempts.c.id > after)
-        chunk = connection.execute(wanted.order_by(attempts.c.id).limit(ASKED)).all()
+        wanted = select(attempts.c.id, attempts.c.session_id, attempts.c.intended_at)
+        wanted = wanted.where(effective, attempts.c.id > after).order_by(attempts.c.id).limit(ASKED)
+        chunk = connection.execute(wanted).all()
         if not chunk:
-            return False
+            return codec.time_or_none(found or None)
         gone = cancelled(connection, (record.session_id for record in chunk if record.session_id))
-        if any(record.session_id not in gone for record in chunk):
-            return True
+        found = max([found, *(record.intended_at for record in chunk if record.session_id not in gone)])
         after = chunk[-1].id
 
 

@@ -6,19 +6,22 @@ its content changes. Such a row has no history under its key, and would be asked
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, and_, bindparam, select, update
 
-from pipeline.journal import codec
+from pipeline.journal import codec, roll
+from pipeline.journal.asking import ASKED, batched
 from pipeline.journal.attempts import ATTEMPT_COLUMNS, attempt_of, cancelled
 from pipeline.journal.keys import HASHED
+from pipeline.journal.roll import Staged
 from pipeline.journal.tables import attempts, rows, runs
 from pipeline.model import Attempt, Outcome, Payment
 from pipeline.send import decide
+from schemas.faults import Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,36 +58,77 @@ def adopt(connection: Connection, run_id: int, batch_id: int) -> None:
         connection.execute(statement.values(identity=bindparam("earlier")), adopted)
 
 
-def hold_lookalikes(connection: Connection, run_id: int, batch_id: int, since: datetime) -> None:
+def hold_lookalikes(connection: Connection, staged: Staged, since: datetime) -> None:
     """Hold rows without history that look like the changed form of an earlier payment which has no row any more.
+
+    A workbook of ours has only some rows of a sheet: what counts is whether the payment stood beside the row in the
+    sheet that it came from.
 
     - All but the reference is the same: a spreadsheet may have rewritten that (interface: "Rewritten references").
     - `--identity` is another and so is the content, but the reference is the same.
     - The payment had no reference and the row has one, or the other way round; all else is the same.
     - Neither has a reference, the payor is the same, and the payment was made since `since`: an amount was changed.
     """
-    orphans = list(_orphans(connection, run_id, batch_id))
-    gone = cancelled(connection, (orphan.attempt.session_id for orphan in orphans if orphan.attempt.session_id))
-    orphans = [orphan for orphan in orphans if orphan.attempt.session_id not in gone]
-    if not orphans:
-        return
-    known: dict[object, _Orphan] = {}
-    for orphan in orphans:
-        known |= dict.fromkeys(_marks(orphan, since), orphan)
-    held = []
+    run_id, batch_id, partial = staged.run, staged.batch, staged.source.partial
+    strangers: dict[int, tuple[Payment, list[object]]] = {}
     for row in _strangers(connection, run_id, batch_id):
         payment = codec.payment(row.payment)
-        if row.plan != "send" or payment is None:
-            continue
-        found = next((known[sign] for sign in _signs(payment, row.identity) if sign in known), None)
+        if row.plan == "send" and payment is not None:
+            strangers[row.id] = (payment, list(_signs(payment, row.identity)))
+    known = _known(connection, staged, {sign for _, signs in strangers.values() for sign in signs}, since)
+    if not known:
+        return
+    beside = _beside(connection, batch_id, strangers, known) if partial else {}
+    held = []
+    for which, (payment, signs) in strangers.items():
+        alike = (orphan for sign in signs for orphan in reversed(known.get(sign, ())))
+        here = beside.get(which)
+        found = next((orphan for orphan in alike if not partial or (here is not None and orphan.key not in here)), None)
         if found is not None:
-            both = found.payment.reference_id and payment.reference_id
-            is_rewritten = both and found.payment.content() == payment.content()
-            why = decide.rewritten(found.attempt) if is_rewritten else decide.changed(found.attempt, payment.describe())
-            held.append({"which": row.id, "why": codec.dump(why)})
+            held.append({"which": which, "why": codec.dump(_why(found, payment))})
     if held:
         statement = update(rows).where(rows.c.id == bindparam("which"))
         connection.execute(statement.values(plan="hold", hold=bindparam("why")), held)
+
+
+def _known(connection: Connection, staged: Staged, signs: set[object], since: datetime) -> dict[object, list[_Orphan]]:
+    """The payments that are not cancelled and have one of these signs, by the sign."""
+    if not signs:
+        return {}
+    orphans = _orphans(connection, staged.run, staged.batch, also_here=staged.source.partial)
+    found = [orphan for orphan in orphans if not signs.isdisjoint(_marks(orphan, since))]
+    gone = cancelled(connection, (orphan.attempt.session_id for orphan in found if orphan.attempt.session_id))
+    known: dict[object, list[_Orphan]] = {}
+    for orphan in found:
+        if orphan.attempt.session_id not in gone:
+            for mark in _marks(orphan, since):
+                known.setdefault(mark, []).append(orphan)
+    return known
+
+
+def _why(orphan: _Orphan, payment: Payment) -> Fault:
+    both = orphan.payment.reference_id and payment.reference_id
+    is_rewritten = both and orphan.payment.content() == payment.content()
+    return decide.rewritten(orphan.attempt) if is_rewritten else decide.changed(orphan.attempt, payment.describe())
+
+
+def _beside(
+    connection: Connection, batch_id: int, strangers: Iterable[int], known: Mapping[object, Sequence[_Orphan]]
+) -> dict[int, set[str]]:
+    """For each row of a workbook of ours the payments that stood beside it in the user's sheet that it came from, by
+    their keys. A row that came from none is left out.
+    """
+    keys_of: dict[int, str] = {}
+    for some in batched({orphan.key for orphans in known.values() for orphan in orphans}, ASKED):
+        chosen = select(rows.c.id, rows.c.identity).where(roll.in_roll(batch_id), rows.c.identity.in_(some))
+        keys_of |= {record.id: record.identity for record in connection.execute(chosen)}
+    forms = roll.forms(connection, [*strangers, *keys_of])
+    in_sheet: dict[int, set[str]] = {}
+    for row, key in keys_of.items():
+        for run, _ in forms[row]:
+            in_sheet.setdefault(run, set()).add(key)
+    own = {row: next((run for run, is_ours in forms[row] if not is_ours), None) for row in strangers}
+    return {row: in_sheet.get(run, set()) for row, run in own.items() if run is not None}
 
 
 def _marks(orphan: _Orphan, since: datetime) -> Iterator[object]:
@@ -128,8 +172,10 @@ def _payor(payment: Payment) -> bytes:
 _EFFECTIVE: Final = attempts.c.outcome.in_((Outcome.CREATED, *decide.UNCERTAIN))
 
 
-def _orphans(connection: Connection, run_id: int, batch_id: int) -> Iterator[_Orphan]:
-    """The payments of a batch that made a session or may have reached a payor, and have no row in this run."""
+def _orphans(connection: Connection, run_id: int, batch_id: int, *, also_here: bool = False) -> Iterator[_Orphan]:
+    """The payments of a batch that made a session or may have reached a payor, and have no row in this run unless
+    `also_here`.
+    """
     here = select(runs.c.identity).where(runs.c.id == run_id).scalar_subquery()
     first = attempts.alias()
     statement = (
@@ -139,10 +185,11 @@ def _orphans(connection: Connection, run_id: int, batch_id: int) -> Iterator[_Or
         .where(
             attempts.c.batch_id == batch_id,
             _EFFECTIVE,
-            attempts.c.identity.not_in(select(rows.c.identity).where(rows.c.run_id == run_id)),
         )
         .order_by(attempts.c.id)
     )
+    if not also_here:
+        statement = statement.where(attempts.c.identity.not_in(select(rows.c.identity).where(rows.c.run_id == run_id)))
     for record in connection.execute(statement):
         payment = codec.payment(record.content)
         if payment is not None:

@@ -20,7 +20,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 
 from pipeline.journal import codec, database, decisions, evidence, past, purge, roll, staging, states, story
-from pipeline.journal.attempts import RepeatSearch, has_live_request, histories, mark_cancelled
+from pipeline.journal.attempts import RepeatSearch, histories, last_live_request, mark_cancelled
 from pipeline.journal.evidence import Asked, Evidence
 from pipeline.journal.lease import lease
 from pipeline.journal.outputs import FilesOf
@@ -165,9 +165,9 @@ class Journal:
             return bool(connection.scalar(select(exists().where(same))))
 
     def sent_elsewhere(self, batch: Batch, source: Source) -> SentFile | None:
-        """Where this very sheet of these very bytes was sent before: the last other batch that has a request of it."""
+        """The last other batch that had this very sheet of these very bytes, and has a request for a row of it."""
         statement = (
-            select(runs.c.id, runs.c.started_at, batches.c.name)
+            select(runs.c.id, batches.c.name)
             .join(batches, batches.c.id == runs.c.batch_id)
             .where(
                 runs.c.sha256 == source.sha256,
@@ -180,8 +180,8 @@ class Journal:
         )
         with self._reading() as connection:
             for run in connection.execute(statement).all():
-                if has_live_request(connection, run.id):
-                    return SentFile(run.name, codec.time(run.started_at))
+                if at := last_live_request(connection, run.id):
+                    return SentFile(run.name, at)
         return None
 
     def has_said(self, environment: str, code: str) -> bool:

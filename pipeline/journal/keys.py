@@ -17,6 +17,10 @@ from typing import Final
 
 HASHED: Final = "row:"
 """How the key of a row without a reference begins: it is known by its content alone."""
+REFERENCE: Final = "ref:"
+"""How the key of a row begins that is known by its reference."""
+OWN: Final = "key:"
+"""How the key of a row begins that `--identity` names by more than its reference."""
 MARK: Final = "\t#"
 """Before the occurrence. No cleaned reference has a tab, so no reference can look like an occurrence of another."""
 _LONGEST: Final = 300

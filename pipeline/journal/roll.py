@@ -94,10 +94,15 @@ class Place:
 NOWHERE: Final = Place(0, "", 0, present=False)
 
 
+def file_of(row: Any, run: Any) -> ColumnElement[str]:
+    """The sheet in which a row has its number: not the workbook of ours in which it was given back."""
+    return func.coalesce(func.nullif(row.c.came_from_file, ""), run.c.file).label("file")
+
+
 def places(connection: Connection, batch_id: int) -> dict[str, Place]:
     """Where the rows of a roll that have a key stand, by their keys."""
     statement = (
-        select(rows.c.identity, rows.c.number, rows.c.run_id, runs.c.file, runs.c.sheet_id)
+        select(rows.c.identity, rows.c.number, rows.c.run_id, file_of(rows, runs), runs.c.sheet_id)
         .join(runs, runs.c.id == rows.c.run_id)
         .where(in_roll(batch_id))
         .order_by(rows.c.run_id.desc())
@@ -113,11 +118,23 @@ def places(connection: Connection, batch_id: int) -> dict[str, Place]:
 
 
 def accept(connection: Connection, run_id: int, now: datetime) -> None:
-    """The rows of a run enter the roll of its batch, each in the place of its earlier form."""
+    """The rows of a run enter the roll of its batch, each in the place of its earlier form.
+
+    In a workbook of ours also in that of another row that had its identity: see `refuse_taken_identities`.
+    """
     pairs = connection.execute(
         select(rows.c.supersedes, rows.c.id).where(rows.c.run_id == run_id, rows.c.supersedes.is_not(None))
     ).all()
     _set(connection, "superseded_by", pairs)
+    run = connection.execute(select(runs.c.batch_id, runs.c.partial).where(runs.c.id == run_id)).one()
+    if run.partial:
+        same = (
+            select(_EARLIER.c.id, rows.c.id)
+            .join_from(rows, _EARLIER, _EARLIER.c.identity == rows.c.identity)
+            .where(rows.c.run_id == run_id, rows.c.identity != "", rows.c.supersedes.is_not(None))
+            .where(_EARLIER.c.superseded_by.is_(None), _EARLIER.c.run_id.in_(accepted_runs(run.batch_id)))
+        )
+        _set(connection, "superseded_by", connection.execute(same).all())
     connection.execute(update(runs).where(runs.c.id == run_id).values(accepted_at=codec.dump_time(now)))
 
 
@@ -146,26 +163,32 @@ def know_again(connection: Connection, staged: Staged) -> frozenset[int]:
     found = {**_by_number(connection, staged), **_by_request(connection, staged)}
     if not found:
         return frozenset()
-    records = _records(connection, found)
+    records = _records(connection, [*found, *(earlier.id for earlier in found.values())])
     taken, changes, settled = set(), [], set()
     for row_id, earlier in found.items():
         if earlier.id in taken or (earlier.asked and not staged.may_adopt):
             continue
         taken.add(earlier.id)
-        key = base = records[row_id].identity
+        row, before = records[row_id], records[earlier.id]
+        key = base = row.identity
         if staged.may_adopt and (earlier.asked or (base and keys.split(earlier.identity)[0] == base)):
             key = earlier.identity
             settled.add(row_id)
-        changes.append({"which": row_id, "key": key, "earlier": earlier.id})
-    statement = update(rows).where(rows.c.id == bindparam("which"))
-    connection.execute(statement.values(identity=bindparam("key"), supersedes=bindparam("earlier")), changes)
+        # A workbook of ours is no sheet: its rows stand where their earlier forms stand.
+        at = before if staged.source.partial and row.came_from else row
+        changes.append({"which": row_id, "key": key, "earlier": earlier.id, "at": at.number, "of": at.file})
+    values: dict[str, Any] = {"identity": bindparam("key"), "supersedes": bindparam("earlier")}
+    values |= {"number": bindparam("at"), "came_from_file": bindparam("of")}
+    connection.execute(update(rows).where(rows.c.id == bindparam("which")).values(**values), changes)
     return frozenset(settled)
 
 
 def _records(connection: Connection, ids: Iterable[int]) -> dict[int, Any]:
     found: dict[int, Any] = {}
     for some in _some(ids):
-        chosen = select(rows.c.id, rows.c.identity, rows.c.superseded_by).where(rows.c.id.in_(some))
+        chosen = select(rows.c.id, rows.c.identity, rows.c.superseded_by, rows.c.number, rows.c.came_from)
+        chosen = chosen.add_columns(file_of(rows, runs))
+        chosen = chosen.join(runs, runs.c.id == rows.c.run_id).where(rows.c.id.in_(some))
         found |= {record.id: record for record in connection.execute(chosen)}
     return found
 
@@ -179,13 +202,12 @@ def _by_number(connection: Connection, staged: Staged) -> dict[int, _Earlier]:
         same = and_(_EARLIER.c.run_id == origin, _EARLIER.c.number == rows.c.came_from)
         statement = select(rows.c.id, _EARLIER.c.id.label("earlier")).join_from(rows, _EARLIER, same)
         found = {record.id: record.earlier for record in connection.execute(statement.where(mine))}
-    named = and_(
-        _SHEET.c.batch_id == staged.batch, _SHEET.c.file == rows.c.came_from_file, _SHEET.c.accepted_at.is_not(None)
-    )
+    accepted = and_(_SHEET.c.batch_id == staged.batch, _SHEET.c.accepted_at.is_not(None))
+    numbered = and_(_EARLIER.c.run_id == _SHEET.c.id, _EARLIER.c.number == rows.c.came_from)
     statement = (
         select(rows.c.id, _EARLIER.c.id.label("earlier"))
-        .join_from(rows, _SHEET, named)
-        .join(_EARLIER, and_(_EARLIER.c.run_id == _SHEET.c.id, _EARLIER.c.number == rows.c.came_from))
+        .join_from(rows, _SHEET, accepted)
+        .join(_EARLIER, and_(numbered, file_of(_EARLIER, _SHEET) == rows.c.came_from_file))
         .where(mine, rows.c.came_from_file != "", _EARLIER.c.superseded_by.is_(None))
         # The same identity is believed before a newer sheet: it comes last.
         .order_by(_EARLIER.c.identity == rows.c.identity, _EARLIER.c.run_id)
@@ -218,6 +240,26 @@ def _newest_forms(connection: Connection, ids: Iterable[int]) -> dict[int, int]:
         if not later:
             return {old: now for old, now in newest.items() if now in records}
         newest = {old: later.get(now, now) for old, now in newest.items()}
+
+
+def forms(connection: Connection, ids: Iterable[int]) -> dict[int, list[tuple[int, bool]]]:
+    """Of each row the runs that had it, the newest first, and whether each was of a workbook of ours.
+
+    A purge removes all forms but the newest.
+    """
+    found: dict[int, list[tuple[int, bool]]] = {row: [] for row in ids}
+    now = {row: row for row in found}
+    while now:
+        records: dict[int, Any] = {}
+        for some in _some(now.values()):
+            chosen = select(rows.c.id, rows.c.supersedes, rows.c.run_id, runs.c.partial)
+            chosen = chosen.join(runs, runs.c.id == rows.c.run_id).where(rows.c.id.in_(some))
+            records |= {record.id: record for record in connection.execute(chosen)}
+        there = {row: records[form] for row, form in now.items() if form in records}
+        for row, record in there.items():
+            found[row].append((record.run_id, bool(record.partial)))
+        now = {row: record.supersedes for row, record in there.items() if record.supersedes is not None}
+    return found
 
 
 def _described(connection: Connection, batch_id: int, found: dict[int, int]) -> dict[int, _Earlier]:
@@ -297,11 +339,14 @@ def _held_elsewhere(record: Any, sent: Payment, now: Payment) -> Fault:
 def refuse_taken_identities(connection: Connection, staged: Staged) -> None:
     """A row that is one row of the batch by its number and another by its identity repeats that other one.
 
-    Not where that other row is in this sheet too, under another identity now.
+    Not where that other row is in this sheet too, under another identity now; nor where it was held since a spreadsheet
+    had rewritten its reference, and has the right one again: then both are one row (`accept`).
     """
+    restored = and_(_OTHER.c.hold.contains('"held-rewritten"'), _EARLIER.c.fingerprint == rows.c.fingerprint)
     statement = (
         select(rows.c.id, rows.c.faults, _EARLIER.c.number)
         .join_from(rows, _EARLIER, and_(_EARLIER.c.identity == rows.c.identity, _EARLIER.c.id != rows.c.supersedes))
+        .join(_OTHER, _OTHER.c.id == rows.c.supersedes)
         .where(
             rows.c.run_id == staged.run,
             rows.c.identity != "",
@@ -309,6 +354,7 @@ def refuse_taken_identities(connection: Connection, staged: Staged) -> None:
             _EARLIER.c.superseded_by.is_(None),
             _EARLIER.c.run_id.in_(accepted_runs(staged.batch)),
             _EARLIER.c.id.not_in(_superseded(staged.run)),
+            ~func.coalesce(restored, False),
         )
     )
     changes = []
@@ -330,6 +376,7 @@ def find_earlier_forms(connection: Connection, staged: Staged) -> None:
         _by_identity(connection, staged)
         sheet = _sheet_of(connection, staged)
         if sheet is not None and not staged.source.partial:
+            _by_faulty_form(connection, staged, sheet)
             _by_place(connection, staged, sheet)
     else:
         sheet = None
@@ -396,6 +443,40 @@ def _sheet_of(connection: Connection, staged: Staged) -> int | None:
 
 def _stem(file: str) -> str:
     return PurePath(file).stem.casefold()
+
+
+def _by_faulty_form(connection: Connection, staged: Staged, sheet: int) -> None:
+    """A faulty row without a name that stands as it always stood in the user's sheet, though it was corrected in a
+    workbook of ours and asked for: it is that row, with its request.
+    """
+    nameless = and_(rows.c.identity == "", rows.c.supersedes.is_(None), rows.c.run_id == staged.run)
+    now = connection.execute(select(rows.c.id, rows.c.cells).where(nameless).order_by(rows.c.position)).all()
+    if not now:
+        return
+    former = connection.execute(
+        select(rows.c.id, rows.c.cells)
+        .join(runs, runs.c.id == rows.c.run_id)
+        .where(runs.c.batch_id == staged.batch, runs.c.sheet_id == sheet)
+        .where(rows.c.identity == "", rows.c.superseded_by.is_not(None))
+        .order_by(rows.c.id)
+    ).all()
+    earlier = _described(connection, staged.batch, _newest_forms(connection, [form.id for form in former]))
+    taken = set(connection.scalars(_superseded(staged.run)))
+    waiting: dict[object, list[_Earlier]] = {}
+    for form in former:
+        found = earlier.get(form.id)
+        if found is not None and found.asked and found.id not in taken:
+            taken.add(found.id)
+            waiting.setdefault(_cells(form), []).append(found)
+    changes = [
+        {"which": row.id, "key": found.identity, "earlier": found.id}
+        for row in now
+        if (left := waiting.get(_cells(row)))
+        for found in [left.pop(0)]
+    ]
+    if changes:
+        statement = update(rows).where(rows.c.id == bindparam("which"))
+        connection.execute(statement.values(identity=bindparam("key"), supersedes=bindparam("earlier")), changes)
 
 
 def _by_place(connection: Connection, staged: Staged, sheet: int) -> None:

@@ -106,7 +106,7 @@ def _values(run_id: int, position: int, checked: CheckedRow) -> tuple[Any, ...]:
         "send" if payment else "invalid",
         None,
         carried.number,
-        carried.file,
+        carried.file if carried.number else "",
         carried.request_id,
     )
 
@@ -218,9 +218,9 @@ def plan(
         chosen = and_(rows.c.run_id == run_id, rows.c.position >= low, rows.c.position < high, rows.c.plan == "send")
         with engine.begin() as connection:
             _plan_range(connection, chosen, batch_id, permissions, partial(repeats_elsewhere, search=search, now=now))
-    if not (permissions.allow_repeats or staged.source.partial):
+    if not permissions.allow_repeats:
         with engine.begin() as connection:
-            earlier.hold_lookalikes(connection, run_id, batch_id, now - search.window)
+            earlier.hold_lookalikes(connection, staged, now - search.window)
     return forecast(engine, run_id, batch_id)
 
 

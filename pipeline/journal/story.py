@@ -214,7 +214,7 @@ def _shown(
     for record in chunk:
         run, tried = sheets[record.run_id], history.get(record.identity, [])
         row = _present(record, tried, run, of_roll=True, elsewhere=elsewhere.get(record.id))
-        row = replace(row, row=fitters[record.run_id](row.row), file=run.file)
+        row = replace(row, row=fitters[record.run_id](row.row), file=record.came_from_file or run.file)
         shown += [row, *_further(connection, row, tried, sheets, fitters)]
     return _with_states(connection, shown)
 
@@ -240,7 +240,7 @@ def _further(
             sent, payment, file = row.row, None, row.file
         else:
             sent = fitters[run.id](SheetRow(record.number, codec.cells(record.cells), record.kinds))
-            payment, file = codec.payment(record.payment), run.file
+            payment, file = codec.payment(record.payment), record.came_from_file or run.file
         base_url = run.base_url if run is not None else next(iter(sheets.values())).base_url
         yield ReportRow(
             row=sent,

@@ -83,6 +83,17 @@ def test_a_copy_of_the_file_is_refused_at_any_age(office: Office, days: int) -> 
     assert office.counts(copy, "--allow-repeats") == {"created": 3}
 
 
+def test_a_copy_of_a_file_that_asked_nobody_anew_is_refused(office: Office) -> None:
+    """Its rows were asked for by the batch before it was saved as .xlsx."""
+    office.run(office.sheet("condo.csv", [("", *row[1:]) for row in ROWS]))
+    resaved = office.sheet("condo.xlsx", [("", *row[1:]) for row in ROWS])
+    assert office.counts(resaved) == {"already-created": 3}
+    office.time_passes(6)
+    copy = resaved.rename(office.home / "copy.xlsx")
+    refused = office.run(copy)
+    assert (refused.code, "as batch condo" in refused.err) == (3, True)
+
+
 def test_what_rehearses_a_run_foresees_the_refusal_of_a_copy(office: Office) -> None:
     sheet = office.sheet("condo.csv", ROWS)
     office.run(sheet)

@@ -230,9 +230,9 @@ def test_a_journal_of_the_released_version_gets_its_rolls(url: str) -> None:
             ("billing.csv", 3, "invalid", ""),
             ("billing.csv", 4, "created", "INV-9"),
             ("billing.csv", 8, "unknown", "INV-8"),
-            ("billing.results.xlsx", 4, "created", "INV-3b"),
-            ("billing.results.xlsx", 5, "created", "INV-4"),
-            ("billing.results.xlsx", 7, "held", ""),
+            ("billing.csv", 4, "created", "INV-3b"),
+            ("billing.csv", 5, "created", "INV-4"),
+            ("billing.csv", 7, "held", ""),
         ])  # fmt: skip
         # What it asked for is known at any age, under any name.
         again = plan(journal, [line("INV-4", "1.00")], batch="new", search=RepeatSearch(WINDOW), now=NOW + 99 * WINDOW)

@@ -57,6 +57,35 @@ def test_rows_given_back_take_the_place_of_those_with_their_numbers(journal: Jou
     assert whole(errors.roll()).never_asked.rows == 1
 
 
+def test_rows_of_several_sheets_stay_where_they_stand_in_these(journal: Journal) -> None:
+    """The workbook of `status`, corrected and given back twice: its rows are still those of the user's own sheets."""
+    sheets = [Source("a.csv", "a" * 64), Source("b.csv", "b" * 64)]
+    for sheet in sheets:
+        last = plan(journal, [faulty(""), line(sheet.name, who=f"zoe{sheet.name[0]}")], source=sheet)
+        last.send()
+    for amount in ("1.00", "2.00"):
+        carried = [Carried(2, "a.csv", ""), Carried(2, "b.csv", "")]
+        back = given_back(last, [2, 2]) | {"carried": carried}
+        last = plan(journal, [faulty("", amount), faulty("", amount)], **back)
+        last.send()
+        rows = sorted((row.file, row.row.number, row.status.value) for row in last.roll())
+        assert rows == [(file, *row) for file in ("a.csv", "b.csv") for row in ((2, "invalid"), (3, "created"))]
+
+
+def test_a_rewritten_reference_stays_held_when_its_row_is_given_back(journal: Journal) -> None:
+    """Also in a workbook that has the row which was asked for; rows that stood beside each other are two charges."""
+    plan(journal, [line("0014"), line("INV-7", "9.00"), faulty("INV-8", "9.00")]).send()
+    saved = plan(journal, [line("14"), line("INV-7", "9.00"), faulty("INV-8", "9.00")])
+    saved.send()
+    assert saved.statuses() == ["held", "already-created", "invalid"]
+    errors = plan(journal, [line("14"), faulty("INV-8", "9.00")], **given_back(saved, [2, 4]))
+    errors.send()
+    assert errors.statuses() == ["held", "invalid"]
+    again = plan(journal, [line("14"), line("INV-8", "9.00")], **given_back(errors, [2, 3]))
+    again.send()
+    assert again.statuses() == ["held", "created"]
+
+
 def test_a_workbook_of_an_older_sheet_finds_the_newest_form(journal: Journal) -> None:
     """Rows moved since: the number is that of the sheet which the workbook was made from."""
     first = plan(journal, [line("INV-1"), faulty("INV-2")])
@@ -119,6 +148,18 @@ def test_a_request_of_another_batch_is_known_by_its_id(journal: Journal) -> None
     assert changed.codes() == [["held-reference"]]
 
 
+def test_a_rewritten_reference_that_is_put_right_is_its_row_again(journal: Journal) -> None:
+    """`14` was held as `0014`; corrected to `0014` in the sheet Errors it is the row that was asked for."""
+    first = plan(journal, [line("0014"), line("INV-2", who="liam")])
+    first.send()
+    second = plan(journal, [line("14"), line("INV-2", who="liam")], now=NOW + timedelta(hours=1))
+    assert second.codes()[0] == ["held-rewritten"]
+    errors = plan(journal, [line("0014")], **given_back(second, [2]), now=NOW + timedelta(hours=2))
+    assert errors.statuses() == ["already-created"]
+    assert sorted(told(errors)) == [(2, "already-created", "0014"), (3, "already-created", "INV-2")]
+    assert whole(errors.roll()).never_asked.rows == 0
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # Versions of a sheet
 
@@ -148,6 +189,18 @@ def test_faulty_rows_without_a_reference_are_each_once(
     plan(journal, [faulty("", own=own) for own in before])
     second = plan(journal, [faulty("", own=own) for own in now])
     assert len(second.roll()) == count
+
+
+def test_a_faulty_row_that_was_corrected_in_our_workbook_alone_is_no_new_row(journal: Journal) -> None:
+    """The user's own sheet comes again, with a row more and the old fault: it has the request of the corrected row."""
+    first = plan(journal, [line("INV-1"), faulty("")])
+    first.send()
+    plan(journal, [line("INV-9")], **given_back(first, [3])).send()
+    for lines in ([line("INV-0"), line("INV-1"), faulty("")], [line("INV-0"), faulty(""), line("INV-1"), faulty("")]):
+        again = plan(journal, lines, now=NOW + timedelta(hours=1))
+        again.send()
+        assert sorted(row[2] for row in told(again)) == [*[""] * (len(lines) - 3), "INV-0", "INV-1", "INV-9"]
+        assert whole(again.roll()).requests.rows == 3
 
 
 def test_rows_of_another_sheet_are_other_rows(journal: Journal) -> None:
@@ -232,6 +285,16 @@ def test_a_reference_that_was_sent_under_an_earlier_rows_key_is_held(journal: Jo
     corrected.send()
     again = plan(journal, [line("INV-1b", "20.00")], batch="other", search=AT_ANY_AGE, now=NOW + timedelta(days=60))
     assert again.codes() == [["held-repeat"]]
+
+
+def test_a_reference_is_known_at_any_age_though_own_columns_named_it_before(journal: Journal) -> None:
+    """`--identity` named rows by a column of the user's then, and by their references now."""
+    plan(journal, [line("INV-1", own="c1")], identity=("referenceId", "Contract")).send()
+    later = {"batch": "other", "now": NOW + timedelta(days=60), "search": AT_ANY_AGE}
+    again = plan(journal, [line("INV-1", own="c1"), line("INV-1b", own="c1")], **later)
+    assert again.codes() == [["held-repeat"], ["not-sent-stopped"]]
+    columns = plan(journal, [line("INV-1", own="c2")], identity=("referenceId", "Contract"), **later)
+    assert columns.forecast.to_send == 1
 
 
 # ---------------------------------------------------------------------------------------------------------------

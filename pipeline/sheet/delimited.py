@@ -37,6 +37,8 @@ _LONGEST_CELL: Final = 131_072
 """Characters: the csv module's own limit, four times that of a spreadsheet."""
 _MOST_LINES: Final = 500
 """Lines in one record. A cell with more line breaks than that is a quotation mark that was never closed."""
+_RULED: Final = re.compile(r"\s*[-=_*~+|]{10,}\s*")
+"""A line that printed lists draw between their parts: it holds nothing, wherever it stands."""
 _END_MARK: Final = "\x1a"
 """Ctrl-Z, by which DOS and some systems of today end a text file."""
 
@@ -109,7 +111,7 @@ def _records(path: Path, dialect: Dialect) -> Iterator[Record]:
         if dialect.separator_line:
             file.readline()
         for number, (cells, faults) in enumerate(_split(file, dialect), 1):
-            if faults or any(cells):
+            if (faults or any(cells)) and not (len(cells) == 1 and _RULED.fullmatch(cells[0])):
                 yield Record(number, cells, "s" * len(cells), faults)
 
 

@@ -1,0 +1,86 @@
+"""Small sheets that went wrong once, rebuilt after public reports with fictional people: what each comes to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+CASES = Path(__file__).parents[1] / "cases"
+
+SHEETS: list[tuple[str, int, dict[str, int], str]] = [
+    ("amount-and-balance.csv", 3, {}, "balance due"),
+    ("backslashes.xlsx", 0, {"not-sent": 3}, ""),
+    ("begins-in-column-b.xlsx", 1, {"invalid": 4, "not-sent": 1}, "another currency"),
+    ("currency-under-another-heading.csv", 1, {"invalid": 1, "not-sent": 1}, "US$"),
+    ("customer-called-total.csv", 1, {"invalid": 2, "not-sent": 2}, "email"),
+    ("customers-accounts.csv", 0, {"not-sent": 4}, "4 different accounts"),
+    ("decimal-comma-unquoted.csv", 1, {"invalid": 5}, "7 cells"),
+    ("emails.csv", 1, {"invalid": 10, "not-sent": 11}, ""),
+    ("end-mark.csv", 0, {"not-sent": 2}, ""),
+    ("euro-wide-space.xlsx", 0, {"not-sent": 5}, "agrees"),
+    ("filled-down-formulas.xlsx", 0, {"not-sent": 3}, "(27)"),
+    ("foreign-formats.xlsx", 1, {"invalid": 8, "not-sent": 1}, "A$"),
+    ("group-lines.xlsx", 0, {"not-sent": 5}, "name of a group"),
+    ("grouped-by-customer.xlsx", 0, {"not-sent": 3}, "agrees"),
+    ("hidden-in-html.xls", 3, {}, "4-5"),
+    ("macro-sheet.xlsm", 0, {"not-sent": 2}, ""),
+    ("merged-payor.xlsx", 1, {"invalid": 1, "not-sent": 2}, "merged"),
+    ("names.csv", 1, {"invalid": 3, "not-sent": 12}, "no letter"),
+    ("numbered-rows.xlsx", 0, {"not-sent": 3}, "(17)"),
+    ("pretty-printed.ods", 0, {"not-sent": 2}, ""),
+    ("references-shortened.csv", 1, {"invalid": 3}, "last digits are lost"),
+    ("second-headings.csv", 3, {}, "another order"),
+    ("space-before-quote.csv", 0, {"not-sent": 2}, ""),
+    ("stream-in-capitals.xls", 0, {"not-sent": 2}, ""),
+    ("struck-out.xlsx", 3, {}, "struck through"),
+    ("sum-line.txt", 0, {"not-sent": 5}, "4,908.24 agrees"),
+    ("taxes-below.csv", 0, {"not-sent": 2}, "tax on the rows above"),
+    ("total-and-amount-due.csv", 3, {}, "InvoiceAmountDue"),
+    ("two-sheets.xlsx", 3, {}, "--sheet"),
+    ("unknown-encoding.xlsx", 3, {}, "damaged"),
+    ("workbook-elsewhere.xlsx", 0, {"not-sent": 5}, ""),
+    ("aborts.xlsx", 3, {}, "can't be read"),
+    ("no-rows.xlsx", 0, {}, ""),
+]
+
+
+@pytest.mark.parametrize(("name", "code", "counts", "said"), SHEETS, ids=[case[0] for case in SHEETS])
+def test_a_sheet_comes_to_what_is_in_it(command, name: str, code: int, counts: dict[str, int], said: str) -> None:
+    """Rows, faults and refusals of the whole command, with a word of what it says."""
+    done = command("validate", CASES / name, "--sandbox", "--json", timeout=90)
+    assert done.code == code, done.err
+    assert {status: count for status, count in done.json()["counts"].items() if count} == counts
+    assert said in done.err + done.out
+
+
+def test_an_expected_total_is_that_of_the_rows(command) -> None:
+    """Labels and totals stand left of the first heading."""
+    sheet = CASES / "grouped-by-customer.xlsx"
+    assert command("validate", sheet, "--sandbox", "--expect-total", "1250.40").code == 0
+
+
+def test_a_sheet_that_a_spreadsheet_saved_again_asks_nobody_again(command) -> None:
+    """`3-12` is `12-Mar`, `0012` is `12`: three are held, the corrected one is sent."""
+    sheet = command.home / "condo.csv"
+    sheet.write_bytes((CASES / "condo.csv").read_bytes())
+    assert command("run", sheet, "--sandbox", "--json").json()["counts"]["created"] == 3
+    sheet.write_bytes((CASES / "condo-resaved.csv").read_bytes())
+    counts = command("run", sheet, "--sandbox", "--json").json()["counts"]
+    assert (counts["held"], counts["created"]) == (3, 1)
+
+
+def test_two_equal_charges_are_two(command) -> None:
+    """With `#` in `--identity` the second is a row of its own."""
+    sheet = CASES / "two-equal-charges.csv"
+    done = command("run", sheet, "--sandbox", "--identity", "referenceId,#", "-o", command.home / "out.xlsx", "--json")
+    assert (done.code, done.json()["counts"]["created"]) == (0, 3)
+
+
+def test_names_beyond_the_consoles_letters_leave_the_json_whole(command) -> None:
+    """Standard output in cp1252."""
+    narrow = {**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
+    done = command("run", CASES / "names-beyond-cp1252.csv", "--sandbox", "--dry-run", "--json", env=narrow)
+    assert done.code == 1
+    assert done.json()["rows"] == 2

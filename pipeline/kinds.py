@@ -203,11 +203,14 @@ def names(value: object) -> tuple[str, ...]:
 def split_names(given: str) -> tuple[str, ...]:
     """The names in `referenceId,"Invoice #"`: commas apart, quotes around a name that has a comma of its own.
 
-    Raises Wanted for an empty list.
+    Raises Wanted for an empty list, and for a line break between names.
     """
     import csv  # noqa: PLC0415 - only when the option is given
 
-    found = tuple(name.strip() for name in next(csv.reader([given], skipinitialspace=True), []) if name.strip())
+    try:
+        found = tuple(name.strip() for name in next(csv.reader([given], skipinitialspace=True), []) if name.strip())
+    except csv.Error as error:
+        raise Wanted("names") from error
     if not found:
         raise Wanted("names")
     return found

@@ -23,7 +23,7 @@ from pipeline.commands.abreast import Abreast
 from pipeline.commands.results import WORTH_IT, Results
 from pipeline.journal.journal import Journal, open_journal
 from pipeline.journal.states import Seen
-from pipeline.model import SessionState, Status
+from pipeline.model import Report, SessionState, Status
 from pipeline.report import changes, place
 from pipeline.report.changes import Before
 from pipeline.report.summary import Gathering
@@ -87,9 +87,13 @@ def parts(folder: Path) -> list[Path]:
 
 def written_from_the_journal(desk: Desk, path: Path) -> bytes:
     with open_journal(str(desk.journal)) as journal:
-        report = replace(journal.report(1), whole=whole(journal.report_rows(1)))
-        write(report, partial(journal.report_rows, 1), path)
+        write(report_of(journal), partial(journal.report_rows, 1), path)
     return path.read_bytes()
+
+
+def report_of(journal: Journal) -> Report:
+    """The first run with its whole batch, as a command reports it."""
+    return replace(journal.report(1), whole=whole(journal.report_rows(1)))
 
 
 @pytest.mark.usefixtures("alone")
@@ -281,7 +285,7 @@ def test_takes_rows_in_any_portions(
     gathered = helper.gathered()
     assert gathered is not None
     assert gathered.totals.counts[Status.CREATED] == journal.created_in(1) == 40
-    written = helper.finish(journal.report(1), None)
+    written = helper.finish(report_of(journal), None)
     assert written is not None
     assert written.path.read_bytes() == written_from_the_journal(desk, desk.folder / "again.xlsx")
 
@@ -329,7 +333,7 @@ def test_what_comes_to_a_batch_after_it_was_counted_is_in_its_workbook(desk: Des
                 journal.record_states(batch, [Seen(session[1], SessionState("Completed", (), None, before), before)])
             else:
                 desk.run([Line("OTHER"), *LINES[:40]])
-            written = results.write(journal.report(1), None)
+            written = results.write(report_of(journal), None)
     assert written is not None
     assert written.path.read_bytes() == written_from_the_journal(desk, desk.folder / "again.xlsx")
 
@@ -348,7 +352,7 @@ def test_what_comes_to_a_batch_while_it_is_counted_is_counted(desk: Desk, server
         time.sleep(1.0)
         desk.run(LINES[:40], name="again.csv", batch="sheet")
         assert results.gather().totals.counts[Status.REJECTED] == 0
-        assert results.write(journal.report(1), None)
+        assert results.write(report_of(journal), None)
     assert workbook_rows(desk.folder / "late.xlsx")["INV-7"]["status"] == "already-created"
 
 
@@ -360,7 +364,7 @@ def test_rows_of_which_more_is_known_by_now_are_not_kept(helped: tuple[Journal, 
     now = journal.report(1).started_at
     batch = journal.batch("sheet", journal.batch_lines()[0].environment, now)
     journal.record_states(batch, [Seen(session, SessionState("Completed", (), None, now), now)])
-    assert helper.finish(journal.report(1), None) is None
+    assert helper.finish(report_of(journal), None) is None
 
 
 def test_a_month_before_that_was_not_gathered_for_is_not_left_out(helped: tuple[Journal, Abreast]) -> None:

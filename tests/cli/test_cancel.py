@@ -178,6 +178,7 @@ def test_a_cancellation_that_nothing_confirms_is_done_nowhere(command) -> None:
         send(command, env, sheet)
         done = command("cancel", "rent", "--yes", "--json", env=env)
         assert words(command) == {2: "Initiated", 3: "Initiated"}
+        (command.home / "rent.csv").write_text(sheet + "\n", encoding="utf-8")  # the very file that was sent is refused
         right = command("run", command.home / "rent.csv", "--batch", "right", "--yes", "--json", env=env).json()
         cancels = [asked for asked in server.requests if asked.path.endswith("/cancel")]
     assert (done.code, done.json()["cancelled"]["rows"], len(cancels)) == (6, 0, 6)

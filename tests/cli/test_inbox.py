@@ -254,7 +254,7 @@ def test_next_months_file_of_the_same_name_is_refused_with_the_name_to_give_it(d
     drop.put("billing.csv", sheet("A-1"))
     drop.pass_()
     drop.age(30)
-    drop.put("billing.csv", sheet("A-1", amount="260.00"))
+    drop.put("billing.csv", sheet("B-1", amount="260.00"))
     assert drop.pass_().code == 3
     why = next(drop.path.rglob("*.why.txt")).read_text("utf-8")
     fresh = f"billing-{datetime.now().astimezone():%Y-%m}.csv"
@@ -262,7 +262,7 @@ def test_next_months_file_of_the_same_name_is_refused_with_the_name_to_give_it(d
     assert "--batch billing" in why
     next(drop.path.glob("refused/*/billing.csv")).rename(drop.path / fresh)
     assert drop.pass_().code == 0
-    assert drop.sandbox.created() == {"A-1": 2}
+    assert drop.sandbox.created() == {"A-1": 1, "B-1": 1}
 
 
 def test_the_same_bytes_after_a_pause_need_a_person(drop):
@@ -286,10 +286,20 @@ def test_two_files_of_one_stem_are_one_batch(drop):
     assert drop.tree() == {f"done/DAY/a{end}" for end in (".csv", ".results.xlsx", " (2).txt", " (2).results.xlsx")}
 
 
-def test_a_copy_under_another_name_is_held(drop):
+def test_a_copy_under_another_name_is_refused(drop):
     """The same file once more, renamed, asks nobody and needs a person."""
     drop.put("a.csv", sheet("A-1"))
     drop.put("copy of a.csv", sheet("A-1"))
+    assert drop.pass_().code == 3
+    assert drop.sandbox.created() == {"A-1": 1}
+    assert "refused/DAY/copy of a.csv" in drop.tree()
+    assert "byte for byte" in next(drop.path.rglob("copy of a.why.txt")).read_text("utf-8")
+
+
+def test_a_copy_that_was_saved_anew_is_held(drop):
+    """Its rows ask for what was asked for, though its bytes are others."""
+    drop.put("a.csv", sheet("A-1"))
+    drop.put("copy of a.csv", sheet("A-1") + "\n")
     assert drop.pass_().code == 1
     assert drop.sandbox.created() == {"A-1": 1}
     assert "attention/DAY/copy of a.csv" in drop.tree()

@@ -38,8 +38,9 @@ def fill(drop: Path) -> dict[str, set[str]]:
 
     # A kill leaves the outcome of what was in flight unknown: such a file needs a person.
     good = ("done", "attention")
+    # Whichever of two equal files is run first asks, the other is refused.
     for number in range(14):
-        put(f"good-{number:02}.csv", ENGLISH + rows(f"G{number:02}"), *good)
+        put(f"good-{number:02}.csv", ENGLISH + rows(f"G{number:02}"), *good, *(("refused",) if number < 2 else ()))
     for number in range(4):
         put(f"facture-{number}.csv", french(f"F{number}"), *good)
     for number in range(4):
@@ -53,9 +54,8 @@ def fill(drop: Path) -> dict[str, set[str]]:
         )
     for sample in ("billing-2026-11.xlsx", "facturation-2026-11.csv"):
         put(sample, (SAMPLES / sample).read_bytes(), "attention")
-    # Whichever of the two is run first asks, the other is held.
-    put("copy of good-00.csv", ENGLISH + rows("G00"), *good)
-    put("copy of good-01.csv", ENGLISH + rows("G01"), *good)
+    for number in range(2):
+        put(f"copy of good-{number:02}.csv", ENGLISH + rows(f"G{number:02}"), *good, "refused")
     put("good-02.txt", ENGLISH + rows("G02"), *good)
     put("empty.csv", "", "refused")
     put("scan.pdf", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "refused")

@@ -52,7 +52,7 @@ def test_the_workbook_says_who_has_paid(command, standalone_sandbox, sent: Path)
     done = command("status", "rent", env=standalone_sandbox.env)
     assert done.code == 0
     headings, rows = results(sent)
-    assert headings == [*before, *STATE_COLUMNS]
+    assert headings == [*before, *STATE_COLUMNS, "file"]
     told = {key: tuple(row[name] for name in STATE_COLUMNS[:4]) for key, row in rows.items()}
     assert told == {
         "Happy1-1": ("Completed", "Accepted", "yes", 10),

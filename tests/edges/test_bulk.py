@@ -37,6 +37,7 @@ INSERT = insert(THINGS)
 @pytest.fixture(scope="module", params=KINDS)
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     with place(request.param, tmp_path_factory.mktemp("bulk")) as url:
+        database.make(url)
         yield from _filled(database.connect(url))
 
 

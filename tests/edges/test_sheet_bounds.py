@@ -15,6 +15,7 @@ from pipeline.model import InputFailure, UsageFailure
 from pipeline.report.mended import check_original
 from pipeline.report.place import MARK, is_ours
 from pipeline.sheet.archive import Archive
+from pipeline.sheet.facts import Styles
 from pipeline.sheet.parts import facts_of
 from pipeline.sheet.webpage import open_page
 from pipeline.texts import explain
@@ -123,7 +124,7 @@ def look(folder: Path, text: str, times: int) -> float:
     archive = Archive(path)
     began = time.process_time()
     with suppress(InputFailure):
-        facts_of(archive, "xl/worksheets/sheet1.xml", ())
+        facts_of(archive, "xl/worksheets/sheet1.xml", Styles())
     return time.process_time() - began
 
 

@@ -125,7 +125,8 @@ def test_a_whole_account_in_the_transit_s_column_is_shown_by_its_end_only(
     columns_ = columns(("Transit", "transitNumber", ""), ("Account", "accountNumber", ""), ("Own", None, ""))
     row = ReportRow(SheetRow(2, (typed, "", typed), "nss"), Status.NOT_SENT, None, None)
     for show_accounts, cell in ((False, shown), (True, typed)):
-        write(report(columns=columns_), stream([row]), path := tmp_path / "out.xlsx", show_accounts=show_accounts)
+        path = tmp_path / f"{show_accounts}.xlsx"
+        write(report(columns=columns_), stream([row]), path, show_accounts=show_accounts)
         (cells,) = _cells(openpyxl.load_workbook(path)["Results"])
         assert (str(cells["Transit"]), cells["Own"]) == (cell, typed)
 

@@ -139,7 +139,7 @@ def metrics(path: Path) -> dict[str, float]:
     found = {}
     for line in path.read_text("utf-8").splitlines():
         if not line.startswith("#"):
-            match = re.fullmatch(r'([a-z_]+)\{environment="[^"]*"(?:,(?:status|kind)="([A-Za-z-]+)")?\} ([0-9.]+)', line)
+            match = re.fullmatch(r'([a-z_]+)\{environment="[^"]*"(?:,(?:status|kind)="(\w[\w-]*)")?\} ([0-9.]+)', line)
             assert match, line
             found[f"{match[1]} {match[2] or ''}".strip()] = float(match[3])
     return found

@@ -278,7 +278,8 @@ def test_a_large_workbook_is_remembered_too(desk):
     (desk.home / "large.csv").write_text("\n".join(lines), encoding="utf-8")
     run = ("run", "large.csv", "--sandbox", "--json")
     (desk.home / "large.sandbox.results.xlsx").write_bytes(b"mine")
-    names = [desk.command(*run, *more, env=desk.env).json()["output"] for more in ((), (), ("--batch", "l2", "--allow-repeats"))]
+    again = ("--batch", "l2", "--allow-repeats")
+    names = [desk.command(*run, *more, env=desk.env).json()["output"] for more in ((), (), again)]
     assert names == ["large.sandbox.results (2).xlsx"] * 2 + ["large.sandbox.results (3).xlsx"]
     assert (desk.home / "large.sandbox.results.xlsx").read_bytes() == b"mine"
     assert load_workbook(desk.home / names[0])["Results"].max_row == 1_201

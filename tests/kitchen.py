@@ -50,6 +50,7 @@ class Forked:
         self.stderr = open(err, encoding="utf-8")  # noqa: SIM115
         self.returncode: int | None = None
         self._tells = tells
+        self._waiting = threading.Lock()  # a test may send signals from another thread
         self._read = {self.stdout: bytearray(), self.stderr: bytearray()}
         self.pid = NUMBER.unpack(tells.recv(NUMBER.size))[0]
 
@@ -61,12 +62,13 @@ class Forked:
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end, at most so many seconds."""
-        if self.returncode is None:
-            if not select.select([self._tells], [], [], timeout)[0]:
-                raise subprocess.TimeoutExpired(self.args, timeout or 0)
-            self.returncode = NUMBER.unpack(self._tells.recv(NUMBER.size))[0]
-            self._tells.close()
-        return self.returncode
+        with self._waiting:
+            if self.returncode is None:
+                if not select.select([self._tells], [], [], timeout)[0]:
+                    raise subprocess.TimeoutExpired(self.args, timeout or 0)
+                self.returncode = NUMBER.unpack(self._tells.recv(NUMBER.size))[0]
+                self._tells.close()
+            return self.returncode
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
         """Wait for its end; returns what it wrote on standard output and standard error."""

@@ -41,10 +41,14 @@ def test_a_terminal_that_is_closed_ends_a_run_as_a_signal_does(desk: Desk, comma
         os.chdir(command.home)
         os.execve(command.line()[0], command.line("run", sheet, "--yes", "-v"), environment)
 
-    def closes(talk: Talk) -> None:
-        os.close(terminal)
+    def slowly(talk: Talk) -> None:
         time.sleep(0.2)
         created(talk)
+
+    def closes(talk: Talk) -> None:
+        os.close(terminal)  # in force when the reader's own call returns, with the next line
+        desk.server.well_created = slowly
+        slowly(talk)
 
     desk.server.on_create.extend([created] * 8 + [closes])
     reader = threading.Thread(target=drain, args=(terminal,), daemon=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -84,7 +85,7 @@ def check_original(original: Path) -> None:
         with zipfile.ZipFile(original) as package:
             names = package.namelist()
             lost = list(dict.fromkeys(_losses(package, names)))
-    except (OSError, zipfile.BadZipFile):
+    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
         raise UsageFailure("exports.mended_not_xlsx", file=original.name) from None
     if "xl/workbook.xml" not in names:
         raise UsageFailure("exports.mended_not_xlsx", file=original.name)

@@ -14,6 +14,7 @@ import re
 import stat
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -191,7 +192,7 @@ def is_ours(workbook: Path | BinaryIO) -> bool:
     try:
         with zipfile.ZipFile(workbook) as package, package.open(_MARK_PART) as properties:
             return f'name="{MARK}"'.encode() in properties.read(_MOST_PROPERTIES)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+    except (OSError, EOFError, KeyError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error):
         return False
 
 

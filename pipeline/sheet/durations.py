@@ -11,11 +11,11 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from pipeline.model import InputFailure
 from pipeline.number_formats import is_duration
+from pipeline.scratch import scratch
 from pipeline.sheet.archive import Archive
 from pipeline.sheet.looks import ColumnLook
 from pipeline.sheet.native import Row, duration_text
@@ -60,8 +60,8 @@ class WithoutDurations:
 
     def _begin(self, archive: Archive) -> Iterator[Row]:
         if self._book is None:
-            with TemporaryDirectory() as folder:
-                copy = Path(folder, "copy.xlsx")
+            with scratch() as folder:
+                copy = folder / "copy.xlsx"
                 _write_plain(archive, copy)
                 self._book = NativeBook(archive.path, copy)
                 _ = self._book.sheets  # it is open now: the copy is not needed any more

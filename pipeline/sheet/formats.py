@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -125,7 +126,7 @@ def _in_zip(path: Path) -> Format:
             kind = _beginning(archive, "mimetype")
             is_usual = any(map(_WORKBOOK.fullmatch, names))
             types = b"" if is_usual else _beginning(archive, _TYPES)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError):
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError, zlib.error):
         raise InputFailure("sheet.damaged", path=str(path)) from None
     if is_usual or _IS_WORKBOOK.search(types):
         return Format.XLSX

@@ -8,10 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from pipeline.model import InputFailure
+from pipeline.scratch import scratch
 from pipeline.sheet.archive import Archive
 from pipeline.sheet.durations import WithoutDurations
 from pipeline.sheet.facts import MOST_COLUMNS, Facts
@@ -49,8 +49,8 @@ def open_workbook(path: Path, form: Format) -> Book:
 
 def _native(path: Path, form: Format, archive: Archive | None, source: FactsSource) -> NativeBook:
     """The workbook, or a copy in which calamine finds what other programs find."""
-    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        copy = Path(folder, path.name)
+    with scratch() as folder:
+        copy = folder / path.name
         unusual = archive is not None and (
             (form is Format.ODS and repaired_ods(archive, copy))
             or (source.package is not None and repaired_xlsx(archive, source.package, copy))

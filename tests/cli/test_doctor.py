@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import ssl
 import stat
@@ -472,7 +473,7 @@ def test_the_bundle_has_no_value_of_the_sheet_and_no_secret(command, sheet, stan
     parts = packed(bundle)
     whole = "\n".join([*parts, *parts.values()])
     for value in (value for column in CELLS.values() for value in column):
-        assert str(value) not in whole
+        assert not re.search(rf"(?<!\d){re.escape(str(value))}(?!\d)", whole)  # a port may have its digits
     for secret in (*SECRETS, *CELLS, "jane", "november"):
         assert secret not in whole.replace(str(tmp_path), "")
     for record in json.loads(parts["journal.json"]).values():

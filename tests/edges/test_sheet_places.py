@@ -14,7 +14,14 @@ from pipeline.sheet import ReadOptions, open_table
 from pipeline.sheet.headings import letter
 
 CASES = Path(__file__).parents[1] / "cases"
-HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount", "Code"]  # a code is never taken for an amount that is due
+HEAD = [
+    "Invoice #",
+    "First name",
+    "Last name",
+    "Email",
+    "Amount",
+    "Code",
+]  # a code is no amount that is due
 ROW = ["INV-1", "Jane", "Doe", "j@example.com", 5.0, None]
 CELLS = [
     *("text", None, 7.0, -1.5, Error("#N/A"), Error("#REF!", formula=True), (46000.0, "yyyy-mm-dd")),

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from reading import codes, refusal, rows_of
 
 from pipeline.model import InputFailure
+from pipeline.report.place import is_ours
 from pipeline.sheet import archive
 from pipeline.sheet.looks import MOST_CELLS
+from pipeline.sheet.origin import properties_of
 from pipeline.texts import explain
 from schemas.faults import sentence
 from schemas.fields import OWN_COLUMNS
@@ -443,6 +445,20 @@ def test_a_damaged_workbook_is_never_a_crash(tmp_path, at, byte, cut):
     path.write_bytes(content[: len(content) - cut] if cut % 3 == 0 else content)
     with suppress(InputFailure):
         rows_of(path)
+
+
+@pytest.mark.parametrize("part", ["[Content_Types].xml", "mimetype", "docProps/custom.xml"])
+def test_a_part_that_cannot_be_unpacked_is_no_fault_of_ours(tmp_path, part):
+    """Whoever looks into a stranger's package: what a file is, whether it is ours, and of which batch."""
+    path = tmp_path / "d.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
+        package.writestr(part, "abc" * 1000)
+        begin = 30 + len(part)
+    content = bytearray(path.read_bytes())
+    content[begin : begin + 4] = b"\xff" * 4  # no kind of block
+    path.write_bytes(content)
+    assert refusal(path).key in {"sheet.damaged", "sheet.is_archive"}
+    assert (is_ours(path), properties_of(path)) == (False, {})
 
 
 def converted(path, form):

@@ -114,7 +114,7 @@ def test_each_file_goes_where_its_outcome_belongs_with_its_workbook(drop):
     why = {path.name: path.read_text("utf-8") for path in drop.path.rglob("*.why.txt")}
     assert "is a PDF" in why["a-pdf.why.txt"]
     assert "sheet Errors" in why["c-faulty.why.txt"]
-    assert "flinks-import resolve e-hang ROW" in why["e-hang.why.txt"]
+    assert 'flinks-import resolve "e-hang" ROW' in why["e-hang.why.txt"]
     assert drop.pass_().out.startswith("Nothing to do")
 
 
@@ -259,7 +259,7 @@ def test_next_months_file_of_the_same_name_is_refused_with_the_name_to_give_it(d
     why = next(drop.path.rglob("*.why.txt")).read_text("utf-8")
     fresh = f"billing-{datetime.now().astimezone():%Y-%m}.csv"
     assert fresh in why
-    assert "--batch billing" in why
+    assert '--batch "billing"' in why
     next(drop.path.glob("refused/*/billing.csv")).rename(drop.path / fresh)
     assert drop.pass_().code == 0
     assert drop.sandbox.created() == {"A-1": 1, "B-1": 1}

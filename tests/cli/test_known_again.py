@@ -136,7 +136,7 @@ def test_customers_are_billed_again_when_the_batch_is_named_aloud(office: Office
     office.time_passes(6)
     copy = sheet.rename(office.home / "december.csv")
     refused = office.run(copy, *customers)
-    assert (refused.code, "--batch december-" in refused.err) == (3, True)
+    assert (refused.code, '--batch "december-' in refused.err) == (3, True)
     assert office.counts(copy, *customers, "--batch", "december") == {"created": 3}
     assert office.counts(copy, *customers, "--batch", "december") == {"already-created": 3}
 

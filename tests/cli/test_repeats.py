@@ -221,9 +221,9 @@ def test_the_next_month_under_the_same_name_is_refused_with_both_ways_out(office
     december = office.sheet((*MONTH, charge("INV-4", "Mei")))
     refused = office.run(december)
     assert refused.code == 3
-    fresh = f"--batch billing-{datetime.now().astimezone():%Y-%m}"
+    fresh = f'--batch "billing-{datetime.now().astimezone():%Y-%m}"'
     assert fresh in refused.err
-    assert "--batch billing." in refused.err
+    assert '--batch "billing".' in refused.err
     assert office.asked() == {"INV-1": 1, "INV-2": 1, "INV-3": 1}
     assert office.counts(december, "--batch", "billing") == {"already-created": 3, "created": 1}
     assert office.run(december, *fresh.split()).code == 3  # by now the very file is of the old batch
@@ -251,7 +251,7 @@ def test_a_rehearsal_foresees_the_refusal_of_an_old_name(office, rehearsal):
     name, *options = rehearsal
     done = office.command(name, december, *options, "-o", office.command.home / "check.xlsx", env=office.sandbox.env)
     assert done.code == 3
-    assert "--batch billing." in done.err
+    assert '--batch "billing".' in done.err
     if name != "plan":
         assert "negative" in done.out + done.err
     aloud = office.command(name, december, *options, "--batch", "billing", "--json", env=office.sandbox.env)

@@ -136,7 +136,7 @@ def test_a_row_whose_outcome_is_unknown_ends_it_with_5(command, standalone_sandb
     command("run", sheet, "--yes", "--send-link", env=standalone_sandbox.env)
     done = command("status", "rent", env=standalone_sandbox.env)
     assert done.code == 5
-    assert "resolve rent ROW" in done.out
+    assert 'resolve "rent" ROW' in done.out
 
 
 def test_refused_credentials_are_one_sentence(command, standalone_sandbox, sent: Path) -> None:

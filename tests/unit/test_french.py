@@ -17,7 +17,9 @@ from schemas.languages import Lang
 
 ROOT = Path(__file__).parents[2]
 FILES = [*sorted((ROOT / "pipeline" / "texts").glob("*.toml")), ROOT / "schemas" / "faults.toml"]
-CODE = re.compile(r"\{[^}]*\}|\S+://\S*|(?:= |\[|install |\[columns\] |--batch |resolve |status )\"[^\"]*\"|\b\d\d:\d\d\b")
+CODE = re.compile(
+    r"\{[^}]*\}|\S+://\S*|\b\d\d:\d\d\b|(?:= |\[|install |\[columns\] |--batch |resolve |status )\"[^\"]*\""
+)
 """What is no prose: placeholders, addresses, times, and what a person types into a file or a terminal."""
 
 RULES = {

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 ASKED: Final = 500
 """Values in one list of a query: below every database's limit, and few different statements to prepare."""
 
-_Value = TypeVar("_Value", str, bytes)
+_Value = TypeVar("_Value", str, bytes, int)
 
 
 def batched(values: Iterable[_Value], size: int) -> Iterator[list[_Value]]:

@@ -19,7 +19,7 @@ from pipeline.journal.attempts import ATTEMPT_COLUMNS, attempt_of, cancelled
 from pipeline.journal.keys import HASHED
 from pipeline.journal.roll import Staged
 from pipeline.journal.tables import attempts, rows, runs
-from pipeline.model import Attempt, Outcome, Payment
+from pipeline.model import Attempt, Payment
 from pipeline.send import decide
 from schemas.faults import Fault
 
@@ -169,7 +169,7 @@ def _payor(payment: Payment) -> bytes:
     return replace(bare, institution_code="", transit_number="", account_number="").fingerprint()
 
 
-_EFFECTIVE: Final = attempts.c.outcome.in_((Outcome.CREATED, *decide.UNCERTAIN))
+_EFFECTIVE: Final = attempts.c.outcome.in_(roll.EFFECTIVE)
 
 
 def _orphans(connection: Connection, run_id: int, batch_id: int, *, also_here: bool = False) -> Iterator[_Orphan]:

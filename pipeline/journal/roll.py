@@ -185,7 +185,7 @@ def know_again(connection: Connection, staged: Staged) -> frozenset[int]:
 
 def _records(connection: Connection, ids: Iterable[int]) -> dict[int, Any]:
     found: dict[int, Any] = {}
-    for some in _some(ids):
+    for some in batched(ids, ASKED):
         chosen = select(rows.c.id, rows.c.identity, rows.c.superseded_by, rows.c.number, rows.c.came_from)
         chosen = chosen.add_columns(file_of(rows, runs))
         chosen = chosen.join(runs, runs.c.id == rows.c.run_id).where(rows.c.id.in_(some))
@@ -251,7 +251,7 @@ def forms(connection: Connection, ids: Iterable[int]) -> dict[int, list[tuple[in
     now = {row: row for row in found}
     while now:
         records: dict[int, Any] = {}
-        for some in _some(now.values()):
+        for some in batched(now.values(), ASKED):
             chosen = select(rows.c.id, rows.c.supersedes, rows.c.run_id, runs.c.partial)
             chosen = chosen.join(runs, runs.c.id == rows.c.run_id).where(rows.c.id.in_(some))
             records |= {record.id: record for record in connection.execute(chosen)}
@@ -533,12 +533,6 @@ def _set(connection: Connection, name: str, pairs: Sequence[Any]) -> None:
     left = iter(pairs)
     while some := [{"which": pair[0], "value": pair[1]} for pair in islice(left, CHUNK)]:
         connection.execute(statement, some)
-
-
-def _some(ids: Iterable[int]) -> Iterator[list[int]]:
-    left = iter(dict.fromkeys(ids))
-    while some := list(islice(left, ASKED)):
-        yield some
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -18,7 +18,11 @@ class ReportField(StrEnum):
     SESSION_ID = "sessionId"
     REFERENCE = "reference"
     TRANSACTION_ID = "transactionId"
+    MEMO = "memo"
     AMOUNT = "amount"
+    CREDIT = "credit"
+    DEBIT = "debit"
+    BALANCE = "balance"
     CURRENCY = "currency"
     NAME = "name"
     EMAIL = "email"
@@ -32,14 +36,15 @@ class ReportField(StrEnum):
 class Meaning(StrEnum):
     """What a report says about a payment.
 
-    Paid means accepted or later; `SETTLED` is paid, and the money is there. `LOOK` is a word that this program does
-    not know, or none: a person looks, nothing is concluded from it.
+    Paid means accepted or later; `SETTLED` is paid, and the money is there. `RETURNED` is money that came and went
+    back. `LOOK` is a word that this program does not know, or none: a person looks, nothing is concluded from it.
     """
 
     SETTLED = "settled"
     PAID = "paid"
     OPEN = "open"
     ENDED = "ended"
+    RETURNED = "returned"
     LOOK = "look"
 
     @property

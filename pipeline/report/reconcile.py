@@ -115,7 +115,8 @@ class Line:
 
     `file` and `sha256` name the report, `number` the line in it (of its sheet, for a workbook with several). Dates are
     ISO 8601 texts, with a time of day where the report has one, empty where it has none. `amount` is in the report's
-    `currency`, None where an unpaid line has none; an empty currency is CAD.
+    `currency`, with the report's sign, None where an unpaid line has none; an empty currency is CAD. `statement` says
+    that it is of a bank statement, which has lines of many other kinds too; `memo` is a text of people's own.
     """
 
     file: str
@@ -125,6 +126,7 @@ class Line:
     session_id: str = field(default="", repr=False)
     reference: str = ""
     transaction_id: str = ""
+    memo: str = ""
     amount: Decimal | None = None
     currency: str = ""
     name: str = ""
@@ -135,6 +137,7 @@ class Line:
     created: str = ""
     completed: str = ""
     settled: str = ""
+    statement: bool = False
 
     @property
     def latest(self) -> str:

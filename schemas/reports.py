@@ -37,13 +37,15 @@ class Meaning(StrEnum):
     """What a report says about a payment.
 
     Paid means accepted or later; `SETTLED` is paid, and the money is there. `RETURNED` is money that came and went
-    back. `LOOK` is a word that this program does not know, or none: a person looks, nothing is concluded from it.
+    back. `ENDED` was never paid; `FAILED` was not either, unless an earlier line says so: then the money went back.
+    `LOOK` is a word that this program does not know, or none: a person looks, nothing is concluded from it.
     """
 
     SETTLED = "settled"
     PAID = "paid"
     OPEN = "open"
     ENDED = "ended"
+    FAILED = "failed"
     RETURNED = "returned"
     LOOK = "look"
 

@@ -76,7 +76,7 @@ def _print(done: Reconciled, manner: Manner) -> None:
     from rich.text import Text
 
     from pipeline.cli.consoles import SafeConsole
-    from pipeline.report.reconciliation.front import verdict
+    from pipeline.report.reconciliation.front import headline, verdict_of
     from pipeline.texts import say
 
     if manner.as_json:
@@ -86,8 +86,9 @@ def _print(done: Reconciled, manner: Manner) -> None:
         return
     console = SafeConsole(soft_wrap=True)
     console.print(_table(done, manner))
-    good = "green" if done.balance.adds_up else "bold red"
-    console.print(Text(verdict(done.balance, manner.lang), style=good))
+    told = done.balance, done.story.doubts, done.matches
+    style = {"green": "green", "amber": "yellow", "red": "bold red"}[verdict_of(*told)]
+    console.print(Text(" ".join(headline(*told, manner.lang)), style=style))
     for line in _remarks(done, manner):
         console.print(line, markup=False)
     console.print(Text(say("screen.workbook", manner.lang, path=done.written.path), style="bold"))
@@ -95,6 +96,7 @@ def _print(done: Reconciled, manner: Manner) -> None:
 
 def _remarks(done: Reconciled, manner: Manner) -> list[str]:
     """What a person must know beside the figures."""
+    from pipeline.report.reconciliation.front import folded_words, other_lines
     from pipeline.texts import say
 
     story, lang = done.story, manner.lang
@@ -110,6 +112,9 @@ def _remarks(done: Reconciled, manner: Manner) -> list[str]:
         lines.append(say("reconcile.said_damaged", lang, file=where, line=one.number, why=one.why.say(lang)))
     if (more := len(story.damaged) - SHOWN_DAMAGED) > 0:
         lines.append(say("reconcile.more_damaged", lang, count=more))
+    if story.other_lines:
+        lines.append(other_lines(story.other_lines, lang))
+    lines += [say("reconcile.folded_line", lang, **folded_words(one)) for one in story.folded[:SHOWN_DAMAGED]]
     lines += [remark.say(lang) for remark in story.remarks]
     return lines
 
@@ -118,7 +123,7 @@ def _table(done: Reconciled, manner: Manner) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from pipeline.report.reconciliation.figures import Kind
+    from pipeline.report.reconciliation.figures import Pile
     from pipeline.texts import say
     from schemas.money import format_amount, format_number
 
@@ -127,13 +132,14 @@ def _table(done: Reconciled, manner: Manner) -> Table:
     table.add_column(say("reconcile.proof_kind", lang))
     for name in ("entries", "asked", "paid", "difference"):
         table.add_column(say(f"reconcile.proof_{name}", lang), justify="right", no_wrap=True)
-    calm = {Kind.STILL_OPEN: "", Kind.NOT_IN_REPORT: "", Kind.OTHER_BATCH: "dim", Kind.NEVER_ASKED: "dim"}
-    styles = {Kind.MATCHED: "green", **calm}
-    for kind in Kind:
-        sums = done.balance.sums[kind]
+    calm = dict.fromkeys((Pile.WAITING, Pile.ENDED_UNPAID, Pile.NOT_IN_REPORT), "")
+    dim = dict.fromkeys((Pile.OTHER_BATCH, Pile.NEVER_ASKED), "dim")
+    styles = {Pile.MATCHED: "green", Pile.IN_PARTS: "green", **calm, **dim}
+    for pile in Pile:
+        sums = done.balance.sums[pile]
         if sums.entries:
             amounts = [format_amount(amount, lang) for amount in (sums.asked, sums.paid, sums.difference)]
-            label = Text(say(f"reconcile.label_{kind.value}", lang), style=styles.get(kind, "yellow"))
+            label = Text(say(f"reconcile.label_{pile.value}", lang), style=styles.get(pile, "yellow"))
             table.add_row(label, format_number(sums.entries, lang), *amounts)
     total = done.balance.total
     table.add_section()

@@ -18,24 +18,32 @@ from pipeline.journal.evidence import Asked, Evidence, Proof
 from pipeline.model import ExitCode, Report, ReportRow, Status
 from pipeline.report.masking import account_columns, mask_in
 from pipeline.report.place import RECONCILIATION, check_workbook, named_after, writing
-from pipeline.report.reconcile import (
-    Claim,
-    Entry,
-    How,
-    Known,
-    Line,
-    Payment,
-    payments_of,
-    reconcile,
-    reference_key,
-    session_key,
-)
-from pipeline.report.reconcile import Place as Where
 from pipeline.report.reconciliation.dailies import Daily, Remark, all_lines, read_report
-from pipeline.report.reconciliation.figures import Balance, Deposit, Kind, balance, deposits, exit_code
+from pipeline.report.reconciliation.figures import (
+    Amount,
+    Balance,
+    Deposit,
+    Pile,
+    balance,
+    deposits,
+    doubts,
+    exit_code,
+    pile_of,
+)
 from pipeline.report.reconciliation.front import Resolved, Story
+from pipeline.report.reconciliation.matching import (
+    ExpectedPayment,
+    Known,
+    Match,
+    MatchCategory,
+    MatchMethod,
+    Reconciliation,
+    reconcile,
+)
+from pipeline.report.reconciliation.payments import Line, Payment, payments_of, reference_key, session_key
 from pipeline.report.reconciliation.vocabulary import load_vocabulary
 from pipeline.report.reconciliation.workbook import Contents, Written, write
+from pipeline.report.words import zone
 from pipeline.settings import Settings
 from schemas.faults import sentences
 from schemas.fields import Field
@@ -62,7 +70,7 @@ class Reconciled:
     """What came of it."""
 
     story: Story
-    entries: tuple[Entry, ...] = field(repr=False)
+    matches: tuple[Match, ...] = field(repr=False)
     balance: Balance
     deposits: tuple[Deposit, ...]
     exit_code: ExitCode
@@ -74,15 +82,17 @@ class Reconciled:
         return {
             "batch": story.batch,
             "environment": story.environment,
+            "zone": zone(),
             "reports": [
                 {"file": report.file, "sha256": report.sha256, "lines": len(report.lines)} for report in story.reports
             ],
-            "counts": {where.value: proof.of(where).entries for where in Where},
+            "counts": {category.value: proof.of(category).entries for category in MatchCategory},
             "amounts": {
-                where.value: {"asked": _text(proof.of(where).asked), "paid": _text(proof.of(where).paid)}
-                for where in Where
+                category.value: {"asked": _text(proof.of(category).asked), "paid": _text(proof.of(category).paid)}
+                for category in MatchCategory
             },
-            "differences": {kind.value: _text(proof.sums[kind].difference) for kind in Kind},
+            "differences": {pile.value: _text(proof.sums[pile].difference) for pile in Pile},
+            "piles": {pile.value: self._pile(pile) for pile in Pile},
             "proof": {
                 "opening": _text(proof.opening),
                 "difference": _text(proof.total.difference),
@@ -90,26 +100,84 @@ class Reconciled:
                 "gap": _text(proof.gap),
                 "addsUp": proof.adds_up,
             },
+            "doubts": {
+                "damaged": _doubt(story.doubts.damaged),
+                "unknownWords": _doubt(story.doubts.words),
+                "folded": _doubt(story.doubts.folded),
+                "totals": story.doubts.totals,
+            },
             "deposits": [
                 {
-                    "day": one.day or None,
+                    "day": one.day if one.day.strip("?") else None,
+                    "settled": bool(one.day),
                     "currency": one.currency,
                     "payments": one.payments,
                     "amount": _text(one.amount),
                     "ofThisBatch": _text(one.ours),
+                    "onStatement": _place(one.booked) if one.booked else None,
                 }
                 for one in self.deposits
             ],
+            "otherStatementLines": [_place(line) for payment in story.other_lines for line in payment.lines],
             "resolved": [{"row": one.row, "file": one.file, "line": one.line} for one in story.resolved],
             "confirmed": story.confirmed,
             "damaged": [
-                {"file": one.file, "sheet": one.sheet, "line": one.number, "message": one.why.say(lang)}
+                {
+                    "file": one.file,
+                    "sheet": one.sheet,
+                    "line": one.number,
+                    "amount": None if one.amount is None else _text(one.amount),
+                    "message": one.why.say(lang),
+                }
                 for one in story.damaged
             ],
             "notices": [remark.say(lang) for remark in (*story.disagrees, *story.remarks)],
             "output": str(self.written.path),
             "exitCode": int(self.exit_code),
         }
+
+    def _pile(self, pile: Pile) -> dict[str, object]:
+        sums = self.balance.sums[pile]
+        return {
+            "count": sums.entries,
+            "asked": _text(sums.asked),
+            "paid": _text(sums.paid),
+            "matches": [_match(match) for match in self.matches if pile_of(match) is pile],
+        }
+
+
+def _match(match: Match) -> dict[str, object]:
+    return {
+        "rows": [{"row": one.row, "file": one.file, "reference": one.reference} for one in match.expected],
+        "asked": _text(match.asked),
+        "paid": _text(match.paid),
+        "by": match.method.value,
+        "differs": [difference.value for difference in match.differences],
+        "otherBatch": match.elsewhere or None,
+        "lines": [
+            {**_place(line), "status": line.status, "folded": line in payment.folded}
+            for payment in match.payments
+            for line in payment.lines
+        ],
+        "known": [
+            {
+                "by": hint.what,
+                "row": hint.row or None,
+                "batch": hint.batch or None,
+                "amount": None if hint.amount is None else _text(hint.amount),
+            }
+            for hint in match.hints
+        ],
+    }
+
+
+def _place(line: Line) -> dict[str, object]:
+    amount = None if line.amount is None else _text(line.amount)
+    return {"file": line.file, "sheet": line.sheet, "line": line.number, "amount": amount}
+
+
+def _doubt(amount: Amount) -> dict[str, object]:
+    return {"lines": amount.lines, "amount": _text(amount.dollars), "amountUnread": amount.unread}
 
 
 def reconcile_batch(
@@ -131,26 +199,31 @@ def reconcile_batch(
         with found.journal.lease(found.batch):
             desk = _Desk(found, all_lines(reports), request)
             desk.settle()
+            matches, others = desk.done.matches, desk.done.other_lines
+            damaged = [line for report in reports for line in report.damaged]
+            disagrees = [remark for report in reports for remark in report.disagrees]
             told = Story(
                 batch=found.batch.name,
                 environment=found.batch.environment,
                 reports=reports,
-                damaged=[line for report in reports for line in report.damaged],
+                damaged=damaged,
+                doubts=doubts(desk.payments, [(one.amount, "") for one in damaged], len(disagrees)),
+                other_lines=others,
+                folded=[(line, _same_as(line, payment)) for payment in desk.payments for line in payment.folded],
                 remarks=[*remarks, *(remark for report in reports for remark in report.remarks)],
-                disagrees=[remark for report in reports for remark in report.disagrees],
+                disagrees=disagrees,
                 resolved=desk.resolved,
                 confirmed=desk.confirmed,
                 who=user(),
-                other_session=any(entry.how is How.OTHER_SESSION for entry in desk.entries),
+                other_session=any(match.method is MatchMethod.OTHER_SESSION for match in matches),
             )
-            proof = balance(desk.entries, desk.payments, desk.opening)
-            banked = deposits(desk.entries)
+            proof = balance(matches, desk.payments, desk.opening, others)
+            banked = deposits(matches, others)
             with writing(output):
                 ours = beside.ours_of(found.journal, found.batch, *request.reports, request.mapping)
-                written = write(Contents(told, desk.entries, proof, banked), output, lang=request.lang, ours=ours)
+                written = write(Contents(told, matches, proof, banked), output, lang=request.lang, ours=ours)
             placed(output, written.path)
-    code = exit_code(desk.entries, proof, damaged=len(told.damaged), disagrees=len(told.disagrees))
-    return Reconciled(told, desk.entries, proof, banked, code, written)
+    return Reconciled(told, matches, proof, banked, exit_code(matches, proof, told.doubts), written)
 
 
 def _default_output(request: ReconcileRequest) -> Path:
@@ -171,6 +244,11 @@ def _read(request: ReconcileRequest, reading: Callable[[Path], None]) -> tuple[l
     return list(by_content.values()), remarks
 
 
+def _same_as(folded: Line, payment: Payment) -> Line:
+    """The line of another report with which a folded line counts once."""
+    return next(line for line in payment.lines if line.state is folded.state and line not in payment.folded)
+
+
 class _Desk:
     """One reconciliation: matches, records what it proves, and matches again by what is known then."""
 
@@ -179,7 +257,8 @@ class _Desk:
         self._lines = lines
         self._request = request
         self._sheet = found.journal.roll_report(found.batch)
-        self.payments: Sequence[Payment] = payments_of(lines)
+        self.payments: Sequence[Payment] = ()
+        self.done = Reconciliation(())
         self.resolved: list[Resolved] = []
         self.confirmed = 0
         self._match()
@@ -187,68 +266,75 @@ class _Desk:
     def settle(self) -> None:
         """Take the proposals when the user confirmed them, resolve what was unknown, and keep the evidence."""
         now = datetime.now().astimezone()
-        proposals = [entry for entry in self.entries if entry.place is Where.PROPOSALS]
+        proposals = [match for match in self.done.matches if match.category is MatchCategory.PROPOSALS]
         taken = proposals if self._request.confirm_proposals else []
-        certain = [entry for entry in self.entries if entry.place is not Where.PROPOSALS]
-        found = [entry for entry in (*certain, *taken) if _resolves(entry)]
-        evidence = [self._evidence(entry, Proof.CONFIRMED, now) for entry in taken]
-        evidence += [self._evidence(entry, Proof.RESOLVED, now) for entry in found]
+        certain = [match for match in self.done.matches if match.category is not MatchCategory.PROPOSALS]
+        found = [
+            (one, match.payments[0]) for match in (*certain, *taken) for one in match.expected if _resolves(one, match)
+        ]
+        evidence = [
+            self._evidence(one, match.payments[0], Proof.CONFIRMED, now) for match in taken for one in match.expected
+        ]
+        evidence += [self._evidence(one, payment, Proof.RESOLVED, now) for one, payment in found]
         if not evidence:
             return
         self._found.journal.record_evidence(self._found.batch.id, evidence)
         self.confirmed = len(taken)
-        self.resolved = [
-            Resolved(entry.claim.row, entry.payments[0].line.file, entry.payments[0].line.number)
-            for entry in found
-            if entry.claim is not None
-        ]
+        self.resolved = [Resolved(one.row, payment.line.file, payment.line.number) for one, payment in found]
         self._match()
 
     def _match(self) -> None:
         journal, batch = self._found.journal, self._found.batch
-        asked = journal.asked(batch.id)
+        asked = list(journal.asked(batch.id))
         self._attempts = {_key(one): (one.identity, one.number) for one in asked}
         rows = list(_never_asked(journal.roll_rows(batch), self._sheet, self._request.lang))
-        claims = [*map(_claim, asked), *rows]
+        expected = [*map(_expected, asked), *rows]
+        self.payments = payments_of(
+            self._lines, {session_key(one.session_id): one.amount for one in expected if one.session_id}
+        )
         keys = {attempt: key for key, attempt in self._attempts.items()}
         kept = journal.confirmed(batch.id)
-        by_digest = {_digest(payment): payment.key for payment in self.payments}
         confirmed = {
-            by_digest[digest]: keys[attempt]
-            for digest, attempt in kept.items()
-            if digest in by_digest and attempt in keys
+            key: [keys[attempt] for attempt in attempts if attempt in keys]
+            for payment in self.payments
+            for key in payment.keys
+            if (attempts := kept.get(_digest(key)))
         }
-        self.entries = reconcile(claims, self._lines, self._known(claims, confirmed))
+        self.done = reconcile(expected, self.payments, self._known(expected, confirmed))
         created = next(line.created_cents for line in journal.batch_lines() if line.id == batch.id)
-        unsure = sum((claim.asked_amount for claim in claims if claim.uncertain), Decimal(0))
+        unsure = sum((one.asked_amount for one in expected if one.uncertain), Decimal(0))
         self.opening = Decimal(created).scaleb(-2) + unsure
 
-    def _known(self, claims: Sequence[Claim], confirmed: Mapping[str, str]) -> Known:
+    def _known(self, expected: Sequence[ExpectedPayment], confirmed: Mapping[str, Sequence[str]]) -> Known:
         """What other batches know of payments that this one does not; they are asked only when there are such."""
         journal, batch = self._found.journal, self._found.batch
-        ours = {session_key(claim.session_id) for claim in claims if claim.session_id}
+        ours = {session_key(one.session_id) for one in expected if one.session_id}
         strange = {session_key(line.session_id) for line in self._lines if line.session_id} - ours
         sessions = {}
         if strange:
             elsewhere = ((session_key(session), name) for session, name in journal.sessions_elsewhere(batch.id))
             sessions = {session: name for session, name in elsewhere if session in strange}
-        wanted = {reference_key(line.reference) for line in self._lines if not line.session_id and line.reference}
-        references: defaultdict[tuple[str, Decimal | None], list[tuple[date, str]]] = defaultdict(list)
-        for reference, amount, at, name in journal.requests_elsewhere(batch.id) if wanted else ():
-            if (key := reference_key(reference)) in wanted:
-                references[key, amount].append((at.date(), name))
-        return Known(confirmed, sessions, references)
+        foreign = [line for line in self._lines if session_key(line.session_id) not in ours]
+        wanted = {reference_key(line.named) for line in foreign if line.named}
+        emails = {line.email.casefold() for line in foreign if line.email}
+        references: defaultdict[str, list[tuple[Decimal | None, date, str]]] = defaultdict(list)
+        payors: defaultdict[str, list[tuple[Decimal | None, date, str]]] = defaultdict(list)
+        for payment, amount, at, name in journal.requests_elsewhere(batch.id) if wanted or emails else ():
+            request = amount, _local_day(at), name
+            if payment.reference_id and (key := reference_key(payment.reference_id)) in wanted:
+                references[key].append(request)
+            if (email := payment.email.casefold()) in emails:
+                payors[email].append(request)
+        return Known(confirmed, sessions, references, payors)
 
-    def _evidence(self, entry: Entry, proof: Proof, now: datetime) -> Evidence:
-        assert entry.claim is not None
-        payment = entry.payments[0]
+    def _evidence(self, one: ExpectedPayment, payment: Payment, proof: Proof, now: datetime) -> Evidence:
         line = payment.line
-        identity, number = self._attempts[entry.claim.key]
+        identity, number = self._attempts[one.key]
         return Evidence(
             proof=proof,
             identity=identity,
             number=number,
-            payment_key=_digest(payment),
+            payment_key=_digest(payment.key),
             file=line.file,
             sha256=line.sha256,
             sheet=line.sheet,
@@ -256,27 +342,31 @@ class _Desk:
             reported_on=line.latest[:10],
             at=now,
             who=user(),
-            session_id=line.session_id,
+            session_id=payment.told("session_id"),
         )
 
 
-def _resolves(entry: Entry) -> bool:
+def _resolves(one: ExpectedPayment, match: Match) -> bool:
     """Whether a report names a request of which nobody knew whether it exists."""
-    return entry.claim is not None and entry.claim.uncertain and entry.how is not How.NOTHING
+    return one.uncertain and match.method is not MatchMethod.NOTHING
 
 
-def _digest(payment: Payment) -> str:
+def _digest(key: str) -> str:
     """By what the same payment is known again, without a name or an address in it."""
-    return sha256(payment.key.encode()).hexdigest()
+    return sha256(key.encode()).hexdigest()
+
+
+def _local_day(at: datetime) -> date:
+    return at.astimezone().date()
 
 
 def _key(one: Asked) -> str:
     return f"{one.number}:{one.identity}"
 
 
-def _claim(one: Asked) -> Claim:
+def _expected(one: Asked) -> ExpectedPayment:
     payment = one.payment
-    return Claim(
+    return ExpectedPayment(
         key=_key(one),
         row=one.row,
         file=one.file,
@@ -289,12 +379,12 @@ def _claim(one: Asked) -> Claim:
         email=payment.email if payment else "",
         account=payment.account_number if payment else "",
         session_id=one.session_id,
-        on=one.at.date(),
+        on=_local_day(one.at),
         status=(Status.UNKNOWN if one.uncertain else Status.CREATED).value,
     )
 
 
-def _never_asked(rows: Iterator[ReportRow], sheet: Report, lang: Lang) -> Iterator[Claim]:
+def _never_asked(rows: Iterator[ReportRow], sheet: Report, lang: Lang) -> Iterator[ExpectedPayment]:
     """The rows of the sheet that certainly have no session, with what keeps them from it."""
     at = {column.field: column.index for column in sheet.columns if column.field}
     hidden = account_columns(sheet.columns)
@@ -307,7 +397,7 @@ def _never_asked(rows: Iterator[ReportRow], sheet: Report, lang: Lang) -> Iterat
         if row.status not in _NEVER_ASKED or row.has_request:
             continue
         payment = row.payment
-        yield Claim(
+        yield ExpectedPayment(
             key=f"row:{number}",
             row=row.row.number,
             file=row.file,

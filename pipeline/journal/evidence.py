@@ -130,26 +130,28 @@ def sessions_elsewhere(engine: Engine, batch_id: int) -> Iterator[tuple[str, str
             yield record.session_id, record.name
 
 
-def requests_elsewhere(engine: Engine, batch_id: int) -> Iterator[tuple[str, Decimal | None, datetime, str]]:
-    """Reference, amount in dollars, time and batch of the requests of other batches of the same environment."""
+def requests_elsewhere(engine: Engine, batch_id: int) -> Iterator[tuple[Payment, Decimal | None, datetime, str]]:
+    """What was asked, amount in dollars, time and batch of the requests of other batches of the same environment."""
     statement = _elsewhere(batch_id, attempts.c.content, attempts.c.amount_cents, attempts.c.intended_at)
     with engine.connect().execution_options(reading=True, yield_per=2_000) as connection:
         for record in connection.execute(statement):
             payment = codec.payment(record.content)
-            if payment is not None and payment.reference_id:
-                amount = codec.dollars(record.amount_cents)
-                yield payment.reference_id, amount, codec.time(record.intended_at), record.name
+            if payment is not None:
+                yield payment, codec.dollars(record.amount_cents), codec.time(record.intended_at), record.name
 
 
-def confirmed(engine: Engine, batch_id: int) -> dict[str, tuple[str, int]]:
-    """The payments of which a person said whose they are: digest -> identity and number of the attempt."""
+def confirmed(engine: Engine, batch_id: int) -> dict[str, list[tuple[str, int]]]:
+    """The payments of which a person said whose they are: digest -> identity and number of each attempt."""
     statement = (
         select(evidence.c.payment_key, evidence.c.identity, evidence.c.number)
         .where(evidence.c.batch_id == batch_id, evidence.c.proof == Proof.CONFIRMED)
         .order_by(evidence.c.id)
     )
+    found: dict[str, list[tuple[str, int]]] = {}
     with engine.connect().execution_options(reading=True) as connection:
-        return {record.payment_key: (record.identity, record.number) for record in connection.execute(statement)}
+        for record in connection.execute(statement):
+            found.setdefault(record.payment_key, []).append((record.identity, record.number))
+    return found
 
 
 _FOUND: Final = (

@@ -416,13 +416,13 @@ class Journal:
         with database.explained(self.url):
             yield from evidence.sessions_elsewhere(self.engine, batch_id)
 
-    def requests_elsewhere(self, batch_id: int) -> Iterator[tuple[str, Decimal | None, datetime, str]]:
-        """Reference, amount in dollars, time and batch of the requests of other batches of the same environment."""
+    def requests_elsewhere(self, batch_id: int) -> Iterator[tuple[Payment, Decimal | None, datetime, str]]:
+        """What was asked, dollars, time and batch of the requests of other batches of the same environment."""
         with database.explained(self.url):
             yield from evidence.requests_elsewhere(self.engine, batch_id)
 
-    def confirmed(self, batch_id: int) -> dict[str, tuple[str, int]]:
-        """The payments (digest) of which a person said whose they are (identity and number of the attempt)."""
+    def confirmed(self, batch_id: int) -> dict[str, list[tuple[str, int]]]:
+        """The payments (digest) of which a person said whose they are (identity and number of each attempt)."""
         with database.explained(self.url):
             return evidence.confirmed(self.engine, batch_id)
 

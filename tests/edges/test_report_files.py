@@ -15,11 +15,13 @@ from openpyxl import load_workbook
 
 from pipeline.model import InputFailure, UsageFailure
 from pipeline.report.place import is_ours
-from pipeline.report.reconcile import Claim, payments_of, reconcile
 from pipeline.report.reconciliation.dailies import Daily, read_report
-from pipeline.report.reconciliation.figures import Kind, balance, deposits
+from pipeline.report.reconciliation.figures import Pile, balance, deposits, doubts
 from pipeline.report.reconciliation.front import Resolved, Story
+from pipeline.report.reconciliation.matching import ExpectedPayment as Claim
+from pipeline.report.reconciliation.matching import reconcile
 from pipeline.report.reconciliation.moments import Order, moment_of, order_of, proven_order
+from pipeline.report.reconciliation.payments import payments_of
 from pipeline.report.reconciliation.vocabulary import load_vocabulary
 from pipeline.report.reconciliation.workbook import SHEETS, Contents, write
 from pipeline.sheet.headings import fold
@@ -282,10 +284,12 @@ REPORT = (
 
 def _contents(folder: Path) -> Contents:
     daily = read(folder / "report.csv", REPORT)
-    entries = reconcile(CLAIMS, daily.lines)
-    proof = balance(entries, payments_of(daily.lines), sum(one.asked_amount for one in CLAIMS))
-    story = Story("november", "sandbox", [daily], daily.damaged, (), (), [Resolved(6, "report.csv", 7)])
-    return Contents(story, entries, proof, deposits(entries))
+    payments = payments_of(daily.lines)
+    done = reconcile(CLAIMS, payments)
+    proof = balance(done.matches, payments, sum(one.asked_amount for one in CLAIMS))
+    doubt = doubts(payments, [(one.amount, "") for one in daily.damaged], 0)
+    story = Story("november", "sandbox", [daily], daily.damaged, (), (), [Resolved(6, "report.csv", 7)], doubt)
+    return Contents(story, done.matches, proof, deposits(done.matches))
 
 
 def _written(folder: Path, lang: str = "en") -> Path:
@@ -375,9 +379,9 @@ def test_the_proof_tells_each_kind_apart(tmp_path: Path) -> None:
     assert proof.closing == Decimal("250.00") + Decimal("90.25") + 2 * Decimal("75.10") + Decimal("5.05") + Decimal(
         "33.33"
     ) + Decimal("1.00")
-    assert {kind.value: str(proof.sums[kind].difference) for kind in Kind if proof.sums[kind].difference} == {
+    assert {pile.value: str(proof.sums[pile].difference) for pile in Pile if proof.sums[pile].difference} == {
         "matched": "33.33",
-        "otherAmount": "-9.75",
+        "underpaid": "-9.75",
         "otherCurrency": "-60.00",
         "paidTwice": "75.10",
         "notKnown": "1.00",

@@ -17,8 +17,8 @@ from pipeline.check.cells import clean_text
 from pipeline.model import InputFailure, kind_of
 from pipeline.model import Mapping as SheetMapping
 from pipeline.report import place
-from pipeline.report.reconcile import CAD, Line
 from pipeline.report.reconciliation.moments import Order, moment_of, order_of, proven_order
+from pipeline.report.reconciliation.payments import CAD, Line
 from pipeline.report.reconciliation.vocabulary import Vocabulary, is_enough, shown_headings
 from pipeline.sheet import sha256_of
 from pipeline.sheet.formats import Format, recognise
@@ -78,6 +78,7 @@ class Damaged:
     sheet: str
     why: Remark
     text: str = field(repr=False)
+    amount: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,71 +1,96 @@
-"""The proof and the deposits. Pure: sums of entries, held against sums that were counted another way."""
+"""The proof and the deposits. Pure: sums of matches, held against sums that were counted another way."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
 from pipeline.model import ExitCode
-from pipeline.report.reconcile import CAD, NO_MONEY, Difference, Entry, Payment, Place
+from pipeline.report.reconciliation.matching import Difference, Match, MatchCategory
+from pipeline.report.reconciliation.payments import CAD, NO_MONEY, UNDATED, Line, Payment
 from schemas.reports import Meaning
 
+_BOOKED_WITHIN: Final = timedelta(days=4)
+"""A deposit is on the bank statement no later than this after its day: a long weekend."""
 
-class Kind(StrEnum):
-    """A line of the proof: the places, with their differences and their strangers apart."""
+
+class Pile(StrEnum):
+    """A line of the proof: matches that mean one thing to a person."""
 
     MATCHED = "matched"
-    OTHER_AMOUNT = "otherAmount"
+    IN_PARTS = "inParts"
+    UNDERPAID = "underpaid"
+    OVERPAID = "overpaid"
+    TOGETHER = "together"
+    CORRECTED = "corrected"
     OTHER_CURRENCY = "otherCurrency"
     OTHER_NAME_OR_ACCOUNT = "otherNameOrAccount"
     PAID_TWICE = "paidTwice"
+    RETURNED = "returned"
+    UNEXPLAINED = "unexplained"
     NOT_KNOWN = "notKnown"
     OTHER_BATCH = "otherBatch"
     PROPOSALS = "proposals"
-    STILL_OPEN = "stillOpen"
+    WAITING = "waiting"
+    ENDED_UNPAID = "endedUnpaid"
+    UNKNOWN_STATE = "unknownState"
     NOT_IN_REPORT = "notInReport"
     NEVER_ASKED = "neverAsked"
 
 
-PLACE_OF: Final = {
-    Kind.MATCHED: Place.MATCHED,
-    Kind.OTHER_AMOUNT: Place.PAID_DIFFERENTLY,
-    Kind.OTHER_CURRENCY: Place.PAID_DIFFERENTLY,
-    Kind.OTHER_NAME_OR_ACCOUNT: Place.PAID_DIFFERENTLY,
-    Kind.PAID_TWICE: Place.PAID_TWICE,
-    Kind.NOT_KNOWN: Place.IN_REPORT_ONLY,
-    Kind.OTHER_BATCH: Place.IN_REPORT_ONLY,
-    Kind.PROPOSALS: Place.PROPOSALS,
-    Kind.STILL_OPEN: Place.STILL_OPEN,
-    Kind.NOT_IN_REPORT: Place.IN_BATCH_ONLY,
-    Kind.NEVER_ASKED: Place.IN_BATCH_ONLY,
+_PAID_DIFFERENTLY: Final = (
+    Pile.UNDERPAID,
+    Pile.OVERPAID,
+    Pile.TOGETHER,
+    Pile.CORRECTED,
+    Pile.OTHER_CURRENCY,
+    Pile.OTHER_NAME_OR_ACCOUNT,
+)
+CATEGORY_OF: Final[Mapping[Pile, MatchCategory]] = {
+    **{pile: MatchCategory(pile.value) for pile in Pile if pile.value in set(MatchCategory)},
+    Pile.IN_PARTS: MatchCategory.MATCHED,
+    **dict.fromkeys(_PAID_DIFFERENTLY, MatchCategory.PAID_DIFFERENTLY),
+    **dict.fromkeys((Pile.UNEXPLAINED, Pile.NOT_KNOWN, Pile.OTHER_BATCH), MatchCategory.IN_REPORT_ONLY),
+    **dict.fromkeys((Pile.NOT_IN_REPORT, Pile.NEVER_ASKED), MatchCategory.IN_BATCH_ONLY),
 }
-"""The place of each line of the proof."""
+"""The sheet of each line of the proof."""
 
 
-def kind_of(entry: Entry) -> Kind:
-    """The line of the proof in which an entry is counted."""
-    match entry.place:
-        case Place.PAID_DIFFERENTLY if Difference.CURRENCY in entry.differences:
-            return Kind.OTHER_CURRENCY
-        case Place.PAID_DIFFERENTLY if Difference.AMOUNT in entry.differences:
-            return Kind.OTHER_AMOUNT
-        case Place.PAID_DIFFERENTLY:
-            return Kind.OTHER_NAME_OR_ACCOUNT
-        case Place.IN_REPORT_ONLY:
-            return Kind.OTHER_BATCH if entry.elsewhere else Kind.NOT_KNOWN
-        case Place.IN_BATCH_ONLY:
-            return Kind.NOT_IN_REPORT if entry.claim and entry.claim.asked else Kind.NEVER_ASKED
-        case place:
-            return next(kind for kind in Kind if PLACE_OF[kind] is place)
+def pile_of(match: Match) -> Pile:
+    """The line of the proof in which a match is counted."""
+    match match.category:
+        case MatchCategory.MATCHED:
+            return Pile.IN_PARTS if sum(payment.is_paid for payment in match.payments) > 1 else Pile.MATCHED
+        case MatchCategory.PAID_DIFFERENTLY:
+            return _how_differently(match)
+        case MatchCategory.IN_REPORT_ONLY if match.elsewhere:
+            return Pile.OTHER_BATCH
+        case MatchCategory.IN_REPORT_ONLY:
+            return Pile.UNEXPLAINED if match.hints else Pile.NOT_KNOWN
+        case MatchCategory.IN_BATCH_ONLY:
+            return Pile.NOT_IN_REPORT if match.expected[0].asked else Pile.NEVER_ASKED
+        case category:
+            return Pile(category.value)
+
+
+def _how_differently(match: Match) -> Pile:
+    if Difference.CURRENCY in match.differences:
+        return Pile.OTHER_CURRENCY
+    if Difference.CORRECTED in match.differences:
+        return Pile.CORRECTED
+    if Difference.AMOUNT in match.differences:
+        return Pile.UNDERPAID if match.paid < match.asked else Pile.OVERPAID
+    return Pile.TOGETHER if len(match.expected) > 1 else Pile.OTHER_NAME_OR_ACCOUNT
 
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """So many entries, what was asked for them and what was paid, in dollars."""
+    """So many matches, what was asked for them and what was paid, in dollars."""
 
     entries: int = 0
     asked: Decimal = NO_MONEY
@@ -84,21 +109,21 @@ class Sum:
 class Balance:
     """The proof: the opening total, and by which steps it becomes the closing total.
 
-    `opening` is what the batch asked for, as the journal sums it; `closing` is what the reports say was paid, each
-    payment once, counted before anything was matched. Dollars.
+    `opening` is what the batch asked for, as the journal sums it; `closing` is what the reports say came in and did not
+    go back, each payment once, counted before anything was matched. Dollars.
     """
 
     opening: Decimal
     closing: Decimal
-    sums: Mapping[Kind, Sum]
+    sums: Mapping[Pile, Sum]
 
-    def of(self, place: Place) -> Sum:
-        """All entries of a place together."""
-        return sum((sums for kind, sums in self.sums.items() if PLACE_OF[kind] is place), Sum())
+    def of(self, category: MatchCategory) -> Sum:
+        """All matches of a category together."""
+        return sum((sums for pile, sums in self.sums.items() if CATEGORY_OF[pile] is category), Sum())
 
     @property
     def total(self) -> Sum:
-        """All entries together."""
+        """All matches together."""
         return sum(self.sums.values(), Sum())
 
     @property
@@ -112,20 +137,26 @@ class Balance:
         return self.total.asked == self.opening and self.total.paid == self.closing
 
 
-def balance(entries: Iterable[Entry], payments: Iterable[Payment], opening: Decimal) -> Balance:
-    """The proof of a reconciliation. `payments` are all of the reports, `opening` is the journal's own sum."""
-    sums = dict.fromkeys(Kind, Sum())
-    for entry in entries:
-        kind = kind_of(entry)
-        sums[kind] += Sum(1, entry.asked, entry.paid)
-    return Balance(opening, sum((payment.paid for payment in payments), NO_MONEY), sums)
+def balance(
+    matches: Iterable[Match], payments: Iterable[Payment], opening: Decimal, other_lines: Iterable[Payment] = ()
+) -> Balance:
+    """The proof of a reconciliation. `payments` are all of the reports, `other_lines` those that concern no request,
+    `opening` is the journal's own sum.
+    """
+    sums = dict.fromkeys(Pile, Sum())
+    for match in matches:
+        sums[pile_of(match)] += Sum(1, match.asked, match.paid)
+    closing = sum((payment.paid for payment in payments), NO_MONEY)
+    return Balance(opening, closing - sum((payment.paid for payment in other_lines), NO_MONEY), sums)
 
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
-    """What settled on a day in one currency. `day` is ISO 8601, empty for what was paid and has not settled.
+    """What the bank booked on a day in one currency: what settled, less what went back.
 
-    `ours` is the part of this batch, in `currency`.
+    `day` is ISO 8601 and the bank's own; `UNDATED` for what settled on a day that no report tells, empty for what was
+    paid and has not settled. `ours` is the part of this batch, in `currency`; `booked` is the line of a bank statement
+    that has this deposit.
     """
 
     day: str
@@ -133,36 +164,98 @@ class Deposit:
     payments: int
     amount: Decimal
     ours: Decimal
+    booked: Line | None = None
 
 
-def deposits(entries: Iterable[Entry]) -> tuple[Deposit, ...]:
+def deposits(matches: Iterable[Match], other_lines: Sequence[Payment] = ()) -> tuple[Deposit, ...]:
     """The consolidated deposit of each day, the days in order and what has not settled last."""
     found: defaultdict[tuple[bool, str, str], list[tuple[Decimal, bool]]] = defaultdict(list)
-    for entry in entries:
-        for payment in entry.payments:
-            line = payment.line
-            if payment.is_paid and line.amount is not None:
-                key = (not line.deposit_day, line.deposit_day, line.currency or CAD)
-                found[key].append((line.amount, entry.claim is not None))
-    return tuple(
-        Deposit(
-            day,
-            currency,
-            len(parts),
-            sum((amount for amount, _ in parts), NO_MONEY),
-            sum((amount for amount, ours in parts if ours), NO_MONEY),
-        )
-        for (_, day, currency), parts in sorted(found.items())
+    for match in matches:
+        for payment in match.payments:
+            for one in payment.movements:
+                key = (one.day in {"", UNDATED}, one.day, one.line.currency or CAD)
+                found[key].append((one.amount, bool(match.expected)))
+    booked = [payment.line for payment in other_lines]
+    made = []
+    for (_, day, currency), parts in sorted(found.items(), key=lambda one: (one[0][0], one[0][1] == "", one[0])):
+        amount = sum((amount for amount, _ in parts), NO_MONEY)
+        line = _booked(booked, day, amount)
+        if line is not None:
+            booked.remove(line)
+        ours = sum((amount for amount, ours in parts if ours), NO_MONEY)
+        made.append(Deposit(day, currency, len(parts), amount, ours, line))
+    return tuple(made)
+
+
+def _booked(lines: Sequence[Line], day: str, amount: Decimal) -> Line | None:
+    """The first line of a bank statement on or soon after a day with this amount."""
+    if day in {"", UNDATED}:
+        return None
+    first = date.fromisoformat(day)
+    days = {(first + timedelta(days=more)).isoformat() for more in range(_BOOKED_WITHIN.days + 1)}
+    fits = [line for line in lines if line.amount == amount and line.bank_day in days]
+    return min(fits, key=lambda line: (line.bank_day, line.number), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """So many lines and what they come to, in Canadian dollars; `unread` are those whose amount can't be read."""
+
+    lines: int = 0
+    dollars: Decimal = NO_MONEY
+    unread: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What keeps a proof from being more than what could be read: each with its lines and their sum.
+
+    `words` are lines with a status that is not known, `folded` those that count once with a line of another file
+    though no id shows that they are the same, `damaged` those that can't be read.
+    """
+
+    damaged: Amount = Amount()
+    words: Amount = Amount()
+    folded: Amount = Amount()
+    totals: int = 0
+    """Totals of the reports that do not agree with their lines."""
+
+    @property
+    def exist(self) -> bool:
+        """Whether there are any."""
+        return bool(self.damaged.lines or self.words.lines or self.folded.lines or self.totals)
+
+
+def amount_of(lines: Iterable[tuple[Decimal | None, str]]) -> Amount:
+    """Lines by their amounts and currencies, added up."""
+    told = list(lines)
+    inside = [amount for amount, currency in told if amount is not None and currency in {"", CAD}]
+    return Amount(len(told), sum(inside, NO_MONEY), sum(amount is None for amount, _ in told))
+
+
+def doubts(payments: Iterable[Payment], damaged: Iterable[tuple[Decimal | None, str]], totals: int) -> Doubts:
+    """What the payments of the reports leave in doubt."""
+    told = list(payments)
+    strange = [line for one in told for line in one.lines if line.state is Meaning.LOOK]
+    folded = [line for one in told for line in one.folded]
+    return Doubts(
+        damaged=amount_of(damaged),
+        words=amount_of((line.amount, line.currency) for line in strange),
+        folded=amount_of((line.amount, line.currency) for line in folded),
+        totals=totals,
     )
 
 
-def exit_code(entries: Sequence[Entry], proof: Balance, *, damaged: int, disagrees: int) -> ExitCode:
-    """0 when everything agrees; 1 when a person must look: a difference, a stranger, a proposal, a second payment, a
-    status that nobody knows, an outcome that is still unknown, a damaged line, or a proof that does not add up.
+def exit_code(matches: Sequence[Match], proof: Balance, doubt: Doubts) -> ExitCode:
+    """0 when everything agrees; 1 when a person must look: a difference, a stranger, a proposal, a second payment, one
+    that went back, a status that nobody knows, an outcome that is still unknown, a line that can't be read, or a proof
+    that does not add up.
 
-    What is still open, or in no report yet, is the ordinary course of things and no reason by itself.
+    What is waiting, ended unpaid, or in no report yet is the ordinary course of things and no reason by itself; a
+    folded line is explained by the line that it was folded with.
     """
-    wrong = damaged or disagrees or not proof.adds_up or any(entry.must_be_looked_at for entry in entries)
+    unread = doubt.damaged.lines or doubt.totals
+    wrong = unread or not proof.adds_up or any(match.must_be_looked_at for match in matches)
     return ExitCode.SOME_ROWS_NEED_MENDING if wrong else ExitCode.DONE
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any, Final
 
 from xlsxwriter.utility import xl_col_to_name
@@ -13,9 +14,10 @@ from xlsxwriter.utility import xl_col_to_name
 from pipeline.model import Status
 from pipeline.report.cells import cut
 from pipeline.report.looks import DAY, FAINT, FAULTY, HEADING, INK, LINE, MONEY, STATUS_COLOURS, TEXT, Looks
-from pipeline.report.reconcile import CAD, Place
 from pipeline.report.reconciliation.dailies import Daily, Damaged, Remark
-from pipeline.report.reconciliation.figures import PLACE_OF, Balance, Deposit, Kind, Sum
+from pipeline.report.reconciliation.figures import CATEGORY_OF, Amount, Balance, Deposit, Doubts, Pile, Sum
+from pipeline.report.reconciliation.matching import Match, MatchCategory
+from pipeline.report.reconciliation.payments import CAD, UNDATED, Line, Payment
 from pipeline.report.words import dollars, zone
 from pipeline.texts import say
 from schemas.languages import Lang
@@ -25,7 +27,10 @@ _DEPOSIT_WIDTHS: Final = (24, 11, 12, 18, 18, 18, 18, 11, 26)
 _LINE_HEIGHT: Final = 15.5  # points
 _WIDE_LETTERS: Final = 0.9
 _GOOD: Final = STATUS_COLOURS[Status.CREATED]
+_HALF: Final = STATUS_COLOURS[Status.HELD]
 _BAD: Final = STATUS_COLOURS[Status.INVALID]
+_MOST_LISTED: Final = 50
+"""Folded lines that are listed; each is also beside its payment, in the column of other lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,8 @@ class Resolved:
 class Story:
     """What is said beside the figures. `confirmed` counts the proposals that a person confirmed just now.
 
-    `other_session` says that a payment was matched though its session is not the request's.
+    `other_session` says that a payment was matched though its session is not the request's; `other_lines` are those of
+    a bank statement that concern no request; `folded` are lines that count once with a line of another file, and that.
     """
 
     batch: str
@@ -51,6 +57,9 @@ class Story:
     remarks: Sequence[Remark]
     disagrees: Sequence[Remark]
     resolved: Sequence[Resolved]
+    doubts: Doubts = Doubts()
+    other_lines: Sequence[Payment] = ()
+    folded: Sequence[tuple[Line, Line]] = ()
     confirmed: int = 0
     who: str = ""
     other_session: bool = False
@@ -78,7 +87,7 @@ class _Sheet:
     """An ordinary sheet that is written from the top downwards."""
 
     def __init__(
-        self, sheet: Any, looks: Looks, lang: Lang, pages: Mapping[Place, Page], widths: Sequence[int]
+        self, sheet: Any, looks: Looks, lang: Lang, pages: Mapping[MatchCategory, Page], widths: Sequence[int]
     ) -> None:
         self._sheet = sheet
         self._looks = looks
@@ -163,14 +172,14 @@ class _Sheet:
 class ProofPage(_Sheet):
     """Writes `Proof`."""
 
-    def __init__(self, sheet: Any, looks: Looks, lang: Lang, pages: Mapping[Place, Page]) -> None:
+    def __init__(self, sheet: Any, looks: Looks, lang: Lang, pages: Mapping[MatchCategory, Page]) -> None:
         super().__init__(sheet, looks, lang, pages, _PROOF_WIDTHS)
 
-    def write(self, story: Story, balance: Balance) -> None:
+    def write(self, story: Story, balance: Balance, matches: Sequence[Match]) -> None:
         """All of the sheet."""
         self._title(self._say("title"))
         self._facts(story)
-        self._say_verdict(balance)
+        self._say_verdict(balance, story.doubts, matches)
         self._table(balance)
         self._list("resolved", [self._resolved(one) for one in story.resolved])
         if story.confirmed:
@@ -178,6 +187,9 @@ class ProofPage(_Sheet):
         self._list("disagrees", [remark.say(self._lang) for remark in story.disagrees])
         if story.damaged:
             self._list("damaged", [self._say("damaged_lines", count=len(story.damaged))])
+        self._list("folded", [self._say("folded_line", **folded_words(one)) for one in story.folded[:_MOST_LISTED]])
+        if story.other_lines:
+            self._list("other_lines", [other_lines(story.other_lines, self._lang)])
         self._list("remarks", [remark.say(self._lang) for remark in story.remarks])
         self._list("next", [*self._next_steps(story, balance)])
         self._sheet.freeze_panes(1, 0)
@@ -199,10 +211,11 @@ class ProofPage(_Sheet):
         self._sheet.write_string(self._row, 0, label, self._label)
         self._merged(text, self._text, first=1)
 
-    def _say_verdict(self, balance: Balance) -> None:
-        fill, ink = _GOOD if balance.adds_up else (FAULTY, _BAD[1])
+    def _say_verdict(self, balance: Balance, doubts: Doubts, matches: Sequence[Match]) -> None:
+        verdict = verdict_of(balance, doubts, matches)
+        fill, ink = _COLOURS[verdict]
         look = self._looks.of(bold=True, font_size=13, font_color=ink, bg_color=fill, text_wrap=True, valign="vcenter")
-        self._merged(verdict(balance, self._lang), look, least=2)
+        self._merged(" ".join(headline(balance, doubts, matches, self._lang)), look, least=2)
         self._row += 1
 
     def _table(self, balance: Balance) -> None:
@@ -221,8 +234,8 @@ class ProofPage(_Sheet):
         opening = self._row
         self._outer("opening", asked=balance.opening)
         first = self._row
-        for kind in Kind:
-            self._kind(kind, balance.sums[kind])
+        for pile in Pile:
+            self._pile(pile, balance.sums[pile])
         self._sum(first, balance)
         self._outer("closing", paid=balance.closing)
         self._gap(opening, balance)
@@ -240,11 +253,11 @@ class ProofPage(_Sheet):
                 self._sheet.write_number(self._row, column, float(amount), self._strong_money)
         self._row += 1
 
-    def _kind(self, kind: Kind, sums: Sum) -> None:
-        page = self._pages[PLACE_OF[kind]]
-        word = self._say(f"kind_{kind.value}")
+    def _pile(self, pile: Pile, sums: Sum) -> None:
+        page = self._pages[CATEGORY_OF[pile]]
+        word = self._say(f"kind_{pile.value}")
         self._sheet.write_string(self._row, 0, f"{page.name}: {word}" if page.has("kind") else page.name, self._cell)
-        meaning = self._say(f"meaning_{kind.value}")
+        meaning = self._say(f"meaning_{pile.value}")
         self._sheet.write_string(self._row, 1, meaning, self._cell)
         self._sheet.set_row(self._row, _LINE_HEIGHT * (1 + int(len(meaning) / self._widths[1] * _WIDE_LETTERS)))
         self._number(2, _entries(page, word), sums.entries, self._count)
@@ -289,17 +302,18 @@ class ProofPage(_Sheet):
         self._check(8, f"F{self._row + 1}=0", agrees=balance.gap == 0, look=self._strong_verdict)
 
     def _next_steps(self, story: Story, balance: Balance) -> Sequence[str]:
-        kinds = [kind for kind in Kind if balance.sums[kind].entries and kind not in {Kind.MATCHED, Kind.OTHER_BATCH}]
-        steps = [f"{self._pages[PLACE_OF[kind]].name}: {self._say(f'next_{kind.value}')}" for kind in kinds]
+        calm = {Pile.MATCHED, Pile.IN_PARTS, Pile.OTHER_BATCH}
+        piles = [pile for pile in Pile if balance.sums[pile].entries and pile not in calm]
+        steps = [f"{self._pages[CATEGORY_OF[pile]].name}: {self._say(f'next_{pile.value}')}" for pile in piles]
         if story.other_session:
-            steps.insert(0, f"{self._pages[Place.MATCHED].name}: {self._say('next_otherSession')}")
+            steps.insert(0, f"{self._pages[MatchCategory.MATCHED].name}: {self._say('next_otherSession')}")
         return list(dict.fromkeys(steps))
 
 
 class DepositPage(_Sheet):
     """Writes `Deposits`: a day's payments arrive as one consolidated deposit (API notes, "Reports")."""
 
-    def __init__(self, sheet: Any, looks: Looks, lang: Lang, pages: Mapping[Place, Page]) -> None:
+    def __init__(self, sheet: Any, looks: Looks, lang: Lang, pages: Mapping[MatchCategory, Page]) -> None:
         super().__init__(sheet, looks, lang, pages, _DEPOSIT_WIDTHS)
 
     def write(self, deposits: Sequence[Deposit], balance: Balance) -> None:
@@ -320,13 +334,14 @@ class DepositPage(_Sheet):
 
     def _deposit(self, deposit: Deposit) -> None:
         look_of_day = self._looks.of(num_format=DAY, border=1, border_color=LINE, align="left")
-        if deposit.day:
-            self._sheet.write_datetime(self._row, 0, _midnight(deposit.day), look_of_day)
+        if deposit.day in {"", UNDATED}:
+            word = self._say("settled_undated" if deposit.day else "not_settled")
+            self._sheet.write_string(self._row, 0, word, self._cell)
         else:
-            self._sheet.write_string(self._row, 0, self._say("not_settled"), self._cell)
+            self._sheet.write_datetime(self._row, 0, _midnight(deposit.day), look_of_day)
         self._sheet.write_string(self._row, 1, deposit.currency, self._cell)
-        ours = [page for place, page in self._pages.items() if place is not Place.IN_REPORT_ONLY]
-        others = [self._pages[Place.IN_REPORT_ONLY]]
+        ours = [page for category, page in self._pages.items() if category is not MatchCategory.IN_REPORT_ONLY]
+        others = [self._pages[MatchCategory.IN_REPORT_ONLY]]
         at = self._row + 1
         if deposit.day or deposit.currency == CAD:
             self._number(2, self._counted([*ours, *others], at, deposit), deposit.payments, self._count)
@@ -341,7 +356,12 @@ class DepositPage(_Sheet):
         self._sheet.write_number(self._row, 6, float(deposit.amount), self._money)
         self._check(7, f"ROUND(D{at}-G{at},2)=0", agrees=True, look=self._verdict)
         tick = self._looks.of(border=1, border_color=LINE, align="left", font_color=INK)
-        if deposit.day:
+        if deposit.booked is not None:
+            booked = self._say(
+                "booked", file=deposit.booked.file, line=deposit.booked.number, day=deposit.booked.bank_day
+            )
+            self._sheet.write_string(self._row, 8, booked, tick)
+        elif deposit.day:
             self._sheet.write_string(self._row, 8, self._say("tick_box"), tick)
         else:
             self._sheet.write_blank(self._row, 8, None, tick)
@@ -391,17 +411,66 @@ class DepositPage(_Sheet):
         self._sheet.write_blank(self._row, 8, None, self._strong)
 
 
-def verdict(balance: Balance, lang: Lang) -> str:
-    """The proof in one sentence: that it adds up to the cent, or by how much it does not."""
+class Verdict(StrEnum):
+    """The worst that is to be said of a proof."""
+
+    GREEN = "green"
+    AMBER = "amber"
+    RED = "red"
+
+
+_COLOURS: Final = {Verdict.GREEN: _GOOD, Verdict.AMBER: _HALF, Verdict.RED: (FAULTY, _BAD[1])}
+
+
+def verdict_of(balance: Balance, doubts: Doubts, matches: Sequence[Match]) -> Verdict:
+    """Green only when every line was read and everything is explained."""
+    if not balance.adds_up:
+        return Verdict.RED
+    return Verdict.AMBER if doubts.exist or any(match.must_be_looked_at for match in matches) else Verdict.GREEN
+
+
+def headline(balance: Balance, doubts: Doubts, matches: Sequence[Match], lang: Lang) -> list[str]:
+    """The proof in a few sentences: what the reports come to, and all that keeps it from being the whole truth."""
     told = {
         "opening": dollars(balance.opening, lang),
         "closing": dollars(balance.closing, lang),
         "difference": dollars(balance.total.difference, lang),
     }
-    if balance.adds_up:
-        return say("reconcile.adds_up", lang, **told)
-    asked, paid = balance.opening - balance.total.asked, balance.closing - balance.total.paid
-    return say("reconcile.does_not_add_up", lang, **told, asked=dollars(asked, lang), paid=dollars(paid, lang))
+    if not balance.adds_up:
+        asked, paid = balance.opening - balance.total.asked, balance.closing - balance.total.paid
+        told |= {"asked": dollars(asked, lang), "paid": dollars(paid, lang)}
+        return [say("reconcile.does_not_add_up", lang, **told)]
+    verdict = verdict_of(balance, doubts, matches)
+    sentences = [say("reconcile.adds_up" if verdict is Verdict.GREEN else "reconcile.read_lines_add_up", lang, **told)]
+    looked_at = [match for match in matches if match.must_be_looked_at]
+    if looked_at:
+        sentences.append(say("reconcile.need_a_person", lang, count=len(looked_at)))
+    for name, amount in (("unread", doubts.damaged), ("unknown_words", doubts.words), ("folded_lines", doubts.folded)):
+        if amount.lines:
+            sentences.append(_doubt(name, amount, lang))
+    if doubts.totals:
+        sentences.append(say("reconcile.doubt_totals", lang, count=doubts.totals))
+    return sentences
+
+
+def _doubt(name: str, amount: Amount, lang: Lang) -> str:
+    sentence = say(f"reconcile.doubt_{name}", lang, count=amount.lines, amount=dollars(amount.dollars, lang))
+    if not amount.unread:
+        return sentence
+    return f"{sentence} {say('reconcile.doubt_no_amount', lang, count=amount.unread)}"
+
+
+def other_lines(payments: Sequence[Payment], lang: Lang) -> str:
+    """The bookings of a bank statement that concern no request, in one sentence."""
+    lines = [line for payment in payments for line in payment.lines]
+    amount = dollars(sum((line.amount or Decimal(0) for line in lines), Decimal(0)), lang)
+    return say("reconcile.other_lines_sum", lang, count=len(lines), amount=amount)
+
+
+def folded_words(folded: tuple[Line, Line]) -> dict[str, object]:
+    """What fills the sentence about a line that counts once with another."""
+    line, same = folded
+    return {"file": line.file, "line": line.number, "same_file": same.file, "same_line": same.number}
 
 
 def _can_tell(page: Page, deposit: Deposit) -> bool:
@@ -419,7 +488,7 @@ def _conditions(page: Page, at: int, deposit: Deposit) -> str:
 
 def _settled(page: Page) -> str:
     """Which rows of a sheet came with any deposit. "Empty" is no condition that every spreadsheet understands."""
-    return f'{page.cells("deposited")},">0",{page.cells("paid")},"<>"'
+    return f'{page.cells("deposited")},"<>",{page.cells("paid")},"<>"'
 
 
 def _entries(page: Page, word: str) -> str:

@@ -92,7 +92,7 @@ def _read(text: str, order: Order) -> str | None:
         return _by_numbers(match, order)
     for form in (_DAY_FIRST, _MONTH_FIRST):
         if match := form.fullmatch(plain):
-            month = _month_named(match["name"])
+            month = month_named(match["name"])
             return _moment(match["year"], str(month), match["day"], match["clock"]) if month else None
     return None
 
@@ -129,7 +129,8 @@ def _of_serial(text: str) -> str:
     return at.date().isoformat() if "." not in text else at.isoformat(timespec="seconds")
 
 
-def _month_named(name: str) -> int:
+def month_named(name: str) -> int:
+    """The number of a month by its name or the beginning of it, without accents; 0 for none."""
     return next((at for at, starts in enumerate(_MONTHS, 1) if name.startswith(starts)), 0)
 
 

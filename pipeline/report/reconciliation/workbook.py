@@ -22,9 +22,9 @@ from pipeline.report.closing import close_book
 from pipeline.report.looks import LEFT, RIGHT, TEXT, Looks
 from pipeline.report.place import NOTHING, Ours
 from pipeline.report.proof import Witness
-from pipeline.report.reconcile import Entry, Place, reference_key
 from pipeline.report.reconciliation.figures import Balance, Deposit
 from pipeline.report.reconciliation.front import DepositPage, Page, ProofPage, Story
+from pipeline.report.reconciliation.matching import Match, MatchCategory
 from pipeline.report.reconciliation.sheets import COLUMNS, Value, Writer, rows_of
 from pipeline.report.streamed import StreamedSheet
 from pipeline.scratch import scratch
@@ -32,15 +32,18 @@ from pipeline.texts import say
 from schemas.languages import Lang
 
 SHEETS: Final = {
-    Place.MATCHED: "Matched",
-    Place.PAID_DIFFERENTLY: "Paid differently",
-    Place.IN_REPORT_ONLY: "In report only",
-    Place.IN_BATCH_ONLY: "In batch only",
-    Place.PAID_TWICE: "Paid twice",
-    Place.STILL_OPEN: "Still open",
-    Place.PROPOSALS: "Proposals",
+    MatchCategory.MATCHED: "Matched",
+    MatchCategory.PAID_DIFFERENTLY: "Paid differently",
+    MatchCategory.PAID_TWICE: "Paid twice",
+    MatchCategory.RETURNED: "Returned",
+    MatchCategory.IN_REPORT_ONLY: "In report only",
+    MatchCategory.PROPOSALS: "Proposals",
+    MatchCategory.WAITING: "Waiting",
+    MatchCategory.ENDED_UNPAID: "Ended unpaid",
+    MatchCategory.UNKNOWN_STATE: "Unknown state",
+    MatchCategory.IN_BATCH_ONLY: "In batch only",
 }
-"""The sheets of entries in their order. Their names are the same in every language."""
+"""The sheets of matches in their order. Their names are the same in every language."""
 PROOF: Final = "Proof"
 DEPOSITS: Final = "Deposits"
 DAMAGED: Final = "Damaged lines"
@@ -69,7 +72,7 @@ class Contents:
     """What the workbook says."""
 
     story: Story
-    entries: Sequence[Entry]
+    matches: Sequence[Match]
     balance: Balance
     deposits: Sequence[Deposit]
 
@@ -114,12 +117,7 @@ class _Book:
         self._book: Any = xlsxwriter.Workbook(str(part), {**_OPTIONS, "tmpdir": scratch})
         self._looks = Looks(self._book)
         self._describe()
-        never_asked = {
-            reference_key(claim.reference): claim
-            for entry in contents.entries
-            if (claim := entry.claim) and not claim.asked and claim.reference
-        }
-        self._writer = Writer(self._looks, lang, never_asked, show_accounts=show_accounts)
+        self._writer = Writer(self._looks, lang, show_accounts=show_accounts)
         self._proof = self._book.add_worksheet(PROOF)
         self._sheets = {shown: self._open(name, self._writer.headings(shown)) for shown, name in SHEETS.items()}
         self._witnesses = {shown: Witness() for shown in SHEETS}
@@ -128,20 +126,20 @@ class _Book:
     def fill(self) -> None:
         """Write all sheets and close the file."""
         contents = self._contents
-        for entry in contents.entries:
-            self._add(entry)
+        for match in contents.matches:
+            self._add(match)
         if contents.story.damaged:
             self._list_damaged()
         for sheet in self._sheets.values():
             _dress(sheet)
         pages = {shown: Page(sheet.name, COLUMNS[shown], sheet.data_rows) for shown, sheet in self._sheets.items()}
-        ProofPage(self._proof, self._looks, self._lang, pages).write(contents.story, contents.balance)
+        ProofPage(self._proof, self._looks, self._lang, pages).write(contents.story, contents.balance, contents.matches)
         DepositPage(self._deposits, self._looks, self._lang, pages).write(contents.deposits, contents.balance)
         self._proof.activate()
         close_book(self._book)
 
     def prove(self, part: Path) -> None:
-        """Read every sheet of entries back from the closed file and compare it with what was to be written."""
+        """Read every sheet of matches back from the closed file and compare it with what was to be written."""
         for shown, sheet in self._sheets.items():
             keys = _witnessed(shown)
             letters = [sheet.letters[COLUMNS[shown].index(key)] for key in keys]
@@ -152,11 +150,11 @@ class _Book:
         sheet.begin(headings, self._looks.headings(), self._looks.lengths)
         return sheet
 
-    def _add(self, entry: Entry) -> None:
-        sheet, shown = self._sheets[entry.place], entry.place
+    def _add(self, match: Match) -> None:
+        sheet, shown = self._sheets[match.category], match.category
         keys = _witnessed(shown)
         at = [COLUMNS[shown].index(key) for key in keys]
-        for row in rows_of(entry):
+        for row in rows_of(match):
             if sheet.is_full:
                 raise InputFailure("reconcile.too_many", sheet=sheet.name)
             values = self._writer.values(row)
@@ -192,7 +190,7 @@ class _Book:
         self._book.set_custom_property(place.MARK, "reconciliation")
 
 
-def _witnessed(shown: Place) -> Sequence[str]:
+def _witnessed(shown: MatchCategory) -> Sequence[str]:
     """The columns of a sheet by which it is read back."""
     return [key for key in _WITNESSED if key in COLUMNS[shown]][:_WITNESSES]
 

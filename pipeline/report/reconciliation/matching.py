@@ -1,0 +1,732 @@
+"""Which payment of the reports is of which request of a batch. Pure: plain values in, plain values out.
+
+Every payment and every row of the batch is in exactly one match, and the money of the matches adds up to the money that
+came in. Neither the order of the files nor a file given twice changes anything.
+
+Matching goes by sessionId, then by reference and amount, then by reference alone where nothing else can be meant. What
+is only alike (a reference as a spreadsheet leaves it, an e-mail address or a name with the amount) is a proposal, which
+a person must confirm; of what remains it is said what is known of it. Money is CAD.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from itertools import combinations
+from typing import Final, TypeVar
+
+from pipeline.report.reconciliation.payments import NO_MONEY, Payment, reference_key, session_key, words_of
+from pipeline.report.reconciliation.rewritten import forms
+from schemas.reports import Meaning
+
+SLACK: Final = timedelta(days=1)
+"""A report's day may be another time zone's: a payment may be dated so much before its request was made."""
+PROPOSAL_WINDOW: Final = timedelta(days=45)
+"""A request that is paid later than this is not proposed; requests expire before."""
+
+_SHORTEST_ACCOUNT: Final = 3
+"""Digits at the end of an account by which two can be told apart."""
+_SHORTEST_IN_MEMO: Final = 4
+"""A shorter reference is not looked for in the words of a memo."""
+_MOST_PARTS: Final = 12
+"""More requests or payments than this are not tried in every combination."""
+_MOST_HINTS: Final = 3
+
+
+class MatchCategory(StrEnum):
+    """The sheet of the workbook that a match is on. The order is the order in which people read them."""
+
+    MATCHED = "matched"
+    PAID_DIFFERENTLY = "paidDifferently"
+    PAID_TWICE = "paidTwice"
+    RETURNED = "returned"
+    IN_REPORT_ONLY = "inReportOnly"
+    PROPOSALS = "proposals"
+    WAITING = "waiting"
+    ENDED_UNPAID = "endedUnpaid"
+    UNKNOWN_STATE = "unknownState"
+    IN_BATCH_ONLY = "inBatchOnly"
+
+
+class MatchMethod(StrEnum):
+    """By what a payment was matched with a request, the surest first."""
+
+    SESSION = "session"
+    CONFIRMED = "confirmed"
+    REFERENCE_AND_AMOUNT = "referenceAndAmount"
+    OTHER_SESSION = "otherSession"
+    """By reference and amount, though both have a session and not the same: a person must look."""
+    REFERENCE = "reference"
+    REWRITTEN = "rewritten"
+    MEMO = "memo"
+    PROPOSAL = "proposal"
+    NAME = "name"
+    PAYOR = "payor"
+    NOTHING = "nothing"
+
+    @property
+    def is_proposal(self) -> bool:
+        """Whether a person must confirm it."""
+        return self in _PROPOSED
+
+
+_PROPOSED: Final = frozenset(
+    {MatchMethod.REWRITTEN, MatchMethod.MEMO, MatchMethod.PROPOSAL, MatchMethod.NAME, MatchMethod.PAYOR}
+)
+
+
+class Difference(StrEnum):
+    """What can differ between a request and its payment."""
+
+    AMOUNT = "amount"
+    CURRENCY = "currency"
+    NAME = "name"
+    ACCOUNT = "account"
+    CORRECTED = "corrected"
+    """The reports tell two amounts of one session."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedPayment:
+    """One request of the batch, or a row that was never asked for.
+
+    `key` names it in the journal; `row` is its row's number in the sheet `file`. `amount` is in dollars, None when the
+    payor chooses it. `uncertain` means that it was sent and nobody knows whether it exists;
+    `asked` is False for a row that certainly was not created, `status` is the row's own and `why` says what kept it.
+    `on` is the day on which it was sent.
+    """
+
+    key: str
+    row: int
+    reference: str
+    amount: Decimal | None
+    asked: bool = True
+    uncertain: bool = False
+    first_name: str = ""
+    middle_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    account: str = ""
+    session_id: str = field(default="", repr=False)
+    on: date | None = None
+    status: str = ""
+    why: str = ""
+    file: str = ""
+
+    @property
+    def name(self) -> str:
+        """The payor's whole name."""
+        return " ".join(part for part in (self.first_name, self.middle_name, self.last_name) if part)
+
+    @property
+    def asked_amount(self) -> Decimal:
+        """The dollars that the payor was asked for: none for a row that was never sent, or an open amount."""
+        return self.amount if self.asked and self.amount is not None else NO_MONEY
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Something of an unmatched payment that is known: `what` agrees with a row of this batch, or with another batch.
+
+    `what` is `reference`, `rewritten`, `email`, `name` or `amount`; `amount` is what was asked there, in dollars.
+    """
+
+    what: str
+    row: int = 0
+    file: str = ""
+    status: str = ""
+    batch: str = ""
+    amount: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Requests with their payments, or one of them alone. `elsewhere` names the other batch that a payment is of.
+
+    One request may have several payments, and one payment may be for several requests.
+    """
+
+    category: MatchCategory
+    expected: tuple[ExpectedPayment, ...]
+    payments: tuple[Payment, ...] = ()
+    method: MatchMethod = MatchMethod.NOTHING
+    differences: tuple[Difference, ...] = ()
+    elsewhere: str = ""
+    hints: tuple[Hint, ...] = ()
+
+    @property
+    def asked(self) -> Decimal:
+        """The dollars that were asked for."""
+        return sum((one.asked_amount for one in self.expected), NO_MONEY)
+
+    @property
+    def paid(self) -> Decimal:
+        """The Canadian dollars that came in and did not go back."""
+        return sum((payment.paid for payment in self.payments), NO_MONEY)
+
+    @property
+    def must_be_looked_at(self) -> bool:
+        """Whether a person must look: the reports disagree with the batch, or say what this program can't judge."""
+        match self.category:
+            case MatchCategory.WAITING | MatchCategory.ENDED_UNPAID | MatchCategory.IN_BATCH_ONLY:
+                return False
+            case MatchCategory.IN_REPORT_ONLY:
+                return not self.elsewhere
+            case MatchCategory.MATCHED:
+                strange = any(payment.state is Meaning.LOOK for payment in self.payments)
+                return strange or self.method is MatchMethod.OTHER_SESSION
+            case _:
+                return True
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known beside the batch and the reports.
+
+    `confirmed` maps a payment's key to the requests that a person confirmed for it. `sessions` names the other batch of
+    this environment that a session (`session_key`) belongs to; `elsewhere` has the requests of other batches by
+    reference (`reference_key`): the amount in dollars, the day and the batch of each. `payors` has those by e-mail.
+    """
+
+    confirmed: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    sessions: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: Mapping[str, Sequence[tuple[Decimal | None, date, str]]] = field(default_factory=dict)
+    payors: Mapping[str, Sequence[tuple[Decimal | None, date, str]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """What came of it. `other_lines` are bookings of a bank statement that have nothing to do with any request."""
+
+    matches: tuple[Match, ...]
+    other_lines: tuple[Payment, ...] = ()
+
+
+def reconcile(
+    expected: Iterable[ExpectedPayment], payments: Iterable[Payment], known: Known | None = None
+) -> Reconciliation:
+    """Match a batch with the payments of its reports.
+
+    Each request and each payment is in exactly one of the matches, but for a bank statement's other lines. Their order
+    is that of the categories, then of the rows of the sheet, then of the payments' own.
+    """
+    matching = _Matching(sorted(expected, key=_expected_order), known or Known())
+    matching.run(sorted(payments, key=_payment_order))
+    return Reconciliation(tuple(sorted(matching.matches(), key=_match_order)), tuple(matching.other_lines))
+
+
+_Found = tuple[tuple[ExpectedPayment, ...], MatchMethod]
+
+
+class _Matching:
+    """Takes the payments one step after the other; what a step matched is out of the way of the next."""
+
+    def __init__(self, expected: Sequence[ExpectedPayment], known: Known) -> None:
+        self._expected = expected
+        self._asked = [one for one in expected if one.asked]
+        self._known = known
+        self._found: defaultdict[str, list[tuple[Payment, MatchMethod]]] = defaultdict(list)
+        self._together: list[tuple[tuple[ExpectedPayment, ...], Payment, MatchMethod]] = []
+        self._taken: set[str] = set()
+        self._left: list[Payment] = []
+        self._elsewhere: list[tuple[Payment, str]] = []
+        self._unmatched: list[tuple[Payment, tuple[Hint, ...]]] = []
+        self.other_lines: list[Payment] = []
+        self._of_reference: defaultdict[str, list[ExpectedPayment]] = defaultdict(list)
+        for one in expected:
+            if one.reference:
+                self._of_reference[reference_key(one.reference)].append(one)
+
+    def run(self, payments: Sequence[Payment]) -> None:
+        """All steps, the surest first."""
+        self._left = list(payments)
+        by_session = {session_key(one.session_id): one for one in self._asked if one.session_id}
+        self._take(self._confirmed)
+        self._take(_one(MatchMethod.SESSION, lambda payment: by_session.get(session_key(payment.told("session_id")))))
+        self._set_aside(lambda payment: self._known.sessions.get(session_key(payment.told("session_id")), ""))
+        self._by_reference_and_amount()
+        self._take(self._by_reference_alone)
+        self._by_reference_in_parts()
+        self._take(self._several_of_one_reference)
+        self._once_more()
+        self._take(self._last_of_its_reference)
+        self._set_aside(lambda payment: self._of_other_batch(payment, None))
+        self._propose()
+        self._say_what_is_known()
+
+    def matches(self) -> Iterator[Match]:
+        """Everything in its place."""
+        for one in self._expected:
+            if one.key in self._found:
+                yield _match((one,), self._found[one.key])
+            elif one.key not in self._taken:
+                unsure = one.asked and one.uncertain
+                yield Match(MatchCategory.UNKNOWN_STATE if unsure else MatchCategory.IN_BATCH_ONLY, (one,))
+        for several, payment, method in self._together:
+            yield _match(several, [(payment, method)])
+        for payment, hints in self._unmatched:
+            yield Match(MatchCategory.IN_REPORT_ONLY, (), (payment,), hints=hints)
+        for payment, batch in self._elsewhere:
+            yield Match(MatchCategory.IN_REPORT_ONLY, (), (payment,), elsewhere=batch)
+
+    def _take(self, choose: Callable[[Payment], _Found | None]) -> None:
+        """Match the payments for which a step chooses requests; the others are left for the next step."""
+        left = []
+        for payment in self._left:
+            found = choose(payment)
+            if found is None:
+                left.append(payment)
+                continue
+            requests, method = found
+            self._taken.update(one.key for one in requests)
+            if len(requests) == 1:
+                self._found[requests[0].key].append((payment, method))
+            else:
+                self._together.append((requests, payment, method))
+        self._left = left
+
+    def _set_aside(self, batch_of: Callable[[Payment], str]) -> None:
+        left = []
+        for payment in self._left:
+            if batch := batch_of(payment):
+                self._elsewhere.append((payment, batch))
+            else:
+                left.append(payment)
+        self._left = left
+
+    def _confirmed(self, payment: Payment) -> _Found | None:
+        kept = next((keys for key in payment.keys if (keys := self._known.confirmed.get(key))), ())
+        requests = tuple(one for one in self._asked if one.key in kept and one.key not in self._taken) if kept else ()
+        return (requests, MatchMethod.CONFIRMED) if len(requests) == len(kept) > 0 else None
+
+    def _by_reference_and_amount(self) -> None:
+        """Requests that no surer match has; of equal ones, first those whose session nobody knows."""
+        waiting: defaultdict[object, list[ExpectedPayment]] = defaultdict(list)
+        for one in self._asked:
+            if one.reference and one.amount is not None and one.key not in self._taken:
+                waiting[reference_key(one.reference), one.amount].append(one)
+        for requests in waiting.values():
+            requests.sort(key=lambda one: bool(one.session_id))
+
+        def choose(payment: Payment) -> _Found | None:
+            requests = waiting.get((_reference(payment), payment.amount), [])
+            for one in requests:
+                if self._can_be(one, payment):
+                    requests.remove(one)
+                    return (one,), _surely(one, payment)
+            return None
+
+        self._take(choose)
+
+    def _by_reference_alone(self, payment: Payment) -> _Found | None:
+        """Another amount, or one more payment, under a reference that only one request has."""
+        requests = self._requests(payment)
+        if len(requests) != 1 or not self._goes_with(requests[0], payment):
+            return None
+        one = requests[0]
+        again = one.amount == payment.amount and one.key in self._taken
+        return None if again else ((one,), MatchMethod.REFERENCE)
+
+    def _last_of_its_reference(self, payment: Payment) -> _Found | None:
+        """Another amount under a reference of which one request only is not paid yet."""
+        waiting = [one for one in self._requests(payment) if one.key not in self._taken]
+        if len(waiting) != 1 or not self._goes_with(waiting[0], payment):
+            return None
+        return (waiting[0],), MatchMethod.REFERENCE
+
+    def _by_reference_in_parts(self) -> None:
+        """Payments of a reference that together are exactly one of its requests."""
+        of_reference: defaultdict[str, list[Payment]] = defaultdict(list)
+        for payment in self._left:
+            if _reference(payment) and payment.is_paid and not payment.told("session_id"):
+                of_reference[_reference(payment)].append(payment)
+        chosen: dict[str, ExpectedPayment] = {}
+        for payments in of_reference.values():
+            waiting = [one for one in self._requests(payments[0]) if one.key not in self._taken and one.amount]
+            parts = payments if len(payments) <= _MOST_PARTS else []
+            fits = [
+                (one, some)
+                for one in waiting
+                for some in _sums_to(parts, one.amount, lambda payment: payment.paid)
+                if all(self._can_be(one, payment) for payment in some)
+            ]
+            if len(fits) == 1:
+                one, some = fits[0]
+                chosen.update((payment.key, one) for payment in some)
+        self._take(_one(MatchMethod.REFERENCE_AND_AMOUNT, lambda payment: chosen.get(payment.key)))
+
+    def _several_of_one_reference(self, payment: Payment) -> _Found | None:
+        """One payment that is exactly what several requests of its reference ask together."""
+        waiting = [
+            one
+            for one in self._requests(payment)
+            if one.key not in self._taken and one.amount is not None and self._goes_with(one, payment)
+        ]
+        if payment.is_foreign or (requests := _all_or_one_choice(waiting, payment.amount)) is None:
+            return None
+        return requests, MatchMethod.REFERENCE
+
+    def _once_more(self) -> None:
+        """The same reference and amount once more than there are requests: it was perhaps paid twice."""
+        first: dict[object, ExpectedPayment] = {}
+        for one in self._asked:
+            if one.reference and one.amount is not None and one.key in self._found:
+                first.setdefault((reference_key(one.reference), one.amount), one)
+
+        def choose(payment: Payment) -> _Found | None:
+            one = first.get((_reference(payment), payment.amount))
+            if one is None or not _is_in_time(one, payment, unless_told=True):
+                return None
+            return None if self._of_other_batch(payment, one.on) else ((one,), _surely(one, payment))
+
+        self._take(choose)
+
+    # What a person must confirm
+
+    def _propose(self) -> None:
+        """What is alike, the likeliest first; each request is proposed once."""
+        for step in (self._by_rewritten_reference, self._by_memo, self._by_email, self._by_name, self._by_payor):
+            self._take(step())
+
+    def _waiting(self) -> list[ExpectedPayment]:
+        return [one for one in self._asked if one.amount is not None and one.key not in self._taken]
+
+    def _by_rewritten_reference(self) -> Callable[[Payment], _Found | None]:
+        by_form: defaultdict[object, list[ExpectedPayment]] = defaultdict(list)
+        for one in self._waiting():
+            for form in forms(one.reference):
+                by_form[form, one.amount].append(one)
+
+        def choose(payment: Payment) -> _Found | None:
+            told = forms(payment.told("named"))
+            alike = {one.key: one for form in told for one in by_form.get((form, payment.amount), ())}
+            return self._likeliest(payment, alike.values(), MatchMethod.REWRITTEN)
+
+        return choose
+
+    def _by_memo(self) -> Callable[[Payment], _Found | None]:
+        """A reference among the words of a memo."""
+        by_word: defaultdict[object, list[ExpectedPayment]] = defaultdict(list)
+        for one in self._waiting():
+            key = reference_key(one.reference)
+            if len(key) >= _SHORTEST_IN_MEMO and any(map(str.isdigit, key)):
+                by_word[key, one.amount].append(one)
+
+        def choose(payment: Payment) -> _Found | None:
+            words = {reference_key(word).strip(".,;:#()") for word in payment.told("memo").split()}
+            alike = {one.key: one for word in words for one in by_word.get((word, payment.amount), ())}
+            return self._likeliest(payment, alike.values(), MatchMethod.MEMO)
+
+        return choose
+
+    def _by_email(self) -> Callable[[Payment], _Found | None]:
+        by_email: defaultdict[object, list[ExpectedPayment]] = defaultdict(list)
+        for one in self._waiting():
+            if one.email:
+                by_email[one.email.casefold(), one.amount].append(one)
+
+        def choose(payment: Payment) -> _Found | None:
+            alike = by_email.get((payment.told("email").casefold(), payment.amount), ())
+            return self._likeliest(payment, alike, MatchMethod.PROPOSAL)
+
+        return choose
+
+    def _by_name(self) -> Callable[[Payment], _Found | None]:
+        """By the name that a report tells, or one whose words are among those of a memo."""
+        by_name: defaultdict[object, list[ExpectedPayment]] = defaultdict(list)
+        by_amount: defaultdict[Decimal | None, list[ExpectedPayment]] = defaultdict(list)
+        for one in self._waiting():
+            by_name[words_of(f"{one.first_name} {one.last_name}"), one.amount].append(one)
+            by_amount[one.amount].append(one)
+
+        def choose(payment: Payment) -> _Found | None:
+            if name := words_of(payment.told("name")):
+                return self._likeliest(payment, by_name.get((name, payment.amount), ()), MatchMethod.NAME)
+            words = set(words_of(payment.told("memo")).split())
+            alike = [
+                one
+                for one in (by_amount.get(payment.amount, ()) if words else ())
+                if one.last_name and set(words_of(f"{one.first_name} {one.last_name}").split()) <= words
+            ]
+            return self._likeliest(payment, alike, MatchMethod.NAME)
+
+        return choose
+
+    def _by_payor(self) -> Callable[[Payment], _Found | None]:
+        """One payment that is exactly what all open requests of its payor ask together."""
+        by_email: defaultdict[str, list[ExpectedPayment]] = defaultdict(list)
+        by_name: defaultdict[str, list[ExpectedPayment]] = defaultdict(list)
+        for one in self._waiting():
+            by_email[one.email.casefold()].append(one)
+            by_name[words_of(f"{one.first_name} {one.last_name}")].append(one)
+
+        def choose(payment: Payment) -> _Found | None:
+            email, name = payment.told("email").casefold(), words_of(payment.told("name"))
+            of_payor = (email and by_email.get(email)) or (name and by_name.get(name)) or ()
+            waiting = [one for one in of_payor if one.key not in self._taken and _distance(one, payment) is not None]
+            if not payment.is_paid or payment.is_foreign:
+                return None
+            requests = _all_or_one_choice(waiting, payment.amount)
+            return None if requests is None else (requests, MatchMethod.PAYOR)
+
+        return choose
+
+    def _likeliest(self, payment: Payment, alike: Iterable[ExpectedPayment], method: MatchMethod) -> _Found | None:
+        """The request of the nearest day; without a day only one that is alone in being alike."""
+        if not payment.is_paid or payment.is_foreign:
+            return None
+        free = [one for one in alike if one.key not in self._taken]
+        far = [(days, one.row, one.key, one) for one in free if (days := _distance(one, payment)) is not None]
+        if not far or (payment.first_day is None and len(far) > 1):
+            return None
+        return (min(far)[-1],), method
+
+    # What remains
+
+    def _say_what_is_known(self) -> None:
+        by_email: defaultdict[str, list[ExpectedPayment]] = defaultdict(list)
+        by_name: defaultdict[str, list[ExpectedPayment]] = defaultdict(list)
+        by_form: defaultdict[object, list[ExpectedPayment]] = defaultdict(list)
+        by_amount: defaultdict[Decimal | None, list[ExpectedPayment]] = defaultdict(list)
+        for one in self._expected if self._left else ():
+            by_email[one.email.casefold()].append(one)
+            by_name[words_of(f"{one.first_name} {one.last_name}")].append(one)
+            for form in forms(one.reference):
+                by_form[form].append(one)
+            if one.asked and one.key not in self._taken:
+                by_amount[one.amount].append(one)
+        for payment in self._left:
+            hints = self._hints(
+                "reference", self._of_reference.get(_reference(payment), ()) if _reference(payment) else ()
+            )
+            if email := payment.told("email").casefold():
+                hints += self._hints("email", by_email.get(email, ()))
+            if name := words_of(payment.told("name")):
+                hints += self._hints("name", by_name.get(name, ()))
+            told = forms(payment.told("named"))
+            hints += self._hints("rewritten", (one for form in told for one in by_form.get(form, ())))
+            hints += self._hints_elsewhere(payment)
+            if payment.line.statement and not hints:
+                self.other_lines.append(payment)
+                continue
+            if payment.amount is not None and not hints:
+                hints += self._hints("amount", by_amount.get(payment.amount, ()))
+            self._unmatched.append((payment, tuple(dict.fromkeys(hints))))
+
+    @staticmethod
+    def _hints(what: str, requests: Iterable[ExpectedPayment]) -> list[Hint]:
+        shown = list({one.key: one for one in requests}.values())[:_MOST_HINTS]
+        return [Hint(what, one.row, one.file, "" if one.asked else one.status, "", one.amount) for one in shown]
+
+    def _hints_elsewhere(self, payment: Payment) -> list[Hint]:
+        found = []
+        if reference := _reference(payment):
+            found += [("reference", one) for one in self._known.elsewhere.get(reference, ())[-_MOST_HINTS:]]
+        if email := payment.told("email").casefold():
+            found += [("email", one) for one in self._known.payors.get(email, ())[-_MOST_HINTS:]]
+        return [Hint(what, batch=batch, amount=amount) for what, (amount, _, batch) in found]
+
+    # What can be of a request
+
+    def _requests(self, payment: Payment) -> list[ExpectedPayment]:
+        """The requests of a payment's reference."""
+        key = _reference(payment)
+        return [one for one in self._of_reference.get(key, ()) if one.asked] if key else []
+
+    def _goes_with(self, one: ExpectedPayment, payment: Payment) -> bool:
+        """Whether a payment of another amount can be of a request: no session contradicts, and the day fits."""
+        contradicts = bool(one.session_id and payment.told("session_id"))
+        return not contradicts and self._can_be(one, payment)
+
+    def _can_be(self, one: ExpectedPayment, payment: Payment) -> bool:
+        """Whether a payment with a request's reference can be of that request.
+
+        A reference that names the payor comes back each month. So a payment from before the request is not of it, one
+        of another session is only when the day is told, and one without a session is of the last request before it.
+        """
+        contradicts = _surely(one, payment) is MatchMethod.OTHER_SESSION
+        in_time = _is_in_time(one, payment, unless_told=not contradicts)
+        return in_time and not self._of_other_batch(payment, one.on)
+
+    def _of_other_batch(self, payment: Payment, after: date | None) -> str:
+        """The other batch with the last request before a payment without a session, when it was made after a day."""
+        if payment.told("session_id"):
+            return ""
+        paid_on = payment.first_day
+        requests = self._known.elsewhere.get(_reference(payment), ())
+        before = [
+            (on, batch)
+            for amount, on, batch in requests
+            if amount == payment.amount and (paid_on is None or on <= paid_on + SLACK)
+        ]
+        last, batch = max(before, default=(None, ""))
+        if last is None or (after is not None and (last <= after or paid_on is None)):
+            return ""
+        return batch
+
+
+def _one(
+    method: MatchMethod, request_of: Callable[[Payment], ExpectedPayment | None]
+) -> Callable[[Payment], _Found | None]:
+    def choose(payment: Payment) -> _Found | None:
+        one = request_of(payment)
+        return None if one is None else ((one,), method)
+
+    return choose
+
+
+def _surely(one: ExpectedPayment, payment: Payment) -> MatchMethod:
+    contradicts = bool(one.session_id and payment.told("session_id"))
+    return MatchMethod.OTHER_SESSION if contradicts else MatchMethod.REFERENCE_AND_AMOUNT
+
+
+def _reference(payment: Payment) -> str:
+    return reference_key(payment.told("named"))
+
+
+_Item = TypeVar("_Item")
+
+
+def _sums_to(
+    items: Sequence[_Item], total: Decimal | None, amount: Callable[[_Item], Decimal | None]
+) -> Iterator[tuple[_Item, ...]]:
+    """Each choice of two or more items that comes to a total."""
+    for count in range(2, len(items) + 1):
+        for some in combinations(items, count):
+            if sum((amount(item) or NO_MONEY for item in some), NO_MONEY) == total:
+                yield some
+
+
+def _all_or_one_choice(waiting: Sequence[ExpectedPayment], total: Decimal | None) -> tuple[ExpectedPayment, ...] | None:
+    """All of several requests when they come to a total, else the only choice of several that does."""
+    if len(waiting) < 2:  # noqa: PLR2004  one request alone is no "together"
+        return None
+    if sum(one.asked_amount for one in waiting) == total:
+        return tuple(waiting)
+    if len(waiting) > _MOST_PARTS:
+        return None
+    choices = list(_sums_to(waiting, total, lambda one: one.amount))
+    return choices[0] if len(choices) == 1 else None
+
+
+def _is_in_time(one: ExpectedPayment, payment: Payment, *, unless_told: bool) -> bool:
+    """Whether no line of a payment is from before the request; `unless_told` is the answer where no day is told."""
+    day = payment.first_day
+    if day is None or one.on is None:
+        return unless_told
+    return day >= one.on - SLACK
+
+
+def _distance(one: ExpectedPayment, payment: Payment) -> timedelta | None:
+    """How long after the request the payment's first day is; None when it can't be of this request."""
+    day = payment.first_day
+    if day is None or one.on is None:
+        return PROPOSAL_WINDOW
+    return abs(day - one.on) if one.on - SLACK <= day <= one.on + PROPOSAL_WINDOW else None
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Which category it is in
+
+
+def _match(expected: tuple[ExpectedPayment, ...], found: Sequence[tuple[Payment, MatchMethod]]) -> Match:
+    ranked = sorted(found, key=lambda one: (not one[0].is_paid, _METHODS[one[1]], _payment_order(one[0])))
+    payments = tuple(payment for payment, _ in ranked)
+    method = ranked[0][1]
+    differences = _differences(expected, payments)
+    if method.is_proposal:
+        return Match(MatchCategory.PROPOSALS, expected, payments, method, differences)
+    category = _category(expected, payments, differences)
+    if category in {MatchCategory.PAID_TWICE, MatchCategory.RETURNED}:
+        differences = tuple(kind for kind in differences if kind is not Difference.AMOUNT)  # the category says it
+    return Match(category, expected, payments, method, differences)
+
+
+def _category(
+    expected: Sequence[ExpectedPayment], payments: Sequence[Payment], differences: Sequence[Difference]
+) -> MatchCategory:
+    paid = [payment for payment in payments if payment.is_paid]
+    went_back = any(payment.state is Meaning.RETURNED for payment in payments)
+    if went_back and sum(payment.paid for payment in payments) <= 0:
+        return MatchCategory.RETURNED
+    if not paid:
+        states = {payment.state for payment in payments}
+        if states & {Meaning.RETURNED, Meaning.LOOK}:
+            return MatchCategory.RETURNED if went_back else MatchCategory.UNKNOWN_STATE
+        return MatchCategory.WAITING if Meaning.OPEN in states else MatchCategory.ENDED_UNPAID
+    amount = expected[0].amount if len(expected) == 1 else None
+    more = amount is None or sum((payment.paid for payment in payments), NO_MONEY) > amount
+    whole = any(amount is None or payment.paid >= amount for payment in paid)
+    if len(paid) > 1 and len(expected) == 1 and (any(payment.is_foreign for payment in paid) or (more and whole)):
+        return MatchCategory.PAID_TWICE
+    return MatchCategory.PAID_DIFFERENTLY if differences or len(expected) > 1 else MatchCategory.MATCHED
+
+
+def _differences(expected: Sequence[ExpectedPayment], payments: Sequence[Payment]) -> tuple[Difference, ...]:
+    """What differs in the payments that were paid, or in the first."""
+    paid = [payment for payment in payments if payment.is_paid] or payments[:1]
+    lines = [payment.line for payment in paid]
+    asked = None if any(one.amount is None for one in expected) else sum(one.asked_amount for one in expected)
+    foreign = any(payment.is_foreign for payment in paid)
+    total = sum(
+        (payment.amount or NO_MONEY) if foreign else payment.paid for payment in (paid if foreign else payments)
+    )
+    if payments[0].state in _UNPAID:
+        total = payments[0].amount or NO_MONEY
+    differs = {
+        Difference.AMOUNT: asked is not None and (total != asked or (foreign and len(paid) > 1)),
+        Difference.CURRENCY: foreign,
+        Difference.NAME: not all(any(same_name(one, line.name) for one in expected) for line in lines),
+        Difference.ACCOUNT: not all(any(same_account(one.account, line.account) for one in expected) for line in lines),
+        Difference.CORRECTED: any(payment.corrected for payment in payments),
+    }
+    return tuple(kind for kind in Difference if differs[kind])
+
+
+def same_name(one: ExpectedPayment, told: str) -> bool:
+    """Whether a report's name is the payor's: whatever its case, accents, punctuation and order, and with or without
+    the middle name. A name that is not told differs from none.
+    """
+    if told == f"{one.first_name} {one.last_name}":
+        return True
+    words = words_of(told)
+    first_and_last = words_of(f"{one.first_name} {one.last_name}")
+    return not words or not first_and_last or words in (first_and_last, words_of(one.name))
+
+
+_UNPAID: Final = {Meaning.OPEN, Meaning.ENDED, Meaning.LOOK, Meaning.RETURNED}
+_LAST_DIGITS: Final = re.compile(r"[0-9 -]*$")
+
+
+def same_account(ours: str, told: str) -> bool:
+    """Whether two account numbers end alike. Reports show only the end of one; what tells too little differs not."""
+    end = _LAST_DIGITS.search(told)
+    digits = "".join(filter(str.isdigit, end[0] if end else ""))
+    if len(digits) < _SHORTEST_ACCOUNT or not ours:
+        return True
+    return ours.endswith(digits) or digits.endswith(ours)
+
+
+_METHODS: Final = {method: at for at, method in enumerate(MatchMethod)}
+_CATEGORIES: Final = {category: at for at, category in enumerate(MatchCategory)}
+
+
+def _expected_order(one: ExpectedPayment) -> tuple[object, ...]:
+    return one.row or 1 << 30, one.file, one.key
+
+
+def _payment_order(payment: Payment) -> tuple[object, ...]:
+    """Paid before unpaid, then by what it says."""
+    line = payment.line
+    return not payment.is_paid, line.reference, line.latest, payment.key, line.sha256, line.sheet, line.number
+
+
+def _match_order(match: Match) -> tuple[object, ...]:
+    first = _expected_order(match.expected[0]) if match.expected else (1 << 31, "")
+    payment = _payment_order(match.payments[0]) if match.payments else ()
+    return _CATEGORIES[match.category], bool(match.elsewhere), first, payment

@@ -482,8 +482,16 @@ _Word = tuple[Meaning, str, Decimal | None]
 
 
 def _word(line: Line) -> _Word:
-    """What a line says. A payment that says so already is another one: equal lines are never looked at in pairs."""
-    return line.state, line.status.casefold(), line.size
+    """What a line says. A payment that says so already is another one: equal lines are never looked at in pairs.
+
+    Money comes once, whatever its word (in two languages, say); its return may be told by a word and by a sign.
+    """
+    word = line.status.casefold()
+    if line.state is Meaning.SETTLED:
+        word = ""
+    elif line.state is Meaning.RETURNED:
+        word = "-" if line.amount is not None and line.amount < 0 else ""
+    return line.state, word, line.size
 
 
 def _lives(events: Sequence[_Event], links: _Links, asked: Mapping[str, Decimal | None]) -> list[_Life]:
@@ -556,8 +564,8 @@ def _can_follow(line: Line, life: _Life) -> bool:
         return True
     if not _same_moment(line.created, last.created):
         return False
-    if line.settled or not (line.completed and last.completed):
-        return _same_moment(line.completed, last.completed)
+    if not (line.completed and last.completed):
+        return True
     days = date.fromisoformat(line.completed[:10]) - date.fromisoformat(last.completed[:10])
     return timedelta(0) <= days <= _LATER_STATE
 

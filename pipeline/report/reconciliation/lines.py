@@ -95,6 +95,7 @@ class TableReader:
         self._aside: list[int] = []
         self._unread_dates: list[int] = []
         self._completed: Counter[str] = Counter()
+        self._spellings: dict[str, str] = {}
         self._turned = False
         self._zoned = False
 
@@ -347,8 +348,11 @@ class TableReader:
         return Meaning.SETTLED if meaning is Meaning.PAID and settled else meaning
 
     def _count_unknown(self, status: str) -> None:
-        if status and self._words.meaning_of(status, of_session=self._of_session) is Meaning.LOOK:
-            (self._completed if self._words.is_known(status) else self.unknown)[status] += 1
+        if not status or self._words.is_taught(status):
+            return
+        if self._words.meaning_of(status, of_session=self._of_session) is Meaning.LOOK:
+            spelling = self._spellings.setdefault(status.casefold(), status)
+            (self._completed if self._words.is_known(status) else self.unknown)[spelling] += 1
 
     # What is no payment
 

@@ -96,6 +96,10 @@ class Vocabulary:
         """Whether the word has a meaning, be it that it proves nothing."""
         return _folded(status) in self.statuses
 
+    def is_taught(self, status: str) -> bool:
+        """Whether the mapping file says what the word means, be it that nothing is to be concluded from it."""
+        return _folded(status) in self.taught
+
     def memos(self, cells: Sequence[str]) -> list[int]:
         """The positions of all columns of descriptions."""
         found = enumerate(map(self.field_of, cells))

@@ -1,4 +1,4 @@
-"""The daily reports: what their columns are called, and what their status words say.
+"""The reports of payments: what their columns are called, and what their words say.
 
 Tables only; the words stand in `report_aliases.toml`. Source: API notes, "Reports" and "State of a session".
 """
@@ -23,6 +23,7 @@ class ReportField(StrEnum):
     CREDIT = "credit"
     DEBIT = "debit"
     BALANCE = "balance"
+    TYPE = "type"
     CURRENCY = "currency"
     NAME = "name"
     EMAIL = "email"
@@ -67,6 +68,35 @@ def column_tiers() -> dict[ReportField, tuple[tuple[str, ...], ...]]:
 def status_words() -> dict[Meaning, tuple[str, ...]]:
     """The words that say each meaning; LOOK has none."""
     return {Meaning(name): tuple(words) for name, words in _table()["statuses"].items()}
+
+
+class Kind(StrEnum):
+    """What the word in a column of transaction types says of the line's amount."""
+
+    DEBIT = "debit"
+    """Money that went out, whatever sign its amount has."""
+    DEPOSIT = "deposit"
+    """The sum of the payments below it, which were paid in together."""
+    PART = "part"
+    """One of these payments."""
+
+
+@cache
+def kind_words() -> dict[str, Kind]:
+    """The words of a column of transaction types, each with what it says."""
+    return {word: Kind(name) for name, words in _table()["types"].items() for word in words}
+
+
+@cache
+def session_words() -> dict[str, tuple[str, ...]]:
+    """What tells the state of a session from that of a payment: `headings`, `completed` and `underway`."""
+    return {name: tuple(words) for name, words in _table()["session"].items()}
+
+
+@cache
+def balance_words() -> tuple[str, ...]:
+    """What a line is called that tells a balance and no payment."""
+    return tuple(_table()["lines"]["balance"])
 
 
 @cache

@@ -30,7 +30,12 @@ SHOWN_DAMAGED: Final = 5
     type=options.FILE,
     help="The workbook.  [default: BATCH.reconciliation.xlsx beside the first REPORT]",
 )
-@click.option("--mapping", type=options.FILE, help="A TOML file that adds headings and status words of the reports.")
+@click.option(
+    "--mapping",
+    type=options.FILE,
+    help="A TOML file that adds headings and status words of the reports; it keeps what you answer about words.  "
+    "[default: reports.mapping.toml beside the first REPORT]",
+)
 @click.option("--sandbox", is_flag=True, help="A batch that was sent to the built-in sandbox.")
 @click.option(
     "--confirm-proposals",
@@ -53,6 +58,7 @@ def reconcile(batch: str, reports: tuple[Path, ...], **given: Any) -> int:
 
     def body(settings: Settings, manner: Manner) -> int:
         from pipeline.cli.screen import screen_of
+        from pipeline.cli.words import taught
         from pipeline.commands.reconcile import ReconcileRequest, reconcile_batch
 
         request = ReconcileRequest(
@@ -65,7 +71,7 @@ def reconcile(batch: str, reports: tuple[Path, ...], **given: Any) -> int:
             lang=manner.lang,
         )
         screen = screen_of(manner)
-        done = reconcile_batch(request, settings, screen.reading, screen.placed)
+        done = reconcile_batch(taught(request, manner), settings, screen.reading, screen.placed)
         _print(done, manner)
         return done.exit_code
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter, deque
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from io import StringIO
@@ -67,27 +67,35 @@ class Dialect:
 
 
 def open_text(path: Path, mapping: Mapping) -> Book:
-    """A text file as a book of one sheet without a name. Raises InputFailure when its encoding can't be told."""
+    """A billing sheet in a text file: see `open_table`."""
+    return open_table(path, lambda cells: recognised(cells, mapping))
+
+
+def open_table(path: Path, headings_in: Callable[[Sequence[str]], int]) -> Book:
+    """A text file as a book of one sheet without a name. Raises InputFailure when its encoding can't be told.
+
+    `headings_in` counts the headings among the cells of a row: the right delimiter brings out the most.
+    """
     encoding = encoding_of(path)
     with path.open(encoding=encoding.codec, newline="") as file:
-        dialect = _dialect(encoding.codec, file.read(_SAMPLE_CHARACTERS), mapping)
+        dialect = _dialect(encoding.codec, file.read(_SAMPLE_CHARACTERS), headings_in)
     grid = Grid("", partial(_records, path, dialect), counts=partial(_cell_counts, path, dialect))
     return Book(("",), lambda _: grid, notices=encoding.notices)
 
 
-def _dialect(codec: str, sample: str, mapping: Mapping) -> Dialect:
+def _dialect(codec: str, sample: str, headings_in: Callable[[Sequence[str]], int]) -> Dialect:
     """The delimiter that makes the best table: by the headings that it brings out, then by rows of equal length."""
     named = _SEPARATOR_LINE.match(sample)
     if named and not named[1].isalnum():
         return _quoted(Dialect(codec, named[1], separator_line=True), sample[named.end() :])
-    scores = {delimiter: _score(sample, delimiter, mapping) for delimiter in _DELIMITERS}
+    scores = {delimiter: _score(sample, delimiter, headings_in) for delimiter in _DELIMITERS}
     return _quoted(Dialect(codec, max(_DELIMITERS, key=lambda delimiter: scores[delimiter])), sample)
 
 
-def _score(sample: str, delimiter: str, mapping: Mapping) -> tuple[int, int]:
+def _score(sample: str, delimiter: str, headings_in: Callable[[Sequence[str]], int]) -> tuple[int, int]:
     rows = _first(sample, Dialect("", delimiter))
     widths = Counter(len(cells) for cells in rows if len(cells) > 1)
-    return max((recognised(cells, mapping) for cells in rows), default=0), max(widths.values(), default=0)
+    return max(map(headings_in, rows), default=0), max(widths.values(), default=0)
 
 
 def _quoted(dialect: Dialect, sample: str) -> Dialect:

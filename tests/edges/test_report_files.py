@@ -20,7 +20,7 @@ from pipeline.report.reconciliation.figures import Pile, balance, deposits, doub
 from pipeline.report.reconciliation.front import Resolved, Story
 from pipeline.report.reconciliation.matching import ExpectedPayment as Claim
 from pipeline.report.reconciliation.matching import reconcile
-from pipeline.report.reconciliation.moments import Order, moment_of, order_of, proven_order
+from pipeline.report.reconciliation.moments import Order, moment_of, order_of
 from pipeline.report.reconciliation.payments import payments_of
 from pipeline.report.reconciliation.vocabulary import load_vocabulary
 from pipeline.report.reconciliation.workbook import SHEETS, Contents, write
@@ -206,8 +206,10 @@ MEANINGS = [
     *[(word, Meaning.SETTLED) for word in ("Settled", "SETTLED", "Réglé", "regle")],
     *[(word, Meaning.PAID) for word in ("Accepted", "Processed", "Traité")],
     *[(word, Meaning.OPEN) for word in ("Initiated", "In Progress", "InProgress", "Processing")],
-    *[(word, Meaning.ENDED) for word in ("Cancelled", "Canceled", "Expired", "Declined", "Failed")],
-    *[(word, Meaning.LOOK) for word in ("Completed", "Whatever", "Refunded")],
+    ("Failed", Meaning.FAILED),
+    *[(word, Meaning.ENDED) for word in ("Cancelled", "Canceled", "Expired", "Declined")],
+    *[(word, Meaning.RETURNED) for word in ("Refunded", "Reversed", "Retourné", "NSF", "Annulation de dépôt")],
+    *[(word, Meaning.LOOK) for word in ("Whatever", "Partially paid", "Available")],
 ]
 
 
@@ -251,8 +253,8 @@ def test_dates_are_read_as_people_write_them(text: str, moment: str | None) -> N
 
 def test_one_date_of_a_column_shows_the_order_of_all() -> None:
     """`25/11/2026` in a column makes the third of April of its `03/04/2026`."""
-    assert moment_of("03/04/2026", "s", order_of(map(proven_order, ("03/04/2026", "25/11/2026")))) == "2026-04-03"
-    assert order_of(map(proven_order, ("25/11/2026", "11/25/2026"))) is Order.UNKNOWN
+    assert moment_of("03/04/2026", "s", order_of(("03/04/2026", "25/11/2026"))) == "2026-04-03"
+    assert order_of(("25/11/2026", "11/25/2026")) is Order.UNKNOWN
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -218,6 +218,12 @@ CASES = [
         MatchCategory.RETURNED,
     ),
     Case(
+        "a word that it went back, and its payment in no report",
+        claim(),
+        (line(meaning=Meaning.RETURNED, status="Refunded"),),
+        MatchCategory.RETURNED,
+    ),
+    Case(
         "paid again after it went back",
         claim(),
         (line(), line(number=3, meaning=Meaning.RETURNED, settled="2026-11-09"), line(number=4, settled="2026-11-12")),

@@ -468,7 +468,9 @@ class _Life:
         settled = self.paid is None or self.paid.state is Meaning.SETTLED
         if self.paid is not None and self.paid.size is not None:
             found.append(Movement(self.paid, self.paid.size, self.paid.bank_day if settled else ""))
-        found += [Movement(line, -amount, line.bank_day if settled else "") for line, amount in self.back]
+        # A word alone that money went back, without a line that it came, is the end of a life and moves nothing here.
+        back = [(line, amount) for line, amount in self.back if self.paid or (line.amount or NO_MONEY) < 0]
+        found += [Movement(line, -amount, line.bank_day if settled else "") for line, amount in back]
         return tuple(found)
 
     @property

@@ -1,7 +1,9 @@
-"""What the words of a daily report mean: its headings, its status words, and what a mapping file adds to both.
+"""What the words of a report mean: its headings, its status words, and what a mapping file adds to both.
 
 [columns]   "Heading" = "field"      [statuses]  "Word" = "paid"      ignore = ["Heading"]
 [constants] field = "value"          for what a report does not say (status, currency, settled)
+dates = "day-first"                  which number of a date is the day (month-first, year-first)
+headings = ["Date", "", "Credit"]    those of a file without any, in their order, "" for a column that is not needed
 """
 
 from __future__ import annotations
@@ -11,16 +13,28 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from pipeline.model import InputFailure, UsageFailure
+from pipeline.report.reconciliation.moments import Order
 from pipeline.sheet.headings import Heading as SheetHeading
 from pipeline.sheet.headings import fold, letter, listed, shown
-from schemas.reports import Meaning, ReportField, column_tiers, status_words
+from schemas.reports import (
+    Kind,
+    Meaning,
+    ReportField,
+    balance_words,
+    column_tiers,
+    kind_words,
+    session_words,
+    status_words,
+)
 
-_KEYS: Final = ("columns", "statuses", "constants", "ignore")
+_KEYS: Final = ("columns", "statuses", "constants", "ignore", "dates", "headings")
+_LISTS: Final = ("ignore", "headings")
+_ORDERS: Final = (Order.DAY_FIRST.value, Order.MONTH_FIRST.value, Order.YEAR_FIRST.value)
 _MAPPED: Final = -1
 """The strength of a heading that the mapping file names: it wins over every alias."""
 
@@ -29,6 +43,8 @@ _ASKED_ABOUT: Final = frozenset(
         ReportField.SESSION_ID,
         ReportField.REFERENCE,
         ReportField.AMOUNT,
+        ReportField.CREDIT,
+        ReportField.DEBIT,
         ReportField.CURRENCY,
         ReportField.STATUS,
         ReportField.SETTLED,
@@ -36,32 +52,58 @@ _ASKED_ABOUT: Final = frozenset(
 )
 """Of two columns that could be one of these, the wrong one would match or count the wrong payment: never guessed."""
 
+_MONEY: Final = frozenset({ReportField.AMOUNT, ReportField.CREDIT, ReportField.DEBIT})
+_DAYS: Final = frozenset({ReportField.COMPLETED, ReportField.SETTLED})
+
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
     """The known headings and status words, folded. `constants` are for what the reports do not say.
 
-    `mapped` are the headings of the mapping file as they are written there, for the reader that looks for the table.
+    `taught` are the status words of the mapping file; `dates` is the order of all dates, if it says one, and `given`
+    are the headings of files that have none.
     """
 
     headings: Mapping[str, tuple[ReportField, int]]
     statuses: Mapping[str, Meaning]
     constants: Mapping[ReportField, str] = field(default_factory=dict)
     ignored: frozenset[str] = frozenset()
-    mapped: Mapping[str, ReportField] = field(default_factory=dict)
+    taught: frozenset[str] = frozenset()
+    dates: Order = Order.UNKNOWN
+    given: tuple[str, ...] = ()
 
     def field_of(self, heading: str) -> tuple[ReportField, int] | None:
         """The field that a heading means and how sure that is, smaller being surer."""
-        folded = fold(heading)
+        folded = _heading(heading)
         return None if folded in self.ignored else self.headings.get(folded)
 
-    def recognised(self, cells: Sequence[str]) -> frozenset[ReportField]:
-        """The fields that the cells of a row would name."""
-        return frozenset(found[0] for cell in cells if cell and (found := self.field_of(cell)))
+    def recognised(self, cells: Sequence[str]) -> dict[ReportField, int]:
+        """The fields that the cells of a row would name, each with how sure its surest heading is."""
+        found: dict[ReportField, int] = {}
+        for meant in (self.field_of(cell) for cell in cells if cell):
+            if meant:
+                found[meant[0]] = min(meant[1], found.get(*meant))
+        return found
 
-    def meaning_of(self, status: str) -> Meaning:
-        """What a status word says; LOOK for one that is not known."""
-        return self.statuses.get(_folded(status), Meaning.LOOK)
+    def meaning_of(self, status: str, *, of_session: bool = False) -> Meaning:
+        """What a status word says; LOOK for one that is not known, and for a session that is completed."""
+        folded = _folded(status)
+        if of_session and folded in _completed() and folded not in self.taught:
+            return Meaning.LOOK
+        return self.statuses.get(folded, Meaning.LOOK)
+
+    def is_known(self, status: str) -> bool:
+        """Whether the word has a meaning, be it that it proves nothing."""
+        return _folded(status) in self.statuses
+
+    def is_taught(self, status: str) -> bool:
+        """Whether the mapping file says what the word means, be it that nothing is to be concluded from it."""
+        return _folded(status) in self.taught
+
+    def memos(self, cells: Sequence[str]) -> list[int]:
+        """The positions of all columns of descriptions."""
+        found = enumerate(map(self.field_of, cells))
+        return [position for position, meant in found if meant and meant[0] is ReportField.MEMO]
 
     def columns(self, cells: Sequence[str], file: str) -> dict[ReportField, int]:
         """The position of each field's column, from the row of headings.
@@ -85,11 +127,69 @@ _folded: Final = lru_cache(maxsize=1_024)(fold)
 """The few words of a column of statuses, folded once each."""
 
 
-def is_enough(fields: frozenset[ReportField], constants: Mapping[ReportField, str]) -> bool:
+def _heading(text: str) -> str:
+    """A heading folded, or as it stands where nothing is left of it (`CAD$`)."""
+    return fold(text) or text.strip().casefold()
+
+
+@cache
+def _completed() -> frozenset[str]:
+    return frozenset(map(fold, session_words()["completed"]))
+
+
+def names_session(heading: str) -> bool:
+    """Whether the heading of a column of statuses says that they are sessions'."""
+    return fold(heading) in {fold(name) for name in session_words()["headings"]}
+
+
+def is_underway(status: str) -> bool:
+    """Whether a status is a word that only sessions have."""
+    return _folded(status) in {fold(word) for word in session_words()["underway"]}
+
+
+@cache
+def _kinds() -> dict[str, Kind]:
+    return {fold(word): kind for word, kind in kind_words().items()}
+
+
+def kind_of_line(text: str) -> Kind | None:
+    """What the word of a transaction type says; None for most."""
+    return _kinds().get(_folded(text))
+
+
+@cache
+def _balances() -> frozenset[str]:
+    return frozenset(map(fold, balance_words()))
+
+
+def is_balance(text: str) -> bool:
+    """Whether a text names a balance, perhaps with its date."""
+    return fold(text).rstrip("0123456789") in _balances()
+
+
+def is_statement(found: Mapping[ReportField, int]) -> bool:
+    """Whether fields, each with how sure its heading is, are those of a statement of an account.
+
+    It has a column for each direction; or it has texts of people's own and a balance, or no reference but the number
+    that QuickBooks gives to everything.
+    """
+    if ReportField.SESSION_ID in found or not found.keys() & _DAYS:
+        return False
+    if found.keys() & {ReportField.CREDIT, ReportField.DEBIT}:
+        return bool(found.keys() & {ReportField.MEMO, ReportField.NAME, ReportField.REFERENCE})
+    return ReportField.MEMO in found and (ReportField.BALANCE in found or not _has_reference(found))
+
+
+def is_enough(found: Mapping[ReportField, int], constants: Mapping[ReportField, str]) -> bool:
     """Whether these fields make a report: an amount, and something by which a payment is known."""
-    return ReportField.AMOUNT in {*fields, *constants} and bool(
-        fields & {ReportField.SESSION_ID, ReportField.REFERENCE}
-    )
+    if not {*found, *constants} & _MONEY:
+        return False
+    return ReportField.SESSION_ID in found or _has_reference(found) or is_statement(found)
+
+
+def _has_reference(found: Mapping[ReportField, int]) -> bool:
+    number = len(column_tiers()[ReportField.REFERENCE]) - 1
+    return found.get(ReportField.REFERENCE, number) < number
 
 
 def shown_headings(cells: Sequence[str]) -> str:
@@ -100,7 +200,7 @@ def shown_headings(cells: Sequence[str]) -> str:
 def load_vocabulary(path: Path | None) -> Vocabulary:
     """The built-in words, with those of the mapping file at `path`. Raises UsageFailure with all its mistakes."""
     headings = {
-        fold(alias): (column, strength)
+        _heading(alias): (column, strength)
         for column, tiers in column_tiers().items()
         for strength, tier in enumerate(tiers)
         for alias in tier
@@ -111,13 +211,16 @@ def load_vocabulary(path: Path | None) -> Vocabulary:
     table = _read(path)
     if mistakes := [*_mistakes(table)]:
         raise UsageFailure("sheet.mapping_mistakes", path=str(path), mistakes="; ".join(mistakes))
-    mapped = {heading: ReportField(name) for heading, name in table.get("columns", {}).items()}
+    taught = {fold(word): Meaning(name) for word, name in table.get("statuses", {}).items()}
+    mapped = table.get("columns", {})
     return Vocabulary(
-        headings=headings | {fold(heading): (column, _MAPPED) for heading, column in mapped.items()},
-        statuses=statuses | {fold(word): Meaning(name) for word, name in table.get("statuses", {}).items()},
+        headings=headings | {_heading(heading): (ReportField(name), _MAPPED) for heading, name in mapped.items()},
+        statuses=statuses | taught,
         constants={ReportField(name): value for name, value in table.get("constants", {}).items()},
-        ignored=frozenset(map(fold, table.get("ignore", ()))),
-        mapped=mapped,
+        ignored=frozenset(map(_heading, table.get("ignore", ()))),
+        taught=frozenset(taught),
+        dates=Order(table.get("dates", Order.UNKNOWN)),
+        given=tuple(table.get("headings", ())),
     )
 
 
@@ -137,9 +240,12 @@ def _mistakes(table: Mapping[str, Any]) -> Iterator[str]:
     for key, value in table.items():
         if key not in _KEYS:
             yield _instead(key, _KEYS)
-        elif key == "ignore":
+        elif key in _LISTS:
             if not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
-                yield 'ignore = ["…", "…"]'
+                yield f'{key} = ["…", "…"]'
+        elif key == "dates":
+            if value not in _ORDERS:
+                yield f"dates = {_instead(str(value), _ORDERS)}"
         elif not isinstance(value, dict):
             yield f"[{key}]"
         else:

@@ -1,8 +1,9 @@
 """Plays a whole month against the built-in sandbox: import, payors who accept or decline, status, reconciliation.
 
 `make demo` runs it. Every command is shown as a person would type it, with what it prints; the payors are played by
-posting the forms of the hosted page, as a browser would. It ends with the reconciliation, open on the screen where
-there is one. Everything stays in `out/demo/`.
+posting the forms of the hosted page, as a browser would. One payment is refunded the next day, which only the reports
+tell: the sandbox gives tomorrow's today. It ends with the reconciliation, open on the screen where there is one.
+Everything stays in `out/demo/`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 
 import httpx
@@ -55,25 +57,33 @@ def type_command(base_url: str, *words: str) -> None:
         sys.exit(done.returncode)
 
 
-def play_payors(base_url: str) -> None:
-    """Of every five payors three accept, one declines, and one does nothing."""
+def play_payors(base_url: str) -> str:
+    """Of every five payors three accept, one declines, and one does nothing; says which payment will be refunded."""
     sessions = httpx.get(f"{base_url}/sandbox/sessions").json()["sessions"]
+    sessions.sort(key=lambda session: session["referenceId"] or "")  # they were created side by side
     counts = {"accepted": 0, "declined": 0}
+    returned = sessions[1]
     for number, session in enumerate(sessions):
         decision = ("accepted", "accepted", "declined", "accepted", "")[number % 5]
         if decision:
             form = {"sessionId": session["sessionId"], "decision": decision}
+            if session is returned:
+                form["course"] = "Returned"
             answer = httpx.post(f"{base_url}/app/", data=form, follow_redirects=True)
             counts[decision] += answer.is_success
     print(f"{counts['accepted']} payors accepted, {counts['declined']} declined, the others did nothing yet")
+    payor = returned["payor"]
+    name = f"{payor['firstName']} {payor['lastName']} ({returned['referenceId']})"
+    return f"{returned['amount']:,.2f} is refunded to {name}"
 
 
 def fetch_reports(base_url: str) -> list[str]:
-    """The two daily reports of the sandbox, as files."""
+    """The sandbox's two reports of today and tomorrow's settlement, as files."""
+    today = date.today()  # noqa: DTZ011 - the sandbox's days are this machine's
     names = []
-    for kind in ("settlement", "processing"):
-        report = httpx.get(f"{base_url}/sandbox/reports/{kind}.csv")
-        path = DESK / f"daily-{kind}.csv"
+    for kind, day in (("settlement", today), ("processing", today), ("settlement", today + timedelta(days=1))):
+        report = httpx.get(f"{base_url}/sandbox/reports/{kind}.csv", params={"date": day.isoformat()})
+        path = DESK / f"{kind}-{day}.csv"
         path.write_bytes(report.content)
         names.append(path.name)
     return names
@@ -99,10 +109,10 @@ def main() -> None:
         say("1. The month's sheet is sent.")
         type_command(base_url, "run", Path(sheet).name, "--yes")
         say("2. The payors open their links.")
-        play_payors(base_url)
+        returned = play_payors(base_url)
         say("3. The API is asked who has paid.")
         type_command(base_url, "status", BATCH)
-        say("4. The daily reports come, and are held against the batch.")
+        say(f"4. The daily reports of two days come: on the second, {returned}.")
         reports = fetch_reports(base_url)
         type_command(base_url, "reconcile", BATCH, *reports, "-o", "reconciliation.xlsx")
     open_on_screen(DESK / "reconciliation.xlsx")

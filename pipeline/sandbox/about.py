@@ -1,18 +1,21 @@
 """What the sandbox tells about itself to people and tests on this machine; no token is asked for."""
 
-from datetime import date
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, timedelta
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from pipeline.sandbox.hosted import PAGE_HEADERS
-from pipeline.sandbox.intake import local_now
+from pipeline.sandbox.intake import local_now, midnight
 from pipeline.sandbox.page import welcome_page
-from pipeline.sandbox.reports import processing, settlement
-from pipeline.sandbox.session import Times, state_at
+from pipeline.sandbox.reports import Days, Line, as_csv, processing, settlement
+from pipeline.sandbox.session import Session, Times, state_at
 from pipeline.sandbox.store import Store
 from pipeline.sandbox.views import details_of, exact_json
+
+Report = Callable[[Iterable[Session], Days, Times], Iterator[Line]]
 
 _OWN_NAMES = ("127.0.0.1", "localhost")
 
@@ -46,14 +49,27 @@ class About:
         )
 
     async def settlement(self, request: Request) -> Response:
-        """The Daily Settlement report of `?date=`, default today."""
-        day = _day(request)
-        return _csv(settlement(self._store.sessions(), day, local_now(), self._times), f"settlement-{day}.csv")
+        """The Daily Settlement report."""
+        return self._report(request, "settlement", settlement)
 
     async def processing(self, request: Request) -> Response:
-        """The Daily Processing report of `?date=`, default today."""
-        day = _day(request)
-        return _csv(processing(self._store.sessions(), day, local_now(), self._times), f"processing-{day}.csv")
+        """The Daily Processing report."""
+        return self._report(request, "processing", processing)
+
+    def _report(self, request: Request, name: str, report: Report) -> Response:
+        """A report of `?date=` (default: today), of the `?days=` that end with it, and without ids for `?ids=no`."""
+        _same_machine(request)
+        asked = request.query_params
+        try:
+            first, last = _period(asked)
+            days = Days(midnight(first), midnight(last + timedelta(days=1)))
+            ids = {"yes": True, "no": False}[asked.get("ids", "yes")]
+        except (ValueError, OverflowError, KeyError):
+            raise HTTPException(400, "Ask as in ?date=2026-11-30&days=3&ids=no, for 1 day or more.") from None
+        content = as_csv(report(self._store.sessions(), days, self._times), ids=ids)
+        period = f"{last}" if first == last else f"{first}-to-{last}"
+        disposition = {"Content-Disposition": f'attachment; filename="{name}-{period}.csv"'}
+        return Response(content, media_type="text/csv; charset=utf-8", headers=disposition)
 
 
 def _same_machine(request: Request) -> None:
@@ -62,14 +78,10 @@ def _same_machine(request: Request) -> None:
         raise HTTPException(403, "Ask by the name 127.0.0.1 or localhost.")
 
 
-def _day(request: Request) -> date:
-    _same_machine(request)
-    try:
-        return date.fromisoformat(request.query_params.get("date", local_now().date().isoformat()))
-    except ValueError:
-        raise HTTPException(400, "The date must be written as 2026-11-30.") from None
-
-
-def _csv(content: str, name: str) -> Response:
-    disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(content, media_type="text/csv; charset=utf-8", headers=disposition)
+def _period(asked: Mapping[str, str]) -> tuple[date, date]:
+    """The first and the last day that a report is asked for. Raises ValueError."""
+    last = date.fromisoformat(asked.get("date", local_now().date().isoformat()))
+    first = last - timedelta(days=int(asked.get("days", "1")) - 1)
+    if first > last:
+        raise ValueError(asked)
+    return first, last

@@ -115,7 +115,7 @@ class Api:
         self._played[reference] += 1
 
         def create() -> Session:
-            session = session_from(asked, str(uuid.uuid4()), now, scenario.ending)
+            session = session_from(asked, str(uuid.uuid4()), now, scenario.fate)
             self._store.record(session)
             return session
 

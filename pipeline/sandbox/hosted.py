@@ -1,6 +1,7 @@
 """The hosted page's two requests: to look at it, and to accept or decline."""
 
 import re
+from datetime import datetime
 from decimal import Decimal
 from http import HTTPStatus
 from urllib.parse import quote
@@ -10,7 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from pipeline.sandbox.intake import form_of, local_now
 from pipeline.sandbox.page import missing_page, session_page
-from pipeline.sandbox.session import Decision, Session, State, Times, Verb, state_at
+from pipeline.sandbox.session import Course, Decision, Session, State, Times, Verb, state_at
 from pipeline.sandbox.store import Decided, Opened, Store
 
 # The page holds a secret in its address and the text of strangers in its body: nothing is fetched, kept or run.
@@ -49,23 +50,27 @@ class Hosted:
         now = local_now()
         state = state_at(session, now, self._times)
         if not state.final:
-            decision = _decision(form, session)
+            decision = _decision(form, session, now)
             if decision is None:
                 return _again(session, state)
-            self._store.record(Decided(session.session_id, Decision(decision[0], now, decision[1])))
+            self._store.record(Decided(session.session_id, decision))
         return RedirectResponse(f"/app/?sessionId={quote(session.session_id)}", HTTPStatus.SEE_OTHER)
 
 
-def _decision(form: dict[str, str], session: Session) -> tuple[Verb, Decimal | None] | None:
-    """What the payor chose, with the amount when the request left it open; None when it can't be used."""
+def _decision(form: dict[str, str], session: Session, now: datetime) -> Decision | None:
+    """What the payor chose, with the amount when the request left it open; None when it can't be used.
+
+    The field `course` is not on the page: it is for whoever plays the payor by program.
+    """
+    course = form.get("course", Course.WHOLE)
     match form.get("decision"):
         case Verb.DECLINED:
-            return Verb.DECLINED, None
-        case Verb.ACCEPTED if session.amount is not None:
-            return Verb.ACCEPTED, None
-        case Verb.ACCEPTED:
-            amount = _chosen_amount(form.get("amount", ""))
-            return None if amount is None else (Verb.ACCEPTED, amount)
+            return Decision(Verb.DECLINED, now)
+        case Verb.ACCEPTED if course in list(Course):
+            chosen = _chosen_amount(form.get("amount", "")) if session.amount is None else None
+            if (session.amount or chosen) is None:
+                return None
+            return Decision(Verb.ACCEPTED, now, chosen, Course(course))
         case _:
             return None
 

@@ -1,6 +1,6 @@
 """What the endpoints read from outside themselves: the time, and the fields of a form."""
 
-from datetime import datetime
+from datetime import date, datetime, time
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -9,6 +9,11 @@ from starlette.requests import Request
 def local_now() -> datetime:
     """Now, in the machine's time zone: the days of the reports are the days of the person who plays."""
     return datetime.now().astimezone()
+
+
+def midnight(day: date) -> datetime:
+    """The first moment of a day in the machine's time zone. Raises OverflowError at the ends of the calendar."""
+    return datetime.combine(day, time()).astimezone()
 
 
 async def form_of(request: Request) -> dict[str, str]:

@@ -1,15 +1,21 @@
 """The two daily CSV files of the vendor's dashboard, made of the sandbox's own payments (`api.md`, "Reports").
 
-The vendor's column names could not be read; these are believable ones. A day is a day of the machine's time zone.
+The vendor's column names could not be read; these are believable ones. A report tells a day as it looks when it is
+over, so that of today and of a day to come is what it will be if nobody does anything more: what comes days later can
+be seen at once.
 """
 
 import csv
 import io
-from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta, tzinfo
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Context, Decimal
 
-from pipeline.sandbox.session import Session, State, Times, state_at
+from pipeline.sandbox.session import Course, Session, State, Times, state_at
+from pipeline.sandbox.views import transaction_id
 
+_IDS = ("Session Id", "Transaction Id")
 _COLUMNS = (
     "Session Id",
     "Reference Id",
@@ -23,64 +29,130 @@ _COLUMNS = (
     "Settled Date",
     "Account",
     "Reason",
+    "Transaction Id",
 )
 
 # A cell that begins with one of these is run as a formula by a spreadsheet.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def settlement(sessions: Iterable[Session], day: date, now: datetime, times: Times) -> str:
-    """What settled on a day, oldest session first."""
-    at = _end_of(day, now)
-    rows = ((session, state_at(session, at, times)) for session in sessions if session.created_at <= at)
-    return _csv((session, state) for session, state in rows if _on(state.settled_at, day, now.tzinfo))
+@dataclass(frozen=True, slots=True)
+class Days:
+    """The days of a report: from `start` to before `end`."""
+
+    start: datetime
+    end: datetime
+
+    def __contains__(self, moment: datetime | None) -> bool:
+        return moment is not None and self.start <= moment < self.end
 
 
-def processing(sessions: Iterable[Session], day: date, now: datetime, times: Times) -> str:
-    """What was created or became final on a day, with its status at the end of that day."""
-    at = _end_of(day, now)
-    rows = ((session, state_at(session, at, times)) for session in sessions if session.created_at <= at)
-    return _csv(
-        (session, state)
-        for session, state in rows
-        if _on(session.created_at, day, now.tzinfo) or _on(state.completed_at, day, now.tzinfo)
-    )
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """A line of a payment's money: its part of the amount, the days since it settled, its word and transaction."""
+
+    part: Callable[[Decimal], Decimal] = Decimal
+    days: int = 0
+    word: str = "Settled"
+    transaction: int = 0
 
 
-def _end_of(day: date, now: datetime) -> datetime:
-    """The last moment of a day, or now when the day is not over."""
-    return min(now, datetime.combine(day + timedelta(days=1), time(), now.tzinfo) - timedelta(microseconds=1))
+# The largest amount that a request may have, with its cents, is longer than what is exact by default.
+_WIDE = Context(prec=40)
 
 
-def _on(moment: datetime | None, day: date, zone: tzinfo | None) -> bool:
-    return moment is not None and moment.astimezone(zone).date() == day
+def _half(amount: Decimal) -> Decimal:
+    return _WIDE.quantize(_WIDE.divide(amount, 2), Decimal("0.01"))
 
 
-def _csv(rows: Iterable[tuple[Session, State]]) -> str:
-    """The report, with the byte order mark without which Excel misreads accents."""
+def _rest(amount: Decimal) -> Decimal:
+    return _WIDE.subtract(amount, _half(amount))
+
+
+# A refund by word is a new state of its transaction; a reversal is a transaction of its own.
+_MOVES = {
+    Course.WHOLE: (_Move(),),
+    Course.IN_PARTS: (_Move(_half), _Move(_rest, transaction=1)),
+    Course.TWICE: (_Move(), _Move(transaction=1)),
+    Course.RETURNED: (_Move(), _Move(days=1, word="Refunded")),
+    Course.REVERSED: (_Move(), _Move(Decimal.copy_negate, days=1, transaction=1)),
+    Course.LATE: (_Move(),),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a report; `moved_at` is None while no money has moved."""
+
+    session: Session
+    state: State
+    word: str
+    amount: Decimal | None
+    transaction: int = 0
+    moved_at: datetime | None = None
+
+
+def settlement(sessions: Iterable[Session], days: Days, times: Times) -> Iterator[Line]:
+    """The money that came or went on these days, oldest session first."""
+    for session, state in _told(sessions, days, times):
+        yield from _moved(session, state, days)
+
+
+def processing(sessions: Iterable[Session], days: Days, times: Times) -> Iterator[Line]:
+    """What moved money on these days, and what else was created or became final, with its status at their end."""
+    for session, state in _told(sessions, days, times):
+        moved = list(_moved(session, state, days))
+        yield from moved
+        if not moved and (session.created_at in days or state.completed_at in days):
+            yield Line(session, state, state.transaction, session.amount_due)
+
+
+def as_csv(lines: Iterable[Line], *, ids: bool) -> str:
+    """A report as a file, with the byte order mark without which Excel misreads accents.
+
+    ids: with the session and transaction ids, which banks' reports do not have.
+    """
     content = io.StringIO(newline="")
-    writer = csv.writer(content)
-    writer.writerow(_COLUMNS)
-    for session, state in rows:
-        writer.writerow([_guarded(cell) for cell in _cells(session, state)])
+    columns = [name for name in _COLUMNS if ids or name not in _IDS]
+    writer = csv.DictWriter(content, columns, extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(dict(zip(_COLUMNS, _cells(line), strict=True)) for line in lines)
     return "\ufeff" + content.getvalue()
 
 
-def _cells(session: Session, state: State) -> tuple[str, ...]:
-    amount = session.amount_due
+def _told(sessions: Iterable[Session], days: Days, times: Times) -> Iterator[tuple[Session, State]]:
+    """The sessions that exist when the days are over, each with its state then."""
+    at = days.end - timedelta(microseconds=1)
+    return ((session, state_at(session, at, times)) for session in sessions if session.created_at <= at)
+
+
+def _moved(session: Session, state: State, days: Days) -> Iterator[Line]:
+    """The lines of a payment's money on these days."""
+    if state.settled_at is None:
+        return
+    for move in _MOVES[session.course]:
+        at = state.settled_at + timedelta(days=move.days)
+        if at in days:
+            amount = None if session.amount_due is None else move.part(session.amount_due)
+            yield Line(session, state, move.word, amount, move.transaction, at)
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    session = line.session
     return (
         session.session_id,
-        session.reference_id or "",
-        "" if amount is None else f"{amount:.2f}",
+        _guarded(session.reference_id or ""),
+        "" if line.amount is None else f"{line.amount:.2f}",
         session.currency,
-        session.payor.full_name,
-        session.payor.email,
-        state.transaction,
-        session.created_at.isoformat(timespec="seconds"),
-        _stamp(state.completed_at),
-        _stamp(state.settled_at),
+        _guarded(session.payor.full_name),
+        _guarded(session.payor.email),
+        line.word,
+        _stamp(session.created_at),
+        _stamp(line.state.completed_at),
+        _stamp(line.moved_at),
         f"****{session.account.account_number[-4:]}",
-        state.code or "",
+        line.state.code or "",
+        transaction_id(session, line.transaction),
     )
 
 
@@ -89,5 +161,5 @@ def _stamp(moment: datetime | None) -> str:
 
 
 def _guarded(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
+    """A stranger's text that no spreadsheet takes for a formula."""
     return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell

@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.types import ASGIApp
 
 from pipeline.sandbox.problems import problem
-from pipeline.sandbox.session import Ending, Session
+from pipeline.sandbox.session import Course, Ending, Session
 from pipeline.sandbox.wire import Delayed, Hang, Raw, Reset, ThenDoomed, Trickle
 
 SESSIONS_PATH = "/api/v2/sessions"
@@ -49,12 +49,12 @@ def created(attempt: Attempt) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A name, the sentence that documents it, how the create is answered and how the session ends by itself."""
+    """A name, the sentence that documents it, how the create is answered and what becomes of the session by itself."""
 
     name: str
     sentence: str
     answer: Answer = created
-    ending: Ending | None = None
+    fate: Ending | Course | None = None
 
 
 ORDINARY = Scenario("", "The session is created and waits for the payor.")
@@ -177,6 +177,14 @@ SCENARIOS = (
              Ending("Canceled", "Cancelled")),
     Scenario("Puzzles", "Created; its states are words that are documented nowhere.", created,
              Ending("UnderReview", "OnHold")),
+    Scenario("InParts", "Created and accepted; in the reports its money comes as two halves.", created,
+             Course.IN_PARTS),
+    Scenario("Twice", "Created and accepted; in the reports its money comes twice.", created, Course.TWICE),
+    Scenario("Returned", "Created and accepted; in the reports it is settled, and `Refunded` on the next day.", created,
+             Course.RETURNED),
+    Scenario("Reversed", "Created and accepted; in the reports it is settled, and taken back on the next day by a "
+             "negative amount.", created, Course.REVERSED),
+    Scenario("Late", "Created and accepted; it settles three days later than others.", created, Course.LATE),
     Scenario("Refuse400", "400 with `errors` for the e-mail address. Not created.", _refuse_with_errors),
     Scenario("Refuse401", "401 though the token is good. Not created.", _unauthorized),
     Scenario("Revoke", "401, and every token given out so far is forgotten. Not created.", _revoke),
@@ -227,7 +235,7 @@ def scenario_for(reference: str | None, *, earlier: int) -> Scenario:
     if name in _BY_NAME:
         return _BY_NAME[name]
     fault = _BY_NAME.get(name.removesuffix(_ONCE)) if name.endswith(_ONCE) else None
-    if fault is None or fault.ending is not None or earlier > 0:
+    if fault is None or fault.fate is not None or earlier > 0:
         return ORDINARY
     return fault
 

@@ -18,6 +18,21 @@ class Verb(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Course(StrEnum):
+    """How the money of an accepted payment comes. Only the reports tell it, but for `LATE`."""
+
+    WHOLE = "Whole"
+    IN_PARTS = "InParts"
+    TWICE = "Twice"
+    RETURNED = "Returned"
+    REVERSED = "Reversed"
+    LATE = "Late"
+
+
+# How much later than others a payment settles whose course is `LATE`.
+_LATE_BY = timedelta(days=3)
+
+
 @dataclass(frozen=True, slots=True)
 class Payor:
     """Who is asked to pay, by the names of their bank account."""
@@ -57,11 +72,12 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was decided, when, and the amount in dollars when the payor chose it."""
+    """What was decided, when, the amount in dollars when the payor chose it, and how its money comes."""
 
     verb: Verb
     at: datetime
     amount: Decimal | None = None
+    course: Course = Course.WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +103,11 @@ class Session:
     def amount_due(self) -> Decimal | None:
         """The amount of the request, or the one that the payor chose; None while it is open."""
         return self.amount if self.decision is None or self.amount is not None else self.decision.amount
+
+    @property
+    def course(self) -> Course:
+        """How its money comes, once it does."""
+        return Course.WHOLE if self.decision is None else self.decision.course
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +160,8 @@ def _decided(decision: Decision, at: datetime, settle_after: timedelta) -> State
         case Verb.CANCELLED:
             return State("Cancelled", "Cancelled", completed_at=decision.at)
         case Verb.ACCEPTED:
+            if decision.course is Course.LATE:
+                settle_after += _LATE_BY
             settles_at = decision.at + settle_after
             if at >= settles_at:
                 return State("Completed", "Settled", completed_at=decision.at, settled_at=settles_at)
@@ -146,8 +169,11 @@ def _decided(decision: Decision, at: datetime, settle_after: timedelta) -> State
             return State("Completed", "Processed" if processed else "Accepted", completed_at=decision.at)
 
 
-def session_from(request: Mapping[str, Any], session_id: str, now: datetime, ending: Ending | None) -> Session:
-    """The session that a request asks for. The request has passed `checks.faults`."""
+def session_from(request: Mapping[str, Any], session_id: str, now: datetime, fate: Ending | Course | None) -> Session:
+    """The session that a request asks for. The request has passed `checks.faults`.
+
+    fate: how it ends by itself, or how its money comes after a payor who accepts at once; None leaves it to the payor.
+    """
     preferences = request.get("options", {}).get("notificationPreferences", {})
     account = request.get("payee", {}).get("account")
     amount = request.get("amount")
@@ -170,5 +196,6 @@ def session_from(request: Mapping[str, Any], session_id: str, now: datetime, end
         send_interac_link=preferences.get("sendInteracLink", False),
         language=preferences.get("language", "EN"),
         created_at=now,
-        ending=ending,
+        ending=fate if isinstance(fate, Ending) else None,
+        decision=Decision(Verb.ACCEPTED, now, course=fate) if isinstance(fate, Course) else None,
     )

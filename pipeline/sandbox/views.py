@@ -28,7 +28,7 @@ def details_of(session: Session, state: State) -> dict[str, object]:
         "currency": session.currency,
         "payor": _payor(session.payor),
         "payee": {"account": _account(session.account)},
-        "schedule": {"transactions": [{"id": _transaction_id(session), "status": state.transaction}]},
+        "schedule": {"transactions": [{"id": transaction_id(session), "status": state.transaction}]},
         "createdAt": session.created_at,
     }
 
@@ -50,6 +50,6 @@ def _account(account: Account) -> dict[str, str]:
     }
 
 
-def _transaction_id(session: Session) -> str:
-    """Always the same for a session, so that it need not be kept."""
-    return str(uuid.uuid5(_TRANSACTIONS, session.session_id))
+def transaction_id(session: Session, number: int = 0) -> str:
+    """Always the same for a session, so that it need not be kept; only the reports know of a further `number`."""
+    return str(uuid.uuid5(_TRANSACTIONS, f"{session.session_id}/{number}" if number else session.session_id))

@@ -563,6 +563,11 @@ ENDINGS = {
     "Expires": ("Expired", "Expired", None),
     "Cancels": ("Canceled", "Cancelled", None),
     "Puzzles": ("UnderReview", "OnHold", None),
+    "InParts": ("Completed", "Accepted", None),
+    "Twice": ("Completed", "Accepted", None),
+    "Returned": ("Completed", "Accepted", None),
+    "Reversed": ("Completed", "Accepted", None),
+    "Late": ("Completed", "Accepted", None),
 }
 
 
@@ -714,8 +719,8 @@ def test_the_page_fetches_runs_and_leaks_nothing(client):
 # --- what it tells about itself ----------------------------------------------------------------------------------
 
 
-def report(client: Client, name: str, day: date) -> list[dict[str, str]]:
-    answer = client.http.get(f"/sandbox/reports/{name}.csv", params={"date": day.isoformat()})
+def report(client: Client, name: str, day: date, **asked: str) -> list[dict[str, str]]:
+    answer = client.http.get(f"/sandbox/reports/{name}.csv", params={"date": day.isoformat(), **asked})
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     return list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"), newline="")))
 
@@ -749,9 +754,119 @@ def test_a_report_can_not_carry_a_formula():
     assert [row["Reference Id"] for row in rows] == [f"'{reference}" for reference in references]
 
 
-def test_a_report_of_no_date_is_refused(client):
-    """A date that is none is answered 400."""
-    assert client.http.get("/sandbox/reports/settlement.csv?date=30-11-2026").status_code == 400
+COURSES = {
+    # name: day, amount and word of each line that the settlement reports tell of 250.01 that was accepted on day 0
+    "Happy3": [(0, "250.01", "Settled")],
+    "InParts": [(0, "125.00", "Settled"), (0, "125.01", "Settled")],
+    "Twice": [(0, "250.01", "Settled"), (0, "250.01", "Settled")],
+    "Returned": [(0, "250.01", "Settled"), (1, "250.01", "Refunded")],
+    "Reversed": [(0, "250.01", "Settled"), (1, "-250.01", "Settled")],
+    "Late": [(3, "250.01", "Settled")],
+}
+
+
+@pytest.fixture(scope="module")
+def played() -> Iterator[tuple[Client, date]]:
+    """A sandbox in which money settles at once, with a payment of each course, and the day on which they were made."""
+    with sandboxed(settle_after=timedelta(0)) as client:
+        for name in COURSES:
+            client.created_id(referenceId=f"{name}-1", amount=250.01)
+        yield client, date.today()  # noqa: DTZ011 - a day of this machine, as the sandbox's
+
+
+@pytest.mark.parametrize("kind", ["settlement", "processing"])
+@pytest.mark.parametrize("name", COURSES)
+def test_the_reports_of_days_to_come_tell_how_a_payment_s_money_came(played, kind, name):
+    """Parts, twice, returned, reversed and late are seen at once, each line in the report of its day."""
+    client, today = played
+    told = [
+        (day, row["Amount"], row["Status"])
+        for day in range(5)
+        for row in report(client, kind, today + timedelta(days=day))
+        if row["Reference Id"] == f"{name}-1"
+    ]
+    accepted = [(0, "250.01", "Accepted")] if (name, kind) == ("Late", "processing") else []
+    assert told == accepted + COURSES[name]
+
+
+def test_a_transaction_id_is_of_one_movement_of_money(played):
+    """Each part, payment and reversal is a transaction; a refund is a new word for the one of the API."""
+    client, today = played
+    rows = report(client, "settlement", today + timedelta(days=3), days="4")
+    ids = {name: [row["Transaction Id"] for row in rows if row["Reference Id"] == f"{name}-1"] for name in COURSES}
+    counts = {name: len(set(found)) for name, found in ids.items()}
+    assert counts == {"Happy3": 1, "InParts": 2, "Twice": 2, "Returned": 1, "Reversed": 2, "Late": 1}
+    for row in rows:
+        details = client.get(f"{SESSIONS}/{row['Session Id']}/details").json()
+        assert details["schedule"]["transactions"][0]["id"] == ids[row["Reference Id"].removesuffix("-1")][0]
+
+
+def test_what_came_back_is_still_settled_to_the_api(played):
+    """Only the reports tell of a return: both calls know the documented words and no others."""
+    client, today = played
+    for row in report(client, "settlement", today):
+        assert client.states(row["Session Id"]) == ("Completed", "Settled")
+        assert client.get(f"{SESSIONS}/{row['Session Id']}/status").json()["status"] == "Completed"
+
+
+@pytest.mark.parametrize("kind", ["settlement", "processing"])
+def test_reports_of_several_days_overlap(played, kind):
+    """A report of two days has the lines of both; money is told in the same words by each, to the letter."""
+    client, today = played
+    tomorrow = today + timedelta(days=1)
+    first, second = report(client, kind, today), report(client, kind, tomorrow)
+    both = report(client, kind, tomorrow, days="2")
+    assert len(both) == len(first) + len(second)
+    assert all(row in both for row in first + second if row["Settled Date"])
+
+
+def test_a_report_can_leave_out_the_ids(played):
+    """Without ids, as banks' reports are, nothing else differs."""
+    client, today = played
+    bare = report(client, "settlement", today, ids="no")
+    ids = {"Session Id", "Transaction Id"}
+    rows = report(client, "settlement", today)
+    assert bare == [{name: cell for name, cell in row.items() if name not in ids} for row in rows]
+
+
+def test_halves_of_the_largest_amount_add_up():
+    """Two lines that add up to the cent whatever the amount; a request without amount has lines without one."""
+    largest = "79228162514264337593543950335"
+    with sandboxed(settle_after=timedelta(0)) as client:
+        client.create(json.dumps(payload(referenceId="InParts-1", amount="@")).replace('"@"', largest))
+        client.created_id(referenceId="InParts-2", amount=None)
+        rows = report(client, "settlement", date.today())  # noqa: DTZ011 - a day of this machine, as the sandbox's
+    assert [row["Amount"] for row in rows] == [
+        "39614081257132168796771975167.50",
+        "39614081257132168796771975167.50",
+        "",
+        "",
+    ]
+
+
+def test_whoever_plays_the_payor_chooses_how_the_money_comes(tmp_path):
+    """With `course` beside the decision any request takes it, and the next sandbox on the file knows it still."""
+    store = tmp_path / "sandbox.jsonl"
+    today = date.today()  # noqa: DTZ011 - a day of this machine, as the sandbox's
+    with sandboxed(store=store, settle_after=timedelta(0)) as client:
+        session_id = client.created_id(amount=None)
+        assert client.decide(session_id, "accepted", amount="80", course="Vanished").status_code == 400
+        assert client.decide(session_id, "accepted", amount="80", course="Reversed").status_code == 303
+        client.created_id(referenceId="Twice-1", amount=7)
+    with sandboxed(store=store, settle_after=timedelta(0)) as client:
+        rows = report(client, "settlement", today + timedelta(days=1), days="2")
+    assert [row["Amount"] for row in rows] == ["80.00", "-80.00", "7.00", "7.00"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["date=30-11-2026", "date=9999-12-31", "days=0", "days=-1", "days=x", "days=99999999999999", "ids=maybe"],
+)
+def test_a_report_that_is_asked_for_wrongly_is_refused(client, asked):
+    """What can't be understood is answered 400 with how to ask."""
+    answer = client.http.get(f"/sandbox/reports/settlement.csv?{asked}")
+    assert answer.status_code == 400
+    assert "?date=2026-11-30&days=3&ids=no" in answer.json()["detail"]
 
 
 def test_only_this_machine_reads_what_was_created(client):

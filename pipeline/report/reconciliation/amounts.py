@@ -13,7 +13,7 @@ from schemas.money import Convention, Reason
 
 _GUARDED: Final = re.compile(r"'[=+\-@\t\r\n]")
 """How an export keeps a text from being run as a formula; the apostrophe is not part of it."""
-_SIDE: Final = re.compile(r"(?P<amount>.*[0-9).])\s*(?P<side>[cd])[rt]\.?", re.IGNORECASE)
+_SIDE: Final = re.compile(r"(?P<amount>.*(?:[0-9).$]|CAD))\s*(?P<side>[cd])[rt]\.?", re.IGNORECASE)
 _CANADIAN: Final = frozenset(
     {"", CAD, "CDN", "C$", "$", "CA$", "CAN", "$CAD", "CAD$", "CANADIAN DOLLAR", "$CA", "$ CA"}
 )

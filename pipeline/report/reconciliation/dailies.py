@@ -158,11 +158,12 @@ def _no_columns(book: Book, words: Vocabulary, file: str) -> InputFailure:
     first = [record for name in book.names for record in islice(book.grid(name).records(), 10)]
     if not first:
         return InputFailure("sheet.no_rows")
-    if bare := next(filter(_is_line, first), None):
+    likely = max(first, key=lambda record: (len(words.recognised(record.cells)), sum(map(_is_word, record.cells))))
+    bare = next(filter(_is_line, first), None)
+    if bare and len(words.recognised(likely.cells)) <= 1:
         count = len(bare.cells)
         headings = ", ".join(map(toml_text, _WITHOUT_HEADINGS.get(count, _WITHOUT_HEADINGS[5])))
         return InputFailure("reconcile.no_headings", file=file, columns=count, toml=f"headings = [{headings}]")
-    likely = max(first, key=lambda record: (len(words.recognised(record.cells)), sum(map(_is_word, record.cells))))
     found = shown_headings([cell for cell in likely.cells if _is_word(cell)][:20])
     return InputFailure("reconcile.no_columns", file=file, row=likely.number, found=found)
 

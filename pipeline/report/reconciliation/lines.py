@@ -21,6 +21,7 @@ from pipeline.report.reconciliation.totals import Sums, Total, begins_total, des
 from pipeline.report.reconciliation.vocabulary import (
     Vocabulary,
     is_balance,
+    is_enough,
     is_statement,
     is_underway,
     kind_of_line,
@@ -97,6 +98,7 @@ class TableReader:
         self._completed: Counter[str] = Counter()
         self._spellings: dict[str, str] = {}
         self._turned = False
+        self._moved = 0
         self._zoned = False
 
     def read(self) -> None:
@@ -110,6 +112,9 @@ class TableReader:
             try:
                 self._rows.append(self._row(record))
             except Unreadable as unreadable:
+                if not self._moved and is_enough(self._words.recognised(record.cells), {}):
+                    self._moved = record.number
+                    unreadable = Unreadable(self._headings_moved())  # noqa: PLW2901 - says more than its amount does
                 text = " | ".join(cell.strip() for cell in record.cells)[:_SHOWN]
                 line = Damaged(
                     self._file, self._sha256, record.number, self._label, unreadable.why, text, *self._left_of(record)
@@ -200,8 +205,13 @@ class TableReader:
         if total is not None or (not record.faults and self._is_aside(record)):
             self._aside.append(record.number)
             return None
+        if self._moved:
+            raise Unreadable(self._headings_moved())
         self._must_be_whole(record)
         return self._line(record), self._kind(record)
+
+    def _headings_moved(self) -> Remark:
+        return Remark("reconcile.headings_moved", (("row", str(self._moved)),))
 
     def _line(self, record: Record) -> Line:
         texts = {column: self._text(record, column) for column in _TEXTS}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
 
     from pipeline.cli.screen import Manner
     from pipeline.commands.reconcile import Reconciled
+    from pipeline.report.reconciliation.payments import Line
     from pipeline.settings import Settings
 
+SHOWN_MATCHES: Final = 10
+"""Matches to look into that are shown; the workbook has them all."""
 SHOWN_DAMAGED: Final = 5
 """Damaged lines that are shown; the workbook has them all."""
 
@@ -95,9 +99,46 @@ def _print(done: Reconciled, manner: Manner) -> None:
     told = done.balance, done.story.doubts, done.matches
     style = {"green": "green", "amber": "yellow", "red": "bold red"}[verdict_of(*told)]
     console.print(Text(" ".join(headline(*told, manner.lang)), style=style))
-    for line in _remarks(done, manner):
+    for line in (*_to_look_into(done, manner), *_remarks(done, manner)):
         console.print(line, markup=False)
     console.print(Text(say("screen.workbook", manner.lang, path=done.written.path), style="bold"))
+
+
+def _to_look_into(done: Reconciled, manner: Manner) -> list[str]:
+    """What needs a person, each with its rows, its money and the lines of the reports."""
+    from pipeline.report.reconciliation.figures import pile_of
+    from pipeline.report.words import dollars
+    from pipeline.texts import say
+
+    lang = manner.lang
+    matches = [match for match in done.matches if match.must_be_looked_at]
+    lines = []
+    for match in matches[:SHOWN_MATCHES]:
+        rows = [say("reconcile.said_row", lang, row=one.row or "-", reference=one.reference) for one in match.expected]
+        told = [line for payment in match.payments for line in reversed(payment.lines)]
+        rows = rows or [told[0].reference or told[0].memo or "-"]
+        lines.append(
+            say(
+                "reconcile.said_match",
+                lang,
+                label=say(f"reconcile.label_{pile_of(match).value}", lang),
+                rows=", ".join(row.rstrip() for row in rows),
+                asked=dollars(match.asked, lang),
+                paid=dollars(match.paid, lang),
+                lines="; ".join(_places(told)) or "-",
+            )
+        )
+    if (more := len(matches) - SHOWN_MATCHES) > 0:
+        lines.append(say("reconcile.more_matches", lang, count=more))
+    return lines
+
+
+def _places(lines: Sequence[Line]) -> list[str]:
+    """The lines of each report: `settlement.csv 4, 5`."""
+    found: dict[str, list[int]] = {}
+    for line in lines:
+        found.setdefault(f"{line.file} {line.sheet}".rstrip(), []).append(line.number)
+    return [f"{file} {', '.join(map(str, dict.fromkeys(numbers)))}" for file, numbers in found.items()]
 
 
 def _remarks(done: Reconciled, manner: Manner) -> list[str]:

@@ -210,7 +210,7 @@ def reconcile_batch(
                 doubts=doubts(desk.payments, [(one.amount, "") for one in damaged], len(disagrees)),
                 other_lines=others,
                 folded=[(line, _same_as(line, payment)) for payment in desk.payments for line in payment.folded],
-                remarks=[*remarks, *(remark for report in reports for remark in report.remarks)],
+                remarks=list(dict.fromkeys([*remarks, *(remark for report in reports for remark in report.remarks)])),
                 disagrees=disagrees,
                 resolved=desk.resolved,
                 confirmed=desk.confirmed,

@@ -112,13 +112,12 @@ class TableReader:
             try:
                 self._rows.append(self._row(record))
             except Unreadable as unreadable:
+                why = unreadable.why
                 if not self._moved and is_enough(self._words.recognised(record.cells), {}):
                     self._moved = record.number
-                    unreadable = Unreadable(self._headings_moved())  # noqa: PLW2901 - says more than its amount does
+                    why = self._headings_moved()
                 text = " | ".join(cell.strip() for cell in record.cells)[:_SHOWN]
-                line = Damaged(
-                    self._file, self._sha256, record.number, self._label, unreadable.why, text, *self._left_of(record)
-                )
+                line = Damaged(self._file, self._sha256, record.number, self._label, why, text, *self._left_of(record))
                 self.damaged.append(line)
         self._take_deposits_apart()
         self._check_totals()
@@ -140,7 +139,7 @@ class TableReader:
         if self._unread_dates:
             self._say("dates_unread", lines=listed_numbers(self._unread_dates))
         if self._zoned:
-            self._say("zone_used", zone=zone())
+            self.remarks.append(Remark("reconcile.zone_used", (("zone", zone()),)))
         for word, count in self._completed.items():
             self._say("session_completed", word=word, count=str(count), toml=f'{toml_text(word)} = "paid"')
         for word, count in self.unknown.items():

@@ -112,10 +112,9 @@ class TableReader:
             try:
                 self._rows.append(self._row(record))
             except Unreadable as unreadable:
-                why = unreadable.why
                 if not self._moved and is_enough(self._words.recognised(record.cells), {}):
                     self._moved = record.number
-                    why = self._headings_moved()
+                why = self._headings_moved() if self._moved else unreadable.why
                 text = " | ".join(cell.strip() for cell in record.cells)[:_SHOWN]
                 line = Damaged(self._file, self._sha256, record.number, self._label, why, text, *self._left_of(record))
                 self.damaged.append(line)
@@ -189,23 +188,21 @@ class TableReader:
             self._orders = {column: order_of(texts, every) for column, texts in days.items()}
 
     def _is_heading(self, record: Record) -> bool:
-        """Whether a row repeats the headings, as exports with page breaks do."""
-        first = next(iter(self._at.values()))
-        if first >= len(record.cells) or record.cells[first].strip() != self._heading.cells[first].strip():
-            return False
-        return self._words.recognised(record.cells).keys() == self._at.keys()
+        """Whether a row repeats the headings, as exports with page breaks do: each in its own column."""
+        cells, headings = record.cells, self._heading.cells
+        return all(at < len(cells) and cells[at].strip() == headings[at].strip() for at in self._at.values())
 
     # One line
 
     def _row(self, record: Record) -> _Row:
+        if self._moved:
+            raise Unreadable(self._headings_moved())
         total = None if record.faults else self._total(record)
         if total is not None and total.told:
             return total
         if total is not None or (not record.faults and self._is_aside(record)):
             self._aside.append(record.number)
             return None
-        if self._moved:
-            raise Unreadable(self._headings_moved())
         self._must_be_whole(record)
         return self._line(record), self._kind(record)
 
@@ -246,11 +243,10 @@ class TableReader:
     def _left_of(self, record: Record) -> tuple[Decimal | None, Meaning]:
         """What a damaged line still says for certain: its amount and its status, if neither is cut off or shifted."""
         found = len(record.cells)
-        if found != self._width and (
-            self._exact or (self._grid.ragged and any(map(str.strip, record.cells[self._width :])))
-        ):
-            return None, Meaning.LOOK
         amount, meaning = None, Meaning.LOOK
+        shifted = self._exact if found < self._width else any(map(str.strip, record.cells[self._width :]))
+        if self._moved or (shifted and self._grid.ragged):
+            return amount, meaning
         last = found - 1 if self._grid.ragged and found < self._width else found
         if all(self._at.get(column, -1) < last for column in _MONEY):
             with suppress(Unreadable):

@@ -44,15 +44,15 @@ SHOWN_DAMAGED: Final = 5
 @click.option(
     "--confirm-proposals",
     is_flag=True,
-    help="Take what is alike only by e-mail, amount and date; who said so is kept. Look at the sheet Proposals first.",
+    help="Take the proposals of the sheet Proposals, which you have read; who said so is kept.",
 )
 @options.journal
 @options.talking
 def reconcile(batch: str, reports: tuple[Path, ...], **given: Any) -> int:
     """Match BATCH with one or more daily REPORTs (CSV or workbook) and write what agrees and what does not.
 
-    Reports may overlap or be given twice: each payment counts once. Rows whose outcome was unknown are resolved when a
-    report names them.
+    A line is a payment; reports may overlap or be given twice. Rows whose outcome was unknown are resolved when a report
+    names them. Which reports are read, and what each sheet means: docs/reports.md.
 
     \b
     Exit codes: 0 everything agrees, 1 something needs a person, 2 wrong options or an unknown batch,

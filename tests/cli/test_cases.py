@@ -84,3 +84,55 @@ def test_names_beyond_the_consoles_letters_leave_the_json_whole(command) -> None
     done = command("run", CASES / "names-beyond-cp1252.csv", "--sandbox", "--dry-run", "--json", env=narrow)
     assert done.code == 1
     assert done.json()["rows"] == 2
+
+
+REFERENCES = {
+    "reconcile-batch": "",
+    "two-equal-charges": "",
+    "returns": "Reference,First name,Last name,Email,Amount\n"
+    "INV-4405,Charlotte,Fournier,charlotte@example.com,285.88\n"
+    "INV-4423,Dmytro,Lalonde,dmytro@example.com,2384.08\n",
+}
+RECONCILED = [
+    (
+        "reconcile-batch",
+        "reconcile-twice-in-one-report.csv",
+        {"matched": ["R-1001"], "inParts": ["R-1003"], "paidTwice": ["R-1002"], "notInReport": ["1004"]},
+        "1537.40",
+    ),
+    (
+        "reconcile-batch",
+        "reconcile-short-years.csv",
+        {"matched": ["R-1001", "R-1002", "R-1003"], "proposals": ["1004"]},
+        "1516.40",
+    ),
+    (
+        "two-equal-charges",
+        "reconcile-one-payment-for-two.csv",
+        {"together": ["LEASE-7", "LEASE-7"], "matched": ["LEASE-8"]},
+        "255.00",
+    ),
+    ("returns", "reconcile-returned.csv", {"returned": ["INV-4405"], "notInReport": ["INV-4423"]}, "0.00"),
+    ("returns", "reconcile-reversal.csv", {"returned": ["INV-4405", "INV-4423"]}, "0.00"),
+]
+
+
+@pytest.mark.parametrize(("batch", "report", "piles", "paid"), RECONCILED, ids=[case[1] for case in RECONCILED])
+def test_a_report_comes_to_its_payments(command, batch: str, report: str, piles: dict, paid: str) -> None:
+    """Each request is in its pile, with the lines of the report; a person must look."""
+    sheet = command.home / f"{batch}.csv"
+    content = REFERENCES[batch]
+    sheet.write_bytes(content.encode() if content else (CASES / f"{batch}.csv").read_bytes())
+    command("run", sheet, "--sandbox", "--identity", "referenceId,#" if batch == "two-equal-charges" else "referenceId")
+    done = command("reconcile", batch, CASES / report, "--sandbox", "-o", command.home / "out.xlsx", "--json")
+    told = done.json()
+    found = {
+        pile: [row["reference"] for match in one["matches"] for row in match["rows"]]
+        for pile, one in told["piles"].items()
+        if one["count"]
+    }
+    assert (done.code, found, told["proof"]["closing"], told["proof"]["addsUp"]) == (1, piles, paid, True)
+    lines = [line for one in told["piles"].values() for match in one["matches"] for line in match["lines"]]
+    assert len(lines) == told["reports"][0]["lines"]
+    if report == "reconcile-twice-in-one-report.csv":
+        assert [(one["day"], one["amount"]) for one in told["deposits"]] == [("2026-11-28", "1537.40")]

@@ -268,6 +268,14 @@ CLAIMS = [
     Claim("5", 6, "R-5", Decimal("5.05"), True, True, "Bo", "", "Li", "bo@example.com", "", "", date(2026, 11, 3)),
     Claim("6", 7, "R-6", Decimal("900.00"), False, status="invalid", why="email: is required"),
     Claim("7", 8, "R-7", None, True, False, "Max", "", "Roy", "max@example.com", "", "S-7"),
+    *(
+        Claim(f"{row}", row, f"R-{row}", Decimal(40), True, False, "Lea", "", "Roy", "lea@example.com", "", f"S-{row}")
+        for row in range(9, 14)
+    ),
+    *(
+        Claim(f"T{row}", row, "LEASE-7", Decimal(100), True, False, "Amy", "", "Roy", "amy@example.com")
+        for row in (20, 21)
+    ),
 ]
 REPORT = (
     ENGLISH.strip()
@@ -277,16 +285,24 @@ REPORT = (
     + "S-3,=R-3,75.10,CAD,Wei Zhang,wei@example.com,Settled,2026-11-04,2026-11-06\n"
     + "S-33,=R-3,75.10,CAD,Wei Zhang,wei@example.com,Accepted,2026-11-05,\n"
     + "S-4,R-4,60.00,USD,Ana Roy,ana@example.com,Settled,2026-11-05,2026-11-06\n"
-    + "S-9,OTHER,5.05,CAD,Bo Li,bo@example.com,Settled,2026-11-05,2026-11-06\n"
+    + "S-99,OTHER,5.05,CAD,Bo Li,bo@example.com,Settled,2026-11-05,2026-11-06\n"
     + "S-7,R-7,33.33,CAD,Max Roy,max@example.com,Settled,2026-11-05,2026-11-06\n"
     + "S-8,R-8,1.00,CAD,X Y,x@example.com,Settled,2026-11-05,2026-11-06\n"
+    + "S-9,R-9,40.00,CAD,Lea Roy,lea@example.com,Settled,2026-11-05,2026-11-06\n"
+    + "S-9,R-9,40.00,CAD,Lea Roy,lea@example.com,Refunded,2026-11-08,2026-11-08\n"
+    + "S-10,R-10,40.00,CAD,Lea Roy,lea@example.com,Settled,,\n"
+    + "S-11,R-11,15.00,CAD,Lea Roy,lea@example.com,Settled,2026-11-05,2026-11-06\n"
+    + "S-11,R-11,25.00,CAD,Lea Roy,lea@example.com,Settled,2026-11-06,2026-11-07\n"
+    + "S-12,R-12,40.00,CAD,Lea Roy,lea@example.com,Declined,2026-11-05,\n"
+    + "S-13,R-13,40.00,CAD,Lea Roy,lea@example.com,On hold,2026-11-05,\n"
+    + ",LEASE-7,200.00,CAD,Amy Roy,amy@example.com,Settled,2026-11-05,2026-11-06\n"
     + "S-8,R-8,broken,CAD,X Y,x@example.com,Settled,2026-11-05,2026-11-06\n"
 )
 
 
 def _contents(folder: Path) -> Contents:
     daily = read(folder / "report.csv", REPORT)
-    payments = payments_of(daily.lines)
+    payments = payments_of(daily.lines, {one.session_id.casefold(): one.amount for one in CLAIMS if one.session_id})
     done = reconcile(CLAIMS, payments)
     proof = balance(done.matches, payments, sum(one.asked_amount for one in CLAIMS))
     doubt = doubts(payments, [(one.amount, "") for one in daily.damaged], 0)
@@ -377,14 +393,17 @@ def test_calculated_again_every_formula_comes_to_the_computed_figure(tmp_path: P
 def test_the_proof_tells_each_kind_apart(tmp_path: Path) -> None:
     """Opening total, differences by kind and closing total, from outside the program."""
     proof = _contents(tmp_path).balance
-    assert proof.opening == Decimal("490.15")
+    assert proof.opening == Decimal("890.15")
     assert proof.closing == Decimal("250.00") + Decimal("90.25") + 2 * Decimal("75.10") + Decimal("5.05") + Decimal(
         "33.33"
-    ) + Decimal("1.00")
+    ) + Decimal("1.00") + Decimal("280.00")
     assert {pile.value: str(proof.sums[pile].difference) for pile in Pile if proof.sums[pile].difference} == {
         "matched": "33.33",
         "underpaid": "-9.75",
         "otherCurrency": "-60.00",
         "paidTwice": "75.10",
+        "returned": "-40.00",
+        "endedUnpaid": "-40.00",
+        "unknownState": "-40.00",
         "notKnown": "1.00",
     }

@@ -51,8 +51,8 @@ SHOWN_DAMAGED: Final = 5
 def reconcile(batch: str, reports: tuple[Path, ...], **given: Any) -> int:
     """Match BATCH with one or more daily REPORTs (CSV or workbook) and write what agrees and what does not.
 
-    A line is a payment; reports may overlap or be given twice. Rows whose outcome was unknown are resolved when a report
-    names them. Which reports are read, and what each sheet means: docs/reports.md.
+    A line is a payment; reports may overlap or be given twice. Rows whose outcome was unknown are resolved when a
+    report names them. Which reports are read, and what each sheet means: docs/reports.md.
 
     \b
     Exit codes: 0 everything agrees, 1 something needs a person, 2 wrong options or an unknown batch,

@@ -376,6 +376,23 @@ def test_headings_in_other_words_are_shown(tmp_path):
     assert "Jane" not in told
 
 
+@pytest.mark.parametrize(
+    ("above", "headings", "row"),
+    [
+        ("", "Kunde,Betrag 2026,Art", "Doe,125.40,x"),
+        ("Acme\n\nNovember,2026,\n", "Kunde,Betrag,Art", "Doe,125.40,x"),
+        ("Acme, Toronto, November, 2026\n", "Kunde,Betrag,Art", "Doe,125.40,x"),
+        ("Acme,,\n" * 12, "Kunde,Betrag,Art", "Doe,125,x"),
+        ("", "Kunde,Betrag", "1,Doe,125"),
+        ("", "Kunde,Art,Ort,Betrag", "x,x,x,12"),
+    ],
+)
+def test_a_refusal_points_at_the_row_of_headings(tmp_path, above, headings, row):
+    """It has words where the others have values, and is no title, whatever stands above it."""
+    failure = refusal(tmp_path, f"{above}{headings}\n" + f"{row}\n" * 20)
+    assert failure.params["row"] == above.count("\n") + 1
+
+
 @pytest.mark.parametrize(("make", "key"), [(lambda p: None, "sheet.no_file"), (lambda p: p.mkdir(), "sheet.is_folder")])
 def test_a_path_without_a_file_gets_one_sentence(tmp_path, make, key):
     """A missing file and a folder are told apart."""

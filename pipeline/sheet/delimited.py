@@ -11,7 +11,7 @@ import csv
 import re
 from collections import Counter, deque
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from io import StringIO
 from itertools import islice, pairwise
@@ -95,8 +95,8 @@ def _quoted(dialect: Dialect, sample: str) -> Dialect:
     rows = [[cell for cell in cells if cell.strip()] for cells in _first(sample, dialect)]
     if any(_SPACED_QUOTE.match(cell) for cells in rows for cell in cells):
         return replace(dialect, spaced=True)
-    table = [cells for cells in rows if len(cells) > 1]
-    if len(table) > 1 and all(any(map(_APOSTROPHES.fullmatch, cells)) for cells in table[1:]):
+    quoted = [sum(map(bool, map(_APOSTROPHES.fullmatch, cells))) for cells in rows if len(cells) > 1][1:]
+    if all(quoted) and sum(quoted) > 1:
         return replace(dialect, quote="'", spaced=True)
     return dialect
 
@@ -122,29 +122,38 @@ def _cell_counts(path: Path, dialect: Dialect, heading: Record) -> Container[int
     Only rows with an e-mail address are counted: total lines and notes have lengths of their own.
     """
     width = len(heading.cells)
-    counts, others = Counter[int](), Counter[int]()
-    cut = dict[int, set[int]]()
-    surplus_is_blank = True
+    paying, others = _Lengths(), _Lengths()
     for number, cells, _, faults in _records(path, dialect):
-        if number <= heading.number or faults:
-            continue
-        if "@" not in "".join(cells):
-            others[len(cells)] += 1
-            continue
-        count = len(cells)
-        counts[count] += 1
-        if count != width or counts[count] == 1:
-            cut[count] = _cut_numbers(cells, dialect) & cut.get(count, set(range(count)))
-            surplus_is_blank = surplus_is_blank and not any(cell.strip() for cell in cells[width:])
-    counts = counts or others
+        if number > heading.number and not faults:
+            tally, count = paying if "@" in "".join(cells) else others, len(cells)
+            tally.counts[count] += 1
+            if count != width or tally.counts[count] == 1:
+                tally.note(cells, width, dialect)
+    rows = paying if paying.counts else others
+    counts, cut = rows.counts, rows.cut
     usual = max(counts, key=lambda count: (counts[count], count == width), default=width)
     if usual == width:
         return _without_ends(counts, width)
     if counts[usual] == 1 or counts[usual] < counts.total() - 1:
         return _without_ends(counts, width)
     if usual > width:
-        return {usual} if surplus_is_blank and not cut[usual] else {width}
+        return {usual} if rows.surplus_is_blank and not cut[usual] else {width}
     return {usual} if cut.get(width) else {usual, width}
+
+
+@dataclass(slots=True)
+class _Lengths:
+    """How many rows have how many cells, and where all rows of one length may have a number that was cut in two."""
+
+    counts: Counter[int] = field(default_factory=Counter)
+    cut: dict[int, set[int]] = field(default_factory=dict)
+    surplus_is_blank: bool = True
+
+    def note(self, cells: Sequence[str], width: int, dialect: Dialect) -> None:
+        """What the cells of one more row show."""
+        count = len(cells)
+        self.cut[count] = _cut_numbers(cells, dialect) & self.cut.get(count, set(range(count)))
+        self.surplus_is_blank = self.surplus_is_blank and not any(cell.strip() for cell in cells[width:])
 
 
 def _without_ends(counts: Counter[int], width: int) -> Container[int]:

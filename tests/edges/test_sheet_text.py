@@ -167,6 +167,15 @@ def test_a_row_with_another_number_of_cells_is_at_fault(tmp_path, lines, wrong):
 
 
 @pytest.mark.parametrize(
+    ("ends", "wrong"), [((",", ",", ","), []), ((",", ",", ""), [4]), ((",50", ",00", ",25"), [2, 3, 4])]
+)
+def test_rows_without_any_address_are_counted_too(tmp_path, ends, wrong):
+    """A separator behind every row is a habit, cents behind a comma are a fault, also where no row has an address."""
+    _, rows = read(tmp_path, HEAD + "".join(f"{number},A,B,,12{end}\n" for number, end in enumerate(ends, 1)))
+    assert [row.number for row in rows if row.faults] == wrong
+
+
+@pytest.mark.parametrize(
     ("bad", "after"),
     [
         ('1,"A,B,a@example.com,5\n', 2),
@@ -246,6 +255,13 @@ def test_an_apostrophe_within_a_name_quotes_nothing(tmp_path):
     """Names have apostrophes, also at their ends, and identifiers one in front."""
     _, rows = read(tmp_path, HEAD + "'001,D'Arcy,O'Hara,j@example.com,5\n'002,Jo,Roy',j@example.com,5\n")
     assert [row.cells[:3] for row in rows] == [("'001", "D'Arcy", "O'Hara"), ("'002", "Jo", "Roy'")]
+
+
+@pytest.mark.parametrize("cell", ["''", "'x'"])
+def test_one_cell_between_apostrophes_is_no_habit(tmp_path, cell):
+    """In a sheet of one row nothing else says that they are quotes."""
+    _, rows = read(tmp_path, f"{HEAD}1,Jo,{cell},j@example.com,5\n")
+    assert rows[0].cells[2] == cell
 
 
 @pytest.mark.parametrize("end", ["\x1a", "\x1a\x1a\x1a", "\r\n\x1a", "\r\n\x1a\r\n", ""])
@@ -451,6 +467,7 @@ def test_any_table_written_as_csv_reads_back_the_same(tmp_path, rows, delimiter,
     """Whatever the cells hold, in each delimiter and encoding: the same texts under the same row numbers."""
     # A row that names nobody may have no content, and is no row then.
     rows = [[row[0], f"x{row[1]}", *row[2:]] if "".join(row).strip() else row for row in rows]
+    rows.append(["z", "x", "", "", ""])  # without apostrophes: they are quotes when all rows have them
     # The csv module leaves a lone CR unquoted when lines end in LF: then no reader can tell it from an end.
     lone = any("\r" in cell for row in rows for cell in row)
     quoting = csv.QUOTE_ALL if lone else csv.QUOTE_MINIMAL

@@ -210,15 +210,22 @@ def _rows_within(cells: list[str], delimiter: str) -> int:
 
 
 def _cut(line: str, dialect: Dialect) -> list[str]:
-    """The cells of a line as a reader would cut them, but for the marks that are out of place: those are letters."""
+    """The cells of a line as a reader would cut them, but for the marks that are out of place: those are letters.
+
+    A cell in quotation marks ends at the first of them with a separator behind it. When one with a separator before it
+    comes first, another cell begins there, and the mark at the beginning of this one is out of place.
+    """
     quote, end = re.escape(dialect.quote), re.escape(dialect.delimiter)
     blank = " *" if dialect.spaced else ""
-    pattern = re.compile(f"{blank}{quote}((?:[^{quote}]|{quote}{quote})*){quote}(?={end}|$)|([^{end}]*)")
+    good = f"{quote}((?:[^{quote}]|{quote}{quote})*){quote}(?={end}|$)"
+    loose = f"{quote}((?:[^{quote}]|(?<![{end}{blank[:1]}]){quote}(?!{end}|$))*){quote}(?={end}|$)"
+    pattern = re.compile(f"{blank}(?:{good}|{loose})|([^{end}]*)")
     cells, at = [], 0
     while at <= len(line):
         cell = pattern.match(line, at)
-        assert cell is not None  # its second half matches anything
-        cells.append(cell[2] if cell[1] is None else cell[1].replace(dialect.quote * 2, dialect.quote))
+        assert cell is not None  # its last part matches anything
+        within = cell[1] if cell[1] is not None else cell[2]
+        cells.append(cell[3] if within is None else within.replace(dialect.quote * 2, dialect.quote))
         at = cell.end() + 1
     return cells
 

@@ -217,14 +217,44 @@ def test_rows_within_a_cell_are_seen_whatever_its_row_looks_like(tmp_path, close
     assert rows[-1].faults == ()
 
 
-def test_a_row_with_a_stray_quote_shows_its_cells_as_a_reader_would_cut_them(tmp_path):
+@pytest.mark.parametrize(
+    ("row", "cells"),
+    [
+        ('1,"Roy, Amy","A "b" c",a@example.com,"1,250.00"', ("1", "Roy, Amy", 'A "b" c', "a@example.com", "1,250.00")),
+        ('2,"x,B,b@example.com,5', ("2", '"x', "B", "b@example.com", "5")),
+        ('3,""Roy, Amy",B,b@example.com,5', ("3", '"Roy, Amy', "B", "b@example.com", "5")),
+        ('4,"Pipe, 5"","B",b@example.com,5', ("4", 'Pipe, 5"', "B", "b@example.com", "5")),
+        ('5,"A,B,"b@example.com","1,250.00"', ("5", '"A', "B", "b@example.com", "1,250.00")),
+        ('6,"A ""b"" c" d, e","B",b@example.com,5', ("6", 'A "b" c" d, e', "B", "b@example.com", "5")),
+    ],
+)
+def test_a_row_with_a_stray_quote_shows_its_cells_as_a_reader_would_cut_them(tmp_path, row, cells):
     """Cells in good quotation marks keep their separators; what is out of place is a letter like others."""
-    _, rows = read(tmp_path, HEAD + '1,"Roy, Amy","A "b" c",a@example.com,"1,250.00"\n2,"x,B,b@example.com,5\n')
-    assert [row.cells for row in rows] == [
-        ("1", "Roy, Amy", '"A "b" c"', "a@example.com", "1,250.00"),
-        ("2", '"x', "B", "b@example.com", "5"),
-    ]
-    assert [[fault.code for fault in row.faults] for row in rows] == [["broken-quote"], ["broken-quote"]]
+    _, rows = read(tmp_path, f"{HEAD}{row}\n9,C,D,d@example.com,5\n")
+    assert [row.cells for row in rows] == [cells, ("9", "C", "D", "d@example.com", "5")]
+    assert [[fault.code for fault in row.faults] for row in rows] == [["broken-quote"], []]
+
+
+plain = st.text(st.sampled_from("abZ é.;'"), min_size=1, max_size=6)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    cells=st.lists(st.lists(plain, min_size=1, max_size=3).map(", ".join), min_size=5, max_size=5),
+    at=st.integers(0, 4),
+    place=st.integers(0, 20),
+)
+def test_one_mark_too_many_leaves_every_cell_what_it_was(tmp_path, cells, at, place):
+    """Wherever it stands within a cell in quotation marks: that cell has it as a letter, and the row is at fault."""
+    text = cells[at]
+    place %= len(text)
+    if "," in (text[place], text[place - 1 : place]):
+        return  # beside a separator it could just as well end a cell
+    spoilt = [*cells[:at], f'{text[:place]}"{text[place:]}', *cells[at + 1 :]]
+    line = ",".join(f'"{cell}"' for cell in spoilt)
+    _, rows = read(tmp_path, f"{HEAD}{line}\n9,C,D,d@example.com,5\n")
+    assert [row.cells for row in rows] == [tuple(spoilt), ("9", "C", "D", "d@example.com", "5")]
+    assert [[fault.code for fault in row.faults] for row in rows] == [["broken-quote"], []]
 
 
 SPACED = 'Ref, "First name", "Last name", "Email", Amount\n1, "Jo, Ann", "O""Roy", j@example.com, 5\n'

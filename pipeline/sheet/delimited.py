@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from pipeline.model import MAX_TEXT, InputFailure, Mapping
-from pipeline.sheet.encodings import encoding_of
+from pipeline.sheet.encodings import MEANT, encoding_of, misread_in
 from pipeline.sheet.grid import Book, Grid, Record, about_long_texts
 from pipeline.sheet.headings import recognised
 from pipeline.spoken import Figure
@@ -56,7 +56,8 @@ _SHORT_HABITS: Final = ((2, 4), (3, 10))
 class Dialect:
     """How the text is to be cut. `separator_line` says that the first line only names the delimiter.
 
-    `quote` stands around cells; with `spaced`, blanks may stand before it.
+    `quote` stands around cells; with `spaced`, blanks may stand before it. With `misread`, some letters are to be
+    translated by `MEANT`.
     """
 
     codec: str
@@ -64,15 +65,18 @@ class Dialect:
     separator_line: bool = False
     quote: str = '"'
     spaced: bool = False
+    misread: bool = False
 
 
 def open_text(path: Path, mapping: Mapping) -> Book:
     """A text file as a book of one sheet without a name. Raises InputFailure when its encoding can't be told."""
     encoding = encoding_of(path)
+    misread = misread_in(path) if encoding.codec.startswith("utf-8") else ()
     with path.open(encoding=encoding.codec, newline="") as file:
         dialect = _dialect(encoding.codec, file.read(_SAMPLE_CHARACTERS), mapping)
+    dialect = replace(dialect, misread=bool(misread))
     grid = Grid("", partial(_records, path, dialect), counts=partial(_cell_counts, path, dialect))
-    return Book(("",), lambda _: grid, notices=encoding.notices)
+    return Book(("",), lambda _: grid, notices=(*encoding.notices, *misread))
 
 
 def _dialect(codec: str, sample: str, mapping: Mapping) -> Dialect:
@@ -173,7 +177,7 @@ def _cut_numbers(cells: Sequence[str], dialect: Dialect) -> set[int]:
 
 def _split(file: TextIO, dialect: Dialect) -> Iterator[tuple[list[str], tuple[Fault, ...]]]:
     """Every record of the text, blank ones included, with the faults of its form."""
-    lines = _Lines(file)
+    lines = _Lines(file, MEANT if dialect.misread else None)
     while True:
         reader = csv.reader(
             lines, delimiter=dialect.delimiter, quotechar=dialect.quote, skipinitialspace=dialect.spaced, strict=True
@@ -244,8 +248,9 @@ class _RunsOn(Exception):
 class _Lines:
     """The lines of the text for the csv module, remembering those of the record that it is reading."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, letters: dict[int, str] | None) -> None:
         self._read = file.readline
+        self._letters = letters
         self._back: deque[str] = deque()
         self._record: list[str] = []
         self.saw_nul = False
@@ -280,6 +285,8 @@ class _Lines:
         line = self._back.popleft() if self._back else self._read(_LONGEST_LINE)
         if _END_MARK in line:
             line = _without_end_mark(line)
+        if self._letters:
+            line = line.translate(self._letters)
         if not line:
             raise StopIteration
         record = self._record

@@ -87,6 +87,26 @@ def test_a_file_cut_off_within_a_letter_is_refused(tmp_path, codec):
     assert refusal(tmp_path, content).key in {"sheet.mixed_encodings", "sheet.not_its_encoding"}
 
 
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("name", ["D\u2019Août", "C\u0153ur", "\u017deljko", "Roy \u2013 Côté", "\u201cJo\u201d"])
+@pytest.mark.parametrize("rows_above", [0, 40_000])
+def test_letters_of_windows_that_became_control_characters_are_read_and_said(tmp_path, codec, name, rows_above):
+    """A program took Windows-1252 for ISO-8859-1 and saved UTF-8: the letters can be told, and one word shows it."""
+    text = HEAD + "1,Zoé,Doe,j@example.com,5\n" * rows_above + f"2,{name},Doe,j@example.com,5\n"
+    misread = "".join(char if char in "éûôùà" else char.encode("cp1252").decode("latin-1") for char in text)
+    table, rows = read(tmp_path, misread.encode(codec))
+    assert rows[-1].cells[1] == name
+    assert [(notice.code, notice.value in name) for notice in table.notices] == [("letters-misread", True)]
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("char", "\x81\x8d\x8f\x90\x9d")
+def test_a_control_character_that_is_no_letter_stays(tmp_path, codec, char):
+    """Nothing says what it was meant to be."""
+    table, rows = read(tmp_path, f"{HEAD}1,A{char}B,Doe,j@example.com,5\n".encode(codec))
+    assert (rows[0].cells[1], [notice.code for notice in table.notices][1:]) == (f"A{char}B", [])
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_delimiters_and_line_ends_are_told(tmp_path, delimiter, end):

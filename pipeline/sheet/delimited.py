@@ -89,14 +89,14 @@ def _dialect(codec: str, sample: str, mapping: Mapping) -> Dialect:
 
 
 def _score(sample: str, delimiter: str, mapping: Mapping) -> tuple[int, int]:
-    rows = _first(sample, Dialect("", delimiter))
+    rows = [cells for cells, _ in _first(sample, Dialect("", delimiter))]
     widths = Counter(len(cells) for cells in rows if len(cells) > 1)
     return max((recognised(cells, mapping) for cells in rows), default=0), max(widths.values(), default=0)
 
 
 def _quoted(dialect: Dialect, sample: str) -> Dialect:
     """How cells are quoted: with blanks before the mark (`1, "Roy"`), or by apostrophes (`'1','Roy'`)."""
-    rows = [[cell for cell in cells if cell.strip()] for cells in _first(sample, dialect)]
+    rows = [[cell for cell in cells if cell.strip()] for cells, faults in _first(sample, dialect) if not faults]
     if any(_SPACED_QUOTE.match(cell) for cells in rows for cell in cells):
         return replace(dialect, spaced=True)
     quoted = [sum(map(bool, map(_APOSTROPHES.fullmatch, cells))) for cells in rows if len(cells) > 1][1:]
@@ -105,9 +105,9 @@ def _quoted(dialect: Dialect, sample: str) -> Dialect:
     return dialect
 
 
-def _first(sample: str, dialect: Dialect) -> list[list[str]]:
+def _first(sample: str, dialect: Dialect) -> list[tuple[list[str], tuple[Fault, ...]]]:
     with StringIO(sample, newline="") as text:
-        return [cells for cells, _ in islice(_split(text, dialect), _SAMPLE_RECORDS)]
+        return list(islice(_split(text, dialect), _SAMPLE_RECORDS))
 
 
 def _records(path: Path, dialect: Dialect) -> Iterator[Record]:

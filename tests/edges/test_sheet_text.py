@@ -255,6 +255,12 @@ def test_a_row_with_a_stray_quote_shows_its_cells_as_a_reader_would_cut_them(tmp
     assert [[fault.code for fault in row.faults] for row in rows] == [["broken-quote"], []]
 
 
+def test_a_row_with_a_stray_quote_does_not_tell_how_the_others_are_quoted(tmp_path):
+    """A blank before its mark is no habit of the file: blanks at the beginning of other cells stay."""
+    _, rows = read(tmp_path, HEAD + '1," "A",B,a@example.com,5\n2, C,D,d@example.com,5\n')
+    assert [row.cells[1] for row in rows] == [' "A', " C"]
+
+
 plain = st.text(st.sampled_from("abZ é.;'"), min_size=1, max_size=6)
 
 

@@ -11,7 +11,7 @@ import csv
 import re
 from collections import Counter, deque
 from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from io import StringIO
 from itertools import islice, pairwise
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from pipeline.model import MAX_TEXT, InputFailure, Mapping
-from pipeline.sheet.encodings import encoding_of
+from pipeline.sheet.encodings import MEANT, encoding_of, misread_in
 from pipeline.sheet.grid import Book, Grid, Record, about_long_texts
 from pipeline.sheet.headings import recognised
 from pipeline.spoken import Figure
@@ -56,7 +56,8 @@ _SHORT_HABITS: Final = ((2, 4), (3, 10))
 class Dialect:
     """How the text is to be cut. `separator_line` says that the first line only names the delimiter.
 
-    `quote` stands around cells; with `spaced`, blanks may stand before it.
+    `quote` stands around cells; with `spaced`, blanks may stand before it. With `misread`, some letters are to be
+    translated by `MEANT`.
     """
 
     codec: str
@@ -64,6 +65,7 @@ class Dialect:
     separator_line: bool = False
     quote: str = '"'
     spaced: bool = False
+    misread: bool = False
 
 
 def open_text(path: Path, mapping: Mapping) -> Book:
@@ -77,10 +79,12 @@ def open_table(path: Path, headings_in: Callable[[Sequence[str]], int]) -> Book:
     `headings_in` counts the headings among the cells of a row: the right delimiter brings out the most.
     """
     encoding = encoding_of(path)
+    misread = misread_in(path) if encoding.codec.startswith("utf-8") else ()
     with path.open(encoding=encoding.codec, newline="") as file:
         dialect = _dialect(encoding.codec, file.read(_SAMPLE_CHARACTERS), headings_in)
+    dialect = replace(dialect, misread=bool(misread))
     grid = Grid("", partial(_records, path, dialect), counts=partial(_cell_counts, path, dialect))
-    return Book(("",), lambda _: grid, notices=encoding.notices)
+    return Book(("",), lambda _: grid, notices=(*encoding.notices, *misread))
 
 
 def _dialect(codec: str, sample: str, headings_in: Callable[[Sequence[str]], int]) -> Dialect:
@@ -93,25 +97,25 @@ def _dialect(codec: str, sample: str, headings_in: Callable[[Sequence[str]], int
 
 
 def _score(sample: str, delimiter: str, headings_in: Callable[[Sequence[str]], int]) -> tuple[int, int]:
-    rows = _first(sample, Dialect("", delimiter))
+    rows = [cells for cells, _ in _first(sample, Dialect("", delimiter))]
     widths = Counter(len(cells) for cells in rows if len(cells) > 1)
     return max(map(headings_in, rows), default=0), max(widths.values(), default=0)
 
 
 def _quoted(dialect: Dialect, sample: str) -> Dialect:
     """How cells are quoted: with blanks before the mark (`1, "Roy"`), or by apostrophes (`'1','Roy'`)."""
-    rows = [[cell for cell in cells if cell.strip()] for cells in _first(sample, dialect)]
+    rows = [[cell for cell in cells if cell.strip()] for cells, faults in _first(sample, dialect) if not faults]
     if any(_SPACED_QUOTE.match(cell) for cells in rows for cell in cells):
         return replace(dialect, spaced=True)
-    table = [cells for cells in rows if len(cells) > 1]
-    if len(table) > 1 and all(any(map(_APOSTROPHES.fullmatch, cells)) for cells in table[1:]):
+    quoted = [sum(map(bool, map(_APOSTROPHES.fullmatch, cells))) for cells in rows if len(cells) > 1][1:]
+    if all(quoted) and sum(quoted) > 1:
         return replace(dialect, quote="'", spaced=True)
     return dialect
 
 
-def _first(sample: str, dialect: Dialect) -> list[list[str]]:
+def _first(sample: str, dialect: Dialect) -> list[tuple[list[str], tuple[Fault, ...]]]:
     with StringIO(sample, newline="") as text:
-        return [cells for cells, _ in islice(_split(text, dialect), _SAMPLE_RECORDS)]
+        return list(islice(_split(text, dialect), _SAMPLE_RECORDS))
 
 
 def _records(path: Path, dialect: Dialect) -> Iterator[Record]:
@@ -130,29 +134,38 @@ def _cell_counts(path: Path, dialect: Dialect, heading: Record) -> Container[int
     Only rows with an e-mail address are counted: total lines and notes have lengths of their own.
     """
     width = len(heading.cells)
-    counts, others = Counter[int](), Counter[int]()
-    cut = dict[int, set[int]]()
-    surplus_is_blank = True
+    paying, others = _Lengths(), _Lengths()
     for number, cells, _, faults in _records(path, dialect):
-        if number <= heading.number or faults:
-            continue
-        if "@" not in "".join(cells):
-            others[len(cells)] += 1
-            continue
-        count = len(cells)
-        counts[count] += 1
-        if count != width or counts[count] == 1:
-            cut[count] = _cut_numbers(cells, dialect) & cut.get(count, set(range(count)))
-            surplus_is_blank = surplus_is_blank and not any(cell.strip() for cell in cells[width:])
-    counts = counts or others
+        if number > heading.number and not faults:
+            tally, count = paying if "@" in "".join(cells) else others, len(cells)
+            tally.counts[count] += 1
+            if count != width or tally.counts[count] == 1:
+                tally.note(cells, width, dialect)
+    rows = paying if paying.counts else others
+    counts, cut = rows.counts, rows.cut
     usual = max(counts, key=lambda count: (counts[count], count == width), default=width)
     if usual == width:
         return _without_ends(counts, width)
     if counts[usual] == 1 or counts[usual] < counts.total() - 1:
         return _without_ends(counts, width)
     if usual > width:
-        return {usual} if surplus_is_blank and not cut[usual] else {width}
+        return {usual} if rows.surplus_is_blank and not cut[usual] else {width}
     return {usual} if cut.get(width) else {usual, width}
+
+
+@dataclass(slots=True)
+class _Lengths:
+    """How many rows have how many cells, and where all rows of one length may have a number that was cut in two."""
+
+    counts: Counter[int] = field(default_factory=Counter)
+    cut: dict[int, set[int]] = field(default_factory=dict)
+    surplus_is_blank: bool = True
+
+    def note(self, cells: Sequence[str], width: int, dialect: Dialect) -> None:
+        """What the cells of one more row show."""
+        count = len(cells)
+        self.cut[count] = _cut_numbers(cells, dialect) & self.cut.get(count, set(range(count)))
+        self.surplus_is_blank = self.surplus_is_blank and not any(cell.strip() for cell in cells[width:])
 
 
 def _without_ends(counts: Counter[int], width: int) -> Container[int]:
@@ -172,7 +185,7 @@ def _cut_numbers(cells: Sequence[str], dialect: Dialect) -> set[int]:
 
 def _split(file: TextIO, dialect: Dialect) -> Iterator[tuple[list[str], tuple[Fault, ...]]]:
     """Every record of the text, blank ones included, with the faults of its form."""
-    lines = _Lines(file)
+    lines = _Lines(file, MEANT if dialect.misread else None)
     while True:
         reader = csv.reader(
             lines, delimiter=dialect.delimiter, quotechar=dialect.quote, skipinitialspace=dialect.spaced, strict=True
@@ -209,15 +222,22 @@ def _rows_within(cells: list[str], delimiter: str) -> int:
 
 
 def _cut(line: str, dialect: Dialect) -> list[str]:
-    """The cells of a line as a reader would cut them, but for the marks that are out of place: those are letters."""
+    """The cells of a line as a reader would cut them, but for the marks that are out of place: those are letters.
+
+    A cell in quotation marks ends at the first of them with a separator behind it. When one with a separator before it
+    comes first, another cell begins there, and the mark at the beginning of this one is out of place.
+    """
     quote, end = re.escape(dialect.quote), re.escape(dialect.delimiter)
     blank = " *" if dialect.spaced else ""
-    pattern = re.compile(f"{blank}{quote}((?:[^{quote}]|{quote}{quote})*){quote}(?={end}|$)|([^{end}]*)")
+    good = f"{quote}((?:[^{quote}]|{quote}{quote})*){quote}(?={end}|$)"
+    loose = f"{quote}((?:[^{quote}]|(?<![{end}{blank[:1]}]){quote}(?!{end}|$))*){quote}(?={end}|$)"
+    pattern = re.compile(f"{blank}(?:{good}|{loose})|([^{end}]*)")
     cells, at = [], 0
     while at <= len(line):
         cell = pattern.match(line, at)
-        assert cell is not None  # its second half matches anything
-        cells.append(cell[2] if cell[1] is None else cell[1].replace(dialect.quote * 2, dialect.quote))
+        assert cell is not None  # its last part matches anything
+        within = cell[1] if cell[1] is not None else cell[2]
+        cells.append(cell[3] if within is None else within.replace(dialect.quote * 2, dialect.quote))
         at = cell.end() + 1
     return cells
 
@@ -236,8 +256,9 @@ class _RunsOn(Exception):
 class _Lines:
     """The lines of the text for the csv module, remembering those of the record that it is reading."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, letters: dict[int, str] | None) -> None:
         self._read = file.readline
+        self._letters = letters
         self._back: deque[str] = deque()
         self._record: list[str] = []
         self.saw_nul = False
@@ -272,6 +293,8 @@ class _Lines:
         line = self._back.popleft() if self._back else self._read(_LONGEST_LINE)
         if _END_MARK in line:
             line = _without_end_mark(line)
+        if self._letters:
+            line = line.translate(self._letters)
         if not line:
             raise StopIteration
         record = self._record

@@ -46,6 +46,15 @@ _TYPESET: Final = "\u2018\u2019\u2013\u2014\xa0"
 """Single quotes, dashes and the fixed space, which stand between letters too."""
 _POSSIBLE: Final = frozenset(_TYPESET + "“”«»…€°©®™¢£½¼¾²³•·ºª§")
 
+_MISREAD: Final = re.compile(rb"\xc2[\x80\x82-\x8c\x8e\x91-\x9c\x9e\x9f]")
+"""Control characters in UTF-8 that no text has. Windows-1252 has letters there (curly quotes, dashes, œ): some program
+took its text for ISO-8859-1 and saved it as UTF-8. The five that have no letter stay what they are.
+"""
+_MISREAD_WORD: Final = re.compile('[^\\s,;|"]*[\x80-\x9f][^\\s,;|"]*')
+_AROUND: Final = 40
+MEANT: Final = {code: text for code in range(0x80, 0xA0) if (text := bytes([code]).decode("cp1252", "ignore"))}
+"""What these characters were meant to be, for `str.translate`."""
+
 _ESCAPED: Final = re.compile("[\udc80-\udcff]")
 _BEYOND_ASCII: Final = re.compile("[\x80-\ud7ff\ue000-\U0010ffff]")
 
@@ -79,6 +88,19 @@ def read_text(path: Path) -> tuple[str, Encoding]:
     """The whole file as text, for formats that can't be read line by line."""
     encoding = encoding_of(path)
     return path.read_text(encoding.codec), encoding
+
+
+def misread_in(path: Path) -> tuple[Fault, ...]:
+    """The notice that a file in UTF-8 has letters that are to be translated by `MEANT`; nothing when it has none."""
+    window = b""
+    with path.open("rb") as file:
+        while piece := file.read(_HEAD):
+            window = window[-_AROUND:] + piece
+            if found := _MISREAD.search(window):
+                near = window[max(found.start() - _AROUND, 0) : found.end() + _AROUND].decode("utf-8", "ignore")
+                word = _MISREAD_WORD.search(near)
+                return (Fault("letters-misread", value=word[0].translate(MEANT) if word else ""),)
+    return ()
 
 
 def _start(path: Path) -> bytes:

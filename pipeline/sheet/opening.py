@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from statistics import median, mode
 from typing import Final, NoReturn
 
 from pipeline.model import Column, InputFailure, Mapping, Source
@@ -47,9 +48,12 @@ _TO_MEND: Final = ("Errors", "Erreurs")
 """The sheet of our output workbook that people correct and give back: read by default when it is there."""
 
 _SHOWN_CELLS: Final = 12
+_SHOWN_ROWS: Final = 10
+"""How many rows are looked at to tell whether words are headings, or perhaps somebody's name."""
 _DATUM: Final = re.compile(
     r"@|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[/.][0-9]{1,2}[/.][0-9]{2,4}|[0-9][.,][0-9]{2}\b|[0-9]{5}"
 )
+_NUMBER: Final = re.compile(r"[0-9\s.,+\-()$£€%eE]*")
 
 _OF_PAYMENT: Final = (Field.REFERENCE_ID, Field.FIRST_NAME, Field.LAST_NAME, Field.EMAIL, Field.AMOUNT)
 _SUMMARY: Final = "Summary"
@@ -238,17 +242,18 @@ def _find_heading(grid: Grid, mapping: Mapping) -> _Found | None:
 def _no_heading(book: Book, names: Sequence[str], options: ReadOptions) -> NoReturn:
     """Say which headings are needed and what stands there instead; never a cell that looks like somebody's data."""
     needed = ", ".join(rule.field for rule in FIELDS if rule.required)
-    first = [record for name in names for record in islice(book.grid(name).records(), 10)]
+    first = [record for name in names for record in islice(book.grid(name).records(), _HEADING_DEPTH)]
     if not first:
         raise InputFailure("sheet.no_rows")
-    above = [record for record in first if not _is_data(record)]
-    if not above:
+    above = [record for record in first[:_SHOWN_ROWS] if not _is_data(record)]
+    likely = _likely_heading(first, options.mapping) or max(above, key=_words, default=None)
+    if likely is None:
         raise InputFailure("sheet.no_headings", needed=needed, row=first[0].number)
-    likely = max(above, key=lambda record: (recognised(_texts(record), options.mapping), _words(record)))
     headings = [Heading(at, cell) for at, cell in enumerate(likely.cells) if _is_word(cell)][:_SHOWN_CELLS]
     near = nearest([rule.field for rule in FIELDS if rule.required], headings)
+    below = first[first.index(likely) + 1 :][:_SHOWN_ROWS]
     # Words above data are headings; words that nothing tells apart from the rows may be somebody's name.
-    known = near or recognised(_texts(likely), options.mapping) or any(map(_is_data, first[first.index(likely) + 1 :]))
+    known = near or recognised(_texts(likely), options.mapping) or any(map(_is_data, below))
     raise InputFailure(
         "sheet.no_heading_row_near" if near else "sheet.no_heading_row",
         needed=needed,
@@ -256,6 +261,27 @@ def _no_heading(book: Book, names: Sequence[str], options: ReadOptions) -> NoRet
         found=(listed(headings) if known else "") or "-",
         near=near,
     )
+
+
+def _likely_heading(records: Sequence[Record], mapping: Mapping) -> Record | None:
+    """The row that is headings by its form: words in half of its cells, and more than half as many as other rows have.
+
+    Of several the one that names the most fields, then one without repetitions, then one that is no longer than most
+    rows, since a title may have commas, then the upper one.
+    """
+    usual = median([count for count in map(_filled, records) if count > 1] or [0])
+    width = mode(len(record.cells) for record in records)
+    likely: dict[tuple[int, bool, bool], Record] = {}
+    for record in records:
+        words = [cell for cell in _texts(record) if not _NUMBER.fullmatch(cell)]
+        if len(words) > 1 and len(words) * 2 >= _filled(record) > usual / 2 and not _is_data(record):
+            rank = recognised(words, mapping), len({*words}) == len(words), len(record.cells) <= width
+            likely.setdefault(rank, record)
+    return likely[max(likely)] if likely else None
+
+
+def _filled(record: Record) -> int:
+    return sum(1 for cell in record.cells if cell.strip())
 
 
 def _is_data(record: Record) -> bool:

@@ -87,6 +87,26 @@ def test_a_file_cut_off_within_a_letter_is_refused(tmp_path, codec):
     assert refusal(tmp_path, content).key in {"sheet.mixed_encodings", "sheet.not_its_encoding"}
 
 
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("name", ["D\u2019Août", "C\u0153ur", "\u017deljko", "Roy \u2013 Côté", "\u201cJo\u201d"])
+@pytest.mark.parametrize("rows_above", [0, 40_000])
+def test_letters_of_windows_that_became_control_characters_are_read_and_said(tmp_path, codec, name, rows_above):
+    """A program took Windows-1252 for ISO-8859-1 and saved UTF-8: the letters can be told, and one word shows it."""
+    text = HEAD + "1,Zoé,Doe,j@example.com,5\n" * rows_above + f"2,{name},Doe,j@example.com,5\n"
+    misread = "".join(char if char in "éûôùà" else char.encode("cp1252").decode("latin-1") for char in text)
+    table, rows = read(tmp_path, misread.encode(codec))
+    assert rows[-1].cells[1] == name
+    assert [(notice.code, notice.value in name) for notice in table.notices] == [("letters-misread", True)]
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("char", "\x81\x8d\x8f\x90\x9d")
+def test_a_control_character_that_is_no_letter_stays(tmp_path, codec, char):
+    """Nothing says what it was meant to be."""
+    table, rows = read(tmp_path, f"{HEAD}1,A{char}B,Doe,j@example.com,5\n".encode(codec))
+    assert (rows[0].cells[1], [notice.code for notice in table.notices][1:]) == (f"A{char}B", [])
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_delimiters_and_line_ends_are_told(tmp_path, delimiter, end):
@@ -167,6 +187,15 @@ def test_a_row_with_another_number_of_cells_is_at_fault(tmp_path, lines, wrong):
 
 
 @pytest.mark.parametrize(
+    ("ends", "wrong"), [((",", ",", ","), []), ((",", ",", ""), [4]), ((",50", ",00", ",25"), [2, 3, 4])]
+)
+def test_rows_without_any_address_are_counted_too(tmp_path, ends, wrong):
+    """A separator behind every row is a habit, cents behind a comma are a fault, also where no row has an address."""
+    _, rows = read(tmp_path, HEAD + "".join(f"{number},A,B,,12{end}\n" for number, end in enumerate(ends, 1)))
+    assert [row.number for row in rows if row.faults] == wrong
+
+
+@pytest.mark.parametrize(
     ("bad", "after"),
     [
         ('1,"A,B,a@example.com,5\n', 2),
@@ -208,14 +237,50 @@ def test_rows_within_a_cell_are_seen_whatever_its_row_looks_like(tmp_path, close
     assert rows[-1].faults == ()
 
 
-def test_a_row_with_a_stray_quote_shows_its_cells_as_a_reader_would_cut_them(tmp_path):
+@pytest.mark.parametrize(
+    ("row", "cells"),
+    [
+        ('1,"Roy, Amy","A "b" c",a@example.com,"1,250.00"', ("1", "Roy, Amy", 'A "b" c', "a@example.com", "1,250.00")),
+        ('2,"x,B,b@example.com,5', ("2", '"x', "B", "b@example.com", "5")),
+        ('3,""Roy, Amy",B,b@example.com,5', ("3", '"Roy, Amy', "B", "b@example.com", "5")),
+        ('4,"Pipe, 5"","B",b@example.com,5', ("4", 'Pipe, 5"', "B", "b@example.com", "5")),
+        ('5,"A,B,"b@example.com","1,250.00"', ("5", '"A', "B", "b@example.com", "1,250.00")),
+        ('6,"A ""b"" c" d, e","B",b@example.com,5', ("6", 'A "b" c" d, e', "B", "b@example.com", "5")),
+    ],
+)
+def test_a_row_with_a_stray_quote_shows_its_cells_as_a_reader_would_cut_them(tmp_path, row, cells):
     """Cells in good quotation marks keep their separators; what is out of place is a letter like others."""
-    _, rows = read(tmp_path, HEAD + '1,"Roy, Amy","A "b" c",a@example.com,"1,250.00"\n2,"x,B,b@example.com,5\n')
-    assert [row.cells for row in rows] == [
-        ("1", "Roy, Amy", '"A "b" c"', "a@example.com", "1,250.00"),
-        ("2", '"x', "B", "b@example.com", "5"),
-    ]
-    assert [[fault.code for fault in row.faults] for row in rows] == [["broken-quote"], ["broken-quote"]]
+    _, rows = read(tmp_path, f"{HEAD}{row}\n9,C,D,d@example.com,5\n")
+    assert [row.cells for row in rows] == [cells, ("9", "C", "D", "d@example.com", "5")]
+    assert [[fault.code for fault in row.faults] for row in rows] == [["broken-quote"], []]
+
+
+def test_a_row_with_a_stray_quote_does_not_tell_how_the_others_are_quoted(tmp_path):
+    """A blank before its mark is no habit of the file: blanks at the beginning of other cells stay."""
+    _, rows = read(tmp_path, HEAD + '1," "A",B,a@example.com,5\n2, C,D,d@example.com,5\n')
+    assert [row.cells[1] for row in rows] == [' "A', " C"]
+
+
+plain = st.text(st.sampled_from("abZ é.;'"), min_size=1, max_size=6)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    cells=st.lists(st.lists(plain, min_size=1, max_size=3).map(", ".join), min_size=5, max_size=5),
+    at=st.integers(0, 4),
+    place=st.integers(0, 20),
+)
+def test_one_mark_too_many_leaves_every_cell_what_it_was(tmp_path, cells, at, place):
+    """Wherever it stands within a cell in quotation marks: that cell has it as a letter, and the row is at fault."""
+    text = cells[at]
+    place %= len(text)
+    if "," in (text[place], text[place - 1 : place]):
+        return  # beside a separator it could just as well end a cell
+    spoilt = [*cells[:at], f'{text[:place]}"{text[place:]}', *cells[at + 1 :]]
+    line = ",".join(f'"{cell}"' for cell in spoilt)
+    _, rows = read(tmp_path, f"{HEAD}{line}\n9,C,D,d@example.com,5\n")
+    assert [row.cells for row in rows] == [tuple(spoilt), ("9", "C", "D", "d@example.com", "5")]
+    assert [[fault.code for fault in row.faults] for row in rows] == [["broken-quote"], []]
 
 
 SPACED = 'Ref, "First name", "Last name", "Email", Amount\n1, "Jo, Ann", "O""Roy", j@example.com, 5\n'
@@ -246,6 +311,13 @@ def test_an_apostrophe_within_a_name_quotes_nothing(tmp_path):
     """Names have apostrophes, also at their ends, and identifiers one in front."""
     _, rows = read(tmp_path, HEAD + "'001,D'Arcy,O'Hara,j@example.com,5\n'002,Jo,Roy',j@example.com,5\n")
     assert [row.cells[:3] for row in rows] == [("'001", "D'Arcy", "O'Hara"), ("'002", "Jo", "Roy'")]
+
+
+@pytest.mark.parametrize("cell", ["''", "'x'"])
+def test_one_cell_between_apostrophes_is_no_habit(tmp_path, cell):
+    """In a sheet of one row nothing else says that they are quotes."""
+    _, rows = read(tmp_path, f"{HEAD}1,Jo,{cell},j@example.com,5\n")
+    assert rows[0].cells[2] == cell
 
 
 @pytest.mark.parametrize("end", ["\x1a", "\x1a\x1a\x1a", "\r\n\x1a", "\r\n\x1a\r\n", ""])
@@ -376,6 +448,23 @@ def test_headings_in_other_words_are_shown(tmp_path):
     assert "Jane" not in told
 
 
+@pytest.mark.parametrize(
+    ("above", "headings", "row"),
+    [
+        ("", "Kunde,Betrag 2026,Art", "Doe,125.40,x"),
+        ("Acme\n\nNovember,2026,\n", "Kunde,Betrag,Art", "Doe,125.40,x"),
+        ("Acme, Toronto, November, 2026\n", "Kunde,Betrag,Art", "Doe,125.40,x"),
+        ("Acme,,\n" * 12, "Kunde,Betrag,Art", "Doe,125,x"),
+        ("", "Kunde,Betrag", "1,Doe,125"),
+        ("", "Kunde,Art,Ort,Betrag", "x,x,x,12"),
+    ],
+)
+def test_a_refusal_points_at_the_row_of_headings(tmp_path, above, headings, row):
+    """It has words where the others have values, and is no title, whatever stands above it."""
+    failure = refusal(tmp_path, f"{above}{headings}\n" + f"{row}\n" * 20)
+    assert failure.params["row"] == above.count("\n") + 1
+
+
 @pytest.mark.parametrize(("make", "key"), [(lambda p: None, "sheet.no_file"), (lambda p: p.mkdir(), "sheet.is_folder")])
 def test_a_path_without_a_file_gets_one_sentence(tmp_path, make, key):
     """A missing file and a folder are told apart."""
@@ -434,6 +523,7 @@ def test_any_table_written_as_csv_reads_back_the_same(tmp_path, rows, delimiter,
     """Whatever the cells hold, in each delimiter and encoding: the same texts under the same row numbers."""
     # A row that names nobody may have no content, and is no row then.
     rows = [[row[0], f"x{row[1]}", *row[2:]] if "".join(row).strip() else row for row in rows]
+    rows.append(["z", "x", "", "", ""])  # without apostrophes: they are quotes when all rows have them
     # The csv module leaves a lone CR unquoted when lines end in LF: then no reader can tell it from an end.
     lone = any("\r" in cell for row in rows for cell in row)
     quoting = csv.QUOTE_ALL if lone else csv.QUOTE_MINIMAL

@@ -88,6 +88,12 @@ def kind_words() -> dict[str, Kind]:
 
 
 @cache
+def subject_words() -> tuple[str, ...]:
+    """What can stand before a status word without changing it (`Payment declined`)."""
+    return tuple(_table()["subjects"]["words"])
+
+
+@cache
 def session_words() -> dict[str, tuple[str, ...]]:
     """What tells the state of a session from that of a payment: `headings`, `completed` and `underway`."""
     return {name: tuple(words) for name, words in _table()["session"].items()}

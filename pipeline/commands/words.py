@@ -20,7 +20,7 @@ from schemas.reports import Meaning
 MAPPING_NAME: Final = "reports.mapping.toml"
 """The mapping file that a folder of reports has of its own: the words are a bank's or a service's, of every batch."""
 
-_SECTION: Final = re.compile(r"^[ \t]*\[[ \t]*statuses[ \t]*\][ \t]*(?:#.*)?$", re.MULTILINE)
+_SECTION: Final = re.compile(r"^\ufeff?[ \t]*\[[ \t]*statuses[ \t]*\][ \t]*(?:#.*)?\r?$", re.MULTILINE)
 _NEXT_SECTION: Final = re.compile(r"^[ \t]*\[", re.MULTILINE)
 
 

@@ -209,7 +209,12 @@ MEANINGS = [
     ("Failed", Meaning.FAILED),
     *[(word, Meaning.ENDED) for word in ("Cancelled", "Canceled", "Expired", "Declined")],
     *[(word, Meaning.RETURNED) for word in ("Refunded", "Reversed", "Retourné", "NSF", "Annulation de dépôt")],
-    *[(word, Meaning.LOOK) for word in ("Whatever", "Partially paid", "Available")],
+    *[("Payment declined", Meaning.ENDED), ("Virement Interac - refusé", Meaning.ENDED)],
+    *[("Transaction reversed", Meaning.RETURNED), ("Paiement reçu", Meaning.PAID), ("Deposit failed", Meaning.ENDED)],
+    *[(word, Meaning.LOOK) for word in ("Session completed", "Payment", "Declined by", "Whatever", "Available")],
+        (word, Meaning.LOOK)
+        for word in ("Session completed", "Payment", "Declined by", "Whatever", "Partially paid", "Available")
+    ],
 ]
 
 

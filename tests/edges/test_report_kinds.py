@@ -263,6 +263,7 @@ TOTALS = [
     ("of groups and of all", R1 + "Subtotal,,10.00,\n" + R2 + R3 + "Sous-total,,12.00,\nTOTAL GÉNÉRAL,,22.00,\n", 3, 0),
     ("of groups by their names", "Monday,,,\n" + R1 + "Tuesday,,,\n" + R3 + "Total for Tuesday 24,,7.00,\n", 1, 0),
     ("of pages", R1 + "Page total:,,10.00,\n" + R3 + "Total de la page 2,,7.00,\nTotal du rapport,,17.00,\n", 3, 0),
+    ("in many words", R1 + "Total (1 payment),,10,\n" + R3 + "Daily total:,,7,\nSomme,,17,\nNET TOTAL $,,17,\n", 4, 0),
     ("a cent off", R1 + R2 + "Total,,15.01,\n", 0, 1),
     ("of another group", R1 + "Subtotal,,10.00,\n" + R3 + "Subtotal,,10.00,\n", 1, 1),
     ("short of empty cells", R1 + R3 + "Total,,17.00\n", 1, 0),
@@ -402,6 +403,19 @@ def test_completed_is_paid_unless_it_is_said_of_a_session(
     assert (len(said(daily, "session_completed")), daily.unknown) == (meaning is Meaning.LOOK, {})
     taught = read(tmp_path, content.format(heading, word), f'[statuses]\n"{word}" = "paid"\n')
     assert (taught.lines[0].meaning, said(taught, "session_completed")) == (Meaning.PAID, [])
+
+
+def test_a_refund_that_succeeded_is_no_payment(tmp_path: Path) -> None:
+    """Card processors have a type and a status: what was approved may be money that goes back."""
+    rows = "R-1,10,Purchase,Approved\nR-1,10,Refund,Approved\nR-2,5,Chargeback,\nR-3,5,Remboursement,Declined\n"
+    daily = read(tmp_path, "Reference,Amount,Transaction type,Status\n" + rows)
+    meanings = [Meaning.PAID, Meaning.RETURNED, Meaning.RETURNED, Meaning.ENDED]
+    assert [line.meaning for line in daily.lines] == meanings
+
+
+def test_a_column_of_directions_gives_the_sign(tmp_path: Path) -> None:
+    content = "Date,Description,Amount,DR/CR\n2026-11-28,Fee,10.95,D\n2026-11-28,e-Transfer,5.00,C\n"
+    assert [str(line.amount) for line in read(tmp_path, content).lines] == ["-10.95", "5.00"]
 
 
 def test_an_unknown_word_is_told_once_with_its_lines(tmp_path: Path) -> None:

@@ -88,6 +88,8 @@ class TableReader:
         self._plain = meant is not None and meant[1] != 0
         """Whether the heading of the statuses does not say whose they are: the surest list does."""
         self._of_session = names_session(status) or (self._plain and ReportField.SESSION_ID in self._at)
+        self._nothing = dict.fromkeys(_TEXTS, "")
+        self._texts = [column for column in _TEXTS if column in self._at or column in words.constants]
         self._rows: list[_Row] = []
         self.damaged: list[Damaged] = []
         self.remarks: list[Remark] = [Remark(fault, file=file) for fault in grid.notices]
@@ -210,11 +212,13 @@ class TableReader:
         return Remark("reconcile.headings_moved", (("row", str(self._moved)),))
 
     def _line(self, record: Record) -> Line:
-        texts = {column: self._text(record, column) for column in _TEXTS}
+        texts = self._nothing | {column: self._text(record, column) for column in self._texts}
         moments = {column: self._moment(record, column) for column in _MOMENTS}
         if self._statement and not moments[ReportField.SETTLED]:
             moments[ReportField.SETTLED], moments[ReportField.COMPLETED] = moments[ReportField.COMPLETED], ""
         meaning = self._meaning(texts[ReportField.STATUS], moments[ReportField.SETTLED])
+        if self._is_refund(texts[ReportField.TYPE]) and (meaning.is_paid or not texts[ReportField.STATUS]):
+            meaning = Meaning.RETURNED
         has_money = any(self._cell(record, column)[0] for column in _MONEY)
         amount = self._money(record) if has_money or meaning.is_paid else None
         self._count_unknown(texts[ReportField.STATUS])
@@ -332,6 +336,10 @@ class TableReader:
     def _kind(self, record: Record) -> Kind | None:
         return kind_of_line(self._raw(record, ReportField.TYPE))
 
+    def _is_refund(self, kind: str) -> bool:
+        """Whether a line is of money that went back by its type, whatever became of it: `Refund`, `Approved`."""
+        return bool(kind) and not self._statement and self._words.meaning_of(kind) is Meaning.RETURNED
+
     def _moment(self, record: Record, column: ReportField) -> str:
         text, kind = self._cell(record, column)
         if not text:
@@ -374,7 +382,8 @@ class TableReader:
     def _total(self, record: Record) -> Total | None:
         """The line as a total, if it is one; without a sum where it only bears the word."""
         first = self._first(record)
-        names = [first] if begins_total(first) else [*filter(describes_total, self._described(record))]
+        is_sum = describes_total if any(self._raw(record, column) for column in _MOMENTS) else begins_total
+        names = [first] if is_sum(first) else [*filter(describes_total, self._described(record))]
         if not names or self._names_payment(record, names[0]):
             return None
         told = {}
@@ -387,6 +396,8 @@ class TableReader:
     def _is_aside(self, record: Record) -> bool:
         """Whether a line tells a balance, or is a group's name or a note: one text, where no payment has its own."""
         first, described = self._first(record), self._described(record)
+        if not self._statement and self._names_payment(record, first):
+            return False
         balances = [text for text in (first, *described) if is_balance(text)]
         if balances:
             return not self._names_payment(record, balances[0])

@@ -211,8 +211,12 @@ def month_named(name: str) -> int:
 
 def _plain(text: str) -> str:
     """Without case, accents, needless spaces and the name of the weekday."""
-    folded = unicodedata.normalize("NFKD", text.strip().casefold())
-    plain = " ".join("".join(char for char in folded if not unicodedata.combining(char)).split())
+    folded = text.casefold()
+    if not folded.isascii():
+        folded = "".join(char for char in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(char))
+    plain = " ".join(folded.split())
+    if plain[:1].isdigit():
+        return plain
     return _WEEKDAY.sub("", plain, count=1) if _WEEKDAY.match(plain) and not _is_month_first(plain) else plain
 
 

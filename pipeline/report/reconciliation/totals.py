@@ -12,15 +12,19 @@ from typing import Final
 from pipeline.report.reconciliation.payments import Line
 from schemas.reports import ReportField
 
-_HEAD: Final = r"(?:grand |page |sub[- ]?|sous[- ]?)?(?:totals?|totaux)"
-_OF: Final = r" (?:for|of|from|de|du|des|pour|au) .*| d['\u2019].*"
-_ANY: Final = re.compile(rf"{_HEAD}(?:(?: [^\W\d_][^\W\d]*)*|{_OF})\s*:?", re.IGNORECASE)
-_SIDES: Final = " (?:deposits?|credits?|debits?|withdrawals?|dépôts?|crédits?|débits?|retraits?)"
-_OWN: Final = re.compile(rf"{_HEAD}(?: général| page|{_SIDES}|{_OF})?\s*:?", re.IGNORECASE)
+_HEAD: Final = (
+    r"(?:(?:(?:grand|page|net|daily|report|batch|deposit|sub|sous)[- ]?)?(?:totals?|totaux)|sum|somme)(?![\w'\u2019])"
+)
+_SIDES: Final = "(?:deposits?|credits?|debits?|withdrawals?|dépôts?|crédits?|débits?|retraits?)"
+_ANY: Final = re.compile(rf"{_HEAD}.*", re.IGNORECASE)
+_OWN: Final = re.compile(
+    rf"{_HEAD}(?:\W+(?:général|page|net|cad|{_SIDES}|(?:for|of|from|de|du|des|pour|au) .*|d['\u2019].*|[\W\d].*))?\W*",
+    re.IGNORECASE,
+)
 
 
 def begins_total(text: str) -> bool:
-    """Whether the first text of a line is what a total is called (`Total for 1000 Chequing`, `SOUS-TOTAL`)."""
+    """Whether the first text of a line is what a total is called (`Total for 1000 Chequing`, `Total (4)`)."""
     return _ANY.fullmatch(text) is not None
 
 

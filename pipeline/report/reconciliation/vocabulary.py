@@ -30,6 +30,7 @@ from schemas.reports import (
     kind_words,
     session_words,
     status_words,
+    subject_words,
 )
 
 _KEYS: Final = ("columns", "statuses", "constants", "ignore", "dates", "headings")
@@ -87,14 +88,22 @@ class Vocabulary:
 
     def meaning_of(self, status: str, *, of_session: bool = False) -> Meaning:
         """What a status word says; LOOK for one that is not known, and for a session that is completed."""
-        folded = _folded(status)
-        if of_session and folded in _completed() and folded not in self.taught:
+        word = self._word(status)
+        if of_session and word in _completed() and word not in self.taught:
             return Meaning.LOOK
-        return self.statuses.get(folded, Meaning.LOOK)
+        return self.statuses.get(word, Meaning.LOOK)
 
     def is_known(self, status: str) -> bool:
         """Whether the word has a meaning, be it that it proves nothing."""
-        return _folded(status) in self.statuses
+        return self._word(status) in self.statuses
+
+    def _word(self, status: str) -> str:
+        """A status folded, without what it is said of (`Payment declined`) where it is known only without."""
+        folded = _folded(status)
+        if folded in self.statuses:
+            return folded
+        bare = (folded.removeprefix(subject) for subject in _subjects() if folded.startswith(subject))
+        return next((word for word in bare if word in self.statuses), folded)
 
     def is_taught(self, status: str) -> bool:
         """Whether the mapping file says what the word means, be it that nothing is to be concluded from it."""
@@ -130,6 +139,11 @@ _folded: Final = lru_cache(maxsize=1_024)(fold)
 def _heading(text: str) -> str:
     """A heading folded, or as it stands where nothing is left of it (`CAD$`)."""
     return fold(text) or text.strip().casefold()
+
+
+@cache
+def _subjects() -> tuple[str, ...]:
+    return tuple(map(fold, subject_words()))
 
 
 @cache

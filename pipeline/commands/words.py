@@ -35,7 +35,7 @@ class Unknown:
 
 def mapping_beside(reports: Sequence[Path]) -> Path:
     """Where the mapping file of these reports is when none was named."""
-    return reports[0].with_name(MAPPING_NAME)
+    return reports[0].parent / MAPPING_NAME
 
 
 def unknown_words(reports: Sequence[Path], mapping: Path | None) -> list[Unknown]:

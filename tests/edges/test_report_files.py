@@ -212,9 +212,6 @@ MEANINGS = [
     *[("Payment declined", Meaning.ENDED), ("Virement Interac - refusé", Meaning.ENDED)],
     *[("Transaction reversed", Meaning.RETURNED), ("Paiement reçu", Meaning.PAID), ("Deposit failed", Meaning.ENDED)],
     *[(word, Meaning.LOOK) for word in ("Session completed", "Payment", "Declined by", "Whatever", "Available")],
-        (word, Meaning.LOOK)
-        for word in ("Session completed", "Payment", "Declined by", "Whatever", "Partially paid", "Available")
-    ],
 ]
 
 

@@ -114,7 +114,7 @@ class TableReader:
             try:
                 self._rows.append(self._row(record))
             except Unreadable as unreadable:
-                if not self._moved and is_enough(self._words.recognised(record.cells), {}):
+                if not self._moved and self._has_headings(record):
                     self._moved = record.number
                 why = self._headings_moved() if self._moved else unreadable.why
                 text = " | ".join(cell.strip() for cell in record.cells)[:_SHOWN]
@@ -193,6 +193,11 @@ class TableReader:
         """Whether a row repeats the headings, as exports with page breaks do: each in its own column."""
         cells, headings = record.cells, self._heading.cells
         return all(at < len(cells) and cells[at].strip() == headings[at].strip() for at in self._at.values())
+
+    def _has_headings(self, record: Record) -> bool:
+        """Whether a line that is no payment is a row of other headings: words alone, and enough of them."""
+        has_figures = any(char.isdigit() for cell in record.cells for char in cell)
+        return not has_figures and is_enough(self._words.recognised(record.cells), {})
 
     # One line
 

@@ -228,7 +228,7 @@ def reconcile_batch(
 
 def _default_output(request: ReconcileRequest) -> Path:
     """The workbook's place unless another is given: beside the first report, under the batch's name."""
-    return request.reports[0].with_name(named_after(request.batch, RECONCILIATION))
+    return request.reports[0].parent / named_after(request.batch, RECONCILIATION)
 
 
 def _read(request: ReconcileRequest, reading: Callable[[Path], None]) -> tuple[list[Daily], list[Remark]]:

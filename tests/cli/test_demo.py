@@ -23,7 +23,8 @@ def test_the_month_is_played_to_a_reconciliation_that_adds_up(command) -> None:
     assert done.returncode == 0, done.stderr
     assert "29 payors accepted, 9 declined" in done.stdout
     assert "1,692.25 is refunded to Amelia Fraser (HP-2611-0001)" in done.stdout
-    assert "$91,502.55 asked for" in done.stdout
+    assert "$91,502.55 requested" in done.stdout
+    assert "Returned: row 4 HP-2611-0001; requested $1,692.25, paid $0.00" in done.stdout
     assert done.stdout.rstrip().endswith("reconciliation.xlsx")
     settled, refunded = (lines_of(path) for path in sorted(DESK.glob("settlement-*.csv")))
     assert [row["Status"] for row in settled] == ["Settled"] * 29

@@ -52,7 +52,7 @@ def at_terminal(command, *args: object, answers: str) -> str:
 def test_each_unknown_word_is_asked_about_once(command, report: Path) -> None:
     """The word, its files and lines are shown; another answer than a number is asked for again; then nobody asks."""
     mapping = report.with_name(MAPPING_NAME)
-    shown = at_terminal(command, report, answers="perhaps\n1\n6\n")
+    shown = at_terminal(command, report, answers="perhaps\n1\n7\n")
     assert shown.count("What does it mean?") == 2
     assert '"Viré" is the status of some payments (report.csv; lines: 2)' in shown
     assert shown.count("Your answer") == 3
@@ -65,7 +65,7 @@ def test_each_unknown_word_is_asked_about_once(command, report: Path) -> None:
 def test_the_answers_go_into_the_mapping_file_that_was_named(command, report: Path) -> None:
     """Also where it is not there yet; nothing is put beside the report."""
     mapping = command.home / "bank.toml"
-    at_terminal(command, report, "--mapping", mapping, answers="2\n5\n")
+    at_terminal(command, report, "--mapping", mapping, answers="2\n6\n")
     assert mapping.read_text("utf-8") == '[statuses]\n"Viré" = "paid"\n"Zigzag" = "returned"\n'
     assert not report.with_name(MAPPING_NAME).exists()
 

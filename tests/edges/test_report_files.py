@@ -210,7 +210,7 @@ MEANINGS = [
     *[(word, Meaning.ENDED) for word in ("Cancelled", "Canceled", "Expired", "Declined")],
     *[(word, Meaning.RETURNED) for word in ("Refunded", "Reversed", "Retourné", "NSF", "Annulation de dépôt")],
     *[("Payment declined", Meaning.ENDED), ("Virement Interac - refusé", Meaning.ENDED)],
-    *[("Transaction reversed", Meaning.RETURNED), ("Paiement reçu", Meaning.PAID), ("Deposit failed", Meaning.ENDED)],
+    *[("Transaction reversed", Meaning.RETURNED), ("Paiement reçu", Meaning.PAID), ("Deposit failed", Meaning.FAILED)],
     *[(word, Meaning.LOOK) for word in ("Session completed", "Payment", "Declined by", "Whatever", "Available")],
 ]
 

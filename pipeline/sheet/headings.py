@@ -120,6 +120,8 @@ def fold(heading: str) -> str:
     words = words_of(heading)
     while len(words) > 1 and words[-1] in _UNIT_WORDS:
         words = words[:-1]
+    while len(words) > 1 and words[0] in _UNIT_WORDS:
+        words = words[1:]
     if len(words) > 1:
         words = ["no" if word in _SHORT_NUMBER_WORDS else word for word in words]
     text = "".join(words)

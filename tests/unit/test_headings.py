@@ -256,6 +256,7 @@ DUE_BESIDE = {
     "nothing left of some": ("Montant ($)", "Suivi", ["120.00", "80.50", "95.00"], ["20.00", "80.50", "0.00"]),
     "little left of most": ("Amount", "Follow-up", ["120.00", "80.50", "95.00"], ["2.00", "0.00", "95.00"]),
     "in other words": ("Montant factur\u00e9", "\u00c0 r\u00e9gler", ["120,00", "80,00"], ["20,00", "0,00"]),
+    "a small part of it": ("Amount", "Patient portion", ["500.00", "400.00"], ["20.00", "16.00"]),
     "mostly smaller": ("Amount", "Net", ["10.00"] * 9 + ["1.00"], ["5.00"] * 9 + ["2.00"]),
 }
 
@@ -278,6 +279,7 @@ NOT_DUE = {
     "a large tax": ("Amount", "Taxes", ["100.00", "80.00"], ["50.00", "40.00"]),
     "a rate": ("Amount", "Rate", ["100.00", "80.00"], ["50.00", "80.00"]),
     "what was paid": ("Amount", "Amount paid", ["100.00", "80.00"], ["100.00", "0.00"]),
+    "what was received": ("Montant", "Versements reçus", ["100.00", "80.00"], ["100.00", "0.00"]),
     "a fee that we do not know": ("Amount", "Locker", ["950.00", "800.00"], ["50.00", "50.00"]),
     "a date due": ("Amount", "Due", ["100.00"], ["2026-11-30"]),
     "days": ("Amount", "Days due", ["100.00"], ["30"]),
@@ -311,7 +313,7 @@ def test_numbers_are_written_in_many_ways(text, sign):
 @pytest.mark.parametrize("text", ["Amount", "Balance due", "Montant d\u00fb", "Loyer", "Total TTC"])
 def test_the_unit_of_an_amount_does_not_matter(text, unit):
     """Canadian dollars are what it is in; another currency is another heading."""
-    assert fold(f"{text} {unit}") == fold(text)
+    assert fold(f"{text} {unit}") == fold(f"{unit} {text}") == fold(text)
     assert fold(f"{text} (USD)") != fold(text)
 
 

@@ -119,11 +119,18 @@ def _slip(rng: random.Random, line: str, delimiter: str, row: Row) -> str:
 
 
 def page(rng: random.Random, sheet: Good, path: Path) -> Iterator[bytes]:
-    """The sheet as a web page; it has no slips of its own."""
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in (sheet.headings, *sheet.rows)
-    )
-    yield f"<html><body><table>{rows}</table></body></html>".encode()
+    """The sheet as a web page, then the same with a cell more or less in one of its rows."""
+    lines = [[f"<td>{escape(cell)}</td>" for cell in row] for row in (sheet.headings, *sheet.rows)]
+
+    def written() -> bytes:
+        rows = "".join(f"<tr>{''.join(line)}</tr>" for line in lines)
+        return f"<html><body><table>{rows}</table></body></html>".encode()
+
+    yield written()
+    line = lines[rng.randrange(1, len(lines))]
+    at = rng.randrange(len(line))
+    line[at] = rng.choice(("", line[at] * 2, f"<td></td>{line[at]}", line[at].removeprefix("<td>")))
+    yield written()
 
 
 def workbook(write: Callable[[Path, list[list[object]]], None]) -> Callable[..., Iterator[bytes]]:

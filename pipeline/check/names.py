@@ -76,6 +76,8 @@ _PLACEHOLDERS: Final = frozenset(
             "idem",
             "ditto",
             "vacant",
+            "inactive",
+            "inactif",
         ),
     )
 )
@@ -85,7 +87,9 @@ _NOT_TO_BE_USED: Final = re.compile(
     r"|\bduplicate\b|\bà supprimer\b|\bdoublon\b",
     re.IGNORECASE,
 )
-_NO_PAYOR: Final = re.compile(r"\b(?:deceased|estate of|décédée?|succession de|feue?)\b", re.IGNORECASE)
+_NO_PAYOR: Final = re.compile(
+    r"\b(?:deceased|estate of|décédée?|succession de|feue?)\b|^(?:estate|succession)$", re.IGNORECASE
+)
 
 _INITIALS: Final = re.compile(r"[A-Z\u00c0-\u00de]\.?|(?:[A-Z\u00c0-\u00de]\.[\s-]?){2,}", re.IGNORECASE)
 _UNUSUAL: Final = re.compile(r"[^\w\s'\u2019.\-]|[0-9_]")
@@ -130,7 +134,12 @@ def _no_name(name: str) -> str:
     """The code of why `name` can't be one; empty when it can."""
     if not any(map(str.isalpha, name)):
         return "name-no-letter"
-    return "name-not-to-be-used" if _NOT_TO_BE_USED.search(name) else ""
+    return "name-not-to-be-used" if is_not_to_be_used(name) else ""
+
+
+def is_not_to_be_used(name: str) -> bool:
+    """Whether somebody wrote where a name belongs that the row is not to be used."""
+    return _NOT_TO_BE_USED.search(name) is not None
 
 
 def split_name(text: str, kind: str) -> tuple[Cell, Cell]:

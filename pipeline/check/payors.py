@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from pipeline.check.cleaning import Columns
+from pipeline.check.names import is_not_to_be_used
 from pipeline.check.survey import Survey
 from pipeline.model import SheetRow
 from schemas.faults import Fault
@@ -15,6 +16,8 @@ from schemas.fields import ACCOUNT_FIELDS, Field
 MOST_ADDRESSES: Final = 50_000
 """Addresses remembered at a time: memory must not grow with the file, so in a longer one the oldest are forgotten."""
 
+_NOT: Final = frozenset(("do", "do not", "don't", "don\u2019t", "dont", "ne", "ne pas"))
+"""How a first name begins to say, together with the last one, that the row is not to be used."""
 _FEWEST_ACCOUNTS: Final = 2
 
 
@@ -33,6 +36,8 @@ class PayorWatch:
         for at, (first, last, email) in enumerate(zip(firsts, lasts, emails, strict=True)):
             if not (first and last):
                 continue
+            if first.casefold() in _NOT and is_not_to_be_used(whole := f"{first} {last}"):
+                yield at, (Fault("name-not-to-be-used", Field.FIRST_NAME, whole),)
             if email and (other := self._other_payor(rows[at].number, first, last, email)):
                 yield at, (Fault("email-shared", Field.EMAIL, email, (("row", str(other)),)),)
             if self._survey.swapped(first, last):

@@ -30,6 +30,10 @@ _DUE: Final = frozenset(
             "balances",
             "bal",
             "arrears",
+            "left",
+            "outst",
+            "portion",
+            "share",
         ),
         *("remaining", "remainder", "remains", "rest", "payable", "receivable", "collect", "collectible", "pay"),
         *(
@@ -45,7 +49,18 @@ _DUE: Final = frozenset(
             "payer",
             "exigible",
         ),
-        *("recevoir", "percevoir", "encours", "arriere", "arrieres", "arrerages", "recouvrer", "dus"),
+        *(
+            "recevoir",
+            "percevoir",
+            "encours",
+            "arriere",
+            "arrieres",
+            "arrerages",
+            "recouvrer",
+            "dus",
+            "regler",
+            "acquitter",
+        ),
     )
 )
 """Words, without accents, of which one says that an amount is what is still to be paid."""
@@ -96,8 +111,23 @@ _NOT_DUE: Final = frozenset(
             "payments",
             "paiement",
             "paiements",
+            "versement",
+            "versements",
         ),
-        *("received", "recu", "deposit", "depot", "acompte", "fee", "fees", "frais", "interest", "interet", "interets"),
+        *(
+            "received",
+            "recu",
+            "recus",
+            "deposit",
+            "depot",
+            "acompte",
+            "fee",
+            "fees",
+            "frais",
+            "interest",
+            "interet",
+            "interets",
+        ),
         *(
             "penalty",
             "tip",
@@ -259,7 +289,10 @@ class Amounts:
         return not self.is_due and _NOT_DUE.isdisjoint(other.words) and self._is_part(other)
 
     def _is_part(self, other: Amounts) -> bool:
-        """Whether the other amounts are equal or smaller in most rows, not always equal, and no mere tax or fee."""
+        """Whether the other amounts are equal or smaller in most rows, not always equal, and no mere tax or fee.
+
+        A part that is the whole of some row is none; of what was paid, nothing is left.
+        """
         pairs = [
             (own, part)
             for own, part in zip(map(_read, self.values), map(_read, other.values), strict=True)
@@ -270,7 +303,8 @@ class Amounts:
             return False
         equal = sum(1 for own, part in pairs if own == part)
         is_money = any(map(_CENTS.search, other.values)) or equal * 3 >= len(pairs)
-        return is_money and median(part / own for own, part in pairs) >= _SIZEABLE
+        parts = [part / own for own, part in pairs if part]
+        return is_money and (equal > 0 or (bool(parts) and median(parts) >= _SIZEABLE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,8 @@ _UNIT: Final = re.compile(
 _UNIT_WORDS: Final = frozenset(("cad", "cdn"))
 _NEW_WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WORD: Final = re.compile(r"[^\W_]+")
+_WORDS_OF_NAME: Final = re.compile(r"[^\W\d_]{2}")
+"""What a name has and an order's number (`#1001`, Shopify's `Name`) has not."""
 
 
 Sample = Callable[[int], Sequence[str]]
@@ -118,6 +120,8 @@ def fold(heading: str) -> str:
     words = words_of(heading)
     while len(words) > 1 and words[-1] in _UNIT_WORDS:
         words = words[:-1]
+    while len(words) > 1 and words[0] in _UNIT_WORDS:
+        words = words[1:]
     if len(words) > 1:
         words = ["no" if word in _SHORT_NUMBER_WORDS else word for word in words]
     text = "".join(words)
@@ -197,7 +201,7 @@ def understand(
         notices += [_yields(field, other.heading, best.heading) for other in found if other is not best]
     for heading in headings:
         meanings.setdefault(heading.position, Meaning(None, "sheet.why_own"))
-    _require(headings, meanings, mapping, amount_optional=amount_optional)
+    _require(headings, meanings, mapping, sample, amount_optional=amount_optional)
     known = {meaning.field for meaning in meanings.values() if meaning.field} | {*mapping.constants}
     spare = [one for one in free if meanings[one.position].field is None]
     notices += _about_unused(spare, known, {notice.value for notice in notices}, sample)
@@ -301,7 +305,7 @@ def _about_unused(spare: Sequence[Heading], known: set[str], told: set[str], sam
     absent = [rule.field for rule in FIELDS if not rule.required and rule.field not in known]
     accounts_known = any(field in known for field in ACCOUNT_FIELDS)
     for heading in spare[:_MOST_UNUSED]:
-        if heading.text in told:
+        if heading.text in told or fold(heading.text) in _whole_names():
             continue
         place = ("column", letter(heading.position))
         looks = look_of(words_of(heading.text), sample(heading.position), with_account=accounts_known)
@@ -331,7 +335,12 @@ def _yields(field: Field, other: Heading, best: Heading) -> Fault:
 
 
 def _require(
-    headings: Sequence[Heading], meanings: MappingABC[int, Meaning], mapping: Mapping, *, amount_optional: bool
+    headings: Sequence[Heading],
+    meanings: MappingABC[int, Meaning],
+    mapping: Mapping,
+    sample: Sample,
+    *,
+    amount_optional: bool,
 ) -> None:
     given = {meaning.field for meaning in meanings.values() if meaning.field} | {*mapping.constants, *mapping.defaults}
     if mapping.split_names:
@@ -341,12 +350,14 @@ def _require(
     missing = [rule.field for rule in FIELDS if rule.required and rule.field not in given]
     if not missing:
         return
-    names = [heading for heading in headings if fold(heading.text) in _whole_names()]
-    if names and {Field.FIRST_NAME, Field.LAST_NAME} & set(missing):
+    whole = [heading for heading in headings if fold(heading.text) in _whole_names()]
+    free = [heading for heading in headings if meanings[heading.position].field is None and heading not in whole]
+    names = [field for field in (Field.FIRST_NAME, Field.LAST_NAME) if field in missing]
+    if whole and len(nearest(names, free).parts) < len(names):
+        column = next((one for one in whole if _WORDS_OF_NAME.search(" ".join(sample(one.position)))), whole[0])
         raise InputFailure(
-            "sheet.whole_names", missing=", ".join(missing), column=names[0].where, heading=names[0].text.strip()
+            "sheet.whole_names", missing=", ".join(missing), column=column.where, heading=column.text.strip()
         )
-    free = [heading for heading in headings if meanings[heading.position].field is None]
     near = nearest(missing, free)
     key = "sheet.missing_columns_near" if near else "sheet.missing_columns"
     raise InputFailure(key, missing=", ".join(missing), found=listed(headings), near=near)

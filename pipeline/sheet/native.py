@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import faulthandler
 import marshal
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -145,8 +146,19 @@ def _some(rows: Iterator[Row]) -> list[Row] | str:
             if room <= 0:
                 break
     except BaseException:  # noqa: BLE001 - calamine's panics are no `Exception`
-        return "damaged"
+        return _failed()
     return found
+
+
+def _failed() -> str:
+    """The word for a workbook that can't be read. Where memory is short that is why, and the process ends as it does
+    when calamine is the first to ask for more.
+    """
+    try:
+        bytearray(MEMORY // 4)
+    except MemoryError:
+        os._exit(1)
+    return "damaged"
 
 
 class _Server:
@@ -215,7 +227,7 @@ def _opened(calamine: Any, path: str) -> Any:
     except calamine.PasswordError:
         return "locked"
     except BaseException:  # noqa: BLE001 - calamine's panics are no `Exception`
-        return "damaged"
+        return _failed()
 
 
 def main(path: str, packages: str, seconds: str) -> None:
@@ -242,7 +254,7 @@ def main(path: str, packages: str, seconds: str) -> None:
         try:
             server.answer(action, number, sheet)
         except BaseException:  # noqa: BLE001 - as above
-            _send("damaged")
+            _send(_failed())
         faulthandler.cancel_dump_traceback_later()
 
 

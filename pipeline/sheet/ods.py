@@ -19,6 +19,7 @@ from pipeline.sheet.ods_styles import CellStyles
 _TAG: Final = re.compile(rb"<table:(table|table-column|table-row|table-cell|covered-table-cell)(?=[\s/>])([^<>]*)>")
 _DEFAULT_STYLE: Final = re.compile(rb'table:default-cell-style-name="([^"]*)"')
 _OWN_STYLE: Final = re.compile(rb'table:style-name="([^"]*)"')
+_CURRENCY: Final = re.compile(rb'office:currency="(?!CAD")([A-Z]{3})"')
 _IS_NUMBER: Final = re.compile(rb'office:value-type="(?:float|currency|percentage|date|time)"')
 _NAME: Final = re.compile(rb'table:name="([^"]*)"')
 _REPEATED: Final = re.compile(rb'table:number-(?:rows|columns)-repeated="(\d+)"')
@@ -127,7 +128,9 @@ class _Search:
         """The number format of a cell."""
         look = self._styles.number_format(style)
         self._facts.looks.has_lost = self._styles.has_lost
-        # The type of the value says so even where the style can't be read.
+        # The type of the value says so even where the style does not, or can't be read.
+        if not look and (currency := _CURRENCY.search(attributes)):
+            return f"[${currency[1].decode()}] 0.00"
         return look if is_percent(look) or b'"percentage"' not in attributes else "0%"
 
 

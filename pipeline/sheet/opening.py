@@ -185,13 +185,13 @@ def _named(book: Book, name: str, options: ReadOptions) -> _Found:
 
 
 def _like(book: Book, found: _Found, others: Sequence[str], options: ReadOptions) -> Iterator[_Found]:
-    """The other sheets that have the same headings, and rows below them."""
+    """The other sheets that have the same headings, wherever they stand, and rows below them."""
     for name in others:
         try:
             other = _find_heading(book.grid(name), options.mapping)
         except InputFailure:
             continue  # it would be refused when it is asked for
-        if other is not None and other.sample and _folded(other) == _folded(found):
+        if other is not None and other.sample and _words_of(other) == _words_of(found):
             yield other
 
 
@@ -205,6 +205,11 @@ def _joined(parts: Sequence[_Found]) -> _Found:
             raise InputFailure("sheet.sheets_differ", first=first.grid.name, other=other.grid.name)
     grid = joined([(one.grid, one.heading.number) for one in parts])
     return _Found(grid, first.heading, first.sample, first.above, tuple(one.grid.name for one in parts))
+
+
+def _words_of(found: _Found) -> list[str]:
+    """The headings in their order."""
+    return [heading for heading in _folded(found) if heading]
 
 
 def _folded(found: _Found) -> list[str]:
@@ -254,13 +259,11 @@ def _no_heading(book: Book, names: Sequence[str], options: ReadOptions) -> NoRet
     below = first[first.index(likely) + 1 :][:_SHOWN_ROWS]
     # Words above data are headings; words that nothing tells apart from the rows may be somebody's name.
     known = near or recognised(_texts(likely), options.mapping) or any(map(_is_data, below))
-    raise InputFailure(
-        "sheet.no_heading_row_near" if near else "sheet.no_heading_row",
-        needed=needed,
-        row=likely.number,
-        found=(listed(headings) if known else "") or "-",
-        near=near,
-    )
+    found = listed(headings) if known else ""
+    if not found:
+        raise InputFailure("sheet.no_heading_row_above", needed=needed, row=likely.number)
+    key = "sheet.no_heading_row_near" if near else "sheet.no_heading_row"
+    raise InputFailure(key, needed=needed, row=likely.number, found=found, near=near)
 
 
 def _likely_heading(records: Sequence[Record], mapping: Mapping) -> Record | None:

@@ -18,6 +18,7 @@ from posixpath import join, normpath, split
 from typing import Final, NamedTuple
 from xml.etree import ElementTree as ET
 
+from pipeline.model import InputFailure
 from pipeline.number_formats import is_date_format
 from pipeline.sheet.archive import Archive
 from pipeline.sheet.facts import BUILT_IN_FORMATS, LONGEST_ROW, MOST_COLUMNS, Facts, NotShown, Styles
@@ -51,6 +52,11 @@ _TEXT_RESULT: Final = re.compile(rb'\st="str"')
 _ROOT: Final = re.compile(rb"<(\w+:)?worksheet\b([^<>]*)>")
 _SINGLE_QUOTED: Final = re.compile(rb"=\s*'([^'\"<>]*)'")
 
+_SPACED: Final = tuple(mark for space in (b" ", b"\n", b"\r", b"\t") for mark in (b"<v>" + space, space + b"</v>"))
+"""Spaces around a value, which are quickly found."""
+_SPACED_TEXT: Final = re.compile(rb'\st="s"[^<>]*>\s*<v>(?:\s|\d+\s)')
+"""The number of a text, with a space: to calamine it is 0, and the cell would have the first text of the workbook."""
+
 _MOST_EXPECTED: Final = 100
 """Columns of numbers that one expression can know. A sheet with more of them is taken apart, which takes longer."""
 
@@ -61,8 +67,8 @@ _STRICT_RELATION: Final = "{http://purl.oclc.org/ooxml/officeDocument/relationsh
 def facts_of(archive: Archive, member: str, styles: Styles) -> Facts:
     """Search the XML of one sheet; `styles` are the workbook's cell styles.
 
-    Raises InputFailure when it unpacks to more than it declares, NotShown when it is in an encoding that can't be
-    searched.
+    Raises InputFailure when it unpacks to more than it declares or calamine would give other texts than it holds,
+    NotShown when it is in an encoding that can't be searched.
     """
     facts = Facts()
     watch = _CellWatch(styles.looks, facts)
@@ -74,6 +80,8 @@ def facts_of(archive: Archive, member: str, styles: Styles) -> Facts:
             if not _ROOT.search(window):
                 raise NotShown
             _note_head(window, facts)
+        if any(mark in window for mark in _SPACED) and _SPACED_TEXT.search(window):
+            raise InputFailure("sheet.damaged", path=str(archive.path))
         watch.note(window)
         if _HAS_FORMULA.search(window):
             _note_unsaved(window, facts)

@@ -131,7 +131,7 @@ class Table:
                 yield row
                 continue
             whole = merges.filled(number, cells, kinds, faults) if number >= merges.next_row else (cells, kinds, faults)
-            fitted = fit(number, *whole)
+            fitted = fit(number, *whole, found=len(cells))
             if fitted is None:
                 continue
             if self._is_heading(fitted):
@@ -187,11 +187,13 @@ class _Fitter:
         self._width = len(positions)
         self._end = positions[-1] + 1
 
-    def __call__(self, number: int, cells: Sequence[str], kinds: str, faults: tuple[Fault, ...]) -> SheetRow | None:
-        """The row, or None when nothing of it stands inside the table."""
+    def __call__(
+        self, number: int, cells: Sequence[str], kinds: str, faults: tuple[Fault, ...], *, found: int
+    ) -> SheetRow | None:
+        """The row, or None when nothing of it stands inside the table; it had `found` cells before merges filled it."""
         end, damaged = self._end, any(fault.code != TEXT_CUT for fault in faults)
         if self._ragged and not damaged:
-            faults = (*faults, *self._about_count(cells))
+            faults = (*faults, *self._about_count(cells, found))
         if len(cells) > end:
             cells, kinds = cells[:end], kinds[:end]
         elif len(cells) < end:
@@ -204,13 +206,13 @@ class _Fitter:
             return None
         return SheetRow(number, tuple(cells), kinds, faults)
 
-    def _about_count(self, cells: Sequence[str]) -> Iterator[Fault]:
+    def _about_count(self, cells: Sequence[str], found: int) -> Iterator[Fault]:
         """What the number of cells says: a text row with another one has values under headings that are not theirs.
 
         A short row with a line break in a cell has perhaps drawn in the next one, where a quotation mark was closed a
         row too late.
         """
-        found, end = len(cells), self._end
+        end = self._end
         details = (("expected", str(end)), ("found", str(found)))
         rest = cells[end:]
         if any(cell.strip() for cell in rest):

@@ -7,7 +7,8 @@ links are never followed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Container, Iterator
 from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
@@ -60,7 +61,22 @@ def _grid(name: str, table: _Open) -> Grid:
         hidden_rows=frozenset(table.hidden),
         struck=table.struck,
         merges=table.merges,
+        counts=partial(_cell_counts, table.rows),
     )
+
+
+def _cell_counts(rows: list[list[str]], heading: Record) -> Container[int]:
+    """How many cells a row below the headings may have: as many as they, or as all rows of payments but one.
+
+    A page names each cell: another number means that a tag was lost, and the cells behind it stand under the wrong
+    headings.
+    """
+    width = len(heading.cells)
+    counts = Counter(len(cells) for cells in rows[heading.number :] if "@" in "".join(cells))
+    usual = max(counts, key=lambda count: (counts[count], count == width), default=width)
+    if counts[usual] == 1 or counts[usual] < counts.total() - 1:
+        return {width}
+    return {usual} if usual > width else {usual, width}
 
 
 def _notices(encoding: Encoding) -> tuple[Fault, ...]:
@@ -116,10 +132,12 @@ class _Tables(HTMLParser):
             self._unseen = max(0, self._unseen - 1)
             self._in_style = False
         elif tag == "table" and self._open:
-            self._open.pop().end_cell()
+            self._open.pop().end_row()
         elif self._open and tag in _GROUPS:
             self._open[-1].group_hidden = False
-        elif self._open and tag in {"td", "th", "tr"}:
+        elif self._open and tag == "tr":
+            self._open[-1].end_row()
+        elif self._open and tag in {"td", "th"}:
             self._open[-1].end_cell()
         elif self._open and tag in _STRIKES:
             self._open[-1].strikes = max(0, self._open[-1].strikes - 1)
@@ -134,7 +152,7 @@ class _Tables(HTMLParser):
         """A page cut off in the middle still gives its last cell."""
         super().close()
         while self._open:
-            self._open.pop().end_cell()
+            self._open.pop().end_row()
 
     def _is_hidden(self, tag: str, given: dict[str, str]) -> bool:
         """Whether a browser, or a spreadsheet program, would not show an element with these attributes."""
@@ -163,10 +181,11 @@ class _Open:
         self._cell_struck = False
         self._has_plain = False
         self._spans = (1, 1)
-        self._below: dict[int, int] = {}
+        self._spanned_to: dict[int, int] = {}
+        """Column -> the last row that a cell above reaches down to."""
 
     def start_row(self, *, is_hidden: bool, is_struck: bool) -> None:
-        self.end_cell()
+        self.end_row()
         self.rows.append([])
         self._row_struck = is_struck
         self.strikes = 0
@@ -192,17 +211,23 @@ class _Open:
         columns, rows = self._spans
         row, number = self.rows[-1], len(self.rows)
         if rows > 1:
-            self._below |= dict.fromkeys(range(len(row), len(row) + columns), rows - 1)
+            self._spanned_to |= dict.fromkeys(range(len(row), len(row) + columns), number + rows - 1)
             self.merges.append(Merge(number, number + rows - 1, len(row), len(row) + columns - 1))
-        if self._cell_struck or not self._has_plain:
+        text = _flat("".join(self._cell))
+        if text.strip() and (self._cell_struck or not self._has_plain):
             self.struck.setdefault(number, set()).add(len(row))
-        row += [_flat("".join(self._cell)), *[""] * (columns - 1)]
+        row += [text, *[""] * (columns - 1)]
         self._cell = None
+
+    def end_row(self) -> None:
+        """End the row, if there is one; cells from above may stand at its end."""
+        self.end_cell()
+        if self.rows:
+            self._skip_spanned()
 
     def _skip_spanned(self) -> None:
         row = self.rows[-1]
-        while left := self._below.get(len(row), 0):
-            self._below[len(row)] = left - 1
+        while self._spanned_to.get(len(row), 0) >= len(self.rows):
             row.append("")
 
 

@@ -94,6 +94,20 @@ def test_an_amount_that_is_shown_in_another_currency_is_a_fault(tmp_path, write,
     assert [[fault.code for fault in row.faults] for row in rows] == [["amount-foreign"] if foreign else [], []]
 
 
+@pytest.mark.parametrize(("currency", "foreign"), [("EUR", True), ("USD", True), ("CAD", False)])
+def test_the_currency_of_an_ods_cell_counts_where_its_style_shows_none(tmp_path, currency, foreign):
+    """A spreadsheet program shows it, whatever wrote the file."""
+    path = write_ods(tmp_path / "b.ods", Sheet([HEAD, [*ROW[:4], 5.0]]))
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    typed = f'office:value-type="currency" office:currency="{currency}"'.encode()
+    parts["content.xml"] = parts["content.xml"].replace(b'office:value-type="float"', typed)
+    with zipfile.ZipFile(path, "w") as book:
+        for name, content in parts.items():
+            book.writestr(name, content)
+    assert [[fault.code for fault in row.faults] for row in checked(path)] == [["amount-foreign"] if foreign else []]
+
+
 @pytest.mark.parametrize(("case", "wrong"), [("foreign-formats", 8), ("euro-wide-space", 0)])
 def test_real_sheets_with_foreign_signs(case, wrong):
     """Each foreign sign once, and one that only takes its width; a French sheet that does so in every row."""

@@ -1,4 +1,6 @@
-"""One slip of whoever exported a text file: no valid row may have another amount, name or reference than before."""
+"""One slip of whoever exported a text file or a page: no valid row may have another amount, name or reference than
+before.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,3 +84,36 @@ def test_no_slip_gives_a_valid_row_another_value(tmp_path: Path, layout: list[st
             found = _payments(path, _text(layout, at, line))
             assert found <= good, line
             assert others <= found or not found, line
+
+
+PAGES = {
+    "closed cells": ("<td>", "</td>"),
+    "open cells": ("<td>", ""),
+    "headings in the first column": ("<th scope=row>", "</th>"),
+}
+
+
+def _page(lines: list[list[str]]) -> str:
+    return "<html><table>" + "".join("<tr>" + "".join(cells) for cells in lines) + "</table></html>"
+
+
+@pytest.mark.parametrize(("start", "end"), PAGES.values(), ids=PAGES)
+@pytest.mark.parametrize("columns", ["0123456", "4012365", "01234"])
+def test_no_lost_tag_gives_a_valid_row_another_value(tmp_path: Path, start: str, end: str, columns: str) -> None:
+    """A page in which a row has lost a cell or the begin of one, or has one more, also a blank one."""
+    path = tmp_path / "sheet.xls"
+    good = [[f"{start}{row[int(at)]}{end}" for at in columns] for row in (HEADINGS, *ROWS)]
+    payments = _payments(path, _page(good))
+    assert len(payments) == len(ROWS)
+    for at in (1, 3, 4):
+        own = {payment for payment in payments if payment[0] == ROWS[at - 1][0]}
+        for place, cell in enumerate(good[at]):
+            for spoilt in ("", cell.removeprefix(start), start + end + cell, cell * 2):
+                lines = [*good[:at], [*good[at][:place], spoilt, *good[at][place + 1 :]], *good[at + 1 :]]
+                assert _payments(path, _page(lines)) == payments - own, (place, spoilt)
+
+
+def test_rows_of_a_page_that_all_lack_their_last_cell_are_read(tmp_path: Path) -> None:
+    """All agree: nothing is missing between them."""
+    lines = [[f"<td>{cell}" for cell in row[: 7 - bool(at)]] for at, row in enumerate((HEADINGS, *ROWS))]
+    assert len(_payments(tmp_path / "sheet.xls", _page(lines))) == len(ROWS)

@@ -98,6 +98,24 @@ def test_a_cell_over_several_rows_of_a_page_belongs_to_each(tmp_path):
     ]
 
 
+def test_a_cell_over_several_rows_stands_at_the_end_of_a_row_too(tmp_path):
+    """Also below a row that is cut short: no row further down is moved by it."""
+    first = "<tr>" + "".join(f"<td>{cell}" for cell in ROW[:5]) + "<td rowspan=2>late"
+    short = "<tr><td>INV-2<td>Al"
+    rows = [tr(*HEAD), first, tr("INV-2", *ROW[1:5]), tr("INV-3", *ROW[1:5], "x"), first, short, tr(*ROW[:5], "y")]
+    (tmp_path / "b.xls").write_text(page(*rows))
+    _, read = checked(tmp_path / "b.xls")
+    assert [row.row.cells[5] for row in read] == ["late", "late", "x", "late", "late", "y"]
+    assert [[fault.code for fault in row.faults][:1] for row in read] == [[], [], [], [], ["cell-count"], []]
+
+
+def test_a_blank_cell_of_a_page_is_not_struck_through(tmp_path):
+    """There is nothing in it that could be."""
+    rows = [tr("", *ROW[1:5]), tr("<s></s>", *ROW[1:5]), tr("<s> <br></s>", *ROW[1:5])]
+    (tmp_path / "b.xls").write_text(page(tr(*HEAD[:5]), *rows))
+    assert [row.number for row in rows_of(tmp_path / "b.xls")[1]] == [2, 3, 4]
+
+
 @EACH
 def test_struck_through_rows_are_asked_about(tmp_path, write):
     """Like hidden ones."""

@@ -31,6 +31,15 @@ def test_two_sheets_with_the_same_headings_are_asked_about(tmp_path, write):
     assert [row.number for row in rows_of(path, sheets=("N-Z",))[1]] == [2, 3]
 
 
+def test_the_same_headings_in_other_columns_are_asked_about(tmp_path):
+    """They can't be read as one, but which is meant is not known."""
+    shifted = Sheet([[None, *HEAD], [None, "INV-2", *ROW[1:]]], name="N-Z")
+    path = write_xlsx(tmp_path / "b", Sheet([HEAD, ROW], name="A-M"), shifted)
+    assert refusal(path).key == "sheet.several_sheets"
+    assert refusal(path, sheets=("all",)).key == "sheet.sheets_differ"
+    assert rows_of(path, sheets=("N-Z",))[1][0].cells[0] == "INV-2"
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -413,7 +413,7 @@ def test_leading_and_trailing_blank_columns_are_left_out(tmp_path):
             "sheet.is_xml_spreadsheet",
         ),
         (b"<html><body>Please sign in</body></html>", "sheet.page_without_table"),
-        (b"1,2,3\n4,5,6\n", "sheet.no_heading_row"),
+        (b"1,2,3\n4,5,6\n", "sheet.no_heading_row_above"),
         (b"Jane,Doe,j@example.com,5\n", "sheet.no_headings"),
         (b"Frist name,Last nme,Emial,Ammount\n1,2,3,4\n", "sheet.no_heading_row_near"),
     ],

@@ -149,6 +149,21 @@ def test_rich_and_shared_and_inline_strings_are_texts(tmp_path):
     assert rows_of(path)[1][0].cells[1] == "Jane Ann"
 
 
+@pytest.mark.parametrize("value", [" 1", "1 ", "\n  1\n", "\t1", "1\r\n"])
+def test_spaces_around_the_number_of_a_text_are_a_refusal(tmp_path, value):
+    """Calamine takes the first text of the workbook for it, and Jane would be called Billing; a text has its spaces."""
+    strings = "".join(f"<si><t>{text}</t></si>" for text in ("Billing", "Jane", *HEAD))
+    heads = "".join(f'<c t="s"><v>{at}</v></c>' for at in range(2, 2 + len(HEAD)))
+    cells = '<c t="str"><v> INV-1 </v></c><c t="s"><v>{}</v></c>' + "".join(
+        f'<c t="str"><v>{text}</v></c>' for text in ("Doe ", "j@example.com")
+    )
+    sheet = f"<sheetData><row>{heads}</row><row>{cells}<c><v>5</v></c></row></sheetData>"
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    extra = {"xl/sharedStrings.xml": f'<sst xmlns="{main}">{strings}</sst>'}
+    assert refusal(by_hand(tmp_path, sheet.format(value), extra)).key == "sheet.damaged"
+    assert rows_of(by_hand(tmp_path, sheet.format("1"), extra))[1][0].cells[1] == "Jane"
+
+
 @pytest.mark.parametrize("look", ["yyyy-mm-dd", "d mmmm yyyy", "h:mm", "#,##0.00 [$CAD]", "0.0%", "# ##0,00 $"])
 def test_a_column_keeps_its_look(tmp_path, look):
     """The format of the first cell below the headings that has one."""

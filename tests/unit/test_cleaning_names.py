@@ -47,6 +47,8 @@ ODD = {
     "first name unknown": ("FNU", "name-placeholder"),
     "a heading": ("First Name", "name-placeholder"),
     "an estate": ("Estate of", "name-no-payor"),
+    "an estate alone": ("Succession", "name-no-payor"),
+    "inactive": ("Inactif", "name-placeholder"),
     "deceased": ("Doe (deceased)", "name-no-payor"),
     "d\u00e9c\u00e9d\u00e9": ("Roy, d\u00e9c\u00e9d\u00e9", "name-no-payor"),
 }
@@ -84,6 +86,16 @@ def test_letters_are_those_of_any_script(name: str) -> None:
 def test_a_name_that_says_not_to_use_the_row_is_a_fault(name: str) -> None:
     """Somebody marked the row where a name belongs."""
     assert [fault.code for fault in clean_name("lastName", name, "s").said] == ["name-not-to-be-used"]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "wrong"),
+    [("Do not", "use", True), ("NE PAS", "UTILISER", True), ("Don\u2019t", "bill", True), ("Do", "Nguyen", False)],
+)
+def test_what_two_cells_say_together_is_a_fault(first: str, last: str, wrong: bool) -> None:
+    """The words are spread over both columns of the name."""
+    (row,) = checked(table(GOOD | {"firstName": first, "lastName": last}))[1]
+    assert [fault.code for fault in row.faults] == ["name-not-to-be-used"] * wrong
 
 
 @pytest.mark.parametrize("name", ['I"NV', '"Roy', 'Roy"', '"Roy"', 'Jean "Johnny', '""Roy'])

@@ -156,6 +156,22 @@ def test_a_column_of_whole_names_is_explained(heading):
     assert fields == {"Email": Field.EMAIL, "Amount": Field.AMOUNT}
 
 
+@pytest.mark.parametrize(
+    ("headings", "samples", "told"),
+    [
+        (["Name", "Billing Name"], {"Name": ["#1001"], "Billing Name": ["Jane Doe"]}, '"Billing Name"'),
+        (["Name", "Item name"], {"Name": ["Jane Doe"]}, '"Name"'),
+        (["Prén.", "Nom"], {"Nom": ["Roy"]}, 'firstName: A "Prén."'),
+        (["Fisrt name", "Lastname", "Customer"], {}, 'firstName: A "Fisrt name"'),
+    ],
+)
+def test_only_a_column_of_names_is_called_one(headings, samples, told):
+    """Shopify calls the number of an order its name; beside a misspelt first name, Nom is the last one."""
+    with pytest.raises(InputFailure) as caught:
+        read([*headings, "Email", "Amount"], samples=samples)
+    assert told in explain(caught.value)
+
+
 def test_a_missing_column_is_named_with_its_nearest_heading():
     """A misspelt heading is suggested, with its letter."""
     with pytest.raises(InputFailure) as caught:
@@ -236,6 +252,11 @@ DUE_BESIDE = {
     "half of it in every row": ("Total", "Part 2", ["500.00", "81.00"], ["250.00", "40.50"]),
     "whole dollars": ("Loyer", "Suite", ["1250", "845", "900"], ["1250", "400", "900"]),
     "two that are due": ("Balance due", "Past due", ["500.00", "80.00"], ["100.00", "80.00"]),
+    "abbreviated": ("Total", "Amt. outst.", ["113.00", "80.00"], ["13.00", "0.00"]),
+    "nothing left of some": ("Montant ($)", "Suivi", ["120.00", "80.50", "95.00"], ["20.00", "80.50", "0.00"]),
+    "little left of most": ("Amount", "Follow-up", ["120.00", "80.50", "95.00"], ["2.00", "0.00", "95.00"]),
+    "in other words": ("Montant factur\u00e9", "\u00c0 r\u00e9gler", ["120,00", "80,00"], ["20,00", "0,00"]),
+    "a small part of it": ("Amount", "Patient portion", ["500.00", "400.00"], ["20.00", "16.00"]),
     "mostly smaller": ("Amount", "Net", ["10.00"] * 9 + ["1.00"], ["5.00"] * 9 + ["2.00"]),
 }
 
@@ -258,6 +279,7 @@ NOT_DUE = {
     "a large tax": ("Amount", "Taxes", ["100.00", "80.00"], ["50.00", "40.00"]),
     "a rate": ("Amount", "Rate", ["100.00", "80.00"], ["50.00", "80.00"]),
     "what was paid": ("Amount", "Amount paid", ["100.00", "80.00"], ["100.00", "0.00"]),
+    "what was received": ("Montant", "Versements reçus", ["100.00", "80.00"], ["100.00", "0.00"]),
     "a fee that we do not know": ("Amount", "Locker", ["950.00", "800.00"], ["50.00", "50.00"]),
     "a date due": ("Amount", "Due", ["100.00"], ["2026-11-30"]),
     "days": ("Amount", "Days due", ["100.00"], ["30"]),
@@ -291,23 +313,26 @@ def test_numbers_are_written_in_many_ways(text, sign):
 @pytest.mark.parametrize("text", ["Amount", "Balance due", "Montant d\u00fb", "Loyer", "Total TTC"])
 def test_the_unit_of_an_amount_does_not_matter(text, unit):
     """Canadian dollars are what it is in; another currency is another heading."""
-    assert fold(f"{text} {unit}") == fold(text)
+    assert fold(f"{text} {unit}") == fold(f"{unit} {text}") == fold(text)
     assert fold(f"{text} (USD)") != fold(text)
 
 
 SYSTEMS = {
-    "QuickBooks": "Num,First name,Last name,Name E-Mail,Balance Total",
+    "QuickBooks Desktop": "Balance Total,First Name,M.I.,Last Name,Main Email",
+    "QuickBooks Desktop, a report": "Num,First name,Last name,Name E-Mail,Open Balance",
     "QuickBooks in French": "Num,Pr\u00e9nom,Nom de famille,Courriel,Solde impay\u00e9",
+    "Sage 50": "Customer ID,Bill to Contact First Name,Bill to Contact Last Name,Customer E-mail,Balance",
     "Sage": "Invoice No.,First name,Last name,E-mail,Amount Owing,Cur.",
-    "Acomba": "No pi\u00e8ce,Pr\u00e9nom,Nom,Courriel,Montant TTC ($)",
     "Xero": "InvoiceNumber,FirstName,LastName,EmailAddress,InvoiceAmountDue,Currency",
-    "FreshBooks": "Invoice #,First Name,Last Name,Email,Amount Due (CAD)",
-    "Wave": "Invoice Number,Customer First Name,Customer Last Name,Customer Email,Balance Due",
-    "Shopify": "Order ID,Billing First Name,Billing Last Name,Email,Outstanding Balance",
+    "Shopify, its customers": "First Name,Last Name,Email,Outstanding Balance",
     "Stripe": "Invoice Number,First name,Last name,Customer Email,Amount Remaining,Currency",
-    "Google": "Ref,First Name,Last Name,E-mail 1 - Value,Amount",
-    "Outlook": "Ref,First Name,Last Name,E-mail Address,Amount",
-    "Outlook in French": "R\u00e9f,Pr\u00e9nom,Nom,Adresse de messagerie,Montant",
+    "Google": "First Name,Middle Name,Last Name,E-mail 1 - Value,Amount",
+    "Google until 2024": "Given Name,Additional Name,Family Name,E-mail 1 - Value,Amount",
+    "Outlook": "First Name,Middle Name,Last Name,E-mail Address,Amount",
+    "Outlook in French": "Pr\u00e9nom,Deuxi\u00e8me pr\u00e9nom,Nom,Adresse de messagerie,Montant",
+    "with a currency for each customer": "email,contact_first_name,contact_last_name,customer_currency,amount_due",
+    "in an office's words": "No pi\u00e8ce,Pr\u00e9nom,Nom,Courriel,Montant TTC ($)",
+    "in a shop's words": "Order ID,Billing First Name,Billing Last Name,Email,Amount Due (CAD)",
     "a rent roll": "Tenant ID,Tenant First Name,Tenant Last Name,Tenant E-mail,Rent",
     "a rent roll in French": "N\u00b0 de bail,Pr\u00e9nom du locataire,Nom,Courriel du locataire,Loyer",
     "a clinic": "Patient #,Patient First Name,Patient Last Name,Patient Email,Patient Balance",

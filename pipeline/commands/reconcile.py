@@ -104,17 +104,19 @@ class Reconciled:
                 "damaged": _doubt(story.doubts.damaged),
                 "unknownWords": _doubt(story.doubts.words),
                 "folded": _doubt(story.doubts.folded),
+                "depositsMissing": _doubt(story.doubts.deposits),
                 "totals": story.doubts.totals,
             },
             "deposits": [
                 {
-                    "day": one.day if one.day.strip("?") else None,
+                    "day": one.day if one.day[:1].isdigit() else None,
                     "settled": bool(one.day),
                     "currency": one.currency,
                     "payments": one.payments,
                     "amount": _text(one.amount),
                     "ofThisBatch": _text(one.ours),
                     "onStatement": _place(one.booked) if one.booked else None,
+                    "missingOnStatement": one.is_missing,
                 }
                 for one in self.deposits
             ],
@@ -165,6 +167,7 @@ def _match(match: Match) -> dict[str, object]:
                 "row": hint.row or None,
                 "batch": hint.batch or None,
                 "amount": None if hint.amount is None else _text(hint.amount),
+                "beforeRequest": hint.early,
             }
             for hint in match.hints
         ],
@@ -202,14 +205,16 @@ def reconcile_batch(
             matches, others = desk.done.matches, desk.done.other_lines
             damaged = [line for report in reports for line in report.damaged]
             disagrees = [remark for report in reports for remark in report.disagrees]
+            concerned = [payment for match in matches for payment in match.payments]
+            banked = deposits(desk.done)
             told = Story(
                 batch=found.batch.name,
                 environment=found.batch.environment,
                 reports=reports,
                 damaged=damaged,
-                doubts=doubts(desk.payments, [(one.amount, "") for one in damaged], len(disagrees)),
+                doubts=doubts(concerned, [(one.amount, "") for one in damaged], len(disagrees), banked),
                 other_lines=others,
-                folded=[(line, _same_as(line, payment)) for payment in desk.payments for line in payment.folded],
+                folded=[(line, _same_as(line, payment)) for payment in concerned for line in payment.folded],
                 remarks=list(dict.fromkeys([*remarks, *(remark for report in reports for remark in report.remarks)])),
                 disagrees=disagrees,
                 resolved=desk.resolved,
@@ -218,7 +223,6 @@ def reconcile_batch(
                 other_session=any(match.method is MatchMethod.OTHER_SESSION for match in matches),
             )
             proof = balance(matches, desk.payments, desk.opening, others)
-            banked = deposits(matches, others)
             with writing(output):
                 ours = beside.ours_of(found.journal, found.batch, *request.reports, request.mapping)
                 written = write(Contents(told, matches, proof, banked), output, lang=request.lang, ours=ours)
@@ -239,6 +243,8 @@ def _read(request: ReconcileRequest, reading: Callable[[Path], None]) -> tuple[l
     for path in sorted(request.reports, key=lambda path: (path.name, str(path))):
         reading(path)
         report = read_report(path, words)
+        if not report.lines and not report.damaged:
+            remarks.append(Remark("reconcile.no_lines", (("file", report.file),)))
         if (first := by_content.setdefault(report.sha256, report)) is not report:
             remarks.append(Remark("reconcile.given_twice", (("file", report.file), ("first", first.file))))
     return list(by_content.values()), remarks

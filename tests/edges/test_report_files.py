@@ -309,7 +309,7 @@ def _contents(folder: Path) -> Contents:
     proof = balance(done.matches, payments, sum(one.asked_amount for one in CLAIMS))
     doubt = doubts(payments, [(one.amount, "") for one in daily.damaged], 0)
     story = Story("november", "sandbox", [daily], daily.damaged, (), (), [Resolved(6, "report.csv", 7)], doubt)
-    return Contents(story, done.matches, proof, deposits(done.matches))
+    return Contents(story, done.matches, proof, deposits(done))
 
 
 def _written(folder: Path, lang: str = "en") -> Path:

@@ -18,6 +18,7 @@ from pipeline.report.reconciliation.matching import (
     Match,
     MatchCategory,
     MatchMethod,
+    Reconciliation,
     same_account,
     same_name,
 )
@@ -438,6 +439,123 @@ def test_parts_are_found_among_several_requests_of_a_reference() -> None:
     assert [(match.expected[0].key, pile_of(match)) for match in matched] == [("b", Pile.IN_PARTS)]
 
 
+def plain(amount: object, word: str = "Settled", day: str = "2026-11-05", **changes: object) -> Line:
+    """A line as banks' reports have it: reference, amount, word and day."""
+    meanings = {"Settled": Meaning.SETTLED, "Refunded": Meaning.RETURNED, "Failed": Meaning.FAILED, "?": Meaning.LOOK}
+    empty = {"session_id": "", "name": "", "email": "", "account": "", "created": "", "completed": ""}
+    told = {
+        "amount": Decimal(str(amount)),
+        "status": word,
+        "meaning": meanings.get(word, Meaning.ENDED),
+        "settled": day,
+    }
+    return line(**{**empty, **told, **changes})
+
+
+LATER = "2026-11-09"
+TROUBLES = [
+    ("parts, and one refund of all", [(125,), (125,), (250, "Refunded", LATER)], "returned", 0),
+    ("parts, and a refund of more than one", [(100,), (75,), (75,), (150, "Refunded", LATER)], "returned", 100),
+    ("parts, and all failed", [(125,), (125,), (250, "Failed", LATER)], "returned", 0),
+    ("failed, then paid in parts", [(250, "Failed", "2026-11-04"), (125,), (125,)], "inParts", 250),
+    ("more went back than came", [(250,), (300, "Refunded", LATER)], "returned", -50),
+    ("paid, then cancelled", [(250,), (250, "Cancelled", LATER)], "unknownState", 250),
+    ("cancelled, then paid", [(250, "Cancelled", "2026-11-04"), (250,)], "matched", 250),
+    ("paid, and a strange word without a day", [(250,), (250, "?", "")], "unknownState", 250),
+    ("a strange word, and the same amount back", [(250,), (90, "?"), (-90, "Settled", LATER)], "returned", 160),
+    ("a refund alone, by its word", [(250, "Refunded")], "returned", -250),
+    ("a refund alone, by its sign", [(-250,)], "returned", -250),
+]
+
+
+@pytest.mark.parametrize(("told", "pile", "paid"), [case[1:] for case in TROUBLES], ids=[case[0] for case in TROUBLES])
+def test_money_that_went_back_is_never_overlooked(told: list, pile: str, paid: int) -> None:
+    """Whatever it is made of: what came less what went back, and a person looks."""
+    lines = [plain(*one, number=at) for at, one in enumerate(told, 2)]
+    (match,) = reconcile([claim()], lines)
+    assert (pile_of(match).value, match.paid) == (pile, Decimal(paid))
+    assert match.must_be_looked_at is (pile not in {"matched", "inParts"})
+
+
+def test_a_refund_with_a_reference_meets_a_payment_that_had_none() -> None:
+    """The payment is proposed by its name, the refund is of the same request: nothing is left of it."""
+    lines = [plain(250, reference="", name="Zoé Tremblay"), plain(250, "Refunded", LATER, number=3)]
+    (match,) = reconcile([claim()], lines)
+    assert (match.category, match.paid) == (MatchCategory.PROPOSALS, 0)
+
+
+def test_one_transaction_is_one_payment_whatever_its_days() -> None:
+    """A transaction id decides, also where two reports give it two days."""
+    lines = [plain(250, transaction_id="T1"), plain(250, day=LATER, transaction_id="T1", sha256="bb")]
+    assert [match.category for match in reconcile([claim()], lines)] == [MatchCategory.MATCHED]
+
+
+def test_a_session_with_the_reference_of_another_request_is_looked_at() -> None:
+    """Which of the two was paid, the report does not say."""
+    other = claim(key="2", row=3, reference="R-2", session_id="S-2")
+    match = reconcile([claim(), other], [line(reference="R-2")])[0]
+    assert (match.category, match.differences) == (MatchCategory.PAID_DIFFERENTLY, (Difference.REFERENCE,))
+
+
+def test_a_payment_that_another_batch_may_have_asked_for_is_proposed() -> None:
+    """A customer's reference comes back each month; without a day nothing decides."""
+    known = Known(elsewhere={"r-1": [(Decimal("250.00"), date(2026, 10, 1), "october")]})
+    assert reconcile([claim()], [plain(250)], known)[0].category is MatchCategory.MATCHED
+    undated = reconcile([claim()], [plain(250, day="")], known)[0]
+    assert (undated.category, undated.method) == (MatchCategory.PROPOSALS, MatchMethod.OTHER_BATCH_TOO)
+
+
+def test_a_payment_that_fits_another_batch_is_no_underpayment_of_ours() -> None:
+    """Its amount is exactly what the other batch asked."""
+    known = Known(elsewhere={"r-1": [(Decimal("240.00"), ASKED_ON, "october")]})
+    other, ours = reconcile([claim()], [plain(240)], known)
+    assert (other.elsewhere, ours.category) == ("october", MatchCategory.IN_BATCH_ONLY)
+
+
+BANK = {"statement": True, "reference": "", "sha256": "bb", "status": ""}
+STATEMENT = [
+    ("less, by our reference", [plain(90, memo="E-TRANSFER INV-77", **BANK)], "unexplained"),
+    ("less, by our payor", [plain(90, memo="E-TRANSFER ZOE TREMBLAY", **BANK)], "unexplained"),
+    ("nothing of ours", [plain(90, memo="SALARIES", **BANK)], "notInReport"),
+]
+
+
+@pytest.mark.parametrize(("told", "pile"), [case[1:] for case in STATEMENT], ids=[case[0] for case in STATEMENT])
+def test_a_statement_that_names_one_of_ours_is_looked_at(told: list[Line], pile: str) -> None:
+    """Its lines are counted nowhere only when they have nothing to do with the batch."""
+    assert pile_of(reconcile([claim(reference="INV-77")], told)[0]).value == pile
+
+
+def test_what_a_statement_took_back_is_returned() -> None:
+    """By the reference in its memo, though another report told the payment."""
+    back = plain(-250, day=LATER, memo="RETURNED E-TRANSFER ZOE TREMBLAY INV-77", **BANK)
+    (match,) = reconcile([claim(reference="INV-77")], [plain(250, reference="INV-77"), back])
+    assert (match.category, match.paid) == (MatchCategory.RETURNED, 0)
+
+
+def test_a_booking_of_what_a_report_tells_is_the_same_money() -> None:
+    """Once by the report, once by the bank: the deposit of that day is there, one by one."""
+    booked = plain(250, day="2026-11-06", memo="E-TRANSFER ZOE TREMBLAY INV-77", **BANK)
+    again = plain(250, day="2026-11-07", memo="E-TRANSFER ZOE TREMBLAY INV-77", **{**BANK, "number": 3})
+    payments = payments_of([plain(250, reference="INV-77"), booked, again])
+    done = reconcile_payments([claim(reference="INV-77")], payments)
+    assert [pile_of(match) for match in done.matches] == [Pile.MATCHED, Pile.UNEXPLAINED]
+    assert [payment.line for payment in done.other_lines] == [booked]
+    assert deposits(done)[0].booked == booked
+
+
+@pytest.mark.parametrize(("amount", "missing"), [("250.00", False), ("240.00", True)])
+def test_a_deposit_that_the_statement_does_not_have_is_said(amount: str, missing: bool) -> None:
+    """Only where the statement has its day."""
+    lines = [
+        plain(250),
+        plain(amount, memo="FLINKS DEPOSIT", **BANK),
+        plain(9, day=LATER, memo="FEE", **{**BANK, "number": 3}),
+    ]
+    (deposit,) = deposits(reconcile_payments([claim()], payments_of(lines)))
+    assert (deposit.is_missing, deposit.booked is None) == (missing, missing)
+
+
 HINTS = [
     ("reference", {"reference": "R-1", "session_id": "S-9", "amount": Decimal(7)}),
     ("email", {"reference": "X", "amount": Decimal(7)}),
@@ -505,7 +623,7 @@ def test_bookings_of_a_statement_that_concern_nobody_are_set_aside() -> None:
     done = reconcile_payments([claim()], payments)
     assert [match.category for match in done.matches] == [MatchCategory.MATCHED]
     assert len(done.other_lines) == 2
-    (deposit,) = deposits(done.matches, done.other_lines)
+    (deposit,) = deposits(done)
     assert (deposit.amount, deposit.booked.number) == (Decimal("250.00"), 2)
     assert balance(done.matches, payments, Decimal("250.00"), done.other_lines).adds_up
 
@@ -575,7 +693,7 @@ def test_a_deposit_is_the_sum_of_what_settled_on_a_day() -> None:
         line(number=4, session_id="S-3", reference="Y", amount=Decimal(7), email="", meaning=Meaning.PAID, settled=""),
         line(number=5, session_id="S-4", reference="Z", amount=Decimal(9), email="", currency="USD"),
     ]
-    found = deposits(reconcile([claim()], lines))
+    found = deposits(reconcile_payments([claim()], payments_of(lines)))
     assert [(one.day, one.currency, one.payments, one.amount, one.ours) for one in found] == [
         ("2026-11-05", CAD, 2, Decimal("260.50"), Decimal("250.00")),
         ("2026-11-05", "USD", 1, Decimal(9), Decimal("0.00")),
@@ -700,7 +818,7 @@ def test_money_is_conserved(claims: list[ExpectedPayment], lines: list[Line], kn
     assert proof.adds_up
     assert proof.gap == 0
     assert proof.opening + sum(proof.sums[kind].difference for kind in Pile) == proof.closing
-    assert sum(one.amount for one in deposits(entries) if one.currency == CAD) == proof.closing
+    assert sum(one.amount for one in deposits(Reconciliation(entries)) if one.currency == CAD) == proof.closing
 
 
 @given(CLAIMS, LINES, KNOWN, st.randoms(use_true_random=False))

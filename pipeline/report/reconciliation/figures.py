@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
 from pipeline.model import ExitCode
-from pipeline.report.reconciliation.matching import Difference, Match, MatchCategory
-from pipeline.report.reconciliation.payments import CAD, NO_MONEY, UNDATED, Line, Payment
+from pipeline.report.reconciliation.matching import Difference, Match, MatchCategory, Reconciliation
+from pipeline.report.reconciliation.payments import (
+    CAD,
+    NO_MONEY,
+    ON_STATEMENT,
+    UNDATED,
+    Line,
+    Payment,
+    is_booked_by,
+)
 from schemas.reports import Meaning
-
-_BOOKED_WITHIN: Final = timedelta(days=4)
-"""A deposit is on the bank statement no later than this after its day: a long weekend."""
 
 
 class Pile(StrEnum):
@@ -154,9 +158,10 @@ def balance(
 class Deposit:
     """What the bank booked on a day in one currency: what settled, less what went back.
 
-    `day` is ISO 8601 and the bank's own; `UNDATED` for what settled on a day that no report tells, empty for what was
-    paid and has not settled. `ours` is the part of this batch, in `currency`; `booked` is the line of a bank statement
-    that has this deposit.
+    `day` is ISO 8601 and the bank's own; `UNDATED` for what settled on a day that no report tells, `ON_STATEMENT` for
+    what a bank statement has one by one, empty for what was paid and has not settled. `ours` is the part of this batch,
+    in `currency`. `booked` is the line of a bank statement that has this deposit; `is_missing` says that the statement
+    covers the day and has no such line.
     """
 
     day: str
@@ -165,35 +170,45 @@ class Deposit:
     amount: Decimal
     ours: Decimal
     booked: Line | None = None
+    is_missing: bool = False
 
 
-def deposits(matches: Iterable[Match], other_lines: Sequence[Payment] = ()) -> tuple[Deposit, ...]:
+_WITHOUT_DAY: Final = (UNDATED, ON_STATEMENT, "")
+
+
+def deposits(done: Reconciliation) -> tuple[Deposit, ...]:
     """The consolidated deposit of each day, the days in order and what has not settled last."""
-    found: defaultdict[tuple[bool, str, str], list[tuple[Decimal, bool]]] = defaultdict(list)
-    for match in matches:
+    found: defaultdict[tuple[int, str, str], list[tuple[Payment, Decimal, bool]]] = defaultdict(list)
+    for match in done.matches:
         for payment in match.payments:
             for one in payment.movements:
-                key = (one.day in {"", UNDATED}, one.day, one.line.currency or CAD)
-                found[key].append((one.amount, bool(match.expected)))
-    booked = [payment.line for payment in other_lines]
+                rank = _WITHOUT_DAY.index(one.day) + 1 if one.day in _WITHOUT_DAY else 0
+                found[rank, one.day, one.line.currency or CAD].append((payment, one.amount, bool(match.expected)))
+    one_by_one = {id(payment) for payment in done.bookings.values()}
+    left = [payment.line for payment in done.other_lines if id(payment) not in one_by_one]
+    told = [line for match in done.matches for payment in match.payments for line in payment.lines]
+    told += [payment.line for payment in done.other_lines]
+    days = sorted(line.bank_day for line in told if line.statement and line.bank_day != UNDATED)
     made = []
-    for (_, day, currency), parts in sorted(found.items(), key=lambda one: (one[0][0], one[0][1] == "", one[0])):
-        amount = sum((amount for amount, _ in parts), NO_MONEY)
-        line = _booked(booked, day, amount)
-        if line is not None:
-            booked.remove(line)
-        ours = sum((amount for amount, ours in parts if ours), NO_MONEY)
-        made.append(Deposit(day, currency, len(parts), amount, ours, line))
+    for (rank, day, currency), parts in sorted(found.items(), key=lambda item: item[0]):
+        amount = sum((amount for _, amount, _ in parts), NO_MONEY)
+        bookings = [
+            done.bookings[payment.key] for payment, amount, _ in parts if payment.key in done.bookings and amount > 0
+        ]
+        rest = amount - sum((payment.paid for payment in bookings), NO_MONEY)
+        line = (_booked(left, day, rest) if rest else bookings[0].line if bookings else None) if rank == 0 else None
+        if line in left:
+            left.remove(line)
+        ours = sum((amount for _, amount, ours in parts if ours), NO_MONEY)
+        covered = rank == 0 and currency == CAD and bool(days) and days[0] <= day <= days[-1]
+        missing = covered and line is None and rest > 0
+        made.append(Deposit(day, currency, len(parts), amount, ours, line, missing))
     return tuple(made)
 
 
 def _booked(lines: Sequence[Line], day: str, amount: Decimal) -> Line | None:
     """The first line of a bank statement on or soon after a day with this amount."""
-    if day in {"", UNDATED}:
-        return None
-    first = date.fromisoformat(day)
-    days = {(first + timedelta(days=more)).isoformat() for more in range(_BOOKED_WITHIN.days + 1)}
-    fits = [line for line in lines if line.amount == amount and line.bank_day in days]
+    fits = [line for line in lines if line.amount == amount and is_booked_by(day, line.bank_day)]
     return min(fits, key=lambda line: (line.bank_day, line.number), default=None)
 
 
@@ -210,20 +225,23 @@ class Amount:
 class Doubts:
     """What keeps a proof from being more than what could be read: each with its lines and their sum.
 
-    `words` are lines with a status that is not known, `folded` those that count once with a line of another file
-    though no id shows that they are the same, `damaged` those that can't be read.
+    `words` are lines without a status, or with one that is not known, `folded` those that count once with a line of
+    another file though no id shows that they are the same, `damaged` those that can't be read, `deposits` those that a
+    bank statement does not have though it has their day.
     """
 
     damaged: Amount = Amount()
     words: Amount = Amount()
     folded: Amount = Amount()
+    deposits: Amount = Amount()
     totals: int = 0
     """Totals of the reports that do not agree with their lines."""
 
     @property
     def exist(self) -> bool:
         """Whether there are any."""
-        return bool(self.damaged.lines or self.words.lines or self.folded.lines or self.totals)
+        lines = self.damaged.lines + self.words.lines + self.folded.lines + self.deposits.lines
+        return bool(lines or self.totals)
 
 
 def amount_of(lines: Iterable[tuple[Decimal | None, str]]) -> Amount:
@@ -233,8 +251,13 @@ def amount_of(lines: Iterable[tuple[Decimal | None, str]]) -> Amount:
     return Amount(len(told), sum(inside, NO_MONEY), sum(amount is None for amount, _ in told))
 
 
-def doubts(payments: Iterable[Payment], damaged: Iterable[tuple[Decimal | None, str]], totals: int) -> Doubts:
-    """What the payments of the reports leave in doubt."""
+def doubts(
+    payments: Iterable[Payment],
+    damaged: Iterable[tuple[Decimal | None, str]],
+    totals: int,
+    banked: Iterable[Deposit] = (),
+) -> Doubts:
+    """What the payments of the reports leave in doubt: those that are of any request, not a statement's other lines."""
     told = list(payments)
     strange = [line for one in told for line in one.lines if line.state is Meaning.LOOK]
     folded = [line for one in told for line in one.folded]
@@ -242,6 +265,7 @@ def doubts(payments: Iterable[Payment], damaged: Iterable[tuple[Decimal | None, 
         damaged=amount_of(damaged),
         words=amount_of((line.amount, line.currency) for line in strange),
         folded=amount_of((line.amount, line.currency) for line in folded),
+        deposits=amount_of((one.amount, one.currency) for one in banked if one.is_missing),
         totals=totals,
     )
 
@@ -254,7 +278,7 @@ def exit_code(matches: Sequence[Match], proof: Balance, doubt: Doubts) -> ExitCo
     What is waiting, ended unpaid, or in no report yet is the ordinary course of things and no reason by itself; a
     folded line is explained by the line that it was folded with.
     """
-    unread = doubt.damaged.lines or doubt.totals
+    unread = doubt.damaged.lines or doubt.deposits.lines or doubt.totals
     wrong = unread or not proof.adds_up or any(match.must_be_looked_at for match in matches)
     return ExitCode.SOME_ROWS_NEED_MENDING if wrong else ExitCode.DONE
 

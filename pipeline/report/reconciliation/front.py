@@ -17,7 +17,7 @@ from pipeline.report.looks import DAY, FAINT, FAULTY, HEADING, INK, LINE, MONEY,
 from pipeline.report.reconciliation.dailies import Daily, Damaged, Remark
 from pipeline.report.reconciliation.figures import CATEGORY_OF, Amount, Balance, Deposit, Doubts, Pile, Sum
 from pipeline.report.reconciliation.matching import Match, MatchCategory
-from pipeline.report.reconciliation.payments import CAD, UNDATED, Line, Payment
+from pipeline.report.reconciliation.payments import CAD, ON_STATEMENT, UNDATED, Line, Payment
 from pipeline.report.words import dollars, zone
 from pipeline.texts import say
 from schemas.languages import Lang
@@ -29,6 +29,9 @@ _WIDE_LETTERS: Final = 0.9
 _GOOD: Final = STATUS_COLOURS[Status.CREATED]
 _HALF: Final = STATUS_COLOURS[Status.HELD]
 _BAD: Final = STATUS_COLOURS[Status.INVALID]
+_WITHOUT_DAY: Final = {"": "not_settled", UNDATED: "settled_undated", ON_STATEMENT: "on_statement"}
+"""How a deposit without a day of its own is called."""
+MISSING: Final = {"border": 1, "border_color": LINE, "align": "left", "bg_color": FAULTY, "font_color": _BAD[1]}
 _MOST_LISTED: Final = 50
 """Folded lines that are listed; each is also beside its payment, in the column of other lines."""
 
@@ -334,9 +337,8 @@ class DepositPage(_Sheet):
 
     def _deposit(self, deposit: Deposit) -> None:
         look_of_day = self._looks.of(num_format=DAY, border=1, border_color=LINE, align="left")
-        if deposit.day in {"", UNDATED}:
-            word = self._say("settled_undated" if deposit.day else "not_settled")
-            self._sheet.write_string(self._row, 0, word, self._cell)
+        if deposit.day in _WITHOUT_DAY:
+            self._sheet.write_string(self._row, 0, self._say(_WITHOUT_DAY[deposit.day]), self._cell)
         else:
             self._sheet.write_datetime(self._row, 0, _midnight(deposit.day), look_of_day)
         self._sheet.write_string(self._row, 1, deposit.currency, self._cell)
@@ -361,7 +363,9 @@ class DepositPage(_Sheet):
                 "booked", file=deposit.booked.file, line=deposit.booked.number, day=deposit.booked.bank_day
             )
             self._sheet.write_string(self._row, 8, booked, tick)
-        elif deposit.day:
+        elif deposit.is_missing:
+            self._sheet.write_string(self._row, 8, self._say("not_on_statement"), self._looks.of(**MISSING))
+        elif deposit.day not in _WITHOUT_DAY:
             self._sheet.write_string(self._row, 8, self._say("tick_box"), tick)
         else:
             self._sheet.write_blank(self._row, 8, None, tick)
@@ -445,7 +449,12 @@ def headline(balance: Balance, doubts: Doubts, matches: Sequence[Match], lang: L
     looked_at = [match for match in matches if match.must_be_looked_at]
     if looked_at:
         sentences.append(say("reconcile.need_a_person", lang, count=len(looked_at)))
-    for name, amount in (("unread", doubts.damaged), ("unknown_words", doubts.words), ("folded_lines", doubts.folded)):
+    for name, amount in (
+        ("unread", doubts.damaged),
+        ("unknown_words", doubts.words),
+        ("deposits", doubts.deposits),
+        ("folded_lines", doubts.folded),
+    ):
         if amount.lines:
             sentences.append(_doubt(name, amount, lang))
     if doubts.totals:
@@ -462,9 +471,8 @@ def _doubt(name: str, amount: Amount, lang: Lang) -> str:
 
 def other_lines(payments: Sequence[Payment], lang: Lang) -> str:
     """The bookings of a bank statement that concern no request, in one sentence."""
-    lines = [line for payment in payments for line in payment.lines]
-    amount = dollars(sum((line.amount or Decimal(0) for line in lines), Decimal(0)), lang)
-    return say("reconcile.other_lines_sum", lang, count=len(lines), amount=amount)
+    amount = dollars(sum((payment.paid for payment in payments), Decimal(0)), lang)
+    return say("reconcile.other_lines_sum", lang, count=len(payments), amount=amount)
 
 
 def folded_words(folded: tuple[Line, Line]) -> dict[str, object]:

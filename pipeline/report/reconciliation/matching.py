@@ -20,7 +20,14 @@ from enum import StrEnum
 from itertools import combinations
 from typing import Final, TypeVar
 
-from pipeline.report.reconciliation.payments import NO_MONEY, Payment, reference_key, session_key, words_of
+from pipeline.report.reconciliation.payments import (
+    NO_MONEY,
+    Payment,
+    is_booked_by,
+    reference_key,
+    session_key,
+    words_of,
+)
 from pipeline.report.reconciliation.rewritten import forms
 from schemas.reports import Meaning
 
@@ -62,6 +69,8 @@ class MatchMethod(StrEnum):
     OTHER_SESSION = "otherSession"
     """By reference and amount, though both have a session and not the same: a person must look."""
     REFERENCE = "reference"
+    OTHER_BATCH_TOO = "otherBatchToo"
+    """By reference and amount, which another batch has as well, and no day decides."""
     REWRITTEN = "rewritten"
     MEMO = "memo"
     PROPOSAL = "proposal"
@@ -76,7 +85,14 @@ class MatchMethod(StrEnum):
 
 
 _PROPOSED: Final = frozenset(
-    {MatchMethod.REWRITTEN, MatchMethod.MEMO, MatchMethod.PROPOSAL, MatchMethod.NAME, MatchMethod.PAYOR}
+    {
+        MatchMethod.OTHER_BATCH_TOO,
+        MatchMethod.REWRITTEN,
+        MatchMethod.MEMO,
+        MatchMethod.PROPOSAL,
+        MatchMethod.NAME,
+        MatchMethod.PAYOR,
+    }
 )
 
 
@@ -87,6 +103,8 @@ class Difference(StrEnum):
     CURRENCY = "currency"
     NAME = "name"
     ACCOUNT = "account"
+    REFERENCE = "reference"
+    """The session is this request's, the reference another one's of the batch."""
     CORRECTED = "corrected"
     """The reports tell two amounts of one session."""
 
@@ -133,7 +151,8 @@ class ExpectedPayment:
 class Hint:
     """Something of an unmatched payment that is known: `what` agrees with a row of this batch, or with another batch.
 
-    `what` is `reference`, `rewritten`, `email`, `name` or `amount`; `amount` is what was asked there, in dollars.
+    `what` is `reference`, `rewritten`, `email`, `name` or `amount`; `amount` is what was asked there, in dollars;
+    `early` says that the payment is from before the request.
     """
 
     what: str
@@ -142,6 +161,7 @@ class Hint:
     status: str = ""
     batch: str = ""
     amount: Decimal | None = None
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +198,8 @@ class Match:
             case MatchCategory.IN_REPORT_ONLY:
                 return not self.elsewhere
             case MatchCategory.MATCHED:
-                strange = any(payment.state is Meaning.LOOK for payment in self.payments)
-                return strange or self.method is MatchMethod.OTHER_SESSION
+                doubtful = {Meaning.LOOK, Meaning.RETURNED}
+                return self.method is MatchMethod.OTHER_SESSION or any(one.state in doubtful for one in self.payments)
             case _:
                 return True
 
@@ -201,10 +221,13 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What came of it. `other_lines` are bookings of a bank statement that have nothing to do with any request."""
+    """What came of it. `other_lines` are those of a bank statement that are no payments of requests, `bookings` the
+    ones among them that book a payment of another report, by its key.
+    """
 
     matches: tuple[Match, ...]
     other_lines: tuple[Payment, ...] = ()
+    bookings: Mapping[str, Payment] = field(default_factory=dict)
 
 
 def reconcile(
@@ -217,7 +240,8 @@ def reconcile(
     """
     matching = _Matching(sorted(expected, key=_expected_order), known or Known())
     matching.run(sorted(payments, key=_payment_order))
-    return Reconciliation(tuple(sorted(matching.matches(), key=_match_order)), tuple(matching.other_lines))
+    matches = tuple(sorted(matching.matches(), key=_match_order))
+    return Reconciliation(matches, tuple(matching.other_lines), matching.bookings)
 
 
 _Found = tuple[tuple[ExpectedPayment, ...], MatchMethod]
@@ -237,33 +261,53 @@ class _Matching:
         self._elsewhere: list[tuple[Payment, str]] = []
         self._unmatched: list[tuple[Payment, tuple[Hint, ...]]] = []
         self.other_lines: list[Payment] = []
-        self._of_reference: defaultdict[str, list[ExpectedPayment]] = defaultdict(list)
+        self.bookings: dict[str, Payment] = {}
+        self._of_reference: dict[str, list[ExpectedPayment]] = {}
+        self._names: defaultdict[str, set[str]] = defaultdict(set)
         for one in expected:
             if one.reference:
-                self._of_reference[reference_key(one.reference)].append(one)
+                self._of_reference.setdefault(reference_key(one.reference), []).append(one)
+            name = words_of(f"{one.first_name} {one.last_name}")
+            for word in name.split() if " " in name else ():
+                self._names[word].add(name)
 
     def run(self, payments: Sequence[Payment]) -> None:
-        """All steps, the surest first."""
-        self._left = list(payments)
+        """All steps, the surest first. What only went back comes last: then it is known what had come."""
+        came = [payment for payment in payments if not payment.only_went_back]
+        went_back = [payment for payment in payments if payment.only_went_back]
+        self._left = came
+        self._by_session()
+        self._take(lambda payment: None if payment.line.statement else self._confirmed(payment))
+        self._by_reference()
+        self._confirmed_on_statement()
+        self._bookings()
+        self._set_aside(lambda payment: self._of_other_batch(payment, None))
+        self._propose()
+        came, self._left = self._left, went_back
+        self._by_session()
+        self._take(self._return_of_request)
+        self._set_aside(lambda payment: self._of_other_batch(payment, None))
+        self._left += came
+        self._say_what_is_known()
+
+    def _by_session(self) -> None:
         by_session = {session_key(one.session_id): one for one in self._asked if one.session_id}
-        self._take(self._confirmed)
         self._take(_one(MatchMethod.SESSION, lambda payment: by_session.get(session_key(payment.told("session_id")))))
         self._set_aside(lambda payment: self._known.sessions.get(session_key(payment.told("session_id")), ""))
+
+    def _by_reference(self) -> None:
         self._by_reference_and_amount()
         self._take(self._by_reference_alone)
         self._by_reference_in_parts()
         self._take(self._several_of_one_reference)
         self._once_more()
         self._take(self._last_of_its_reference)
-        self._set_aside(lambda payment: self._of_other_batch(payment, None))
-        self._propose()
-        self._say_what_is_known()
 
     def matches(self) -> Iterator[Match]:
         """Everything in its place."""
         for one in self._expected:
             if one.key in self._found:
-                yield _match((one,), self._found[one.key])
+                yield _match((one,), self._found[one.key], misnamed=self._is_misnamed(one))
             elif one.key not in self._taken:
                 unsure = one.asked and one.uncertain
                 yield Match(MatchCategory.UNKNOWN_STATE if unsure else MatchCategory.IN_BATCH_ONLY, (one,))
@@ -273,6 +317,11 @@ class _Matching:
             yield Match(MatchCategory.IN_REPORT_ONLY, (), (payment,), hints=hints)
         for payment, batch in self._elsewhere:
             yield Match(MatchCategory.IN_REPORT_ONLY, (), (payment,), elsewhere=batch)
+
+    def _is_misnamed(self, one: ExpectedPayment) -> bool:
+        """Whether a report gives the session of a request the reference of another one."""
+        told = {_reference(payment) for payment, method in self._found[one.key] if method is MatchMethod.SESSION}
+        return any(one not in self._of_reference[key] for key in told if key in self._of_reference)
 
     def _take(self, choose: Callable[[Payment], _Found | None]) -> None:
         """Match the payments for which a step chooses requests; the others are left for the next step."""
@@ -300,9 +349,34 @@ class _Matching:
         self._left = left
 
     def _confirmed(self, payment: Payment) -> _Found | None:
+        """The requests that a person confirmed; a bank's booking of a payment that a report tells is no second one."""
         kept = next((keys for key in payment.keys if (keys := self._known.confirmed.get(key))), ())
         requests = tuple(one for one in self._asked if one.key in kept and one.key not in self._taken) if kept else ()
         return (requests, MatchMethod.CONFIRMED) if len(requests) == len(kept) > 0 else None
+
+    def _confirmed_on_statement(self) -> None:
+        self._take(lambda payment: self._confirmed(payment) if payment.line.statement else None)
+
+    def _bookings(self) -> None:
+        """Lines of a bank statement that book, one by one, what other reports tell: the same money once more."""
+        left = []
+        for payment in self._left:
+            told = next((one for one in self._told_of(payment) if one.key not in self.bookings), None)
+            if told is None:
+                left.append(payment)
+            else:
+                self.bookings[told.key] = payment
+                self.other_lines.append(payment)
+        self._left = left
+
+    def _told_of(self, payment: Payment) -> Iterator[Payment]:
+        """The payments of other reports that a line of a bank statement can be the booking of."""
+        for requests in self._alike(payment) if payment.line.statement else ():
+            for one in requests:
+                for told, _ in self._found.get(one.key, ()):
+                    same = told.is_paid and told.amount == payment.amount and not told.line.statement
+                    if same and is_booked_by(told.line.bank_day, payment.line.bank_day):
+                        yield told
 
     def _by_reference_and_amount(self) -> None:
         """Requests that no surer match has; of equal ones, first those whose session nobody knows."""
@@ -330,7 +404,9 @@ class _Matching:
             return None
         one = requests[0]
         again = one.amount == payment.amount and one.key in self._taken
-        return None if again else ((one,), MatchMethod.REFERENCE)
+        of_payor = [other for other in self._waiting() if one.email and other.email.casefold() == one.email.casefold()]
+        together = one in of_payor and len(of_payor) > 1 and sum(map(_amount, of_payor)) == payment.amount
+        return None if again or together else ((one,), MatchMethod.REFERENCE)
 
     def _last_of_its_reference(self, payment: Payment) -> _Found | None:
         """Another amount under a reference of which one request only is not paid yet."""
@@ -382,7 +458,7 @@ class _Matching:
             one = first.get((_reference(payment), payment.amount))
             if one is None or not _is_in_time(one, payment, unless_told=True):
                 return None
-            return None if self._of_other_batch(payment, one.on) else ((one,), _surely(one, payment))
+            return None if self._of_other_batch(payment, one) else ((one,), _surely(one, payment))
 
         self._take(choose)
 
@@ -390,11 +466,26 @@ class _Matching:
 
     def _propose(self) -> None:
         """What is alike, the likeliest first; each request is proposed once."""
-        for step in (self._by_rewritten_reference, self._by_memo, self._by_email, self._by_name, self._by_payor):
+        for step in (
+            self._also_of_other_batch,
+            self._by_rewritten_reference,
+            self._by_memo,
+            self._by_email,
+            self._by_name,
+            self._by_payor,
+        ):
             self._take(step())
 
     def _waiting(self) -> list[ExpectedPayment]:
         return [one for one in self._asked if one.amount is not None and one.key not in self._taken]
+
+    def _also_of_other_batch(self) -> Callable[[Payment], _Found | None]:
+        def choose(payment: Payment) -> _Found | None:
+            requests = self._requests(payment) if not payment.told("session_id") else []
+            alike = [one for one in requests if one.amount == payment.amount]
+            return self._likeliest(payment, alike, MatchMethod.OTHER_BATCH_TOO)
+
+        return choose
 
     def _by_rewritten_reference(self) -> Callable[[Payment], _Found | None]:
         by_form: defaultdict[object, list[ExpectedPayment]] = defaultdict(list)
@@ -413,12 +504,10 @@ class _Matching:
         """A reference among the words of a memo."""
         by_word: defaultdict[object, list[ExpectedPayment]] = defaultdict(list)
         for one in self._waiting():
-            key = reference_key(one.reference)
-            if len(key) >= _SHORTEST_IN_MEMO and any(map(str.isdigit, key)):
-                by_word[key, one.amount].append(one)
+            by_word[reference_key(one.reference), one.amount].append(one)
 
         def choose(payment: Payment) -> _Found | None:
-            words = {reference_key(word).strip(".,;:#()") for word in payment.told("memo").split()}
+            words = self._references_in(payment.told("memo"))
             alike = {one.key: one for word in words for one in by_word.get((word, payment.amount), ())}
             return self._likeliest(payment, alike.values(), MatchMethod.MEMO)
 
@@ -439,23 +528,45 @@ class _Matching:
     def _by_name(self) -> Callable[[Payment], _Found | None]:
         """By the name that a report tells, or one whose words are among those of a memo."""
         by_name: defaultdict[object, list[ExpectedPayment]] = defaultdict(list)
-        by_amount: defaultdict[Decimal | None, list[ExpectedPayment]] = defaultdict(list)
         for one in self._waiting():
             by_name[words_of(f"{one.first_name} {one.last_name}"), one.amount].append(one)
-            by_amount[one.amount].append(one)
 
         def choose(payment: Payment) -> _Found | None:
-            if name := words_of(payment.told("name")):
-                return self._likeliest(payment, by_name.get((name, payment.amount), ()), MatchMethod.NAME)
-            words = set(words_of(payment.told("memo")).split())
-            alike = [
-                one
-                for one in (by_amount.get(payment.amount, ()) if words else ())
-                if one.last_name and set(words_of(f"{one.first_name} {one.last_name}").split()) <= words
-            ]
+            names = [words_of(payment.told("name"))] if payment.told("name") else self._names_in(payment.told("memo"))
+            alike = [one for name in names for one in by_name.get((name, payment.amount), ())]
             return self._likeliest(payment, alike, MatchMethod.NAME)
 
         return choose
+
+    def _names_in(self, memo: str) -> list[str]:
+        """The payors' names of which all words are in a memo."""
+        words = words_of(memo).split()
+        near = {name for word in words for name in self._names.get(word, ())}
+        return sorted(name for name in near if set(name.split()) <= set(words))
+
+    def _references_in(self, memo: str) -> list[str]:
+        """The references that are words of a memo."""
+        words = (reference_key(word).strip(".,;:#()") for word in memo.split())
+        return [word for word in dict.fromkeys(words) if word in self._of_reference and _can_be_in_memo(word)]
+
+    def _return_of_request(self, payment: Payment) -> _Found | None:
+        """The request of money that only went back, also where it is only alike: a person looks at it anyway."""
+        for requests in self._alike(payment) if not payment.told("session_id") else ():
+            in_time = [one for one in requests if one.asked and _is_in_time(one, payment, unless_told=True)]
+            paid = [one for one in in_time if one.key in self._taken] or in_time
+            if same := [one for one in paid if one.amount == payment.amount] or paid:
+                return (same[0],), MatchMethod.REFERENCE
+        return None
+
+    def _alike(self, payment: Payment) -> Iterator[list[ExpectedPayment]]:
+        """The requests that a payment can be of: by reference, then by what a memo says, then by payor and amount."""
+        memo, email = payment.told("memo"), payment.told("email").casefold()
+        yield self._requests(payment)
+        yield [one for key in self._references_in(memo) for one in self._of_reference[key]]
+        names = {words_of(payment.told("name")), *self._names_in(memo)} - {""}
+        same = [one for one in self._asked if one.amount == payment.amount] if email or names else []
+        yield [one for one in same if email and one.email.casefold() == email]
+        yield [one for one in same if words_of(f"{one.first_name} {one.last_name}") in names]
 
     def _by_payor(self) -> Callable[[Payment], _Found | None]:
         """One payment that is exactly what all open requests of its payor ask together."""
@@ -467,6 +578,8 @@ class _Matching:
 
         def choose(payment: Payment) -> _Found | None:
             email, name = payment.told("email").casefold(), words_of(payment.told("name"))
+            for one in self._requests(payment):
+                email, name = email or one.email.casefold(), name or words_of(f"{one.first_name} {one.last_name}")
             of_payor = (email and by_email.get(email)) or (name and by_name.get(name)) or ()
             waiting = [one for one in of_payor if one.key not in self._taken and _distance(one, payment) is not None]
             if not payment.is_paid or payment.is_foreign:
@@ -478,7 +591,7 @@ class _Matching:
 
     def _likeliest(self, payment: Payment, alike: Iterable[ExpectedPayment], method: MatchMethod) -> _Found | None:
         """The request of the nearest day; without a day only one that is alone in being alike."""
-        if not payment.is_paid or payment.is_foreign:
+        if not (payment.is_paid or payment.state is Meaning.RETURNED) or payment.is_foreign:
             return None
         free = [one for one in alike if one.key not in self._taken]
         far = [(days, one.row, one.key, one) for one in free if (days := _distance(one, payment)) is not None]
@@ -501,27 +614,37 @@ class _Matching:
             if one.asked and one.key not in self._taken:
                 by_amount[one.amount].append(one)
         for payment in self._left:
-            hints = self._hints(
-                "reference", self._of_reference.get(_reference(payment), ()) if _reference(payment) else ()
-            )
+            memo = payment.told("memo")
+            keys = [_reference(payment), *self._references_in(memo)]
+            hints = self._hints("reference", (one for key in keys for one in self._of_reference.get(key, ())), payment)
             if email := payment.told("email").casefold():
-                hints += self._hints("email", by_email.get(email, ()))
-            if name := words_of(payment.told("name")):
-                hints += self._hints("name", by_name.get(name, ()))
+                hints += self._hints("email", by_email.get(email, ()), payment)
+            names = [words_of(payment.told("name")), *self._names_in(memo)]
+            hints += self._hints("name", (one for name in names if name for one in by_name.get(name, ())), payment)
             told = forms(payment.told("named"))
-            hints += self._hints("rewritten", (one for form in told for one in by_form.get(form, ())))
+            rewritten = (one for form in told for one in by_form.get(form, ()))
+            hints += self._hints("rewritten", rewritten, payment)
             hints += self._hints_elsewhere(payment)
             if payment.line.statement and not hints:
                 self.other_lines.append(payment)
                 continue
             if payment.amount is not None and not hints:
-                hints += self._hints("amount", by_amount.get(payment.amount, ()))
+                hints += self._hints("amount", by_amount.get(payment.amount, ()), payment)
             self._unmatched.append((payment, tuple(dict.fromkeys(hints))))
 
     @staticmethod
-    def _hints(what: str, requests: Iterable[ExpectedPayment]) -> list[Hint]:
-        shown = list({one.key: one for one in requests}.values())[:_MOST_HINTS]
-        return [Hint(what, one.row, one.file, "" if one.asked else one.status, "", one.amount) for one in shown]
+    def _hints(what: str, requests: Iterable[ExpectedPayment], payment: Payment) -> list[Hint]:
+        return [
+            Hint(
+                what,
+                one.row,
+                one.file,
+                status="" if one.asked else one.status,
+                amount=one.amount,
+                early=not _is_in_time(one, payment, unless_told=True),
+            )
+            for one in list({one.key: one for one in requests}.values())[:_MOST_HINTS]
+        ]
 
     def _hints_elsewhere(self, payment: Payment) -> list[Hint]:
         found = []
@@ -551,10 +674,14 @@ class _Matching:
         """
         contradicts = _surely(one, payment) is MatchMethod.OTHER_SESSION
         in_time = _is_in_time(one, payment, unless_told=not contradicts)
-        return in_time and not self._of_other_batch(payment, one.on)
+        return in_time and not self._of_other_batch(payment, one)
 
-    def _of_other_batch(self, payment: Payment, after: date | None) -> str:
-        """The other batch with the last request before a payment without a session, when it was made after a day."""
+    def _of_other_batch(self, payment: Payment, ours: ExpectedPayment | None) -> str:
+        """The other batch of which a payment without a session may be, rather than of a request of ours.
+
+        It has a request with this reference and amount from before the payment. Ours goes first when it asks the same
+        amount and is later; where the days do not decide, neither does.
+        """
         if payment.told("session_id"):
             return ""
         paid_on = payment.first_day
@@ -565,9 +692,26 @@ class _Matching:
             if amount == payment.amount and (paid_on is None or on <= paid_on + SLACK)
         ]
         last, batch = max(before, default=(None, ""))
-        if last is None or (after is not None and (last <= after or paid_on is None)):
+        if last is None:
             return ""
-        return batch
+        if ours is None:
+            same = [one for one in self._requests(payment) if one.amount == payment.amount]
+            return "" if any(self._is_open_between(one, last, paid_on) for one in same) else batch
+        is_ours = ours.amount == payment.amount and ours.on is not None and ours.on > last and paid_on is not None
+        return "" if is_ours else batch
+
+    @staticmethod
+    def _is_open_between(one: ExpectedPayment, last: date, paid_on: date | None) -> bool:
+        """Whether no day decides between a request of ours and one of another batch."""
+        return paid_on is None or one.on is None or one.on == last
+
+
+def _can_be_in_memo(reference: str) -> bool:
+    return len(reference) >= _SHORTEST_IN_MEMO and any(map(str.isdigit, reference))
+
+
+def _amount(one: ExpectedPayment) -> Decimal:
+    return one.amount or NO_MONEY
 
 
 def _one(
@@ -634,12 +778,14 @@ def _distance(one: ExpectedPayment, payment: Payment) -> timedelta | None:
 # Which category it is in
 
 
-def _match(expected: tuple[ExpectedPayment, ...], found: Sequence[tuple[Payment, MatchMethod]]) -> Match:
+def _match(
+    expected: tuple[ExpectedPayment, ...], found: Sequence[tuple[Payment, MatchMethod]], *, misnamed: bool = False
+) -> Match:
     ranked = sorted(found, key=lambda one: (not one[0].is_paid, _METHODS[one[1]], _payment_order(one[0])))
     payments = tuple(payment for payment, _ in ranked)
     method = ranked[0][1]
-    differences = _differences(expected, payments)
-    if method.is_proposal:
+    differences = _differences(expected, payments, misnamed=misnamed)
+    if method.is_proposal and not payments[0].only_went_back:
         return Match(MatchCategory.PROPOSALS, expected, payments, method, differences)
     category = _category(expected, payments, differences)
     if category in {MatchCategory.PAID_TWICE, MatchCategory.RETURNED}:
@@ -651,23 +797,33 @@ def _category(
     expected: Sequence[ExpectedPayment], payments: Sequence[Payment], differences: Sequence[Difference]
 ) -> MatchCategory:
     paid = [payment for payment in payments if payment.is_paid]
+    total = sum((payment.paid for payment in payments), NO_MONEY)
+    amount = sum(map(_amount, expected), NO_MONEY) if all(one.amount is not None for one in expected) else None
     went_back = any(payment.state is Meaning.RETURNED for payment in payments)
-    if went_back and sum(payment.paid for payment in payments) <= 0:
+    if went_back and (total <= 0 or (amount is not None and total < amount)):
         return MatchCategory.RETURNED
     if not paid:
         states = {payment.state for payment in payments}
         if states & {Meaning.RETURNED, Meaning.LOOK}:
             return MatchCategory.RETURNED if went_back else MatchCategory.UNKNOWN_STATE
         return MatchCategory.WAITING if Meaning.OPEN in states else MatchCategory.ENDED_UNPAID
-    amount = expected[0].amount if len(expected) == 1 else None
-    more = amount is None or sum((payment.paid for payment in payments), NO_MONEY) > amount
+    if any(payment.state is Meaning.ENDED and _is_after(payment, paid) for payment in payments):
+        return MatchCategory.UNKNOWN_STATE
+    more = amount is None or total > amount
     whole = any(amount is None or payment.paid >= amount for payment in paid)
     if len(paid) > 1 and len(expected) == 1 and (any(payment.is_foreign for payment in paid) or (more and whole)):
         return MatchCategory.PAID_TWICE
     return MatchCategory.PAID_DIFFERENTLY if differences or len(expected) > 1 else MatchCategory.MATCHED
 
 
-def _differences(expected: Sequence[ExpectedPayment], payments: Sequence[Payment]) -> tuple[Difference, ...]:
+def _is_after(payment: Payment, others: Sequence[Payment]) -> bool:
+    """Whether a payment's last day is later than those of all others."""
+    return payment.line.latest[:10] > max(other.line.latest[:10] for other in others)
+
+
+def _differences(
+    expected: Sequence[ExpectedPayment], payments: Sequence[Payment], *, misnamed: bool
+) -> tuple[Difference, ...]:
     """What differs in the payments that were paid, or in the first."""
     paid = [payment for payment in payments if payment.is_paid] or payments[:1]
     lines = [payment.line for payment in paid]
@@ -683,6 +839,7 @@ def _differences(expected: Sequence[ExpectedPayment], payments: Sequence[Payment
         Difference.CURRENCY: foreign,
         Difference.NAME: not all(any(same_name(one, line.name) for one in expected) for line in lines),
         Difference.ACCOUNT: not all(any(same_account(one.account, line.account) for one in expected) for line in lines),
+        Difference.REFERENCE: misnamed,
         Difference.CORRECTED: any(payment.corrected for payment in payments),
     }
     return tuple(kind for kind in Difference if differs[kind])

@@ -23,7 +23,11 @@ CAD: Final = "CAD"
 NO_MONEY: Final = Decimal("0.00")
 UNDATED: Final = "?"
 """The day of a deposit that no report tells."""
+ON_STATEMENT: Final = "="
+"""Instead of the day of a deposit: a bank statement has this money as a line of its own."""
 
+_BOOKED_WITHIN: Final = timedelta(days=4)
+"""A payment or deposit is on the bank statement no later than this after its day: a long weekend."""
 _LATER_STATE: Final = timedelta(days=10)
 """Without an id, a payment settles no later than this after the day on which it was accepted."""
 
@@ -90,12 +94,18 @@ class Line:
         """The day on which the bank booked it, as the bank wrote it; `UNDATED` when it does not say."""
         return (self.settled or self.completed)[:10] or UNDATED
 
+    @property
+    def deposit(self) -> str:
+        """The day of the consolidated deposit that it came with: see `Movement`."""
+        return ON_STATEMENT if self.statement else self.bank_day
+
 
 @dataclass(frozen=True, slots=True)
 class Movement:
     """Money that a line tells of: positive came in, negative went back, in the line's currency.
 
-    `day` is that of the consolidated deposit, empty while the money has not settled.
+    `day` is that of the consolidated deposit, ISO 8601, or `UNDATED` or `ON_STATEMENT`; empty while the money has not
+    settled.
     """
 
     line: Line
@@ -153,6 +163,11 @@ class Payment:
     def paid(self) -> Decimal:
         """The Canadian dollars that it brought in and that did not go back."""
         return sum((one.dollars for one in self.movements), NO_MONEY)
+
+    @property
+    def only_went_back(self) -> bool:
+        """Whether no line tells that it came."""
+        return self.state is Meaning.RETURNED and all(one.amount < 0 for one in self.movements)
 
     @property
     def first_day(self) -> date | None:
@@ -243,8 +258,10 @@ class _Links:
             yield "transaction", transaction
         if line.named:
             yield "reference", _reference_and_size(line), self._payor(line)
-        elif payor := line.email.casefold() or line.name.casefold() or line.memo.casefold():
-            yield "payor", payor, line.size, line.currency or CAD
+        memo = "" if line.named or line.email or line.name else line.memo.casefold()
+        for kind, payor in (("email", line.email.casefold()), ("name", words_of(line.name)), ("memo", memo)):
+            if payor:
+                yield kind, payor, line.size, line.currency or CAD
 
     def _payor(self, line: Line) -> str:
         """Who paid, where every line of a reference and amount tells it: "Rent" may be everybody's reference."""
@@ -354,16 +371,35 @@ def _is_certain(line: Line, other: Line, links: _Links) -> bool:
 
 
 def _is_same_event(line: Line, other: Line, links: _Links) -> bool:
+    if line.state is not other.state or line.size != other.size:
+        return False
+    if (transaction := links.transaction(line)) and transaction == links.transaction(other):
+        return True
     return (
-        line.state is other.state
-        and line.size == other.size
-        and (line.state is not Meaning.LOOK or line.status.casefold() == other.status.casefold())
+        (line.state is not Meaning.LOOK or line.status.casefold() == other.status.casefold())
         and _agree(links.transaction(line), links.transaction(other))
         and _same_request(line, other)
         and _same_moment(line.created, other.created)
         and _same_moment(line.completed, other.completed)
-        and _same_moment(line.settled, other.settled)
+        and (
+            _is_booking(line, other)
+            if line.statement is not other.statement
+            else _same_moment(line.settled, other.settled)
+        )
     )
+
+
+def _is_booking(line: Line, other: Line) -> bool:
+    """Whether the line of a bank statement can be the booking of what another report tells."""
+    booked, told = (line, other) if line.statement else (other, line)
+    return is_booked_by(told.bank_day, booked.bank_day)
+
+
+def is_booked_by(day: str, booked: str) -> bool:
+    """Whether a bank can have booked on a day, ISO 8601, what settled on another: soon after, or one is not told."""
+    if UNDATED in {day, booked}:
+        return True
+    return timedelta(0) <= date.fromisoformat(booked) - date.fromisoformat(day) <= _BOOKED_WITHIN
 
 
 def _in_common(line: Line, other: Line) -> int:
@@ -419,13 +455,12 @@ class _Life:
     def go_on(self, event: _Event) -> None:
         """The next thing that happened to it."""
         line, state = event.line, event.line.state
-        is_back = state in {Meaning.RETURNED, Meaning.FAILED, Meaning.ENDED} and self.paid is not None
-        if is_back and self.state is not Meaning.RETURNED:
-            assert self.paid is not None
-            self.back.append((line, self.paid.size or NO_MONEY))
+        goes_back = state is Meaning.RETURNED or (state in {Meaning.FAILED, Meaning.ENDED} and self.paid is not None)
+        if self.state is Meaning.RETURNED:
+            pass  # the same is told in another way
+        elif goes_back:
+            self.back.append((line, (self.paid or line).size or NO_MONEY))
             self.state = Meaning.RETURNED
-        elif is_back or self.state is Meaning.RETURNED:
-            pass
         elif state in {Meaning.FAILED, Meaning.ENDED}:
             self.state = Meaning.ENDED
         elif not (self.state.is_paid and state in {Meaning.OPEN, Meaning.PAID}):
@@ -467,10 +502,8 @@ class _Life:
         found = []
         settled = self.paid is None or self.paid.state is Meaning.SETTLED
         if self.paid is not None and self.paid.size is not None:
-            found.append(Movement(self.paid, self.paid.size, self.paid.bank_day if settled else ""))
-        # A word alone that money went back, without a line that it came, is the end of a life and moves nothing here.
-        back = [(line, amount) for line, amount in self.back if self.paid or (line.amount or NO_MONEY) < 0]
-        found += [Movement(line, -amount, line.bank_day if settled else "") for line, amount in back]
+            found.append(Movement(self.paid, self.paid.size, self.paid.deposit if settled else ""))
+        found += [Movement(line, -amount, line.deposit if settled else "") for line, amount in self.back if amount]
         return tuple(found)
 
     @property
@@ -519,9 +552,9 @@ def _last_word(life: _Life) -> _Word:
 
 
 def _event_order(line: Line, *, timed: bool) -> tuple[object, ...]:
-    """Without a day, money that came is believed to have come first, and what took it back to have come last."""
+    """Without a day, money that came is believed to have come first, and what casts doubt on it last."""
     told = line.latest if timed else line.latest[:10]
-    late = line.state in {Meaning.ENDED, Meaning.FAILED, Meaning.RETURNED}
+    late = line.state in {Meaning.ENDED, Meaning.FAILED, Meaning.RETURNED, Meaning.LOOK}
     return told or ("~" if late else ""), _RANK[line.state], *_line_order(line)
 
 
@@ -573,12 +606,23 @@ def _can_follow(line: Line, life: _Life) -> bool:
 
 
 def _take_back_parts(lives: list[_Life]) -> None:
-    """Join what only went back with the one payment of its session or reference that it is a part of."""
+    """Join what only went back with the one payment of its session or reference that it is a part of.
+
+    A failure that is no payment's own takes back what was paid before under its session or reference.
+    """
     larger: defaultdict[object, list[_Life]] = defaultdict(list)
     for life in lives:
         if life.paid is not None:
             for key in _about(life.paid):
                 larger[key].append(life)
+    for life in lives:
+        line = life.lines[-1]
+        if life.paid is None and life.state is Meaning.ENDED and line.state is Meaning.FAILED and line.size:
+            before = [
+                one for key in _about(line) for one in larger[key] if one.lines[-1].latest[:10] <= line.latest[:10]
+            ]
+            if any(_same_request(line, one.lines[-1]) for one in before):
+                life.state, life.back = Meaning.RETURNED, [(line, line.size)]
     for life in [life for life in lives if life.paid is None and life.state is Meaning.RETURNED]:
         line, size = life.lines[-1], life.size or NO_MONEY
         for key in _about(line):

@@ -13,7 +13,7 @@ from pipeline.report.looks import FAULTY, LEFT, MONEY, RIGHT, TEXT, Looks
 from pipeline.report.masking import mask
 from pipeline.report.reconciliation.figures import pile_of, state_key
 from pipeline.report.reconciliation.matching import Difference, ExpectedPayment, Hint, Match, MatchCategory
-from pipeline.report.reconciliation.payments import CAD, UNDATED, Line, Movement, Payment
+from pipeline.report.reconciliation.payments import CAD, ON_STATEMENT, UNDATED, Line, Movement, Payment
 from pipeline.report.words import dollars
 from pipeline.texts import say
 from schemas.languages import Lang
@@ -270,9 +270,10 @@ class Writer:
         return (line.completed or line.settled or line.created) if line else None
 
     def _deposited(self, row: Row) -> Value:
-        """The day of the deposit, or that no report tells it."""
+        """The day of the deposit, or why there is none; the same words are on the sheet `Deposits`."""
         day = row.movement.day if row.movement else ""
-        return say("reconcile.settled_undated", self._lang) if day == UNDATED else day
+        words = {UNDATED: "settled_undated", ON_STATEMENT: "on_statement"}
+        return say(f"reconcile.{words[day]}", self._lang) if day in words else day
 
     @staticmethod
     def _askedOn(row: Row) -> Value:  # noqa: N802
@@ -308,6 +309,8 @@ def known(hint: Hint, lang: Lang) -> str:
     what = say(f"reconcile.hint_{hint.what}", lang)
     if hint.batch:
         return say("reconcile.hint_elsewhere", lang, what=what, batch=hint.batch, amount=amount)
+    if hint.early:
+        return say("reconcile.hint_early", lang, what=what, row=hint.row, amount=amount)
     if hint.status:
         return say("reconcile.hint_never_asked", lang, what=what, row=hint.row, status=hint.status)
     return say("reconcile.hint_row", lang, what=what, row=hint.row, amount=amount)

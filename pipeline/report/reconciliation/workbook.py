@@ -15,11 +15,11 @@ from typing import Any, Final
 
 import xlsxwriter
 
-from pipeline.model import InputFailure
+from pipeline.model import Column, InputFailure
 from pipeline.report import place, proof
-from pipeline.report.cells import count_cell, stored, text_cell
+from pipeline.report.cells import amount_cell, count_cell, stored, text_cell, user_cell
 from pipeline.report.closing import close_book
-from pipeline.report.looks import LEFT, RIGHT, TEXT, Looks
+from pipeline.report.looks import LEFT, MONEY, RIGHT, TEXT, Looks
 from pipeline.report.place import NOTHING, Ours
 from pipeline.report.proof import Witness
 from pipeline.report.reconciliation.figures import Balance, Deposit
@@ -47,6 +47,7 @@ SHEETS: Final = {
 PROOF: Final = "Proof"
 DEPOSITS: Final = "Deposits"
 DAMAGED: Final = "Damaged lines"
+OTHER_LINES: Final = "Other bank lines"
 
 _OPTIONS: Final = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 _PAGE_WIDTH: Final = 230
@@ -130,6 +131,8 @@ class _Book:
             self._add(match)
         if contents.story.damaged:
             self._list_damaged()
+        if contents.story.other_lines:
+            self._list_other_lines()
         for sheet in self._sheets.values():
             _dress(sheet)
         pages = {shown: Page(sheet.name, COLUMNS[shown], sheet.data_rows) for shown, sheet in self._sheets.items()}
@@ -179,6 +182,34 @@ class _Book:
             cells += count_cell(refs[2], line.number, whole)
             cells += text_cell(refs[3], why, plain, quoted) + text_cell(refs[4], line.text, plain, quoted)
             sheet.add_row(cells, max(len(why), len(line.text)))
+        _dress(sheet)
+
+    def _list_other_lines(self) -> None:
+        """The lines of a bank statement that are of no request."""
+        keys = ("file", "sheet", "line", "deposited", "reportedAmount", "text")
+        sheet = self._open(OTHER_LINES, [say(f"reconcile.column_{key}", self._lang) for key in keys])
+        plain = self._looks.style(num_format=TEXT, **LEFT, text_wrap=True)
+        quoted = self._looks.style(num_format=TEXT, **LEFT, text_wrap=True, quote_prefix=True)
+        whole = self._looks.style(num_format="0", **RIGHT)
+        money = self._looks.style(num_format=MONEY, **RIGHT)
+        day_look = self._looks.column(Column(0, "", None, ""))
+        lines = [payment.line for payment in self._contents.story.other_lines]
+        for line in sorted(lines, key=lambda line: (line.file, line.sheet, line.number)):
+            if sheet.is_full:
+                raise InputFailure("reconcile.too_many", sheet=sheet.name)
+            refs = [f"{letter}{sheet.next_row}" for letter in sheet.letters]
+            text = " ".join(part for part in (line.reference, line.name, line.memo) if part)
+            cells = text_cell(refs[0], line.file, plain, quoted)
+            if line.sheet:
+                cells += text_cell(refs[1], line.sheet, plain, quoted)
+            cells += count_cell(refs[2], line.number, whole)
+            if line.bank_day[:1].isdigit():
+                cells += user_cell(refs[3], line.bank_day, "d", day_look)
+            if line.amount is not None:
+                cells += amount_cell(refs[4], line.amount, money)
+            if text:
+                cells += text_cell(refs[5], text, plain, quoted)
+            sheet.add_row(cells, len(text))
         _dress(sheet)
 
     def _describe(self) -> None:

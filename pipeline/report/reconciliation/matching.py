@@ -263,11 +263,18 @@ class _Matching:
         self.other_lines: list[Payment] = []
         self.bookings: dict[str, Payment] = {}
         self._of_reference: dict[str, list[ExpectedPayment]] = {}
+        self._of_email: dict[str, list[ExpectedPayment]] = {}
+        self._of_name: dict[str, list[ExpectedPayment]] = {}
         self._names: defaultdict[str, set[str]] = defaultdict(set)
         for one in expected:
-            if one.reference:
-                self._of_reference.setdefault(reference_key(one.reference), []).append(one)
             name = words_of(f"{one.first_name} {one.last_name}")
+            for index, key in (
+                (self._of_reference, reference_key(one.reference)),
+                (self._of_email, one.email.casefold()),
+                (self._of_name, name),
+            ):
+                if key:
+                    index.setdefault(key, []).append(one)
             for word in name.split() if " " in name else ():
                 self._names[word].add(name)
 
@@ -404,7 +411,7 @@ class _Matching:
             return None
         one = requests[0]
         again = one.amount == payment.amount and one.key in self._taken
-        of_payor = [other for other in self._waiting() if one.email and other.email.casefold() == one.email.casefold()]
+        of_payor = self._still_waiting(self._of_email.get(one.email.casefold(), ()))
         together = one in of_payor and len(of_payor) > 1 and sum(map(_amount, of_payor)) == payment.amount
         return None if again or together else ((one,), MatchMethod.REFERENCE)
 
@@ -477,7 +484,10 @@ class _Matching:
             self._take(step())
 
     def _waiting(self) -> list[ExpectedPayment]:
-        return [one for one in self._asked if one.amount is not None and one.key not in self._taken]
+        return self._still_waiting(self._asked)
+
+    def _still_waiting(self, requests: Iterable[ExpectedPayment]) -> list[ExpectedPayment]:
+        return [one for one in requests if one.asked and one.amount is not None and one.key not in self._taken]
 
     def _also_of_other_batch(self) -> Callable[[Payment], _Found | None]:
         def choose(payment: Payment) -> _Found | None:
@@ -563,25 +573,19 @@ class _Matching:
         memo, email = payment.told("memo"), payment.told("email").casefold()
         yield self._requests(payment)
         yield [one for key in self._references_in(memo) for one in self._of_reference[key]]
-        names = {words_of(payment.told("name")), *self._names_in(memo)} - {""}
-        same = [one for one in self._asked if one.amount == payment.amount] if email or names else []
-        yield [one for one in same if email and one.email.casefold() == email]
-        yield [one for one in same if words_of(f"{one.first_name} {one.last_name}") in names]
+        names = dict.fromkeys((words_of(payment.told("name")), *self._names_in(memo)))
+        yield [one for one in self._of_email.get(email, ()) if one.amount == payment.amount]
+        yield [one for name in names for one in self._of_name.get(name, ()) if one.amount == payment.amount]
 
     def _by_payor(self) -> Callable[[Payment], _Found | None]:
         """One payment that is exactly what all open requests of its payor ask together."""
-        by_email: defaultdict[str, list[ExpectedPayment]] = defaultdict(list)
-        by_name: defaultdict[str, list[ExpectedPayment]] = defaultdict(list)
-        for one in self._waiting():
-            by_email[one.email.casefold()].append(one)
-            by_name[words_of(f"{one.first_name} {one.last_name}")].append(one)
 
         def choose(payment: Payment) -> _Found | None:
             email, name = payment.told("email").casefold(), words_of(payment.told("name"))
             for one in self._requests(payment):
                 email, name = email or one.email.casefold(), name or words_of(f"{one.first_name} {one.last_name}")
-            of_payor = (email and by_email.get(email)) or (name and by_name.get(name)) or ()
-            waiting = [one for one in of_payor if one.key not in self._taken and _distance(one, payment) is not None]
+            of_payor = self._of_email.get(email) or self._of_name.get(name) or ()
+            waiting = [one for one in self._still_waiting(of_payor) if _distance(one, payment) is not None]
             if not payment.is_paid or payment.is_foreign:
                 return None
             requests = _all_or_one_choice(waiting, payment.amount)
@@ -602,13 +606,9 @@ class _Matching:
     # What remains
 
     def _say_what_is_known(self) -> None:
-        by_email: defaultdict[str, list[ExpectedPayment]] = defaultdict(list)
-        by_name: defaultdict[str, list[ExpectedPayment]] = defaultdict(list)
         by_form: defaultdict[object, list[ExpectedPayment]] = defaultdict(list)
         by_amount: defaultdict[Decimal | None, list[ExpectedPayment]] = defaultdict(list)
         for one in self._expected if self._left else ():
-            by_email[one.email.casefold()].append(one)
-            by_name[words_of(f"{one.first_name} {one.last_name}")].append(one)
             for form in forms(one.reference):
                 by_form[form].append(one)
             if one.asked and one.key not in self._taken:
@@ -617,10 +617,9 @@ class _Matching:
             memo = payment.told("memo")
             keys = [_reference(payment), *self._references_in(memo)]
             hints = self._hints("reference", (one for key in keys for one in self._of_reference.get(key, ())), payment)
-            if email := payment.told("email").casefold():
-                hints += self._hints("email", by_email.get(email, ()), payment)
+            hints += self._hints("email", self._of_email.get(payment.told("email").casefold(), ()), payment)
             names = [words_of(payment.told("name")), *self._names_in(memo)]
-            hints += self._hints("name", (one for name in names if name for one in by_name.get(name, ())), payment)
+            hints += self._hints("name", (one for name in names for one in self._of_name.get(name, ())), payment)
             told = forms(payment.told("named"))
             rewritten = (one for form in told for one in by_form.get(form, ()))
             hints += self._hints("rewritten", rewritten, payment)

@@ -10,6 +10,7 @@ sqlite.org/wal.html and pragma.html#pragma_synchronous), and `fullfsync` where m
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sqlite3
@@ -41,6 +42,9 @@ from pipeline.journal.codec import dump_time
 from pipeline.kinds import Wanted, journal_file
 from pipeline.model import Failure, NeedsPerson, StoppedEarly, UsageFailure
 from pipeline.passwords import without_password
+
+# A signal while a connection is closed is raised again, and logged with its traceback where nobody listens.
+logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
 
 BUSY_SECONDS: Final = 20
 """How long to wait for another program that is writing to an SQLite journal."""

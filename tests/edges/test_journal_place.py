@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -492,3 +494,23 @@ def test_times_are_in_utc_whatever_the_zone(url: str) -> None:
         plan(journal, [line()], now=NOW.astimezone(east)).send(now=NOW.astimezone(east))
         assert plan(journal, [line()], batch="copy", now=NOW + timedelta(days=5)).forecast.held == 1
         assert plan(journal, [line()], batch="copy", now=NOW + timedelta(days=5, seconds=1)).forecast.held == 0
+
+
+def test_a_signal_while_a_connection_is_closed_shows_no_traceback(tmp_path: Path) -> None:
+    """SQLAlchemy logs it before it is raised again; where nobody listens, Python prints what is logged."""
+    code = """
+import sys
+from pipeline.journal import database
+def close(_):
+    raise KeyboardInterrupt
+database.make(sys.argv[1])
+connection = database.connect(sys.argv[1]).connect()
+connection.dialect.do_close = close
+try:
+    connection.invalidate()
+except KeyboardInterrupt:
+    print("raised")
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "j.sqlite")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("raised\n", "")

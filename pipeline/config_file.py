@@ -1,4 +1,4 @@
-"""The file `flinks-import.toml`: its settings, its profiles, and where in it each one stands.
+"""The file `flinks-import.toml`: its settings and its profiles.
 
     base_url = "https://…"        for every profile
     [profile.sandbox]             over what stands above, with --profile sandbox
@@ -10,9 +10,8 @@ also those of a profile that is not in use, so that mending it takes one round.
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
@@ -34,9 +33,6 @@ PROFILE: Final = "profile"
 
 Parse = Callable[[object], Any]
 
-_TABLE: Final = re.compile(r"\s*\[\s*(?P<path>[^\[\]]+?)\s*\]\s*(#.*)?$")
-_KEY: Final = re.compile(r"""\s*(?P<path>(?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
-
 
 class Source(StrEnum):
     """What a setting can come from, the strongest first."""
@@ -49,21 +45,18 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a setting comes from: the option, the variable, or the file with its line and profile.
+    """Where a setting comes from: the option, the variable, or the file with its profile.
 
     In a sentence its format specification is the language.
     """
 
     source: Source
     name: str = ""
-    line: int | None = None
     profile: str = ""
 
     def __format__(self, lang: str) -> str:
         spoken = language(lang)
         parts = [self.name or say("settings.origin_default", spoken)]
-        if self.line is not None:
-            parts.append(say("settings.origin_line", spoken, line=self.line))
         if self.profile:
             parts.append(f"[{PROFILE}.{self.profile}]")
         return ", ".join(parts)
@@ -116,22 +109,20 @@ def read(path: Path | None, profile: str, known: Mapping[str, Parse]) -> ConfigF
         mistakes = (UsageFailure("settings.profile_without_file", name=profile),) if profile else ()
         return ConfigFile(profile=profile, mistakes=mistakes)
     try:
-        text = path.read_text("utf-8-sig")
-        table = tomllib.loads(text)
+        table = tomllib.loads(path.read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError):
         raise UsageFailure("settings.cannot_read", path=path) from None
     except tomllib.TOMLDecodeError as error:
         raise UsageFailure("settings.not_toml", path=path, error=error) from None
-    return _Reading(path, known, _lines(text)).read(table, profile)
+    return _Reading(path, known).read(table, profile)
 
 
 class _Reading:
     """One file on its way to its settings; mistakes are gathered."""
 
-    def __init__(self, path: Path, known: Mapping[str, Parse], lines: Mapping[tuple[str, ...], int]) -> None:
+    def __init__(self, path: Path, known: Mapping[str, Parse]) -> None:
         self._path = path
         self._known = known
-        self._lines = lines
         self._mistakes: list[UsageFailure] = []
 
     def read(self, table: dict[str, Any], profile: str) -> ConfigFile:
@@ -152,15 +143,13 @@ class _Reading:
             if isinstance(entries, dict):
                 found[name] = _Table(name, entries)
             else:
-                origin = self._origin("", PROFILE, *([name] if name else []))
-                self._mistakes.append(UsageFailure("settings.profile_no_table", origin=origin))
+                self._mistakes.append(UsageFailure("settings.profile_no_table", origin=self._origin(name)))
         return found
 
     def _parsed(self, table: _Table) -> dict[str, tuple[Any, Origin]]:
         values = {}
         for name, value in table.entries.items():
-            prefix = (PROFILE, table.profile) if table.profile else ()
-            origin = self._origin(table.profile, *prefix, name)
+            origin = self._origin(table.profile)
             if name == "password":
                 self._mistakes.append(UsageFailure("settings.password_in_file", origin=origin))
             elif name not in self._known:
@@ -172,8 +161,8 @@ class _Reading:
                     self._mistakes.append(bad_value(name, origin, wanted))
         return values
 
-    def _origin(self, profile: str, *path: str) -> Origin:
-        return Origin(Source.FILE, str(self._path), self._lines.get(path), profile)
+    def _origin(self, profile: str) -> Origin:
+        return Origin(Source.FILE, str(self._path), profile)
 
 
 def bad_value(name: str, origin: Origin, wanted: Wanted) -> UsageFailure:
@@ -195,22 +184,3 @@ def _unknown_profile(path: Path, name: str, profiles: Mapping[str, _Table]) -> U
     if near:
         return UsageFailure("settings.unknown_profile", path=path, name=name, nearest=near[0])
     return UsageFailure("settings.strange_profile", path=path, name=name, known=", ".join(profiles))
-
-
-def _lines(text: str) -> dict[tuple[str, ...], int]:
-    """The line, from 1, on which each key stands. For showing only: what TOML means is for tomllib to say."""
-    return dict(reversed(list(_keys(text))))
-
-
-def _keys(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
-    table: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := _TABLE.match(line):
-            table = _path(header["path"])
-            yield table, number
-        elif key := _KEY.match(line):
-            yield (*table, *_path(key["path"])), number
-
-
-def _path(dotted: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in dotted.split("."))

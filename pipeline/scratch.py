@@ -28,26 +28,6 @@ _TAGGED: Final = re.compile(r"\..*\.([0-9a-f]+)-([0-9a-f]{8})\.[a-z0-9_]{8}\.par
 _PREFIX: Final = ".flinks-import-"
 
 
-class Scratch:
-    """A folder of its own in `within`, or in the system's folder for temporary files. Close it: it is removed then.
-
-    Raises OSError.
-    """
-
-    def __init__(self, within: Path | None = None) -> None:
-        within = within or Path(tempfile.gettempdir())
-        _remove_left_behind(within)
-        self.path, self._lock = _make(within)
-
-    def close(self) -> None:
-        """Remove the folder with all that is in it."""
-        # Something in it may still be open, which not every system removes.
-        shutil.rmtree(self.path, ignore_errors=True)
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-
-
 def tag() -> str:
     """What tells this process from all others, for the name of an unfinished file: `….TAG.random.part`."""
     return f"{os.getpid():x}-{_machine()}"
@@ -77,12 +57,20 @@ def _machine() -> str:
 
 @contextmanager
 def scratch(within: Path | None = None) -> Iterator[Path]:
-    """A folder for the time of the context, as `Scratch` has it. Raises OSError when none can be made."""
-    made = Scratch(within)
+    """A folder for the time of the context, in `within` or the system's folder for temporary files.
+
+    Raises OSError when none can be made.
+    """
+    within = within or Path(tempfile.gettempdir())
+    _remove_left_behind(within)
+    path, lock = _make(within)
     try:
-        yield made.path
+        yield path
     finally:
-        made.close()
+        # Something in it may still be open, which not every system removes.
+        shutil.rmtree(path, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
 
 
 if sys.platform == "win32":

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import click
 
-VARIABLE = "_FLINKS_IMPORT_COMPLETE"
-"""How the shell asks the command for completions: click looks at it before anything else."""
-
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -18,11 +15,9 @@ def completion(shell: str) -> None:
     zsh:  flinks-import completion zsh > "${fpath[1]}/_flinks-import"
     fish: flinks-import completion fish > ~/.config/fish/completions/flinks-import.fish
     """  # noqa: D301 - \b is click's mark for text that is not to be wrapped
-    from click.shell_completion import BashComplete, FishComplete, ZshComplete
+    from click.shell_completion import shell_complete
 
     from pipeline.cli import cli
 
-    kinds = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
-    script = kinds[shell](cli, {}, "flinks-import", VARIABLE)
-    # Not `source()`: for bash it asks the bash of this machine for its version, which is not what is printed for.
-    click.echo(script.source_template % script.source_vars())
+    # The variable is click's own name for it, by which the shell then asks the command.
+    shell_complete(cli, {}, "flinks-import", "_FLINKS_IMPORT_COMPLETE", f"{shell}_source")

@@ -133,7 +133,6 @@ def _as_json(resolved: Resolved, strange: tuple[str, ...]) -> dict[str, object]:
                 "value": line.value,
                 "source": line.origin.source,
                 "origin": line.origin.name or None,
-                "line": line.origin.line,
                 "profile": line.origin.profile or None,
                 "variable": line.variable,
             }

@@ -1,25 +1,16 @@
-"""The results of a run: counted, and written into its workbook, in one reading of the rows.
-
-The reading is done in this process, or by another one while the answers still come in (`abreast`).
-"""
+"""The results of a run: counted, and written into its workbook, in one reading of the rows."""
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Final
 
-from pipeline.commands.abreast import Abreast
 from pipeline.journal.journal import Journal
-from pipeline.model import Report, Status
+from pipeline.model import Report
 from pipeline.report.changes import Before
 from pipeline.report.place import NOTHING, Ours, writing
 from pipeline.report.summary import Gathered, Gathering, Written
 from pipeline.report.workbook import Draft, Showing, write
-
-WORTH_IT: Final = 1_000
-"""Requests from which another process is started: below, the workbook takes no longer than it does to start one."""
 
 
 class Results:
@@ -34,60 +25,11 @@ class Results:
         self._path = path
         self._showing = showing
         self._ours = ours
-        self._abreast: Abreast | None = None
         self._draft: Draft | None = None
         self._beyond = (0, 0)
 
-    def begin(self, to_send: int) -> None:
-        """So many requests are about to leave: the rows may be written from now on."""
-        if self._path is not None and self._abreast is None and to_send >= WORTH_IT:
-            self._beyond = self._journal.beyond(self._run)
-            with suppress(OSError):  # said when it must be: at the end
-                self._abreast = Abreast(self._journal.url, self._run, self._path, self._showing, self._ours.inputs)
-
-    def passed(self, position: int) -> None:
-        """Every row up to this position in the sheet is final."""
-        if self._abreast is not None:
-            self._abreast.passed(position)
-
     def gather(self) -> Gathered:
-        """Every row is final: count them, and write them where that was not done."""
-        if self._abreast is not None:
-            gathered = self._abreast.gathered()
-            if gathered is not None and self._is_all(gathered):
-                return gathered
-            self._abreast.close()
-        return self._gather_here()
-
-    def write(self, report: Report, before: Before | None) -> Written | None:
-        """Write the workbook, if one is wanted; `report` as it stands now that the run has ended.
-
-        Raises StoppedEarly when it can be had nowhere, and WorkbookMismatch as `workbook.write` does.
-        """
-        if self._path is None:
-            return None
-        written = None
-        # A workbook whose rows were written before all was known of them is written anew.
-        if self._beyond == self._journal.beyond(self._run):
-            written = self._abreast.finish(report, before) if self._abreast is not None else None
-            written = written or self._finish_draft(report, before)
-        if written is None:
-            with writing(self._path):
-                written = self._write_anew(self._path, report, before)
-        return written
-
-    def close(self) -> None:
-        """Remove what was not finished."""
-        if self._abreast is not None:
-            self._abreast.close()
-        self._drop_draft()
-
-    def _is_all(self, gathered: Gathered) -> bool:
-        """Whether what was counted while the answers came in is what the journal says now."""
-        created = gathered.totals.counts[Status.CREATED] == self._journal.created_in(self._run)
-        return created and self._beyond == self._journal.beyond(self._run)
-
-    def _gather_here(self) -> Gathered:
+        """Every row is final: count them, and write them where they can be written."""
         self._beyond = self._journal.beyond(self._run)
         report = self._journal.report(self._run)
         gathering = Gathering(report, self._showing.lang)
@@ -100,6 +42,26 @@ class Results:
                 except OSError:
                     self._drop_draft()
         return gathering.gathered()
+
+    def write(self, report: Report, before: Before | None) -> Written | None:
+        """Write the workbook, if one is wanted; `report` as it stands now that the run has ended.
+
+        Raises StoppedEarly when it can be had nowhere, and WorkbookMismatch as `workbook.write` does.
+        """
+        if self._path is None:
+            return None
+        written = None
+        # A workbook whose rows were written before all was known of them is written anew.
+        if self._beyond == self._journal.beyond(self._run):
+            written = self._finish_draft(report, before)
+        if written is None:
+            with writing(self._path):
+                written = self._write_anew(self._path, report, before)
+        return written
+
+    def close(self) -> None:
+        """Remove what was not finished."""
+        self._drop_draft()
 
     def _begin_draft(self, report: Report) -> None:
         if self._path is None:

@@ -75,7 +75,7 @@ def run(request: Request, settings: Settings, screen: Screen) -> Result:
                 gc.freeze()  # what was imported for the check
                 request = replace(request, output=output)
                 with closing(results_of(workplace, prepared, request)) as results:
-                    failure = _carry_out(_Sending(workplace, prepared, request, place, screen, signals, results))
+                    failure = _carry_out(_Sending(workplace, prepared, request, place, screen, signals))
                     signals.finish()
                     return finish(workplace, prepared, failure, request, screen, Outputs(results, files))
 
@@ -103,7 +103,6 @@ class _Sending:
     place: Where
     screen: Screen
     signals: Interrupts
-    results: Results
 
 
 def _carry_out(sending: _Sending) -> Failure | None:
@@ -126,7 +125,6 @@ def _carry_out(sending: _Sending) -> Failure | None:
         if not sending.screen.confirm(announcement):
             return StoppedEarly("run.not_confirmed")
         journal.keep_reserve()
-        sending.results.begin(forecast.to_send)
         return _send_with_a_pause(sending)
     except StoppedEarly as failure:
         return failure
@@ -173,7 +171,7 @@ async def _send_in_loop(sending: _Sending, assignment: Assignment, observer: Obs
     with sending.signals.asking(stop):
         async with api_of(settings, sending.place) as api:
             rules = rules_of(settings, sending.request)
-            return await send(assignment, api, rules, observer, stop, sending.results.passed)
+            return await send(assignment, api, rules, observer, stop)
 
 
 def _ask_to_go_on(sending: _Sending, left: int) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, and_, bindparam, exists, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from pipeline.journal import bulk, codec
+from pipeline.journal import codec
 from pipeline.journal.asking import ASKED, batched
 from pipeline.journal.keys import HASHED, OWN, REFERENCE
 from pipeline.journal.states import latest
@@ -103,27 +103,29 @@ def intend(connection: Connection, intents: Sequence[Intent]) -> None:
     Raises BatchIsBusy when another program has recorded one of them: the batch's lock was lost.
     """
     try:
-        bulk.execute(connection, _INTEND, _INTENDED, [_intended(intent) for intent in intents])
+        connection.execute(insert(attempts), [_intended(intent) for intent in intents])
     except IntegrityError:
         raise BatchIsBusy("journal.taken_over") from None
 
 
-_INTEND: Final = insert(attempts)
-_INTENDED: Final = (
-    *("batch_id", "identity", "named", "number", "run_id", "row_number", "fingerprint", "content", "amount_cents"),
-    *("send_link", "intended_at", "settled_at", "outcome", "session_id", "http_status", "reasons"),
-)
-
-
-def _intended(intent: Intent) -> tuple[Any, ...]:
-    """The values of `_INTENDED`."""
+def _intended(intent: Intent) -> dict[str, Any]:
     payment = intent.payment
-    return (
-        *(intent.batch, intent.identity, intent.named or intent.identity, intent.number, intent.run),
-        *(intent.row_number, intent.fingerprint),
-        *(codec.dump(payment), codec.cents(payment.amount), payment.send_link, codec.dump_time(intent.at)),
-        *(None, Outcome.OPEN.value, "", None, codec.EMPTY),
-    )
+    return {
+        "batch_id": intent.batch,
+        "identity": intent.identity,
+        "named": intent.named or intent.identity,
+        "number": intent.number,
+        "run_id": intent.run,
+        "row_number": intent.row_number,
+        "fingerprint": intent.fingerprint,
+        "content": codec.dump(payment),
+        "amount_cents": codec.cents(payment.amount),
+        "send_link": payment.send_link,
+        "intended_at": codec.dump_time(intent.at),
+        "outcome": Outcome.OPEN.value,
+        "session_id": "",
+        "reasons": codec.EMPTY,
+    }
 
 
 _SETTLE: Final = (
@@ -154,8 +156,8 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
     for settlement in settlements:
         if (settlement.was, settlement.outcome) not in LEGAL:
             raise IllegalChangeError(f"{settlement.was} -> {settlement.outcome}")
-    changed = bulk.execute(connection, _SETTLE, _SETTLED, [_settled(settlement) for settlement in settlements])
-    if changed != len(settlements):
+    changed = connection.execute(_SETTLE, [_settled(settlement) for settlement in settlements])
+    if changed.rowcount != len(settlements):
         others = [settlement for settlement in settlements if not _is_settled_so(connection, settlement)]
         if others:
             raise IllegalChangeError(f"{len(others)} attempts were not what they were said to be")
@@ -175,7 +177,7 @@ def _doubted(connection: Connection, settlements: Sequence[Settlement]) -> list[
     named = [settlement.session_id for settlement in settlements if settlement.session_id]
     if not named:
         return list(settlements)
-    known = bulk.ask(connection, _OWNERS, {"named": named})
+    known = connection.execute(_OWNERS, {"named": named})
     owners = {record.session_id: (record.batch_id, record.identity, record.number) for record in known}
     judged = []
     for settlement in settlements:
@@ -202,19 +204,18 @@ def _is_settled_so(connection: Connection, settlement: Settlement) -> bool:
     return found is not None and (found.outcome, found.session_id) == (settlement.outcome, settlement.session_id)
 
 
-_SETTLED: Final = (
-    *("becomes", "at", "session", "answered", "why"),
-    *("which_batch", "which_identity", "which_number", "which_outcome"),
-)
-
-
-def _settled(settlement: Settlement) -> tuple[Any, ...]:
-    """The values of `_SETTLED`."""
-    return (
-        *(settlement.outcome.value, codec.dump_time(settlement.at), settlement.session_id, settlement.http_status),
-        codec.dump_faults(settlement.reasons),
-        *(settlement.batch, settlement.identity, settlement.number, settlement.was.value),
-    )
+def _settled(settlement: Settlement) -> dict[str, Any]:
+    return {
+        "becomes": settlement.outcome.value,
+        "at": codec.dump_time(settlement.at),
+        "session": settlement.session_id,
+        "answered": settlement.http_status,
+        "why": codec.dump_faults(settlement.reasons),
+        "which_batch": settlement.batch,
+        "which_identity": settlement.identity,
+        "which_number": settlement.number,
+        "which_outcome": settlement.was.value,
+    }
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -285,7 +286,7 @@ def repeats_elsewhere(
         named = {name for name in names if search.by_reference and not name.startswith(HASHED)}
         if named:
             given["names"] = [*named]
-        for record in bulk.ask(connection, _BY_CONTENT_OR_NAME if named else _BY_CONTENT, given):
+        for record in connection.execute(_BY_CONTENT_OR_NAME if named else _BY_CONTENT, given):
             here = record.batch_id == batch_id
             repeated: dict[str, None] = {}
             if not here:
@@ -410,7 +411,7 @@ def histories(
     """
     grouped: dict[str, list[Attempt]] = {}
     for wanted in batched(identities, ASKED):
-        for record in bulk.ask(connection, _HISTORIES, {"here": batch_id, "wanted": wanted}):
+        for record in connection.execute(_HISTORIES, {"here": batch_id, "wanted": wanted}):
             grouped.setdefault(record.identity, []).append(attempt_of(record, contents.get(record.identity)))
     return grouped
 

@@ -328,10 +328,10 @@ class Journal:
         with database.explained(self.url):
             return story.report(self.engine, run)
 
-    def report_rows(self, run: int, first: int = 0, last: int | None = None) -> Iterator[ReportRow]:
-        """The rows of a run in the sheet's order, as they stand now; from position `first` to `last`, both included."""
+    def report_rows(self, run: int) -> Iterator[ReportRow]:
+        """The rows of a run in the sheet's order, as they stand now."""
         with database.explained(self.url):
-            yield from story.report_rows(self.engine, run, first, last)
+            yield from story.report_rows(self.engine, run)
 
     def roll_report(self, batch: Batch) -> Report:
         """What is said about a batch as a whole."""
@@ -363,12 +363,6 @@ class Journal:
         last_try = select(func.max(attempts.c.id)).where(attempts.c.run_id > run, attempts.c.batch_id == batch)
         with self._reading() as connection:
             return connection.scalar(last_state) or 0, connection.scalar(last_try) or 0
-
-    def created_in(self, run: int) -> int:
-        """How many sessions were created in a run."""
-        made = select(func.count()).where(attempts.c.run_id == run, attempts.c.outcome == Outcome.CREATED)
-        with self._reading() as connection:
-            return connection.scalar(made) or 0
 
     def batch_lines(self) -> list[BatchLine]:
         """All batches, the one that was run last at the end."""

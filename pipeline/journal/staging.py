@@ -14,7 +14,7 @@ from typing import Any, Final, assert_never
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, func, insert, or_, select, update
 
-from pipeline.journal import bulk, codec, earlier, keys, roll
+from pipeline.journal import codec, earlier, keys, roll
 from pipeline.journal.asking import ASKED, batched
 from pipeline.journal.attempts import Charge, RepeatSearch, histories, mark_cancelled, repeats_elsewhere
 from pipeline.journal.roll import Staged
@@ -56,15 +56,10 @@ def stage(engine: Engine, run_id: int, position: int, checked: Sequence[CheckedR
     values = [_values(run_id, position + index, row) for index, row in enumerate(checked)]
     if values:
         with engine.begin() as connection:
-            bulk.execute(connection, _STAGE, _STAGED, values)
+            connection.execute(insert(rows), values)
     return position + len(values)
 
 
-_STAGE: Final = insert(rows)
-_STAGED: Final = (
-    *("run_id", "position", "number", "cells", "kinds", "identity", "named", "fingerprint", "payment"),
-    *("amount_cents", "send_link", "faults", "notices", "plan", "hold", "came_from", "came_from_file", "request_id"),
-)
 _NOTHING_CARRIED: Final = Carried()
 
 
@@ -84,31 +79,29 @@ def finish(engine: Engine, staged: Staged, identity: Sequence[str], columns: Seq
         connection.execute(update(runs).where(runs.c.id == run_id).values(staged_at=codec.dump_time(now)))
 
 
-def _values(run_id: int, position: int, checked: CheckedRow) -> tuple[Any, ...]:
-    """The values of `_STAGED`."""
+def _values(run_id: int, position: int, checked: CheckedRow) -> dict[str, Any]:
     payment = None if checked.faults else checked.payment
     carried = checked.row.carried or _NOTHING_CARRIED
     identity = keys.stored(checked.identity)
-    return (
-        run_id,
-        position,
-        checked.row.number,
-        codec.dump(checked.row.cells),
-        checked.row.kinds,
-        identity,
-        identity,
-        payment.fingerprint() if payment else None,
-        codec.dump(payment) if payment else None,
-        codec.cents(checked.amount),
-        payment.send_link if payment else None,
-        codec.dump_faults(checked.faults),
-        codec.dump_faults(checked.notices),
-        "send" if payment else "invalid",
-        None,
-        carried.number,
-        carried.file if carried.number else "",
-        carried.request_id,
-    )
+    return {
+        "run_id": run_id,
+        "position": position,
+        "number": checked.row.number,
+        "cells": codec.dump(checked.row.cells),
+        "kinds": checked.row.kinds,
+        "identity": identity,
+        "named": identity,
+        "fingerprint": payment.fingerprint() if payment else None,
+        "payment": codec.dump(payment) if payment else None,
+        "amount_cents": codec.cents(checked.amount),
+        "send_link": payment.send_link if payment else None,
+        "faults": codec.dump_faults(checked.faults),
+        "notices": codec.dump_faults(checked.notices),
+        "plan": "send" if payment else "invalid",
+        "came_from": carried.number,
+        "came_from_file": carried.file if carried.number else "",
+        "request_id": carried.request_id,
+    }
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -60,17 +60,14 @@ def report(engine: Engine, run_id: int) -> Report:
     )
 
 
-def report_rows(engine: Engine, run_id: int, first: int = 0, last: int | None = None) -> Iterator[ReportRow]:
-    """The rows of a run in the sheet's order, as they stand now; a chunk in memory at a time.
-
-    `first` and `last` are positions in the sheet, both included; without `last` they go on to the sheet's end.
-    """
+def report_rows(engine: Engine, run_id: int) -> Iterator[ReportRow]:
+    """The rows of a run in the sheet's order, as they stand now; a chunk in memory at a time."""
     with engine.connect().execution_options(reading=True) as connection:
         run = connection.execute(select(runs).where(runs.c.id == run_id)).one()
         followed = states.asked_at(connection, run.batch_id) is not None
-    position = first
-    while last is None or position <= last:
-        beyond = position + CHUNK if last is None else min(position + CHUNK, last + 1)
+    position = 0
+    while True:
+        beyond = position + CHUNK
         with engine.connect().execution_options(reading=True) as connection:
             chosen = and_(rows.c.run_id == run_id, rows.c.position >= position, rows.c.position < beyond)
             chunk = connection.execute(select(rows).where(chosen).order_by(rows.c.position)).all()

@@ -18,7 +18,6 @@ from xlsxwriter.utility import xl_col_to_name, xl_range
 from xlsxwriter.worksheet import Worksheet
 
 from pipeline.report.cells import text_cell
-from pipeline.report.proof import ReadAlong
 from pipeline.report.widths import Widths
 
 MAX_LINKS: Final = 65_530
@@ -49,29 +48,21 @@ class StreamedSheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
 
     most_rows = MAX_ROWS
 
-    def begin(
-        self,
-        headings: Sequence[str],
-        styles: tuple[int, int],
-        lengths: Mapping[int, int],
-        along: ReadAlong | None = None,
-    ) -> None:
+    def begin(self, headings: Sequence[str], styles: tuple[int, int], lengths: Mapping[int, int]) -> None:
         """Writes the headings into the first row; `styles` are `style` and `quoted` of `text_cell`.
 
-        `lengths` says, by style number, how many characters a date takes (`Looks.lengths`). `along` reads the rows as
-        they are written.
+        `lengths` says, by style number, how many characters a date takes (`Looks.lengths`).
         """
         self.headings = tuple(headings)
         self.letters = tuple(xl_col_to_name(index) for index in range(len(headings)))
         self.data_rows = 0
         self._widths = Widths(self.headings, self.letters, lengths)
         self._links: list[tuple[str, str]] = []
-        self.along = along
         self._rows: IO[bytes] = tempfile.TemporaryFile(dir=self.tmpdir)  # noqa: SIM115  closed when it is assembled
         cells = (
             text_cell(f"{letter}1", heading, *styles) for letter, heading in zip(self.letters, headings, strict=True)
         )
-        self._put(f'<row r="1">{"".join(cells)}</row>')
+        self._rows.write(f'<row r="1">{"".join(cells)}</row>'.encode())
 
     @property
     def is_full(self) -> bool:
@@ -90,15 +81,9 @@ class StreamedSheet(Worksheet):  # type: ignore[misc]  # XlsxWriter has no types
         """
         lines = min(math.ceil(longest / _LINE), _MOST_LINES)
         height = f' ht="{lines * _LINE_HEIGHT}" customHeight="1"' if lines > 1 else ""
-        self._put(f'<row r="{self.data_rows + 2}"{height}>{cells}</row>')
+        self._rows.write(f'<row r="{self.data_rows + 2}"{height}>{cells}</row>'.encode())
         self.data_rows += 1
         self._widths.saw(cells)
-
-    def _put(self, row: str) -> None:
-        encoded = row.encode()
-        self._rows.write(encoded)
-        if self.along is not None:
-            self.along.saw(encoded)
 
     def widths(self) -> list[float]:
         """The width of each column, in characters, from what was written so far."""

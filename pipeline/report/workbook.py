@@ -7,11 +7,9 @@ asked. What each sheet holds stands in its own module.
 from __future__ import annotations
 
 import math
-import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 from typing import Any, Final
@@ -29,12 +27,12 @@ from pipeline.report.looks import PAID_COLOURS, STATUS_COLOURS, Looks
 from pipeline.report.open_sheet import OpenWriter
 from pipeline.report.paid import PaymentTally, is_late
 from pipeline.report.place import NOTHING, Ours
-from pipeline.report.proof import ReadAlong, Witness, WorkbookMismatch
+from pipeline.report.proof import Witness, WorkbookMismatch
 from pipeline.report.results import RowWriter
 from pipeline.report.streamed import StreamedSheet
 from pipeline.report.summary import Written
 from pipeline.report.totals import NEEDS_A_PERSON, Tally
-from pipeline.scratch import Scratch
+from pipeline.scratch import scratch
 from pipeline.texts import say
 from schemas.fields import BATCH_PROPERTY, OWN_COLUMNS, RUN_PROPERTY
 from schemas.languages import Lang
@@ -106,69 +104,23 @@ def _write_at(  # noqa: PLR0913, PLR0917 - six, by the house's rule
         return draft.finish(report, before)
 
 
-@dataclass(frozen=True, slots=True)
-class Files:
-    """Where a workbook is being written: the file that becomes it, and a folder for its rows."""
-
-    part: Path
-    scratch: Path
-    lock: Scratch | None = None
-    """What keeps the folder from being taken for one that was left behind; the other process has none."""
-
-    def for_another_process(self) -> Files:
-        """The same, for whoever does not own them."""
-        return replace(self, lock=None)
-
-    def remove(self) -> None:
-        """Removes what is left of them."""
-        with suppress(OSError):
-            self.part.unlink(missing_ok=True)
-        # A dropped workbook may still have its rows open there, which not every system removes.
-        if self.lock is not None:
-            self.lock.close()
-        else:
-            shutil.rmtree(self.scratch, ignore_errors=True)
-
-
-def begin_files(path: Path) -> Files:
-    """The files of a workbook that is to be written to `path`, for their owner only. Raises OSError."""
-    part = place.begin(path)
-    try:
-        made = Scratch()
-        return Files(part, made.path, made)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
 class Draft:
     """A workbook that is being written beside its place: its rows first, and `Summary` when all is known.
 
     Close it: a workbook that is not finished is gone then. Everything raises OSError when the disk does not take it.
     """
 
-    def __init__(
-        self, report: Report, path: Path, showing: Showing, ours: Ours = NOTHING, files: Files | None = None
-    ) -> None:
-        """`ours` may be written over at `path`; `files` are those of `begin_files`, where they were made before."""
+    def __init__(self, report: Report, path: Path, showing: Showing, ours: Ours = NOTHING) -> None:
+        """`ours` may be written over at `path`."""
         self._begun = report
         self._path = path
         self._ours = ours
         self._compared = showing.compared
         with ExitStack() as unready:
-            self.files = files or begin_files(path)
-            unready.callback(self.files.remove)
-            self._book = _Book(self.files, report, showing)
+            self.part = place.begin(path)
+            unready.callback(self._remove_part)
+            self._book = _Book(self.part, unready.enter_context(scratch()), report, showing)
             self._leaving = unready.pop_all()
-
-    def touch(self) -> None:
-        """Says that it is still being written, however long that takes (`place.begin`)."""
-        with suppress(OSError):
-            os.utime(self.files.part)
-
-    def room(self) -> int:
-        """Bytes that are left on the disk for the rows."""
-        return shutil.disk_usage(self.files.scratch).free
 
     def close(self) -> None:
         """Removes what is not finished."""
@@ -191,8 +143,12 @@ class Draft:
         Only for what `fits`. Raises WorkbookMismatch when what stands on the disk is not what it was given.
         """
         totals = self._book.close(report, before)
-        self._book.prove(self.files.part)
-        return Written(place.settle(self.files.part, self._path, self._ours), totals, self._path)
+        self._book.prove(self.part)
+        return Written(place.settle(self.part, self._path, self._ours), totals, self._path)
+
+    def _remove_part(self) -> None:
+        with suppress(OSError):
+            self.part.unlink(missing_ok=True)
 
 
 def _of_rows(report: Report) -> tuple[object, ...]:
@@ -202,14 +158,11 @@ def _of_rows(report: Report) -> tuple[object, ...]:
 class _Pages:
     """One kind of sheet: `Results`, and `Results 2` and so on when there are more rows than Excel opens in one."""
 
-    def __init__(
-        self, book: Any, looks: Looks, name: str, headings: Sequence[str], along: Callable[[], ReadAlong] | None = None
-    ) -> None:
+    def __init__(self, book: Any, looks: Looks, name: str, headings: Sequence[str]) -> None:
         self._book = book
         self._name = name
         self._headings = headings
         self._looks = looks
-        self._along = along
         self.sheets = [self._open(name)]
 
     def current(self) -> StreamedSheet:
@@ -225,31 +178,30 @@ class _Pages:
 
     def _open(self, name: str) -> StreamedSheet:
         sheet: StreamedSheet = self._book.add_worksheet(name, StreamedSheet)
-        along = self._along() if self._along is not None else None
-        sheet.begin(self._headings, self._looks.headings(), self._looks.lengths, along)
+        sheet.begin(self._headings, self._looks.headings(), self._looks.lengths)
         return sheet
 
 
 class _Book:
     """The workbook while it is being written: `Summary`, `Results`, `Errors`, and `Links` and `Changes` if any."""
 
-    def __init__(self, files: Files, report: Report, showing: Showing) -> None:
+    def __init__(self, part: Path, folder: Path, report: Report, showing: Showing) -> None:
         lang, show_accounts = showing.lang, showing.show_accounts
         self._report = report
         self._lang = lang
         self._tally, self._lines, self._sent = Tally(), 0, NO_MONEY
         self._charges: list[Charge] | None = [] if showing.compared else None
         self._charge_of = ChargeReader(report.columns).read
-        self._book: Any = xlsxwriter.Workbook(str(files.part), {**_OPTIONS, "tmpdir": str(files.scratch)})
+        self._book: Any = xlsxwriter.Workbook(str(part), {**_OPTIONS, "tmpdir": str(folder)})
         self._looks = Looks(self._book)
         self._status_at = len(report.columns) + 1
-        self._witness, self._found = Witness(), Witness()
+        self._witness = Witness()
         self._describe()
         self._summary = self._book.add_worksheet(SUMMARY)
         self._result_rows = RowWriter(report, self._looks, lang, for_mending=False, show_accounts=show_accounts)
         self._error_rows = RowWriter(report, self._looks, lang, for_mending=True, show_accounts=show_accounts)
         self._link_rows = LinkWriter(report, self._looks, lang)
-        self._results = _Pages(self._book, self._looks, RESULTS, self._result_rows.headings(), self._read_along)
+        self._results = self._pages(RESULTS, self._result_rows.headings())
         self._errors = self._pages(ERRORS, self._error_rows.headings())
         self._links: _Pages | None = None
         self._open_rows = OpenWriter(report, self._looks, lang)
@@ -292,13 +244,9 @@ class _Book:
 
     def prove(self, part: Path) -> None:
         """Reads `Results` back from the closed file and compares it with the rows that it was given."""
-        sheets = [(sheet.index + 1, sheet.along) for sheet in self._results.sheets if sheet.along is not None]
-        proof.prove_along(part, self._witness, self._found, sheets)
-
-    def _read_along(self) -> ReadAlong:
-        """Reads a sheet of `Results`: the columns `row`, `status`, `sessionId` and `amountSent`."""
         own = [self._status_at + OWN_COLUMNS.index(name) for name in ("status", "sessionId", "amountSent")]
-        return ReadAlong([xl_col_to_name(column) for column in (0, *own)], self._found)
+        letters = [xl_col_to_name(column) for column in (0, *own)]
+        proof.prove(part, self._witness, [sheet.index + 1 for sheet in self._results.sheets], letters)
 
     def _pages(self, name: str, headings: Sequence[str]) -> _Pages:
         return _Pages(self._book, self._looks, name, headings)

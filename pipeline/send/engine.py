@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -76,10 +76,6 @@ class Observer(Protocol):
         """The API wants nothing to be sent for a good while (`LONG_PAUSE`); `until` is aware. Once for each pause."""
 
 
-Passed = Callable[[int], None]
-"""Is told a position in the sheet up to which no row changes any more in this run; never a smaller one after it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Sent:
     """How far the loop came: the last position that it took up, and why it stopped early, if it did."""
@@ -99,9 +95,7 @@ class Assignment:
     limit: int | None = None
 
 
-async def send(  # noqa: PLR0913, PLR0917 - six, by the house's rule
-    assignment: Assignment, api: Api, rules: SendRules, observer: Observer, stop: Stop, passed: Passed | None = None
-) -> Sent:
+async def send(assignment: Assignment, api: Api, rules: SendRules, observer: Observer, stop: Stop) -> Sent:
     """Send the rows of an assignment. Returns when all are done, or when it was stopped and nothing is in flight."""
     timing = Timing(sleep=stop.pause)
     ahead = TokenRules(rules.token_use, TOKENS_AHEAD * rules.concurrency)
@@ -109,34 +103,10 @@ async def send(  # noqa: PLR0913, PLR0917 - six, by the house's rule
     search = None if rules.permissions.allow_repeats else rules.search
     try:
         async with recording(assignment.journal, search) as recorder:
-            front = Front(passed or _to_nobody)
-            engine = _Engine(assignment, api, rules, observer, stop, tokens, recorder, timing, front)
+            engine = _Engine(assignment, api, rules, observer, stop, tokens, recorder, timing)
             return await engine.run()
     finally:
         await tokens.aclose()
-
-
-class Front:
-    """How far a run is in the sheet: every row up to there has come to its end in this run, durably."""
-
-    def __init__(self, passed: Passed) -> None:
-        self._passed = passed
-        self._under_way: dict[int, None] = {}
-        self._taken = -1
-
-    def taken(self, position: int) -> None:
-        """The row at this position, behind all those taken before, is taken up."""
-        self._under_way[position] = None
-        self._taken = position
-
-    def ended(self, position: int) -> None:
-        """The row at this position has come to its end."""
-        del self._under_way[position]
-        self._passed(next(iter(self._under_way), self._taken + 1) - 1)
-
-
-def _to_nobody(_position: int) -> None:
-    """Nobody wants to know."""
 
 
 @dataclass(slots=True)
@@ -158,7 +128,6 @@ class _Engine:
     _tokens: Tokens
     _recorder: Recorder
     _timing: Timing
-    _front: Front
     _brake: Brake = field(init=False)
     _rate: RateLimit = field(init=False)
     _breaker: Breaker = field(init=False)
@@ -200,7 +169,6 @@ class _Engine:
         try:
             try:
                 while not self._stop.requested and (row := await self._queue.next()) is not None:
-                    self._front.taken(row.position)
                     ended = await self._send(row, ended)
             finally:
                 await self._conclude(ended)
@@ -230,7 +198,6 @@ class _Engine:
             if repeats := await self._intend(row, number, before):
                 await asyncio.to_thread(self._assignment.journal.hold, row, repeats)
                 self._observer.row_held(row)
-                self._front.ended(row.position)
                 return None
             exchange = await self._api.create(request, lease.token, alone=row.payment.send_link)
             verdict, settled = await self._judged(row, number, exchange, after_uncertain=uncertain_ever)
@@ -371,7 +338,6 @@ class _Engine:
 
     def _end(self, row: Sendable, verdict: decide.Verdict) -> None:
         self._observer.row_ended(row, verdict)
-        self._front.ended(row.position)
         if reason := self._breaker.ended(verdict):
             self._stop.request(reason)
 

@@ -10,10 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random
-from types import SimpleNamespace
-from typing import Any, Final, cast
-
-from tenacity import wait_exponential
+from typing import Final
 
 Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
@@ -28,8 +25,11 @@ class Timing:
     rng: Random = field(default_factory=Random)
 
 
-_WINDOW: Final = wait_exponential(multiplier=0.5, max=30)
-"""Seconds: 0.5 after the first failure, then twice as long each time, at most 30."""
+_FIRST_WINDOW: Final = 0.5
+"""Seconds after the first failure; twice as long each time after it."""
+_LONGEST_WINDOW: Final = 30.0
+_DOUBLINGS: Final = 6
+"""After so many the longest window is passed: a power of any number of attempts would be beyond floats."""
 
 _CATCH_UP: Final = 0.05
 """Seconds of turns that may be made up for after a late wake-up: event loops sleep in milliseconds."""
@@ -45,11 +45,8 @@ def backoff(attempt: int, rng: Random) -> float:
 
     Full jitter: anything from nothing to the whole window, so that many who failed together do not return together.
     """
-    return rng.uniform(0.0, _window(attempt))
-
-
-def _window(attempt: int) -> float:
-    return _WINDOW(cast("Any", SimpleNamespace(attempt_number=attempt)))
+    window = _FIRST_WINDOW * 2 ** min(attempt - 1, _DOUBLINGS)
+    return rng.uniform(0.0, min(window, _LONGEST_WINDOW))
 
 
 class RateLimit:

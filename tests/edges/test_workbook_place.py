@@ -305,7 +305,7 @@ AROUND = [
 
 @pytest.fixture
 def closed(tmp_path: Path) -> Iterator[Draft]:
-    """A workbook whose rows were read as they were written, closed and not yet proven."""
+    """A workbook that is closed and not yet proven."""
     with closing(Draft(report(), tmp_path / "out.xlsx", Showing())) as draft:
         for row in month(4):
             draft.add(row)
@@ -313,23 +313,23 @@ def closed(tmp_path: Path) -> Iterator[Draft]:
         yield draft
 
 
-def test_rows_that_were_read_along_are_found_again_in_the_closed_file(closed: Draft) -> None:
+def test_rows_are_found_again_in_the_closed_file(closed: Draft) -> None:
     """As they were written, no byte more."""
-    closed._book.prove(closed.files.part)
+    closed._book.prove(closed.part)
 
 
 @pytest.mark.parametrize(
     ("old", "new"), [case[1:] for case in CHANGES + AROUND], ids=[case[0] for case in CHANGES + AROUND]
 )
-def test_a_file_that_holds_other_rows_than_were_read_along_is_found(closed: Draft, old: bytes, new: bytes) -> None:
+def test_a_file_that_holds_other_rows_than_were_written_is_found(closed: Draft, old: bytes, new: bytes) -> None:
     """Whatever happened between the writing and the disk."""
-    _change(closed.files.part, old, new)
+    _change(closed.part, old, new)
     with pytest.raises(WorkbookMismatch):
-        closed._book.prove(closed.files.part)
+        closed._book.prove(closed.part)
 
 
-def test_rows_that_are_written_wrongly_are_found_as_they_are_written(tmp_path: Path) -> None:
-    """What is read along is read by a reader that knows nothing of the writer."""
+def test_rows_that_are_written_wrongly_are_found(tmp_path: Path) -> None:
+    """What is read back is read by a reader that knows nothing of the writer."""
     with closing(Draft(report(), tmp_path / "out.xlsx", Showing())) as draft:
         row = next(iter(month(1)))
         draft.add(row)
@@ -338,7 +338,7 @@ def test_rows_that_are_written_wrongly_are_found_as_they_are_written(tmp_path: P
         draft._book._witness.saw(row)
         draft._book.close(report(), None)
         with pytest.raises(WorkbookMismatch):
-            draft._book.prove(draft.files.part)
+            draft._book.prove(draft.part)
 
 
 def _change(path: Path, old: bytes, new: bytes) -> None:

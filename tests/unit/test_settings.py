@@ -100,25 +100,25 @@ def test_the_profile_may_come_from_the_environment_and_the_option_wins(file):
 
 
 @pytest.mark.parametrize(
-    ("name", "line", "profile"),
-    [("concurrency", 5, "sandbox"), ("rate", 2, ""), ("lang", None, "")],
+    ("name", "in_file", "profile"),
+    [("concurrency", True, "sandbox"), ("rate", True, ""), ("lang", False, "")],
     ids=["in the profile", "above it", "a default"],
 )
-def test_an_origin_names_file_line_and_profile(file, name, line, profile):
-    """Whoever looks for a setting is told the very line."""
+def test_an_origin_names_file_and_profile(file, name, in_file, profile):
+    """Whoever looks for a setting is told where in the file it stands."""
     file.write_text(PROFILES.lstrip("\n"))
     origin = resolve({}, {}, file, "sandbox").origins[name]
-    assert (origin.line, origin.profile) == (line, profile)
-    assert (str(file) == origin.name) is (line is not None)
+    assert (str(file) == origin.name) is in_file
+    assert origin.profile == profile
 
 
 MISTAKES = [
-    ("an unknown key", "concurency = 3", ("line 1", '"concurency"', '"concurrency"')),
-    ("a key like none", "colour = 3", ("line 1", '"colour"', "config show")),
-    ("an unknown key of a profile", "[profile.a]\nratee = 3", ("line 2", "[profile.a]", '"rate"')),
-    ("a password", 'password = "x1y2"', ("line 1", "FLINKS_PASSWORD", "password_file")),
-    ("a password in a profile", '[profile.a]\npassword = "x1y2"', ("line 2", "FLINKS_PASSWORD")),
-    ("words for a number", 'concurrency = "many"', ("line 1", "concurrency", "whole number from 1 to 512")),
+    ("an unknown key", "concurency = 3", ('"concurency"', '"concurrency"')),
+    ("a key like none", "colour = 3", ('"colour"', "config show")),
+    ("an unknown key of a profile", "[profile.a]\nratee = 3", ("[profile.a]", '"rate"')),
+    ("a password", 'password = "x1y2"', ("FLINKS_PASSWORD", "password_file")),
+    ("a password in a profile", '[profile.a]\npassword = "x1y2"', ("[profile.a]", "FLINKS_PASSWORD")),
+    ("words for a number", 'concurrency = "many"', ("concurrency", "whole number from 1 to 512")),
     ("true for a number", "max_failures = true", ("max_failures", "whole number above 0")),
     ("zero", "repeat_window = 0", ("repeat_window", "above 0")),
     ("too many at once", "concurrency = 513", ("512",)),
@@ -137,14 +137,14 @@ MISTAKES = [
     ("no URL", 'base_url = "pay.example.com"', ("https://",)),
     ("a port in words", 'base_url = "https://pay.example.com:port"', ("https://",)),
     ("a user in the URL", 'base_url = "https://me:s3cret@pay.example.com"', ("https://",)),
-    ("a profile that is no table", "profile = 1", ("line 1", "[profile.NAME]")),
-    ("a profile's name that is no table", "profile.a = 1", ("line 1", "[profile.NAME]")),
+    ("a profile that is no table", "profile = 1", ("[profile.NAME]",)),
+    ("a profile's name that is no table", "profile.a = 1", ("[profile.NAME]",)),
 ]
 
 
 @pytest.mark.parametrize(("text", "parts"), [case[1:] for case in MISTAKES], ids=[case[0] for case in MISTAKES])
 def test_a_mistake_of_the_file_is_one_sentence_that_says_where_and_what_instead(file, text, parts):
-    """Each mistake names the file, the line and what belongs there; never the value, which may be a secret."""
+    """Each mistake names the file, the setting and what belongs there; never the value, which may be a secret."""
     file.write_text(text)
     (line,) = told(file)
     assert line.startswith(str(file))

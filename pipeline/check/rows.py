@@ -138,9 +138,9 @@ class RowChecker:
 
     def _judged(self, rows: Sequence[SheetRow], columns: Columns) -> Said:
         """What the cleaning said, then what the schema says of the cleaned texts, a field at a time."""
-        frame = schema.table({field: column.texts for field, column in columns.items()})
+        texts = {field: column.texts for field, column in columns.items()}
         failed: defaultdict[str, list[schema.Failures]] = defaultdict(list)
-        for failures in schema.failures(frame, self._limits):
+        for failures in schema.failures(texts, self._limits):
             failed[failures.field].append(failures)
         said: Said = defaultdict(list)
         for one in Field:

@@ -11,7 +11,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-import pandas as pd
 import xlsxwriter
 from python_calamine import CalamineWorkbook
 
@@ -157,14 +156,14 @@ def checked_with_messages(table: Kept) -> int:
 
 def bare_schema(table: Kept) -> int:
     """The schema alone, on the texts as they stand in the sheet."""
-    return sum(len(failures.rows) for failures in schema.failures(_frame(table), schema.Limits()))
+    return sum(len(failures.rows) for failures in schema.failures(_texts(table), schema.Limits()))
 
 
 def schema_with_messages(table: Kept) -> int:
     """The same with a fault for each failure and the sentences of each row; gives the characters of all of them."""
     at = {column.field: column.index for column in table.columns if column.field}
     said: dict[int, list[Fault]] = {}
-    for failures in schema.failures(_frame(table), schema.Limits()):
+    for failures in schema.failures(_texts(table), schema.Limits()):
         index = at.get(failures.field)
         for row in failures.rows:
             typed = table.rows[row].cells[index] if index is not None else ""
@@ -172,9 +171,9 @@ def schema_with_messages(table: Kept) -> int:
     return sum(len(sentences(tuple(faults))) for faults in said.values())
 
 
-def _frame(table: Kept) -> pd.DataFrame:
+def _texts(table: Kept) -> dict[Field, list[str | None]]:
     at = {Field(column.field): column.index for column in table.columns if column.field}
-    return schema.table({field: [row.cells[index] for row in table.rows] for field, index in at.items()})
+    return {field: [row.cells[index] for row in table.rows] for field, index in at.items()}
 
 
 # ---------------------------------------------------------------------------------------------------------------

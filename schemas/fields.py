@@ -158,6 +158,14 @@ FIELDS: Final[tuple[FieldRule, ...]] = (
     ),
 )
 
+YES: Final = "true"
+NO: Final = "false"
+ANSWERS: Final[dict[str, str]] = {
+    **dict.fromkeys(("yes", "oui", "x", "vrai", "true", "1", "y", "o", "t", "v", "on", "✓", "✔", "☑"), YES),
+    **dict.fromkeys(("no", "non", "faux", "false", "0", "n", "f", "off", "☐"), NO),
+}
+"""What people write for yes and no, in English and French and in lower case, as the API's boolean."""
+
 RULES: Final[dict[Field, FieldRule]] = {rule.field: rule for rule in FIELDS}
 
 OWN_COLUMNS: Final = (

@@ -57,6 +57,19 @@ def test_every_scenario_reference_is_documented():
     assert markdown() in (REPOSITORY / "docs" / "sandbox.md").read_text("utf-8")
 
 
+def test_the_schema_is_shown_as_it_works(tmp_path, monkeypatch, capsys):
+    """The ten lines that a colleague copies run as they stand, and print what the page says."""
+    page = (REPOSITORY / "docs" / "schema.md").read_text("utf-8")
+    code, sheet, printed = (
+        re.search(rf"```{kind}\n(.*?)```", page, re.DOTALL)[1] for kind in ("python", "csv", "text")
+    )
+    (tmp_path / "payments.csv").write_text(sheet, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    assert capsys.readouterr().out == printed
+    assert len([line for line in code.splitlines() if line]) <= 10
+
+
 @pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_every_link_to_a_file_leads_somewhere(path):
     """A link from one page to another, to a folder or a picture, leads to something that exists."""

@@ -7,15 +7,8 @@ from typing import Final
 
 from pipeline.check.cells import BLANK, Cell, clean_text
 from schemas.faults import Fault
-from schemas.fields import RULES, Field
+from schemas.fields import ANSWERS, RULES, Field
 
-YES: Final = "true"
-NO: Final = "false"
-
-_YES_NO: Final = {
-    **dict.fromkeys(("yes", "oui", "x", "vrai", "true", "1", "y", "o", "t", "v", "on", "✓", "✔", "☑"), YES),
-    **dict.fromkeys(("no", "non", "faux", "false", "0", "n", "f", "off", "☐"), NO),
-}
 # Folded spellings (see `_folded`) of the values that the API knows.
 _SPELLINGS: Final = {
     Field.CURRENCY: dict.fromkeys(
@@ -46,7 +39,7 @@ def clean_yes_no(text: str, kind: str) -> Cell:
     if not cell.text:
         return cell
     word = cell.text.casefold().removesuffix(".0")
-    answer = _YES_NO.get(word)
+    answer = ANSWERS.get(word)
     if answer is None:
         return Cell(None, (Fault("yes-no-unreadable", Field.SEND_INTERAC_LINK, text),))
     return Cell(answer, cell.said)

@@ -8,18 +8,10 @@ from functools import lru_cache
 from typing import Final
 
 from pipeline.check.cells import Cell, clean_text
+from schemas.emails import LONGEST_DOMAIN, LONGEST_LOCAL_PART, SURE, normalised
 from schemas.faults import Fault
 from schemas.fields import Field
 
-# Addresses that email-validator certainly accepts and leaves as they are (held by a property test); it costs 30 times
-# as much. Labels with two hyphens in a row may be encoded ones, and short names may be reserved: those go to it.
-_SURE: Final = re.compile(
-    r"(?=.{6,100}\Z)[A-Za-z0-9_+-]{1,64}(?:\.[A-Za-z0-9_+-]+)*"
-    r"@(?P<domain>(?:[A-Za-z0-9](?:[A-Za-z0-9]|-(?!-)){0,61}(?<!-)\.)+(?:com|ca|org|net|edu|info|io|fr|uk|us))"
-)
-_LONGEST_LOCAL_PART: Final = 64
-_LONGEST_DOMAIN: Final = 255
-"""Octets (RFC 5321, 4.5.3.1)."""
 _MAILTO: Final = re.compile(r"mailto:(?P<address>[^?]*)(?:\?.*)?", re.IGNORECASE)
 _ANGLED: Final = re.compile(r"[^<>]*<\s*(?:mailto:)?(?P<address>[^<>\s]+)\s*>[;,]?", re.IGNORECASE)
 _SEPARATORS: Final = re.compile(r"[;,\s/|<>]+")
@@ -52,22 +44,22 @@ _CURLY: Final = str.maketrans("\u2018\u2019\u02bc\u2032", "''''")
 
 def clean_email(text: str, kind: str) -> Cell:
     """One address. `mailto:` and `Jane <jane@x.ca>` are taken with a notice; several in a cell are a fault."""
-    sure = _SURE.fullmatch(text)
-    if sure is not None and kind == "s" and text.index("@") <= _LONGEST_LOCAL_PART:
+    sure = SURE.fullmatch(text)
+    if sure is not None and kind == "s" and text.index("@") <= LONGEST_LOCAL_PART:
         return Cell(text, _doubts(text, text, sure["domain"]))
     cell = clean_text(Field.EMAIL, text, kind)
     if not cell.text:
         return cell
     found = _inner(cell.text)
-    addresses = dict.fromkeys(part for part in _SEPARATORS.split(found) if _validated(part)) if "@" in found else {}
+    addresses = dict.fromkeys(part for part in _SEPARATORS.split(found) if normalised(part)) if "@" in found else {}
     if len(addresses) > 1:
         return Cell(None, (*cell.said, Fault("email-several", Field.EMAIL, text)))
-    address = next(iter(addresses)) if _repeats(found, addresses) else _validated(found)
+    address = next(iter(addresses)) if _repeats(found, addresses) else normalised(found)
     if address is None:
         return Cell(None, (*cell.said, Fault("email-invalid", Field.EMAIL, text)))
     local, _, domain = address.rpartition("@")
-    if (length := len(local.encode())) > _LONGEST_LOCAL_PART or len(domain.encode()) > _LONGEST_DOMAIN:
-        details = (("length", str(length)), ("limit", str(_LONGEST_LOCAL_PART)))
+    if (length := len(local.encode())) > LONGEST_LOCAL_PART or len(domain.encode()) > LONGEST_DOMAIN:
+        details = (("length", str(length)), ("limit", str(LONGEST_LOCAL_PART)))
         return Cell(None, (*cell.said, Fault("email-part-too-long", Field.EMAIL, text, details)))
     said = cell.said
     if address != cell.text:
@@ -86,21 +78,6 @@ def _inner(text: str) -> str:
         if (match := form.fullmatch(text)) is not None:
             return match["address"].strip()
     return text.strip(_TRAILING)
-
-
-@lru_cache(maxsize=4096)
-def _validated(address: str) -> str | None:
-    """`address` when email-validator accepts it, with an internationalised part in NFC; None when it does not.
-
-    No DNS is asked. An ASCII address is kept letter by letter: only what had to change is changed.
-    """
-    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415 - costs 60 ms, rarely needed
-
-    try:
-        valid = validate_email(address, check_deliverability=False, test_environment=True)
-    except EmailNotValidError:
-        return None
-    return address if address.isascii() else valid.normalized
 
 
 def _doubts(text: str, address: str, domain: str) -> tuple[Fault, ...]:

@@ -12,7 +12,6 @@ from typing import Final
 
 from pipeline.check.amounts import AmountReader, countable
 from pipeline.check.cells import Cell
-from pipeline.check.choices import YES
 from pipeline.check.cleaning import CleanColumn, Columns, clean, clean_each, column
 from pipeline.check.elsewhere import held_elsewhere
 from pipeline.check.identity import RowKey
@@ -24,7 +23,7 @@ from pipeline.check.totals import Ledger, Line, line_reader
 from pipeline.model import CheckedRow, Payment, SheetRow
 from schemas import payment as schema
 from schemas.faults import Fault, Severity, catalogue
-from schemas.fields import ACCOUNT_FIELDS, Field
+from schemas.fields import ACCOUNT_FIELDS, YES, Field
 
 Faults = tuple[Fault, ...]
 
@@ -139,9 +138,9 @@ class RowChecker:
 
     def _judged(self, rows: Sequence[SheetRow], columns: Columns) -> Said:
         """What the cleaning said, then what the schema says of the cleaned texts, a field at a time."""
-        frame = schema.table({field: column.texts for field, column in columns.items()})
+        texts = {field: column.texts for field, column in columns.items()}
         failed: defaultdict[str, list[schema.Failures]] = defaultdict(list)
-        for failures in schema.failures(frame, self._limits):
+        for failures in schema.failures(texts, self._limits):
             failed[failures.field].append(failures)
         said: Said = defaultdict(list)
         for one in Field:

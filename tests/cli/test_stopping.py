@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
+import pandera.pandas as pa
 import pytest
 from misbehaving import Behaviour, Misbehaving, Talk, answers, created, creates_and_resets
 from standin import Desk, Line, check_truth, write_sheet
 
 from schemas import payment
-from schemas.fields import FieldRule
+from schemas.payment import PaymentSchema
 
 LINES = [Line(f"INV-{number}", link=number % 2 == 0) for number in range(30)]
 REFERENCES = [line.reference for line in LINES]
@@ -102,17 +104,15 @@ def test_a_signal_before_anything_was_sent(desk: Desk, command, number: int):
 
 def test_a_signal_in_the_middle_of_a_check(desk: Desk, monkeypatch: pytest.MonkeyPatch):
     """pandera takes an exception in a check for a finding about the sheet: a signal must not be one."""
-    verdicts = payment._verdicts
 
-    def interrupted(rule: FieldRule, limits: payment.Limits) -> dict[str, payment.Verdict]:
-        return verdicts(rule, limits) | {"too-long": lambda texts: os.kill(os.getpid(), signal.SIGTERM) or texts.ne("")}
+    class Interrupted(PaymentSchema):
+        @pa.check("firstName")
+        def interrupted(cls, values: pd.Series) -> bool:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return True
 
-    payment.schema.cache_clear()
-    monkeypatch.setattr(payment, "_verdicts", interrupted)
-    try:
-        ran = desk.run(LINES)
-    finally:
-        payment.schema.cache_clear()
+    monkeypatch.setattr(payment, "under", lambda limits: Interrupted)
+    ran = desk.run(LINES)
     assert (ran.code, ran.stopped) == (6, "run.interrupted_before")
     assert desk.server.creations == []
     monkeypatch.undo()

@@ -20,8 +20,8 @@ from typing import Any, Final
 
 from platformdirs import user_config_path
 
+from pipeline.domain.errors import UsageFailure
 from pipeline.kinds import Wanted
-from pipeline.model import UsageFailure
 from pipeline.spoken import language
 from pipeline.texts import say
 

@@ -11,25 +11,11 @@ from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from hashlib import sha256
-from typing import ClassVar, Final
+from typing import Final
 
 from schemas.faults import Fault
-
-
-class ExitCode(IntEnum):
-    """What the process says when it ends (interface: "Exit codes")."""
-
-    DONE = 0
-    SOME_ROWS_NEED_MENDING = 1
-    USAGE = 2
-    INPUT = 3
-    CREDENTIALS = 4
-    UNKNOWN_OUTCOME = 5
-    STOPPED_EARLY = 6
-    BATCH_IS_BUSY = 7
-    BUG = 70
 
 
 class Status(StrEnum):
@@ -499,66 +485,3 @@ class Report:
     def mark(self) -> str:
         """What names the run in a file of it: when it began, as the journal has it."""
         return self.started_at.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-# ---------------------------------------------------------------------------------------------------------------
-# Failures of a run
-
-
-class Failure(Exception):
-    """The run can't go on. Carries the key of its sentence (`pipeline/texts`) and what fills it; never personal data.
-
-    Failure
-    ├── UsageFailure         2  the command line or the configuration is wrong
-    │   └── WrongAddress     2  the base URL leads to no API; nothing was sent
-    ├── InputFailure         3  the input can't be read or fails a guard; nothing was sent
-    ├── CredentialsFailure   4  the API refused the credentials; nothing more was sent
-    ├── StoppedEarly         6  stopped before the end; the same command goes on
-    │   └── NeedsPerson      6  the same, by something that waiting may not help
-    └── BatchIsBusy          7  another run holds this batch
-    """
-
-    exit_code: ClassVar[ExitCode]
-
-    def __init__(self, key: str, **params: object) -> None:
-        super().__init__(key)
-        self.key = key
-        self.params = params
-
-
-class UsageFailure(Failure):
-    """The command line or the configuration is wrong."""
-
-    exit_code = ExitCode.USAGE
-
-
-class WrongAddress(UsageFailure):
-    """The base URL leads to no API: known only when it was asked, before anything was sent."""
-
-
-class InputFailure(Failure):
-    """The input can't be read, has no heading row, or fails a guard; nothing was sent."""
-
-    exit_code = ExitCode.INPUT
-
-
-class CredentialsFailure(Failure):
-    """The API refused the credentials; nothing more was sent."""
-
-    exit_code = ExitCode.CREDENTIALS
-
-
-class StoppedEarly(Failure):
-    """Stopped before the end; the same command goes on where it stopped."""
-
-    exit_code = ExitCode.STOPPED_EARLY
-
-
-class NeedsPerson(StoppedEarly):
-    """Stopped before the end by what waiting may not help: a certificate that is refused, a database out of reach."""
-
-
-class BatchIsBusy(Failure):
-    """Another run holds this batch."""
-
-    exit_code = ExitCode.BATCH_IS_BUSY

@@ -18,8 +18,8 @@ from platformdirs import user_data_path
 
 from pipeline import config_file, kinds
 from pipeline.config_file import DEFAULT, PROFILE_VARIABLE, Origin, Parse, Source
+from pipeline.domain.errors import UsageFailure
 from pipeline.kinds import is_loopback
-from pipeline.model import UsageFailure
 from pipeline.passwords import MASK, without_password
 from pipeline.spoken import all_of
 from schemas.fields import DEFAULT_MAX_AMOUNT, NOTICE_AMOUNT

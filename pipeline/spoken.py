@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from pipeline.model import Failure, UsageFailure
+from pipeline.domain.errors import Failure, UsageFailure
 from pipeline.texts import explain, say
 from schemas.languages import LANGUAGES, Lang
 from schemas.money import format_number

@@ -23,7 +23,7 @@ from binary_books import Sheet, write_xls, write_xlsb
 from openpyxl import Workbook
 
 from pipeline.check import CheckOptions, check_table
-from pipeline.model import InputFailure
+from pipeline.domain.errors import InputFailure
 from pipeline.sheet import ReadOptions, open_table
 from pipeline.texts import explain
 from schemas.faults import sentences

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.model import InputFailure
+from pipeline.domain.errors import InputFailure
 from pipeline.sheet import ReadOptions, open_table
 from pipeline.texts import explain
 from schemas.faults import sentence

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from pipeline.cli import cli
-from pipeline.model import ExitCode
+from pipeline.domain.errors import ExitCode
 
 REPOSITORY = Path(__file__).parents[1]
 DEPLOY = REPOSITORY / "deploy"

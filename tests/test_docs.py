@@ -10,7 +10,8 @@ import click
 import pytest
 
 from pipeline.cli import COMMANDS, cli
-from pipeline.model import ExitCode, Status
+from pipeline.domain.errors import ExitCode
+from pipeline.model import Status
 from pipeline.sandbox.scenarios import markdown
 
 REPOSITORY = Path(__file__).parents[1]

@@ -13,7 +13,8 @@ from typing import Final
 
 import msgspec
 
-from pipeline.model import Column, Payment, SheetRow, UsageFailure, folded
+from pipeline.domain.errors import UsageFailure
+from pipeline.model import Column, Payment, SheetRow, folded
 from schemas.fields import Field
 
 OCCURRENCE: Final = "#"

@@ -142,6 +142,6 @@ def _print_interrupted(code: int) -> None:
 
 def _code(name: str) -> int:
     # Imported here: --help and --version must not wait for the rest of the program.
-    from pipeline.model import ExitCode
+    from pipeline.domain.errors import ExitCode
 
     return ExitCode[name]

@@ -38,7 +38,7 @@ def batches(ctx: click.Context, /, **given: Any) -> int:
     def body(settings: Settings, manner: Manner) -> int:
         from pipeline.cli.printing import print_batches
         from pipeline.commands.batches import list_batches
-        from pipeline.model import ExitCode
+        from pipeline.domain.errors import ExitCode
 
         print_batches(list_batches(settings, in_sandbox=given["sandbox"]), manner)
         return ExitCode.DONE
@@ -63,7 +63,7 @@ def show(ctx: click.Context, /, batch: str, row: int | None, show_sessions: bool
 
     def body(settings: Settings, manner: Manner) -> int:
         from pipeline.commands.batches import story_of
-        from pipeline.model import ExitCode
+        from pipeline.domain.errors import ExitCode
 
         story = story_of(batch, row, settings, in_sandbox=given["sandbox"], file=given["file"])
         if manner.as_json:
@@ -100,7 +100,7 @@ def purge(ctx: click.Context, /, before: datetime, **given: Any) -> int:
 
     def body(settings: Settings, manner: Manner) -> int:
         from pipeline.commands.batches import purge as remove
-        from pipeline.model import ExitCode
+        from pipeline.domain.errors import ExitCode
 
         purged = remove(before.date(), settings, lambda found: _consent(found, manner), in_sandbox=given["sandbox"])
         code = ExitCode.BATCH_IS_BUSY if purged.busy else ExitCode.DONE
@@ -297,7 +297,7 @@ def _consent(found: Sequence[Old], manner: Manner) -> bool:
     """Show what is to be forgotten and ask. Raises UsageFailure where nobody can answer."""
     import sys
 
-    from pipeline.model import UsageFailure
+    from pipeline.domain.errors import UsageFailure
     from pipeline.texts import say
 
     if not manner.quiet or not manner.yes:

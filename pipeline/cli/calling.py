@@ -18,7 +18,8 @@ from pipeline.cli.screen import Manner, log_of, screen_of
 from pipeline.commands import notify
 from pipeline.commands.notify import Ended, Notifier
 from pipeline.commands.request import Request, Result
-from pipeline.model import ExitCode, Failure, Totals, Whole
+from pipeline.domain.errors import ExitCode, Failure
+from pipeline.model import Totals, Whole
 from pipeline.report import metrics
 from pipeline.settings import SANDBOX, Settings, language_of, load
 from pipeline.texts import say

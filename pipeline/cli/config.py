@@ -42,7 +42,7 @@ def show(**given: Any) -> int:
     """Show every setting, its value and where it comes from; secrets are masked."""
     from pipeline.cli.calling import manner_of, settings_options
     from pipeline.cli.printing import print_failure
-    from pipeline.model import ExitCode, Failure
+    from pipeline.domain.errors import ExitCode, Failure
     from pipeline.settings import language_of, resolve
 
     manner = manner_of(given)
@@ -67,7 +67,7 @@ def init(path: Path | None, **given: Any) -> int:
     from pipeline.cli.printing import print_failure
     from pipeline.cli.screen import screen_of
     from pipeline.commands.config import write_commented
-    from pipeline.model import ExitCode, Failure
+    from pipeline.domain.errors import ExitCode, Failure
     from pipeline.settings import CONFIG_NAME
     from pipeline.texts import say
 

@@ -35,7 +35,7 @@ def doctor(bundle: Path | None, sheet: Path | None, **given: Any) -> int:
     from pipeline.cli.calling import manner_of
     from pipeline.cli.printing import print_failure
     from pipeline.commands.doctor import examine, exit_code
-    from pipeline.model import Failure, InputFailure, UsageFailure
+    from pipeline.domain.errors import Failure, InputFailure, UsageFailure
 
     manner = manner_of(given)
     resolution = _Resolution(given)

@@ -12,7 +12,7 @@ from types import TracebackType
 
 import click
 
-from pipeline.model import ExitCode
+from pipeline.domain.errors import ExitCode
 
 
 def report_bug(error: BaseException) -> int:

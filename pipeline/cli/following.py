@@ -24,8 +24,9 @@ from pipeline.cli.outlets import visible
 from pipeline.cli.printing import output_console
 from pipeline.cli.screen import Manner, log_of
 from pipeline.cli.watching import LINE_EVERY
+from pipeline.domain.errors import Failure, StoppedEarly, UsageFailure
 from pipeline.journal.states import Session
-from pipeline.model import Failure, SessionState, StoppedEarly, UsageFailure
+from pipeline.model import SessionState
 from pipeline.report.paid import Payments
 from pipeline.report.summary import Written
 from pipeline.send.follow import FollowObserver

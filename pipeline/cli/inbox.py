@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pipeline.commands.inbox import Handled, Order, Passed
     from pipeline.commands.notify import Ended, Notifier
     from pipeline.commands.request import Screen
-    from pipeline.model import ExitCode, Failure, Totals
+    from pipeline.domain.errors import ExitCode, Failure
+    from pipeline.model import Totals
     from pipeline.settings import Settings
 
 
@@ -107,7 +108,7 @@ def inbox(folder: Path, watch: bool, every: float, settle: float, **given: Any) 
 
 def _refuse_without_answers(manner: Manner, *, sandbox: bool) -> None:
     """Nobody must learn in the morning, file by file, that nothing was sent for want of `--yes`."""
-    from pipeline.model import UsageFailure
+    from pipeline.domain.errors import UsageFailure
 
     if not manner.yes and not sandbox and not sys.stdin.isatty():
         raise UsageFailure("screen.needs_yes")
@@ -116,8 +117,8 @@ def _refuse_without_answers(manner: Manner, *, sandbox: bool) -> None:
 def _work(order: Order, settings: Settings, manner: Manner, every: float | None) -> int:
     from pipeline.commands.inbox import Inbox
     from pipeline.commands.notify import notifier
+    from pipeline.domain.errors import ExitCode, Failure
     from pipeline.inbox.signals import listening
-    from pipeline.model import ExitCode, Failure
 
     told = _Telling(order, manner, notifier(settings, os.environ, manner.lang))
     with listening() as signals:
@@ -168,7 +169,7 @@ class _Telling:
         screen_of(self._manner).journal_begun(place)
 
     def ended(self, handled: Handled) -> None:
-        from pipeline.model import ExitCode
+        from pipeline.domain.errors import ExitCode
 
         self._log.event(
             "file-ended",

@@ -34,7 +34,7 @@ def create(place: str, **given: Any) -> int:
 
     def body(settings: Settings, manner: Manner) -> int:
         from pipeline.commands.journals import create as make
-        from pipeline.model import ExitCode
+        from pipeline.domain.errors import ExitCode
         from pipeline.texts import say
 
         made = make(settings.journal)
@@ -62,7 +62,7 @@ def backup(path: Path, sandbox: bool, **given: Any) -> int:
     def body(settings: Settings, manner: Manner) -> int:
         from pipeline.cli.screen import screen_of
         from pipeline.commands.journals import back_up, place_of
-        from pipeline.model import ExitCode
+        from pipeline.domain.errors import ExitCode
         from pipeline.texts import say
 
         copy = back_up(settings, path, in_sandbox=sandbox)
@@ -89,7 +89,7 @@ def check(sandbox: bool, **given: Any) -> int:
 
     def body(settings: Settings, manner: Manner) -> int:
         from pipeline.commands.journals import check as examine
-        from pipeline.model import ExitCode
+        from pipeline.domain.errors import ExitCode
 
         health = examine(settings, in_sandbox=sandbox)
         code = ExitCode.DONE if health.healthy else ExitCode.USAGE

@@ -30,7 +30,7 @@ def login(logout: bool, **given: Any) -> int:
 
     def body(settings: Settings, manner: Manner) -> int:
         from pipeline.commands.login import forget, keep
-        from pipeline.model import ExitCode, UsageFailure
+        from pipeline.domain.errors import ExitCode, UsageFailure
 
         if not settings.base_url:
             raise UsageFailure("settings.no_base_url")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from pipeline.cli.outlets import visible_json
-from pipeline.model import UsageFailure
+from pipeline.domain.errors import UsageFailure
 
 MOST_BYTES: Final = 10 * 1024 * 1024
 """Size at which a log file is set aside and a new one begun."""

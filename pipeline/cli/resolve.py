@@ -44,7 +44,7 @@ def resolve(batch: str, row: int, created: str | None, not_created: bool, **give
     def body(settings: Settings, manner: Manner) -> int:
         from pipeline.commands.resolve import ResolveRequest
         from pipeline.commands.resolve import resolve as decide
-        from pipeline.model import UsageFailure
+        from pipeline.domain.errors import UsageFailure
 
         if (created is not None) == not_created:
             raise UsageFailure("resolve.one_of_both")

@@ -27,7 +27,8 @@ from pipeline.cli.consoles import SafeConsole
 from pipeline.cli.logs import Log, log_to
 from pipeline.cli.watching import Bar, Each, Estimate, Events, Lines, Silent, bar
 from pipeline.commands.request import Announcement
-from pipeline.model import ReportRow, StoppedEarly, UsageFailure
+from pipeline.domain.errors import StoppedEarly, UsageFailure
+from pipeline.model import ReportRow
 from pipeline.send.engine import Observer
 from pipeline.settings import SANDBOX
 from pipeline.texts import say

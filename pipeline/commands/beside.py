@@ -13,8 +13,9 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.commands.request import Request, Screen
+from pipeline.domain.errors import StoppedEarly, UsageFailure
 from pipeline.journal.journal import Batch, Journal, OtherBatch
-from pipeline.model import Column, Report, ReportRow, StoppedEarly, UsageFailure
+from pipeline.model import Column, Report, ReportRow
 from pipeline.report import changes, exports, mended, page, place
 from pipeline.report.changes import Before
 from pipeline.report.place import Ours

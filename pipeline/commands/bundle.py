@@ -17,8 +17,8 @@ from pipeline import __version__
 from pipeline.commands.config import setting_lines
 from pipeline.commands.shapes import shape, shapes_of
 from pipeline.config_file import Source
+from pipeline.domain.errors import Failure, UsageFailure
 from pipeline.journal import health
-from pipeline.model import Failure, UsageFailure
 from pipeline.report.place import put
 from pipeline.settings import Resolved, Settings, default_journal
 

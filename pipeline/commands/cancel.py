@@ -18,8 +18,9 @@ from pipeline.commands.request import Request, Screen
 from pipeline.commands.run import api_of, environment
 from pipeline.commands.status import output_of, refreshed, rules_of, stopped_by, write_again
 from pipeline.commands.where import Where
+from pipeline.domain.errors import ExitCode, Failure, StoppedEarly, UsageFailure
 from pipeline.journal.states import Session
-from pipeline.model import ExitCode, Failure, SessionState, Status, StoppedEarly, UsageFailure
+from pipeline.model import SessionState, Status
 from pipeline.report.summary import Written
 from pipeline.send import states
 from pipeline.send.api import Api

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.config_file import DEFAULT, Origin
-from pipeline.model import UsageFailure
+from pipeline.domain.errors import UsageFailure
 from pipeline.report.place import put
 from pipeline.settings import Resolved, Settings, Words, shown, variable_of
 from pipeline.texts import say

@@ -19,9 +19,9 @@ from pipeline.commands import reaching, where
 from pipeline.commands.bundle import versions
 from pipeline.commands.run import api_of
 from pipeline.commands.where import Where
+from pipeline.domain.errors import ExitCode, Failure, NeedsPerson, UsageFailure, WrongAddress
 from pipeline.journal import database, health
 from pipeline.kinds import is_loopback
-from pipeline.model import ExitCode, Failure, NeedsPerson, UsageFailure, WrongAddress
 from pipeline.send.answers import Token
 from pipeline.send.api import (
     Authorization,

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.commands.where import journal_there
+from pipeline.domain.errors import UsageFailure
 from pipeline.journal.journal import Batch, Journal
 from pipeline.journal.story import BatchLine, Numbered
-from pipeline.model import UsageFailure
 from pipeline.report.place import WORKBOOKS, plain
 from pipeline.settings import SANDBOX, Settings
 

@@ -14,9 +14,9 @@ from typing import Final
 
 from pipeline.commands.journals import place_of
 from pipeline.commands.request import Request
+from pipeline.domain.errors import InputFailure
 from pipeline.journal import database
 from pipeline.journal.journal import Batch, Journal
-from pipeline.model import InputFailure
 from pipeline.report.place import is_ours
 from pipeline.report.workbook import RESULTS, SUMMARY
 from pipeline.settings import Settings

@@ -17,21 +17,21 @@ from typing import Final, Protocol
 from pipeline.commands import where
 from pipeline.commands.request import Request, Result, Screen
 from pipeline.commands.run import run
-from pipeline.inbox.arrivals import Seen, markers_of
-from pipeline.inbox.folder import ChangedError, Folder, Luggage
-from pipeline.inbox.outcomes import WORKBOOK, Outcome, most_serious, outcome_of
-from pipeline.inbox.signals import Signals
-from pipeline.journal.database import sqlite_path
-from pipeline.model import (
+from pipeline.domain.errors import (
     CredentialsFailure,
     ExitCode,
     Failure,
     InputFailure,
     NeedsPerson,
-    Status,
     StoppedEarly,
     UsageFailure,
 )
+from pipeline.inbox.arrivals import Seen, markers_of
+from pipeline.inbox.folder import ChangedError, Folder, Luggage
+from pipeline.inbox.outcomes import WORKBOOK, Outcome, most_serious, outcome_of
+from pipeline.inbox.signals import Signals
+from pipeline.journal.database import sqlite_path
+from pipeline.model import Status
 from pipeline.scratch import scratch
 from pipeline.settings import Settings
 from pipeline.sheet import load_mapping

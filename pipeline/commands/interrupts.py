@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any
 
 from pipeline import signals
-from pipeline.model import StoppedEarly
+from pipeline.domain.errors import StoppedEarly
 from pipeline.send.stop import Stop
 
 

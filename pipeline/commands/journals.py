@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline.domain.errors import UsageFailure
 from pipeline.journal import database, health
 from pipeline.journal.health import Health
-from pipeline.model import UsageFailure
 from pipeline.settings import SANDBOX, Settings, default_journal
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Final
 
-from pipeline.model import UsageFailure
+from pipeline.domain.errors import UsageFailure
 
 SERVICE: Final = "flinks-import"
 

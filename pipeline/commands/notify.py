@@ -13,7 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from pipeline.model import ExitCode, Failure, NeedsPerson, Status, Totals, UsageFailure, WrongAddress
+from pipeline.domain.errors import ExitCode, Failure, NeedsPerson, UsageFailure, WrongAddress
+from pipeline.model import Status, Totals
 from pipeline.settings import NOTIFY_VARIABLE, Settings
 from pipeline.texts import say
 from schemas.languages import Lang

@@ -15,7 +15,7 @@ from pipeline.commands import beside, prepare, where
 from pipeline.commands.interrupts import interrupts
 from pipeline.commands.prepare import Prepared, Workplace
 from pipeline.commands.request import Request, Screen
-from pipeline.model import InputFailure, UsageFailure
+from pipeline.domain.errors import InputFailure, UsageFailure
 from pipeline.report.place import Ours, put
 from pipeline.send import approval
 from pipeline.send.approval import Approved, Candidate

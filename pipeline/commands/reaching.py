@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from pipeline.model import UsageFailure
+from pipeline.domain.errors import UsageFailure
 from pipeline.passwords import without_password
 from pipeline.send.answers import NotSentKind, http_date
 from pipeline.send.transport import (

@@ -9,8 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal, Protocol
 
+from pipeline.domain.errors import ExitCode, Failure
 from pipeline.journal.staging import Forecast
-from pipeline.model import ExitCode, Failure, Report, ReportRow, Totals
+from pipeline.model import Report, ReportRow, Totals
 from pipeline.report.summary import HeldGroup, Written
 from pipeline.send.engine import Observer
 from schemas.faults import Fault

@@ -20,22 +20,18 @@ from pipeline.commands.prepare import Prepared, Workplace
 from pipeline.commands.request import Announcement, Request, Result, Screen
 from pipeline.commands.results import Results
 from pipeline.commands.where import Where
-from pipeline.garbage import rarely_collecting
-from pipeline.model import (
-    Approval,
+from pipeline.domain.errors import (
     BatchIsBusy,
     CredentialsFailure,
     ExitCode,
     Failure,
     InputFailure,
-    Report,
-    Status,
     StoppedEarly,
-    Totals,
     UsageFailure,
-    Whole,
     WrongAddress,
 )
+from pipeline.garbage import rarely_collecting
+from pipeline.model import Approval, Report, Status, Totals, Whole
 from pipeline.report import summary, totals
 from pipeline.report.place import Ours, beside_sheet, check_workbook
 from pipeline.report.workbook import Showing

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipeline.model import Column, Failure, SheetRow, kind_of
+from pipeline.domain.errors import Failure
+from pipeline.model import Column, SheetRow, kind_of
 from pipeline.sheet import ReadOptions, Table, open_table
 from pipeline.sheet.options import ALL_SHEETS
 

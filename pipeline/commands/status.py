@@ -17,8 +17,9 @@ from pipeline.commands.interrupts import Interrupts, interrupts
 from pipeline.commands.request import Request, Screen
 from pipeline.commands.run import TOKEN_USES, api_of, environment
 from pipeline.commands.where import Where
+from pipeline.domain.errors import ExitCode, Failure, StoppedEarly
 from pipeline.journal.states import Session
-from pipeline.model import ExitCode, Failure, Report, ReportRow, Status, StoppedEarly, Totals, Whole
+from pipeline.model import Report, ReportRow, Status, Totals, Whole
 from pipeline.report import totals
 from pipeline.report.paid import Payments, PaymentTally, is_late
 from pipeline.report.place import STATUS, check_workbook, named_after, writing

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.commands.request import Screen
-from pipeline.model import UsageFailure
+from pipeline.domain.errors import UsageFailure
 from pipeline.report.place import put
 from pipeline.texts import say
 from schemas.languages import Lang

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.commands.login import kept
+from pipeline.domain.errors import UsageFailure
 from pipeline.journal import database
 from pipeline.journal.journal import Journal, open_journal
-from pipeline.model import UsageFailure
 from pipeline.scratch import scratch
 from pipeline.settings import SANDBOX, Settings, data_folder, default_journal, password_of
 

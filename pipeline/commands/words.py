@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.model import UsageFailure
+from pipeline.domain.errors import UsageFailure
 from pipeline.report import place
 from pipeline.report.reconciliation.dailies import read_report
 from pipeline.report.reconciliation.vocabulary import load_vocabulary

@@ -29,10 +29,10 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from pipeline.domain.errors import UsageFailure
 from pipeline.inbox.arrivals import Seen, is_named_as_results, markers_of, may_be_sheet, vouched_for
 from pipeline.inbox.directory import Directory
 from pipeline.inbox.outcomes import EXPLANATION, MOVED, WORKBOOK, Outcome, free_name, free_stem, stem_of
-from pipeline.model import UsageFailure
 from pipeline.report.place import is_ours
 
 WORKING: Final = ".flinks-import"

@@ -8,8 +8,8 @@ from itertools import count
 from pathlib import PurePath
 from typing import Final, assert_never
 
+from pipeline.domain.errors import ExitCode
 from pipeline.inbox.arrivals import RESULTS
-from pipeline.model import ExitCode
 
 
 class Outcome(StrEnum):

@@ -14,12 +14,13 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, and_, bindparam, exists, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
+from pipeline.domain.errors import BatchIsBusy
 from pipeline.journal import codec
 from pipeline.journal.asking import ASKED, batched
 from pipeline.journal.keys import HASHED, OWN, REFERENCE
 from pipeline.journal.states import latest
 from pipeline.journal.tables import attempts, batches, rows, runs
-from pipeline.model import Attempt, BatchIsBusy, Outcome, Payment, Repeat
+from pipeline.model import Attempt, Outcome, Payment, Repeat
 from pipeline.send import decide
 from pipeline.send.states import Paid, is_cancelled, paid
 from schemas.faults import Fault

@@ -37,10 +37,10 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
+from pipeline.domain.errors import Failure, NeedsPerson, StoppedEarly, UsageFailure
 from pipeline.journal import keys, roll, tables
 from pipeline.journal.codec import dump_time
 from pipeline.kinds import Wanted, journal_file
-from pipeline.model import Failure, NeedsPerson, StoppedEarly, UsageFailure
 from pipeline.passwords import without_password
 
 # A signal while a connection is closed is raised again, and logged with its traceback where nobody listens.

@@ -16,8 +16,9 @@ from typing import Final
 
 from sqlalchemy import Connection, Table, func, select, text
 
+from pipeline.domain.errors import UsageFailure
 from pipeline.journal import database, tables
-from pipeline.model import Outcome, UsageFailure
+from pipeline.model import Outcome
 from pipeline.report.place import put
 
 _FINDINGS: Final = {

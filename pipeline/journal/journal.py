@@ -19,6 +19,7 @@ from sqlalchemy import Connection, and_, delete, exists, func, insert, select, u
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 
+from pipeline.domain.errors import ExitCode, Failure
 from pipeline.journal import codec, database, decisions, evidence, past, purge, roll, staging, states, story
 from pipeline.journal.attempts import RepeatSearch, histories, last_live_request, mark_cancelled
 from pipeline.journal.evidence import Asked, Evidence
@@ -39,8 +40,6 @@ from pipeline.model import (
     Column,
     ControlTotal,
     Decision,
-    ExitCode,
-    Failure,
     Outcome,
     Payment,
     Repeat,

@@ -17,8 +17,8 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from pipeline.domain.errors import BatchIsBusy
 from pipeline.journal.database import explained, sqlite_path
-from pipeline.model import BatchIsBusy
 
 _SPACE: Final = 0x464C  # "FL": advisory locks of this program, apart from others on the same server
 

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.exc import DBAPIError
 
+from pipeline.domain.errors import Failure
 from pipeline.journal import attempts, database
 from pipeline.journal.attempts import Intent, RepeatSearch, Settlement
-from pipeline.model import Failure, Repeat
+from pipeline.model import Repeat
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

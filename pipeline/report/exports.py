@@ -22,7 +22,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.model import Column, Report, ReportRow, Status, UsageFailure, kind_of
+from pipeline.domain.errors import UsageFailure
+from pipeline.model import Column, Report, ReportRow, Status, kind_of
 from pipeline.report import place
 from pipeline.report.masking import account_columns, mask, mask_in
 from pipeline.report.results import session_word

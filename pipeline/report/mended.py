@@ -19,7 +19,8 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.model import Column, Report, ReportRow, UsageFailure
+from pipeline.domain.errors import UsageFailure
+from pipeline.model import Column, Report, ReportRow
 from pipeline.number_formats import is_date_format
 from pipeline.report.cells import cut
 from pipeline.report.looks import FAULTY, STATUS_COLOURS

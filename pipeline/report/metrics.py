@@ -18,7 +18,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
-from pipeline.model import ExitCode, Status, Totals, Whole
+from pipeline.domain.errors import ExitCode
+from pipeline.model import Status, Totals, Whole
 from pipeline.report.place import Ours, names, put
 
 _SEAL: Final = b"# as flinks-import wrote it: "

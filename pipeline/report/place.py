@@ -23,7 +23,7 @@ from itertools import count, islice
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
-from pipeline.model import Failure, StoppedEarly, UsageFailure
+from pipeline.domain.errors import Failure, StoppedEarly, UsageFailure
 from pipeline.scratch import is_left_behind, tag
 
 MARK: Final = "flinks-import"

@@ -8,7 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from pipeline.model import ExitCode, Report, ReportRow, Status, Totals, Whole
+from pipeline.domain.errors import ExitCode
+from pipeline.model import Report, ReportRow, Status, Totals, Whole
 from pipeline.report.masking import account_columns, mask_in
 from pipeline.report.totals import WholeTally
 from pipeline.texts import say

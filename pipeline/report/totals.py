@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
 
-from pipeline.model import NO_MONEY, ExitCode, Figure, ReportRow, Status, Totals, Whole
+from pipeline.domain.errors import ExitCode
+from pipeline.model import NO_MONEY, Figure, ReportRow, Status, Totals, Whole
 from pipeline.send.states import Paid, is_cancelled, paid
 
 NEEDS_A_PERSON: Final = (Status.INVALID, Status.REJECTED, Status.FAILED, Status.UNKNOWN, Status.HELD)

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.model import CredentialsFailure, Failure, NeedsPerson, StoppedEarly
+from pipeline.domain.errors import CredentialsFailure, Failure, NeedsPerson, StoppedEarly
 from pipeline.send.answers import NotSentKind
 from pipeline.send.decide import Created, Denied, Perhaps, TokenDenied, Unsent, Verdict
 from schemas.faults import Fault

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeGuard, assert_never
 
-from pipeline.model import Attempt, CredentialsFailure, Outcome, Payment, Repeat
+from pipeline.domain.errors import CredentialsFailure
+from pipeline.model import Attempt, Outcome, Payment, Repeat
 from pipeline.send.answers import (
     Answered,
     Exchange,

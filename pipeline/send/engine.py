@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
+from pipeline.domain.errors import BatchIsBusy, Failure, StoppedEarly
 from pipeline.journal.attempts import Intent, RepeatSearch, Settlement
 from pipeline.journal.journal import Batch, Journal, Sendable
 from pipeline.journal.recorder import Recorder, recording
-from pipeline.model import BatchIsBusy, Failure, Outcome, Payment, Repeat, StoppedEarly
+from pipeline.model import Outcome, Payment, Repeat
 from pipeline.send import decide
 from pipeline.send.answers import Answered, Exchange
 from pipeline.send.api import Api

@@ -17,8 +17,9 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final, Protocol, TypeVar
 
+from pipeline.domain.errors import CredentialsFailure, Failure, StoppedEarly
 from pipeline.journal.states import Seen, Session
-from pipeline.model import CredentialsFailure, Failure, SessionState, StoppedEarly
+from pipeline.model import SessionState
 from pipeline.send import states
 from pipeline.send.answers import Answered, Exchange
 from pipeline.send.api import Api

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from pipeline.model import Failure
+from pipeline.domain.errors import Failure
 
 
 class Stop:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal, assert_never
 
-from pipeline.model import CredentialsFailure, NeedsPerson, StoppedEarly, WrongAddress
+from pipeline.domain.errors import CredentialsFailure, NeedsPerson, StoppedEarly, WrongAddress
 from pipeline.send.answers import Token
 from pipeline.send.api import (
     Authorization,

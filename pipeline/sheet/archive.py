@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from pipeline.model import InputFailure
+from pipeline.domain.errors import InputFailure
 
 MAX_MEMBER: Final = 1024**3
 MAX_TOTAL: Final = 2 * 1024**3

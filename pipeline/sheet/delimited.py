@@ -18,7 +18,8 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Final, TextIO
 
-from pipeline.model import MAX_TEXT, InputFailure, Mapping
+from pipeline.domain.errors import InputFailure
+from pipeline.model import MAX_TEXT, Mapping
 from pipeline.sheet.encodings import MEANT, encoding_of, misread_in
 from pipeline.sheet.grid import Book, Grid, Record, about_long_texts
 from pipeline.sheet.headings import recognised

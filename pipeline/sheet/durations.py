@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from pipeline.model import InputFailure
+from pipeline.domain.errors import InputFailure
 from pipeline.number_formats import is_duration
 from pipeline.scratch import scratch
 from pipeline.sheet.archive import Archive

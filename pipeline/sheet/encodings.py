@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipeline.model import InputFailure
+from pipeline.domain.errors import InputFailure
 from schemas.faults import Fault
 
 _PIECE: Final = 1 << 20

@@ -16,7 +16,8 @@ from difflib import SequenceMatcher, get_close_matches
 from functools import cache, lru_cache
 from typing import Final
 
-from pipeline.model import InputFailure, Mapping
+from pipeline.domain.errors import InputFailure
+from pipeline.model import Mapping
 from pipeline.sheet.column_contents import Amounts, look_of
 from pipeline.spoken import Enumerated, Spoken
 from schemas.faults import Fault

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
-from pipeline.model import InputFailure, kind_of, look_of, with_look
+from pipeline.domain.errors import InputFailure
+from pipeline.model import kind_of, look_of, with_look
 from pipeline.sheet.grid import Grid, Record
 from pipeline.sheet.looks import ColumnLook
 from pipeline.spoken import Figure

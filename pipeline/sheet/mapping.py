@@ -15,7 +15,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.model import Mapping, UsageFailure
+from pipeline.domain.errors import UsageFailure
+from pipeline.model import Mapping
 from pipeline.report.place import put
 from pipeline.sheet.headings import toml_text
 from pipeline.sheet.table import Table

@@ -13,7 +13,8 @@ from pathlib import Path
 from statistics import median, mode
 from typing import Final, NoReturn
 
-from pipeline.model import Column, InputFailure, Mapping, Source
+from pipeline.domain.errors import InputFailure
+from pipeline.model import Column, Mapping, Source
 from pipeline.sheet import sha256_of
 from pipeline.sheet.formats import Format, recognise
 from pipeline.sheet.grid import Book, Grid, Record

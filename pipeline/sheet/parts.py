@@ -18,7 +18,7 @@ from posixpath import join, normpath, split
 from typing import Final, NamedTuple
 from xml.etree import ElementTree as ET
 
-from pipeline.model import InputFailure
+from pipeline.domain.errors import InputFailure
 from pipeline.number_formats import is_date_format
 from pipeline.sheet.archive import Archive
 from pipeline.sheet.facts import BUILT_IN_FORMATS, LONGEST_ROW, MOST_COLUMNS, Facts, NotShown, Styles

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pipeline.model import InputFailure
+from pipeline.domain.errors import InputFailure
 from pipeline.sheet.archive import Archive
 from pipeline.sheet.biff8 import OldWorkbook, open_old
 from pipeline.sheet.biff12 import BinaryBook, facts_of_binary, open_binary, styles_of_binary

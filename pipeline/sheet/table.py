@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
-from pipeline.model import Carried, Column, InputFailure, Mapping, SheetRow, Source
+from pipeline.domain.errors import InputFailure
+from pipeline.model import Carried, Column, Mapping, SheetRow, Source
 from pipeline.sheet.content import ContentWatch
 from pipeline.sheet.grid import TEXT_CUT, Grid, Merge
 from pipeline.sheet.headings import field_named, fold, letter

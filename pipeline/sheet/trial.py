@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.model import InputFailure
+from pipeline.domain.errors import InputFailure
 from pipeline.sheet import native
 from pipeline.spoken import Figure
 

@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Final
 
-from pipeline.model import InputFailure
+from pipeline.domain.errors import InputFailure
 from pipeline.sheet.encodings import Encoding, read_text
 from pipeline.sheet.grid import Book, Grid, Merge, Record
 from pipeline.spoken import Figure

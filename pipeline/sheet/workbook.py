@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from pipeline.model import InputFailure
+from pipeline.domain.errors import InputFailure
 from pipeline.scratch import scratch
 from pipeline.sheet.archive import Archive
 from pipeline.sheet.durations import WithoutDurations

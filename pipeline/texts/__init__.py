@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import PurePath
 from typing import Final
 
-from pipeline.model import Failure
+from pipeline.domain.errors import Failure
 from schemas.languages import Lang
 
 

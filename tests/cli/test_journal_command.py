@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from journals import FIRST
 
+from pipeline.domain.errors import UsageFailure
 from pipeline.journal import database
-from pipeline.model import UsageFailure
 
 SHEET = (
     "Reference,First Name,Last Name,Email,Amount\n"

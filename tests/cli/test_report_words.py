@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.commands.words import MAPPING_NAME, keep_words, unknown_words
-from pipeline.model import UsageFailure
+from pipeline.domain.errors import UsageFailure
 from schemas.reports import Meaning
 
 SHEET = (

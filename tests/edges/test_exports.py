@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from workbook_batches import columns, month, one_column, report
 
-from pipeline.model import ControlTotal, ReportRow, SheetRow, Status, UsageFailure
+from pipeline.domain.errors import UsageFailure
+from pipeline.model import ControlTotal, ReportRow, SheetRow, Status
 from pipeline.report import exports, page
 from pipeline.report.place import put
 from pipeline.texts import explain

@@ -12,8 +12,9 @@ from uuid import uuid4
 import pytest
 from misbehaving import Behaviour, Gone, Misbehaving, Talk, answers
 
+from pipeline.domain.errors import CredentialsFailure, StoppedEarly, UsageFailure
 from pipeline.journal.states import Seen, Session
-from pipeline.model import CredentialsFailure, SessionState, StoppedEarly, UsageFailure
+from pipeline.model import SessionState
 from pipeline.send import states
 from pipeline.send.api import Api, Credentials
 from pipeline.send.follow import MISSED_IN_A_ROW, TRIES, CancelledAll, Followed, FollowRules, cancel, follow

@@ -26,11 +26,12 @@ from journals import (
 )
 from sqlalchemy import func, select
 
+from pipeline.domain.errors import BatchIsBusy
 from pipeline.journal import attempts as verbs
 from pipeline.journal.attempts import LEGAL, IllegalChangeError, RepeatSearch, Settlement, meanwhile_elsewhere
 from pipeline.journal.journal import Journal, open_journal
 from pipeline.journal.tables import attempts, rows, runs
-from pipeline.model import BatchIsBusy, Outcome
+from pipeline.model import Outcome
 from schemas.faults import sentence
 
 OWN = ("Contract",)

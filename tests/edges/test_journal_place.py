@@ -20,10 +20,11 @@ from journals import FIRST, KINDS, NOW, SECOND, WINDOW, attempt, line, place, pl
 from sqlalchemy import Connection, inspect, text
 
 from pipeline import kinds
+from pipeline.domain.errors import Failure, StoppedEarly, UsageFailure
 from pipeline.journal import database, tables
 from pipeline.journal.attempts import RepeatSearch
 from pipeline.journal.journal import Batch, open_journal
-from pipeline.model import Failure, Outcome, StoppedEarly, UsageFailure
+from pipeline.model import Outcome
 from pipeline.texts import explain
 from schemas.languages import LANGUAGES
 

@@ -16,8 +16,8 @@ import psycopg
 import pytest
 from journals import KINDS, NOW, place
 
+from pipeline.domain.errors import BatchIsBusy
 from pipeline.journal.journal import Batch, Journal, open_journal
-from pipeline.model import BatchIsBusy
 from pipeline.texts import explain
 
 HOLDER = textwrap.dedent("""

@@ -19,7 +19,8 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.table import Table
 from workbook_batches import columns, report
 
-from pipeline.model import ReportRow, SheetRow, Source, Status, UsageFailure
+from pipeline.domain.errors import UsageFailure
+from pipeline.model import ReportRow, SheetRow, Source, Status
 from pipeline.report import mended
 from pipeline.report.place import MARK, put
 from pipeline.sheet import ReadOptions, open_table, sha256_of

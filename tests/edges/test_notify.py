@@ -14,7 +14,8 @@ from typing import ClassVar
 import pytest
 
 from pipeline.commands.notify import MOST_FILES, Ended, notifier
-from pipeline.model import ExitCode, Failure, Status, Totals, UsageFailure
+from pipeline.domain.errors import ExitCode, Failure, UsageFailure
+from pipeline.model import Status, Totals
 from pipeline.settings import NOTIFY_VARIABLE, OCCASIONS, Settings
 from pipeline.texts import explain
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 
-from pipeline.model import UsageFailure
+from pipeline.domain.errors import UsageFailure
 from pipeline.report.reconciliation.dailies import read_report
 from pipeline.report.reconciliation.moments import Order, moment_of, order_of
 from pipeline.report.reconciliation.vocabulary import load_vocabulary

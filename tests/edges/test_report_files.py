@@ -13,7 +13,7 @@ import pytest
 import xlsxwriter
 from openpyxl import load_workbook
 
-from pipeline.model import InputFailure, UsageFailure
+from pipeline.domain.errors import InputFailure, UsageFailure
 from pipeline.report.place import is_ours
 from pipeline.report.reconciliation.dailies import Daily, read_report
 from pipeline.report.reconciliation.figures import Pile, balance, deposits, doubts

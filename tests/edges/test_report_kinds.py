@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 
-from pipeline.model import InputFailure
+from pipeline.domain.errors import InputFailure
 from pipeline.report.reconciliation.dailies import Daily, read_report
 from pipeline.report.reconciliation.vocabulary import load_vocabulary
 from pipeline.texts import explain

@@ -11,7 +11,7 @@ from binary_books import Error, Formula, Sheet, write_xls, write_xlsb
 from reading import codes, refusal, rows_of
 from sheet_books import write_xlsx
 
-from pipeline.model import InputFailure
+from pipeline.domain.errors import InputFailure
 
 HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount", "Until"]
 ROW = ["007", "Jane", "Doe", "j@example.com", 5.0, "x"]

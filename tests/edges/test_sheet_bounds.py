@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 
 from pipeline.check.amounts import AmountReader
-from pipeline.model import InputFailure, UsageFailure
+from pipeline.domain.errors import InputFailure, UsageFailure
 from pipeline.report.mended import check_original
 from pipeline.report.place import MARK, is_ours
 from pipeline.sheet.archive import Archive

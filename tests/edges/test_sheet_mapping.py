@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipeline.model import InputFailure, Mapping, UsageFailure
+from pipeline.domain.errors import InputFailure, UsageFailure
+from pipeline.model import Mapping
 from pipeline.sheet import ReadOptions, load_mapping, open_table, write_mapping
 from pipeline.texts import explain
 

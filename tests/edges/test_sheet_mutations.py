@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.check import CheckOptions, check_table
-from pipeline.model import InputFailure
+from pipeline.domain.errors import InputFailure
 from pipeline.sheet import ReadOptions, open_table
 
 ROWS = [

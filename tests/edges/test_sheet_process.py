@@ -12,7 +12,7 @@ from reading import refusal, rows_of
 from sheet_books import write_ods, write_xlsx
 from test_sheet_workbook import SHEET, by_hand
 
-from pipeline.model import InputFailure
+from pipeline.domain.errors import InputFailure
 from pipeline.sheet import trial
 
 CASES = Path(__file__).parents[1] / "cases"

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from privileges import as_nobody
 
-from pipeline.model import InputFailure
+from pipeline.domain.errors import InputFailure
 from pipeline.sheet import ReadOptions, open_table, sha256_of
 from pipeline.texts import explain
 from schemas.faults import sentences

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reading import codes, refusal, rows_of
 
-from pipeline.model import InputFailure
+from pipeline.domain.errors import InputFailure
 from pipeline.report.place import is_ours
 from pipeline.sheet import archive
 from pipeline.sheet.looks import MOST_CELLS

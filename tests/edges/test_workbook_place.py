@@ -19,7 +19,8 @@ import xlsxwriter
 from privileges import as_nobody
 from workbook_batches import month, report, stream
 
-from pipeline.model import ReportRow, StoppedEarly, UsageFailure
+from pipeline.domain.errors import StoppedEarly, UsageFailure
+from pipeline.model import ReportRow
 from pipeline.report import place
 from pipeline.report.closing import close_book
 from pipeline.report.place import STATUS, Ours, beside_sheet, check_workbook, named_after, put

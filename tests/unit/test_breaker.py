@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.model import CredentialsFailure, NeedsPerson, StoppedEarly
+from pipeline.domain.errors import CredentialsFailure, NeedsPerson, StoppedEarly
 from pipeline.send.answers import NotSentKind
 from pipeline.send.breaker import Breaker
 from pipeline.send.decide import Created, Denied, Perhaps, Throttled, TokenDenied, Unsent, Verdict

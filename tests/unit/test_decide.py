@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.model import Attempt, CredentialsFailure, Outcome, Repeat
+from pipeline.domain.errors import CredentialsFailure
+from pipeline.model import Attempt, Outcome, Repeat
 from pipeline.send import decide
 from pipeline.send.answers import Answered, MaybeSentFailure, MaybeSentKind, NotSentFailure, NotSentKind
 from pipeline.send.decide import (

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.screen import LineScreen, Manner
+from pipeline.domain.errors import InputFailure
 from pipeline.journal.journal import Sendable
-from pipeline.model import InputFailure, Mapping, Payment
+from pipeline.model import Mapping, Payment
 from pipeline.sheet.headings import Heading, understand
 from pipeline.texts import explain
 from schemas.languages import Lang

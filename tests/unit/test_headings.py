@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.model import InputFailure, Mapping
+from pipeline.domain.errors import InputFailure
+from pipeline.model import Mapping
 from pipeline.sheet.headings import Heading, fold, letter, understand
 from pipeline.texts import explain
 from schemas.faults import catalogue, sentence

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.model import ExitCode
+from pipeline.domain.errors import ExitCode
 from pipeline.report.reconciliation.figures import Pile, balance, deposits, doubts, exit_code, pile_of
 from pipeline.report.reconciliation.matching import (
     Difference,

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.model import Column, ExitCode, Report, ReportRow, SheetRow, Source, Status, Totals
+from pipeline.domain.errors import ExitCode
+from pipeline.model import Column, Report, ReportRow, SheetRow, Source, Status, Totals
 from pipeline.report.masking import account_columns, mask, mask_in
 from pipeline.report.summary import MAX_ERRORS, Gathered, Gathering, Written, as_json, status_lines
 from pipeline.report.totals import whole

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.commands.config import commented, setting_lines
 from pipeline.config_file import Source
-from pipeline.model import Failure, UsageFailure
+from pipeline.domain.errors import Failure, UsageFailure
 from pipeline.passwords import MASK
 from pipeline.settings import (
     Settings,

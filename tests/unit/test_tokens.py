@@ -8,7 +8,7 @@ import pytest
 import virtual_time
 from virtual_time import now, timing
 
-from pipeline.model import CredentialsFailure, NeedsPerson, StoppedEarly, WrongAddress
+from pipeline.domain.errors import CredentialsFailure, NeedsPerson, StoppedEarly, WrongAddress
 from pipeline.send.answers import Problem, Token
 from pipeline.send.api import (
     Authorization,

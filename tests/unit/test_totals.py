@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from pipeline.model import ExitCode, ReportRow, SheetRow, Status, Totals
+from pipeline.domain.errors import ExitCode
+from pipeline.model import ReportRow, SheetRow, Status, Totals
 from pipeline.report.totals import exit_code, whole
 
 

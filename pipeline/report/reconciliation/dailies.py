@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from pipeline.model import InputFailure
+from pipeline.domain.errors import InputFailure
 from pipeline.report import place
 from pipeline.report.reconciliation.lines import TableReader
 from pipeline.report.reconciliation.moments import Order, moment_of

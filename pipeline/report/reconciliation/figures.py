@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from pipeline.model import ExitCode
+from pipeline.domain.errors import ExitCode
 from pipeline.report.reconciliation.matching import Difference, Match, MatchCategory, Reconciliation
 from pipeline.report.reconciliation.payments import (
     CAD,

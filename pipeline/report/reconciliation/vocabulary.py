@@ -17,7 +17,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.model import InputFailure, UsageFailure
+from pipeline.domain.errors import InputFailure, UsageFailure
 from pipeline.report.reconciliation.moments import Order
 from pipeline.sheet.headings import Heading as SheetHeading
 from pipeline.sheet.headings import fold, letter, listed, shown

@@ -1,0 +1,1 @@
+"""Every rule, pure: no network, file, clock or database."""

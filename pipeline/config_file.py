@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from platformdirs import user_config_path
 
-from pipeline.domain.errors import UsageFailure
+from pipeline.domain.errors import UsageError
 from pipeline.kinds import Wanted
 from pipeline.spoken import language
 from pipeline.texts import say
@@ -76,7 +76,7 @@ class ConfigFile:
     profile: str = ""
     values: Mapping[str, tuple[Any, Origin]] = field(default_factory=dict)
     profiles: tuple[str, ...] = ()
-    mistakes: tuple[UsageFailure, ...] = ()
+    mistakes: tuple[UsageError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,30 +90,30 @@ class _Table:
 def find(config: Path | None, environ: Mapping[str, str]) -> Path | None:
     """The settings file: the one that is named, else the one here, else the user's own, else none.
 
-    Raises UsageFailure when the one that is named does not exist.
+    Raises UsageError when the one that is named does not exist.
     """
     named = config or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
     places = [named.expanduser()] if named else [Path(CONFIG_NAME), user_config_path("flinks-import") / CONFIG_NAME]
     path = next((place for place in places if place.is_file()), None)
     if path is None and named:
-        raise UsageFailure("settings.no_config", path=named)
+        raise UsageError("settings.no_config", path=named)
     return path
 
 
 def read(path: Path | None, profile: str, known: Mapping[str, Parse]) -> ConfigFile:
     """Read a settings file for one profile. `known` says how each setting is parsed.
 
-    Raises UsageFailure when it is not TOML; everything else that is wrong with it is in `mistakes`.
+    Raises UsageError when it is not TOML; everything else that is wrong with it is in `mistakes`.
     """
     if path is None:
-        mistakes = (UsageFailure("settings.profile_without_file", name=profile),) if profile else ()
+        mistakes = (UsageError("settings.profile_without_file", name=profile),) if profile else ()
         return ConfigFile(profile=profile, mistakes=mistakes)
     try:
         table = tomllib.loads(path.read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError):
-        raise UsageFailure("settings.cannot_read", path=path) from None
+        raise UsageError("settings.cannot_read", path=path) from None
     except tomllib.TOMLDecodeError as error:
-        raise UsageFailure("settings.not_toml", path=path, error=error) from None
+        raise UsageError("settings.not_toml", path=path, error=error) from None
     return _Reading(path, known).read(table, profile)
 
 
@@ -123,7 +123,7 @@ class _Reading:
     def __init__(self, path: Path, known: Mapping[str, Parse]) -> None:
         self._path = path
         self._known = known
-        self._mistakes: list[UsageFailure] = []
+        self._mistakes: list[UsageError] = []
 
     def read(self, table: dict[str, Any], profile: str) -> ConfigFile:
         profiles = self._profiles(table.pop(PROFILE, {}))
@@ -143,7 +143,7 @@ class _Reading:
             if isinstance(entries, dict):
                 found[name] = _Table(name, entries)
             else:
-                self._mistakes.append(UsageFailure("settings.profile_no_table", origin=self._origin(name)))
+                self._mistakes.append(UsageError("settings.profile_no_table", origin=self._origin(name)))
         return found
 
     def _parsed(self, table: _Table) -> dict[str, tuple[Any, Origin]]:
@@ -151,7 +151,7 @@ class _Reading:
         for name, value in table.entries.items():
             origin = self._origin(table.profile)
             if name == "password":
-                self._mistakes.append(UsageFailure("settings.password_in_file", origin=origin))
+                self._mistakes.append(UsageError("settings.password_in_file", origin=origin))
             elif name not in self._known:
                 self._mistakes.append(_unknown_key(origin, name, self._known))
             else:
@@ -165,22 +165,22 @@ class _Reading:
         return Origin(Source.FILE, str(self._path), profile)
 
 
-def bad_value(name: str, origin: Origin, wanted: Wanted) -> UsageFailure:
+def bad_value(name: str, origin: Origin, wanted: Wanted) -> UsageError:
     """A setting whose value is not of its kind."""
-    return UsageFailure("settings.bad_value", name=name, origin=origin, wanted=wanted.words)
+    return UsageError("settings.bad_value", name=name, origin=origin, wanted=wanted.words)
 
 
-def _unknown_key(origin: Origin, name: str, known: Mapping[str, Parse]) -> UsageFailure:
+def _unknown_key(origin: Origin, name: str, known: Mapping[str, Parse]) -> UsageError:
     near = get_close_matches(name, [*known, PROFILE], n=1)
     if near:
-        return UsageFailure("settings.unknown_key", origin=origin, name=name, nearest=near[0])
-    return UsageFailure("settings.strange_key", origin=origin, name=name)
+        return UsageError("settings.unknown_key", origin=origin, name=name, nearest=near[0])
+    return UsageError("settings.strange_key", origin=origin, name=name)
 
 
-def _unknown_profile(path: Path, name: str, profiles: Mapping[str, _Table]) -> UsageFailure:
+def _unknown_profile(path: Path, name: str, profiles: Mapping[str, _Table]) -> UsageError:
     if not profiles:
-        return UsageFailure("settings.no_profiles", path=path, name=name)
+        return UsageError("settings.no_profiles", path=path, name=name)
     near = get_close_matches(name, profiles, n=1)
     if near:
-        return UsageFailure("settings.unknown_profile", path=path, name=name, nearest=near[0])
-    return UsageFailure("settings.strange_profile", path=path, name=name, known=", ".join(profiles))
+        return UsageError("settings.unknown_profile", path=path, name=name, nearest=near[0])
+    return UsageError("settings.strange_profile", path=path, name=name, known=", ".join(profiles))

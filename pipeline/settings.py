@@ -18,7 +18,7 @@ from platformdirs import user_data_path
 
 from pipeline import config_file, kinds
 from pipeline.config_file import DEFAULT, PROFILE_VARIABLE, Origin, Parse, Source
-from pipeline.domain.errors import UsageFailure
+from pipeline.domain.errors import UsageError
 from pipeline.kinds import is_loopback
 from pipeline.passwords import MASK, without_password
 from pipeline.spoken import all_of
@@ -325,7 +325,7 @@ def load(
 
     `config` is the file named by `--config`; without it, by `FLINKS_IMPORT_CONFIG`, else `flinks-import.toml` here or
     in the user's configuration folder, if there is one. `profile` is the part of it named by `--profile`; without it,
-    by `FLINKS_IMPORT_PROFILE`. Raises one UsageFailure that tells every value and key that is wrong.
+    by `FLINKS_IMPORT_PROFILE`. Raises one UsageError that tells every value and key that is wrong.
     """
     return resolve(options, environ, config, profile).settings
 
@@ -355,7 +355,7 @@ def resolve(
             mistakes.append(config_file.bad_value(name, origins[name], wanted))
             continue
         if name == "journal" and origins[name].source is Source.VARIABLE and _is_relative(values[name]):
-            mistakes.append(UsageFailure("settings.relative_journal", place=without_password(values[name])))
+            mistakes.append(UsageError("settings.relative_journal", place=without_password(values[name])))
     if mistakes:
         raise all_of(mistakes)
     return Resolved(Settings(**values), origins, file.path, file.profile, file.profiles)
@@ -395,14 +395,14 @@ def shown(name: str, value: object) -> str:
 def password_of(settings: Settings) -> str:
     """The API password, from the environment or the file that is named for it.
 
-    Raises UsageFailure when the file can't be read.
+    Raises UsageError when the file can't be read.
     """
     if settings.password or not settings.password_file:
         return settings.password
     try:
         return Path(settings.password_file).expanduser().read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError):
-        raise UsageFailure("settings.no_password_file", path=settings.password_file) from None
+        raise UsageError("settings.no_password_file", path=settings.password_file) from None
 
 
 def data_folder() -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from pipeline.domain.errors import Failure, UsageFailure
+from pipeline.domain.errors import RunError, UsageError
 from pipeline.texts import explain, say
 from schemas.languages import LANGUAGES, Lang
 from schemas.money import format_number
@@ -54,7 +54,7 @@ class Enumerated:
 class AllSpoken:
     """Several failures, a line each."""
 
-    failures: tuple[Failure, ...]
+    failures: tuple[RunError, ...]
 
     def __format__(self, lang: str) -> str:
         return "\n".join(explain(failure, language(lang)) for failure in self.failures)
@@ -65,7 +65,7 @@ def language(spec: str) -> Lang:
     return next((lang for lang in LANGUAGES if lang == spec), "en")
 
 
-def all_of(mistakes: Iterable[UsageFailure]) -> UsageFailure:
+def all_of(mistakes: Iterable[UsageError]) -> UsageError:
     """One failure that tells all mistakes, a line each. There is at least one."""
     found = tuple(mistakes)
-    return found[0] if len(found) == 1 else UsageFailure("settings.mistakes", mistakes=AllSpoken(found))
+    return found[0] if len(found) == 1 else UsageError("settings.mistakes", mistakes=AllSpoken(found))

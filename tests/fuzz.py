@@ -23,7 +23,7 @@ from binary_books import Sheet, write_xls, write_xlsb
 from openpyxl import Workbook
 
 from pipeline.check import CheckOptions, check_table
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.sheet import ReadOptions, open_table
 from pipeline.texts import explain
 from schemas.faults import sentences
@@ -223,7 +223,7 @@ def payments(path: Path) -> set[Payment] | None:
         table = open_table(path, ReadOptions())
         checked = check_table(table, CheckOptions())
         rows = [row for chunk in checked.chunks() for row in chunk]
-    except InputFailure as failure:
+    except InputError as failure:
         explain(failure, "en")
         explain(failure, "fr")
         return None

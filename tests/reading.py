@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.sheet import ReadOptions, open_table
 from pipeline.texts import explain
 from schemas.faults import sentence
@@ -16,7 +16,7 @@ def rows_of(path, **options):
 
 def refusal(path, **options):
     """Why a file is refused."""
-    with pytest.raises(InputFailure) as caught:
+    with pytest.raises(InputError) as caught:
         rows_of(path, **options)
     assert explain(caught.value, "en") != explain(caught.value, "fr")
     return caught.value

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from pipeline.cli.screen import LineScreen, Manner
 from pipeline.commands.request import Request, Result, Screen
 from pipeline.commands.run import run
-from pipeline.domain.errors import Failure
+from pipeline.domain.errors import RunError
 from pipeline.journal import database
 from pipeline.journal.journal import open_journal
 from pipeline.journal.tables import batches, runs
@@ -109,12 +109,12 @@ class Desk:
         request = Request(write_sheet(self.folder / name, lines), **asked)  # type: ignore[arg-type]
         try:
             result = run(request, load({}, self.environment(), None), self.screen())
-        except Failure as failure:
+        except RunError as failure:
             return Ran(failure.exit_code, failure.key, {})
         stopped = result.failure.key if result.failure else ""
         try:
             rows = latest_rows(self.place, result.report.batch)
-        except Failure:  # the journal was destroyed meanwhile
+        except RunError:  # the journal was destroyed meanwhile
             rows = {}
         return Ran(result.exit_code, stopped, rows, result)
 

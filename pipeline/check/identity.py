@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from pipeline.domain.errors import UsageFailure
+from pipeline.domain.errors import UsageError
 from pipeline.model import Column, Payment, SheetRow, folded
 from schemas.fields import Field
 
@@ -50,7 +50,7 @@ class RowKey:
 def row_key(names: Sequence[str], columns: Sequence[Column]) -> RowKey:
     """The key that `--identity` asks for.
 
-    Raises UsageFailure for a name that is neither a field nor a heading of the sheet, or that two columns bear.
+    Raises UsageError for a name that is neither a field nor a heading of the sheet, or that two columns bear.
     """
     named = [name.strip() for name in names if name.strip() not in ("", OCCURRENCE)]
     if {name.casefold() for name in named} <= {Field.REFERENCE_ID.casefold()}:
@@ -75,9 +75,9 @@ def _part(name: str, columns: Sequence[Column]) -> Part:
     bearing = [column for column in columns if folded(column.heading.strip()) == folded(name)]
     if not bearing:
         headings = ", ".join(column.heading for column in columns if column.heading)
-        raise UsageFailure("check.identity_unknown", name=name, headings=headings)
+        raise UsageError("check.identity_unknown", name=name, headings=headings)
     if len(bearing) > 1:
-        raise UsageFailure("check.identity_ambiguous", name=name)
+        raise UsageError("check.identity_ambiguous", name=name)
     column = bearing[0]
     return _of_field(Field(column.field)) if column.field is not None else _of_column(column.index)
 

@@ -53,7 +53,7 @@ class CheckedTable:
 def check_table(table: Table, options: CheckOptions) -> CheckedTable:
     """Check `table` under `options`. The rows are read twice: now for what whole columns tell, then by `chunks`.
 
-    Raises UsageFailure when `options.identity` names neither a field nor a heading.
+    Raises UsageError when `options.identity` names neither a field nor a heading.
     """
     key = row_key(options.identity, table.columns)
     found = origins(table)

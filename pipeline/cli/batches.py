@@ -294,10 +294,10 @@ def _row_json(story: RowStory, manner: Manner, *, sessions: bool) -> dict[str, o
 
 
 def _consent(found: Sequence[Old], manner: Manner) -> bool:
-    """Show what is to be forgotten and ask. Raises UsageFailure where nobody can answer."""
+    """Show what is to be forgotten and ask. Raises UsageError where nobody can answer."""
     import sys
 
-    from pipeline.domain.errors import UsageFailure
+    from pipeline.domain.errors import UsageError
     from pipeline.texts import say
 
     if not manner.quiet or not manner.yes:
@@ -310,7 +310,7 @@ def _consent(found: Sequence[Old], manner: Manner) -> bool:
     if manner.yes:
         return True
     if not sys.stdin.isatty():
-        raise UsageFailure("batches.needs_yes")
+        raise UsageError("batches.needs_yes")
     return click.confirm(say("batches.confirm", manner.lang), default=False, err=True)
 
 

@@ -18,7 +18,7 @@ from pipeline.cli.screen import Manner, log_of, screen_of
 from pipeline.commands import notify
 from pipeline.commands.notify import Ended, Notifier
 from pipeline.commands.request import Request, Result
-from pipeline.domain.errors import ExitCode, Failure
+from pipeline.domain.errors import ExitCode, RunError
 from pipeline.model import Totals, Whole
 from pipeline.report import metrics
 from pipeline.settings import SANDBOX, Settings, language_of, load
@@ -44,7 +44,7 @@ def call_on_sheet(given: Mapping[str, Any]) -> int:
                 notifier = notify.notifier(settings, os.environ, manner.lang)
             result = command(request, settings, screen_of(manner))
             _log_result(log_of(manner), result)
-    except Failure as failure:
+    except RunError as failure:
         print_failure(failure, manner, request)
         measure.ended(Totals(), failure.exit_code)
         _notify(notifier, Ended.with_failure(request, failure), manner)
@@ -76,7 +76,7 @@ def call(given: Mapping[str, Any], body: Callable[[Settings, Manner], int]) -> i
         with _logged(log_of(manner)):
             code = body(settings, manner)
             log_of(manner).event("ended", exitCode=int(code))
-    except Failure as failure:
+    except RunError as failure:
         print_failure(failure, manner)
         return failure.exit_code
     return code
@@ -120,7 +120,7 @@ def _logged(log: Log) -> Iterator[None]:
     """Log how a call that does not come to its end was ended: by its reason's code, never by a sentence."""
     try:
         yield
-    except Failure as failure:
+    except RunError as failure:
         log.event("refused", code=failure.key, exitCode=int(failure.exit_code))
         raise
     except Exception as error:

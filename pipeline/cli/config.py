@@ -42,13 +42,13 @@ def show(**given: Any) -> int:
     """Show every setting, its value and where it comes from; secrets are masked."""
     from pipeline.cli.calling import manner_of, settings_options
     from pipeline.cli.printing import print_failure
-    from pipeline.domain.errors import ExitCode, Failure
+    from pipeline.domain.errors import ExitCode, RunError
     from pipeline.settings import language_of, resolve
 
     manner = manner_of(given)
     try:
         resolved = resolve(settings_options(given), os.environ, given["config"], given["profile"])
-    except Failure as failure:
+    except RunError as failure:
         print_failure(failure, manner)
         return failure.exit_code
     _print(resolved, replace(manner, lang=language_of(resolved.settings.lang, os.environ)))
@@ -67,7 +67,7 @@ def init(path: Path | None, **given: Any) -> int:
     from pipeline.cli.printing import print_failure
     from pipeline.cli.screen import screen_of
     from pipeline.commands.config import write_commented
-    from pipeline.domain.errors import ExitCode, Failure
+    from pipeline.domain.errors import ExitCode, RunError
     from pipeline.settings import CONFIG_NAME
     from pipeline.texts import say
 
@@ -77,7 +77,7 @@ def init(path: Path | None, **given: Any) -> int:
         place /= CONFIG_NAME
     try:
         written = write_commented(place, manner.lang)
-    except Failure as failure:
+    except RunError as failure:
         print_failure(failure, manner)
         return failure.exit_code
     screen_of(manner).placed(place, written)

@@ -35,22 +35,22 @@ def doctor(bundle: Path | None, sheet: Path | None, **given: Any) -> int:
     from pipeline.cli.calling import manner_of
     from pipeline.cli.printing import print_failure
     from pipeline.commands.doctor import examine, exit_code
-    from pipeline.domain.errors import Failure, InputFailure, UsageFailure
+    from pipeline.domain.errors import InputError, RunError, UsageError
 
     manner = manner_of(given)
     resolution = _Resolution(given)
     try:
         if sheet is not None and bundle is None:
-            raise UsageFailure("doctor.sheet_without_bundle")
+            raise UsageError("doctor.sheet_without_bundle")
         if sheet is not None and not sheet.exists():
-            raise InputFailure("sheet.no_file", path=sheet)
+            raise InputError("sheet.no_file", path=sheet)
         checks = list(_shown(examine(resolution, os.environ), resolution, manner))
         code = exit_code(checks)
         if manner.as_json:
             click.echo(json.dumps({"checks": _as_json(checks, manner), "exitCode": int(code)}, ensure_ascii=False))
         if bundle is not None:
             _pack(bundle, sheet, _as_json(checks, manner), resolution.resolved, manner)
-    except Failure as failure:
+    except RunError as failure:
         print_failure(failure, manner)
         return failure.exit_code
     return code
@@ -64,7 +64,7 @@ class _Resolution:
         self.resolved: Resolved | None = None
 
     def __call__(self) -> Resolved:
-        """The settings. Raises UsageFailure with all that is wrong with them."""
+        """The settings. Raises UsageError with all that is wrong with them."""
         from pipeline.cli.calling import settings_options
         from pipeline.settings import resolve
 

@@ -24,7 +24,7 @@ from pipeline.cli.outlets import visible
 from pipeline.cli.printing import output_console
 from pipeline.cli.screen import Manner, log_of
 from pipeline.cli.watching import LINE_EVERY
-from pipeline.domain.errors import Failure, StoppedEarly, UsageFailure
+from pipeline.domain.errors import RunError, StoppedEarlyError, UsageError
 from pipeline.journal.states import Session
 from pipeline.model import SessionState
 from pipeline.report.paid import Payments
@@ -77,7 +77,7 @@ class FollowLines:
             line = say("status.watching", self._manner.lang, time=time.strftime("%H:%M:%S"), **told)
             self._console.print(line, markup=False)
 
-    def outage(self, reason: Failure, seconds: float) -> None:
+    def outage(self, reason: RunError, seconds: float) -> None:
         """That the API is out of reach between two rounds of `--watch`, and that it is asked again."""
         self._log.event("outage", code=reason.key)
         if not (self._manner.quiet or self._manner.log_json):
@@ -122,18 +122,18 @@ class _Watched:
 def agreed(question: str, manner: Manner, *, safe: bool) -> bool:
     """Ask before something is changed, unless it is `safe` (the sandbox) or `--yes` was given.
 
-    Raises UsageFailure where nobody can answer, StoppedEarly for Ctrl-C.
+    Raises UsageError where nobody can answer, StoppedEarlyError for Ctrl-C.
     """
     if safe or manner.yes:
         return True
     if not sys.stdin.isatty():
-        raise UsageFailure("status.needs_yes")
+        raise UsageError("status.needs_yes")
     try:
         return Confirm.ask(Text(visible(question)), console=SafeConsole(stderr=True), default=False)
     except (EOFError, click.Abort):
         return False
     except KeyboardInterrupt:
-        raise StoppedEarly("run.interrupted_before") from None
+        raise StoppedEarlyError("run.interrupted_before") from None
 
 
 def print_payments(payments: Payments, manner: Manner) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.commands.inbox import Handled, Order, Passed
     from pipeline.commands.notify import Ended, Notifier
     from pipeline.commands.request import Screen
-    from pipeline.domain.errors import ExitCode, Failure
+    from pipeline.domain.errors import ExitCode, RunError
     from pipeline.model import Totals
     from pipeline.settings import Settings
 
@@ -108,16 +108,16 @@ def inbox(folder: Path, watch: bool, every: float, settle: float, **given: Any) 
 
 def _refuse_without_answers(manner: Manner, *, sandbox: bool) -> None:
     """Nobody must learn in the morning, file by file, that nothing was sent for want of `--yes`."""
-    from pipeline.domain.errors import UsageFailure
+    from pipeline.domain.errors import UsageError
 
     if not manner.yes and not sandbox and not sys.stdin.isatty():
-        raise UsageFailure("screen.needs_yes")
+        raise UsageError("screen.needs_yes")
 
 
 def _work(order: Order, settings: Settings, manner: Manner, every: float | None) -> int:
     from pipeline.commands.inbox import Inbox
     from pipeline.commands.notify import notifier
-    from pipeline.domain.errors import ExitCode, Failure
+    from pipeline.domain.errors import ExitCode, RunError
     from pipeline.inbox.signals import listening
 
     told = _Telling(order, manner, notifier(settings, os.environ, manner.lang))
@@ -125,7 +125,7 @@ def _work(order: Order, settings: Settings, manner: Manner, every: float | None)
         work = Inbox(order, settings, told, signals)
         try:
             work.check()
-        except Failure as failure:
+        except RunError as failure:
             told.could_not_begin(failure)
             raise
         if every is None:
@@ -252,7 +252,7 @@ class _Telling:
             for one in fresh
         )
 
-    def could_not_begin(self, failure: Failure) -> None:
+    def could_not_begin(self, failure: RunError) -> None:
         """Nothing of the folder was run: the person who is needed is not at the terminal."""
         from pipeline.commands.notify import Ended
 

@@ -30,10 +30,10 @@ def login(logout: bool, **given: Any) -> int:
 
     def body(settings: Settings, manner: Manner) -> int:
         from pipeline.commands.login import forget, keep
-        from pipeline.domain.errors import ExitCode, UsageFailure
+        from pipeline.domain.errors import ExitCode, UsageError
 
         if not settings.base_url:
-            raise UsageFailure("settings.no_base_url")
+            raise UsageError("settings.no_base_url")
         base_url = settings.base_url.rstrip("/")
         if logout:
             _say("config.logged_out" if forget(base_url) else "config.not_logged_in", base_url, manner)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from pipeline.cli.outlets import visible_json
-from pipeline.domain.errors import UsageFailure
+from pipeline.domain.errors import UsageError
 
 MOST_BYTES: Final = 10 * 1024 * 1024
 """Size at which a log file is set aside and a new one begun."""
@@ -52,7 +52,7 @@ class Log:
 def log_to(file: str, *, to_stderr: bool) -> Log:
     """The log of this process: to standard error, to `file`, to both or to none.
 
-    Raises UsageFailure when the file can't be written.
+    Raises UsageError when the file can't be written.
     """
     handlers: list[logging.Handler] = [_Quiet(sys.stderr)] if to_stderr else []
     if file:
@@ -60,7 +60,7 @@ def log_to(file: str, *, to_stderr: bool) -> Log:
         try:
             handlers.append(_PrivateFile(path, maxBytes=MOST_BYTES, backupCount=KEPT, encoding="utf-8"))
         except OSError as error:
-            raise UsageFailure("settings.bad_log_file", path=path, error=error.strerror) from None
+            raise UsageError("settings.bad_log_file", path=path, error=error.strerror) from None
     return Log(tuple(handlers))
 
 

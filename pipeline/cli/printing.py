@@ -16,7 +16,7 @@ from pipeline.cli.consoles import SafeConsole
 from pipeline.cli.outlets import in_line
 from pipeline.cli.screen import Manner
 from pipeline.commands.request import Request, Result
-from pipeline.domain.errors import ExitCode, Failure, StoppedEarly
+from pipeline.domain.errors import ExitCode, RunError, StoppedEarlyError
 from pipeline.journal.story import BatchLine
 from pipeline.model import Status, Whole
 from pipeline.report.summary import status_lines
@@ -56,7 +56,7 @@ def print_result(result: Result, request: Request, manner: Manner) -> None:
     if result.failure is not None:
         _tell(result.failure, manner)
     elif result.exit_code is ExitCode.STOPPED_EARLY and failed:
-        _tell(StoppedEarly("run.some_failed", count=failed), manner)
+        _tell(StoppedEarlyError("run.some_failed", count=failed), manner)
     if manner.as_json or (manner.quiet and result.exit_code is ExitCode.DONE):
         return
     console = output_console()
@@ -82,7 +82,7 @@ def print_outputs(summary: Mapping[str, object], manner: Manner) -> None:
             click.echo(say("screen.beside", manner.lang, name=name, path=path))
 
 
-def print_failure(failure: Failure, manner: Manner, request: Request | None = None) -> None:
+def print_failure(failure: RunError, manner: Manner, request: Request | None = None) -> None:
     """Say in one sentence why nothing could be begun; as JSON too, where that was asked for."""
     sentence = explain(failure, manner.lang)
     if manner.as_json:
@@ -92,7 +92,7 @@ def print_failure(failure: Failure, manner: Manner, request: Request | None = No
     _tell(failure, manner)
 
 
-def _tell(failure: Failure, manner: Manner) -> None:
+def _tell(failure: RunError, manner: Manner) -> None:
     """A failure's sentence on standard error, as a line of JSON where the others are that (`--log-json`)."""
     sentence = explain(failure, manner.lang)
     if manner.log_json:

@@ -44,10 +44,10 @@ def resolve(batch: str, row: int, created: str | None, not_created: bool, **give
     def body(settings: Settings, manner: Manner) -> int:
         from pipeline.commands.resolve import ResolveRequest
         from pipeline.commands.resolve import resolve as decide
-        from pipeline.domain.errors import UsageFailure
+        from pipeline.domain.errors import UsageError
 
         if (created is not None) == not_created:
-            raise UsageFailure("resolve.one_of_both")
+            raise UsageError("resolve.one_of_both")
         request = ResolveRequest(
             batch, row, created, given["note"], given["who"], given["sandbox"], given["gone"], given["file"]
         )

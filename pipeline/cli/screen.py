@@ -27,7 +27,7 @@ from pipeline.cli.consoles import SafeConsole
 from pipeline.cli.logs import Log, log_to
 from pipeline.cli.watching import Bar, Each, Estimate, Events, Lines, Silent, bar
 from pipeline.commands.request import Announcement
-from pipeline.domain.errors import StoppedEarly, UsageFailure
+from pipeline.domain.errors import StoppedEarlyError, UsageError
 from pipeline.model import ReportRow
 from pipeline.send.engine import Observer
 from pipeline.settings import SANDBOX
@@ -239,7 +239,7 @@ class LoggedScreen:
 
 
 def log_of(manner: Manner) -> Log:
-    """The log that the user's options ask for. Raises UsageFailure when its file can't be written."""
+    """The log that the user's options ask for. Raises UsageError when its file can't be written."""
     return log_to(manner.log_file, to_stderr=manner.log_json)
 
 
@@ -285,11 +285,11 @@ def _must_ask(announcement: Announcement, manner: Manner) -> bool:
 
 
 def _consent(announcement: Announcement, manner: Manner, console: Console) -> bool:
-    """Ask before anything is sent, except to the sandbox. Raises UsageFailure where nobody can answer."""
+    """Ask before anything is sent, except to the sandbox. Raises UsageError where nobody can answer."""
     if not _must_ask(announcement, manner):
         return True
     if not sys.stdin.isatty():
-        raise UsageFailure("screen.needs_yes")
+        raise UsageError("screen.needs_yes")
     key = "screen.confirm_production" if announcement.production else "screen.confirm"
     return _ask(say(key, manner.lang), console)
 
@@ -302,7 +302,7 @@ def _ask(question: str, console: Console) -> bool:
     except (EOFError, click.Abort):
         return False
     except KeyboardInterrupt:
-        raise StoppedEarly("run.interrupted_before") from None
+        raise StoppedEarlyError("run.interrupted_before") from None
 
 
 class _Question(Confirm):

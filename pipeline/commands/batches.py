@@ -8,7 +8,7 @@ from datetime import date, datetime, time
 
 from pipeline.commands.finding import found_batch, meant
 from pipeline.commands.where import journal_there
-from pipeline.domain.errors import BatchIsBusy, StoppedEarly, UsageFailure
+from pipeline.domain.errors import BatchBusyError, StoppedEarlyError, UsageError
 from pipeline.journal.journal import Batch, Journal
 from pipeline.journal.past import Facts, PastRun, Try
 from pipeline.journal.purge import Old
@@ -19,7 +19,7 @@ from pipeline.settings import SANDBOX, Settings
 
 
 def list_batches(settings: Settings, *, in_sandbox: bool) -> list[BatchLine]:
-    """All batches of the journal, the one that was run last at the end. Raises a Failure when it can't be read."""
+    """All batches of the journal, the one that was run last at the end. Raises a RunError when it can't be read."""
     with journal_there(settings, SANDBOX if in_sandbox else settings.base_url) as journal:
         return journal.batch_lines() if journal is not None else []
 
@@ -53,7 +53,7 @@ def story_of(
 ) -> BatchStory:
     """The story of a batch, and of the row of this number in its sheet, or in the sheet `file` where it has several.
 
-    Raises UsageFailure when there is no such batch or row, or when two sheets have one.
+    Raises UsageError when there is no such batch or row, or when two sheets have one.
     """
     with found_batch(name, settings, in_sandbox=in_sandbox) as found:
         journal, batch = found.journal, found.batch
@@ -90,24 +90,24 @@ def purge(before: date, settings: Settings, confirm: Callable[[Sequence[Old]], b
     """Remove the personal data of every batch that nobody worked on since the beginning of a day (local time).
 
     `confirm` is shown the batches first. A batch that a run holds is left as it is. Also with nothing to remove the
-    database is made to forget what was removed before. Raises StoppedEarly when the answer is no, and when another
+    database is made to forget what was removed before. Raises StoppedEarlyError when the answer is no, and when another
     program keeps the database from forgetting.
     """
     moment = datetime.combine(before, time()).astimezone()
     if moment > datetime.now().astimezone():
-        raise UsageFailure("batches.future", date=before.isoformat())
+        raise UsageError("batches.future", date=before.isoformat())
     done, busy = [], []
     with journal_there(settings, SANDBOX if in_sandbox else settings.base_url) as journal:
         if journal is None:
             return Purged((), ())
         found = journal.old_batches(moment)
         if found and not confirm(found):
-            raise StoppedEarly("batches.not_confirmed")
+            raise StoppedEarlyError("batches.not_confirmed")
         for old in found:
             try:
                 with journal.lease(Batch(old.id, old.name, old.environment)):
                     journal.scrub(old.id, datetime.now().astimezone())
-            except BatchIsBusy:
+            except BatchBusyError:
                 busy.append(old)
             else:
                 done.append(old)

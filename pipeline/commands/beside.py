@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.commands.request import Request, Screen
-from pipeline.domain.errors import StoppedEarly, UsageFailure
+from pipeline.domain.errors import StoppedEarlyError, UsageError
 from pipeline.journal.journal import Batch, Journal, OtherBatch
 from pipeline.model import Column, Report, ReportRow
 from pipeline.report import changes, exports, mended, page, place
@@ -66,9 +66,9 @@ class Placed:
     """What became of the files: where each is, and by its option what kept one from being written."""
 
     places: dict[File, Path] = field(default_factory=dict)
-    unwritten: dict[str, StoppedEarly] = field(default_factory=dict)
+    unwritten: dict[str, StoppedEarlyError] = field(default_factory=dict)
 
-    def tell(self, screen: Screen) -> dict[str, StoppedEarly]:
+    def tell(self, screen: Screen) -> dict[str, StoppedEarlyError]:
         """Say where they are; gives what was not written."""
         for file, path in self.places.items():
             screen.placed(file.path, path)
@@ -114,7 +114,7 @@ def ours_of(journal: Journal, batch: Batch, *inputs: Path | None) -> Ours:
 def check(wanted: Wanted, columns: Sequence[Column], workbook: Path | None) -> tuple[File, ...]:
     """The files, each found to be writable. `columns` are the sheet's; at `workbook` the workbook is wanted.
 
-    Raises UsageFailure for a place that can't be had, a mapping with mistakes, a missing part of the installation, or
+    Raises UsageError for a place that can't be had, a mapping with mistakes, a missing part of the installation, or
     a workbook of which no mended copy can be made.
     """
     files = tuple(_files(wanted, columns))
@@ -132,7 +132,7 @@ def _files(wanted: Wanted, columns: Sequence[Column]) -> Iterator[File]:
         exports.require_parquet()
         yield File("--parquet", wanted.parquet, _by(exports.write_parquet))
     if (wanted.receivables is None) != (wanted.receivables_mapping is None):
-        raise UsageFailure("exports.receivables_alone")
+        raise UsageError("exports.receivables_alone")
     if wanted.receivables is not None and wanted.receivables_mapping is not None:
         mapping = exports.load_receivables(wanted.receivables_mapping, columns)
         write = partial(_receivables, mapping)
@@ -141,7 +141,7 @@ def _files(wanted: Wanted, columns: Sequence[Column]) -> Iterator[File]:
         yield File("--html", wanted.html, _by(page.write_page))
     if wanted.mended is not None and wanted.original is not None:
         if len(wanted.sheets) > 1 or ALL_SHEETS in wanted.sheets:
-            raise UsageFailure("exports.mended_one_sheet")
+            raise UsageError("exports.mended_one_sheet")
         mended.check_original(wanted.original)
         yield File("--mended", wanted.mended, partial(_mended, wanted.original), of_sheet=True)
 
@@ -174,7 +174,7 @@ def write(files: Iterable[File], batch: Contents, sheet: Contents, lang: Lang, o
             placed.places[file] = place.put(file.path, write_to, others)
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            placed.unwritten[file.option] = StoppedEarly(
+            placed.unwritten[file.option] = StoppedEarlyError(
                 "exports.not_written", path=file.path, option=file.option, reason=reason
             )
     return placed
@@ -187,25 +187,25 @@ def write(files: Iterable[File], batch: Contents, sheet: Contents, lang: Lang, o
 def month_before(journal: Journal, batch: Batch, name: str | None) -> OtherBatch | None:
     """The batch to compare with: the one of this name, else the month before by the batch's own name, if there is one.
 
-    Raises UsageFailure for a name that can't be compared with.
+    Raises UsageError for a name that can't be compared with.
     """
     others = {other.name: other for other in journal.others_sent(batch)}
     if name is None:
         found = changes.month_before(batch.name, [other.name for other in others.values() if not other.purged])
         return others[found] if found is not None else None
     if name == batch.name:
-        raise UsageFailure("exports.before_itself", batch=name)
+        raise UsageError("exports.before_itself", batch=name)
     if name not in others:
-        raise UsageFailure("exports.before_unknown", batch=name)
+        raise UsageError("exports.before_unknown", batch=name)
     if others[name].purged:
-        raise UsageFailure("exports.before_purged", batch=name)
+        raise UsageError("exports.before_purged", batch=name)
     return others[name]
 
 
 def before(journal: Journal, batch: Batch, run: int, compared: Compared) -> Before | None:
     """What the month before asked for, for the sheet `Changes` of a run; None when there is no month before.
 
-    Raises UsageFailure for a name that can't be compared with.
+    Raises UsageError for a name that can't be compared with.
     """
     other = month_before(journal, batch, compared.batch)
     if other is None:

@@ -17,7 +17,7 @@ from pipeline import __version__
 from pipeline.commands.config import setting_lines
 from pipeline.commands.shapes import shape, shapes_of
 from pipeline.config_file import Source
-from pipeline.domain.errors import Failure, UsageFailure
+from pipeline.domain.errors import RunError, UsageError
 from pipeline.journal import health
 from pipeline.report.place import put
 from pipeline.settings import Resolved, Settings, default_journal
@@ -73,7 +73,7 @@ class Contents:
 def pack(path: Path, contents: Contents) -> Path:
     """Write the bundle, for its owner's eyes until they send it, to the next free name; gives its place.
 
-    Raises UsageFailure when it can't be written.
+    Raises UsageError when it can't be written.
     """
     settings = contents.resolved.settings if contents.resolved else Settings()
     parts: dict[str, object] = {
@@ -94,7 +94,7 @@ def pack(path: Path, contents: Contents) -> Path:
     try:
         return put(path, write)
     except OSError as error:
-        raise UsageFailure("doctor.bundle_cannot_write", path=path, error=error.strerror) from None
+        raise UsageError("doctor.bundle_cannot_write", path=path, error=error.strerror) from None
 
 
 def _settings(resolved: Resolved | None) -> list[dict[str, object]]:
@@ -111,7 +111,7 @@ def _settings(resolved: Resolved | None) -> list[dict[str, object]]:
 def _journal(settings: Settings) -> dict[str, object]:
     try:
         found = health.examine(settings.journal or default_journal(settings.base_url))
-    except Failure as failure:
+    except RunError as failure:
         return {"refused": failure.key}
     told = asdict(found)
     del told["place"]

@@ -18,7 +18,7 @@ from pipeline.commands.request import Request, Screen
 from pipeline.commands.run import api_of, environment
 from pipeline.commands.status import output_of, refreshed, rules_of, stopped_by, write_again
 from pipeline.commands.where import Where
-from pipeline.domain.errors import ExitCode, Failure, StoppedEarly, UsageFailure
+from pipeline.domain.errors import ExitCode, RunError, StoppedEarlyError, UsageError
 from pipeline.journal.states import Session
 from pipeline.model import SessionState, Status
 from pipeline.report.summary import Written
@@ -108,7 +108,7 @@ class CancelResult:
     attempted: tuple[Attempted, ...] = ()
     offered: bool = True
     dry_run: bool = False
-    failure: Failure | None = None
+    failure: RunError | None = None
     written: Written | None = None
     exit_code: ExitCode = field(default=ExitCode.DONE)
 
@@ -126,8 +126,8 @@ def cancel_batch(
 ) -> CancelResult:
     """Cancel what is still open. The states are asked first, so that a person confirms what is really there.
 
-    Raises UsageFailure when no such row has a session, BatchIsBusy while a run holds the batch, StoppedEarly when it
-    was not confirmed, CredentialsFailure or StoppedEarly when nothing could be asked.
+    Raises UsageError when no such row has a session, BatchBusyError while a run holds the batch, StoppedEarlyError when it
+    was not confirmed, CredentialsError or StoppedEarlyError when nothing could be asked.
     """
     with (
         interrupts() as signals,
@@ -148,7 +148,7 @@ def cancel_batch(
             with signals.raising():
                 agreed = confirm(Intention(found.batch.name, found.batch.environment, selection, play))
             if not agreed:
-                raise StoppedEarly("cancel.not_confirmed")
+                raise StoppedEarlyError("cancel.not_confirmed")
             ended = asyncio.run(work.cancel(selection, signals))
         signals.finish()
         screen.writing()
@@ -195,7 +195,7 @@ class _Work:
         if (failure := stopped_by(asked.stopped)) is not None:
             raise failure
         if asked.missed:
-            raise StoppedEarly("cancel.some_missed", count=asked.missed, reason=asked.reason)
+            raise StoppedEarlyError("cancel.some_missed", count=asked.missed, reason=asked.reason)
 
     def select(self) -> Selection:
         """What is to be cancelled, by the states that were asked for."""
@@ -208,7 +208,7 @@ class _Work:
             else:
                 ended += 1
         if self._request.rows is not None and not (chosen or paid or ended):
-            raise UsageFailure("cancel.no_such_rows", batch=self._found.batch.name)
+            raise UsageError("cancel.no_such_rows", batch=self._found.batch.name)
         unknown = [
             row.row.number
             for row in self._found.journal.roll_rows(self._found.batch)
@@ -232,12 +232,12 @@ class _Work:
         return partial(self._found.journal.record_states, self._found.batch)
 
     def _sessions(self) -> list[Session]:
-        """The sessions that are meant. Raises UsageFailure when rows are in several sheets and none was named."""
+        """The sessions that are meant. Raises UsageError when rows are in several sheets and none was named."""
         sessions = self._found.journal.sessions(self._found.batch)
         meant = [one for one in sessions if self._is_meant(one.row, one.file) and (self._all or one.present)]
         if not self._all and self._request.file is None and len(files := {session.file for session in meant}) > 1:
             told = {"files": ", ".join(sorted(files)), "first": min(files)}
-            raise UsageFailure("cancel.rows_in_several", batch=self._found.batch.name, **told)
+            raise UsageError("cancel.rows_in_several", batch=self._found.batch.name, **told)
         return meant
 
     @property

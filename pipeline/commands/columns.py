@@ -40,7 +40,7 @@ class SheetView:
 def columns(request: Request, screen: Screen, keep: Path | None) -> SheetView:
     """Read a sheet's headings and first rows; with `keep`, write how they were understood as a mapping file.
 
-    Raises InputFailure when the sheet can't be read, UsageFailure when the mapping can't be written.
+    Raises InputError when the sheet can't be read, UsageError when the mapping can't be written.
     """
     table = prepare.read(request, screen)
     with prepare.reading(request.file):

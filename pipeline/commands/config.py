@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.config_file import DEFAULT, Origin
-from pipeline.domain.errors import UsageFailure
+from pipeline.domain.errors import UsageError
 from pipeline.report.place import put
 from pipeline.settings import Resolved, Settings, Words, shown, variable_of
 from pipeline.texts import say
@@ -51,14 +51,14 @@ def setting_lines(resolved: Resolved) -> list[SettingLine]:
 def write_commented(path: Path, lang: Lang) -> Path:
     """Write a settings file in which every setting stands as a comment with its words; returns its place.
 
-    Nobody's settings are ever written over: it goes to the next free name. Raises UsageFailure when it can't be
+    Nobody's settings are ever written over: it goes to the next free name. Raises UsageError when it can't be
     written.
     """
     content = commented(lang).encode()
     try:
         return put(path, lambda part: part.write_bytes(content))
     except OSError as error:
-        raise UsageFailure("config.cannot_write", path=path, error=error.strerror) from None
+        raise UsageError("config.cannot_write", path=path, error=error.strerror) from None
 
 
 def commented(lang: Lang) -> str:

@@ -19,7 +19,7 @@ from pipeline.commands import reaching, where
 from pipeline.commands.bundle import versions
 from pipeline.commands.run import api_of
 from pipeline.commands.where import Where
-from pipeline.domain.errors import ExitCode, Failure, NeedsPerson, UsageFailure, WrongAddress
+from pipeline.domain.errors import ExitCode, NeedsPersonError, RunError, UsageError, WrongAddressError
 from pipeline.journal import database, health
 from pipeline.kinds import is_loopback
 from pipeline.send.answers import Token
@@ -88,7 +88,7 @@ def _failed(name: str, code: ExitCode, key: str, **params: object) -> Check:
     return Check(name, State.FAIL, f"doctor.{key}", params, code)
 
 
-def _explained(name: str, failure: Failure) -> Check:
+def _explained(name: str, failure: RunError) -> Check:
     return Check(name, State.FAIL, failure.key, failure.params, failure.exit_code)
 
 
@@ -105,7 +105,7 @@ def examine(resolve: Callable[[], Resolved], environ: Mapping[str, str]) -> Iter
     """Every check in its order. What depends on a check that failed is skipped, and says so."""
     try:
         resolved: Resolved | None = resolve()
-    except Failure as failure:
+    except RunError as failure:
         resolved = None
         yield _explained("configuration", failure)
     if resolved is None:
@@ -138,7 +138,7 @@ def _variables(environ: Mapping[str, str]) -> Iterator[Check]:
 
 def _connection(settings: Settings) -> Iterator[Check]:
     if not settings.base_url:
-        yield _explained("base_url", UsageFailure("settings.no_base_url"))
+        yield _explained("base_url", UsageError("settings.no_base_url"))
         yield from map(_skipped, ("proxy", "dns", "tls", "clock", "credentials"))
         return
     way = reaching.way_to(settings.base_url)
@@ -185,7 +185,7 @@ def _tls(way: reaching.Way, settings: Settings) -> Check:
         ends = reaching.certificate_ends(way, settings)
     except reaching.NotTrusted as error:
         return _failed("tls", ExitCode.STOPPED_EARLY, "tls_not_trusted", host=way.host, error=error)
-    except Failure as failure:
+    except RunError as failure:
         return _explained("tls", failure)
     except OSError as error:
         return _failed("tls", ExitCode.STOPPED_EARLY, "tls_failed", host=way.host, error=_why(error))
@@ -210,7 +210,7 @@ def _calls(settings: Settings) -> Iterator[Check]:
         yield _failed("api", ExitCode.STOPPED_EARLY, "unreachable", base_url=settings.base_url, reason=error)
         yield from map(_skipped, ("clock", "credentials"))
         return
-    except Failure as failure:
+    except RunError as failure:
         yield _explained("api", failure)
         yield from map(_skipped, ("clock", "credentials"))
         return
@@ -248,7 +248,7 @@ def _credentials(settings: Settings) -> Check:
             return _authorized(settings, answer)
         other = replace(settings, credentials="form" if settings.credentials == "basic" else "basic")
         second = asyncio.run(_authorize(other, place))
-    except Failure as failure:
+    except RunError as failure:
         return _explained("credentials", failure)
     if isinstance(second, Token):
         names = {"form": settings.credentials, "other": other.credentials, "variable": variable_of("credentials")}
@@ -269,9 +269,9 @@ def _authorized(settings: Settings, answer: Token | AuthorizeElsewhere | Authori
         case Token():
             return _passed("credentials", "accepted", form=settings.credentials, seconds=f"{answer.lifetime:g}")
         case AuthorizeElsewhere():
-            return _explained("credentials", WrongAddress("send.wrong_address", reason=answer.text))
+            return _explained("credentials", WrongAddressError("send.wrong_address", reason=answer.text))
         case AuthorizeUntrusted():
-            return _explained("credentials", NeedsPerson("send.not_trusted", reason=answer.text))
+            return _explained("credentials", NeedsPersonError("send.not_trusted", reason=answer.text))
         case AuthorizeFailed():
             told = {"reason": answer.text, "base_url": settings.base_url}
             return _failed("credentials", ExitCode.STOPPED_EARLY, "no_token", **told)
@@ -313,7 +313,7 @@ def _journal(settings: Settings) -> Check:
             if not path.exists():
                 return _passed("journal", "journal_none", place=path, free=_megabytes(free))
         found = health.examine(url)
-    except Failure as failure:
+    except RunError as failure:
         return _explained("journal", failure)
     except OSError as error:
         told = {"place": database.shown(url), "error": _why(error)}
@@ -323,7 +323,7 @@ def _journal(settings: Settings) -> Check:
 
 def _told_of(found: health.Health) -> Check:
     if found.version > database.VERSION:
-        return _explained("journal", UsageFailure("journal.newer", place=found.place))
+        return _explained("journal", UsageError("journal.newer", place=found.place))
     if not found.healthy:
         name, count = next(iter(found.findings.items()))
         told = Spoken(f"journal.found_{name}", {"count": count, "place": found.place})
@@ -350,7 +350,7 @@ def _sandbox() -> Check:
             settings = Settings(base_url=server.base_url, username=server.username, password=server.password)
             place = where.sandbox(settings, server.base_url, server.username, server.password)
             answer = asyncio.run(_authorize(settings, place))
-    except (OSError, Failure) as error:
+    except (OSError, RunError) as error:
         return _failed("sandbox", ExitCode.USAGE, "sandbox_wrong", error=_why(error))
     if not isinstance(answer, Token):
         return _failed("sandbox", ExitCode.USAGE, "sandbox_wrong", error=type(answer).__name__)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.commands.where import journal_there
-from pipeline.domain.errors import UsageFailure
+from pipeline.domain.errors import UsageError
 from pipeline.journal.journal import Batch, Journal
 from pipeline.journal.story import BatchLine, Numbered
 from pipeline.report.place import WORKBOOKS, plain
@@ -33,12 +33,12 @@ class Found:
 def found_batch(name: str, settings: Settings, *, in_sandbox: bool) -> Iterator[Found]:
     """The batch `name` of the sandbox, or of the configured API, with its journal open for the time of the context.
 
-    No credentials are needed. Raises UsageFailure when there is no such batch, with the nearest names.
+    No credentials are needed. Raises UsageError when there is no such batch, with the nearest names.
     """
     environment = SANDBOX if in_sandbox else settings.base_url.rstrip("/")
     with journal_there(settings, environment) as journal:
         if journal is None:
-            raise UsageFailure("finding.none", batch=name)
+            raise UsageError("finding.none", batch=name)
         line = pick(journal.batch_lines(), name, environment)
         assert line.last_run is not None
         yield Found(journal, Batch(line.id, line.name, line.environment), line.last_run)
@@ -47,16 +47,16 @@ def found_batch(name: str, settings: Settings, *, in_sandbox: bool) -> Iterator[
 def meant(found: Found, number: int, file: str | None) -> list[Numbered]:
     """The rows of a batch that have this number in one sheet, newest first.
 
-    Raises UsageFailure when no sheet has one, and when several have and none was named.
+    Raises UsageError when no sheet has one, and when several have and none was named.
     """
     rows = found.journal.rows_of_number(found.batch, number)
     files = list(dict.fromkeys(one.row.file for one in rows))
     if file is None and len(files) > 1:
         told = {"row": number, "batch": found.batch.name, "files": ", ".join(files), "first": files[0]}
-        raise UsageFailure("finding.row_in_several", **told)
+        raise UsageError("finding.row_in_several", **told)
     rows = [one for one in rows if file in {None, one.row.file}]
     if not rows:
-        raise UsageFailure("finding.no_row", row=number, batch=found.batch.name)
+        raise UsageError("finding.no_row", row=number, batch=found.batch.name)
     return rows
 
 
@@ -64,7 +64,7 @@ def pick(lines: Sequence[BatchLine], name: str, environment: str) -> BatchLine:
     """The batch `name` of this environment, among all batches that were run.
 
     Without an environment (no base URL is set, which a command needs that asks the API) the name alone may do, but
-    never for the sandbox: play and money are told apart aloud. Raises UsageFailure.
+    never for the sandbox: play and money are told apart aloud. Raises UsageError.
     """
     named = [line for line in lines if line.name == name]
     here = [line for line in named if line.environment == environment]
@@ -74,21 +74,21 @@ def pick(lines: Sequence[BatchLine], name: str, environment: str) -> BatchLine:
         return here[0]
     elsewhere = ", ".join(sorted(line.environment for line in named))
     if len(here) > 1:
-        raise UsageFailure("finding.ambiguous", batch=name, environments=elsewhere)
+        raise UsageError("finding.ambiguous", batch=name, environments=elsewhere)
     if named and all(line.environment == SANDBOX for line in named):
-        raise UsageFailure("finding.in_sandbox", batch=name)
+        raise UsageError("finding.in_sandbox", batch=name)
     if named:
-        raise UsageFailure("finding.elsewhere", batch=name, environments=elsewhere, here=environment)
+        raise UsageError("finding.elsewhere", batch=name, environments=elsewhere, here=environment)
     raise _unknown(lines, name, environment)
 
 
-def _unknown(lines: Sequence[BatchLine], name: str, environment: str) -> UsageFailure:
+def _unknown(lines: Sequence[BatchLine], name: str, environment: str) -> UsageError:
     """Why a name is not found: whoever gives the name of the sheet or its path is told the name of the batch."""
     here = [line.name for line in lines if environment in {"", line.environment}]
     if not here:
-        return UsageFailure("finding.none", batch=name)
+        return UsageError("finding.none", batch=name)
     stem = plain(Path(name).stem, *WORKBOOKS)
     near = [stem] if stem in here else get_close_matches(name, here, n=NEAREST, cutoff=0.5)
     if not near:
-        return UsageFailure("finding.unknown", batch=name, latest=here[-1])
-    return UsageFailure("finding.nearest", batch=name, nearest=", ".join(near))
+        return UsageError("finding.unknown", batch=name, latest=here[-1])
+    return UsageError("finding.nearest", batch=name, nearest=", ".join(near))

@@ -14,7 +14,7 @@ from typing import Final
 
 from pipeline.commands.journals import place_of
 from pipeline.commands.request import Request
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.journal import database
 from pipeline.journal.journal import Batch, Journal
 from pipeline.report.place import is_ours
@@ -33,7 +33,7 @@ _OURS: Final = re.compile(r"(\.sandbox)?\.results( \(\d+\))?$")
 _SESSION: Final = "sessionId"
 
 
-def unknown_requests(journal: Journal, batch: Batch, request: Request, settings: Settings) -> InputFailure | None:
+def unknown_requests(journal: Journal, batch: Batch, request: Request, settings: Settings) -> InputError | None:
     """Why a run must not begin: a workbook of this batch has requests that are not in the journal. None if none has.
 
     A batch whose personal data were removed knows its rows and no longer its requests; it asks nobody again.
@@ -47,7 +47,7 @@ def unknown_requests(journal: Journal, batch: Batch, request: Request, settings:
         if count and journal.facts(batch).purged_at is None:
             place = database.shown(place_of(settings, in_sandbox=request.sandbox))
             told = {"workbook": path, "count": count, "batch": batch.name, "journal": place}
-            return InputFailure("run.unknown_requests", **told)
+            return InputError("run.unknown_requests", **told)
     return None
 
 
@@ -69,7 +69,7 @@ def _requests(path: Path, batch: Batch) -> Iterator[str]:
 
     A workbook that can't be read has none.
     """
-    with suppress(InputFailure):
+    with suppress(InputError):
         book = open_workbook(path, Format.XLSX)
         if SUMMARY in book.names and _is_of(batch, book.grid(SUMMARY)):
             for name in filter(_RESULTS.fullmatch, book.names):

@@ -18,13 +18,13 @@ from pipeline.commands import where
 from pipeline.commands.request import Request, Result, Screen
 from pipeline.commands.run import run
 from pipeline.domain.errors import (
-    CredentialsFailure,
+    CredentialsError,
     ExitCode,
-    Failure,
-    InputFailure,
-    NeedsPerson,
-    StoppedEarly,
-    UsageFailure,
+    InputError,
+    NeedsPersonError,
+    RunError,
+    StoppedEarlyError,
+    UsageError,
 )
 from pipeline.inbox.arrivals import Seen, markers_of
 from pipeline.inbox.folder import ChangedError, Folder, Luggage
@@ -78,7 +78,7 @@ class Handled:
     workbook: Path | None = None
     why: str = ""
     result: Result | None = None
-    failure: Failure | None = None
+    failure: RunError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Passed:
     handled: tuple[Handled, ...] = ()
     waiting: tuple[str, ...] = ()
     results: tuple[str, ...] = ()
-    stopped: Failure | None = None
+    stopped: RunError | None = None
 
     @property
     def exit_code(self) -> ExitCode:
@@ -134,7 +134,7 @@ class Inbox:
     def check(self) -> None:
         """Find out what would refuse every file, before any is touched: folder, settings, mapping, journal.
 
-        Raises UsageFailure.
+        Raises UsageError.
         """
         template = self._order.template
         if template.mapping is not None:
@@ -153,7 +153,7 @@ class Inbox:
         while True:
             passed = self.one_pass()
             yield passed
-            if isinstance(passed.stopped, CredentialsFailure | UsageFailure) or self._signals.came():
+            if isinstance(passed.stopped, CredentialsError | UsageError) or self._signals.came():
                 return
             late = passed.stopped is not None or any(_is_late(one) for one in passed.handled)
             pause = max(every, min(pause * 2, LONGEST_PAUSE)) if late else every
@@ -169,9 +169,11 @@ class Inbox:
                 self._take_all(work)
                 self._folder.tidy()
         except NotADirectoryError as error:
-            work.stopped = UsageFailure("inbox.not_ours", path=error.filename)
+            work.stopped = UsageError("inbox.not_ours", path=error.filename)
         except OSError as error:
-            work.stopped = StoppedEarly("inbox.unreachable", folder=self._order.folder, reason=error.strerror or error)
+            work.stopped = StoppedEarlyError(
+                "inbox.unreachable", folder=self._order.folder, reason=error.strerror or error
+            )
         return Passed(tuple(work.handled), tuple(work.waiting), tuple(work.results), work.stopped)
 
     def _take_all(self, work: _Pass) -> None:
@@ -196,7 +198,7 @@ class Inbox:
     def _take(self, sheets: Mapping[str, Seen], work: _Pass) -> None:
         for name, seen in sheets.items():
             if work.stopped is None and self._signals.came():
-                work.stopped = StoppedEarly("inbox.interrupted")
+                work.stopped = StoppedEarlyError("inbox.interrupted")
             if work.stopped is not None:
                 work.waiting.append(name)
                 continue
@@ -224,8 +226,8 @@ class Inbox:
                     check_size(file, seen.size)
                     copy = self._folder.take(name, seen, private)
                 except PermissionError:
-                    handled = self._refused(handled, InputFailure("sheet.no_permission", path=str(file)))
-                except InputFailure as failure:
+                    handled = self._refused(handled, InputError("sheet.no_permission", path=str(file)))
+                except InputError as failure:
                     handled = self._refused(handled, failure)
                 else:
                     if copy is None:
@@ -242,17 +244,17 @@ class Inbox:
         request = replace(self._order.template, file=copy, output=copy.parent / f".workbook{WORKBOOK}")
         try:
             return _judged(handled, run(request, self._settings, self._watcher.screen()), self._window, request)
-        except Failure as failure:
+        except RunError as failure:
             return self._refused(handled, _about_the_file(failure, copy, handled.file))
         except Exception as error:  # noqa: BLE001 - one file must not keep the others from being run
             self._watcher.fault(error)
             why = say("inbox.fault", request.lang, kind=type(error).__name__)
             return replace(handled, outcome=Outcome.ATTENTION, exit_code=ExitCode.BUG, why=why)
 
-    def _refused(self, handled: Handled, failure: Failure) -> Handled:
+    def _refused(self, handled: Handled, failure: RunError) -> Handled:
         """What it means for a file that its run could not begin."""
         outcome, lang = outcome_of(failure.exit_code), self._order.template.lang
-        if isinstance(failure, UsageFailure) and not failure.key.startswith(_OF_THE_SHEET):
+        if isinstance(failure, UsageError) and not failure.key.startswith(_OF_THE_SHEET):
             outcome = Outcome.LEFT
         why = explain(failure, lang)
         if failure.key == "run.old_batch":
@@ -308,7 +310,7 @@ class _Pass:
     handled: list[Handled] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     results: list[str] = field(default_factory=list)
-    stopped: Failure | None = None
+    stopped: RunError | None = None
 
 
 def _judged(handled: Handled, result: Result, window: timedelta, request: Request) -> Handled:
@@ -348,7 +350,7 @@ def _why(result: Result, request: Request) -> str:
     """What a person is to do about a file, a paragraph each; empty when there is nothing."""
     counts, lang = result.totals.counts, request.lang
     parts = [explain(result.failure, lang)] if result.failure else []
-    if isinstance(result.failure, InputFailure):
+    if isinstance(result.failure, InputError):
         return parts[0]
     rest = counts[Status.FAILED] + counts[Status.NOT_SENT]
     if outcome_of(result.exit_code) is Outcome.LEFT or result.exit_code is ExitCode.USAGE:
@@ -364,21 +366,21 @@ def _is_late(handled: Handled) -> bool:
     return handled.outcome is Outcome.LEFT and handled.exit_code is ExitCode.STOPPED_EARLY
 
 
-def _ends_the_pass(handled: Handled) -> Failure | None:
+def _ends_the_pass(handled: Handled) -> RunError | None:
     """What of a file's run would happen to every other file too."""
     failure = handled.failure
     match failure:
-        case CredentialsFailure() | NeedsPerson():
+        case CredentialsError() | NeedsPersonError():
             return failure
-        case UsageFailure() if not failure.key.startswith(_OF_THE_SHEET):
+        case UsageError() if not failure.key.startswith(_OF_THE_SHEET):
             return failure
-        case StoppedEarly() if failure.key.startswith(_OF_ALL):
+        case StoppedEarlyError() if failure.key.startswith(_OF_ALL):
             return failure
         case _:
             return None
 
 
-def _about_the_file(failure: Failure, copy: Path, file: Path) -> Failure:
+def _about_the_file(failure: RunError, copy: Path, file: Path) -> RunError:
     """The same failure, about the file that people know and not about its copy."""
     params = {key: str(file) if told == str(copy) else told for key, told in failure.params.items()}
     return type(failure)(failure.key, **params)

@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any
 
 from pipeline import signals
-from pipeline.domain.errors import StoppedEarly
+from pipeline.domain.errors import StoppedEarlyError
 from pipeline.send.stop import Stop
 
 
@@ -20,7 +20,7 @@ class Interrupted(KeyboardInterrupt):
     takes one in a check for a finding about the sheet).
     """
 
-    def __init__(self, reason: StoppedEarly) -> None:
+    def __init__(self, reason: StoppedEarlyError) -> None:
         super().__init__(reason.key)
         self.reason = reason
 
@@ -32,7 +32,7 @@ class Interrupts:
     """
 
     def __init__(self) -> None:
-        self._reason = StoppedEarly("run.interrupted_before")
+        self._reason = StoppedEarlyError("run.interrupted_before")
         self._stop: Stop | None = None
         self._deaf = False
         self._missed = False
@@ -40,7 +40,7 @@ class Interrupts:
     @contextmanager
     def asking(self, stop: Stop) -> Iterator[None]:
         """In the context a signal asks `stop`; after it, it is only remembered. Enter it inside the event loop."""
-        self._reason, self._stop, self._deaf = StoppedEarly("run.interrupted"), stop, False
+        self._reason, self._stop, self._deaf = StoppedEarlyError("run.interrupted"), stop, False
         if self._missed:
             stop.request(self._reason)
         try:
@@ -50,7 +50,7 @@ class Interrupts:
 
     @contextmanager
     def raising(self) -> Iterator[None]:
-        """In the context a signal, also one that was remembered, ends it with StoppedEarly."""
+        """In the context a signal, also one that was remembered, ends it with StoppedEarlyError."""
         self._stop, self._deaf = None, False
         try:
             if self._missed:
@@ -78,7 +78,7 @@ class Interrupts:
 
 @contextmanager
 def interrupts() -> Iterator[Interrupts]:
-    """Take over the signals for the time of the context; what one of them interrupts ends with StoppedEarly."""
+    """Take over the signals for the time of the context; what one of them interrupts ends with StoppedEarlyError."""
     mine = Interrupts()
     before: dict[signal.Signals, Any] = {}
     try:

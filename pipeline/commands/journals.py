@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.domain.errors import UsageFailure
+from pipeline.domain.errors import UsageError
 from pipeline.journal import database, health
 from pipeline.journal.health import Health
 from pipeline.settings import SANDBOX, Settings, default_journal
@@ -16,21 +16,21 @@ def place_of(settings: Settings, *, in_sandbox: bool) -> str:
 
 
 def create(place: str) -> str:
-    """Make a journal at `place`; returns the place as it may be shown. Raises UsageFailure when one is there."""
+    """Make a journal at `place`; returns the place as it may be shown. Raises UsageError when one is there."""
     shown = database.shown(place)
     if not database.make(place):
-        raise UsageFailure("journal.exists", place=shown)
+        raise UsageError("journal.exists", place=shown)
     return shown
 
 
 def back_up(settings: Settings, path: Path, *, in_sandbox: bool) -> Path:
-    """Copy the journal to `path`, over no file; gives its place. Raises UsageFailure when that can't be done."""
+    """Copy the journal to `path`, over no file; gives its place. Raises UsageError when that can't be done."""
     return health.back_up(place_of(settings, in_sandbox=in_sandbox), path.absolute())
 
 
 def check(settings: Settings, *, in_sandbox: bool) -> Health:
-    """Look the journal over. Raises a Failure when it can't be read, or is none: what is empty is not whole."""
+    """Look the journal over. Raises a RunError when it can't be read, or is none: what is empty is not whole."""
     found = health.examine(place_of(settings, in_sandbox=in_sandbox))
     if not found.version:
-        raise UsageFailure("journal.incomplete", place=found.place)
+        raise UsageError("journal.incomplete", place=found.place)
     return found

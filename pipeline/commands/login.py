@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Final
 
-from pipeline.domain.errors import UsageFailure
+from pipeline.domain.errors import UsageError
 
 SERVICE: Final = "flinks-import"
 
@@ -27,18 +27,18 @@ class Kept:
 def keep(base_url: str, credentials: Kept) -> None:
     """Keep credentials, in the place of those that were kept for this base URL before.
 
-    Raises UsageFailure without a keyring that can be used.
+    Raises UsageError without a keyring that can be used.
     """
     if not credentials.username or not credentials.password:
-        raise UsageFailure("config.login_empty")
+        raise UsageError("config.login_empty")
     keyring = _keyring()
     if keyring is None:
-        raise UsageFailure("config.no_keyring")
+        raise UsageError("config.no_keyring")
     entry = json.dumps({"username": credentials.username, "password": credentials.password})
     try:
         keyring.set_password(SERVICE, base_url, entry)
     except Exception as error:  # noqa: BLE001 - each keyring has errors of its own
-        raise UsageFailure("config.keyring_refused", error=type(error).__name__) from None
+        raise UsageError("config.keyring_refused", error=type(error).__name__) from None
 
 
 def kept(base_url: str) -> Kept | None:
@@ -56,17 +56,17 @@ def kept(base_url: str) -> Kept | None:
 def forget(base_url: str) -> bool:
     """Remove the credentials of this base URL; False when there were none.
 
-    Raises UsageFailure without a keyring that can be used.
+    Raises UsageError without a keyring that can be used.
     """
     keyring = _keyring()
     if keyring is None:
-        raise UsageFailure("config.no_keyring")
+        raise UsageError("config.no_keyring")
     if kept(base_url) is None:
         return False
     try:
         keyring.delete_password(SERVICE, base_url)
     except Exception as error:  # noqa: BLE001 - each keyring has errors of its own
-        raise UsageFailure("config.keyring_refused", error=type(error).__name__) from None
+        raise UsageError("config.keyring_refused", error=type(error).__name__) from None
     return True
 
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from pipeline.domain.errors import ExitCode, Failure, NeedsPerson, UsageFailure, WrongAddress
+from pipeline.domain.errors import ExitCode, NeedsPersonError, RunError, UsageError, WrongAddressError
 from pipeline.model import Status, Totals
 from pipeline.settings import NOTIFY_VARIABLE, Settings
 from pipeline.texts import say
@@ -67,21 +67,21 @@ class Ended:
     exit_code: ExitCode
     totals: Totals | None = None
     place: str = ""
-    failure: Failure | None = None
+    failure: RunError | None = None
 
     @property
     def occasion(self) -> Occasion | None:
         """Whether a person is needed, by the exit code; what waiting may not help needs one in any case."""
-        if self.exit_code is ExitCode.STOPPED_EARLY and isinstance(self.failure, NeedsPerson):
+        if self.exit_code is ExitCode.STOPPED_EARLY and isinstance(self.failure, NeedsPersonError):
             return Occasion.ATTENTION
         return _OCCASIONS.get(self.exit_code)
 
     @property
     def sentence(self) -> str:
         """The key of what is said of it."""
-        if self.exit_code is ExitCode.STOPPED_EARLY and isinstance(self.failure, NeedsPerson):
+        if self.exit_code is ExitCode.STOPPED_EARLY and isinstance(self.failure, NeedsPersonError):
             return "notify.needs_person"
-        return "notify.wrong_address" if isinstance(self.failure, WrongAddress) else f"notify.{self.occasion}"
+        return "notify.wrong_address" if isinstance(self.failure, WrongAddressError) else f"notify.{self.occasion}"
 
     @classmethod
     def with_result(cls, result: Result) -> Self:
@@ -90,7 +90,7 @@ class Ended:
         return cls(result.report.source.name, result.exit_code, result.totals, place, result.failure)
 
     @classmethod
-    def with_failure(cls, request: Request, failure: Failure) -> Self:
+    def with_failure(cls, request: Request, failure: RunError) -> Self:
         """A run that could not begin."""
         return cls(request.file.name, failure.exit_code, None, str(request.file), failure)
 
@@ -141,7 +141,7 @@ class Notifier:
 def notifier(settings: Settings, environ: Mapping[str, str], lang: Lang) -> Notifier | None:
     """Who tells people, if any URL is set. To be asked before anything is sent.
 
-    Raises UsageFailure when the file of URLs can't be read, when Apprise is not installed, and for a URL that it does
+    Raises UsageError when the file of URLs can't be read, when Apprise is not installed, and for a URL that it does
     not know; the URL itself is not shown.
     """
     urls = [(NOTIFY_VARIABLE, url) for url in environ.get(NOTIFY_VARIABLE, "").split()]
@@ -152,14 +152,14 @@ def notifier(settings: Settings, environ: Mapping[str, str], lang: Lang) -> Noti
     try:
         from apprise import Apprise
     except ModuleNotFoundError:
-        raise UsageFailure("notify.no_package") from None
+        raise UsageError("notify.no_package") from None
     # Its lines name hosts and users, and without a handler they would go to standard error.
     logging.getLogger("apprise").addHandler(logging.NullHandler())
     logging.getLogger("apprise").propagate = False
     apprise = Apprise()
     for where, url in urls:
         if not apprise.add(url):
-            raise UsageFailure("notify.bad_url", where=where)
+            raise UsageError("notify.bad_url", where=where)
     return Notifier(apprise, settings.notify_on, lang)
 
 
@@ -168,7 +168,7 @@ def _urls_in(path: Path) -> Iterator[tuple[str, str]]:
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):
-        raise UsageFailure("notify.no_urls_file", path=path) from None
+        raise UsageError("notify.no_urls_file", path=path) from None
     for number, line in enumerate(lines, start=1):
         if line.strip() and not line.lstrip().startswith("#"):
             yield f"{path}:{number}", line.strip()

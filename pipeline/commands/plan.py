@@ -15,7 +15,7 @@ from pipeline.commands import beside, prepare, where
 from pipeline.commands.interrupts import interrupts
 from pipeline.commands.prepare import Prepared, Workplace
 from pipeline.commands.request import Request, Screen
-from pipeline.domain.errors import InputFailure, UsageFailure
+from pipeline.domain.errors import InputError, UsageError
 from pipeline.report.place import Ours, put
 from pipeline.send import approval
 from pipeline.send.approval import Approved, Candidate
@@ -30,10 +30,10 @@ SUFFIX: Final = ".plan.json"
 def plan(request: Request, settings: Settings, screen: Screen) -> tuple[Approved, Path]:
     """Validate a sheet and write its plan; returns the plan and its place.
 
-    Raises InputFailure when nothing would be sent or a guard fails, UsageFailure when the plan can't be written.
+    Raises InputError when nothing would be sent or a guard fails, UsageError when the plan can't be written.
     """
     if not (request.sandbox or settings.base_url):
-        raise UsageFailure("settings.no_base_url")
+        raise UsageError("settings.no_base_url")
     with interrupts(), where.rehearsal(settings, in_sandbox=request.sandbox) as place:
         table = prepare.read(request, screen)
         checked = prepare.check(table, request, settings, place)
@@ -58,7 +58,7 @@ def plan(request: Request, settings: Settings, screen: Screen) -> tuple[Approved
 def _made(workplace: Workplace, prepared: Prepared, file: str, digest: str) -> Approved:
     forecast = prepared.forecast
     if not forecast.to_send:
-        raise InputFailure("plan.nothing_to_send")
+        raise InputError("plan.nothing_to_send")
     payloads = {candidate.row: candidate.digest for candidate in candidates(workplace, prepared) if candidate.sending}
     return Approved(
         format=approval.FORMAT,
@@ -86,14 +86,14 @@ def candidates(workplace: Workplace, prepared: Prepared) -> Iterator[Candidate]:
 
 def hold_against(
     path: Path, workplace: Workplace, prepared: Prepared, lang: Lang
-) -> tuple[Approved, InputFailure | None]:
+) -> tuple[Approved, InputError | None]:
     """The plan at `path`, and what keeps a planned run from it, if anything does."""
     approved = read(path)
     here = {"batch": workplace.batch.name, "environment": workplace.batch.environment}
     for name, value in here.items():
         planned = getattr(approved, name)
         if planned != value:
-            return approved, InputFailure(f"plan.other_{name}", planned=planned, found=value)
+            return approved, InputError(f"plan.other_{name}", planned=planned, found=value)
     found = approval.differences(approved, candidates(workplace, prepared))
     if not found:
         return approved, None
@@ -101,21 +101,21 @@ def hold_against(
     more = len(found) - approval.SHOWN
     if more > 0:
         shown = say("plan.and_more", lang, shown=shown, count=more)
-    return approved, InputFailure("plan.differs", count=len(found), shown=shown)
+    return approved, InputError("plan.differs", count=len(found), shown=shown)
 
 
 def read(path: Path) -> Approved:
-    """The plan file at `path`. Raises InputFailure when it is none."""
+    """The plan file at `path`. Raises InputError when it is none."""
     try:
         approved = msgspec.json.decode(path.read_bytes(), type=Approved)
     except FileNotFoundError:
-        raise InputFailure("plan.missing_file", path=path) from None
+        raise InputError("plan.missing_file", path=path) from None
     except OSError as error:
-        raise InputFailure("plan.cannot_read", path=path, error=error.strerror) from None
+        raise InputError("plan.cannot_read", path=path, error=error.strerror) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise InputFailure("plan.not_a_plan", path=path) from None
+        raise InputError("plan.not_a_plan", path=path) from None
     if approved.format != approval.FORMAT:
-        raise InputFailure("plan.not_a_plan", path=path)
+        raise InputError("plan.not_a_plan", path=path)
     return approved
 
 
@@ -125,7 +125,7 @@ def _write(made: Approved, path: Path, ours: Ours) -> Path:
     try:
         return put(path, lambda part: part.write_bytes(text), ours)
     except OSError as error:
-        raise UsageFailure("plan.cannot_write", path=path, error=error.strerror) from None
+        raise UsageError("plan.cannot_write", path=path, error=error.strerror) from None
 
 
 def user() -> str:

@@ -14,7 +14,7 @@ from pipeline.check import CheckedTable, CheckOptions, check_table
 from pipeline.commands.forgotten import unknown_requests
 from pipeline.commands.request import Request, Screen
 from pipeline.commands.where import Where
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.journal.attempts import RepeatSearch
 from pipeline.journal.journal import Batch, Beginning, Journal
 from pipeline.journal.roll import Staged
@@ -43,7 +43,7 @@ class Prepared:
 
     run: int
     forecast: Forecast
-    refused: InputFailure | None
+    refused: InputError | None
 
 
 def search_of(settings: Settings) -> RepeatSearch:
@@ -56,38 +56,38 @@ def search_of(settings: Settings) -> RepeatSearch:
 def reading(file: Path) -> Iterator[None]:
     """Whoever reads a sheet in this context may find that it has gone: a drive was pulled, an export began anew.
 
-    Raises InputFailure then.
+    Raises InputError then.
     """
     was_there = file.exists()
     try:
         yield
-    except (OSError, InputFailure) as error:
+    except (OSError, InputError) as error:
         if was_there and not file.exists():
-            raise InputFailure("sheet.gone", path=file) from None
-        if isinstance(error, InputFailure) or error.filename != str(file):
+            raise InputError("sheet.gone", path=file) from None
+        if isinstance(error, InputError) or error.filename != str(file):
             raise
         reason = error.strerror or type(error).__name__
-        raise InputFailure("sheet.cannot_open", path=file, reason=reason) from None
+        raise InputError("sheet.cannot_open", path=file, reason=reason) from None
 
 
 def read(request: Request, screen: Screen) -> Table:
-    """Open the sheet. Raises InputFailure when it can't be read, or its name can't be recorded."""
+    """Open the sheet. Raises InputError when it can't be read, or its name can't be recorded."""
     try:
         request.file.name.encode()
     except UnicodeEncodeError:
-        raise InputFailure("sheet.name_is_no_text", path=request.file) from None
+        raise InputError("sheet.name_is_no_text", path=request.file) from None
     screen.reading(request.file)
     mapping = load_mapping(request.mapping) if request.mapping else Mapping()
     options = ReadOptions(request.sheet, mapping, request.hidden, amount_optional=request.allow_open_amount)
     with reading(request.file):
         table = open_table(request.file, options)
     if len(table.columns) > MOST_COLUMNS:
-        raise InputFailure("sheet.too_wide", columns=len(table.columns), most=MOST_COLUMNS)
+        raise InputError("sheet.too_wide", columns=len(table.columns), most=MOST_COLUMNS)
     return table
 
 
 def check(table: Table, request: Request, settings: Settings, where: Where) -> CheckedTable:
-    """Validate the sheet by the settings' limits. Raises UsageFailure for an unknown name in `--identity`."""
+    """Validate the sheet by the settings' limits. Raises UsageError for an unknown name in `--identity`."""
     options = CheckOptions(
         max_amount=settings.max_amount,
         notice_amount=settings.notice_amount,
@@ -115,14 +115,14 @@ def batch_name(request: Request, table: Table) -> str:
     return request.batch or table.source.batch or request.file.stem
 
 
-def refusal(journal: Journal, batch: Batch, table: Table, request: Request, settings: Settings) -> InputFailure | None:
+def refusal(journal: Journal, batch: Batch, table: Table, request: Request, settings: Settings) -> InputError | None:
     """Why a run must not begin though its sheet can be read, with the ways out; None when it may.
 
     By the interface's "A batch over time" and "The journal's place".
     """
     source = table.source
     if source.batch and request.batch is not None and request.batch != source.batch:
-        return InputFailure("run.other_batch", file=source.name, batch=source.batch, given=request.batch)
+        return InputError("run.other_batch", file=source.name, batch=source.batch, given=request.batch)
     refused = None
     if not source.batch and not journal.has_run(batch, source.sha256):
         refused = _sent_before(journal, batch, table, request, settings) or _old_name(journal, batch, request, settings)
@@ -131,7 +131,7 @@ def refusal(journal: Journal, batch: Batch, table: Table, request: Request, sett
 
 def _sent_before(
     journal: Journal, batch: Batch, table: Table, request: Request, settings: Settings
-) -> InputFailure | None:
+) -> InputError | None:
     """The very file was sent as another batch. Where references name customers it may be next month's, when the window
     has passed and the batch is named aloud.
     """
@@ -143,11 +143,11 @@ def _sent_before(
         return None
     told = {"file": table.source.name, "batch": sent.batch, "date": sent.at.astimezone().date()}
     if customers:
-        return InputFailure("run.same_file_of_customers", days=settings.repeat_window, fresh=_fresh(batch), **told)
-    return InputFailure("run.same_file", **told)
+        return InputError("run.same_file_of_customers", days=settings.repeat_window, fresh=_fresh(batch), **told)
+    return InputError("run.same_file", **told)
 
 
-def _old_name(journal: Journal, batch: Batch, request: Request, settings: Settings) -> InputFailure | None:
+def _old_name(journal: Journal, batch: Batch, request: Request, settings: Settings) -> InputError | None:
     """A batch that is named after its file does not reach back over a pause.
 
     Next month's `billing.xlsx` would otherwise be taken for a repeat of this month's, and bill nobody.
@@ -156,7 +156,7 @@ def _old_name(journal: Journal, batch: Batch, request: Request, settings: Settin
     if request.batch is not None or last is None or _now() - last <= timedelta(days=settings.repeat_window):
         return None
     told = {"batch": batch.name, "date": last.astimezone().date(), "fresh": _fresh(batch)}
-    return InputFailure("run.old_batch", days=settings.repeat_window, **told)
+    return InputError("run.old_batch", days=settings.repeat_window, **told)
 
 
 def _fresh(batch: Batch) -> str:
@@ -191,7 +191,7 @@ def stage(journal: Journal, batch: Batch, beginning: Beginning, checked: Checked
     return staged
 
 
-def guard(request: Request, forecast: Forecast) -> tuple[tuple[ControlTotal, ...], InputFailure | None]:
+def guard(request: Request, forecast: Forecast) -> tuple[tuple[ControlTotal, ...], InputError | None]:
     """Hold the sheet against what the user expects: `--expect-rows`, `--expect-total`, `--strict`."""
     controls = []
     total = Decimal(forecast.cents).scaleb(-2)
@@ -205,9 +205,9 @@ def guard(request: Request, forecast: Forecast) -> tuple[tuple[ControlTotal, ...
     for control in controls:
         if not control.agrees:
             told = {"option": control.where, "expected": control.expected, "found": control.found}
-            return tuple(controls), InputFailure("run.not_as_expected", **told)
+            return tuple(controls), InputError("run.not_as_expected", **told)
     if request.strict and forecast.invalid:
-        return tuple(controls), InputFailure("run.strict", count=forecast.invalid)
+        return tuple(controls), InputError("run.strict", count=forecast.invalid)
     return tuple(controls), None
 
 

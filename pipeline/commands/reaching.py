@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from pipeline.domain.errors import UsageFailure
+from pipeline.domain.errors import UsageError
 from pipeline.passwords import without_password
 from pipeline.send.answers import NotSentKind, http_date
 from pipeline.send.transport import (
@@ -84,7 +84,7 @@ def addresses(host: str) -> int:
 def certificate_ends(way: Way, settings: Settings) -> datetime | None:
     """When the certificate of the API ends; None where the system checks it and does not say.
 
-    Raises NotTrusted when it is not accepted, UsageFailure when `ca_file` can't be read, OSError without a connection.
+    Raises NotTrusted when it is not accepted, UsageError when `ca_file` can't be read, OSError without a connection.
     """
     context = trust_of(settings)
     with _connected(way, settings.connect_timeout) as plain:
@@ -98,12 +98,12 @@ def certificate_ends(way: Way, settings: Settings) -> datetime | None:
 
 
 def trust_of(settings: Settings) -> ssl.SSLContext:
-    """The certificates that are trusted. Raises UsageFailure when `ca_file` can't be read."""
+    """The certificates that are trusted. Raises UsageError when `ca_file` can't be read."""
     path = Path(settings.ca_file).expanduser() if settings.ca_file else None
     try:
         return system_trust(path)
     except OSError:
-        raise UsageFailure("settings.bad_ca_file", path=settings.ca_file) from None
+        raise UsageError("settings.bad_ca_file", path=settings.ca_file) from None
 
 
 def _connected(way: Way, seconds: float) -> socket.socket:

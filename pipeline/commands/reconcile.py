@@ -193,7 +193,7 @@ def reconcile_batch(
     """Match a batch with daily reports and write the workbook; `placed` is told where it was wanted and where it is.
 
     Rows whose outcome was unknown and that a report names are resolved in the journal, proposals that are confirmed are
-    kept there, each with its evidence. Raises UsageFailure for an unknown batch and InputFailure for a file that holds
+    kept there, each with its evidence. Raises UsageError for an unknown batch and InputError for a file that holds
     no report; then nothing is changed.
     """
     output = request.output or _default_output(request)

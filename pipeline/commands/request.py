@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal, Protocol
 
-from pipeline.domain.errors import ExitCode, Failure
+from pipeline.domain.errors import ExitCode, RunError
 from pipeline.journal.staging import Forecast
 from pipeline.model import Report, ReportRow, Totals
 from pipeline.report.summary import HeldGroup, Written
@@ -76,7 +76,7 @@ class Result:
     totals: Totals
     exit_code: ExitCode
     written: Written | None = None
-    failure: Failure | None = None
+    failure: RunError | None = None
     forecast: Forecast | None = None
     summary: dict[str, object] | None = None
     held: tuple[HeldGroup, ...] = ()

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pipeline.commands.finding import Found, found_batch, meant
 from pipeline.commands.plan import user
-from pipeline.domain.errors import StoppedEarly, UsageFailure
+from pipeline.domain.errors import StoppedEarlyError, UsageError
 from pipeline.model import Attempt, Decision, Outcome, Status
 from pipeline.settings import SANDBOX, Settings
 
@@ -55,20 +55,20 @@ def resolve(request: ResolveRequest, settings: Settings, confirm: Callable[[Ques
     """Record what became of a row whose outcome is unknown.
 
     After a session is named, the row is `already-created` with it; after "nothing was created", the same `run` sends
-    it again. Raises UsageFailure for a row or a session that can't be meant, BatchIsBusy while another run holds the
-    batch, StoppedEarly when it was not confirmed.
+    it again. Raises UsageError for a row or a session that can't be meant, BatchBusyError while another run holds the
+    batch, StoppedEarlyError when it was not confirmed.
     """
     session_id = session_id_of(request.created) if request.created is not None else ""
     note = " ".join(request.note.split())
     if not session_id and not note:
-        raise UsageFailure("resolve.needs_note")
+        raise UsageError("resolve.needs_note")
     with (
         found_batch(request.batch, settings, in_sandbox=request.sandbox) as found,
         found.journal.lease(found.batch),
     ):
         identity, tries = _unanswered(found, request)
         if session_id and (holder := found.journal.holder_of(session_id)) is not None:
-            raise UsageFailure("resolve.session_taken", batch=holder[0], row=holder[1])
+            raise UsageError("resolve.session_taken", batch=holder[0], row=holder[1])
         decision = Decision(
             identity=identity,
             row=request.row,
@@ -88,18 +88,18 @@ def resolve(request: ResolveRequest, settings: Settings, confirm: Callable[[Ques
             found.batch.environment == SANDBOX,
         )
         if not confirm(question):
-            raise StoppedEarly("resolve.not_confirmed")
+            raise StoppedEarlyError("resolve.not_confirmed")
         found.journal.decide(found.batch, decision, tries)
         return decision
 
 
 def session_id_of(given: str) -> str:
-    """The session that a text names: its UUID, or the launch URL that has it. Raises UsageFailure for anything else."""
+    """The session that a text names: its UUID, or the launch URL that has it. Raises UsageError for anything else."""
     text = given.strip()
     if "://" in text:
         text = next(iter(parse_qs(urlsplit(text).query).get(_IN_LAUNCH_URL, ())), "").strip()
     if not _UUID.fullmatch(text) or text == _NIL:
-        raise UsageFailure("resolve.not_a_session")
+        raise UsageError("resolve.not_a_session")
     return text
 
 
@@ -109,7 +109,7 @@ def masked(content: str) -> str:
 
 
 def _unanswered(found: Found, request: ResolveRequest) -> tuple[str, tuple[Attempt, ...]]:
-    """The identity of a row and its tries without an answer. Raises UsageFailure when there is nothing to decide.
+    """The identity of a row and its tries without an answer. Raises UsageError when there is nothing to decide.
 
     A row that left its sheet goes by the number that it had there. Where another row bears that number today, it must
     be said aloud which is meant.
@@ -123,11 +123,11 @@ def _unanswered(found: Found, request: ResolveRequest) -> tuple[str, tuple[Attem
     elif present is not None and request.gone:
         unknown = [row for row in unknown if row is not present]
     elif present is not None and unknown:
-        raise UsageFailure("resolve.say_gone", **named, status=present.status)
+        raise UsageError("resolve.say_gone", **named, status=present.status)
     if len(unknown) > 1:
-        raise UsageFailure("resolve.several", **named)
+        raise UsageError("resolve.several", **named)
     if not unknown and request.gone:
-        raise UsageFailure("resolve.no_row", **named)
+        raise UsageError("resolve.no_row", **named)
     if not unknown:
-        raise UsageFailure("resolve.not_unknown", **named, status=rows[0].row.status)
+        raise UsageError("resolve.not_unknown", **named, status=rows[0].row.status)
     return unknown[0].identity, found.journal.open_tries(found.batch, unknown[0].identity)

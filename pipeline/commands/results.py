@@ -46,7 +46,7 @@ class Results:
     def write(self, report: Report, before: Before | None) -> Written | None:
         """Write the workbook, if one is wanted; `report` as it stands now that the run has ended.
 
-        Raises StoppedEarly when it can be had nowhere, and WorkbookMismatch as `workbook.write` does.
+        Raises StoppedEarlyError when it can be had nowhere, and WorkbookMismatch as `workbook.write` does.
         """
         if self._path is None:
             return None

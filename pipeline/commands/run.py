@@ -21,14 +21,14 @@ from pipeline.commands.request import Announcement, Request, Result, Screen
 from pipeline.commands.results import Results
 from pipeline.commands.where import Where
 from pipeline.domain.errors import (
-    BatchIsBusy,
-    CredentialsFailure,
+    BatchBusyError,
+    CredentialsError,
     ExitCode,
-    Failure,
-    InputFailure,
-    StoppedEarly,
-    UsageFailure,
-    WrongAddress,
+    InputError,
+    RunError,
+    StoppedEarlyError,
+    UsageError,
+    WrongAddressError,
 )
 from pipeline.garbage import rarely_collecting
 from pipeline.model import Approval, Report, Status, Totals, Whole
@@ -50,7 +50,7 @@ CREDENTIAL_FORMS: Final[dict[str, Literal["basic", "form"]]] = {"basic": "basic"
 def run(request: Request, settings: Settings, screen: Screen) -> Result:
     """Create one session for each valid row of a sheet, and write the workbook.
 
-    Run again on the same batch, it goes on where it stopped. Raises a Failure when nothing could be begun; once
+    Run again on the same batch, it goes on where it stopped. Raises a RunError when nothing could be begun; once
     something was, what ended it early is in the result.
     """
     output = request.output or beside_sheet(request.file, in_sandbox=request.sandbox)
@@ -101,7 +101,7 @@ class _Sending:
     signals: Interrupts
 
 
-def _carry_out(sending: _Sending) -> Failure | None:
+def _carry_out(sending: _Sending) -> RunError | None:
     """Ask, send; returns what kept it from its end, if anything did."""
     if sending.prepared.refused is not None:
         return sending.prepared.refused
@@ -119,10 +119,10 @@ def _carry_out(sending: _Sending) -> Failure | None:
     journal = sending.workplace.journal
     try:
         if not sending.screen.confirm(announcement):
-            return StoppedEarly("run.not_confirmed")
+            return StoppedEarlyError("run.not_confirmed")
         journal.keep_reserve()
         return _send_with_a_pause(sending)
-    except StoppedEarly as failure:
+    except StoppedEarlyError as failure:
         return failure
     except Interrupted as interrupted:
         return interrupted.reason  # while nothing was in flight: at a question, or just before sending
@@ -130,7 +130,7 @@ def _carry_out(sending: _Sending) -> Failure | None:
         journal.free_reserve()
 
 
-def _hold_against_plan(sending: _Sending, path: Path) -> InputFailure | None:
+def _hold_against_plan(sending: _Sending, path: Path) -> InputError | None:
     """Keep who approved the run; returns what keeps it from its plan, if anything does."""
     approved, refused = plan.hold_against(path, sending.workplace, sending.prepared, sending.request.lang)
     if refused is None:
@@ -139,7 +139,7 @@ def _hold_against_plan(sending: _Sending, path: Path) -> InputFailure | None:
     return refused
 
 
-def _send_with_a_pause(sending: _Sending) -> Failure | None:
+def _send_with_a_pause(sending: _Sending) -> RunError | None:
     """Send everything, with a question after `--first` rows; returns what stopped it, if anything did."""
     everything = Assignment(sending.workplace.journal, sending.workplace.batch, sending.prepared.run)
     to_send, first = sending.prepared.forecast.to_send, sending.request.first
@@ -152,7 +152,7 @@ def _send_with_a_pause(sending: _Sending) -> Failure | None:
     # Asked between two event loops: a question can't be interrupted from inside one.
     with sending.signals.raising():
         if not _ask_to_go_on(sending, left):
-            return StoppedEarly("run.stopped_first", count=first)
+            return StoppedEarlyError("run.stopped_first", count=first)
     return _send(sending, replace(everything, after=sent.position), left).stopped
 
 
@@ -215,7 +215,7 @@ def _trust(settings: Settings) -> ssl.SSLContext:
     try:
         return system_trust(path)
     except OSError:
-        raise UsageFailure("settings.bad_ca_file", path=settings.ca_file) from None
+        raise UsageError("settings.bad_ca_file", path=settings.ca_file) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +227,7 @@ class Outputs:
 
 
 def results_of(workplace: Workplace, prepared: Prepared, request: Request) -> Results:
-    """The results of a planned run. Raises UsageFailure for a batch that it can't be compared with."""
+    """The results of a planned run. Raises UsageError for a batch that it can't be compared with."""
     compared = beside.month_before(workplace.journal, workplace.batch, request.compare) is not None
     showing = Showing(request.lang, compared=compared)
     return Results(workplace.journal, prepared.run, request.output, showing, ours_of(workplace, request))
@@ -242,7 +242,7 @@ def ours_of(workplace: Workplace, request: Request) -> Ours:
 def finish(  # noqa: PLR0913, PLR0917 - six, by the house's rule
     workplace: Workplace,
     prepared: Prepared,
-    failure: Failure | None,
+    failure: RunError | None,
     request: Request,
     screen: Screen,
     outputs: Outputs,
@@ -260,10 +260,10 @@ def finish(  # noqa: PLR0913, PLR0917 - six, by the house's rule
     code = exit_code(counted, failure, dry_run=rehearsed)
     report = replace(journal.report(run), whole=whole_of(workplace, prepared, gathered.whole, failure))
     before = beside.before(journal, workplace.batch, run, beside.Compared(request.compare, request.changes_over))
-    written, lost = None, dict[str, StoppedEarly]()
+    written, lost = None, dict[str, StoppedEarlyError]()
     try:
         written = outputs.results.write(report, before)
-    except StoppedEarly as unwritten:
+    except StoppedEarlyError as unwritten:
         lost["-o"] = unwritten
     if written is not None:
         screen.placed(written.wanted, written.path)
@@ -287,10 +287,10 @@ def finish(  # noqa: PLR0913, PLR0917 - six, by the house's rule
     )
 
 
-def whole_of(workplace: Workplace, prepared: Prepared, sheet: Whole, failure: Failure | None) -> Whole | None:
+def whole_of(workplace: Workplace, prepared: Prepared, sheet: Whole, failure: RunError | None) -> Whole | None:
     """What the whole batch comes to after a run, given what its sheet comes to; None where nothing is in its roll."""
     journal = workplace.journal
-    refused = isinstance(failure, InputFailure)
+    refused = isinstance(failure, InputError)
     if workplace.purpose != prepare.RUN:
         return None
     if journal.has_other_rows(prepared.run):
@@ -307,25 +307,25 @@ def _of_batch(workplace: Workplace, report: Report) -> beside.Contents | None:
     return beside.Contents(whole, partial(journal.roll_rows, batch))
 
 
-def _noted(note: Callable[[], None], failure: Failure | None) -> Failure | None:
+def _noted(note: Callable[[], None], failure: RunError | None) -> RunError | None:
     """Note something in the journal; returns what keeps the run from its end.
 
     A journal that can't take a word more, its disk full, does not keep the workbook from being written.
     """
     try:
         note()
-    except Failure as unable:
+    except RunError as unable:
         return failure or unable
     return failure
 
 
-def exit_code(counted: Totals, failure: Failure | None, *, dry_run: bool) -> ExitCode:
+def exit_code(counted: Totals, failure: RunError | None, *, dry_run: bool) -> ExitCode:
     """The most serious code that applies (docs/decisions/0003-exit-codes.md)."""
-    if isinstance(failure, InputFailure):
+    if isinstance(failure, InputError):
         return ExitCode.INPUT
     # 20 refusals that were the whole sheet stopped nothing.
     all_refused = failure is not None and failure.key == "send.stopped_refused" and not counted.counts[Status.NOT_SENT]
     code = totals.exit_code(counted, stopped=failure is not None and not all_refused, dry_run=dry_run)
-    if code is ExitCode.STOPPED_EARLY and isinstance(failure, CredentialsFailure | BatchIsBusy | WrongAddress):
+    if code is ExitCode.STOPPED_EARLY and isinstance(failure, CredentialsError | BatchBusyError | WrongAddressError):
         return failure.exit_code
     return code

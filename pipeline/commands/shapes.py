@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipeline.domain.errors import Failure
+from pipeline.domain.errors import RunError
 from pipeline.model import Column, SheetRow, kind_of
 from pipeline.sheet import ReadOptions, Table, open_table
 from pipeline.sheet.options import ALL_SHEETS
@@ -80,7 +80,7 @@ def shapes_of(path: Path) -> SheetShapes:
     try:
         table = open_table(path, ReadOptions((ALL_SHEETS,), hidden="include", amount_optional=True))
         return _told(table, path, size)
-    except Failure as failure:
+    except RunError as failure:
         return SheetShapes(_ending(path), size, refused=failure.key)
 
 

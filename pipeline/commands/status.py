@@ -17,7 +17,7 @@ from pipeline.commands.interrupts import Interrupts, interrupts
 from pipeline.commands.request import Request, Screen
 from pipeline.commands.run import TOKEN_USES, api_of, environment
 from pipeline.commands.where import Where
-from pipeline.domain.errors import ExitCode, Failure, StoppedEarly
+from pipeline.domain.errors import ExitCode, RunError, StoppedEarlyError
 from pipeline.journal.states import Session
 from pipeline.model import Report, ReportRow, Status, Totals, Whole
 from pipeline.report import totals
@@ -65,7 +65,7 @@ class FollowScreen(Protocol):
     def watching(self, payments: Payments, seconds: float) -> None:
         """All were asked about; they are asked again in so many seconds."""
 
-    def outage(self, reason: Failure, seconds: float) -> None:
+    def outage(self, reason: RunError, seconds: float) -> None:
         """The API is out of reach; it is asked again in so many seconds."""
 
 
@@ -92,7 +92,7 @@ class StatusResult:
     final: int
     missed: int
     exit_code: ExitCode
-    failure: Failure | None = None
+    failure: RunError | None = None
     written: Written | None = None
     outputs: dict[str, object] = field(default_factory=dict)
 
@@ -100,7 +100,7 @@ class StatusResult:
 def status(request: StatusRequest, settings: Settings, screen: Screen, shown: FollowScreen) -> StatusResult:
     """Ask the API for the state of every session of a batch, and write the workbook anew.
 
-    Sessions that can't change any more are not asked about. Raises a Failure when nothing was learnt; once something
+    Sessions that can't change any more are not asked about. Raises a RunError when nothing was learnt; once something
     was, what ended it early is in the result.
     """
     with (
@@ -137,7 +137,7 @@ def status(request: StatusRequest, settings: Settings, screen: Screen, shown: Fo
 
 
 def output_of(found: Found, given: Path | None) -> Path:
-    """Where the workbook goes: as given, else `BATCH.status.xlsx` here. Raises UsageFailure when it can't."""
+    """Where the workbook goes: as given, else `BATCH.status.xlsx` here. Raises UsageError when it can't."""
     output = given or Path(named_after(found.batch.name, STATUS))
     check_workbook(output)
     return output
@@ -163,7 +163,7 @@ def refreshed(found: Found, open_days: int) -> Refreshed:
 def write_again(found: Found, report: Report, output: Path, lang: Lang) -> Written:
     """Write the batch's workbook anew, from the journal alone: the input file is not needed any more.
 
-    Raises StoppedEarly when it can be had nowhere.
+    Raises StoppedEarlyError when it can be had nowhere.
     """
     rows = partial(found.journal.roll_rows, found.batch)
     month = beside.before(found.journal, found.batch, found.run, beside.Compared())
@@ -172,7 +172,7 @@ def write_again(found: Found, report: Report, output: Path, lang: Lang) -> Writt
         return write(report, rows, output, lang=lang, before=month, ours=ours)
 
 
-def exit_code(counted: Totals, failure: Failure | None) -> ExitCode:
+def exit_code(counted: Totals, failure: RunError | None) -> ExitCode:
     """The most serious code that applies: 5 for rows that a person must look at, else what ended it early, else 0."""
     if counted.counts[Status.UNKNOWN]:
         return ExitCode.UNKNOWN_OUTCOME
@@ -184,17 +184,17 @@ def rules_of(settings: Settings) -> FollowRules:
     return FollowRules(settings.concurrency, settings.rate, TOKEN_USES[settings.token_use])
 
 
-def stopped_by(failure: Failure | None) -> Failure | None:
+def stopped_by(failure: RunError | None) -> RunError | None:
     """The same failure in the words of a command that sends nothing."""
     if failure is not None and failure.key == "run.interrupted":
-        return StoppedEarly("status.interrupted")
+        return StoppedEarlyError("status.interrupted")
     return failure
 
 
-def _missed(followed: Followed) -> Failure | None:
+def _missed(followed: Followed) -> RunError | None:
     if not followed.missed:
         return None
-    return StoppedEarly("status.some_missed", count=followed.missed, reason=followed.reason)
+    return StoppedEarlyError("status.some_missed", count=followed.missed, reason=followed.reason)
 
 
 async def _pass_on(stop: Stop, other: Stop) -> None:
@@ -232,11 +232,11 @@ class _Asking:
                         break
         return replace(followed, stopped=stopped_by(stop.reason or followed.stopped))
 
-    def _is_outage(self, reason: Failure | None) -> bool:
+    def _is_outage(self, reason: RunError | None) -> bool:
         """Whether the API was there and is not now. That it never was, or refuses the credentials, is no outage."""
         return bool(self.learnt) and reason is not None and reason.key in _OUTAGES
 
-    async def _show(self, outage: Failure | None) -> None:
+    async def _show(self, outage: RunError | None) -> None:
         """Where a watch stands between two rounds."""
         if outage is not None:
             self._shown.outage(outage, self._request.every)

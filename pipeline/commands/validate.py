@@ -19,7 +19,7 @@ from pipeline.settings import Settings
 def validate(request: Request, settings: Settings, screen: Screen) -> Result:
     """Say what `run` would do with a sheet: every fault of every row, what is held, what would be sent.
 
-    Writes the workbook only where one was asked for: the results of a real run stay where they are. Raises a Failure
+    Writes the workbook only where one was asked for: the results of a real run stay where they are. Raises a RunError
     when the sheet, the settings or the journal can't be used.
     """
     with interrupts(), where.rehearsal(settings, in_sandbox=request.sandbox) as place:

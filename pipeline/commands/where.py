@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.commands.login import kept
-from pipeline.domain.errors import UsageFailure
+from pipeline.domain.errors import UsageError
 from pipeline.journal import database
 from pipeline.journal.journal import Journal, open_journal
 from pipeline.scratch import scratch
@@ -46,13 +46,13 @@ def sandbox(settings: Settings, base_url: str, username: str, password: str) -> 
 
 
 def real(settings: Settings) -> Where:
-    """The configured API. Raises UsageFailure without a base URL or credentials."""
+    """The configured API. Raises UsageError without a base URL or credentials."""
     if not settings.base_url:
-        raise UsageFailure("settings.no_base_url")
+        raise UsageError("settings.no_base_url")
     base_url = settings.base_url.rstrip("/")
     username, password = credentials_of(settings)
     if not username or not password:
-        raise UsageFailure("settings.no_credentials")
+        raise UsageError("settings.no_credentials")
     journal = settings.journal or default_journal(base_url)
     named = bool(settings.journal)
     return Where(base_url, base_url, journal, settings.production, username, password, named=named)
@@ -77,7 +77,7 @@ def rehearsal(settings: Settings, *, in_sandbox: bool) -> Iterator[Where]:
     """Where a run that sends nothing looks for earlier payments: credentials are not needed.
 
     Where no journal is yet, none is made: nothing can have been sent from here that it could find, and a journal for
-    the moment will do. Raises UsageFailure when one was named and is not there.
+    the moment will do. Raises UsageError when one was named and is not there.
     """
     base_url = settings.base_url.rstrip("/")
     if in_sandbox:
@@ -98,7 +98,7 @@ def journal_of(place: Where, announce: Callable[[str], None]) -> Iterator[Journa
     """The journal of an environment, open.
 
     At its default place it is made when it is not there, and announced: it remembers nothing. One that was named must
-    be there, unless it is the sandbox's. Raises UsageFailure when it can't be used, StoppedEarly when another program
+    be there, unless it is the sandbox's. Raises UsageError when it can't be used, StoppedEarlyError when another program
     keeps it locked.
     """
     if not place.named:
@@ -114,14 +114,14 @@ def _make_folder(journal: str) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise UsageFailure("journal.cannot_make", place=journal, error=error.strerror) from None
+        raise UsageError("journal.cannot_make", place=journal, error=error.strerror) from None
 
 
 @contextmanager
 def journal_there(settings: Settings, environment: str) -> Iterator[Journal | None]:
     """The journal of an environment, open, for who only reads; None when there is none yet at the default place.
 
-    Raises UsageFailure when it was named and is not there, or can't be used, StoppedEarly when it is locked.
+    Raises UsageError when it was named and is not there, or can't be used, StoppedEarlyError when it is locked.
     """
     place = settings.journal or default_journal(environment)
     if not settings.journal and not database.is_there(place):

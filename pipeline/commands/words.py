@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.domain.errors import UsageFailure
+from pipeline.domain.errors import UsageError
 from pipeline.report import place
 from pipeline.report.reconciliation.dailies import read_report
 from pipeline.report.reconciliation.vocabulary import load_vocabulary
@@ -53,13 +53,13 @@ def unknown_words(reports: Sequence[Path], mapping: Path | None) -> list[Unknown
 def keep_words(path: Path, answers: Mapping[str, Meaning]) -> None:
     """Add words to the section [statuses] of a mapping file, which is made when there is none; the rest stays as it is.
 
-    Raises UsageFailure when the file is written in a way that leaves no place for them, or can't be written.
+    Raises UsageError when the file is written in a way that leaves no place for them, or can't be written.
     """
     try:
         before = path.read_bytes().decode() if path.exists() else ""
         after = _with_words(before, answers)
         if after is None:
-            raise UsageFailure("reconcile.words_no_place", path=str(path), toml="; ".join(_entries(answers)))
+            raise UsageError("reconcile.words_no_place", path=str(path), toml="; ".join(_entries(answers)))
         part = place.begin(path)
         try:
             part.write_bytes(after.encode())
@@ -70,7 +70,7 @@ def keep_words(path: Path, answers: Mapping[str, Meaning]) -> None:
             part.unlink(missing_ok=True)
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise UsageFailure("reconcile.words_not_kept", path=str(path), reason=reason) from None
+        raise UsageError("reconcile.words_not_kept", path=str(path), reason=reason) from None
 
 
 def _with_words(text: str, answers: Mapping[str, Meaning]) -> str | None:

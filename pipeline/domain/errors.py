@@ -20,17 +20,17 @@ class ExitCode(IntEnum):
     BUG = 70
 
 
-class Failure(Exception):
+class RunError(Exception):
     """The run can't go on. Carries the key of its sentence (`pipeline/texts`) and what fills it; never personal data.
 
-    Failure
-    ├── UsageFailure         2  the command line or the configuration is wrong
-    │   └── WrongAddress     2  the base URL leads to no API; nothing was sent
-    ├── InputFailure         3  the input can't be read or fails a guard; nothing was sent
-    ├── CredentialsFailure   4  the API refused the credentials; nothing more was sent
-    ├── StoppedEarly         6  stopped before the end; the same command goes on
-    │   └── NeedsPerson      6  the same, by something that waiting may not help
-    └── BatchIsBusy          7  another run holds this batch
+    RunError
+    ├── UsageError         2  the command line or the configuration is wrong
+    │   └── WrongAddressError     2  the base URL leads to no API; nothing was sent
+    ├── InputError         3  the input can't be read or fails a guard; nothing was sent
+    ├── CredentialsError   4  the API refused the credentials; nothing more was sent
+    ├── StoppedEarlyError         6  stopped before the end; the same command goes on
+    │   └── NeedsPersonError      6  the same, by something that waiting may not help
+    └── BatchBusyError          7  another run holds this batch
     """
 
     exit_code: ClassVar[ExitCode]
@@ -41,39 +41,39 @@ class Failure(Exception):
         self.params = params
 
 
-class UsageFailure(Failure):
+class UsageError(RunError):
     """The command line or the configuration is wrong."""
 
     exit_code = ExitCode.USAGE
 
 
-class WrongAddress(UsageFailure):
+class WrongAddressError(UsageError):
     """The base URL leads to no API: known only when it was asked, before anything was sent."""
 
 
-class InputFailure(Failure):
+class InputError(RunError):
     """The input can't be read, has no heading row, or fails a guard; nothing was sent."""
 
     exit_code = ExitCode.INPUT
 
 
-class CredentialsFailure(Failure):
+class CredentialsError(RunError):
     """The API refused the credentials; nothing more was sent."""
 
     exit_code = ExitCode.CREDENTIALS
 
 
-class StoppedEarly(Failure):
+class StoppedEarlyError(RunError):
     """Stopped before the end; the same command goes on where it stopped."""
 
     exit_code = ExitCode.STOPPED_EARLY
 
 
-class NeedsPerson(StoppedEarly):
+class NeedsPersonError(StoppedEarlyError):
     """Stopped before the end by what waiting may not help: a certificate that is refused, a database out of reach."""
 
 
-class BatchIsBusy(Failure):
+class BatchBusyError(RunError):
     """Another run holds this batch."""
 
     exit_code = ExitCode.BATCH_IS_BUSY

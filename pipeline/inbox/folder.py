@@ -29,7 +29,7 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from pipeline.domain.errors import UsageFailure
+from pipeline.domain.errors import UsageError
 from pipeline.inbox.arrivals import Seen, is_named_as_results, markers_of, may_be_sheet, vouched_for
 from pipeline.inbox.directory import Directory
 from pipeline.inbox.outcomes import EXPLANATION, MOVED, WORKBOOK, Outcome, free_name, free_stem, stem_of
@@ -103,10 +103,10 @@ class Folder:
             yield
 
     def prepare(self) -> None:
-        """Find out, before anything is sent, that files can be moved here. Raises UsageFailure."""
+        """Find out, before anything is sent, that files can be moved here. Raises UsageError."""
         if not self.path.is_dir():
             key = "inbox.not_a_folder" if self.path.exists() else "inbox.no_folder"
-            raise UsageFailure(key, folder=self.path)
+            raise UsageError(key, folder=self.path)
         try:
             with self.opened():
                 for outcome in MOVED:
@@ -117,9 +117,9 @@ class Folder:
                     working.enter(trial, mode=_OWNER).close()
                     working.remove_directory(trial)
         except NotADirectoryError as error:
-            raise UsageFailure("inbox.not_ours", path=error.filename) from None
+            raise UsageError("inbox.not_ours", path=error.filename) from None
         except OSError as error:
-            raise UsageFailure("inbox.not_writable", folder=self.path, reason=error.strerror or error) from None
+            raise UsageError("inbox.not_writable", folder=self.path, reason=error.strerror or error) from None
 
     def look(self) -> View:
         """What lies in the folder now. Raises OSError when the folder has gone."""

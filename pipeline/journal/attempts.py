@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, and_, bindparam, exists, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from pipeline.domain.errors import BatchIsBusy
+from pipeline.domain.errors import BatchBusyError
 from pipeline.journal import codec
 from pipeline.journal.asking import ASKED, batched
 from pipeline.journal.keys import HASHED, OWN, REFERENCE
@@ -101,12 +101,12 @@ class IllegalChangeError(AssertionError):
 def intend(connection: Connection, intents: Sequence[Intent]) -> None:
     """Record that these attempts are about to be sent.
 
-    Raises BatchIsBusy when another program has recorded one of them: the batch's lock was lost.
+    Raises BatchBusyError when another program has recorded one of them: the batch's lock was lost.
     """
     try:
         connection.execute(insert(attempts), [_intended(intent) for intent in intents])
     except IntegrityError:
-        raise BatchIsBusy("journal.taken_over") from None
+        raise BatchBusyError("journal.taken_over") from None
 
 
 def _intended(intent: Intent) -> dict[str, Any]:

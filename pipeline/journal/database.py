@@ -37,7 +37,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from pipeline.domain.errors import Failure, NeedsPerson, StoppedEarly, UsageFailure
+from pipeline.domain.errors import NeedsPersonError, RunError, StoppedEarlyError, UsageError
 from pipeline.journal import keys, roll, tables
 from pipeline.journal.codec import dump_time
 from pipeline.kinds import Wanted, journal_file
@@ -60,8 +60,8 @@ Step = Callable[[Connection], None]
 def connect(url: str, steps: Sequence[Step] | None = None) -> Engine:
     """Open the journal at `url` (an SQLite path, or `postgresql://…`), which must be there.
 
-    It is brought up to date by those of `steps` (all that this program knows) that it has not seen. Raises UsageFailure
-    when there is no journal, when it can't be used or was made by a newer program, StoppedEarly when another program
+    It is brought up to date by those of `steps` (all that this program knows) that it has not seen. Raises UsageError
+    when there is no journal, when it can't be used or was made by a newer program, StoppedEarlyError when another program
     keeps it locked.
     """
     engine = open_as_it_is(url)
@@ -77,38 +77,38 @@ def connect(url: str, steps: Sequence[Step] | None = None) -> Engine:
 def open_as_it_is(url: str) -> Engine:
     """Open a journal that is there, whatever its version, and leave it so: to look at it.
 
-    Raises UsageFailure when there is none.
+    Raises UsageError when there is none.
     """
     if not is_there(url):
-        raise UsageFailure("journal.missing", place=shown(url))
+        raise UsageError("journal.missing", place=shown(url))
     return _engine(url)
 
 
 def is_there(url: str) -> bool:
     """Whether there is a journal at `url`; False where there is nothing at all, or none in a database of a server.
 
-    Nothing is changed. Raises UsageFailure when something else is there, or it can't be looked at.
+    Nothing is changed. Raises UsageError when something else is there, or it can't be looked at.
     """
     path = sqlite_path(url)
     if path is None:
         return _is_in(_bare_engine(url), url)
     try:
         if path.is_dir():
-            raise UsageFailure("journal.is_folder", place=path)
+            raise UsageError("journal.is_folder", place=path)
         size = path.stat().st_size
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise UsageFailure("journal.cannot_look", place=path, error=error.strerror) from None
+        raise UsageError("journal.cannot_look", place=path, error=error.strerror) from None
     if not size:
-        raise UsageFailure("journal.empty", place=path)
+        raise UsageError("journal.empty", place=path)
     if not _is_in(_bare_engine(url), url):
-        raise UsageFailure("journal.foreign", place=path)
+        raise UsageError("journal.foreign", place=path)
     return True
 
 
 def _is_in(engine: Engine, url: str) -> bool:
-    """Whether a database holds a journal. Raises UsageFailure when another program has a table of that name."""
+    """Whether a database holds a journal. Raises UsageError when another program has a table of that name."""
     wanted = tables.migrations
     try:
         with explained(url), engine.connect() as connection:
@@ -116,9 +116,9 @@ def _is_in(engine: Engine, url: str) -> bool:
             if not found.has_table(wanted.name):
                 return False
             if not {column["name"] for column in found.get_columns(wanted.name)} >= set(wanted.columns.keys()):
-                raise UsageFailure("journal.foreign", place=shown(url))
+                raise UsageError("journal.foreign", place=shown(url))
             if not _read_version(connection):
-                raise UsageFailure("journal.incomplete", place=shown(url))
+                raise UsageError("journal.incomplete", place=shown(url))
             return True
     finally:
         engine.dispose()
@@ -127,7 +127,7 @@ def _is_in(engine: Engine, url: str) -> bool:
 def make(url: str, steps: Sequence[Step] | None = None) -> bool:
     """Make a journal at `url`, private, in a folder or a database that is there; False when it holds one.
 
-    `steps` are those of `connect`. A program that is killed meanwhile leaves no half of one. Raises UsageFailure when
+    `steps` are those of `connect`. A program that is killed meanwhile leaves no half of one. Raises UsageError when
     something else is there, or it can't be made.
     """
     if is_there(url):
@@ -138,10 +138,10 @@ def make(url: str, steps: Sequence[Step] | None = None) -> bool:
     try:
         path = path.resolve()
         if not path.parent.is_dir():
-            raise UsageFailure("journal.no_folder", place=path, folder=path.parent)
+            raise UsageError("journal.no_folder", place=path, folder=path.parent)
         return _make_file(path, steps)
     except OSError as error:
-        raise UsageFailure("journal.cannot_make", place=path, error=error.strerror) from None
+        raise UsageError("journal.cannot_make", place=path, error=error.strerror) from None
 
 
 def _make_file(path: Path, steps: Sequence[Step]) -> bool:
@@ -174,7 +174,7 @@ def _make_in(engine: Engine, url: str, steps: Sequence[Step]) -> bool:
             if tables.migrations.name in found:
                 return False
             if found & set(tables.metadata.tables):
-                raise UsageFailure("journal.foreign", place=shown(url))
+                raise UsageError("journal.foreign", place=shown(url))
             for number, step in enumerate(steps, start=1):
                 _take(step, number, connection)
         return True
@@ -183,11 +183,11 @@ def _make_in(engine: Engine, url: str, steps: Sequence[Step]) -> bool:
 
 
 def sqlite_path(url: str) -> Path | None:
-    """The file of an SQLite journal, None for one on a server. Raises UsageFailure when `url` names neither."""
+    """The file of an SQLite journal, None for one on a server. Raises UsageError when `url` names neither."""
     try:
         return journal_file(url)
     except Wanted:
-        raise UsageFailure("journal.bad_place") from None
+        raise UsageError("journal.bad_place") from None
 
 
 @contextmanager
@@ -199,33 +199,33 @@ def explained(url: str) -> Iterator[None]:
         raise failure(error, url) from None
 
 
-_MEANINGS: Final[tuple[tuple[str, type[Failure], str], ...]] = (
-    ("locked|busy", StoppedEarly, "journal.locked"),
-    ("full|no space", StoppedEarly, "journal.disk_full"),
-    ("readonly|read-only", UsageFailure, "journal.read_only"),
-    ("not a database|malformed", UsageFailure, "journal.damaged"),
-    ("no such (?:table|column)|(?:relation|column) .* does not exist", UsageFailure, "journal.incomplete"),
-    ("unable to open", UsageFailure, "journal.cannot_open"),
-    ("disk i/o", StoppedEarly, "journal.disk_error"),
+_MEANINGS: Final[tuple[tuple[str, type[RunError], str], ...]] = (
+    ("locked|busy", StoppedEarlyError, "journal.locked"),
+    ("full|no space", StoppedEarlyError, "journal.disk_full"),
+    ("readonly|read-only", UsageError, "journal.read_only"),
+    ("not a database|malformed", UsageError, "journal.damaged"),
+    ("no such (?:table|column)|(?:relation|column) .* does not exist", UsageError, "journal.incomplete"),
+    ("unable to open", UsageError, "journal.cannot_open"),
+    ("disk i/o", StoppedEarlyError, "journal.disk_error"),
 )
 """What the words of a database mean, SQLite's and PostgreSQL's, whatever their letter case."""
 
 
-def failure(error: DBAPIError, url: str) -> Failure:
+def failure(error: DBAPIError, url: str) -> RunError:
     """What a database error means to the user."""
     place, kind = shown(url), type(error.orig).__name__
     text = str(error.orig).lower()
     if re.search(r'database "[^"]*" does not exist', text):
-        return UsageFailure("journal.no_database", place=place)
+        return UsageError("journal.no_database", place=place)
     if not isinstance(error.orig, sqlite3.Error) and getattr(error.orig, "sqlstate", None) is None:
         # No server said it: its words are about the way there, and may hold any name of a host.
-        return NeedsPerson("journal.unreachable", place=place, error=kind)
+        return NeedsPersonError("journal.unreachable", place=place, error=kind)
     for words, failed, key in _MEANINGS:
         if re.search(words, text):
             return failed(key, place=place, seconds=BUSY_SECONDS)
     if isinstance(error.orig, sqlite3.Error):
-        return StoppedEarly("journal.broken", place=place, error=kind)
-    return NeedsPerson("journal.unreachable", place=place, error=kind)
+        return StoppedEarlyError("journal.broken", place=place, error=kind)
+    return NeedsPersonError("journal.unreachable", place=place, error=kind)
 
 
 def shown(url: str) -> str:
@@ -248,7 +248,7 @@ def _sqlite(path: Path) -> Engine:
 
     def still_there(connection: Connection) -> None:
         if not connection.get_execution_options().get("reading", False) and _identity(path) != there:
-            raise StoppedEarly("journal.gone", place=path)
+            raise StoppedEarlyError("journal.gone", place=path)
 
     engine = _bare_engine(str(path))
     event.listen(engine, "connect", _prepare_sqlite)
@@ -286,14 +286,14 @@ def _postgresql(url: str) -> Engine:
     try:
         return create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
     except (ModuleNotFoundError, NoSuchModuleError):
-        raise UsageFailure("journal.no_driver") from None
+        raise UsageError("journal.no_driver") from None
 
 
 def _parsed(url: str) -> URL:
     try:
         return make_url(url)
     except (ArgumentError, ValueError):  # ValueError: a port that is no number
-        raise UsageFailure("journal.bad_place") from None
+        raise UsageError("journal.bad_place") from None
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -376,7 +376,7 @@ assert len(STEPS) == VERSION
 def _bring_up_to_date(engine: Engine, url: str, steps: Sequence[Step]) -> None:
     found = version_of(engine)
     if found > len(steps):
-        raise UsageFailure("journal.newer", place=shown(url))
+        raise UsageError("journal.newer", place=shown(url))
     for number, step in enumerate(steps[found:], start=found + 1):
         with engine.begin() as connection:
             _wait_for_others(connection)

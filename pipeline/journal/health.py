@@ -16,7 +16,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Table, func, select, text
 
-from pipeline.domain.errors import UsageFailure
+from pipeline.domain.errors import UsageError
 from pipeline.journal import database, tables
 from pipeline.model import Outcome
 from pipeline.report.place import put
@@ -67,7 +67,7 @@ class Health:
 
 
 def examine(url: str) -> Health:
-    """Look a journal over. Raises UsageFailure when there is none or it is no journal, StoppedEarly when locked."""
+    """Look a journal over. Raises UsageError when there is none or it is no journal, StoppedEarlyError when locked."""
     engine = database.open_as_it_is(url)
     try:
         with database.explained(url), engine.connect().execution_options(reading=True) as connection:
@@ -127,19 +127,19 @@ def free_bytes(url: str) -> int | None:
 def back_up(url: str, path: Path) -> Path:
     """Copy an SQLite journal to `path` while others may write to it, by SQLite's own means; whole or not at all.
 
-    Over no file: it goes to the next free name; gives its place. Raises UsageFailure for PostgreSQL, for a place that
+    Over no file: it goes to the next free name; gives its place. Raises UsageError for PostgreSQL, for a place that
     can't be written, and without a journal.
     """
     source = database.sqlite_path(url)
     if source is None:
-        raise UsageFailure("journal.backup_postgresql", place=database.shown(url))
+        raise UsageError("journal.backup_postgresql", place=database.shown(url))
     database.open_as_it_is(url).dispose()
     try:
         return put(path, partial(_copy, source))
     except OSError as error:
-        raise UsageFailure("journal.backup_cannot_write", path=path, error=error.strerror) from None
+        raise UsageError("journal.backup_cannot_write", path=path, error=error.strerror) from None
     except sqlite3.DatabaseError:
-        raise UsageFailure("journal.damaged", place=source) from None
+        raise UsageError("journal.damaged", place=source) from None
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -151,6 +151,6 @@ def _copy(source: Path, target: Path) -> None:
         # One file: a backup that needs a second one beside it is soon half a backup.
         to_backup.execute("PRAGMA journal_mode=DELETE")
         if not to_backup.execute("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").fetchone():
-            raise UsageFailure("journal.incomplete", place=source)
+            raise UsageError("journal.incomplete", place=source)
         if to_backup.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
             raise sqlite3.DatabaseError

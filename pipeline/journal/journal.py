@@ -19,7 +19,7 @@ from sqlalchemy import Connection, and_, delete, exists, func, insert, select, u
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 
-from pipeline.domain.errors import ExitCode, Failure
+from pipeline.domain.errors import ExitCode, RunError
 from pipeline.journal import codec, database, decisions, evidence, past, purge, roll, staging, states, story
 from pipeline.journal.attempts import RepeatSearch, histories, last_live_request, mark_cancelled
 from pipeline.journal.evidence import Asked, Evidence
@@ -148,7 +148,7 @@ class Journal:
         return found
 
     def lease(self, batch: Batch) -> AbstractContextManager[None]:
-        """Hold a batch against every other run. Raises BatchIsBusy at once when it is held."""
+        """Hold a batch against every other run. Raises BatchBusyError at once when it is held."""
         return lease(self.engine, self.url, batch.id, batch.name)
 
     def last_run(self, batch: Batch) -> datetime | None:
@@ -234,7 +234,7 @@ class Journal:
         with self._writing() as connection:
             connection.execute(update(runs).where(runs.c.id == run).values(values))
 
-    def stopped(self, run: int, failure: Failure) -> None:
+    def stopped(self, run: int, failure: RunError) -> None:
         """Keep what ended a run early."""
         details = {name: str(value) for name, value in failure.params.items()}
         values = {"stopped": failure.key, "stopped_details": codec.dump(details)}
@@ -497,7 +497,7 @@ class Journal:
             purge.scrub(connection, batch, now)
 
     def compact(self) -> None:
-        """Make the database forget what was removed. Raises StoppedEarly when another program reads the journal."""
+        """Make the database forget what was removed. Raises StoppedEarlyError when another program reads the journal."""
         with database.explained(self.url):
             purge.compact(self.engine)
 
@@ -544,7 +544,7 @@ class Journal:
 def open_journal(url: str, *, make: bool = True) -> Iterator[Journal]:
     """The journal at `url`: an SQLite path, or a `postgresql://` URL. Without `make` it must be there.
 
-    Raises UsageFailure when it can't be used, StoppedEarly when another program keeps it locked.
+    Raises UsageError when it can't be used, StoppedEarlyError when another program keeps it locked.
     """
     if make:
         database.make(url)

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from pipeline.domain.errors import BatchIsBusy
+from pipeline.domain.errors import BatchBusyError
 from pipeline.journal.database import explained, sqlite_path
 
 _SPACE: Final = 0x464C  # "FL": advisory locks of this program, apart from others on the same server
@@ -27,13 +27,13 @@ _SPACE: Final = 0x464C  # "FL": advisory locks of this program, apart from other
 def lease(engine: Engine, url: str, batch_id: int, batch: str) -> Iterator[None]:
     """Hold the batch for the time of the context.
 
-    Raises BatchIsBusy at once when another run holds it.
+    Raises BatchBusyError at once when another run holds it.
     """
     path = sqlite_path(url)
     held = _postgresql(engine, url, batch_id) if path is None else _file(path, batch_id)
     with held as mine:
         if not mine:
-            raise BatchIsBusy("journal.batch_is_busy", batch=batch)
+            raise BatchBusyError("journal.batch_is_busy", batch=batch)
         yield
 
 

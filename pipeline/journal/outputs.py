@@ -15,7 +15,7 @@ from pipeline.journal.tables import outputs
 
 @dataclass(frozen=True, slots=True)
 class FilesOf:
-    """The files of one batch, by its name: a `Memory` of `pipeline.report.place`. Raises Failure as a journal does."""
+    """The files of one batch, by its name: a `Memory` of `pipeline.report.place`. Raises RunError as a journal does."""
 
     engine: Engine = field(repr=False)
     url: str = field(repr=False)

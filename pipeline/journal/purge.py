@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import OperationalError
 
-from pipeline.domain.errors import StoppedEarly
+from pipeline.domain.errors import StoppedEarlyError
 from pipeline.journal import codec
 from pipeline.journal import outputs as written
 from pipeline.journal.roll import accepted_runs
@@ -186,11 +186,11 @@ def _without_person(fault: Fault) -> Fault:
 def compact(engine: Engine) -> None:
     """Make the database forget the old records: SQLite's free pages and its log, PostgreSQL's dead tuples.
 
-    Raises StoppedEarly when another program reads the journal, so that the database has to keep them.
+    Raises StoppedEarlyError when another program reads the journal, so that the database has to keep them.
     """
     forgotten = _compact_postgresql(engine) if engine.dialect.name == "postgresql" else _compact_sqlite(engine)
     if not forgotten:
-        raise StoppedEarly("journal.purge_busy")
+        raise StoppedEarlyError("journal.purge_busy")
 
 
 def _compact_sqlite(engine: Engine) -> bool:

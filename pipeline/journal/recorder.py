@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.exc import DBAPIError
 
-from pipeline.domain.errors import Failure
+from pipeline.domain.errors import RunError
 from pipeline.journal import attempts, database
 from pipeline.journal.attempts import Intent, RepeatSearch, Settlement
 from pipeline.model import Repeat
@@ -65,14 +65,14 @@ class Recorder:
     async def intend(self, intent: Intent) -> list[Repeat]:
         """Make an intent durable. Returns the repeats in other batches because of which it was not recorded, if any.
 
-        Raises Failure when the journal can't take it: nothing may be sent then.
+        Raises RunError when the journal can't take it: nothing may be sent then.
         """
         return await self._record(intent)
 
     def settle(self, settlement: Settlement) -> Awaitable[object]:
         """Send an outcome on its way into the journal at once; what is returned ends when it is durable.
 
-        It must be awaited at last. It raises Failure when the journal can't take the outcome, also after a while. An
+        It must be awaited at last. It raises RunError when the journal can't take the outcome, also after a while. An
         intent that is recorded before the caller waits for anything shares its commit as a rule.
         """
         return self._record(settlement)
@@ -159,7 +159,7 @@ class Recorder:
             self._journal.free_reserve()
             try:
                 self._commit([waiting.record for waiting in outcomes])
-            except Failure as again:
+            except RunError as again:
                 if last:
                     self._in_loop(_fail, outcomes, again)
                     return

@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.domain.errors import UsageFailure
+from pipeline.domain.errors import UsageError
 from pipeline.model import Column, Report, ReportRow, Status, kind_of
 from pipeline.report import place
 from pipeline.report.masking import account_columns, mask, mask_in
@@ -52,20 +52,20 @@ def harmless(text: str) -> str:
 def check_file(path: Path, option: str, others: Iterable[Path]) -> None:
     """Finds out, before the first request, that a file can be written to `path`, or beside what stands there.
 
-    `others` are the places of the run's other files. Raises UsageFailure when the folder is missing or can't be
+    `others` are the places of the run's other files. Raises UsageError when the folder is missing or can't be
     written, and when `path` is a folder or one of the others.
     """
     told: dict[str, object] = {"path": path, "option": option}
     if not path.parent.is_dir():
-        raise UsageFailure("exports.no_folder", folder=path.parent, **told)
+        raise UsageError("exports.no_folder", folder=path.parent, **told)
     if path.is_dir():
-        raise UsageFailure("exports.is_a_folder", **told)
+        raise UsageError("exports.is_a_folder", **told)
     if any(path.resolve() == other.resolve() for other in others):
-        raise UsageFailure("exports.taken", **told)
+        raise UsageError("exports.taken", **told)
     try:
         place.try_out(path)
     except OSError as error:
-        raise UsageFailure("exports.not_writable", reason=error.strerror or error, **told) from error
+        raise UsageError("exports.not_writable", reason=error.strerror or error, **told) from error
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -148,9 +148,9 @@ class _Values:
 
 
 def require_parquet() -> None:
-    """Raises UsageFailure when Parquet can't be written on this machine."""
+    """Raises UsageError when Parquet can't be written on this machine."""
     if find_spec("pyarrow") is None:
-        raise UsageFailure("exports.no_parquet")
+        raise UsageError("exports.no_parquet")
 
 
 def write_parquet(report: Report, rows: Iterable[ReportRow], path: Path, lang: Lang) -> None:
@@ -251,18 +251,18 @@ def load_receivables(path: Path, columns: Sequence[Column]) -> Receivables:
     """The mapping of a receivables import. `columns` are those of the sheet: each heading is a source too.
 
     [columns] source = "Name in the file"; [constants] "Name in the file" = "value"; order = ["Name", …];
-    statuses = ["created", …]; date_format, decimal, delimiter, encoding. Raises UsageFailure that names every mistake.
+    statuses = ["created", …]; date_format, decimal, delimiter, encoding. Raises UsageError that names every mistake.
     """
     try:
         table = tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise UsageFailure("exports.mapping_unreadable", path=path, reason=reason) from None
+        raise UsageError("exports.mapping_unreadable", path=path, reason=reason) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageFailure("exports.mapping_not_toml", path=path, reason=error) from None
+        raise UsageError("exports.mapping_not_toml", path=path, reason=error) from None
     mistakes = list(_mistakes(table, columns))
     if mistakes:
-        raise UsageFailure("exports.mapping_mistakes", path=path, mistakes="; ".join(mistakes))
+        raise UsageError("exports.mapping_mistakes", path=path, mistakes="; ".join(mistakes))
     sources = {name: source for source, name in table.get("columns", {}).items()}
     constants = table.get("constants", {})
     return Receivables(

@@ -19,7 +19,7 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.domain.errors import UsageFailure
+from pipeline.domain.errors import UsageError
 from pipeline.model import Column, Report, ReportRow
 from pipeline.number_formats import is_date_format
 from pipeline.report.cells import cut
@@ -80,20 +80,20 @@ class _Layout:
 def check_original(original: Path) -> None:
     """Finds out, before the first request, whether a mended copy of the workbook can be made.
 
-    Raises UsageFailure when it is not an .xlsx, is a workbook of ours, or holds what a copy would lose.
+    Raises UsageError when it is not an .xlsx, is a workbook of ours, or holds what a copy would lose.
     """
     try:
         with zipfile.ZipFile(original) as package:
             names = package.namelist()
             lost = list(dict.fromkeys(_losses(package, names)))
     except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
-        raise UsageFailure("exports.mended_not_xlsx", file=original.name) from None
+        raise UsageError("exports.mended_not_xlsx", file=original.name) from None
     if "xl/workbook.xml" not in names:
-        raise UsageFailure("exports.mended_not_xlsx", file=original.name)
+        raise UsageError("exports.mended_not_xlsx", file=original.name)
     if is_ours(original):
-        raise UsageFailure("exports.mended_ours", file=original.name)
+        raise UsageError("exports.mended_ours", file=original.name)
     if lost:
-        raise UsageFailure("exports.mended_would_lose", file=original.name, what=_Losses(lost))
+        raise UsageError("exports.mended_would_lose", file=original.name, what=_Losses(lost))
 
 
 @dataclass(frozen=True, slots=True)

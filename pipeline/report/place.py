@@ -23,7 +23,7 @@ from itertools import count, islice
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
-from pipeline.domain.errors import Failure, StoppedEarly, UsageFailure
+from pipeline.domain.errors import RunError, StoppedEarlyError, UsageError
 from pipeline.scratch import is_left_behind, tag
 
 MARK: Final = "flinks-import"
@@ -55,7 +55,7 @@ _SHARED: Final = 0o644
 
 
 class Memory(Protocol):
-    """Remembers what was written where, for one batch and environment. Every method may raise Failure."""
+    """Remembers what was written where, for one batch and environment. Every method may raise RunError."""
 
     def last_written(self, path: Path) -> str | None:
         """The SHA-256 of what was written there last; None when nothing was."""
@@ -80,7 +80,7 @@ class Ours:
         if self.memory is None or any(is_same_file(path, other) for other in self.inputs):
             return False
         # A journal that can't be asked costs a new name, not the output.
-        with suppress(OSError, Failure):
+        with suppress(OSError, RunError):
             last = self.memory.last_written(path)
             return last is not None and stat.S_ISREG(path.lstat().st_mode) and _sha256(path) == last
         return False
@@ -88,7 +88,7 @@ class Ours:
     def wrote(self, path: Path, sha256: str) -> None:
         """Remember what stands there now. What can't be remembered is left alone by the next run, and no loss."""
         if self.memory is not None:
-            with suppress(Failure):
+            with suppress(RunError):
                 self.memory.remember(path, sha256)
 
 
@@ -148,22 +148,22 @@ def check_workbook(path: Path) -> None:
     """Finds out, before the first request, that a workbook can be written to `path`, or beside what stands there.
 
     A file is really made in the folder and removed again: permissions alone do not tell of a read-only or full disk.
-    Raises UsageFailure when the name is not one of a workbook, the folder is missing or can't be written, or `path` is
-    a folder; StoppedEarly when the disk is full.
+    Raises UsageError when the name is not one of a workbook, the folder is missing or can't be written, or `path` is
+    a folder; StoppedEarlyError when the disk is full.
     """
     folder = path.parent
     try:
         if not folder.is_dir():
-            raise UsageFailure("report.no_folder", folder=folder)
+            raise UsageError("report.no_folder", folder=folder)
         if path.is_dir():
-            raise UsageFailure("report.is_a_folder", path=path)
+            raise UsageError("report.is_a_folder", path=path)
         if path.suffix.casefold() != ".xlsx":
-            raise UsageFailure("report.not_xlsx", path=path)
+            raise UsageError("report.not_xlsx", path=path)
         try_out(path)
     except OSError as error:
         if error.errno in _FULL:
-            raise StoppedEarly("report.disk_full", folder=folder.absolute()) from error
-        raise UsageFailure("report.not_writable", folder=folder, reason=error.strerror or error) from error
+            raise StoppedEarlyError("report.disk_full", folder=folder.absolute()) from error
+        raise UsageError("report.not_writable", folder=folder, reason=error.strerror or error) from error
 
 
 def try_out(path: Path) -> None:
@@ -179,12 +179,14 @@ def try_out(path: Path) -> None:
 def writing(path: Path) -> Iterator[None]:
     """Whoever writes the workbook in this context may find that it can be had nowhere any more.
 
-    Raises StoppedEarly then: nothing is lost, the journal has it all, and the same command writes it.
+    Raises StoppedEarlyError then: nothing is lost, the journal has it all, and the same command writes it.
     """
     try:
         yield
     except OSError as error:
-        raise StoppedEarly("report.not_written", path=path, reason=error.strerror or type(error).__name__) from error
+        raise StoppedEarlyError(
+            "report.not_written", path=path, reason=error.strerror or type(error).__name__
+        ) from error
 
 
 def is_ours(workbook: Path | BinaryIO) -> bool:

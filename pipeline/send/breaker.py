@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.domain.errors import CredentialsFailure, Failure, NeedsPerson, StoppedEarly
+from pipeline.domain.errors import CredentialsError, NeedsPersonError, RunError, StoppedEarlyError
 from pipeline.send.answers import NotSentKind
 from pipeline.send.decide import Created, Denied, Perhaps, TokenDenied, Unsent, Verdict
 from schemas.faults import Fault
@@ -39,12 +39,12 @@ class Breaker:
     _failed: int = 0
     _reason: object = None
 
-    def attempted(self, verdict: Verdict) -> Failure | None:
+    def attempted(self, verdict: Verdict) -> RunError | None:
         """Count an attempt's verdict; returns why the run must stop, if it must."""
         if isinstance(verdict, Perhaps):
             self._uncertain += 1
             if self._uncertain >= UNCERTAIN_IN_A_ROW:
-                return StoppedEarly("send.stopped_uncertain", count=self._uncertain)
+                return StoppedEarlyError("send.stopped_uncertain", count=self._uncertain)
             return None
         if isinstance(verdict, Unsent):
             return None  # no answer at all: it neither adds to the uncertain ones nor ends their row
@@ -53,10 +53,10 @@ class Breaker:
             self._answers += 1
             self._forbidden += isinstance(verdict, Denied) and verdict.status == _FORBIDDEN
             if self._answers == self._forbidden == FORBIDDEN_AT_FIRST:
-                return CredentialsFailure("send.stopped_forbidden", count=self._forbidden)
+                return CredentialsError("send.stopped_forbidden", count=self._forbidden)
         return None
 
-    def ended(self, verdict: Verdict) -> Failure | None:
+    def ended(self, verdict: Verdict) -> RunError | None:
         """Count the last verdict of a row; returns why the run must stop, if it must."""
         if isinstance(verdict, Created | Perhaps | TokenDenied):
             self._failed, self._reason = 0, None
@@ -67,9 +67,9 @@ class Breaker:
         if self._failed < self.max_failures:
             return None
         if isinstance(verdict, Unsent) and (why := _refused_certificate(verdict)):
-            return NeedsPerson("send.not_trusted", reason=why)
+            return NeedsPersonError("send.not_trusted", reason=why)
         key = "send.stopped_refused" if isinstance(verdict, Denied) else "send.stopped_unreachable"
-        return StoppedEarly(key, count=self._failed)
+        return StoppedEarlyError(key, count=self._failed)
 
 
 def _reason_of(verdict: Verdict) -> object:

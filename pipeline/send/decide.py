@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeGuard, assert_never
 
-from pipeline.domain.errors import CredentialsFailure
+from pipeline.domain.errors import CredentialsError
 from pipeline.model import Attempt, Outcome, Payment, Repeat
 from pipeline.send.answers import (
     Answered,
@@ -460,9 +460,9 @@ class NoAccess:
 Step = Again | Finished | NoAccess
 
 
-def no_access() -> CredentialsFailure:
+def no_access() -> CredentialsError:
     """The failure of a run whose fresh token was refused."""
-    return CredentialsFailure("send.token_refused")
+    return CredentialsError("send.token_refused")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-from pipeline.domain.errors import BatchIsBusy, Failure, StoppedEarly
+from pipeline.domain.errors import BatchBusyError, RunError, StoppedEarlyError
 from pipeline.journal.attempts import Intent, RepeatSearch, Settlement
 from pipeline.journal.journal import Batch, Journal, Sendable
 from pipeline.journal.recorder import Recorder, recording
@@ -82,7 +82,7 @@ class Sent:
     """How far the loop came: the last position that it took up, and why it stopped early, if it did."""
 
     position: int
-    stopped: Failure | None
+    stopped: RunError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class _Engine:
         if self._rules.until is None:
             return None
         seconds = max(0.0, (self._rules.until - datetime.now(UTC)).total_seconds())
-        reason = StoppedEarly("send.stopped_until", time=f"{self._rules.until:%H:%M}")
+        reason = StoppedEarlyError("send.stopped_until", time=f"{self._rules.until:%H:%M}")
         return asyncio.get_running_loop().call_later(seconds, self._stop.request, reason)
 
     async def _work(self) -> None:
@@ -173,11 +173,11 @@ class _Engine:
                     ended = await self._send(row, ended)
             finally:
                 await self._conclude(ended)
-        except Failure as failure:
+        except RunError as failure:
             self._stop.request(failure)
         except BaseException:
             # A fault of the program: the others finish what is in flight, then it is raised by `run`.
-            self._stop.request(StoppedEarly("send.stopped_fault"))
+            self._stop.request(StoppedEarlyError("send.stopped_fault"))
             raise
 
     async def _send(self, row: Sendable, before: _Ended | None) -> _Ended | None:
@@ -189,7 +189,7 @@ class _Engine:
         permissions = self._rules.permissions
         if not isinstance(decide.plan(row.history, row.fingerprint, "", (), permissions), decide.Send):
             # It was tried since it was planned, and not by this run: the batch's lock was lost.
-            raise BatchIsBusy("journal.taken_over")
+            raise BatchBusyError("journal.taken_over")
         tally = decide.start_tally(row.history, resend=permissions.resend_unknown)
         uncertain_ever = any(attempt.outcome in decide.UNCERTAIN for attempt in row.history)
         request = body(row.payment, self._rules.language)
@@ -247,7 +247,7 @@ class _Engine:
         for tries in range(1, CONFIRM_TRIES + 1):
             try:
                 lease = await self._tokens.lease()
-            except Failure as failure:
+            except RunError as failure:
                 self._stop.request(failure)
                 return False
             exchange = await self._api.details(session_id, lease.token)

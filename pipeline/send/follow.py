@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final, Protocol, TypeVar
 
-from pipeline.domain.errors import CredentialsFailure, Failure, StoppedEarly
+from pipeline.domain.errors import CredentialsError, RunError, StoppedEarlyError
 from pipeline.journal.states import Seen, Session
 from pipeline.model import SessionState
 from pipeline.send import states
@@ -70,7 +70,7 @@ class Followed:
     asked: int
     missed: int
     reason: str
-    stopped: Failure | None
+    stopped: RunError | None
 
 
 async def follow(  # noqa: PLR0913, PLR0917 - the engine's five, and where the states go
@@ -100,7 +100,7 @@ class CancelledAll:
 
     attempted: tuple[Attempted, ...]
     offered: bool
-    stopped: Failure | None
+    stopped: RunError | None
 
 
 async def cancel(  # noqa: PLR0913, PLR0917 - as above
@@ -160,7 +160,7 @@ class _Caller:
     async def _ask(self, call: Callable[[str], Coroutine[Any, Any, Exchange]], *, harmless: bool) -> Exchange | None:
         """Ask until there is an answer that tells something. `harmless` calls are repeated, and given up at a stop.
 
-        Raises CredentialsFailure when fresh tokens are refused.
+        Raises CredentialsError when fresh tokens are refused.
         """
         denied = throttled = lost = 0
         while (lease := await self._unless_stopped(self._permit())) is not None:
@@ -173,7 +173,7 @@ class _Caller:
                     self._tokens.refused(lease)
                     denied += 1
                     if (lease.fresh and denied > 1) or denied >= TOKEN_TRIES:
-                        raise CredentialsFailure("status.token_refused")
+                        raise CredentialsError("status.token_refused")
                 case Answered(status=429) | Answered(status=503, retry_after=float()):
                     self._brake.pushed_back(exchange.retry_after)
                     throttled += 1
@@ -263,17 +263,17 @@ async def _for_each(
         try:
             while not stop.requested and (session := await source.next()) is not None:
                 await treat(session)
-        except Failure as failure:
+        except RunError as failure:
             stop.request(failure)
         except BaseException:
             # A fault of the program: the others come to an end, then it is raised.
-            stop.request(StoppedEarly("send.stopped_fault"))
+            stop.request(StoppedEarlyError("send.stopped_fault"))
             raise
 
     results = await asyncio.gather(*(work() for _ in range(at_once)), return_exceptions=True)
     try:
         await keeper.flush()
-    except Failure as failure:
+    except RunError as failure:
         stop.request(failure)
     for result in results:
         if isinstance(result, BaseException):
@@ -323,10 +323,10 @@ class _Asking:
         if self._missed_in_a_row >= MISSED_IN_A_ROW:
             self._stop.request(self._all_missed())
 
-    def _all_missed(self) -> Failure:
+    def _all_missed(self) -> RunError:
         if self._forbidden == self._missed and not self._asked:
-            return CredentialsFailure("status.forbidden")
-        return StoppedEarly("status.unreachable", reason=self._reason)
+            return CredentialsError("status.forbidden")
+        return StoppedEarlyError("status.unreachable", reason=self._reason)
 
     def followed(self) -> Followed:
         if self._stop.reason is None and self._missed and not self._asked:
@@ -373,7 +373,7 @@ class _Cancelling:
         self.attempted.append(Attempted(session, result))
         self._observer.session_done(session, state)
         if isinstance(result, states.Unsure) and self._unsure_in_a_row >= MISSED_IN_A_ROW:
-            self._stop.request(StoppedEarly("status.unreachable", reason=result.reason))
+            self._stop.request(StoppedEarlyError("status.unreachable", reason=result.reason))
 
     async def _state_after(self, session: Session) -> tuple[SessionState | None, str]:
         """What `details` says now; None when it says nothing, with why if it is of another."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from pipeline.domain.errors import Failure
+from pipeline.domain.errors import RunError
 
 
 class Stop:
@@ -17,15 +17,15 @@ class Stop:
     def __init__(self) -> None:
         self._event = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self.reason: Failure | None = None
+        self.reason: RunError | None = None
 
-    def request(self, reason: Failure) -> None:
+    def request(self, reason: RunError) -> None:
         """Ask everything to stop."""
         if self.reason is None:
             self.reason = reason
         self._event.set()
 
-    def request_from_signal(self, reason: Failure) -> None:
+    def request_from_signal(self, reason: RunError) -> None:
         """The same, from a signal handler: the loop is woken from whatever it waits for."""
         self._loop.call_soon_threadsafe(self.request, reason)
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal, assert_never
 
-from pipeline.domain.errors import CredentialsFailure, NeedsPerson, StoppedEarly, WrongAddress
+from pipeline.domain.errors import CredentialsError, NeedsPersonError, StoppedEarlyError, WrongAddressError
 from pipeline.send.answers import Token
 from pipeline.send.api import (
     Authorization,
@@ -107,8 +107,8 @@ class Tokens:
     async def lease(self, *, fresh: bool = False) -> Lease:
         """A token for one request; with `fresh`, one that nobody has used.
 
-        Raises CredentialsFailure when the API refuses the credentials, WrongAddress when nobody there gives tokens,
-        NeedsPerson when its certificate is refused, StoppedEarly when it gives no token.
+        Raises CredentialsError when the API refuses the credentials, WrongAddressError when nobody there gives tokens,
+        NeedsPersonError when its certificate is refused, StoppedEarlyError when it gives no token.
         """
         if self._single or fresh:
             return await self._lease_single()
@@ -208,15 +208,15 @@ class Tokens:
                 case Token():
                     return self._held(answer, asked_at)
                 case AuthorizeRefused():
-                    raise CredentialsFailure("send.credentials_refused", status=answer.status)
+                    raise CredentialsError("send.credentials_refused", status=answer.status)
                 case AuthorizeUntrusted():
-                    raise NeedsPerson("send.not_trusted", reason=answer.text)
+                    raise NeedsPersonError("send.not_trusted", reason=answer.text)
                 case AuthorizeElsewhere() if not self._serial:
-                    raise WrongAddress("send.wrong_address", reason=answer.text)
+                    raise WrongAddressError("send.wrong_address", reason=answer.text)
                 case AuthorizeElsewhere() | AuthorizeFailed():
                     # An address that gave tokens before is right: it is the API that is not what it was.
                     if attempt == MAX_TRIES:
-                        raise StoppedEarly("send.authorize_unreachable", reason=answer.text)
+                        raise StoppedEarlyError("send.authorize_unreachable", reason=answer.text)
                     wish = answer.retry_after if isinstance(answer, AuthorizeFailed) else None
                     await self._timing.sleep(max(wish or 0.0, backoff(attempt, self._timing.rng)))
                 case _:

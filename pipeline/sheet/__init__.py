@@ -23,7 +23,7 @@ __all__ = ["ReadOptions", "Table", "load_mapping", "open_table", "sha256_of", "w
 def open_table(path: Path, options: ReadOptions) -> Table:
     """Find the table in the file and the meaning of its columns. Nothing is read twice unless the rows are.
 
-    Raises InputFailure when the file can't be read, has no table, or its columns can't be told apart; UsageFailure
+    Raises InputError when the file can't be read, has no table, or its columns can't be told apart; UsageError
     never. Notices about the whole file are in `Table.notices`.
     """
     from pipeline.sheet.opening import open_file  # noqa: PLC0415 - the readers are heavy, importing this room is not
@@ -32,7 +32,7 @@ def open_table(path: Path, options: ReadOptions) -> Table:
 
 
 def load_mapping(path: Path) -> Mapping:
-    """The mapping file at `path`. Raises UsageFailure with all its mistakes when it is wrong."""
+    """The mapping file at `path`. Raises UsageError with all its mistakes when it is wrong."""
     from pipeline.sheet.mapping import load  # noqa: PLC0415 - as above
 
     return load(path)
@@ -41,7 +41,7 @@ def load_mapping(path: Path) -> Mapping:
 def write_mapping(table: Table, path: Path) -> Path:
     """Keep how the columns of `table` were understood as a mapping file, for the next sheet of its kind.
 
-    Over no file: it goes to the next free name; gives its place. Raises UsageFailure when it can't be written.
+    Over no file: it goes to the next free name; gives its place. Raises UsageError when it can't be written.
     """
     from pipeline.sheet.mapping import write  # noqa: PLC0415 - as above
 

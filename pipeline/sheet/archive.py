@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 
 MAX_MEMBER: Final = 1024**3
 MAX_TOTAL: Final = 2 * 1024**3
@@ -30,7 +30,7 @@ _LOCKED: Final = 1
 
 
 class Archive:
-    """The members of a workbook's container. Raises InputFailure when it is damaged, locked or a bomb."""
+    """The members of a workbook's container. Raises InputError when it is damaged, locked or a bomb."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -46,7 +46,7 @@ class Archive:
         if len(self._members) < len(members):
             raise self._damaged()
         if any(member.flag_bits & _LOCKED for member in members):
-            raise InputFailure("sheet.locked", path=str(path))
+            raise InputError("sheet.locked", path=str(path))
         total = sum(member.file_size for member in members)
         if total > MAX_TOTAL or any(map(_is_bomb, members)):
             raise self._bomb()
@@ -68,7 +68,7 @@ class Archive:
         """A small member whole; empty when there is none. Whoever parses it meets no document type in it."""
         whole = b"".join(self.pieces(name)) if name in self._members else b""
         if b"<!DOCTYPE" in whole.replace(b"\x00", b"") or b"<!ENTITY" in whole.replace(b"\x00", b""):
-            raise InputFailure("sheet.document_type", path=str(self.path))
+            raise InputError("sheet.document_type", path=str(self.path))
         return whole
 
     def pieces(self, name: str) -> Iterator[bytes]:
@@ -84,7 +84,7 @@ class Archive:
                 # More than its header declares: made by hand, to get past the check of the headers.
                 raise self._bomb()
             if first and b"<!DOCTYPE" in piece[:4096].replace(b"\x00", b"").upper():
-                raise InputFailure("sheet.document_type", path=str(self.path))
+                raise InputError("sheet.document_type", path=str(self.path))
             first = False
             self.has_long_text = self.has_long_text or _has_long_run(piece)
             yield piece
@@ -104,11 +104,11 @@ class Archive:
         except (zlib.error, struct.error, EOFError, OSError):
             raise self._damaged() from None
 
-    def _damaged(self) -> InputFailure:
-        return InputFailure("sheet.damaged", path=str(self.path))
+    def _damaged(self) -> InputError:
+        return InputError("sheet.damaged", path=str(self.path))
 
-    def _bomb(self) -> InputFailure:
-        return InputFailure("sheet.bomb", path=str(self.path), limit=f"{MAX_TOTAL / 1024**3:.0f}")
+    def _bomb(self) -> InputError:
+        return InputError("sheet.bomb", path=str(self.path), limit=f"{MAX_TOTAL / 1024**3:.0f}")
 
 
 def _has_long_run(piece: bytes) -> bool:

@@ -18,7 +18,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Final, TextIO
 
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.model import MAX_TEXT, Mapping
 from pipeline.sheet.encodings import MEANT, encoding_of, misread_in
 from pipeline.sheet.grid import Book, Grid, Record, about_long_texts
@@ -75,7 +75,7 @@ def open_text(path: Path, mapping: Mapping) -> Book:
 
 
 def open_table(path: Path, headings_in: Callable[[Sequence[str]], int]) -> Book:
-    """A text file as a book of one sheet without a name. Raises InputFailure when its encoding can't be told.
+    """A text file as a book of one sheet without a name. Raises InputError when its encoding can't be told.
 
     `headings_in` counts the headings among the cells of a row: the right delimiter brings out the most.
     """
@@ -304,7 +304,7 @@ class _Lines:
         if len(record) > _MOST_LINES:
             raise _RunsOn
         if len(line) >= _LONGEST_LINE:
-            raise InputFailure("sheet.line_too_long", limit=Figure(_LONGEST_LINE))
+            raise InputError("sheet.line_too_long", limit=Figure(_LONGEST_LINE))
         if "\x00" in line:
             self.saw_nul = True
         return line

@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.number_formats import is_duration
 from pipeline.scratch import scratch
 from pipeline.sheet.archive import Archive
@@ -45,15 +45,15 @@ class WithoutDurations:
     def row(self, number: int) -> tuple[list[str], str]:
         """Texts and kinds of the row `number`, from 1: what is beyond all bounds is a number.
 
-        Raises InputFailure where the workbook has no formats that could be taken out.
+        Raises InputError where the workbook has no formats that could be taken out.
         """
         if self._archive is None or _STYLES not in self._archive:
-            raise InputFailure("sheet.time_too_long", sheet=self._sheet, row=number)
+            raise InputError("sheet.time_too_long", sheet=self._sheet, row=number)
         if self._at is None or number <= self._at:
             self._rows = self._begin(self._archive)
         found, cells, kinds = next(row for row in self._rows if row[0] >= number)
         if found > number or kinds is None:
-            raise InputFailure("sheet.time_too_long", sheet=self._sheet, row=number)
+            raise InputError("sheet.time_too_long", sheet=self._sheet, row=number)
         self._at = number
         pairs = [self._again(*cell, at, number) for at, cell in enumerate(zip(cells, kinds, strict=True))]
         return [text for text, _ in pairs], "".join(kind for _, kind in pairs)

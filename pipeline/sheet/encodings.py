@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from schemas.faults import Fault
 
 _PIECE: Final = 1 << 20
@@ -68,7 +68,7 @@ class Encoding:
 
 
 def encoding_of(path: Path) -> Encoding:
-    """The encoding of the whole file. Raises InputFailure when no single one reads it."""
+    """The encoding of the whole file. Raises InputError when no single one reads it."""
     head = _start(path)
     for mark, codec, name in _BOMS:
         if head.startswith(mark):
@@ -131,7 +131,7 @@ def _must_decode(path: Path, codec: str, name: str) -> None:
     if not _decodes(path, codec):
         if name == "UTF-8":
             _refuse_mixture(path)
-        raise InputFailure("sheet.not_its_encoding", path=str(path), encoding=name)
+        raise InputError("sheet.not_its_encoding", path=str(path), encoding=name)
 
 
 def _wide(head: bytes) -> str | None:
@@ -157,7 +157,7 @@ def _refuse_mixture(path: Path) -> None:
         good += len(_BEYOND_ASCII.findall(text))
     tail = decoder.decode(b"", final=True)
     if good and good >= bad + len(tail):
-        raise InputFailure("sheet.mixed_encodings", path=str(path), line=first_bad or line + 1)
+        raise InputError("sheet.mixed_encodings", path=str(path), line=first_bad or line + 1)
 
 
 def _old(path: Path) -> Encoding:
@@ -167,7 +167,7 @@ def _old(path: Path) -> Encoding:
     if scores[codec] <= 0:
         codec, name = _ask_library(words) or (codec, name)
     if not _decodes(path, codec):
-        raise InputFailure("sheet.unknown_encoding", path=str(path))
+        raise InputError("sheet.unknown_encoding", path=str(path))
     return Encoding(codec, (_guessed(name, _start(path).decode(codec, "replace")),))
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.spoken import Figure
 
 _HEAD: Final = 4096
@@ -68,34 +68,34 @@ _TWO_LETTERS: Final = (b"BM", b"MZ")
 
 
 def recognise(path: Path) -> Format:
-    """The format of the file at `path`. Raises InputFailure when there is no sheet in it or it can't be read."""
+    """The format of the file at `path`. Raises InputError when there is no sheet in it or it can't be read."""
     try:
         size = _size(path)
         with path.open("rb") as file:
             head = file.read(_HEAD)
     except FileNotFoundError:
-        raise InputFailure("sheet.no_file", path=str(path)) from None
+        raise InputError("sheet.no_file", path=str(path)) from None
     except PermissionError:
-        raise InputFailure("sheet.no_permission", path=str(path)) from None
+        raise InputError("sheet.no_permission", path=str(path)) from None
     except OSError as error:
-        raise InputFailure("sheet.cannot_open", path=str(path), reason=error.strerror or type(error).__name__) from None
+        raise InputError("sheet.cannot_open", path=str(path), reason=error.strerror or type(error).__name__) from None
     check_size(path, size)
     if not head.strip(b"\x00\xef\xbb\xbf\xff\xfe \t\r\n"):
-        raise InputFailure("sheet.empty", path=str(path))
+        raise InputError("sheet.empty", path=str(path))
     return _by_content(path, head)
 
 
 def check_size(path: Path, size: int) -> None:
-    """Raises InputFailure for a file of more bytes than a sheet can have."""
+    """Raises InputError for a file of more bytes than a sheet can have."""
     if size > MAX_BYTES:
-        raise InputFailure("sheet.too_big", path=str(path), size=_gigabytes(size), limit=_gigabytes(MAX_BYTES))
+        raise InputError("sheet.too_big", path=str(path), size=_gigabytes(size), limit=_gigabytes(MAX_BYTES))
 
 
 def _size(path: Path) -> int:
     if path.is_dir():
-        raise InputFailure("sheet.is_folder", path=str(path))
+        raise InputError("sheet.is_folder", path=str(path))
     if path.exists() and not path.is_file():
-        raise InputFailure("sheet.not_a_file", path=str(path))
+        raise InputError("sheet.not_a_file", path=str(path))
     return path.stat().st_size
 
 
@@ -105,12 +105,12 @@ def _gigabytes(size: int) -> Figure:
 
 def _by_content(path: Path, head: bytes) -> Format:
     if path.name.startswith(_OWNER_FILES) and len(head) < _SMALL_FILE:
-        raise InputFailure("sheet.is_owner_file", path=str(path))
+        raise InputError("sheet.is_owner_file", path=str(path))
     if head.startswith(_EXCEL_2_TO_4):
-        raise InputFailure("sheet.is_old_excel", path=str(path))
+        raise InputError("sheet.is_old_excel", path=str(path))
     for start, key in _NOT_SHEETS:
         if head.startswith(start) and (start not in _TWO_LETTERS or b"\x00" in head):
-            raise InputFailure(key, path=str(path))
+            raise InputError(key, path=str(path))
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _in_zip(path)
     if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
@@ -127,7 +127,7 @@ def _in_zip(path: Path) -> Format:
             is_usual = any(map(_WORKBOOK.fullmatch, names))
             types = b"" if is_usual else _beginning(archive, _TYPES)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError, zlib.error):
-        raise InputFailure("sheet.damaged", path=str(path)) from None
+        raise InputError("sheet.damaged", path=str(path)) from None
     if is_usual or _IS_WORKBOOK.search(types):
         return Format.XLSX
     if "xl/workbook.bin" in names:
@@ -135,10 +135,10 @@ def _in_zip(path: Path) -> Format:
     if b"opendocument.spreadsheet" in kind:
         return Format.ODS
     if "word/document.xml" in names or "ppt/presentation.xml" in names or b"opendocument" in kind:
-        raise InputFailure("sheet.is_document", path=str(path))
+        raise InputError("sheet.is_document", path=str(path))
     if any(name.endswith(".iwa") for name in names):
-        raise InputFailure("sheet.is_numbers", path=str(path))
-    raise InputFailure("sheet.is_archive", path=str(path))
+        raise InputError("sheet.is_numbers", path=str(path))
+    raise InputError("sheet.is_archive", path=str(path))
 
 
 def _beginning(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -163,22 +163,22 @@ def _in_ole(path: Path) -> Format:
             seen |= {name for name, spelt in streams.items() if spelt in window}
             tail = piece[-64:]
     if "EncryptedPackage" in seen:
-        raise InputFailure("sheet.locked", path=str(path))
+        raise InputError("sheet.locked", path=str(path))
     if seen & {"Workbook", "Book"}:
         return Format.XLS
-    raise InputFailure("sheet.is_document", path=str(path))
+    raise InputError("sheet.is_document", path=str(path))
 
 
 def _in_text(path: Path, head: bytes) -> Format:
     start = head.replace(b"\x00", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
     if start.startswith(b"mime-version:") and b"multipart/related" in start:
-        raise InputFailure("sheet.is_web_archive", path=str(path))
+        raise InputError("sheet.is_web_archive", path=str(path))
     if start.startswith(b"<?xml") and b"urn:schemas-microsoft-com:office:spreadsheet" in start:
-        raise InputFailure("sheet.is_xml_spreadsheet", path=str(path))
+        raise InputError("sheet.is_xml_spreadsheet", path=str(path))
     if start.startswith((b"<!doctype html", b"<html", b"<table", b"<head", b"<body", b"<meta", b"<style", b"<div")):
         return Format.HTML
     if start.startswith((b"<?xml", b"<!--")) and (b"<html" in start or b"<table" in start):
         return Format.HTML
     if start.startswith((b"<?xml", b'{"', b"[{")):
-        raise InputFailure("sheet.is_data_file", path=str(path))
+        raise InputError("sheet.is_data_file", path=str(path))
     return Format.TEXT

@@ -16,7 +16,7 @@ from difflib import SequenceMatcher, get_close_matches
 from functools import cache, lru_cache
 from typing import Final
 
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.model import Mapping
 from pipeline.sheet.column_contents import Amounts, look_of
 from pipeline.spoken import Enumerated, Spoken
@@ -183,7 +183,7 @@ def understand(
 ) -> Understanding:
     """Give every column its meaning. `sample` gives the first values of the column at a position.
 
-    Raises InputFailure when the mapping names a heading that is not there, when two columns are equally good for one
+    Raises InputError when the mapping names a heading that is not there, when two columns are equally good for one
     field, or when a required field has no column.
     """
     meanings = _by_mapping(headings, mapping)
@@ -227,9 +227,9 @@ def _the_one(headings: Sequence[Heading], wanted: str) -> Heading:
     found = [heading for heading in headings if heading.text.strip() == wanted.strip()]
     found = found or [heading for heading in headings if fold(heading.text) == fold(wanted)]
     if not found:
-        raise InputFailure("sheet.mapping_heading_missing", heading=wanted, found=listed(headings))
+        raise InputError("sheet.mapping_heading_missing", heading=wanted, found=listed(headings))
     if len(found) > 1:
-        raise InputFailure(
+        raise InputError(
             "sheet.mapping_heading_twice", heading=wanted, columns=", ".join(letter(one.position) for one in found)
         )
     return found[0]
@@ -320,14 +320,14 @@ def _about_unused(spare: Sequence[Heading], known: set[str], told: set[str], sam
             yield Fault("column-near", "", heading.text, (place, ("near", near.value)))
 
 
-def _ambiguous(field: Field, rivals: Sequence[Heading]) -> InputFailure:
+def _ambiguous(field: Field, rivals: Sequence[Heading]) -> InputError:
     """The refusal, with the lines of a mapping file that decide it; a mapping can't tell equal headings apart."""
     columns = Enumerated(tuple(heading.where for heading in rivals))
     texts = [heading.text.strip() for heading in rivals]
     lines = [f"columns.{toml_text(text)} = {toml_text(field)}" for text in texts if texts.count(text) == 1]
     if not lines:
-        return InputFailure("sheet.ambiguous_twice", field=field.value, columns=columns)
-    return InputFailure("sheet.ambiguous_columns", field=field.value, columns=columns, lines=" | ".join(lines))
+        return InputError("sheet.ambiguous_twice", field=field.value, columns=columns)
+    return InputError("sheet.ambiguous_columns", field=field.value, columns=columns, lines=" | ".join(lines))
 
 
 def _yields(field: Field, other: Heading, best: Heading) -> Fault:
@@ -356,12 +356,12 @@ def _require(
     names = [field for field in (Field.FIRST_NAME, Field.LAST_NAME) if field in missing]
     if whole and len(nearest(names, free).parts) < len(names):
         column = next((one for one in whole if _WORDS_OF_NAME.search(" ".join(sample(one.position)))), whole[0])
-        raise InputFailure(
+        raise InputError(
             "sheet.whole_names", missing=", ".join(missing), column=column.where, heading=column.text.strip()
         )
     near = nearest(missing, free)
     key = "sheet.missing_columns_near" if near else "sheet.missing_columns"
-    raise InputFailure(key, missing=", ".join(missing), found=listed(headings), near=near)
+    raise InputError(key, missing=", ".join(missing), found=listed(headings), near=near)
 
 
 def nearest(fields: Iterable[Field], headings: Sequence[Heading]) -> Enumerated:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.model import kind_of, look_of, with_look
 from pipeline.sheet.grid import Grid, Record
 from pipeline.sheet.looks import ColumnLook
@@ -54,7 +54,7 @@ def _records(parts: Sequence[tuple[Grid, int]], looks: dict[int, ColumnLook]) ->
         places = _places(grid, looks)
         for record in grid.records():
             if record.number >= ROWS_APART:
-                raise InputFailure("sheet.too_long_to_join", sheet=grid.name, limit=Figure(ROWS_APART))
+                raise InputError("sheet.too_long_to_join", sheet=grid.name, limit=Figure(ROWS_APART))
             if at and record.number <= heading:
                 continue
             kinds = "".join(_with_place(places, column, letter) for column, letter in enumerate(record.kinds))

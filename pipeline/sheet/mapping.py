@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.domain.errors import UsageFailure
+from pipeline.domain.errors import UsageError
 from pipeline.model import Mapping
 from pipeline.report.place import put
 from pipeline.sheet.headings import toml_text
@@ -30,11 +30,11 @@ _FIELDS: Final = tuple(field.value for field in Field)
 
 
 def load(path: Path) -> Mapping:
-    """The mapping file at `path`. Raises UsageFailure, naming every mistake at once."""
+    """The mapping file at `path`. Raises UsageError, naming every mistake at once."""
     table = _read(path)
     mistakes = [*_mistakes(table)]
     if mistakes:
-        raise UsageFailure("sheet.mapping_mistakes", path=str(path), mistakes="; ".join(mistakes))
+        raise UsageError("sheet.mapping_mistakes", path=str(path), mistakes="; ".join(mistakes))
     return Mapping(
         columns=table.get("columns", {}),
         ignore=tuple(table.get("ignore", ())),
@@ -49,11 +49,11 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
-        raise UsageFailure(
+        raise UsageError(
             "sheet.mapping_unreadable", path=str(path), reason=error.strerror or type(error).__name__
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageFailure("sheet.mapping_not_toml", path=str(path), reason=str(error)) from None
+        raise UsageError("sheet.mapping_not_toml", path=str(path), reason=str(error)) from None
 
 
 def _mistakes(table: MappingABC[str, Any]) -> Iterable[str]:
@@ -97,7 +97,7 @@ def write(table: Table, path: Path) -> Path:
     try:
         return put(path, lambda part: part.write_bytes(document))
     except OSError as error:
-        raise UsageFailure(
+        raise UsageError(
             "sheet.mapping_unwritable", path=str(path), reason=error.strerror or type(error).__name__
         ) from None
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median, mode
 from typing import Final, NoReturn
 
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.model import Column, Mapping, Source
 from pipeline.sheet import sha256_of
 from pipeline.sheet.formats import Format, recognise
@@ -131,7 +131,7 @@ def _open_book(path: Path, form: Format, options: ReadOptions) -> Book:
 def _choose(book: Book, options: ReadOptions) -> _Found:
     """The sheet to read: those named, else the `Errors` of a workbook of ours, else the first with a heading row.
 
-    Raises InputFailure when other sheets have the same headings, and none was named.
+    Raises InputError when other sheets have the same headings, and none was named.
     """
     names = book.names
     if options.sheets and not _is_all(book, options):
@@ -148,7 +148,7 @@ def _choose(book: Book, options: ReadOptions) -> _Found:
         if found:
             like = [found, *_like(book, found, visible[visible.index(name) + 1 :], options)]
             if len(like) > 1 and not options.sheets:
-                raise InputFailure("sheet.several_sheets", sheets=", ".join(one.grid.name for one in like))
+                raise InputError("sheet.several_sheets", sheets=", ".join(one.grid.name for one in like))
             return _joined(like) if options.sheets else found
     return _no_heading(book, visible, options)
 
@@ -172,12 +172,12 @@ def _is_all(book: Book, options: ReadOptions) -> bool:
 
 
 def _in_order(book: Book, wanted: Sequence[str]) -> list[str]:
-    """The sheets that are wanted, in the workbook's order. Raises InputFailure for one that is not there."""
+    """The sheets that are wanted, in the workbook's order. Raises InputError for one that is not there."""
     for name in wanted:
         if book.names == ("",):
-            raise InputFailure("sheet.no_sheets", sheet=name)
+            raise InputError("sheet.no_sheets", sheet=name)
         if name not in book.names:
-            raise InputFailure("sheet.no_such_sheet", sheet=name, sheets=", ".join(book.names))
+            raise InputError("sheet.no_such_sheet", sheet=name, sheets=", ".join(book.names))
     return [name for name in book.names if name in wanted]
 
 
@@ -190,20 +190,20 @@ def _like(book: Book, found: _Found, others: Sequence[str], options: ReadOptions
     for name in others:
         try:
             other = _find_heading(book.grid(name), options.mapping)
-        except InputFailure:
+        except InputError:
             continue  # it would be refused when it is asked for
         if other is not None and other.sample and _words_of(other) == _words_of(found):
             yield other
 
 
 def _joined(parts: Sequence[_Found]) -> _Found:
-    """One table of several sheets. Raises InputFailure when their headings differ."""
+    """One table of several sheets. Raises InputError when their headings differ."""
     first, *others = parts
     if not others:
         return first
     for other in others:
         if _folded(other) != _folded(first):
-            raise InputFailure("sheet.sheets_differ", first=first.grid.name, other=other.grid.name)
+            raise InputError("sheet.sheets_differ", first=first.grid.name, other=other.grid.name)
     grid = joined([(one.grid, one.heading.number) for one in parts])
     return _Found(grid, first.heading, first.sample, first.above, tuple(one.grid.name for one in parts))
 
@@ -250,11 +250,11 @@ def _no_heading(book: Book, names: Sequence[str], options: ReadOptions) -> NoRet
     needed = ", ".join(rule.field for rule in FIELDS if rule.required)
     first = [record for name in names for record in islice(book.grid(name).records(), _HEADING_DEPTH)]
     if not first:
-        raise InputFailure("sheet.no_rows")
+        raise InputError("sheet.no_rows")
     above = [record for record in first[:_SHOWN_ROWS] if not _is_data(record)]
     likely = _likely_heading(first, options.mapping) or max(above, key=_words, default=None)
     if likely is None:
-        raise InputFailure("sheet.no_headings", needed=needed, row=first[0].number)
+        raise InputError("sheet.no_headings", needed=needed, row=first[0].number)
     headings = [Heading(at, cell) for at, cell in enumerate(likely.cells) if _is_word(cell)][:_SHOWN_CELLS]
     near = nearest([rule.field for rule in FIELDS if rule.required], headings)
     below = first[first.index(likely) + 1 :][:_SHOWN_ROWS]
@@ -262,9 +262,9 @@ def _no_heading(book: Book, names: Sequence[str], options: ReadOptions) -> NoRet
     known = near or recognised(_texts(likely), options.mapping) or any(map(_is_data, below))
     found = listed(headings) if known else ""
     if not found:
-        raise InputFailure("sheet.no_heading_row_above", needed=needed, row=likely.number)
+        raise InputError("sheet.no_heading_row_above", needed=needed, row=likely.number)
     key = "sheet.no_heading_row_near" if near else "sheet.no_heading_row"
-    raise InputFailure(key, needed=needed, row=likely.number, found=found, near=near)
+    raise InputError(key, needed=needed, row=likely.number, found=found, near=near)
 
 
 def _likely_heading(records: Sequence[Record], mapping: Mapping) -> Record | None:
@@ -337,7 +337,7 @@ def _agree(headings: Sequence[Heading], mapping: Mapping) -> None:
     added = [text for text in there if text not in expected]
     missing = [text for text in expected if text not in there]
     if added or missing:
-        raise InputFailure(
+        raise InputError(
             "sheet.mapping_differs",
             added=", ".join(map(shown, added)) or "-",
             missing=", ".join(map(shown, missing)) or "-",
@@ -356,7 +356,7 @@ def _refuse_two_lines(found: _Found, mapping: Mapping) -> None:
         whole = [text.strip() for text in joined if field_named(text, mapping) in required]
         if whole and upper.number + 1 == lower.number:
             rows = f"{upper.number}, {lower.number}"
-            raise InputFailure("sheet.two_line_headings", rows=rows, pairs=", ".join(map(shown, whole)))
+            raise InputError("sheet.two_line_headings", rows=rows, pairs=", ".join(map(shown, whole)))
 
 
 def _own_numbers(found: _Found, ours: OwnColumns) -> dict[int, int]:
@@ -403,10 +403,10 @@ def _hidden(found: _Found, understood: Understanding, options: ReadOptions) -> f
     """The rows below the headings that hold something and are hidden, filtered out, or struck through where it is said
     who pays how much.
 
-    Raises InputFailure when they are to be refused, or can't be told and are not to be included whatever they are.
+    Raises InputError when they are to be refused, or can't be told and are not to be included whatever they are.
     """
     if found.grid.hidden_unseen and options.hidden != "include":
-        raise InputFailure("sheet.hidden_unseen", format=found.grid.hidden_unseen)
+        raise InputError("sheet.hidden_unseen", format=found.grid.hidden_unseen)
     fields = [position for position, meaning in understood.meanings.items() if meaning.field in _OF_PAYMENT]
     struck = found.grid.struck.items()
     numbers = found.grid.hidden_rows | {row for row, columns in struck if any(at in columns for at in fields)}
@@ -418,7 +418,7 @@ def _hidden(found: _Found, understood: Understanding, options: ReadOptions) -> f
         if record.number > found.heading.number and record.number in numbers
     )
     if filled and options.hidden == "refuse":
-        raise InputFailure("sheet.hidden_rows", rows=listed_numbers(sorted(filled)), count=len(filled))
+        raise InputError("sheet.hidden_rows", rows=listed_numbers(sorted(filled)), count=len(filled))
     return filled
 
 

@@ -18,7 +18,7 @@ from posixpath import join, normpath, split
 from typing import Final, NamedTuple
 from xml.etree import ElementTree as ET
 
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.number_formats import is_date_format
 from pipeline.sheet.archive import Archive
 from pipeline.sheet.facts import BUILT_IN_FORMATS, LONGEST_ROW, MOST_COLUMNS, Facts, NotShown, Styles
@@ -67,7 +67,7 @@ _STRICT_RELATION: Final = "{http://purl.oclc.org/ooxml/officeDocument/relationsh
 def facts_of(archive: Archive, member: str, styles: Styles) -> Facts:
     """Search the XML of one sheet; `styles` are the workbook's cell styles.
 
-    Raises InputFailure when it unpacks to more than it declares or calamine would give other texts than it holds,
+    Raises InputError when it unpacks to more than it declares or calamine would give other texts than it holds,
     NotShown when it is in an encoding that can't be searched.
     """
     facts = Facts()
@@ -81,7 +81,7 @@ def facts_of(archive: Archive, member: str, styles: Styles) -> Facts:
                 raise NotShown
             _note_head(window, facts)
         if any(mark in window for mark in _SPACED) and _SPACED_TEXT.search(window):
-            raise InputFailure("sheet.damaged", path=str(archive.path))
+            raise InputError("sheet.damaged", path=str(archive.path))
         watch.note(window)
         if _HAS_FORMULA.search(window):
             _note_unsaved(window, facts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.sheet.archive import Archive
 from pipeline.sheet.biff8 import OldWorkbook, open_old
 from pipeline.sheet.biff12 import BinaryBook, facts_of_binary, open_binary, styles_of_binary
@@ -24,7 +24,7 @@ from pipeline.spoken import Figure
 class FactsSource:
     """`of` gives the facts of a sheet by its name and its place in calamine's list (from 0, charts counted).
 
-    It raises InputFailure when the sheet would need more memory than it can be worth.
+    It raises InputError when the sheet would need more memory than it can be worth.
     """
 
     of: Callable[[str, int], Facts]
@@ -36,7 +36,7 @@ class FactsSource:
 def facts_source(path: Path, form: Format, archive: Archive | None) -> FactsSource:
     """The source for one workbook; `archive` is its container unless it is an .xls.
 
-    Raises InputFailure when an .xls or an OpenDocument workbook is locked, or a sheet of the latter would need too much
+    Raises InputError when an .xls or an OpenDocument workbook is locked, or a sheet of the latter would need too much
     memory: calamine reads all of them at once.
     """
     if archive is None:
@@ -47,7 +47,7 @@ def facts_source(path: Path, form: Format, archive: Archive | None) -> FactsSour
             return FactsSource(partial(_of_binary, archive, open_binary(archive), styles_of_binary(archive)), macros)
         case Format.ODS:
             if is_locked(archive):
-                raise InputFailure("sheet.locked", path=str(path))
+                raise InputError("sheet.locked", path=str(path))
             try:
                 sheets = facts_of_ods(archive)
             except NotShown:
@@ -70,7 +70,7 @@ def _of_old(path: Path) -> FactsSource:
     except NotShown:
         return FactsSource(lambda _name, _index: Facts(unseen=True))
     if book.is_locked:
-        raise InputFailure("sheet.locked", path=str(path))
+        raise InputError("sheet.locked", path=str(path))
     return FactsSource(partial(_of_stream, book), book.has_macros)
 
 
@@ -110,4 +110,4 @@ def _must_be_near(sheet: str, rows: int, columns: int) -> None:
     """Refuse a sheet whose last cell is so far away that what lies between does not fit into memory."""
     if rows * columns > MOST_CELLS:
         cell = f"{letter(columns - 1)}{rows}"
-        raise InputFailure("sheet.too_spread", sheet=sheet, cell=cell, limit=Figure(MOST_CELLS))
+        raise InputError("sheet.too_spread", sheet=sheet, cell=cell, limit=Figure(MOST_CELLS))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.model import Carried, Column, Mapping, SheetRow, Source
 from pipeline.sheet.content import ContentWatch
 from pipeline.sheet.grid import TEXT_CUT, Grid, Merge
@@ -104,7 +104,7 @@ class Table:
     def chunks(self, size: int = 10_000) -> Iterator[list[SheetRow]]:
         """The rows below the headings in lists of at most `size`. Blank rows are left out, row numbers kept.
 
-        Raises InputFailure when the file turns out to be damaged on the way.
+        Raises InputError when the file turns out to be damaged on the way.
         """
         rows = self._rows()
         while chunk := list(islice(rows, size)):
@@ -154,7 +154,7 @@ class Table:
     def _is_heading(self, row: SheetRow) -> bool:
         """Whether a row repeats the headings, as exports with page breaks do.
 
-        Raises InputFailure when it has them in another order: what stands below means something else.
+        Raises InputError when it has them in another order: what stands below means something else.
         """
         cells, columns = row.cells, self.columns
         if all(fold(cell) == fold(column.heading) for cell, column in zip(cells, columns, strict=True)):
@@ -165,7 +165,7 @@ class Table:
             return False
         if all(name in {None, column.field} for name, column in zip(named, columns, strict=True)):
             return True
-        raise InputFailure("sheet.second_headings", row=row.number, first=self.heading_row)
+        raise InputError("sheet.second_headings", row=row.number, first=self.heading_row)
 
     def _fitter(self) -> _Fitter:
         positions = self._layout.positions

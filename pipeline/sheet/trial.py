@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.sheet import native
 from pipeline.spoken import Figure
 
@@ -38,7 +38,7 @@ class SheetEntry:
 class NativeBook:
     """The workbook as calamine reads it. `sheets` are all of its list, in order.
 
-    Every method raises InputFailure when the workbook is damaged, locked, or more than the bounds allow; `path` is the
+    Every method raises InputError when the workbook is damaged, locked, or more than the bounds allow; `path` is the
     name in that sentence, `read_from` the file that is read when it is another one.
     """
 
@@ -88,7 +88,7 @@ class NativeBook:
                     return
                 yield from some
         finally:
-            with suppress(InputFailure):
+            with suppress(InputError):
                 self._ask("c", number)
 
     def _ask(self, action: str, *numbers: int) -> None:
@@ -110,11 +110,11 @@ class NativeBook:
             raise self._gone()
         answer = marshal.loads(body)  # noqa: S302 - our own process wrote it
         if isinstance(answer, str):
-            raise InputFailure(f"sheet.{answer}", path=str(self._path))
+            raise InputError(f"sheet.{answer}", path=str(self._path))
         return answer
 
-    def _gone(self) -> InputFailure:
-        return InputFailure(
+    def _gone(self) -> InputError:
+        return InputError(
             "sheet.not_readable",
             path=str(self._path),
             memory=Figure(native.MEMORY / 1024**3),

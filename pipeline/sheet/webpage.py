@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Final
 
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.sheet.encodings import Encoding, read_text
 from pipeline.sheet.grid import Book, Grid, Merge, Record
 from pipeline.spoken import Figure
@@ -44,10 +44,10 @@ def open_page(path: Path) -> Book:
         parser.feed(text)
         parser.close()
     except AssertionError:  # what Python's parser says of a declaration that it does not know
-        raise InputFailure("sheet.damaged", path=str(path)) from None
+        raise InputError("sheet.damaged", path=str(path)) from None
     tables = [table for table in parser.tables if table.rows]
     if not tables:
-        raise InputFailure("sheet.page_without_table", path=str(path))
+        raise InputError("sheet.page_without_table", path=str(path))
     names = tuple(str(number) for number in range(1, len(tables) + 1)) if len(tables) > 1 else ("",)
     grids = {name: _grid(name, table) for name, table in zip(names, tables, strict=True)}
     hidden = frozenset(name for name, table in zip(names, tables, strict=True) if table.is_hidden)
@@ -120,7 +120,7 @@ class _Tables(HTMLParser):
             columns, rows = _span(given.get("colspan", "")), _span(given.get("rowspan", ""))
             self._spanned += columns * rows - 1
             if self._spanned > _MOST_SPANNED:
-                raise InputFailure("sheet.too_many_spans", limit=Figure(_MOST_SPANNED))
+                raise InputError("sheet.too_many_spans", limit=Figure(_MOST_SPANNED))
             self._open[-1].start_cell((columns, rows), is_struck=_is_struck(given))
         elif tag in _BREAKS:
             self._open[-1].text("\n")

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.scratch import scratch
 from pipeline.sheet.archive import Archive
 from pipeline.sheet.durations import WithoutDurations
@@ -33,7 +33,7 @@ _READ_AT_ONCE: Final = re.compile(
 def open_workbook(path: Path, form: Format) -> Book:
     """A workbook; its sheets are read when they are asked for.
 
-    Raises InputFailure when it is locked, damaged, or would need more memory than a sheet can be worth.
+    Raises InputError when it is locked, damaged, or would need more memory than a sheet can be worth.
     """
     archive = None if form is Format.XLS else Archive(path)
     if archive:
@@ -80,18 +80,18 @@ class _Reader:
     source: FactsSource
 
     def grid(self, name: str) -> Grid:
-        """One sheet. Raises InputFailure when it is damaged or spread too far."""
+        """One sheet. Raises InputError when it is damaged or spread too far."""
         place = [sheet.name for sheet in self.book.sheets].index(name)
         last_column = self.book.load(place)  # while the facts are searched
         try:
             facts = self.source.of(name, place)
-        except InputFailure:
-            with suppress(InputFailure):
+        except InputError:
+            with suppress(InputError):
                 last_column()
             raise
         last = last_column()
         if last >= MOST_COLUMNS:
-            raise InputFailure("sheet.damaged", path=str(self.path))
+            raise InputError("sheet.damaged", path=str(self.path))
         width = max(last + 1, 1, *(max(cells) + 1 for cells in facts.patches.values()))
         looks = facts.looks.columns()
         has_long = self.archive is None or self.archive.has_long_text

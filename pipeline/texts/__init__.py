@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import PurePath
 from typing import Final
 
-from pipeline.domain.errors import Failure
+from pipeline.domain.errors import RunError
 from schemas.languages import Lang
 
 
@@ -43,6 +43,6 @@ def _on_one_line(param: object) -> object:
 _SINGULAR: Final[dict[Lang, tuple[int, ...]]] = {"en": (1,), "fr": (0, 1)}
 
 
-def explain(failure: Failure, lang: Lang = "en") -> str:
+def explain(failure: RunError, lang: Lang = "en") -> str:
     """The one sentence of a failure: what, where, how to mend it."""
     return say(failure.key, lang, **failure.params)

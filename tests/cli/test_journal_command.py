@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from journals import FIRST
 
-from pipeline.domain.errors import UsageFailure
+from pipeline.domain.errors import UsageError
 from pipeline.journal import database
 
 SHEET = (
@@ -301,7 +301,7 @@ def test_a_newer_journal_is_refused_by_an_older_program(command, old, tmp_path):
     """An older program does not touch what it does not know: one sentence, exit code 2, nothing changed."""
     database.connect(str(old), (*database.STEPS, add_colour)).dispose()
     before = asked(old, "SELECT * FROM migrations")
-    with pytest.raises(UsageFailure):
+    with pytest.raises(UsageError):
         database.connect(str(old))
     sheet = tmp_path / "sheet.csv"
     sheet.write_text(SHEET)

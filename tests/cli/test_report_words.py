@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.commands.words import MAPPING_NAME, keep_words, unknown_words
-from pipeline.domain.errors import UsageFailure
+from pipeline.domain.errors import UsageError
 from schemas.reports import Meaning
 
 SHEET = (
@@ -130,9 +130,9 @@ def test_what_stands_in_the_mapping_file_stays(tmp_path: Path, before: str, afte
 def test_a_file_that_has_no_place_for_words_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "words.toml"
     path.write_text('statuses = { A = "paid" }\n', encoding="utf-8")
-    with pytest.raises(UsageFailure, match="words_no_place") as failure:
+    with pytest.raises(UsageError, match="words_no_place") as failure:
         keep_words(path, {"Viré": Meaning.SETTLED})
     assert failure.value.params["toml"] == NEW.strip()
     assert [*tmp_path.iterdir()] == [path]
-    with pytest.raises(UsageFailure, match="words_not_kept"):
+    with pytest.raises(UsageError, match="words_not_kept"):
         keep_words(tmp_path / "nowhere" / "words.toml", {"Viré": Meaning.SETTLED})

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from workbook_batches import columns, month, one_column, report
 
-from pipeline.domain.errors import UsageFailure
+from pipeline.domain.errors import UsageError
 from pipeline.model import ControlTotal, ReportRow, SheetRow, Status
 from pipeline.report import exports, page
 from pipeline.report.place import put
@@ -131,9 +131,9 @@ def test_without_pyarrow_one_sentence_says_what_to_install():
     script = (
         "import sys; sys.modules['pyarrow'] = None\n"
         "from pipeline.report.exports import require_parquet\n"
-        "from pipeline.model import UsageFailure\n"
+        "from pipeline.model import UsageError\n"
         "from pipeline.texts import explain\n"
-        "try:\n    require_parquet()\nexcept UsageFailure as failure:\n    print(explain(failure))\n"
+        "try:\n    require_parquet()\nexcept UsageError as failure:\n    print(explain(failure))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8", check=False)
     assert "flinks-import[parquet]" in done.stdout
@@ -200,7 +200,7 @@ def test_a_receivables_import_has_the_columns_that_the_mapping_names(tmp_path):
 )
 def test_a_mistake_in_a_receivables_mapping_is_named(tmp_path, text, told):
     """Every mistake is said before anything is sent."""
-    with pytest.raises(UsageFailure) as failure:
+    with pytest.raises(UsageError) as failure:
         receivables(tmp_path, text)
     assert told in explain(failure.value)
 
@@ -332,7 +332,7 @@ def test_a_file_is_for_its_owner_only(tmp_path, option):
 def test_a_place_that_can_not_be_had_is_told_before_anything_is_sent(tmp_path, option, place, key):
     """The option and the path are named, in both languages."""
     (tmp_path / "folder").mkdir()
-    with pytest.raises(UsageFailure) as failure:
+    with pytest.raises(UsageError) as failure:
         exports.check_file(tmp_path / place, option, [tmp_path / "out.xlsx"])
     assert failure.value.key == key
     for lang in ("en", "fr"):

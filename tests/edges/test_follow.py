@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from misbehaving import Behaviour, Gone, Misbehaving, Talk, answers
 
-from pipeline.domain.errors import CredentialsFailure, StoppedEarly, UsageFailure
+from pipeline.domain.errors import CredentialsError, StoppedEarlyError, UsageError
 from pipeline.journal.states import Seen, Session
 from pipeline.model import SessionState
 from pipeline.send import states
@@ -94,7 +94,7 @@ class Bench:
         transport = ExactTransport(connections=8, timeouts=Timeouts(2, self.patience))
         api, stop = Api(self.server.url, transport, Credentials("user", "password")), Stop()
         if stop_after is not None:
-            asyncio.get_running_loop().call_later(stop_after, stop.request, StoppedEarly("run.interrupted"))
+            asyncio.get_running_loop().call_later(stop_after, stop.request, StoppedEarlyError("run.interrupted"))
         try:
             return await what(api, stop)
         finally:
@@ -167,10 +167,10 @@ def test_a_token_that_was_used_up_is_renewed(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("authorize", "other", "expected"),
     [
-        pytest.param([answers(401)], [], CredentialsFailure, id="wrong password"),
-        pytest.param([], [answers(401)] * 20, CredentialsFailure, id="fresh tokens refused"),
-        pytest.param([], [answers(403)] * 3, CredentialsFailure, id="everything forbidden"),
-        pytest.param([], [answers(500)] * (3 * TRIES), StoppedEarly, id="down", marks=pytest.mark.slow),
+        pytest.param([answers(401)], [], CredentialsError, id="wrong password"),
+        pytest.param([], [answers(401)] * 20, CredentialsError, id="fresh tokens refused"),
+        pytest.param([], [answers(403)] * 3, CredentialsError, id="everything forbidden"),
+        pytest.param([], [answers(500)] * (3 * TRIES), StoppedEarlyError, id="down", marks=pytest.mark.slow),
     ],
 )
 def test_an_api_that_lets_nobody_ask_stops_it(bench: Bench, authorize, other, expected: type) -> None:
@@ -188,7 +188,7 @@ def test_many_sessions_in_a_row_without_an_answer_stop_it(bench: Bench) -> None:
     bench.rules = FollowRules(concurrency=8)
     bench.server.on_other += [answers(400)] * 100
     followed = bench.ask(sessions(100))
-    assert isinstance(followed.stopped, StoppedEarly)
+    assert isinstance(followed.stopped, StoppedEarlyError)
     assert followed.missed < MISSED_IN_A_ROW + 8
 
 
@@ -205,11 +205,11 @@ def test_a_journal_that_takes_nothing_stops_it(bench: Bench) -> None:
     """What can't be kept is not asked for."""
 
     def full(_seen: Sequence[Seen]) -> None:
-        raise UsageFailure("journal.read_only", place="journal.sqlite")
+        raise UsageError("journal.read_only", place="journal.sqlite")
 
     bench.keep = full
     bench.server.on_other += [settled] * 2
-    assert isinstance(bench.ask(sessions(2)).stopped, UsageFailure)
+    assert isinstance(bench.ask(sessions(2)).stopped, UsageError)
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from journals import (
 )
 from sqlalchemy import func, select
 
-from pipeline.domain.errors import BatchIsBusy
+from pipeline.domain.errors import BatchBusyError
 from pipeline.journal import attempts as verbs
 from pipeline.journal.attempts import LEGAL, IllegalChangeError, RepeatSearch, Settlement, meanwhile_elsewhere
 from pipeline.journal.journal import Journal, open_journal
@@ -363,7 +363,7 @@ def test_two_programs_can_not_intend_one_attempt(journal: Journal) -> None:
     mine, theirs = (plan(journal, [line()]) for _ in range(2))
     [row] = mine.to_send()
     intend(mine, row, 1)
-    with pytest.raises(BatchIsBusy):
+    with pytest.raises(BatchBusyError):
         intend(theirs, row, 1)
     assert [len(row.history) for row in plan(journal, [line()], permissions=RESEND).to_send()] == [1]
 
@@ -379,7 +379,7 @@ def test_of_two_programs_at_once_exactly_one_intends(journal: Journal) -> None:
             together.wait(20)
             try:
                 intend(planned, row, 1)
-            except BatchIsBusy:
+            except BatchBusyError:
                 lost.append(row.identity)
             else:
                 won.append(row.identity)

@@ -20,7 +20,7 @@ from journals import FIRST, KINDS, NOW, SECOND, WINDOW, attempt, line, place, pl
 from sqlalchemy import Connection, inspect, text
 
 from pipeline import kinds
-from pipeline.domain.errors import Failure, StoppedEarly, UsageFailure
+from pipeline.domain.errors import RunError, StoppedEarlyError, UsageError
 from pipeline.journal import database, tables
 from pipeline.journal.attempts import RepeatSearch
 from pipeline.journal.journal import Batch, open_journal
@@ -257,7 +257,7 @@ def test_a_newer_journal_is_refused(url: str) -> None:
     """A journal of a newer program is left as it is, and the message says what to install."""
     with open_journal(url) as journal, journal.engine.begin() as connection:
         connection.execute(text("INSERT INTO migrations VALUES (999, '2030-01-01')"))
-    with pytest.raises(UsageFailure) as raised, open_journal(url):
+    with pytest.raises(UsageError) as raised, open_journal(url):
         pass
     assert raised.value.key == "journal.newer"
     assert database.shown(url) in explain(raised.value)
@@ -272,7 +272,7 @@ def test_a_step_that_fails_leaves_no_trace(kind: str, tmp_path: Path) -> None:
 
     with place(kind, tmp_path) as url:
         for _ in range(2):
-            with pytest.raises(Failure):
+            with pytest.raises(RunError):
                 database.make(url, (*database.STEPS, fails))
         assert not database.is_there(url)
         assert list(tmp_path.iterdir()) == []
@@ -286,7 +286,7 @@ def test_a_step_that_fails_leaves_no_trace(kind: str, tmp_path: Path) -> None:
 
 def test_a_folder_is_no_journal(tmp_path: Path) -> None:
     """A folder is answered with a sentence."""
-    with pytest.raises(UsageFailure, match=r"journal\.is_folder"), open_journal(str(tmp_path)):
+    with pytest.raises(UsageError, match=r"journal\.is_folder"), open_journal(str(tmp_path)):
         pass
 
 
@@ -294,7 +294,7 @@ def test_another_file_is_no_journal(tmp_path: Path) -> None:
     """A file of another kind is refused and left as it is."""
     path = tmp_path / "letter.txt"
     path.write_text("Dear Zoé, " * 500, encoding="utf-8")
-    with pytest.raises(UsageFailure, match=r"journal\.damaged"), open_journal(str(path)):
+    with pytest.raises(UsageError, match=r"journal\.damaged"), open_journal(str(path)):
         pass
     assert path.read_text(encoding="utf-8") == "Dear Zoé, " * 500
 
@@ -368,7 +368,7 @@ def test_what_looks_like_an_address_and_is_none_is_refused(
     with pytest.raises(kinds.Wanted):
         kinds.journal(named)
     for uses in (database.sqlite_path, database.is_there, database.make, database.connect, database.shown):
-        with pytest.raises(UsageFailure) as raised:
+        with pytest.raises(UsageError) as raised:
             uses(named)
         assert raised.value.key == "journal.bad_place"
         for lang in LANGUAGES:
@@ -380,7 +380,7 @@ def test_what_looks_like_an_address_and_is_none_is_refused(
 @pytest.mark.parametrize("named", ["postgresql://db:port/billing", "postgresql://a:1,b:2/x"])
 def test_an_address_that_can_not_be_read_is_told(named: str) -> None:
     """A port that is no number is answered by the sentence that says what to give."""
-    with pytest.raises(UsageFailure, match=r"journal\.bad_place"), open_journal(named):
+    with pytest.raises(UsageError, match=r"journal\.bad_place"), open_journal(named):
         pass
 
 
@@ -410,7 +410,7 @@ def test_opening_makes_nothing(kind: str, tmp_path: Path) -> None:
     """A journal that is not there is refused, on both databases, and nothing is there afterwards."""
     with place(kind, tmp_path) as url:
         for opening in (database.connect, database.open_as_it_is):
-            with pytest.raises(UsageFailure, match=r"journal\.missing"):
+            with pytest.raises(UsageError, match=r"journal\.missing"):
                 opening(url)
         assert not database.is_there(url)
         assert list(tmp_path.iterdir()) == []
@@ -434,13 +434,13 @@ def test_the_tables_of_another_program_are_left_alone(kind: str, content: str, t
         _holding(kind, url, content)
         bytes_before = Path(url).read_bytes() if kind == "sqlite" else b""
         before = _tables(kind, url)
-        with pytest.raises(UsageFailure, match=r"journal\.(foreign|missing)"):
+        with pytest.raises(UsageError, match=r"journal\.(foreign|missing)"):
             database.connect(url)
         assert _tables(kind, url) == before
         if kind == "postgresql" and "customers" in content:
             assert database.make(url)
             return
-        with pytest.raises(UsageFailure, match=r"journal\.foreign"):
+        with pytest.raises(UsageError, match=r"journal\.foreign"):
             database.make(url)
         assert _tables(kind, url) == before
         if kind == "sqlite":
@@ -461,7 +461,7 @@ def test_a_schema_without_our_tables_holds_no_journal(tmp_path: Path) -> None:
 
 def test_a_database_that_is_not_there_is_no_server_that_is_away(tmp_path: Path) -> None:
     """A misspelt database is a mistake of the settings, with how to make it; the same command would never go on."""
-    with place("postgresql", tmp_path) as url, pytest.raises(UsageFailure, match=r"journal\.no_database"):
+    with place("postgresql", tmp_path) as url, pytest.raises(UsageError, match=r"journal\.no_database"):
         database.is_there(f"{url}_misspelt")
 
 
@@ -482,7 +482,7 @@ def test_two_programs_that_make_one_journal_make_one(url: str) -> None:
 
 def test_an_unreachable_server_stops_the_run() -> None:
     """A server that does not answer makes the run stop, and its password is not shown."""
-    with pytest.raises(StoppedEarly) as raised, open_journal("postgresql://zoe:hunter2@127.0.0.1:1/billing"):
+    with pytest.raises(StoppedEarlyError) as raised, open_journal("postgresql://zoe:hunter2@127.0.0.1:1/billing"):
         pass
     assert raised.value.key == "journal.unreachable"
     assert "hunter2" not in explain(raised.value)

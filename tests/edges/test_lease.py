@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from journals import KINDS, NOW, place
 
-from pipeline.domain.errors import BatchIsBusy
+from pipeline.domain.errors import BatchBusyError
 from pipeline.journal.journal import Batch, Journal, open_journal
 from pipeline.texts import explain
 
@@ -69,7 +69,7 @@ def test_the_second_program_is_refused_at_once(url: str) -> None:
     """A batch that another program holds is refused without waiting, and the message names it."""
     with holding(url, "billing"), open_journal(url) as journal:
         began = time.monotonic()
-        with pytest.raises(BatchIsBusy) as raised, journal.lease(batch_of(journal)):
+        with pytest.raises(BatchBusyError) as raised, journal.lease(batch_of(journal)):
             pass
         assert time.monotonic() - began < AT_ONCE
         assert "billing" in explain(raised.value)
@@ -85,14 +85,14 @@ def test_one_name_in_two_environments_is_two_batches(url: str) -> None:
     """The sandbox's batch and production's of the same name are held apart."""
     with holding(url, "billing"), open_journal(url) as journal:
         real = journal.batch("billing", "https://api.example.com", NOW)
-        with journal.lease(real), pytest.raises(BatchIsBusy), journal.lease(batch_of(journal)):
+        with journal.lease(real), pytest.raises(BatchBusyError), journal.lease(batch_of(journal)):
             pass
 
 
 def test_what_is_held_twice_in_one_program_is_refused_too(url: str) -> None:
     """A lease is a run's and not a program's: a second run of the same program is refused as well."""
     with open_journal(url) as journal, open_journal(url) as another:
-        with journal.lease(batch_of(journal)), pytest.raises(BatchIsBusy), another.lease(batch_of(another)):
+        with journal.lease(batch_of(journal)), pytest.raises(BatchBusyError), another.lease(batch_of(another)):
             pass
         with another.lease(batch_of(another)):
             pass
@@ -103,7 +103,7 @@ def test_a_batch_whose_holder_was_killed_is_taken_over_at_once(url: str, end: si
     """The system or the server releases a lock with its owner: no age is guessed, no file is removed by hand."""
     with open_journal(url) as journal, holding(url, "billing") as holder:
         batch = batch_of(journal)
-        with pytest.raises(BatchIsBusy), journal.lease(batch):
+        with pytest.raises(BatchBusyError), journal.lease(batch):
             pass
         holder.send_signal(end)
         holder.wait(20)
@@ -112,7 +112,7 @@ def test_a_batch_whose_holder_was_killed_is_taken_over_at_once(url: str, end: si
             try:
                 with journal.lease(batch):
                     break
-            except BatchIsBusy:  # a server hears of a closed connection a moment later
+            except BatchBusyError:  # a server hears of a closed connection a moment later
                 assert time.monotonic() - began < AT_ONCE
 
 
@@ -132,7 +132,7 @@ def test_two_names_of_one_journal_are_one_lock(tmp_path: Path) -> None:
     link.parent.mkdir()
     with holding(str(real), "billing"):
         link.symlink_to(real)
-        with open_journal(str(link)) as journal, pytest.raises(BatchIsBusy), journal.lease(batch_of(journal)):
+        with open_journal(str(link)) as journal, pytest.raises(BatchBusyError), journal.lease(batch_of(journal)):
             pass
 
 

@@ -19,7 +19,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.table import Table
 from workbook_batches import columns, report
 
-from pipeline.domain.errors import UsageFailure
+from pipeline.domain.errors import UsageError
 from pipeline.model import ReportRow, SheetRow, Source, Status
 from pipeline.report import mended
 from pipeline.report.place import MARK, put
@@ -204,7 +204,7 @@ def test_a_workbook_with_what_would_be_lost_is_left_alone(tmp_path, member, told
     path = original(tmp_path)
     with zipfile.ZipFile(path, "a") as package:
         package.writestr(member, "<x/>")
-    with pytest.raises(UsageFailure) as failure:
+    with pytest.raises(UsageError) as failure:
         mended.check_original(path)
     assert told in explain(failure.value, "en")
     assert en_francais in explain(failure.value, "fr")
@@ -219,7 +219,7 @@ def test_extensions_of_a_sheet_would_be_lost_too(tmp_path):
             if name == "xl/worksheets/sheet1.xml":
                 text = text.replace(b"</worksheet>", b'<extLst><ext uri="{05C60535}"/></extLst></worksheet>')
             new.writestr(name, text)
-    with pytest.raises(UsageFailure) as failure:
+    with pytest.raises(UsageError) as failure:
         mended.check_original(other)
     assert "sparklines" in explain(failure.value)
 
@@ -237,7 +237,7 @@ def test_extensions_of_a_sheet_would_be_lost_too(tmp_path):
 def test_what_is_no_workbook_gets_one_sentence(tmp_path, make_file, key):
     """A copy is made of .xlsx workbooks only."""
     make_file(tmp_path / "in.xlsx")
-    with pytest.raises(UsageFailure) as failure:
+    with pytest.raises(UsageError) as failure:
         mended.check_original(tmp_path / "in.xlsx")
     assert failure.value.key == key
 

@@ -14,7 +14,7 @@ from typing import ClassVar
 import pytest
 
 from pipeline.commands.notify import MOST_FILES, Ended, notifier
-from pipeline.domain.errors import ExitCode, Failure, UsageFailure
+from pipeline.domain.errors import ExitCode, RunError, UsageError
 from pipeline.model import Status, Totals
 from pipeline.settings import NOTIFY_VARIABLE, OCCASIONS, Settings
 from pipeline.texts import explain
@@ -217,8 +217,8 @@ def test_a_pass_is_not_touched_by_a_notification_that_fails(desk, tmp_path):
 
 
 def refusal(settings: Settings, environ: dict[str, str]) -> str:
-    with pytest.raises(UsageFailure) as caught:
+    with pytest.raises(UsageError) as caught:
         notifier(settings, environ, "en")
-    failure: Failure = caught.value
+    failure: RunError = caught.value
     assert explain(failure, "fr") != explain(failure, "en")
     return explain(failure, "en")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 
-from pipeline.domain.errors import UsageFailure
+from pipeline.domain.errors import UsageError
 from pipeline.report.reconciliation.dailies import read_report
 from pipeline.report.reconciliation.moments import Order, moment_of, order_of
 from pipeline.report.reconciliation.vocabulary import load_vocabulary
@@ -145,7 +145,7 @@ def test_the_mapping_file_says_the_order(tmp_path: Path, dates: str, day: str, r
 def test_a_wrong_order_is_told_with_the_other_mistakes(tmp_path: Path) -> None:
     path = tmp_path / "words.toml"
     path.write_text('dates = "day_first"\nheadings = "Date"\n[statuses]\nA = "payed"\n', encoding="utf-8")
-    with pytest.raises(UsageFailure) as failure:
+    with pytest.raises(UsageError) as failure:
         load_vocabulary(path)
     mistakes = failure.value.params["mistakes"].split("; ")
     assert mistakes == ['dates = "day_first" → "day-first"?', 'headings = ["…", "…"]', '[statuses] "payed" → "paid"?']

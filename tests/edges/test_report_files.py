@@ -13,7 +13,7 @@ import pytest
 import xlsxwriter
 from openpyxl import load_workbook
 
-from pipeline.domain.errors import InputFailure, UsageFailure
+from pipeline.domain.errors import InputError, UsageError
 from pipeline.report.place import is_ours
 from pipeline.report.reconciliation.dailies import Daily, read_report
 from pipeline.report.reconciliation.figures import Pile, balance, deposits, doubts
@@ -159,7 +159,7 @@ NO_REPORTS = [
 @pytest.mark.parametrize(("content", "found"), [case[1:] for case in NO_REPORTS], ids=[case[0] for case in NO_REPORTS])
 def test_a_file_that_is_no_report_fails_with_its_headings(tmp_path: Path, content: str, found: str) -> None:
     """Without an amount and something to know a payment by, nothing is guessed (API notes, "Reports")."""
-    with pytest.raises(InputFailure) as failure:
+    with pytest.raises(InputError) as failure:
         read(tmp_path / "report.csv", content)
     assert (failure.value.key, failure.value.params["found"]) == ("reconcile.no_columns", found)
 
@@ -167,7 +167,7 @@ def test_a_file_that_is_no_report_fails_with_its_headings(tmp_path: Path, conten
 def test_two_columns_for_one_field_are_asked_about(tmp_path: Path) -> None:
     """Which of two amounts was paid is never guessed; the mapping file can say it."""
     content = "Reference,Amount,Amount Received\nR-1,10.00,9.00\n"
-    with pytest.raises(InputFailure, match="ambiguous_columns"):
+    with pytest.raises(InputError, match="ambiguous_columns"):
         read(tmp_path / "report.csv", content)
     daily = read(tmp_path / "report.csv", content, '[columns]\n"Amount Received" = "amount"\n')
     assert daily.lines[0].amount == 9
@@ -188,7 +188,7 @@ def test_all_mistakes_of_a_mapping_file_are_told_at_once(tmp_path: Path) -> None
     """A misspelt field is shown with what was perhaps meant."""
     path = tmp_path / "words.toml"
     path.write_text('colums = 1\nignore = "x"\n[columns]\nA = "amont"\n[statuses]\nB = "payed"\n', encoding="utf-8")
-    with pytest.raises(UsageFailure) as failure:
+    with pytest.raises(UsageError) as failure:
         load_vocabulary(path)
     assert failure.value.params["mistakes"].count(";") == 3
     assert '"amont" → "amount"?' in failure.value.params["mistakes"]
@@ -198,7 +198,7 @@ def test_our_own_workbook_is_no_report(tmp_path: Path) -> None:
     """The results workbook has sessions and amounts too; taken for a report it would prove itself."""
     path = _written(tmp_path)
     assert is_ours(path)
-    with pytest.raises(InputFailure, match="is_ours"):
+    with pytest.raises(InputError, match="is_ours"):
         read_report(path, load_vocabulary(None))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.report.reconciliation.dailies import Daily, read_report
 from pipeline.report.reconciliation.vocabulary import load_vocabulary
 from pipeline.texts import explain
@@ -159,7 +159,7 @@ def test_a_file_without_headings_is_refused_with_what_to_write(
     tmp_path: Path, lang: str, row: str, headings: str
 ) -> None:
     """The line that the sentence gives, put into a mapping file, is enough."""
-    with pytest.raises(InputFailure) as failure:
+    with pytest.raises(InputError) as failure:
         read(tmp_path, f"{row}\n{row}\n")
     assert failure.value.key == "reconcile.no_headings"
     assert failure.value.params["toml"] == headings
@@ -184,7 +184,7 @@ NO_REPORTS = [
 
 @pytest.mark.parametrize("content", NO_REPORTS)
 def test_what_lacks_a_part_of_a_statement_is_no_report(tmp_path: Path, content: str) -> None:
-    with pytest.raises(InputFailure, match="no_columns"):
+    with pytest.raises(InputError, match="no_columns"):
         read(tmp_path, content)
 
 

@@ -11,7 +11,7 @@ from binary_books import Error, Formula, Sheet, write_xls, write_xlsb
 from reading import codes, refusal, rows_of
 from sheet_books import write_xlsx
 
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 
 HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount", "Until"]
 ROW = ["007", "Jane", "Doe", "j@example.com", 5.0, "x"]
@@ -151,7 +151,7 @@ def test_damaged_records_are_read_or_refused(tmp_path, write, seed):
         path.write_bytes(content)
     tracemalloc.start()
     try:
-        with suppress(InputFailure):
+        with suppress(InputError):
             rows_of(path)
         assert tracemalloc.get_traced_memory()[1] < 100_000_000
     finally:

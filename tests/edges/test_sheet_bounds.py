@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 
 from pipeline.check.amounts import AmountReader
-from pipeline.domain.errors import InputFailure, UsageFailure
+from pipeline.domain.errors import InputError, UsageError
 from pipeline.report.mended import check_original
 from pipeline.report.place import MARK, is_ours
 from pipeline.sheet.archive import Archive
@@ -59,7 +59,7 @@ def test_a_pages_time_grows_with_its_length(tmp_path: Path, text: str):
 def test_a_declaration_that_nobody_knows_is_a_sentence(tmp_path: Path):
     path = tmp_path / "page.html"
     path.write_text(PAGE.format("<![" * 1000))
-    with pytest.raises(InputFailure, match=r"sheet\.damaged"):
+    with pytest.raises(InputError, match=r"sheet\.damaged"):
         open_page(path)
 
 
@@ -67,7 +67,7 @@ def test_spans_make_no_more_cells_than_a_page_can_be_worth(tmp_path: Path):
     """A few bytes reach over a thousand cells: half a megabyte would be eighty million."""
     path = tmp_path / "page.html"
     path.write_text(PAGE.format("<td rowspan=1000 colspan=1000>x" * 20_000))
-    with pytest.raises(InputFailure, match=r"sheet\.too_many_spans"):
+    with pytest.raises(InputError, match=r"sheet\.too_many_spans"):
         open_page(path)
 
 
@@ -123,7 +123,7 @@ def look(folder: Path, text: str, times: int) -> float:
         package.writestr("xl/worksheets/sheet1.xml", SHEET_XML.format(text * times))
     archive = Archive(path)
     began = time.process_time()
-    with suppress(InputFailure):
+    with suppress(InputError):
         facts_of(archive, "xl/worksheets/sheet1.xml", Styles())
     return time.process_time() - began
 
@@ -141,7 +141,7 @@ def test_what_expat_parses_has_no_document_type(tmp_path: Path):
     path = tmp_path / "book.xlsx"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
         package.writestr("xl/workbook.xml", f"<!--{' ' * 3_000_000}--><!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>")
-    with pytest.raises(InputFailure, match=r"sheet\.document_type"):
+    with pytest.raises(InputError, match=r"sheet\.document_type"):
         Archive(path).read("xl/workbook.xml")
 
 
@@ -152,6 +152,6 @@ def test_a_copy_is_not_made_of_a_workbook_with_texts_that_no_cell_holds(tmp_path
     check_original(path)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as package:
         package.writestr("xl/worksheets/sheet2.xml", f'<worksheet><c r="{"A" * 3_000_000}"/></worksheet>')
-    with pytest.raises(UsageFailure) as refused:
+    with pytest.raises(UsageError) as refused:
         check_original(path)
     assert "longer than a cell" in explain(refused.value)

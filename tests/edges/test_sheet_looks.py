@@ -14,7 +14,7 @@ from sheet_books import EACH, write_ods, write_xlsx
 
 from pipeline.check import CheckOptions, check_table
 from pipeline.cli import main
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.model import kind_of, look_of
 from pipeline.sheet import ReadOptions, open_table
 from schemas.faults import mend, sentence
@@ -183,7 +183,7 @@ def test_a_locked_ods_says_so(tmp_path):
     """Its container is not locked: the list of its parts says that one of them is."""
     manifest = "<manifest:manifest><manifest:encryption-data/></manifest:manifest>"
     path = write_ods(tmp_path / "b.ods", Sheet([HEAD, ROW]), manifest=manifest)
-    with pytest.raises(InputFailure) as caught:
+    with pytest.raises(InputError) as caught:
         open_table(path, ReadOptions())
     assert caught.value.key == "sheet.locked"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.domain.errors import InputFailure, UsageFailure
+from pipeline.domain.errors import InputError, UsageError
 from pipeline.model import Mapping
 from pipeline.sheet import ReadOptions, load_mapping, open_table, write_mapping
 from pipeline.texts import explain
@@ -35,7 +35,7 @@ def test_a_sheet_whose_headings_changed_is_refused(tmp_path):
     """New and missing headings are named: read by guess, the wrong column would be billed."""
     path = tmp_path / "mapping.toml"
     write_mapping(opened(tmp_path), path)
-    with pytest.raises(InputFailure) as caught:
+    with pytest.raises(InputError) as caught:
         opened(tmp_path, HEAD.replace("Amount", "Balance"), mapping=load_mapping(path))
     assert caught.value.key == "sheet.mapping_differs"
     assert "Balance" in explain(caught.value)
@@ -59,7 +59,7 @@ def test_a_mistake_in_a_mapping_is_named(tmp_path, text, said):
     """Unknown keys are errors, with the nearest known one."""
     path = tmp_path / "mapping.toml"
     path.write_text(text)
-    with pytest.raises(UsageFailure) as caught:
+    with pytest.raises(UsageError) as caught:
         load_mapping(path)
     assert said in explain(caught.value)
 
@@ -68,7 +68,7 @@ def test_all_mistakes_are_named_at_once(tmp_path):
     """Nobody mends a file mistake by mistake."""
     path = tmp_path / "mapping.toml"
     path.write_text("x = 1\n[columns]\nA = 'b'\n[constants]\nc = 'd'")
-    with pytest.raises(UsageFailure) as caught:
+    with pytest.raises(UsageError) as caught:
         load_mapping(path)
     assert caught.value.params["mistakes"].count(";") == 2
 
@@ -78,7 +78,7 @@ def test_a_mapping_that_is_no_mapping_gets_one_sentence(tmp_path, content, key):
     """A missing file, and one that is not TOML."""
     if content is not None:
         (tmp_path / "m.toml").write_text(content)
-    with pytest.raises(UsageFailure) as caught:
+    with pytest.raises(UsageError) as caught:
         load_mapping(tmp_path / "m.toml")
     assert caught.value.key == key
 

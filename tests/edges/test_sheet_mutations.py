@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.check import CheckOptions, check_table
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.sheet import ReadOptions, open_table
 
 ROWS = [
@@ -46,7 +46,7 @@ def _payments(path: Path, text: str) -> set[tuple[str, ...]]:
     try:
         table = open_table(path, ReadOptions())
         rows = [row.payment for chunk in check_table(table, CheckOptions()).chunks() for row in chunk if row.payment]
-    except InputFailure:
+    except InputError:
         return set()
     return {(row.reference_id, row.first_name, row.last_name, row.email, str(row.amount)) for row in rows}
 

@@ -12,7 +12,7 @@ from reading import refusal, rows_of
 from sheet_books import write_ods, write_xlsx
 from test_sheet_workbook import SHEET, by_hand
 
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.sheet import trial
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -39,11 +39,11 @@ def test_a_reader_that_aborts_is_a_refusal(capfd):
 OPENS = """
 import resource, sys
 from pathlib import Path
-from pipeline.model import InputFailure
+from pipeline.model import InputError
 from pipeline.sheet import ReadOptions, open_table
 try:
     list(open_table(Path(sys.argv[1]), ReadOptions()).chunks())
-except InputFailure as failure:
+except InputError as failure:
     print(failure.key, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
 """In a process of its own: the most memory of all children is counted, and the tests have others."""
@@ -68,7 +68,7 @@ def test_a_reader_that_takes_too_long_is_a_refusal(tmp_path, monkeypatch):
     """A file that never ends is not waited for."""
     monkeypatch.setattr(trial, "SECONDS", 1)
     os.mkfifo(tmp_path / "endless")
-    with pytest.raises(InputFailure) as caught:
+    with pytest.raises(InputError) as caught:
         _ = trial.NativeBook(tmp_path / "endless").sheets
     assert caught.value.key == "sheet.not_readable"
 
@@ -80,7 +80,7 @@ def test_a_reader_that_dies_on_the_way_is_a_refusal(tmp_path):
     rows = book.rows(0)
     assert next(rows)[:2] == (1, HEAD)
     book._process.kill()
-    with pytest.raises(InputFailure) as caught:
+    with pytest.raises(InputError) as caught:
         list(rows)
     assert caught.value.key == "sheet.not_readable"
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from privileges import as_nobody
 
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.sheet import ReadOptions, open_table, sha256_of
 from pipeline.texts import explain
 from schemas.faults import sentences
@@ -28,7 +28,7 @@ def read(tmp_path, content, name="sheet.csv", **options):
 
 
 def refusal(tmp_path, content, name="sheet.csv", **options):
-    with pytest.raises(InputFailure) as caught:
+    with pytest.raises(InputError) as caught:
         read(tmp_path, content, name, **options)
     assert explain(caught.value, "en") != explain(caught.value, "fr")
     return caught.value
@@ -469,7 +469,7 @@ def test_a_refusal_points_at_the_row_of_headings(tmp_path, above, headings, row)
 def test_a_path_without_a_file_gets_one_sentence(tmp_path, make, key):
     """A missing file and a folder are told apart."""
     make(tmp_path / "x.csv")
-    with pytest.raises(InputFailure) as caught:
+    with pytest.raises(InputError) as caught:
         open_table(tmp_path / "x.csv", ReadOptions())
     assert caught.value.key == key
 
@@ -540,7 +540,7 @@ def test_any_table_written_as_csv_reads_back_the_same(tmp_path, rows, delimiter,
 @given(noise=st.binary(max_size=300))
 def test_no_bytes_are_a_crash(tmp_path, noise):
     """A table with any bytes behind it is read or refused in a sentence."""
-    with suppress(InputFailure):
+    with suppress(InputError):
         table, rows = read(tmp_path, HEAD.encode() + noise)
         assert all(len(row.cells) == len(row.kinds) == len(table.columns) for row in rows)
 
@@ -550,6 +550,6 @@ def test_a_file_that_may_not_be_read_is_refused(open_folder: Path) -> None:
     path = open_folder / "closed.csv"
     path.write_text("Reference,First name,Last name,Email,Amount\n", "utf-8")
     path.chmod(0)
-    with as_nobody(), pytest.raises(InputFailure) as refused:
+    with as_nobody(), pytest.raises(InputError) as refused:
         open_table(path, ReadOptions())
     assert "not allowed to read" in explain(refused.value)

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reading import codes, refusal, rows_of
 
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.report.place import is_ours
 from pipeline.sheet import archive
 from pipeline.sheet.looks import MOST_CELLS
@@ -458,7 +458,7 @@ def test_a_damaged_workbook_is_never_a_crash(tmp_path, at, byte, cut):
     content = bytearray(whole.read_bytes())
     content[at % len(content)] = byte
     path.write_bytes(content[: len(content) - cut] if cut % 3 == 0 else content)
-    with suppress(InputFailure):
+    with suppress(InputError):
         rows_of(path)
 
 
@@ -533,7 +533,7 @@ def test_a_damaged_xls_neither_ends_the_process_nor_prints_a_trace(office_workbo
         content[chance.randrange(512, len(content))] = chance.randrange(256)
     path = tmp_path / "damaged.xls"
     path.write_bytes(content)
-    with suppress(InputFailure):
+    with suppress(InputError):
         rows_of(path)
     assert "panicked" not in capfd.readouterr().err
 

@@ -19,7 +19,7 @@ import xlsxwriter
 from privileges import as_nobody
 from workbook_batches import month, report, stream
 
-from pipeline.domain.errors import StoppedEarly, UsageFailure
+from pipeline.domain.errors import StoppedEarlyError, UsageError
 from pipeline.model import ReportRow
 from pipeline.report import place
 from pipeline.report.closing import close_book
@@ -62,7 +62,7 @@ def test_a_workbook_as_we_left_it_is_written_again(tmp_path: Path) -> None:
 
 
 def _refusal(path: Path) -> str:
-    with pytest.raises(UsageFailure) as raised:
+    with pytest.raises(UsageError) as raised:
         check_workbook(path)
     assert explain(raised.value, "fr")
     return explain(raised.value)
@@ -132,10 +132,10 @@ class _Silent(Memory):
     """A journal that can't be asked."""
 
     def last_written(self, path: Path) -> str | None:
-        raise StoppedEarly("journal.locked", place=path, seconds=1)
+        raise StoppedEarlyError("journal.locked", place=path, seconds=1)
 
     def remember(self, path: Path, sha256: str) -> None:
-        raise StoppedEarly("journal.locked", place=path, seconds=1)
+        raise StoppedEarlyError("journal.locked", place=path, seconds=1)
 
 
 def _journal_is_locked(_path: Path, _ours: Ours) -> Ours:
@@ -210,7 +210,7 @@ def test_a_folder_that_can_t_be_written_is_found(open_folder: Path) -> None:
     """Permissions are found out by really making a file."""
     closed = open_folder / "closed"
     closed.mkdir(mode=0o555)
-    with as_nobody(), pytest.raises(UsageFailure) as raised:
+    with as_nobody(), pytest.raises(UsageError) as raised:
         check_workbook(closed / "out.xlsx")
     assert "can't be written" in explain(raised.value)
 
@@ -219,7 +219,7 @@ def test_a_folder_that_can_t_be_entered_is_found(open_folder: Path) -> None:
     """A folder whose files can't even be looked at is told as one that can't be written."""
     closed = open_folder / "closed"
     closed.mkdir(mode=0o000)
-    with as_nobody(), pytest.raises(UsageFailure) as raised:
+    with as_nobody(), pytest.raises(UsageError) as raised:
         check_workbook(closed / "out.xlsx")
     assert "can't be written" in explain(raised.value)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.domain.errors import CredentialsFailure, NeedsPerson, StoppedEarly
+from pipeline.domain.errors import CredentialsError, NeedsPersonError, StoppedEarlyError
 from pipeline.send.answers import NotSentKind
 from pipeline.send.breaker import Breaker
 from pipeline.send.decide import Created, Denied, Perhaps, Throttled, TokenDenied, Unsent, Verdict
@@ -52,8 +52,8 @@ def test_attempts_that_stop_a_run(verdicts: list[Verdict], stops: list[int]):
 def test_why_attempts_stop_a_run():
     """Uncertain answers end a run early (6); being forbidden is about the credentials (4)."""
     uncertain, forbidden = Breaker(), Breaker()
-    assert isinstance([uncertain.attempted(DARK) for _ in range(20)][-1], StoppedEarly)
-    assert isinstance([forbidden.attempted(FORBIDDEN) for _ in range(20)][-1], CredentialsFailure)
+    assert isinstance([uncertain.attempted(DARK) for _ in range(20)][-1], StoppedEarlyError)
+    assert isinstance([forbidden.attempted(FORBIDDEN) for _ in range(20)][-1], CredentialsError)
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,8 @@ def test_rows_that_stop_a_run(verdicts: list[Verdict], stops: list[int]):
 def test_why_rows_stop_a_run():
     """A run that rows have stopped ended early (6), and says whether the API refused them or was not there."""
     refused, unreachable = Breaker(1).ended(denied()), Breaker(1).ended(UNSENT)
-    assert isinstance(refused, StoppedEarly)
-    assert isinstance(unreachable, StoppedEarly)
+    assert isinstance(refused, StoppedEarlyError)
+    assert isinstance(unreachable, StoppedEarlyError)
     assert (refused.key, unreachable.key) == ("send.stopped_refused", "send.stopped_unreachable")
 
 
@@ -95,5 +95,5 @@ def test_a_certificate_that_is_refused_in_mid_run_is_told_apart():
     """It is not that the API can't be reached: a person must look."""
     why = (("kind", NotSentKind.CERTIFICATE.value), ("cause", "certificate has expired"))
     stopped = Breaker(1).ended(Unsent((Fault("not-created-connection", details=why),)))
-    assert isinstance(stopped, NeedsPerson)
+    assert isinstance(stopped, NeedsPersonError)
     assert (stopped.key, stopped.params) == ("send.not_trusted", {"reason": "certificate has expired"})

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.errors import CredentialsFailure
+from pipeline.domain.errors import CredentialsError
 from pipeline.model import Attempt, Outcome, Repeat
 from pipeline.send import decide
 from pipeline.send.answers import Answered, MaybeSentFailure, MaybeSentKind, NotSentFailure, NotSentKind
@@ -448,4 +448,4 @@ def test_what_a_row_brings_along(history: list[Attempt], resend: bool, tally: Ta
 
 def test_no_access_is_about_the_credentials():
     """A refused fresh token ends the run with exit code 4."""
-    assert isinstance(decide.no_access(), CredentialsFailure)
+    assert isinstance(decide.no_access(), CredentialsError)

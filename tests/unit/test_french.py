@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.screen import LineScreen, Manner
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.journal.journal import Sendable
 from pipeline.model import Mapping, Payment
 from pipeline.sheet.headings import Heading, understand
@@ -53,7 +53,7 @@ def test_every_french_text_keeps_the_rule(rule: str) -> None:
 def test_a_place_in_a_sheet_is_quoted_as_its_sentence_is() -> None:
     """A column that is named within a sentence has guillemets in the French one."""
     headings = [Heading(at, text) for at, text in enumerate(["First name", "Last name", "E-mial", "Amount"])]
-    with pytest.raises(InputFailure) as caught:
+    with pytest.raises(InputError) as caught:
         understand(headings, Mapping(), lambda _: [])
     assert "Vouliez-vous dire email : C « E-mial » ?" in explain(caught.value, "fr")
     assert 'Did you mean email: C "E-mial"?' in explain(caught.value, "en")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.model import Mapping
 from pipeline.sheet.headings import Heading, fold, letter, understand
 from pipeline.texts import explain
@@ -107,7 +107,7 @@ def test_a_surer_heading_wins_and_the_other_is_said(headings, field, taken, code
 def test_an_ambiguous_pair_is_asked_about_and_never_guessed(pair):
     """Two equally good columns are named with their letters."""
     headings = ["First name", "Last name", *[text for text in ("Email", "Amount") if text not in pair], *pair]
-    with pytest.raises(InputFailure) as caught:
+    with pytest.raises(InputError) as caught:
         read(headings)
     assert caught.value.key == "sheet.ambiguous_columns"
     for text in pair:
@@ -118,7 +118,7 @@ def test_an_ambiguous_pair_is_asked_about_and_never_guessed(pair):
 def test_the_lines_that_are_proposed_for_an_ambiguous_pair_decide_it_as_they_are(other):
     """What the refusal shows under its sentence is a mapping file with the sheet's own headings."""
     headings = [*NEEDED, "Amount", other]
-    with pytest.raises(InputFailure) as caught:
+    with pytest.raises(InputError) as caught:
         read(headings)
     lines = explain(caught.value).partition("(--mapping): ")[2].split(" | ")
     proposed = [tomllib.loads(line)["columns"] for line in lines]
@@ -130,7 +130,7 @@ def test_the_lines_that_are_proposed_for_an_ambiguous_pair_decide_it_as_they_are
 
 def test_equal_headings_are_not_to_be_told_apart_by_a_mapping():
     """No mapping is proposed that could not work."""
-    with pytest.raises(InputFailure) as caught:
+    with pytest.raises(InputError) as caught:
         read([*NEEDED, "Amount", "Amount"])
     assert caught.value.key == "sheet.ambiguous_twice"
     assert 'D "Amount", E "Amount"' in explain(caught.value)
@@ -149,7 +149,7 @@ def test_a_column_called_type_is_ours_only_when_its_values_are(values, field):
 @pytest.mark.parametrize("heading", ["Name", "Customer", "Nom", "Nom complet"])
 def test_a_column_of_whole_names_is_explained(heading):
     """A missing first name beside a column of names says what to do with that column."""
-    with pytest.raises(InputFailure) as caught:
+    with pytest.raises(InputError) as caught:
         read([heading, "Email", "Amount"])
     assert caught.value.key == "sheet.whole_names"
     assert heading in explain(caught.value)
@@ -168,14 +168,14 @@ def test_a_column_of_whole_names_is_explained(heading):
 )
 def test_only_a_column_of_names_is_called_one(headings, samples, told):
     """Shopify calls the number of an order its name; beside a misspelt first name, Nom is the last one."""
-    with pytest.raises(InputFailure) as caught:
+    with pytest.raises(InputError) as caught:
         read([*headings, "Email", "Amount"], samples=samples)
     assert told in explain(caught.value)
 
 
 def test_a_missing_column_is_named_with_its_nearest_heading():
     """A misspelt heading is suggested, with its letter."""
-    with pytest.raises(InputFailure) as caught:
+    with pytest.raises(InputError) as caught:
         read(["First name", "Last name", "E-mial", "Amount"])
     assert caught.value.params["missing"] == "email"
     assert 'email: C "E-mial"' in explain(caught.value)
@@ -215,7 +215,7 @@ def test_an_ignored_column_is_no_rival():
 )
 def test_a_mapped_heading_must_be_there_once(headings, key):
     """A mapping that names what is not there, or there twice, is refused."""
-    with pytest.raises(InputFailure) as caught:
+    with pytest.raises(InputError) as caught:
         read(headings, Mapping(columns={"Owed": "amount"}))
     assert caught.value.key == key
 
@@ -266,7 +266,7 @@ DUE_BESIDE = {
 def test_what_may_be_still_due_is_asked_about_whatever_its_words(chosen, other, amounts, due):
     """What was invoiced beside what is left of it: both are named, none is guessed."""
     headings = [*NEEDED, chosen, other]
-    with pytest.raises(InputFailure) as caught:
+    with pytest.raises(InputError) as caught:
         read(headings, samples={chosen: amounts, other: due})
     assert caught.value.key == "sheet.ambiguous_columns"
     assert f'D "{chosen}", E "{other}"' in explain(caught.value)

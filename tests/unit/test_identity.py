@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.check import CheckOptions, check_table
-from pipeline.domain.errors import UsageFailure
+from pipeline.domain.errors import UsageError
 from pipeline.model import Payment
 from pipeline.texts import explain
 
@@ -78,7 +78,7 @@ def test_the_occurrence_is_not_part_of_the_key(identity: tuple[str, ...]) -> Non
 
 def test_an_unknown_name_is_refused_early() -> None:
     """A name that is no field and no heading is refused before any row is read, naming the headings."""
-    with pytest.raises(UsageFailure) as refused:
+    with pytest.raises(UsageError) as refused:
         check_table(table(GOOD), CheckOptions(identity=("Invoyce",)))
     assert "Invoyce" in explain(refused.value)
     assert "referenceId" in explain(refused.value, "fr")

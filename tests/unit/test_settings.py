@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.commands.config import commented, setting_lines
 from pipeline.config_file import Source
-from pipeline.domain.errors import Failure, UsageFailure
+from pipeline.domain.errors import RunError, UsageError
 from pipeline.passwords import MASK
 from pipeline.settings import (
     Settings,
@@ -51,7 +51,7 @@ def file(tmp_path) -> Path:
 
 def told(file: Path, profile: str | None = None, lang: str = "en", **options: object) -> list[str]:
     """What is said of a file that is wrong, a line each."""
-    with pytest.raises(UsageFailure) as caught:
+    with pytest.raises(UsageError) as caught:
         load(options, {}, file, profile)
     return explain(caught.value, lang).splitlines()
 
@@ -158,7 +158,7 @@ def test_a_mistake_of_the_file_is_one_sentence_that_says_where_and_what_instead(
 def test_all_mistakes_of_a_file_are_told_at_once(file, lang):
     """Mending a file takes one round: also other profiles' mistakes, the environment's and the options' are told."""
     file.write_text('ratte = 3\nlang = "de"\n[profile.a]\nrate = -1\n[profile.b]\ndirection = "UP"\n')
-    with pytest.raises(UsageFailure) as caught:
+    with pytest.raises(UsageError) as caught:
         load({"concurrency": 0}, {"FLINKS_IMPORT_SEND_LINK": "maybe"}, file, "c")
     lines = explain(caught.value, lang).splitlines()
     expected = ("ratte", "lang", "rate", "direction", '"c"' if lang == "en" else "« c »", "--concurrency", "SEND_LINK")
@@ -186,7 +186,7 @@ def test_an_unknown_profile_is_refused_with_those_that_exist(file, text, profile
 
 def test_a_profile_without_a_file_is_refused():
     """A profile that nothing stands behind is not taken for the defaults."""
-    with pytest.raises(UsageFailure) as caught:
+    with pytest.raises(UsageError) as caught:
         load({}, {}, None, "production")
     assert "config init" in explain(caught.value)
 
@@ -215,7 +215,7 @@ def test_a_byte_order_mark_is_no_fault(file):
 
 def test_an_option_of_the_wrong_kind_names_the_option():
     """The words for a mistake of the command line name the option as it was typed."""
-    with pytest.raises(UsageFailure) as caught:
+    with pytest.raises(UsageError) as caught:
         load({"repeat_window": "x"}, {}, None)
     assert explain(caught.value).startswith("--repeat-window: ")
 
@@ -339,5 +339,5 @@ def test_the_password_is_the_variables_else_the_files(tmp_path):
     path.write_text("hunter2\n")
     assert password_of(Settings(password_file=str(path))) == "hunter2"
     assert password_of(Settings(password="other", password_file=str(path))) == "other"
-    with pytest.raises(Failure):
+    with pytest.raises(RunError):
         password_of(Settings(password_file=str(tmp_path / "gone")))

@@ -8,7 +8,7 @@ import pytest
 import virtual_time
 from virtual_time import now, timing
 
-from pipeline.domain.errors import CredentialsFailure, NeedsPerson, StoppedEarly, WrongAddress
+from pipeline.domain.errors import CredentialsError, NeedsPersonError, StoppedEarlyError, WrongAddressError
 from pipeline.send.answers import Problem, Token
 from pipeline.send.api import (
     Authorization,
@@ -308,14 +308,14 @@ def test_refused_credentials_stop_everybody(use: str):
         return await asyncio.gather(*(lent.lease() for _ in range(3)), return_exceptions=True)
 
     failures = virtual_time.run(run())
-    assert [type(failure) for failure in failures] == [CredentialsFailure] * 3
+    assert [type(failure) for failure in failures] == [CredentialsError] * 3
     assert len(issuer.asked) == 1
 
 
 @pytest.mark.parametrize("use", ["auto", "single"])
 @pytest.mark.parametrize(
     ("answer", "failure"),
-    [(AuthorizeElsewhere("HTTP 404"), WrongAddress), (AuthorizeUntrusted("expired"), NeedsPerson)],
+    [(AuthorizeElsewhere("HTTP 404"), WrongAddressError), (AuthorizeUntrusted("expired"), NeedsPersonError)],
     ids=["a wrong address", "a certificate that is refused"],
 )
 def test_what_waiting_does_not_help_is_not_tried_again(use: str, answer: Authorization, failure: type):
@@ -362,7 +362,7 @@ def test_a_failing_authorize_ends_the_run_in_the_end(use: str):
 
     async def run():
         lent = tokens(issuer, use, at_a_time=1)
-        with pytest.raises(StoppedEarly) as caught:
+        with pytest.raises(StoppedEarlyError) as caught:
             await lent.lease()
         return caught.value
 

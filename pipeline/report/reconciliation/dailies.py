@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.report import place
 from pipeline.report.reconciliation.lines import TableReader
 from pipeline.report.reconciliation.moments import Order, moment_of
@@ -64,12 +64,12 @@ class Daily:
 def read_report(path: Path, words: Vocabulary) -> Daily:
     """Every line of the report at `path`; of a workbook, those of each visible sheet that is a report.
 
-    Raises InputFailure when the file can't be read, is one of our own workbooks, or holds no report: no column of
+    Raises InputError when the file can't be read, is one of our own workbooks, or holds no report: no column of
     amounts, or none by which a payment is known.
     """
     form = recognise(path)
     if place.is_ours(path):
-        raise InputFailure("reconcile.is_ours", file=path.name)
+        raise InputError("reconcile.is_ours", file=path.name)
     book = _open(path, form, words)
     name, sha256 = path.name, sha256_of(path)
     tables = [*_tables(book, words, name, sha256)]
@@ -153,19 +153,19 @@ def _heading_of(grid: Grid, words: Vocabulary) -> Record | None:
     return best
 
 
-def _no_columns(book: Book, words: Vocabulary, file: str) -> InputFailure:
+def _no_columns(book: Book, words: Vocabulary, file: str) -> InputError:
     """Which headings stand there instead; never a row that looks like somebody's payment."""
     first = [record for name in book.names for record in islice(book.grid(name).records(), 10)]
     if not first:
-        return InputFailure("sheet.no_rows")
+        return InputError("sheet.no_rows")
     likely = max(first, key=lambda record: (len(words.recognised(record.cells)), sum(map(_is_word, record.cells))))
     bare = next(filter(_is_line, first), None)
     if bare and len(words.recognised(likely.cells)) <= 1:
         count = len(bare.cells)
         headings = ", ".join(map(toml_text, _WITHOUT_HEADINGS.get(count, _WITHOUT_HEADINGS[5])))
-        return InputFailure("reconcile.no_headings", file=file, columns=count, toml=f"headings = [{headings}]")
+        return InputError("reconcile.no_headings", file=file, columns=count, toml=f"headings = [{headings}]")
     found = shown_headings([cell for cell in likely.cells if _is_word(cell)][:20])
-    return InputFailure("reconcile.no_columns", file=file, row=likely.number, found=found)
+    return InputError("reconcile.no_columns", file=file, row=likely.number, found=found)
 
 
 def _is_word(cell: str) -> bool:

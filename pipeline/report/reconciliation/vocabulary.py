@@ -17,7 +17,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.domain.errors import InputFailure, UsageFailure
+from pipeline.domain.errors import InputError, UsageError
 from pipeline.report.reconciliation.moments import Order
 from pipeline.sheet.headings import Heading as SheetHeading
 from pipeline.sheet.headings import fold, letter, listed, shown
@@ -117,7 +117,7 @@ class Vocabulary:
     def columns(self, cells: Sequence[str], file: str) -> dict[ReportField, int]:
         """The position of each field's column, from the row of headings.
 
-        Raises InputFailure when two columns are equally good for a field by which payments are matched or counted.
+        Raises InputError when two columns are equally good for a field by which payments are matched or counted.
         """
         found: dict[ReportField, list[tuple[int, int]]] = {}
         for position, cell in enumerate(cells):
@@ -128,7 +128,7 @@ class Vocabulary:
             equal = [position for strength, position in rivals if strength == rivals[0][0]]
             if len(equal) > 1 and column in _ASKED_ABOUT:
                 where = ", ".join(f'{letter(position)} "{shown(cells[position])}"' for position in equal)
-                raise InputFailure("reconcile.ambiguous_columns", file=file, field=column.value, columns=where)
+                raise InputError("reconcile.ambiguous_columns", file=file, field=column.value, columns=where)
         return {column: rivals[0][1] for column, rivals in found.items()}
 
 
@@ -212,7 +212,7 @@ def shown_headings(cells: Sequence[str]) -> str:
 
 
 def load_vocabulary(path: Path | None) -> Vocabulary:
-    """The built-in words, with those of the mapping file at `path`. Raises UsageFailure with all its mistakes."""
+    """The built-in words, with those of the mapping file at `path`. Raises UsageError with all its mistakes."""
     headings = {
         _heading(alias): (column, strength)
         for column, tiers in column_tiers().items()
@@ -224,7 +224,7 @@ def load_vocabulary(path: Path | None) -> Vocabulary:
         return Vocabulary(headings, statuses)
     table = _read(path)
     if mistakes := [*_mistakes(table)]:
-        raise UsageFailure("sheet.mapping_mistakes", path=str(path), mistakes="; ".join(mistakes))
+        raise UsageError("sheet.mapping_mistakes", path=str(path), mistakes="; ".join(mistakes))
     taught = {fold(word): Meaning(name) for word, name in table.get("statuses", {}).items()}
     mapped = table.get("columns", {})
     return Vocabulary(
@@ -243,9 +243,9 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise UsageFailure("sheet.mapping_unreadable", path=str(path), reason=reason) from None
+        raise UsageError("sheet.mapping_unreadable", path=str(path), reason=reason) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageFailure("sheet.mapping_not_toml", path=str(path), reason=str(error)) from None
+        raise UsageError("sheet.mapping_not_toml", path=str(path), reason=str(error)) from None
 
 
 def _mistakes(table: Mapping[str, Any]) -> Iterator[str]:

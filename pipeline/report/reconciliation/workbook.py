@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import xlsxwriter
 
-from pipeline.domain.errors import InputFailure
+from pipeline.domain.errors import InputError
 from pipeline.model import Column
 from pipeline.report import place, proof
 from pipeline.report.cells import amount_cell, count_cell, stored, text_cell, user_cell
@@ -84,7 +84,7 @@ def write(
 ) -> Written:
     """Write the workbook to `path`, or as near to it as can be; what stands there is written over when it is `ours`.
 
-    Raises OSError when it can be written nowhere, InputFailure when a sheet would have more rows than a spreadsheet
+    Raises OSError when it can be written nowhere, InputError when a sheet would have more rows than a spreadsheet
     opens, and WorkbookMismatch when what stands on the disk is not what was to be written.
     """
     try:
@@ -160,7 +160,7 @@ class _Book:
         at = [COLUMNS[shown].index(key) for key in keys]
         for row in rows_of(match):
             if sheet.is_full:
-                raise InputFailure("reconcile.too_many", sheet=sheet.name)
+                raise InputError("reconcile.too_many", sheet=sheet.name)
             values = self._writer.values(row)
             refs = [f"{letter}{sheet.next_row}" for letter in sheet.letters]
             sheet.add_row(self._writer.cells(row, values, refs), self._writer.longest(shown, values))
@@ -174,7 +174,7 @@ class _Book:
         whole = self._looks.style(num_format="0", **RIGHT)
         for line in self._contents.story.damaged:
             if sheet.is_full:
-                raise InputFailure("reconcile.too_many", sheet=sheet.name)
+                raise InputError("reconcile.too_many", sheet=sheet.name)
             why = line.why.say(self._lang)
             refs = [f"{letter}{sheet.next_row}" for letter in sheet.letters]
             cells = text_cell(refs[0], line.file, plain, quoted)
@@ -197,7 +197,7 @@ class _Book:
         lines = [payment.line for payment in self._contents.story.other_lines]
         for line in sorted(lines, key=lambda line: (line.file, line.sheet, line.number)):
             if sheet.is_full:
-                raise InputFailure("reconcile.too_many", sheet=sheet.name)
+                raise InputError("reconcile.too_many", sheet=sheet.name)
             refs = [f"{letter}{sheet.next_row}" for letter in sheet.letters]
             text = " ".join(part for part in (line.reference, line.name, line.memo) if part)
             cells = text_cell(refs[0], line.file, plain, quoted)

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from pipeline.domain.errors import UsageError
+from pipeline.domain.errors import SheetOptionError
 from pipeline.model import Column, Payment, SheetRow, folded
 from schemas.fields import Field
 
@@ -75,9 +75,9 @@ def _part(name: str, columns: Sequence[Column]) -> Part:
     bearing = [column for column in columns if folded(column.heading.strip()) == folded(name)]
     if not bearing:
         headings = ", ".join(column.heading for column in columns if column.heading)
-        raise UsageError("check.identity_unknown", name=name, headings=headings)
+        raise SheetOptionError("check.identity_unknown", name=name, headings=headings)
     if len(bearing) > 1:
-        raise UsageError("check.identity_ambiguous", name=name)
+        raise SheetOptionError("check.identity_ambiguous", name=name)
     column = bearing[0]
     return _of_field(Field(column.field)) if column.field is not None else _of_column(column.index)
 

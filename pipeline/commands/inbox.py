@@ -18,11 +18,17 @@ from pipeline.commands import where
 from pipeline.commands.request import Request, Result, Screen
 from pipeline.commands.run import run
 from pipeline.domain.errors import (
+    ApiUnreachableError,
     CredentialsError,
     ExitCode,
+    FileSentBeforeError,
     InputError,
+    InterruptedRunError,
+    JournalUnusableError,
     NeedsPersonError,
     RunError,
+    SheetOptionError,
+    StaleBatchNameError,
     StoppedEarlyError,
     UsageError,
 )
@@ -40,12 +46,6 @@ from pipeline.texts import explain, say
 
 LONGEST_PAUSE: Final = 600.0
 """Seconds between two passes, at most, while the API does not answer."""
-
-_OF_THE_SHEET: Final = ("check.", "sheet.")
-"""Sentences about options that do not fit this sheet; all others of exit code 2 are about every sheet."""
-
-_OF_ALL: Final = ("journal.", "send.authorize_unreachable", "send.stopped_unreachable", "run.interrupted")
-"""Sentences of an early stop that the next file would meet as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,14 +254,14 @@ class Inbox:
     def _refused(self, handled: Handled, failure: RunError) -> Handled:
         """What it means for a file that its run could not begin."""
         outcome, lang = outcome_of(failure.exit_code), self._order.template.lang
-        if isinstance(failure, UsageError) and not failure.key.startswith(_OF_THE_SHEET):
+        if isinstance(failure, UsageError) and not isinstance(failure, SheetOptionError):
             outcome = Outcome.LEFT
         why = explain(failure, lang)
-        if failure.key == "run.old_batch":
+        if isinstance(failure, StaleBatchNameError):
             # The command's two ways out are options of `run`; here they are names of files.
             fresh = f"{failure.params['fresh']}{handled.file.suffix}"
             why = say("inbox.old_batch", lang, **{**failure.params, "fresh": fresh})
-        if failure.key in {"run.same_file", "run.same_file_of_customers"}:
+        if isinstance(failure, FileSentBeforeError):
             why = say(f"inbox.{failure.key.removeprefix('run.')}", lang, **failure.params)
         return replace(handled, outcome=outcome, exit_code=failure.exit_code, why=why, failure=failure)
 
@@ -370,11 +370,11 @@ def _ends_the_pass(handled: Handled) -> RunError | None:
     """What of a file's run would happen to every other file too."""
     failure = handled.failure
     match failure:
-        case CredentialsError() | NeedsPersonError():
+        case SheetOptionError():
+            return None
+        case UsageError() | CredentialsError() | NeedsPersonError():
             return failure
-        case UsageError() if not failure.key.startswith(_OF_THE_SHEET):
-            return failure
-        case StoppedEarlyError() if failure.key.startswith(_OF_ALL):
+        case JournalUnusableError() | ApiUnreachableError() | InterruptedRunError():
             return failure
         case _:
             return None

@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any
 
 from pipeline import signals
-from pipeline.domain.errors import StoppedEarlyError
+from pipeline.domain.errors import InterruptedRunError, StoppedEarlyError
 from pipeline.send.stop import Stop
 
 
@@ -40,7 +40,7 @@ class Interrupts:
     @contextmanager
     def asking(self, stop: Stop) -> Iterator[None]:
         """In the context a signal asks `stop`; after it, it is only remembered. Enter it inside the event loop."""
-        self._reason, self._stop, self._deaf = StoppedEarlyError("run.interrupted"), stop, False
+        self._reason, self._stop, self._deaf = InterruptedRunError("run.interrupted"), stop, False
         if self._missed:
             stop.request(self._reason)
         try:

@@ -14,7 +14,7 @@ from pipeline.check import CheckedTable, CheckOptions, check_table
 from pipeline.commands.forgotten import unknown_requests
 from pipeline.commands.request import Request, Screen
 from pipeline.commands.where import Where
-from pipeline.domain.errors import InputError
+from pipeline.domain.errors import FileSentBeforeError, InputError, StaleBatchNameError
 from pipeline.journal.attempts import RepeatSearch
 from pipeline.journal.journal import Batch, Beginning, Journal
 from pipeline.journal.roll import Staged
@@ -143,8 +143,10 @@ def _sent_before(
         return None
     told = {"file": table.source.name, "batch": sent.batch, "date": sent.at.astimezone().date()}
     if customers:
-        return InputError("run.same_file_of_customers", days=settings.repeat_window, fresh=_fresh(batch), **told)
-    return InputError("run.same_file", **told)
+        return FileSentBeforeError(
+            "run.same_file_of_customers", days=settings.repeat_window, fresh=_fresh(batch), **told
+        )
+    return FileSentBeforeError("run.same_file", **told)
 
 
 def _old_name(journal: Journal, batch: Batch, request: Request, settings: Settings) -> InputError | None:
@@ -156,7 +158,7 @@ def _old_name(journal: Journal, batch: Batch, request: Request, settings: Settin
     if request.batch is not None or last is None or _now() - last <= timedelta(days=settings.repeat_window):
         return None
     told = {"batch": batch.name, "date": last.astimezone().date(), "fresh": _fresh(batch)}
-    return InputError("run.old_batch", days=settings.repeat_window, **told)
+    return StaleBatchNameError("run.old_batch", days=settings.repeat_window, **told)
 
 
 def _fresh(batch: Batch) -> str:

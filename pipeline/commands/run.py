@@ -25,6 +25,7 @@ from pipeline.domain.errors import (
     CredentialsError,
     ExitCode,
     InputError,
+    RequestsRefusedError,
     RunError,
     StoppedEarlyError,
     UsageError,
@@ -324,7 +325,7 @@ def exit_code(counted: Totals, failure: RunError | None, *, dry_run: bool) -> Ex
     if isinstance(failure, InputError):
         return ExitCode.INPUT
     # 20 refusals that were the whole sheet stopped nothing.
-    all_refused = failure is not None and failure.key == "send.stopped_refused" and not counted.counts[Status.NOT_SENT]
+    all_refused = isinstance(failure, RequestsRefusedError) and not counted.counts[Status.NOT_SENT]
     code = totals.exit_code(counted, stopped=failure is not None and not all_refused, dry_run=dry_run)
     if code is ExitCode.STOPPED_EARLY and isinstance(failure, CredentialsError | BatchBusyError | WrongAddressError):
         return failure.exit_code

@@ -17,7 +17,14 @@ from pipeline.commands.interrupts import Interrupts, interrupts
 from pipeline.commands.request import Request, Screen
 from pipeline.commands.run import TOKEN_USES, api_of, environment
 from pipeline.commands.where import Where
-from pipeline.domain.errors import ExitCode, RunError, StoppedEarlyError
+from pipeline.domain.errors import (
+    ApiUnreachableError,
+    ExitCode,
+    InterruptedRunError,
+    RunError,
+    StoppedEarlyError,
+    WrongAddressError,
+)
 from pipeline.journal.states import Session
 from pipeline.model import Report, ReportRow, Status, Totals, Whole
 from pipeline.report import totals
@@ -37,8 +44,6 @@ SHOWN: Final = 20
 
 OUTAGES: Final = 10
 """Rounds of a watch, one after the other, in which the API may be out of reach."""
-
-_OUTAGES: Final = frozenset({"status.unreachable", "send.authorize_unreachable", "send.wrong_address"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +191,8 @@ def rules_of(settings: Settings) -> FollowRules:
 
 def stopped_by(failure: RunError | None) -> RunError | None:
     """The same failure in the words of a command that sends nothing."""
-    if failure is not None and failure.key == "run.interrupted":
-        return StoppedEarlyError("status.interrupted")
+    if isinstance(failure, InterruptedRunError):
+        return InterruptedRunError("status.interrupted")
     return failure
 
 
@@ -234,7 +239,7 @@ class _Asking:
 
     def _is_outage(self, reason: RunError | None) -> bool:
         """Whether the API was there and is not now. That it never was, or refuses the credentials, is no outage."""
-        return bool(self.learnt) and reason is not None and reason.key in _OUTAGES
+        return bool(self.learnt) and isinstance(reason, ApiUnreachableError | WrongAddressError)
 
     async def _show(self, outage: RunError | None) -> None:
         """Where a watch stands between two rounds."""

@@ -24,13 +24,20 @@ class RunError(Exception):
     """The run can't go on. Carries the key of its sentence (`pipeline/texts`) and what fills it; never personal data.
 
     RunError
-    ├── UsageError         2  the command line or the configuration is wrong
+    ├── UsageError                2  the command line or the configuration is wrong
+    │   ├── SheetOptionError      2  an option, or the mapping file, does not fit this sheet
     │   └── WrongAddressError     2  the base URL leads to no API; nothing was sent
-    ├── InputError         3  the input can't be read or fails a guard; nothing was sent
-    ├── CredentialsError   4  the API refused the credentials; nothing more was sent
+    ├── InputError                3  the input can't be read or fails a guard; nothing was sent
+    │   ├── FileSentBeforeError   3  these very bytes were sent before
+    │   └── StaleBatchNameError   3  the batch of this name is an old one
+    ├── CredentialsError          4  the API refused the credentials; nothing more was sent
     ├── StoppedEarlyError         6  stopped before the end; the same command goes on
-    │   └── NeedsPersonError      6  the same, by something that waiting may not help
-    └── BatchBusyError          7  another run holds this batch
+    │   ├── ApiUnreachableError   6  the API did not answer, again and again
+    │   ├── InterruptedRunError   6  a person, or the system, ended it
+    │   ├── JournalUnusableError  6  the journal is locked, full or gone
+    │   ├── NeedsPersonError      6  the same, by something that waiting may not help
+    │   └── RequestsRefusedError  6  the API refused row after row for one reason
+    └── BatchBusyError            7  another run holds this batch
     """
 
     exit_code: ClassVar[ExitCode]
@@ -47,6 +54,10 @@ class UsageError(RunError):
     exit_code = ExitCode.USAGE
 
 
+class SheetOptionError(UsageError):
+    """An option, or the mapping file, does not fit this sheet; it may fit another."""
+
+
 class WrongAddressError(UsageError):
     """The base URL leads to no API: known only when it was asked, before anything was sent."""
 
@@ -55,6 +66,14 @@ class InputError(RunError):
     """The input can't be read, has no heading row, or fails a guard; nothing was sent."""
 
     exit_code = ExitCode.INPUT
+
+
+class FileSentBeforeError(InputError):
+    """A file with these very bytes was sent before, as this batch or as another."""
+
+
+class StaleBatchNameError(InputError):
+    """The batch of this name is so old that the sheet is probably another one's."""
 
 
 class CredentialsError(RunError):
@@ -67,6 +86,22 @@ class StoppedEarlyError(RunError):
     """Stopped before the end; the same command goes on where it stopped."""
 
     exit_code = ExitCode.STOPPED_EARLY
+
+
+class ApiUnreachableError(StoppedEarlyError):
+    """The API did not answer, or gave no token, as often as it was asked."""
+
+
+class InterruptedRunError(StoppedEarlyError):
+    """A signal ended it."""
+
+
+class JournalUnusableError(StoppedEarlyError):
+    """The journal's database is locked, full, damaged or gone: no other batch would fare better."""
+
+
+class RequestsRefusedError(StoppedEarlyError):
+    """The API refused so many rows in a row for one reason that the rest was not tried."""
 
 
 class NeedsPersonError(StoppedEarlyError):

@@ -37,7 +37,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from pipeline.domain.errors import NeedsPersonError, RunError, StoppedEarlyError, UsageError
+from pipeline.domain.errors import JournalUnusableError, NeedsPersonError, RunError, UsageError
 from pipeline.journal import keys, roll, tables
 from pipeline.journal.codec import dump_time
 from pipeline.kinds import Wanted, journal_file
@@ -200,13 +200,13 @@ def explained(url: str) -> Iterator[None]:
 
 
 _MEANINGS: Final[tuple[tuple[str, type[RunError], str], ...]] = (
-    ("locked|busy", StoppedEarlyError, "journal.locked"),
-    ("full|no space", StoppedEarlyError, "journal.disk_full"),
+    ("locked|busy", JournalUnusableError, "journal.locked"),
+    ("full|no space", JournalUnusableError, "journal.disk_full"),
     ("readonly|read-only", UsageError, "journal.read_only"),
     ("not a database|malformed", UsageError, "journal.damaged"),
     ("no such (?:table|column)|(?:relation|column) .* does not exist", UsageError, "journal.incomplete"),
     ("unable to open", UsageError, "journal.cannot_open"),
-    ("disk i/o", StoppedEarlyError, "journal.disk_error"),
+    ("disk i/o", JournalUnusableError, "journal.disk_error"),
 )
 """What the words of a database mean, SQLite's and PostgreSQL's, whatever their letter case."""
 
@@ -224,7 +224,7 @@ def failure(error: DBAPIError, url: str) -> RunError:
         if re.search(words, text):
             return failed(key, place=place, seconds=BUSY_SECONDS)
     if isinstance(error.orig, sqlite3.Error):
-        return StoppedEarlyError("journal.broken", place=place, error=kind)
+        return JournalUnusableError("journal.broken", place=place, error=kind)
     return NeedsPersonError("journal.unreachable", place=place, error=kind)
 
 
@@ -248,7 +248,7 @@ def _sqlite(path: Path) -> Engine:
 
     def still_there(connection: Connection) -> None:
         if not connection.get_execution_options().get("reading", False) and _identity(path) != there:
-            raise StoppedEarlyError("journal.gone", place=path)
+            raise JournalUnusableError("journal.gone", place=path)
 
     engine = _bare_engine(str(path))
     event.listen(engine, "connect", _prepare_sqlite)

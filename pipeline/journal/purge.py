@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import OperationalError
 
-from pipeline.domain.errors import StoppedEarlyError
+from pipeline.domain.errors import JournalUnusableError
 from pipeline.journal import codec
 from pipeline.journal import outputs as written
 from pipeline.journal.roll import accepted_runs
@@ -190,7 +190,7 @@ def compact(engine: Engine) -> None:
     """
     forgotten = _compact_postgresql(engine) if engine.dialect.name == "postgresql" else _compact_sqlite(engine)
     if not forgotten:
-        raise StoppedEarlyError("journal.purge_busy")
+        raise JournalUnusableError("journal.purge_busy")
 
 
 def _compact_sqlite(engine: Engine) -> bool:

@@ -10,7 +10,14 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.domain.errors import CredentialsError, NeedsPersonError, RunError, StoppedEarlyError
+from pipeline.domain.errors import (
+    ApiUnreachableError,
+    CredentialsError,
+    NeedsPersonError,
+    RequestsRefusedError,
+    RunError,
+    StoppedEarlyError,
+)
 from pipeline.send.answers import NotSentKind
 from pipeline.send.decide import Created, Denied, Perhaps, TokenDenied, Unsent, Verdict
 from schemas.faults import Fault
@@ -68,8 +75,9 @@ class Breaker:
             return None
         if isinstance(verdict, Unsent) and (why := _refused_certificate(verdict)):
             return NeedsPersonError("send.not_trusted", reason=why)
-        key = "send.stopped_refused" if isinstance(verdict, Denied) else "send.stopped_unreachable"
-        return StoppedEarlyError(key, count=self._failed)
+        if isinstance(verdict, Denied):
+            return RequestsRefusedError("send.stopped_refused", count=self._failed)
+        return ApiUnreachableError("send.stopped_unreachable", count=self._failed)
 
 
 def _reason_of(verdict: Verdict) -> object:

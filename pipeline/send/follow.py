@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final, Protocol, TypeVar
 
-from pipeline.domain.errors import CredentialsError, RunError, StoppedEarlyError
+from pipeline.domain.errors import ApiUnreachableError, CredentialsError, RunError, StoppedEarlyError
 from pipeline.journal.states import Seen, Session
 from pipeline.model import SessionState
 from pipeline.send import states
@@ -326,7 +326,7 @@ class _Asking:
     def _all_missed(self) -> RunError:
         if self._forbidden == self._missed and not self._asked:
             return CredentialsError("status.forbidden")
-        return StoppedEarlyError("status.unreachable", reason=self._reason)
+        return ApiUnreachableError("status.unreachable", reason=self._reason)
 
     def followed(self) -> Followed:
         if self._stop.reason is None and self._missed and not self._asked:
@@ -373,7 +373,7 @@ class _Cancelling:
         self.attempted.append(Attempted(session, result))
         self._observer.session_done(session, state)
         if isinstance(result, states.Unsure) and self._unsure_in_a_row >= MISSED_IN_A_ROW:
-            self._stop.request(StoppedEarlyError("status.unreachable", reason=result.reason))
+            self._stop.request(ApiUnreachableError("status.unreachable", reason=result.reason))
 
     async def _state_after(self, session: Session) -> tuple[SessionState | None, str]:
         """What `details` says now; None when it says nothing, with why if it is of another."""

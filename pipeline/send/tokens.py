@@ -12,7 +12,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal, assert_never
 
-from pipeline.domain.errors import CredentialsError, NeedsPersonError, StoppedEarlyError, WrongAddressError
+from pipeline.domain.errors import (
+    ApiUnreachableError,
+    CredentialsError,
+    NeedsPersonError,
+    WrongAddressError,
+)
 from pipeline.send.answers import Token
 from pipeline.send.api import (
     Authorization,
@@ -216,7 +221,7 @@ class Tokens:
                 case AuthorizeElsewhere() | AuthorizeFailed():
                     # An address that gave tokens before is right: it is the API that is not what it was.
                     if attempt == MAX_TRIES:
-                        raise StoppedEarlyError("send.authorize_unreachable", reason=answer.text)
+                        raise ApiUnreachableError("send.authorize_unreachable", reason=answer.text)
                     wish = answer.retry_after if isinstance(answer, AuthorizeFailed) else None
                     await self._timing.sleep(max(wish or 0.0, backoff(attempt, self._timing.rng)))
                 case _:

@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.domain.errors import UsageError
+from pipeline.domain.errors import SheetOptionError
 from pipeline.model import Mapping
 from pipeline.report.place import put
 from pipeline.sheet.headings import toml_text
@@ -34,7 +34,7 @@ def load(path: Path) -> Mapping:
     table = _read(path)
     mistakes = [*_mistakes(table)]
     if mistakes:
-        raise UsageError("sheet.mapping_mistakes", path=str(path), mistakes="; ".join(mistakes))
+        raise SheetOptionError("sheet.mapping_mistakes", path=str(path), mistakes="; ".join(mistakes))
     return Mapping(
         columns=table.get("columns", {}),
         ignore=tuple(table.get("ignore", ())),
@@ -49,11 +49,11 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
-        raise UsageError(
+        raise SheetOptionError(
             "sheet.mapping_unreadable", path=str(path), reason=error.strerror or type(error).__name__
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError("sheet.mapping_not_toml", path=str(path), reason=str(error)) from None
+        raise SheetOptionError("sheet.mapping_not_toml", path=str(path), reason=str(error)) from None
 
 
 def _mistakes(table: MappingABC[str, Any]) -> Iterable[str]:
@@ -97,7 +97,7 @@ def write(table: Table, path: Path) -> Path:
     try:
         return put(path, lambda part: part.write_bytes(document))
     except OSError as error:
-        raise UsageError(
+        raise SheetOptionError(
             "sheet.mapping_unwritable", path=str(path), reason=error.strerror or type(error).__name__
         ) from None
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from misbehaving import Behaviour, Gone, Misbehaving, Talk, answers
 
-from pipeline.domain.errors import CredentialsError, StoppedEarlyError, UsageError
+from pipeline.domain.errors import CredentialsError, InterruptedRunError, StoppedEarlyError, UsageError
 from pipeline.journal.states import Seen, Session
 from pipeline.model import SessionState
 from pipeline.send import states
@@ -94,7 +94,7 @@ class Bench:
         transport = ExactTransport(connections=8, timeouts=Timeouts(2, self.patience))
         api, stop = Api(self.server.url, transport, Credentials("user", "password")), Stop()
         if stop_after is not None:
-            asyncio.get_running_loop().call_later(stop_after, stop.request, StoppedEarlyError("run.interrupted"))
+            asyncio.get_running_loop().call_later(stop_after, stop.request, InterruptedRunError("run.interrupted"))
         try:
             return await what(api, stop)
         finally:

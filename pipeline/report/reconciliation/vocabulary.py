@@ -17,7 +17,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.domain.errors import InputError, UsageError
+from pipeline.domain.errors import InputError, SheetOptionError
 from pipeline.report.reconciliation.moments import Order
 from pipeline.sheet.headings import Heading as SheetHeading
 from pipeline.sheet.headings import fold, letter, listed, shown
@@ -224,7 +224,7 @@ def load_vocabulary(path: Path | None) -> Vocabulary:
         return Vocabulary(headings, statuses)
     table = _read(path)
     if mistakes := [*_mistakes(table)]:
-        raise UsageError("sheet.mapping_mistakes", path=str(path), mistakes="; ".join(mistakes))
+        raise SheetOptionError("sheet.mapping_mistakes", path=str(path), mistakes="; ".join(mistakes))
     taught = {fold(word): Meaning(name) for word, name in table.get("statuses", {}).items()}
     mapped = table.get("columns", {})
     return Vocabulary(
@@ -243,9 +243,9 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise UsageError("sheet.mapping_unreadable", path=str(path), reason=reason) from None
+        raise SheetOptionError("sheet.mapping_unreadable", path=str(path), reason=reason) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError("sheet.mapping_not_toml", path=str(path), reason=str(error)) from None
+        raise SheetOptionError("sheet.mapping_not_toml", path=str(path), reason=str(error)) from None
 
 
 def _mistakes(table: Mapping[str, Any]) -> Iterator[str]:

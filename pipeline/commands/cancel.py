@@ -126,8 +126,8 @@ def cancel_batch(
 ) -> CancelResult:
     """Cancel what is still open. The states are asked first, so that a person confirms what is really there.
 
-    Raises UsageError when no such row has a session, BatchBusyError while a run holds the batch, StoppedEarlyError when it
-    was not confirmed, CredentialsError or StoppedEarlyError when nothing could be asked.
+    Raises UsageError when no such row has a session, BatchBusyError while a run holds the batch, StoppedEarlyError when
+    it was not confirmed, CredentialsError or StoppedEarlyError when nothing could be asked.
     """
     with (
         interrupts() as signals,

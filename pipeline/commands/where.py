@@ -98,8 +98,8 @@ def journal_of(place: Where, announce: Callable[[str], None]) -> Iterator[Journa
     """The journal of an environment, open.
 
     At its default place it is made when it is not there, and announced: it remembers nothing. One that was named must
-    be there, unless it is the sandbox's. Raises UsageError when it can't be used, StoppedEarlyError when another program
-    keeps it locked.
+    be there, unless it is the sandbox's. Raises UsageError when it can't be used, StoppedEarlyError when another
+    program keeps it locked.
     """
     if not place.named:
         _make_folder(place.journal)

@@ -61,8 +61,8 @@ def connect(url: str, steps: Sequence[Step] | None = None) -> Engine:
     """Open the journal at `url` (an SQLite path, or `postgresql://…`), which must be there.
 
     It is brought up to date by those of `steps` (all that this program knows) that it has not seen. Raises UsageError
-    when there is no journal, when it can't be used or was made by a newer program, StoppedEarlyError when another program
-    keeps it locked.
+    when there is no journal, when it can't be used or was made by a newer program, StoppedEarlyError when another
+    program keeps it locked.
     """
     engine = open_as_it_is(url)
     try:

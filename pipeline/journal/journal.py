@@ -497,7 +497,7 @@ class Journal:
             purge.scrub(connection, batch, now)
 
     def compact(self) -> None:
-        """Make the database forget what was removed. Raises StoppedEarlyError when another program reads the journal."""
+        """Make the database forget what was removed. Raises StoppedEarlyError while another program reads it."""
         with database.explained(self.url):
             purge.compact(self.engine)
 

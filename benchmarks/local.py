@@ -19,12 +19,12 @@ from benchmarks.measuring import child, in_turns, middle
 from benchmarks.sheets import Badness, write_csv, write_xlsx
 from benchmarks.table import Line
 from pipeline.check import CheckedTable, CheckOptions, check_table
+from pipeline.domain.attempt_rules import Permissions
+from pipeline.domain.model import Column, Mapping, Report, ReportRow, SheetRow, Source, Status
 from pipeline.journal.attempts import RepeatSearch
 from pipeline.journal.journal import Beginning, Journal, open_journal
 from pipeline.journal.roll import Staged
-from pipeline.model import Column, Mapping, Report, ReportRow, SheetRow, Source, Status
 from pipeline.report.workbook import write
-from pipeline.send.decide import Permissions
 from pipeline.sheet import ReadOptions, Table, open_table
 from schemas import payment as schema
 from schemas.faults import Fault, sentences

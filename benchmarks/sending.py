@@ -20,10 +20,10 @@ from benchmarks.server import serving
 from benchmarks.sheets import write_csv
 from benchmarks.table import Line
 from pipeline.check import CheckOptions, check_table
+from pipeline.domain.attempt_rules import Verdict
+from pipeline.domain.model import Payment
 from pipeline.journal.journal import Journal, Sendable, open_journal
-from pipeline.model import Payment
 from pipeline.send.api import Api, Credentials
-from pipeline.send.decide import Verdict
 from pipeline.send.engine import TOKENS_AHEAD, Assignment, SendRules, send
 from pipeline.send.payload import body
 from pipeline.send.stop import Stop

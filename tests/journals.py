@@ -16,13 +16,13 @@ import psycopg
 import pytest
 
 from pipeline.check.identity import row_key
+from pipeline.domain.attempt_rules import Permissions
+from pipeline.domain.model import Carried, CheckedRow, Column, Outcome, Payment, ReportRow, SheetRow, Source
 from pipeline.journal import attempts
 from pipeline.journal.attempts import Intent, RepeatSearch, Settlement
 from pipeline.journal.journal import Batch, Beginning, Journal, Sendable
 from pipeline.journal.roll import Staged
 from pipeline.journal.staging import Forecast
-from pipeline.model import Carried, CheckedRow, Column, Outcome, Payment, ReportRow, SheetRow, Source
-from pipeline.send.decide import Permissions
 from schemas.faults import Fault
 from schemas.fields import Field
 

@@ -16,11 +16,11 @@ from pipeline.cli.screen import LineScreen, Manner
 from pipeline.commands.request import Request, Result, Screen
 from pipeline.commands.run import run
 from pipeline.domain.errors import RunError
+from pipeline.domain.model import ReportRow, Status
 from pipeline.journal import database
 from pipeline.journal.journal import open_journal
 from pipeline.journal.tables import batches, runs
 from pipeline.kinds import journal_file
-from pipeline.model import ReportRow, Status
 from pipeline.settings import load
 
 HEADINGS = "referenceId,firstName,lastName,email,amount,sendInteracLink"

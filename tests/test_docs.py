@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.cli import COMMANDS, cli
 from pipeline.domain.errors import ExitCode
-from pipeline.model import Status
+from pipeline.domain.model import Status
 from pipeline.sandbox.scenarios import markdown
 
 REPOSITORY = Path(__file__).parents[1]

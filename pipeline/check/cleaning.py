@@ -13,7 +13,7 @@ from pipeline.check.choices import clean_choice, clean_yes_no
 from pipeline.check.emails import clean_email
 from pipeline.check.names import clean_name, split_name
 from pipeline.check.origins import Origin, Origins, Typed
-from pipeline.model import SheetRow
+from pipeline.domain.model import SheetRow
 from schemas.faults import Fault
 from schemas.fields import ACCOUNT_FIELDS, RULES, Field, Kind
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from pipeline.check.emails import clean_email
-from pipeline.model import Column, SheetRow
+from pipeline.domain.model import Column, SheetRow
 from schemas.fields import Field
 
 _AMOUNT: Final = re.compile(

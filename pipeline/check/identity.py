@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from pipeline.domain.errors import SheetOptionError
-from pipeline.model import Column, Payment, SheetRow, folded
+from pipeline.domain.model import Column, Payment, SheetRow, folded
 from schemas.fields import Field
 
 OCCURRENCE: Final = "#"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
-from pipeline.model import Column, Mapping, SheetRow
+from pipeline.domain.model import Column, Mapping, SheetRow
 from schemas.fields import DEFAULT_MAX_AMOUNT, NOTICE_AMOUNT, Field
 
 

@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Final
 
 from pipeline.check.options import Table
-from pipeline.model import Column, SheetRow, kind_of, with_look
-from pipeline.number_formats import digits_shown, forms, is_percent, with_texts
+from pipeline.domain.model import Column, SheetRow, kind_of, with_look
+from pipeline.domain.number_formats import digits_shown, forms, is_percent, with_texts
 from schemas import money
 from schemas.fields import ACCOUNT_FIELDS, Field
 

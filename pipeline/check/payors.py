@@ -9,7 +9,7 @@ from typing import Final
 from pipeline.check.cleaning import Columns
 from pipeline.check.names import is_not_to_be_used
 from pipeline.check.survey import Survey
-from pipeline.model import SheetRow
+from pipeline.domain.model import SheetRow
 from schemas.faults import Fault
 from schemas.fields import ACCOUNT_FIELDS, Field
 

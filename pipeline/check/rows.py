@@ -20,7 +20,7 @@ from pipeline.check.origins import Origins
 from pipeline.check.payors import AccountWatch, PayorWatch
 from pipeline.check.survey import Survey
 from pipeline.check.totals import Ledger, Line, line_reader
-from pipeline.model import CheckedRow, Payment, SheetRow
+from pipeline.domain.model import CheckedRow, Payment, SheetRow
 from schemas import payment as schema
 from schemas.faults import Fault, Severity, catalogue
 from schemas.fields import ACCOUNT_FIELDS, YES, Field

@@ -12,7 +12,7 @@ from pipeline.check.cells import clean_text
 from pipeline.check.options import Table
 from pipeline.check.origins import Origins
 from pipeline.check.totals import Groups, LineReader, groups_named, line_reader
-from pipeline.model import SheetRow
+from pipeline.domain.model import SheetRow
 from schemas import money
 from schemas.fields import Field
 from schemas.money import Convention

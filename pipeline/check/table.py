@@ -9,7 +9,7 @@ from pipeline.check.options import CheckOptions, Table
 from pipeline.check.origins import Origins, origins
 from pipeline.check.survey import CHUNK, Survey, survey
 from pipeline.check.totals import Ledger
-from pipeline.model import CheckedRow, ControlTotal
+from pipeline.domain.model import CheckedRow, ControlTotal
 from schemas.faults import Fault
 
 

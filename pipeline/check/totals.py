@@ -18,7 +18,7 @@ from enum import Enum, auto
 from typing import Final
 
 from pipeline.check.origins import Origins
-from pipeline.model import ControlTotal, SheetRow
+from pipeline.domain.model import ControlTotal, SheetRow
 from schemas import money
 from schemas.faults import Fault
 from schemas.fields import ACCOUNT_FIELDS, Field

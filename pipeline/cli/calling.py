@@ -19,7 +19,7 @@ from pipeline.commands import notify
 from pipeline.commands.notify import Ended, Notifier
 from pipeline.commands.request import Request, Result
 from pipeline.domain.errors import ExitCode, RunError
-from pipeline.model import Totals, Whole
+from pipeline.domain.model import Totals, Whole
 from pipeline.report import metrics
 from pipeline.settings import SANDBOX, Settings, language_of, load
 from pipeline.texts import say

@@ -16,7 +16,7 @@ from pipeline.cli import options
 if TYPE_CHECKING:
     from pipeline.cli.screen import Manner
     from pipeline.commands.cancel import CancelResult, Intention, Selection
-    from pipeline.model import SessionState
+    from pipeline.domain.model import SessionState
     from pipeline.send.follow import Attempted
     from pipeline.settings import Settings
     from schemas.languages import Lang
@@ -162,7 +162,7 @@ def _print(result: CancelResult, manner: Manner) -> None:
 
 def _told(result: CancelResult, lang: Lang) -> Iterator[str]:
     """What was done, or would be."""
-    from pipeline.send.states import Cancelled
+    from pipeline.domain.session_states import Cancelled
     from pipeline.texts import say
     from schemas.money import format_amount
 
@@ -197,7 +197,7 @@ def _first(lines: list[str], lang: Lang) -> Iterator[str]:
 
 def _why(one: Attempted, lang: Lang) -> str:
     """Why a session was not cancelled."""
-    from pipeline.send.states import Ended, Kept, Unsure
+    from pipeline.domain.session_states import Ended, Kept, Unsure
     from pipeline.texts import say
 
     row = one.session.row or "-"
@@ -220,7 +220,7 @@ def _state(state: SessionState | None) -> str:
 
 
 def _as_json(result: CancelResult) -> dict[str, object]:
-    from pipeline.send.states import Cancelled
+    from pipeline.domain.session_states import Cancelled
 
     selection = result.selection
     cancelled = result.of(Cancelled)

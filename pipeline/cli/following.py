@@ -25,12 +25,12 @@ from pipeline.cli.printing import output_console
 from pipeline.cli.screen import Manner, log_of
 from pipeline.cli.watching import LINE_EVERY
 from pipeline.domain.errors import RunError, StoppedEarlyError, UsageError
+from pipeline.domain.model import SessionState
+from pipeline.domain.payment_summary import Payments
+from pipeline.domain.session_states import Paid
 from pipeline.journal.states import Session
-from pipeline.model import SessionState
-from pipeline.report.paid import Payments
 from pipeline.report.summary import Written
 from pipeline.send.follow import FollowObserver
-from pipeline.send.states import Paid
 from pipeline.texts import say
 from schemas.languages import Lang
 from schemas.money import format_amount, format_number

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.commands.notify import Ended, Notifier
     from pipeline.commands.request import Screen
     from pipeline.domain.errors import ExitCode, RunError
-    from pipeline.model import Totals
+    from pipeline.domain.model import Totals
     from pipeline.settings import Settings
 
 
@@ -279,7 +279,7 @@ class _Telling:
         return say("inbox.line", lang, outcome=handled.outcome.value, name=handled.name, told=told)
 
     def _json(self, passed: Passed) -> dict[str, object]:
-        from pipeline.model import Status
+        from pipeline.domain.model import Status
         from pipeline.texts import explain
 
         totals = _totals(passed.handled)
@@ -323,8 +323,8 @@ class _Telling:
 
 def _told(handled: Handled, manner: Manner) -> Iterator[str]:
     """What is said of a file in its line: its counts and dollars, or why there are none."""
+    from pipeline.domain.model import Status
     from pipeline.inbox.outcomes import Outcome
-    from pipeline.model import Status
     from pipeline.texts import explain, say
     from schemas.money import format_amount
 
@@ -345,6 +345,6 @@ def _told(handled: Handled, manner: Manner) -> Iterator[str]:
 
 
 def _totals(handled: Iterable[Handled]) -> Totals:
-    from pipeline.model import Totals
+    from pipeline.domain.model import Totals
 
     return sum((one.result.totals for one in handled if one.result is not None), Totals())

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.cli.screen import Manner
-    from pipeline.send.approval import Approved
+    from pipeline.domain.approval import Approved
     from pipeline.settings import Settings
 
 

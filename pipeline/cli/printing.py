@@ -17,8 +17,8 @@ from pipeline.cli.outlets import in_line
 from pipeline.cli.screen import Manner
 from pipeline.commands.request import Request, Result
 from pipeline.domain.errors import ExitCode, RunError, StoppedEarlyError
+from pipeline.domain.model import Status, Whole
 from pipeline.journal.story import BatchLine
-from pipeline.model import Status, Whole
 from pipeline.report.summary import status_lines
 from pipeline.report.words import zone
 from pipeline.texts import explain, say

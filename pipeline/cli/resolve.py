@@ -12,7 +12,7 @@ from pipeline.cli import options
 if TYPE_CHECKING:
     from pipeline.cli.screen import Manner
     from pipeline.commands.resolve import Question
-    from pipeline.model import Decision
+    from pipeline.domain.model import Decision
     from pipeline.settings import Settings
 
 
@@ -60,8 +60,8 @@ def resolve(batch: str, row: int, created: str | None, not_created: bool, **give
 
 def _confirm(question: Question, manner: Manner) -> bool:
     from pipeline.cli.following import agreed
+    from pipeline.domain.attempt_rules import NAMES_A_SESSION
     from pipeline.report.words import zone
-    from pipeline.send.decide import NAMES_A_SESSION
     from pipeline.texts import say
     from schemas.faults import sentences
 

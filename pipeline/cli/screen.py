@@ -28,7 +28,7 @@ from pipeline.cli.logs import Log, log_to
 from pipeline.cli.watching import Bar, Each, Estimate, Events, Lines, Silent, bar
 from pipeline.commands.request import Announcement
 from pipeline.domain.errors import StoppedEarlyError, UsageError
-from pipeline.model import ReportRow
+from pipeline.domain.model import ReportRow
 from pipeline.send.engine import Observer
 from pipeline.settings import SANDBOX
 from pipeline.texts import say

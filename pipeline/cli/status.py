@@ -119,8 +119,8 @@ def _print(result: StatusResult, manner: Manner) -> None:
 def _print_remarks(result: StatusResult, manner: Manner) -> None:
     """What a person should look at: what is open too long, and what is unknown."""
     from pipeline.cli.printing import output_console
-    from pipeline.model import Status
-    from pipeline.report.paid import days_open
+    from pipeline.domain.model import Status
+    from pipeline.domain.payment_summary import days_open
     from pipeline.report.results import session_word
     from pipeline.texts import say
     from schemas.money import format_amount
@@ -153,7 +153,7 @@ def _print_remarks(result: StatusResult, manner: Manner) -> None:
 
 def _as_json(result: StatusResult) -> dict[str, object]:
     from pipeline.cli.following import paid_json
-    from pipeline.report.paid import days_open
+    from pipeline.domain.payment_summary import days_open
 
     now, payments = result.now, result.now.payments
     return {

@@ -16,8 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from pipeline.cli.logs import Log
+from pipeline.domain.attempt_rules import Created, Verdict
 from pipeline.journal.journal import Sendable
-from pipeline.send.decide import Created, Verdict
 from pipeline.send.engine import Observer
 from pipeline.texts import say
 from schemas.languages import Lang

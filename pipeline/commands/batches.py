@@ -8,13 +8,13 @@ from datetime import date, datetime, time
 
 from pipeline.commands.finding import found_batch, meant
 from pipeline.commands.where import journal_there
+from pipeline.domain import totals
 from pipeline.domain.errors import BatchBusyError, StoppedEarlyError, UsageError
+from pipeline.domain.model import Decision, ReportRow, SessionState, Whole
 from pipeline.journal.journal import Batch, Journal
 from pipeline.journal.past import Facts, PastRun, Try
 from pipeline.journal.purge import Old
 from pipeline.journal.story import BatchLine
-from pipeline.model import Decision, ReportRow, SessionState, Whole
-from pipeline.report import totals
 from pipeline.settings import SANDBOX, Settings
 
 

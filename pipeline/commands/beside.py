@@ -13,11 +13,12 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.commands.request import Request, Screen
+from pipeline.domain import comparison
+from pipeline.domain.comparison import Before
 from pipeline.domain.errors import StoppedEarlyError, UsageError
+from pipeline.domain.model import Column, Report, ReportRow
 from pipeline.journal.journal import Batch, Journal, OtherBatch
-from pipeline.model import Column, Report, ReportRow
-from pipeline.report import changes, exports, mended, page, place
-from pipeline.report.changes import Before
+from pipeline.report import exports, mended, page, place
 from pipeline.report.place import Ours
 from pipeline.sheet.options import ALL_SHEETS
 from schemas.languages import Lang
@@ -191,7 +192,7 @@ def month_before(journal: Journal, batch: Batch, name: str | None) -> OtherBatch
     """
     others = {other.name: other for other in journal.others_sent(batch)}
     if name is None:
-        found = changes.month_before(batch.name, [other.name for other in others.values() if not other.purged])
+        found = comparison.month_before(batch.name, [other.name for other in others.values() if not other.purged])
         return others[found] if found is not None else None
     if name == batch.name:
         raise UsageError("exports.before_itself", batch=name)
@@ -215,7 +216,7 @@ def before(journal: Journal, batch: Batch, run: int, compared: Compared) -> Befo
     return Before(
         batch=other.name,
         at=other.at,
-        charges=[changes.charge_of(asked.payment) for asked in earlier if asked.payment is not None],
-        over=changes.DEFAULT_OVER if compared.over is None else Decimal(compared.over),
-        since=[changes.charge_of(asked.payment) for asked in since if asked.payment is not None],
+        charges=[comparison.charge_of(asked.payment) for asked in earlier if asked.payment is not None],
+        over=comparison.DEFAULT_OVER if compared.over is None else Decimal(compared.over),
+        since=[comparison.charge_of(asked.payment) for asked in since if asked.payment is not None],
     )

@@ -18,14 +18,14 @@ from pipeline.commands.request import Request, Screen
 from pipeline.commands.run import api_of, environment
 from pipeline.commands.status import output_of, refreshed, rules_of, stopped_by, write_again
 from pipeline.commands.where import Where
+from pipeline.domain import session_states
 from pipeline.domain.errors import ExitCode, RunError, StoppedEarlyError, UsageError
+from pipeline.domain.model import SessionState, Status
+from pipeline.domain.session_states import Paid
 from pipeline.journal.states import Session
-from pipeline.model import SessionState, Status
 from pipeline.report.summary import Written
-from pipeline.send import states
 from pipeline.send.api import Api
 from pipeline.send.follow import Attempted, CancelledAll, FollowObserver, Keep, cancel, follow
-from pipeline.send.states import Paid
 from pipeline.send.stop import Stop
 from pipeline.settings import SANDBOX, Settings
 from schemas.languages import Lang
@@ -170,9 +170,9 @@ def _code(selection: Selection, ended: CancelledAll) -> ExitCode:
         return ExitCode.UNKNOWN_OUTCOME
     if ended.stopped is not None:
         return ended.stopped.exit_code
-    if any(isinstance(one.result, states.Unsure) for one in ended.attempted):
+    if any(isinstance(one.result, session_states.Unsure) for one in ended.attempted):
         return ExitCode.STOPPED_EARLY
-    refused = any(not isinstance(one.result, states.Cancelled) for one in ended.attempted)
+    refused = any(not isinstance(one.result, session_states.Cancelled) for one in ended.attempted)
     return ExitCode.SOME_ROWS_NEED_MENDING if refused or not ended.offered or selection.paid else ExitCode.DONE
 
 
@@ -187,7 +187,7 @@ class _Work:
     async def ask(self, signals: Interrupts) -> None:
         """Ask for the present states. Raises what kept it from asking about all."""
         stop = Stop()
-        to_ask = [session for session in self._sessions() if not states.is_final(session.state)]
+        to_ask = [session for session in self._sessions() if not session_states.is_final(session.state)]
         with signals.asking(stop):
             async with api_of(self._settings, self._place) as api:
                 with self._shown.asking(len(to_ask)) as observer:
@@ -203,7 +203,7 @@ class _Work:
         for session in self._sessions():
             if _is_chosen(session.state, self._request.which):
                 chosen.append(session)
-            elif states.paid(session.state) is Paid.YES:
+            elif session_states.paid(session.state) is Paid.YES:
                 paid.append(session)
             else:
                 ended += 1
@@ -253,10 +253,10 @@ class _Work:
 def _is_chosen(state: SessionState | None, which: Which) -> bool:
     match which:
         case Which.OPEN:
-            return states.is_open(state)
+            return session_states.is_open(state)
         case Which.INITIATED:
-            return states.is_open(state) and states.is_at(state, "Initiated")
+            return session_states.is_open(state) and session_states.is_at(state, "Initiated")
         case Which.IN_PROGRESS:
-            return states.is_open(state) and states.is_at(state, "InProgress")
+            return session_states.is_open(state) and session_states.is_at(state, "InProgress")
         case Which.NOT_PAID:
-            return states.paid(state) is not Paid.YES and not states.is_cancelled(state)
+            return session_states.paid(state) is not Paid.YES and not session_states.is_cancelled(state)

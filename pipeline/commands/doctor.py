@@ -20,9 +20,9 @@ from pipeline.commands.bundle import versions
 from pipeline.commands.run import api_of
 from pipeline.commands.where import Where
 from pipeline.domain.errors import ExitCode, NeedsPersonError, RunError, UsageError, WrongAddressError
+from pipeline.domain.responses import Token
 from pipeline.journal import database, health
 from pipeline.kinds import is_loopback
-from pipeline.send.answers import Token
 from pipeline.send.api import (
     Authorization,
     AuthorizeElsewhere,

@@ -32,12 +32,12 @@ from pipeline.domain.errors import (
     StoppedEarlyError,
     UsageError,
 )
+from pipeline.domain.model import Status
 from pipeline.inbox.arrivals import Seen, markers_of
 from pipeline.inbox.folder import ChangedError, Folder, Luggage
 from pipeline.inbox.outcomes import WORKBOOK, Outcome, most_serious, outcome_of
 from pipeline.inbox.signals import Signals
 from pipeline.journal.database import sqlite_path
-from pipeline.model import Status
 from pipeline.scratch import scratch
 from pipeline.settings import Settings
 from pipeline.sheet import load_mapping

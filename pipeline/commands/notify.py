@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from pipeline.domain.errors import ExitCode, NeedsPersonError, RunError, UsageError, WrongAddressError
-from pipeline.model import Status, Totals
+from pipeline.domain.model import Status, Totals
 from pipeline.settings import NOTIFY_VARIABLE, Settings
 from pipeline.texts import say
 from schemas.languages import Lang

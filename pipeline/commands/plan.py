@@ -15,10 +15,10 @@ from pipeline.commands import beside, prepare, where
 from pipeline.commands.interrupts import interrupts
 from pipeline.commands.prepare import Prepared, Workplace
 from pipeline.commands.request import Request, Screen
+from pipeline.domain import approval
+from pipeline.domain.approval import Approved, Candidate
 from pipeline.domain.errors import InputError, UsageError
 from pipeline.report.place import Ours, put
-from pipeline.send import approval
-from pipeline.send.approval import Approved, Candidate
 from pipeline.send.payload import LANGUAGES, body
 from pipeline.settings import Settings
 from pipeline.texts import say

@@ -14,13 +14,13 @@ from pipeline.check import CheckedTable, CheckOptions, check_table
 from pipeline.commands.forgotten import unknown_requests
 from pipeline.commands.request import Request, Screen
 from pipeline.commands.where import Where
+from pipeline.domain.attempt_rules import Permissions
 from pipeline.domain.errors import FileSentBeforeError, InputError, StaleBatchNameError
+from pipeline.domain.model import ControlTotal, Mapping
 from pipeline.journal.attempts import RepeatSearch
 from pipeline.journal.journal import Batch, Beginning, Journal
 from pipeline.journal.roll import Staged
 from pipeline.journal.staging import Forecast
-from pipeline.model import ControlTotal, Mapping
-from pipeline.send.decide import Permissions
 from pipeline.settings import Settings
 from pipeline.sheet import ReadOptions, Table, load_mapping, open_table
 from schemas.faults import Fault

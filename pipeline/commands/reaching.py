@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from pipeline.domain.errors import UsageError
+from pipeline.domain.responses import NotSentKind, http_date
 from pipeline.passwords import without_password
-from pipeline.send.answers import NotSentKind, http_date
 from pipeline.send.transport import (
     ExactTransport,
     MaybeSent,

@@ -15,8 +15,8 @@ from pipeline.commands import beside
 from pipeline.commands.finding import Found, found_batch
 from pipeline.commands.plan import user
 from pipeline.domain.errors import ExitCode
+from pipeline.domain.model import Report, ReportRow, Status
 from pipeline.journal.evidence import Asked, Evidence, Proof
-from pipeline.model import Report, ReportRow, Status
 from pipeline.report.masking import account_columns, mask_in
 from pipeline.report.place import RECONCILIATION, check_workbook, named_after, writing
 from pipeline.report.reconciliation.dailies import Daily, Remark, all_lines, read_report

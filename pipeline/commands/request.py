@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from pipeline.domain.errors import ExitCode, RunError
+from pipeline.domain.model import Report, ReportRow, Totals
 from pipeline.journal.staging import Forecast
-from pipeline.model import Report, ReportRow, Totals
 from pipeline.report.summary import HeldGroup, Written
 from pipeline.send.engine import Observer
 from schemas.faults import Fault

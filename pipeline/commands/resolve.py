@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from pipeline.commands.finding import Found, found_batch, meant
 from pipeline.commands.plan import user
 from pipeline.domain.errors import StoppedEarlyError, UsageError
-from pipeline.model import Attempt, Decision, Outcome, Status
+from pipeline.domain.model import Attempt, Decision, Outcome, Status
 from pipeline.settings import SANDBOX, Settings
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from pipeline.domain.comparison import Before
+from pipeline.domain.model import Report
 from pipeline.journal.journal import Journal
-from pipeline.model import Report
-from pipeline.report.changes import Before
 from pipeline.report.place import NOTHING, Ours, writing
 from pipeline.report.summary import Gathered, Gathering, Written
 from pipeline.report.workbook import Draft, Showing, write

@@ -20,6 +20,7 @@ from pipeline.commands.prepare import Prepared, Workplace
 from pipeline.commands.request import Announcement, Request, Result, Screen
 from pipeline.commands.results import Results
 from pipeline.commands.where import Where
+from pipeline.domain import totals
 from pipeline.domain.errors import (
     BatchBusyError,
     CredentialsError,
@@ -31,9 +32,9 @@ from pipeline.domain.errors import (
     UsageError,
     WrongAddressError,
 )
+from pipeline.domain.model import Approval, Report, Status, Totals, Whole
 from pipeline.garbage import rarely_collecting
-from pipeline.model import Approval, Report, Status, Totals, Whole
-from pipeline.report import summary, totals
+from pipeline.report import summary
 from pipeline.report.place import Ours, beside_sheet, check_workbook
 from pipeline.report.workbook import Showing
 from pipeline.send.api import Api, Credentials

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.domain.errors import RunError
-from pipeline.model import Column, SheetRow, kind_of
+from pipeline.domain.model import Column, SheetRow, kind_of
 from pipeline.sheet import ReadOptions, Table, open_table
 from pipeline.sheet.options import ALL_SHEETS
 

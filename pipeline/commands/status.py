@@ -17,6 +17,7 @@ from pipeline.commands.interrupts import Interrupts, interrupts
 from pipeline.commands.request import Request, Screen
 from pipeline.commands.run import TOKEN_USES, api_of, environment
 from pipeline.commands.where import Where
+from pipeline.domain import totals
 from pipeline.domain.errors import (
     ApiUnreachableError,
     ExitCode,
@@ -25,16 +26,15 @@ from pipeline.domain.errors import (
     StoppedEarlyError,
     WrongAddressError,
 )
+from pipeline.domain.model import Report, ReportRow, Status, Totals, Whole
+from pipeline.domain.payment_summary import Payments, PaymentTally, is_late
+from pipeline.domain.session_states import is_final, is_over
 from pipeline.journal.states import Session
-from pipeline.model import Report, ReportRow, Status, Totals, Whole
-from pipeline.report import totals
-from pipeline.report.paid import Payments, PaymentTally, is_late
 from pipeline.report.place import STATUS, check_workbook, named_after, writing
 from pipeline.report.summary import Written
 from pipeline.report.workbook import write
 from pipeline.send.api import Api
 from pipeline.send.follow import Followed, FollowObserver, FollowRules, follow
-from pipeline.send.states import is_final, is_over
 from pipeline.send.stop import Stop
 from pipeline.settings import Settings
 from schemas.languages import Lang

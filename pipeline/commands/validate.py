@@ -10,7 +10,7 @@ from pipeline.commands.interrupts import interrupts
 from pipeline.commands.prepare import Workplace
 from pipeline.commands.request import Request, Result, Screen
 from pipeline.commands.run import Outputs, finish, results_of
-from pipeline.model import Status
+from pipeline.domain.model import Status
 from pipeline.report import summary
 from pipeline.report.place import check_workbook
 from pipeline.settings import Settings

@@ -14,15 +14,15 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, and_, bindparam, exists, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
+from pipeline.domain import attempt_rules
 from pipeline.domain.errors import BatchBusyError
+from pipeline.domain.model import Attempt, Outcome, Payment, Repeat
+from pipeline.domain.row_keys import HASHED, OWN, REFERENCE
+from pipeline.domain.session_states import Paid, is_cancelled, paid
 from pipeline.journal import codec
 from pipeline.journal.asking import ASKED, batched
-from pipeline.journal.keys import HASHED, OWN, REFERENCE
 from pipeline.journal.states import latest
 from pipeline.journal.tables import attempts, batches, rows, runs
-from pipeline.model import Attempt, Outcome, Payment, Repeat
-from pipeline.send import decide
-from pipeline.send.states import Paid, is_cancelled, paid
 from schemas.faults import Fault
 
 LEGAL: Final[dict[tuple[Outcome, Outcome], str]] = {
@@ -190,7 +190,7 @@ def _doubted(connection: Connection, settlements: Sequence[Settlement]) -> list[
 
 def _shared(settlement: Settlement) -> Settlement:
     told = (("session", settlement.session_id),)
-    reasons = (*settlement.reasons, Fault("unknown-session"), Fault(decide.SESSION_SHARED, details=told))
+    reasons = (*settlement.reasons, Fault("unknown-session"), Fault(attempt_rules.SESSION_SHARED, details=told))
     return replace(settlement, outcome=Outcome.PERHAPS, session_id="", reasons=reasons)
 
 
@@ -250,7 +250,7 @@ _ELSEWHERE: Final = (
     .where(
         batches.c.environment
         == select(batches.c.environment).where(batches.c.id == bindparam("here")).correlate(None).scalar_subquery(),
-        attempts.c.outcome.in_((Outcome.CREATED, *decide.UNCERTAIN)),
+        attempts.c.outcome.in_((Outcome.CREATED, *attempt_rules.UNCERTAIN)),
     )
     .order_by(attempts.c.id)
 )
@@ -332,7 +332,7 @@ def last_live_request(connection: Connection, run_id: int) -> datetime | None:
     of_run = select(runs.c.batch_id).where(runs.c.id == run_id).scalar_subquery()
     effective = and_(
         or_(attempts.c.run_id == run_id, and_(attempts.c.batch_id == of_run, mine)),
-        attempts.c.outcome.in_((Outcome.CREATED, *decide.UNCERTAIN)),
+        attempts.c.outcome.in_((Outcome.CREATED, *attempt_rules.UNCERTAIN)),
     )
     found, after = "", 0
     while True:

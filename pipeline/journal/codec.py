@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from pipeline.model import Approval, Column, ControlTotal, Payment
+from pipeline.domain.model import Approval, Column, ControlTotal, Payment
 from schemas.faults import Fault
 
 _encoder: Final = msgspec.json.Encoder(decimal_format="string")

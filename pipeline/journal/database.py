@@ -37,8 +37,9 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
+from pipeline.domain import row_keys
 from pipeline.domain.errors import JournalUnusableError, NeedsPersonError, RunError, UsageError
-from pipeline.journal import keys, roll, tables
+from pipeline.journal import roll, tables
 from pipeline.journal.codec import dump_time
 from pipeline.kinds import Wanted, journal_file
 from pipeline.passwords import without_password
@@ -334,7 +335,9 @@ def _second_version(connection: Connection) -> None:
         connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN approval TEXT")
     for table in (tables.rows, tables.attempts):
         keyed = select(table.c.id, table.c.identity).where(table.c.identity.like("key:[%"))
-        changes = [{"which": record.id, "key": keys.stored(record.identity)} for record in connection.execute(keyed)]
+        changes = [
+            {"which": record.id, "key": row_keys.stored(record.identity)} for record in connection.execute(keyed)
+        ]
         if changes:
             statement = update(table).where(table.c.id == bindparam("which")).values(identity=bindparam("key"))
             connection.execute(statement, changes)

@@ -7,17 +7,17 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
+from pipeline.domain import attempt_rules
+from pipeline.domain.model import Attempt, Decision, Outcome
 from pipeline.journal import codec
 from pipeline.journal.attempts import LEGAL, IllegalChangeError, histories
 from pipeline.journal.tables import attempts, batches, decisions
-from pipeline.model import Attempt, Decision, Outcome
-from pipeline.send import decide
 from schemas.faults import Fault
 
 
 def open_tries(connection: Connection, batch_id: int, identity: str) -> tuple[Attempt, ...]:
     """The tries under the key of a row whose outcome is unknown, oldest first."""
-    return decide.open_questions(histories(connection, batch_id, [identity]).get(identity, []))
+    return attempt_rules.open_questions(histories(connection, batch_id, [identity]).get(identity, []))
 
 
 def holder_of(connection: Connection, session_id: str) -> tuple[str, int] | None:
@@ -85,7 +85,7 @@ _DECIDED: Final = (
         attempts.c.identity == bindparam("which_identity"),
         attempts.c.number == bindparam("which_number"),
         # Not IN: a list of parameters can't be expanded in a statement that is executed many times.
-        or_(*(attempts.c.outcome == outcome for outcome in sorted(decide.UNCERTAIN))),
+        or_(*(attempts.c.outcome == outcome for outcome in sorted(attempt_rules.UNCERTAIN))),
     )
     .values(
         outcome=bindparam("becomes"),

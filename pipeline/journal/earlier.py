@@ -13,14 +13,14 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, and_, bindparam, select, update
 
+from pipeline.domain import attempt_rules
+from pipeline.domain.model import Attempt, Payment
+from pipeline.domain.row_keys import HASHED
 from pipeline.journal import codec, roll
 from pipeline.journal.asking import ASKED, batched
 from pipeline.journal.attempts import ATTEMPT_COLUMNS, attempt_of, cancelled
-from pipeline.journal.keys import HASHED
 from pipeline.journal.roll import Staged
 from pipeline.journal.tables import attempts, rows, runs
-from pipeline.model import Attempt, Payment
-from pipeline.send import decide
 from schemas.faults import Fault
 
 
@@ -109,7 +109,11 @@ def _known(connection: Connection, staged: Staged, signs: set[object], since: da
 def _why(orphan: _Orphan, payment: Payment) -> Fault:
     both = orphan.payment.reference_id and payment.reference_id
     is_rewritten = both and orphan.payment.content() == payment.content()
-    return decide.rewritten(orphan.attempt) if is_rewritten else decide.changed(orphan.attempt, payment.describe())
+    return (
+        attempt_rules.rewritten(orphan.attempt)
+        if is_rewritten
+        else attempt_rules.changed(orphan.attempt, payment.describe())
+    )
 
 
 def _beside(

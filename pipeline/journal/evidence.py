@@ -17,13 +17,13 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Select, bindparam, func, insert, or_, select, update
 
+from pipeline.domain import attempt_rules
+from pipeline.domain.model import Outcome, Payment
 from pipeline.journal import codec, roll
 from pipeline.journal.attempts import ATTEMPT_COLUMNS, LEGAL, IllegalChangeError, attempt_of
 from pipeline.journal.tables import attempts, batches, evidence
-from pipeline.model import Outcome, Payment
-from pipeline.send import decide
 
-_EFFECTIVE: Final = (Outcome.CREATED, *sorted(decide.UNCERTAIN))
+_EFFECTIVE: Final = (Outcome.CREATED, *sorted(attempt_rules.UNCERTAIN))
 
 
 class Proof(StrEnum):
@@ -89,7 +89,7 @@ def asked(engine: Engine, batch_id: int) -> Iterator[Asked]:
     for identity, group in groupby(records, key=attrgetter("identity")):
         tried = list(group)
         history = [attempt_of(record) for record in tried]
-        unanswered = decide.open_questions(history)
+        unanswered = attempt_rules.open_questions(history)
         shown = {attempt.number for attempt in (*unanswered[-1:], *_created(history))}
         for record, attempt in zip(tried, history, strict=True):
             if attempt.number in shown:
@@ -161,7 +161,7 @@ _FOUND: Final = (
         attempts.c.identity == bindparam("which_identity"),
         attempts.c.number == bindparam("which_number"),
         # Not IN: a list of parameters can't be expanded in a statement that is executed many times.
-        or_(*(attempts.c.outcome == outcome for outcome in sorted(decide.UNCERTAIN))),
+        or_(*(attempts.c.outcome == outcome for outcome in sorted(attempt_rules.UNCERTAIN))),
     )
     .values(
         outcome=Outcome.CREATED,
@@ -188,7 +188,7 @@ def record(connection: Connection, batch_id: int, found: Sequence[Evidence]) -> 
         if one.proof is Proof.RESOLVED
     ]
     if resolved:
-        for outcome in decide.UNCERTAIN:
+        for outcome in attempt_rules.UNCERTAIN:
             if (outcome, Outcome.CREATED) not in LEGAL:
                 raise IllegalChangeError(f"{outcome} -> created")
         changed = connection.execute(_FOUND, resolved).rowcount

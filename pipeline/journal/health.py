@@ -17,8 +17,8 @@ from typing import Final
 from sqlalchemy import Connection, Table, func, select, text
 
 from pipeline.domain.errors import UsageError
+from pipeline.domain.model import Outcome
 from pipeline.journal import database, tables
-from pipeline.model import Outcome
 from pipeline.report.place import put
 
 _FINDINGS: Final = {

@@ -19,21 +19,9 @@ from sqlalchemy import Connection, and_, delete, exists, func, insert, select, u
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 
+from pipeline.domain import attempt_rules
 from pipeline.domain.errors import ExitCode, RunError
-from pipeline.journal import codec, database, decisions, evidence, past, purge, roll, staging, states, story
-from pipeline.journal.attempts import RepeatSearch, histories, last_live_request, mark_cancelled
-from pipeline.journal.evidence import Asked, Evidence
-from pipeline.journal.lease import lease
-from pipeline.journal.outputs import FilesOf
-from pipeline.journal.past import Facts, PastRun, Try
-from pipeline.journal.purge import Old
-from pipeline.journal.roll import Staged
-from pipeline.journal.staging import Forecast
-from pipeline.journal.states import Seen, Session
-from pipeline.journal.story import BatchLine, Numbered
-from pipeline.journal.tables import attempts, batches, rows, runs
-from pipeline.journal.tables import states as states_table
-from pipeline.model import (
+from pipeline.domain.model import (
     Approval,
     Attempt,
     CheckedRow,
@@ -48,7 +36,19 @@ from pipeline.model import (
     SessionState,
     Source,
 )
-from pipeline.send import decide
+from pipeline.journal import codec, database, decisions, evidence, past, purge, roll, staging, states, story
+from pipeline.journal.attempts import RepeatSearch, histories, last_live_request, mark_cancelled
+from pipeline.journal.evidence import Asked, Evidence
+from pipeline.journal.lease import lease
+from pipeline.journal.outputs import FilesOf
+from pipeline.journal.past import Facts, PastRun, Try
+from pipeline.journal.purge import Old
+from pipeline.journal.roll import Staged
+from pipeline.journal.staging import Forecast
+from pipeline.journal.states import Seen, Session
+from pipeline.journal.story import BatchLine, Numbered
+from pipeline.journal.tables import attempts, batches, rows, runs
+from pipeline.journal.tables import states as states_table
 from schemas.faults import Fault
 
 RESERVE_BYTES: Final = 1 << 20
@@ -259,7 +259,9 @@ class Journal:
         with database.explained(self.url):
             staging.finish(self.engine, staged, beginning.identity, beginning.columns, now)
 
-    def plan(self, staged: Staged, permissions: decide.Permissions, search: RepeatSearch, now: datetime) -> Forecast:
+    def plan(
+        self, staged: Staged, permissions: attempt_rules.Permissions, search: RepeatSearch, now: datetime
+    ) -> Forecast:
         """Decide what to do with every valid row, keep it, and say what it adds up to."""
         with database.explained(self.url):
             return staging.plan(self.engine, staged, permissions, search, now)
@@ -316,7 +318,7 @@ class Journal:
 
     def hold(self, row: Sendable, repeats: Sequence[Repeat]) -> None:
         """Keep that a row was held at the last moment: another batch sent the same meanwhile."""
-        why = codec.dump(decide.repeated(repeats, row.fingerprint, row.payment.describe()))
+        why = codec.dump(attempt_rules.repeated(repeats, row.fingerprint, row.payment.describe()))
         with self._writing() as connection:
             connection.execute(update(rows).where(rows.c.id == row.row_id).values(plan="hold", hold=why))
 
@@ -371,7 +373,7 @@ class Journal:
     def others_sent(self, batch: Batch) -> list[OtherBatch]:
         """The other batches of the same environment that sent something, the one that was run last at the end."""
         sent = exists().where(
-            attempts.c.batch_id == batches.c.id, attempts.c.outcome.in_((Outcome.CREATED, *decide.UNCERTAIN))
+            attempts.c.batch_id == batches.c.id, attempts.c.outcome.in_((Outcome.CREATED, *attempt_rules.UNCERTAIN))
         )
         last = (
             select(runs.c.batch_id, func.max(runs.c.id).label("run"))

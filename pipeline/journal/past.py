@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, select
 
+from pipeline.domain.model import Approval, Outcome
 from pipeline.journal import codec
 from pipeline.journal.tables import attempts, batches, rows, runs
-from pipeline.model import Approval, Outcome
 from schemas.faults import Fault
 
 

@@ -33,11 +33,11 @@ from sqlalchemy import (
 from sqlalchemy.exc import OperationalError
 
 from pipeline.domain.errors import JournalUnusableError
+from pipeline.domain.model import Payment
 from pipeline.journal import codec
 from pipeline.journal import outputs as written
 from pipeline.journal.roll import accepted_runs
 from pipeline.journal.tables import attempts, batches, decisions, evidence, outputs, rows, runs, states
-from pipeline.model import Payment
 from schemas.faults import Fault
 
 CHUNK: Final = 2_000

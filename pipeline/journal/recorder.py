@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy.exc import DBAPIError
 
 from pipeline.domain.errors import RunError
+from pipeline.domain.model import Repeat
 from pipeline.journal import attempts, database
 from pipeline.journal.attempts import Intent, RepeatSearch, Settlement
-from pipeline.model import Repeat
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -24,11 +24,11 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, or_, select, update
 
-from pipeline.journal import codec, keys
+from pipeline.domain import attempt_rules, row_keys
+from pipeline.domain.model import Outcome, Payment, Source
+from pipeline.journal import codec
 from pipeline.journal.asking import ASKED, batched
 from pipeline.journal.tables import attempts, batches, rows, runs
-from pipeline.model import Outcome, Payment, Source
-from pipeline.send import decide
 from schemas.faults import Fault
 
 CHUNK: Final = 5_000
@@ -40,7 +40,7 @@ _OTHER: Final = rows.alias("other")
 _KEY: Final = attempts.alias("key")
 _SHEET: Final = runs.alias("sheet")
 
-EFFECTIVE: Final = (Outcome.CREATED, *sorted(decide.UNCERTAIN))
+EFFECTIVE: Final = (Outcome.CREATED, *sorted(attempt_rules.UNCERTAIN))
 """Outcomes of attempts that made a request, or may have."""
 
 
@@ -171,7 +171,7 @@ def know_again(connection: Connection, staged: Staged) -> frozenset[int]:
         taken.add(earlier.id)
         row, before = records[row_id], records[earlier.id]
         key = base = row.identity
-        if staged.may_adopt and (earlier.asked or (base and keys.split(earlier.identity)[0] == base)):
+        if staged.may_adopt and (earlier.asked or (base and row_keys.split(earlier.identity)[0] == base)):
             key = earlier.identity
             settled.add(row_id)
         # A workbook of ours is no sheet: its rows stand where their earlier forms stand.
@@ -483,7 +483,7 @@ def _by_place(connection: Connection, staged: Staged, sheet: int) -> None:
     """Rows without an identity that lasts: the same cells, else the same place, of rows that nothing else matched."""
     identity = select(runs.c.identity).where(runs.c.id == staged.run).scalar_subquery()
     tried = exists().where(_KEY.c.batch_id == staged.batch, _KEY.c.identity == rows.c.identity)
-    nameless = or_(rows.c.identity == "", rows.c.identity.startswith(keys.HASHED), runs.c.identity != identity)
+    nameless = or_(rows.c.identity == "", rows.c.identity.startswith(row_keys.HASHED), runs.c.identity != identity)
     before = connection.execute(
         select(rows.c.id, rows.c.number, rows.c.cells)
         .join(runs, runs.c.id == rows.c.run_id)

@@ -14,13 +14,13 @@ from typing import Any, Final, assert_never
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, func, insert, or_, select, update
 
-from pipeline.journal import codec, earlier, keys, roll
+from pipeline.domain import attempt_rules, row_keys
+from pipeline.domain.model import Attempt, Carried, CheckedRow, Column, Outcome, Repeat
+from pipeline.journal import codec, earlier, roll
 from pipeline.journal.asking import ASKED, batched
 from pipeline.journal.attempts import Charge, RepeatSearch, histories, mark_cancelled, repeats_elsewhere
 from pipeline.journal.roll import Staged
 from pipeline.journal.tables import attempts, rows, runs
-from pipeline.model import Attempt, Carried, CheckedRow, Column, Outcome, Repeat
-from pipeline.send import decide
 from schemas.faults import Fault
 
 CHUNK: Final = 5_000
@@ -82,7 +82,7 @@ def finish(engine: Engine, staged: Staged, identity: Sequence[str], columns: Seq
 def _values(run_id: int, position: int, checked: CheckedRow) -> dict[str, Any]:
     payment = None if checked.faults else checked.payment
     carried = checked.row.carried or _NOTHING_CARRIED
-    identity = keys.stored(checked.identity)
+    identity = row_keys.stored(checked.identity)
     return {
         "run_id": run_id,
         "position": position,
@@ -109,7 +109,7 @@ def _values(run_id: int, position: int, checked: CheckedRow) -> dict[str, Any]:
 
 
 def _number_occurrences(connection: Connection, run_id: int, batch_id: int, settled: frozenset[int]) -> None:
-    """Give the rows of one identity their occurrences (`keys.assign`), but for those that have theirs already."""
+    """Give the rows of one identity their occurrences (`row_keys.assign`), but for those that have theirs already."""
     here = and_(rows.c.run_id == run_id, rows.c.identity != "")
     repeated = connection.scalars(
         select(rows.c.identity).where(here).group_by(rows.c.identity).having(func.count() > 1)
@@ -117,13 +117,13 @@ def _number_occurrences(connection: Connection, run_id: int, batch_id: int, sett
     numbered = connection.scalars(
         select(attempts.c.identity)
         .distinct()
-        .where(attempts.c.batch_id == batch_id, attempts.c.identity.contains(keys.MARK))
+        .where(attempts.c.batch_id == batch_id, attempts.c.identity.contains(row_keys.MARK))
     ).all()
-    bases = list(dict.fromkeys([*repeated, *(keys.split(key)[0] for key in numbered)]))
+    bases = list(dict.fromkeys([*repeated, *(row_keys.split(key)[0] for key in numbered)]))
     past = histories(connection, batch_id, [*bases, *numbered])
     tries: dict[str, dict[int, list[Attempt]]] = {}
     for key, history in past.items():
-        base, number = keys.split(key)
+        base, number = row_keys.split(key)
         tries.setdefault(base, {})[number] = history
     chosen = select(rows.c.id, rows.c.identity, rows.c.fingerprint, rows.c.payment, rows.c.plan).where(here)
     groups: dict[str, list[Any]] = {}
@@ -143,20 +143,20 @@ def _number_occurrences(connection: Connection, run_id: int, batch_id: int, sett
 def _occurrences(base: str, records: Sequence[Any], tries: dict[int, list[Attempt]]) -> Iterator[dict[str, Any]]:
     """What changes for the rows of one identity: their keys, and whether they are held."""
     contents = [bytes(record.fingerprint) if record.fingerprint else None for record in records]
-    assigned = keys.assign(contents, {number: _past(history) for number, history in tries.items()})
+    assigned = row_keys.assign(contents, {number: _past(history) for number, history in tries.items()})
     for index, (record, number) in enumerate(zip(records, assigned.occurrences, strict=True)):
-        change = {"which": record.id, "key": keys.occurrence(base, number), "decision": record.plan, "why": None}
+        change = {"which": record.id, "key": row_keys.occurrence(base, number), "decision": record.plan, "why": None}
         payment = codec.payment(record.payment)
         if payment is not None and index in assigned.doubtful:
             changed = [attempt for attempt in tries[assigned.changed[0]] if attempt.outcome in roll.EFFECTIVE]
-            change |= {"decision": "hold", "why": codec.dump(decide.changed(changed[-1], payment.describe()))}
+            change |= {"decision": "hold", "why": codec.dump(attempt_rules.changed(changed[-1], payment.describe()))}
         yield change
 
 
-def _past(history: Sequence[Attempt]) -> keys.Past:
+def _past(history: Sequence[Attempt]) -> row_keys.Past:
     """What an occurrence has been through."""
     effective = {attempt.fingerprint for attempt in history if attempt.outcome in roll.EFFECTIVE}
-    return keys.Past(effective, {attempt.fingerprint for attempt in history} - effective)
+    return row_keys.Past(effective, {attempt.fingerprint for attempt in history} - effective)
 
 
 def _refuse_repeated_identities(connection: Connection, run_id: int, columns: Sequence[Column]) -> None:
@@ -199,7 +199,7 @@ def _differences(columns: Sequence[Column], cells: Sequence[str], others: Sequen
 
 
 def plan(
-    engine: Engine, staged: Staged, permissions: decide.Permissions, search: RepeatSearch, now: datetime
+    engine: Engine, staged: Staged, permissions: attempt_rules.Permissions, search: RepeatSearch, now: datetime
 ) -> Forecast:
     """Decide for every valid row of a run what to do with it, keep the decisions, and say what they add up to."""
     run_id, batch_id = staged.run, staged.batch
@@ -227,7 +227,7 @@ def _plan_range(
     connection: Connection,
     chosen: ColumnElement[bool],
     batch_id: int,
-    permissions: decide.Permissions,
+    permissions: attempt_rules.Permissions,
     repeats_of: Callable[..., dict[str, list[Repeat]]],
 ) -> None:
     wanted = (rows.c.id, rows.c.identity, rows.c.named, rows.c.fingerprint, rows.c.payment)
@@ -245,14 +245,14 @@ def _plan_range(
             continue
         payment = codec.payment(row.payment)
         assert payment is not None
-        match decide.plan(before, bytes(row.fingerprint), payment.describe(), elsewhere, permissions):
-            case decide.Send():
+        match attempt_rules.plan(before, bytes(row.fingerprint), payment.describe(), elsewhere, permissions):
+            case attempt_rules.Send():
                 continue
-            case decide.Keep():
+            case attempt_rules.Keep():
                 exceptions.append({"which": row.id, "decision": "keep", "why": None})
-            case decide.Hold(fault):
+            case attempt_rules.Hold(fault):
                 exceptions.append({"which": row.id, "decision": "hold", "why": codec.dump(fault)})
-            case decide.LookFirst():
+            case attempt_rules.LookFirst():
                 exceptions.append({"which": row.id, "decision": "look", "why": None})
             case never:
                 assert_never(never)
@@ -263,8 +263,8 @@ def _plan_range(
 
 # A fault's code is the first thing in its JSON, and a row without a reference is never held for one.
 _BY_REFERENCE: Final = and_(
-    or_(*(rows.c.hold.contains(f'"{code}"') for code in decide.HELD_BY_REFERENCE)),
-    rows.c.named.not_like(f"{keys.HASHED}%"),
+    or_(*(rows.c.hold.contains(f'"{code}"') for code in attempt_rules.HELD_BY_REFERENCE)),
+    rows.c.named.not_like(f"{row_keys.HASHED}%"),
 )
 
 

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, and_, bindparam, func, insert, select, update
 
+from pipeline.domain.model import Outcome, SessionState
+from pipeline.domain.session_states import same
 from pipeline.journal import codec, roll
 from pipeline.journal.asking import ASKED, batched
 from pipeline.journal.tables import attempts, states
-from pipeline.model import Outcome, SessionState
-from pipeline.send.states import same
 
 CHUNK: Final = 500
 """Sessions that are read at a time."""

@@ -14,14 +14,14 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, and_, exists, func, or_, select
 
+from pipeline.domain import attempt_rules
+from pipeline.domain.model import Attempt, Column, Outcome, Report, ReportRow, SheetRow, Source, Status, kind_of
+from pipeline.domain.session_states import notices
 from pipeline.journal import codec, roll, states
 from pipeline.journal.asking import ASKED, batched
 from pipeline.journal.attempts import ATTEMPT_COLUMNS, attempt_of, cancelled, histories, mark_cancelled
 from pipeline.journal.tables import attempts, batches, rows, runs
 from pipeline.journal.tables import states as states_table
-from pipeline.model import Attempt, Column, Outcome, Report, ReportRow, SheetRow, Source, Status, kind_of
-from pipeline.send import decide
-from pipeline.send.states import notices
 from schemas.faults import Fault, Severity
 
 CHUNK: Final = 2_000
@@ -339,29 +339,29 @@ def _status(record: Any, history: Sequence[Attempt], run: Any) -> _Told:
     """A row's status, the attempt that decides it, what keeps it from its session, and what else is to be said."""
     if record.plan == "invalid":
         faults = codec.faults(record.faults)
-        if tries := decide.open_questions(history):
+        if tries := attempt_rules.open_questions(history):
             return Status.UNKNOWN, tries[-1], (*_reasons(tries[-1]), *faults), _other_references(tries)
         return Status.INVALID, None, faults, _sessions_from_before(history)
-    standing = decide.stand(history, bytes(record.fingerprint))
+    standing = attempt_rules.stand(history, bytes(record.fingerprint))
     match standing:
-        case decide.Made(attempt, uncertain):
+        case attempt_rules.Made(attempt, uncertain):
             in_this_run = attempt.run == run.id and not _decisions(attempt)
             status = Status.CREATED if in_this_run else Status.ALREADY_CREATED
             return status, attempt, (), (*_remarks(attempt), *_other_tries(uncertain))
-        case decide.Uncertain(tries):
+        case attempt_rules.Uncertain(tries):
             why = (*_reasons(tries[-1]), *_refused_since(history), *_hold(record))
             return Status.UNKNOWN, tries[-1], why, _other_references(tries)
-        case decide.MadeOtherwise(attempt) if record.hold is None:
+        case attempt_rules.MadeOtherwise(attempt) if record.hold is None:
             # The repeat was allowed and did not come about in this run, or the run stopped before it.
-            held = (decide.changed(attempt, _content(record)),)
+            held = (attempt_rules.changed(attempt, _content(record)),)
             return Status.HELD, attempt, held, ()
         case _ if record.hold is not None:
             return Status.HELD, None, _hold(record), ()
-        case decide.Refused(attempt):
+        case attempt_rules.Refused(attempt):
             return Status.REJECTED, attempt, attempt.reasons, ()
-        case decide.NotCreated(attempt):
+        case attempt_rules.NotCreated(attempt):
             return Status.FAILED, attempt, attempt.reasons, ()
-        case decide.Fresh():
+        case attempt_rules.Fresh():
             code = "not-sent-stopped" if run.purpose == "run" else "not-sent-dry-run"
             return Status.NOT_SENT, None, (Fault(code),), ()
         case _:
@@ -405,7 +405,7 @@ def _reasons(attempt: Attempt) -> tuple[Fault, ...]:
     """Why an attempt's outcome is unknown; an attempt that was never settled has no reason of its own."""
     if not attempt.reasons:
         return (Fault("unknown-interrupted", details=(("date", attempt.at.date().isoformat()),)),)
-    return tuple(fault for fault in attempt.reasons if fault.code not in decide.NAMES_A_SESSION)
+    return tuple(fault for fault in attempt.reasons if fault.code not in attempt_rules.NAMES_A_SESSION)
 
 
 def _refused_since(history: Sequence[Attempt]) -> tuple[Fault, ...]:
@@ -415,12 +415,14 @@ def _refused_since(history: Sequence[Attempt]) -> tuple[Fault, ...]:
 
 def _other_references(uncertain: Sequence[Attempt]) -> tuple[Fault, ...]:
     """The sessions that the API named for another reference (api: "its sessionId is kept in the notices")."""
-    return tuple(fault for attempt in uncertain for fault in attempt.reasons if fault.code in decide.NAMES_A_SESSION)
+    return tuple(
+        fault for attempt in uncertain for fault in attempt.reasons if fault.code in attempt_rules.NAMES_A_SESSION
+    )
 
 
 def _sessions_from_before(history: Sequence[Attempt]) -> tuple[Fault, ...]:
     return tuple(
-        Fault("session-exists", details=(("session", attempt.session_id), ("date", decide.day(attempt))))
+        Fault("session-exists", details=(("session", attempt.session_id), ("date", attempt_rules.day(attempt))))
         for attempt in history
         if attempt.outcome is Outcome.CREATED
     )
@@ -566,7 +568,9 @@ def _cancelled(connection: Connection) -> dict[int, _Count]:
 def _unknown(connection: Connection) -> Counter[int]:
     """The rows of each batch whose outcome is unknown: a fold over the attempts of the few that may be."""
     statement = (
-        select(attempts.c.batch_id, attempts.c.identity).where(attempts.c.outcome.in_(decide.UNCERTAIN)).distinct()
+        select(attempts.c.batch_id, attempts.c.identity)
+        .where(attempts.c.outcome.in_(attempt_rules.UNCERTAIN))
+        .distinct()
     )
     perhaps = defaultdict(list)
     for record in connection.execute(statement):
@@ -583,5 +587,5 @@ def _unknown(connection: Connection) -> Counter[int]:
 
 def _is_unknown(record: Any, history: Sequence[Attempt]) -> bool:
     if record.plan == "invalid":
-        return bool(decide.open_questions(history))
-    return isinstance(decide.stand(history, bytes(record.fingerprint)), decide.Uncertain)
+        return bool(attempt_rules.open_questions(history))
+    return isinstance(attempt_rules.stand(history, bytes(record.fingerprint)), attempt_rules.Uncertain)

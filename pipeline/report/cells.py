@@ -17,7 +17,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
-from pipeline.model import MAX_TEXT, kind_of, look_of, units_of
+from pipeline.domain.model import MAX_TEXT, kind_of, look_of, units_of
 
 MAX_DIGITS: Final = 15
 """A number with more significant digits loses some in Excel; it is written as text."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from pipeline.domain.comparison import Before, Change, Charge, Kind, compare
 from pipeline.report.cells import cut
-from pipeline.report.changes import Before, Change, Charge, Kind, compare
 from pipeline.report.looks import FAINT, HEADING, INK, LINE, MONEY, TEXT, Looks
 from pipeline.report.streamed import MAX_ROWS
 from pipeline.texts import say

@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.domain.errors import UsageError
-from pipeline.model import Column, Report, ReportRow, Status, kind_of
+from pipeline.domain.model import Column, Report, ReportRow, Status, kind_of
+from pipeline.domain.session_states import paid, paid_amount
 from pipeline.report import place
 from pipeline.report.masking import account_columns, mask, mask_in
 from pipeline.report.results import session_word
-from pipeline.send.states import paid, paid_amount
 from schemas.faults import Fault, sentences
 from schemas.fields import FILE_COLUMN, OWN_COLUMNS, ROW_COLUMN, RULES, STATE_COLUMNS, Field
 from schemas.languages import Lang

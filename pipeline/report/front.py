@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from pipeline.model import Report, Status, Totals, Whole
+from pipeline.domain.model import Report, Status, Totals, Whole
+from pipeline.domain.payment_summary import Payments
+from pipeline.domain.session_states import Paid
 from pipeline.report.cells import cut
 from pipeline.report.looks import (
     FAINT,
@@ -20,10 +22,8 @@ from pipeline.report.looks import (
     TEXT,
     Looks,
 )
-from pipeline.report.paid import Payments
 from pipeline.report.summary import status_lines
 from pipeline.report.words import control_figure, control_name, zone
-from pipeline.send.states import Paid
 from pipeline.texts import say
 from schemas.faults import sentence
 from schemas.languages import Lang

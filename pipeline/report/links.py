@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from pipeline.model import Column, Report, ReportRow, Status
+from pipeline.domain.model import Column, Report, ReportRow, Status
+from pipeline.domain.session_states import is_open
 from pipeline.report.cells import amount_cell, text_cell
 from pipeline.report.looks import LEFT, LINK, MONEY, RIGHT, TEXT, Looks
 from pipeline.report.streamed import StreamedSheet
 from pipeline.report.words import dollars
-from pipeline.send.states import is_open
 from pipeline.texts import say
 from schemas.languages import Lang
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from pipeline.model import Column, Status
-from pipeline.number_formats import is_date_format
+from pipeline.domain.model import Column, Status
+from pipeline.domain.number_formats import is_date_format
+from pipeline.domain.session_states import Paid
 from pipeline.report.cells import Look
-from pipeline.send.states import Paid
 
 MONEY: Final = "#,##0.00"
 DAY: Final = "yyyy-mm-dd"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.model import Column, ReportRow
+from pipeline.domain.model import Column, ReportRow
 from schemas.fields import RULES, Field
 
 _DOTS: Final = "•••"

@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.domain.errors import UsageError
-from pipeline.model import Column, Report, ReportRow
-from pipeline.number_formats import is_date_format
+from pipeline.domain.model import Column, Report, ReportRow
+from pipeline.domain.number_formats import is_date_format
+from pipeline.domain.totals import NEEDS_A_PERSON
 from pipeline.report.cells import cut
 from pipeline.report.looks import FAULTY, STATUS_COLOURS
 from pipeline.report.place import is_ours
 from pipeline.report.results import blames
-from pipeline.report.totals import NEEDS_A_PERSON
 from pipeline.spoken import language
 from pipeline.texts import say
 from schemas.faults import Fault, mend, sentence, sentences

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.domain.errors import ExitCode
-from pipeline.model import Status, Totals, Whole
+from pipeline.domain.model import Status, Totals, Whole
 from pipeline.report.place import Ours, names, put
 
 _SEAL: Final = b"# as flinks-import wrote it: "

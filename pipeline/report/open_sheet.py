@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipeline.model import Report, ReportRow
+from pipeline.domain.model import Report, ReportRow
+from pipeline.domain.payment_summary import days_open
 from pipeline.report.cells import amount_cell, count_cell, text_cell
 from pipeline.report.looks import LEFT, LINK, MONEY, RIGHT, TEXT, Looks
-from pipeline.report.paid import days_open
 from pipeline.report.results import session_word
 from pipeline.report.streamed import StreamedSheet
 from schemas.languages import Lang

@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from pipeline.model import Report, ReportRow, Status, Totals, Whole
+from pipeline.domain.model import Report, ReportRow, Status, Totals, Whole
+from pipeline.domain.payment_summary import Payments, PaymentTally
+from pipeline.domain.session_states import Paid
+from pipeline.domain.totals import NEEDS_A_PERSON, WholeTally
 from pipeline.report.looks import FAINT, INK, LINE, PAID_COLOURS, STATUS_COLOURS
-from pipeline.report.paid import Payments, PaymentTally
 from pipeline.report.summary import status_lines
-from pipeline.report.totals import NEEDS_A_PERSON, WholeTally
 from pipeline.report.words import control_figure, control_name, dollars, zone
-from pipeline.send.states import Paid
 from pipeline.texts import say
 from schemas.faults import Fault, mend, sentence
 from schemas.fields import Field

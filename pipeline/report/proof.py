@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 from xml.parsers import expat
 
-from pipeline.model import ReportRow
+from pipeline.domain.model import ReportRow
 from pipeline.report.cells import stored
 
 _BLOCK: Final = 1 << 18

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.domain.errors import ExitCode
-from pipeline.model import Report, ReportRow, Status, Totals, Whole
+from pipeline.domain.model import Report, ReportRow, Status, Totals, Whole
+from pipeline.domain.totals import WholeTally
 from pipeline.report.masking import account_columns, mask_in
-from pipeline.report.totals import WholeTally
 from pipeline.texts import say
 from schemas.faults import sentence
 from schemas.languages import Lang

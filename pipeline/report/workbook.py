@@ -17,21 +17,21 @@ from typing import Any, Final
 import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name
 
-from pipeline.model import NO_MONEY, Report, ReportRow, Totals
+from pipeline.domain.comparison import Before, Charge, ChargeReader
+from pipeline.domain.model import NO_MONEY, Report, ReportRow, Totals
+from pipeline.domain.payment_summary import PaymentTally, is_late
+from pipeline.domain.totals import NEEDS_A_PERSON, Tally
 from pipeline.report import changes_sheet, links, open_sheet, place, proof
-from pipeline.report.changes import Before, Charge, ChargeReader
 from pipeline.report.closing import close_book
 from pipeline.report.front import Figures, FrontPage
 from pipeline.report.links import LinkWriter
 from pipeline.report.looks import PAID_COLOURS, STATUS_COLOURS, Looks
 from pipeline.report.open_sheet import OpenWriter
-from pipeline.report.paid import PaymentTally, is_late
 from pipeline.report.place import NOTHING, Ours
 from pipeline.report.proof import Witness, WorkbookMismatch
 from pipeline.report.results import RowWriter
 from pipeline.report.streamed import StreamedSheet
 from pipeline.report.summary import Written
-from pipeline.report.totals import NEEDS_A_PERSON, Tally
 from pipeline.scratch import scratch
 from pipeline.texts import say
 from schemas.fields import BATCH_PROPERTY, OWN_COLUMNS, RUN_PROPERTY

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from pipeline.send.answers import (
+from pipeline.domain.responses import (
     Answered,
     Exchange,
     MaybeSentFailure,

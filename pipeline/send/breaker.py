@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from pipeline.domain.attempt_rules import Created, Denied, Perhaps, TokenDenied, Unsent, Verdict
 from pipeline.domain.errors import (
     ApiUnreachableError,
     CredentialsError,
@@ -18,8 +19,7 @@ from pipeline.domain.errors import (
     RunError,
     StoppedEarlyError,
 )
-from pipeline.send.answers import NotSentKind
-from pipeline.send.decide import Created, Denied, Perhaps, TokenDenied, Unsent, Verdict
+from pipeline.domain.responses import NotSentKind
 from schemas.faults import Fault
 
 UNCERTAIN_IN_A_ROW: Final = 20

@@ -15,18 +15,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
+from pipeline.domain import attempt_rules
 from pipeline.domain.errors import BatchBusyError, RunError, StoppedEarlyError
+from pipeline.domain.model import Outcome, Payment, Repeat
+from pipeline.domain.responses import Answered, Exchange
+from pipeline.domain.session_states import is_for
 from pipeline.journal.attempts import Intent, RepeatSearch, Settlement
 from pipeline.journal.journal import Batch, Journal, Sendable
 from pipeline.journal.recorder import Recorder, recording
-from pipeline.model import Outcome, Payment, Repeat
-from pipeline.send import decide
-from pipeline.send.answers import Answered, Exchange
 from pipeline.send.api import Api
 from pipeline.send.breaker import MAX_FAILURES, Breaker
 from pipeline.send.pace import Brake, RateLimit, Timing, backoff
 from pipeline.send.payload import Language, body
-from pipeline.send.states import is_for
 from pipeline.send.stop import Stop
 from pipeline.send.tokens import Lease, TokenRules, Tokens, TokenUse
 from schemas.faults import Fault
@@ -57,14 +57,14 @@ class SendRules:
     until: datetime | None = None
     language: Language | None = None
     token_use: TokenUse = "auto"  # noqa: S105 - how tokens are used, not one of them
-    permissions: decide.Permissions = field(default_factory=decide.Permissions)
+    permissions: attempt_rules.Permissions = field(default_factory=attempt_rules.Permissions)
     search: RepeatSearch = RepeatSearch(timedelta(days=5))
 
 
 class Observer(Protocol):
     """Who draws what happens. Called in the sending loop: it must return at once."""
 
-    def row_ended(self, row: Sendable, verdict: decide.Verdict) -> None:
+    def row_ended(self, row: Sendable, verdict: attempt_rules.Verdict) -> None:
         """A row's last verdict in this run is durable."""
 
     def row_held(self, row: Sendable) -> None:
@@ -115,7 +115,7 @@ class _Ended:
     """A row that has its session; its outcome is on the way into the journal, `settled` None once that was awaited."""
 
     row: Sendable
-    verdict: decide.Verdict
+    verdict: attempt_rules.Verdict
     settled: Awaitable[object] | None
 
 
@@ -187,11 +187,11 @@ class _Engine:
         row itself where its own outcome may wait for the next row's intent in the same way.
         """
         permissions = self._rules.permissions
-        if not isinstance(decide.plan(row.history, row.fingerprint, "", (), permissions), decide.Send):
+        if not isinstance(attempt_rules.plan(row.history, row.fingerprint, "", (), permissions), attempt_rules.Send):
             # It was tried since it was planned, and not by this run: the batch's lock was lost.
             raise BatchBusyError("journal.taken_over")
-        tally = decide.start_tally(row.history, resend=permissions.resend_unknown)
-        uncertain_ever = any(attempt.outcome in decide.UNCERTAIN for attempt in row.history)
+        tally = attempt_rules.start_tally(row.history, resend=permissions.resend_unknown)
+        uncertain_ever = any(attempt.outcome in attempt_rules.UNCERTAIN for attempt in row.history)
         request = body(row.payment, self._rules.language)
         number = len(row.history)
         while (lease := await self._permit(before)) is not None:
@@ -202,40 +202,40 @@ class _Engine:
                 return None
             exchange = await self._api.create(request, lease.token, alone=row.payment.send_link)
             verdict, settled = await self._judged(row, number, exchange, after_uncertain=uncertain_ever)
-            if isinstance(verdict, decide.Created):
+            if isinstance(verdict, attempt_rules.Created):
                 self._feel(verdict)
                 return _Ended(row, verdict, settled)
             await settled
             if isinstance(exchange, Answered) and exchange.status == _UNAUTHORIZED:
                 self._tokens.refused(lease)
             tally = tally.with_verdict(verdict, send_link=row.payment.send_link)
-            uncertain_ever = uncertain_ever or isinstance(verdict, decide.Perhaps)
+            uncertain_ever = uncertain_ever or isinstance(verdict, attempt_rules.Perhaps)
             self._feel(verdict)
-            match decide.next_step(verdict, tally, fresh_token=lease.fresh):
-                case decide.Finished():
+            match attempt_rules.next_step(verdict, tally, fresh_token=lease.fresh):
+                case attempt_rules.Finished():
                     self._end(row, verdict)
                     return None
-                case decide.NoAccess():
+                case attempt_rules.NoAccess():
                     self._end(row, verdict)
-                    self._stop.request(decide.no_access())
+                    self._stop.request(attempt_rules.no_access())
                     return None
-                case decide.Again(failures):
+                case attempt_rules.Again(failures):
                     if failures:
                         await self._stop.sleep(backoff(failures, self._timing.rng))
         return None
 
     async def _judged(
         self, row: Sendable, number: int, exchange: Exchange, *, after_uncertain: bool
-    ) -> tuple[decide.Verdict, Awaitable[object]]:
+    ) -> tuple[attempt_rules.Verdict, Awaitable[object]]:
         """What an exchange means for its attempt, and what ends when that is durable.
 
         An answer that needs it is first recorded as uncertain, since its session is the only trace of what was asked;
         then `details` is asked whose that session is.
         """
-        verdict = decide.judge(exchange, row.payment.reference_id, after_uncertain=after_uncertain)
-        if not decide.needs_confirmation(verdict, row.payment):
+        verdict = attempt_rules.judge(exchange, row.payment.reference_id, after_uncertain=after_uncertain)
+        if not attempt_rules.needs_confirmation(verdict, row.payment):
             return verdict, self._recorder.settle(self._settlement(row, number, verdict))
-        uncertain = decide.unconfirmed(verdict)
+        uncertain = attempt_rules.unconfirmed(verdict)
         recorded = self._recorder.settle(self._settlement(row, number, uncertain))
         await recorded
         if not await self._is_shown_by_details(verdict.session_id, row.payment):
@@ -320,12 +320,12 @@ class _Engine:
         for patience in self._patience:
             patience.reschedule(asyncio.get_running_loop().time())
 
-    def _feel(self, verdict: decide.Verdict) -> None:
+    def _feel(self, verdict: attempt_rules.Verdict) -> None:
         """What an attempt tells about the API as a whole: the shared back-off and the breaker."""
-        if isinstance(verdict, decide.Throttled):
+        if isinstance(verdict, attempt_rules.Throttled):
             self._brake.pushed_back(verdict.retry_after)
             self._tell_of_pause(verdict.retry_after or 0.0)
-        elif isinstance(verdict, decide.Created | decide.Denied):
+        elif isinstance(verdict, attempt_rules.Created | attempt_rules.Denied):
             self._brake.eased()
         if reason := self._breaker.attempted(verdict):
             self._stop.request(reason)
@@ -337,7 +337,7 @@ class _Engine:
             self._pause_ends = ends
             self._observer.pause_asked(datetime.now().astimezone() + timedelta(seconds=seconds))
 
-    def _end(self, row: Sendable, verdict: decide.Verdict) -> None:
+    def _end(self, row: Sendable, verdict: attempt_rules.Verdict) -> None:
         self._observer.row_ended(row, verdict)
         if reason := self._breaker.ended(verdict):
             self._stop.request(reason)
@@ -357,24 +357,24 @@ class _Engine:
         )
 
     def _settlement(
-        self, row: Sendable, number: int, verdict: decide.Verdict, was: Outcome = Outcome.OPEN
+        self, row: Sendable, number: int, verdict: attempt_rules.Verdict, was: Outcome = Outcome.OPEN
     ) -> Settlement:
         return Settlement(
             batch=self._assignment.batch.id,
             identity=row.identity,
             number=number,
-            outcome=decide.outcome_of(verdict),
+            outcome=attempt_rules.outcome_of(verdict),
             at=datetime.now(UTC),
-            session_id=verdict.session_id if isinstance(verdict, decide.Created) else "",
-            http_status=decide.status_of(verdict),
-            reasons=decide.reasons_of(verdict),
+            session_id=verdict.session_id if isinstance(verdict, attempt_rules.Created) else "",
+            http_status=attempt_rules.status_of(verdict),
+            reasons=attempt_rules.reasons_of(verdict),
             was=was,
         )
 
 
 _OK: Final = 200
 _UNAUTHORIZED: Final = 401
-_NEVER_SENT: Final = decide.Unsent((Fault("not-sent-stopped"),))
+_NEVER_SENT: Final = attempt_rules.Unsent((Fault("not-sent-stopped"),))
 
 
 class _Queue:

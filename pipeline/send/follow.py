@@ -17,13 +17,13 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final, Protocol, TypeVar
 
+from pipeline.domain import session_states
+from pipeline.domain.attempt_rules import THROTTLED_TRIES, TOKEN_TRIES
 from pipeline.domain.errors import ApiUnreachableError, CredentialsError, RunError, StoppedEarlyError
+from pipeline.domain.model import SessionState
+from pipeline.domain.responses import Answered, Exchange
 from pipeline.journal.states import Seen, Session
-from pipeline.model import SessionState
-from pipeline.send import states
-from pipeline.send.answers import Answered, Exchange
 from pipeline.send.api import Api
-from pipeline.send.decide import THROTTLED_TRIES, TOKEN_TRIES
 from pipeline.send.pace import Brake, RateLimit, Timing, backoff
 from pipeline.send.stop import Stop
 from pipeline.send.tokens import Lease, TokenRules, Tokens, TokenUse
@@ -88,7 +88,7 @@ class Attempted:
     """A session that was to be cancelled, and what became of it."""
 
     session: Session
-    result: states.Cancellation
+    result: session_states.Cancellation
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,21 +298,21 @@ class _Asking:
         if exchange is None:
             return
         now = datetime.now(UTC)
-        match states.read(exchange, session.session_id, session.reference_id):
-            case states.Told() | states.NotKnown() as told:
+        match session_states.read(exchange, session.session_id, session.reference_id):
+            case session_states.Told() | session_states.NotKnown() as told:
                 self._asked += 1
                 self._missed_in_a_row = 0
-                state = states.after(told, session.state, now)
+                state = session_states.after(told, session.state, now)
                 await self.keeper.add(session, state, now)
                 self._observer.session_done(session, state)
-            case states.Forbidden():
+            case session_states.Forbidden():
                 self._forbidden += 1
                 self._miss(session, "HTTP 403")
-            case states.OfAnother(reason):
+            case session_states.OfAnother(reason):
                 # Whatever else is missed, this is what a person must hear of.
                 self._stranger = self._stranger or f"row {session.row}: {reason}"
                 self._miss(session, reason)
-            case states.NotTold(reason):
+            case session_states.NotTold(reason):
                 self._miss(session, reason)
 
     def _miss(self, session: Session, reason: str) -> None:
@@ -351,36 +351,36 @@ class _Cancelling:
             if exchange is None:
                 return
             state, contradiction = await self._state_after(session)
-            if not self.proven and states.cancel_not_offered(exchange, state):
+            if not self.proven and session_states.cancel_not_offered(exchange, state):
                 self.offered = False
                 return
-            confirmed = states.confirms(exchange, session.session_id, session.reference_id)
-            result = states.judge_cancel(exchange, state, confirmed=confirmed, contradiction=contradiction)
-            if not isinstance(result, states.Unsure) or tries == CANCEL_TRIES or self._stop.requested:
+            confirmed = session_states.confirms(exchange, session.session_id, session.reference_id)
+            result = session_states.judge_cancel(exchange, state, confirmed=confirmed, contradiction=contradiction)
+            if not isinstance(result, session_states.Unsure) or tries == CANCEL_TRIES or self._stop.requested:
                 await self._end(session, result, state)
                 return
             await self.caller.pause(tries)
 
-    async def _end(self, session: Session, result: states.Cancellation, state: SessionState | None) -> None:
-        unsure = isinstance(result, states.Unsure)
+    async def _end(self, session: Session, result: session_states.Cancellation, state: SessionState | None) -> None:
+        unsure = isinstance(result, session_states.Unsure)
         self.proven = self.proven or not (unsure or (state is not None and not state.known))
         self._unsure_in_a_row = self._unsure_in_a_row + 1 if unsure else 0
         now = datetime.now(UTC)
-        if isinstance(result, states.Cancelled):
-            state = states.as_cancelled(state or session.state, now)
+        if isinstance(result, session_states.Cancelled):
+            state = session_states.as_cancelled(state or session.state, now)
         if state is not None:
             await self.keeper.add(session, state, now)
         self.attempted.append(Attempted(session, result))
         self._observer.session_done(session, state)
-        if isinstance(result, states.Unsure) and self._unsure_in_a_row >= MISSED_IN_A_ROW:
+        if isinstance(result, session_states.Unsure) and self._unsure_in_a_row >= MISSED_IN_A_ROW:
             self._stop.request(ApiUnreachableError("status.unreachable", reason=result.reason))
 
     async def _state_after(self, session: Session) -> tuple[SessionState | None, str]:
         """What `details` says now; None when it says nothing, with why if it is of another."""
         exchange = await self.caller.details(session.session_id)
-        reading = None if exchange is None else states.read(exchange, session.session_id, session.reference_id)
-        if isinstance(reading, states.OfAnother):
+        reading = None if exchange is None else session_states.read(exchange, session.session_id, session.reference_id)
+        if isinstance(reading, session_states.OfAnother):
             return None, reading.reason
-        if not isinstance(reading, states.Told | states.NotKnown):
+        if not isinstance(reading, session_states.Told | session_states.NotKnown):
             return None, ""
-        return states.after(reading, session.state, datetime.now(UTC)), ""
+        return session_states.after(reading, session.state, datetime.now(UTC)), ""

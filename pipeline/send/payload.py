@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from pipeline.model import Payment
+from pipeline.domain.model import Payment
 from schemas.fields import AMOUNT_DECIMALS
 
 Language = Literal["EN", "FR"]

@@ -18,7 +18,7 @@ from pipeline.domain.errors import (
     NeedsPersonError,
     WrongAddressError,
 )
-from pipeline.send.answers import Token
+from pipeline.domain.responses import Token
 from pipeline.send.api import (
     Authorization,
     AuthorizeElsewhere,

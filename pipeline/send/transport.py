@@ -24,7 +24,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 import truststore
 
-from pipeline.send.answers import MaybeSentKind, NotSentKind
+from pipeline.domain.responses import MaybeSentKind, NotSentKind
 from pipeline.send.connection import Connection, Lost, Mark, NotHttp, NoTunnel, Reply, Stale, plain_body
 
 KEEP_ALIVE: Final = 4.0

@@ -15,7 +15,7 @@ from pipeline.sheet.table import Table
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.model import Mapping
+    from pipeline.domain.model import Mapping
 
 __all__ = ["ReadOptions", "Table", "load_mapping", "open_table", "sha256_of", "write_mapping"]
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from pipeline.model import Column, SheetRow, kind_of
+from pipeline.domain.model import Column, SheetRow, kind_of
 from schemas.fields import ACCOUNT_FIELDS, Field
 
 _ZERO: Final = re.compile(r"[\s$()+\-\u2013\u2014.,\u00a0\u202f]*(?:0[0.,\s\u00a0\u202f]*)?(?:[\s$)]|CAD)*-?\s*")

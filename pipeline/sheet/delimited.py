@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from pipeline.domain.errors import InputError
-from pipeline.model import MAX_TEXT, Mapping
+from pipeline.domain.model import MAX_TEXT, Mapping
 from pipeline.sheet.encodings import MEANT, encoding_of, misread_in
 from pipeline.sheet.grid import Book, Grid, Record, about_long_texts
 from pipeline.sheet.headings import recognised

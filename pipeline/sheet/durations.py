@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.domain.errors import InputError
-from pipeline.number_formats import is_duration
+from pipeline.domain.number_formats import is_duration
 from pipeline.scratch import scratch
 from pipeline.sheet.archive import Archive
 from pipeline.sheet.looks import ColumnLook

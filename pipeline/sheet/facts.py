@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from pipeline.number_formats import is_date_format
+from pipeline.domain.number_formats import is_date_format
 from pipeline.sheet.grid import Merge
 from pipeline.sheet.looks import Looks
 from pipeline.sheet.native import number_text

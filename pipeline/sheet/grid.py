@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from pipeline.model import MAX_TEXT, units_of
+from pipeline.domain.model import MAX_TEXT, units_of
 from pipeline.sheet.headings import letter
 from pipeline.sheet.looks import ColumnLook
 from schemas.faults import Fault

@@ -17,7 +17,7 @@ from functools import cache, lru_cache
 from typing import Final
 
 from pipeline.domain.errors import InputError
-from pipeline.model import Mapping
+from pipeline.domain.model import Mapping
 from pipeline.sheet.column_contents import Amounts, look_of
 from pipeline.spoken import Enumerated, Spoken
 from schemas.faults import Fault

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 
 from pipeline.domain.errors import InputError
-from pipeline.model import kind_of, look_of, with_look
+from pipeline.domain.model import kind_of, look_of, with_look
 from pipeline.sheet.grid import Grid, Record
 from pipeline.sheet.looks import ColumnLook
 from pipeline.spoken import Figure

@@ -1,6 +1,6 @@
 """How the cells of a sheet look: the number format of each column, and of the cells that differ from it.
 
-Owns what is kept of number formats while a sheet is searched. What a format says is for `pipeline.number_formats`.
+Owns what is kept of number formats while a sheet is searched. What a format says is for `pipeline.domain.number_formats`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from pipeline.number_formats import is_percent
+from pipeline.domain.number_formats import is_percent
 
 MOST_CELLS: Final = 32_000_000
 """Cells between the first and the last one used. Calamine holds them all, at 32 bytes each: about 1 GB."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.domain.errors import SheetOptionError
-from pipeline.model import Mapping
+from pipeline.domain.model import Mapping
 from pipeline.report.place import put
 from pipeline.sheet.headings import toml_text
 from pipeline.sheet.table import Table

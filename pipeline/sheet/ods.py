@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from html import unescape
 from typing import Final
 
-from pipeline.number_formats import is_percent
+from pipeline.domain.number_formats import is_percent
 from pipeline.sheet.archive import Archive
 from pipeline.sheet.facts import LONGEST_ROW, MOST_COLUMNS, UNKNOWN_ERROR, Facts, NotShown
 from pipeline.sheet.ods_styles import CellStyles

@@ -14,7 +14,7 @@ from statistics import median, mode
 from typing import Final, NoReturn
 
 from pipeline.domain.errors import InputError
-from pipeline.model import Column, Mapping, Source
+from pipeline.domain.model import Column, Mapping, Source
 from pipeline.sheet import sha256_of
 from pipeline.sheet.formats import Format, recognise
 from pipeline.sheet.grid import Book, Grid, Record

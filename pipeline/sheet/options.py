@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from pipeline.model import Mapping
+from pipeline.domain.model import Mapping
 
 ALL_SHEETS: Final = "all"
 

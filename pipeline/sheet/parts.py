@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from xml.etree import ElementTree as ET
 
 from pipeline.domain.errors import InputError
-from pipeline.number_formats import is_date_format
+from pipeline.domain.number_formats import is_date_format
 from pipeline.sheet.archive import Archive
 from pipeline.sheet.facts import BUILT_IN_FORMATS, LONGEST_ROW, MOST_COLUMNS, Facts, NotShown, Styles
 from pipeline.sheet.headings import letter

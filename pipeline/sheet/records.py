@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from pipeline.model import with_look
-from pipeline.number_formats import is_date_format, is_duration
+from pipeline.domain.model import with_look
+from pipeline.domain.number_formats import is_date_format, is_duration
 from pipeline.sheet.grid import Record, about_long_texts
 from pipeline.sheet.looks import ColumnLook
 from pipeline.sheet.native import Row, date_text

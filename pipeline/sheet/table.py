@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Final
 
 from pipeline.domain.errors import InputError
-from pipeline.model import Carried, Column, Mapping, SheetRow, Source
+from pipeline.domain.model import Carried, Column, Mapping, SheetRow, Source
 from pipeline.sheet.content import ContentWatch
 from pipeline.sheet.grid import TEXT_CUT, Grid, Merge
 from pipeline.sheet.headings import field_named, fold, letter

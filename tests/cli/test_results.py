@@ -13,12 +13,12 @@ from misbehaving import Misbehaving, answers, creates_and_closes, creates_and_re
 from standin import Desk, Line, check_truth
 
 from pipeline.commands.results import Results
+from pipeline.domain import comparison
+from pipeline.domain.comparison import Before
+from pipeline.domain.model import Report, SessionState, Status
+from pipeline.domain.totals import whole
 from pipeline.journal.journal import Journal, open_journal
 from pipeline.journal.states import Seen
-from pipeline.model import Report, SessionState, Status
-from pipeline.report import changes
-from pipeline.report.changes import Before
-from pipeline.report.totals import whole
 from pipeline.report.workbook import Draft, Showing, write
 
 LINES = [Line(f"INV-{number}", link=number % 3 != 0) for number in range(40)]
@@ -96,7 +96,7 @@ def test_what_comes_to_a_batch_after_it_was_counted_is_in_its_workbook(desk: Des
 def test_rows_do_not_fit_a_report_that_knows_more_of_them(desk: Desk, journal: Journal) -> None:
     """With states every row has more columns; a month before wants each payor's charge."""
     begun = journal.report(1)
-    before = Before(batch="before", at=begun.started_at, charges=[], over=changes.DEFAULT_OVER, since=[])
+    before = Before(batch="before", at=begun.started_at, charges=[], over=comparison.DEFAULT_OVER, since=[])
     with closing(Draft(begun, desk.folder / "out.xlsx", Showing())) as draft:
         assert draft.fits(report_of(journal), None)
         assert not draft.fits(begun, before)

@@ -19,7 +19,7 @@ from misbehaving import (
     resets_on_first_byte,
 )
 
-from pipeline.send.answers import Answered, MaybeSentFailure, MaybeSentKind, NotSentFailure, NotSentKind, Token
+from pipeline.domain.responses import Answered, MaybeSentFailure, MaybeSentKind, NotSentFailure, NotSentKind, Token
 from pipeline.send.api import Api, AuthorizeElsewhere, AuthorizeFailed, AuthorizeRefused, Credentials
 from pipeline.send.transport import ExactTransport, Timeouts
 

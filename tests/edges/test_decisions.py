@@ -12,10 +12,10 @@ from uuid import uuid4
 import pytest
 from journals import KINDS, NOW, Planned, line, place, plan
 
+from pipeline.domain.model import Decision, Outcome, SessionState
 from pipeline.journal.attempts import IllegalChangeError
 from pipeline.journal.journal import Journal, open_journal
 from pipeline.journal.states import Seen
-from pipeline.model import Decision, Outcome, SessionState
 
 LATER = NOW + timedelta(hours=1)
 

@@ -22,12 +22,12 @@ from standin import Desk, Line, quiet
 from pipeline.cli.screen import LineScreen, Manner
 from pipeline.commands.interrupts import interrupts
 from pipeline.commands.request import Announcement, Screen
+from pipeline.domain.attempt_rules import Verdict
+from pipeline.domain.model import Outcome, Source
 from pipeline.journal import attempts
 from pipeline.journal.attempts import IllegalChangeError, Intent, Settlement
 from pipeline.journal.journal import Batch, Beginning, Journal, Sendable, open_journal
 from pipeline.journal.recorder import recording
-from pipeline.model import Outcome, Source
-from pipeline.send.decide import Verdict
 from pipeline.send.engine import CHUNK, Assignment, Observer, _Queue
 from pipeline.send.stop import Stop
 

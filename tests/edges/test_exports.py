@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from workbook_batches import columns, month, one_column, report
 
 from pipeline.domain.errors import UsageError
-from pipeline.model import ControlTotal, ReportRow, SheetRow, Status
+from pipeline.domain.model import ControlTotal, ReportRow, SheetRow, Status
 from pipeline.report import exports, page
 from pipeline.report.place import put
 from pipeline.texts import explain
@@ -131,7 +131,7 @@ def test_without_pyarrow_one_sentence_says_what_to_install():
     script = (
         "import sys; sys.modules['pyarrow'] = None\n"
         "from pipeline.report.exports import require_parquet\n"
-        "from pipeline.model import UsageError\n"
+        "from pipeline.domain.model import UsageError\n"
         "from pipeline.texts import explain\n"
         "try:\n    require_parquet()\nexcept UsageError as failure:\n    print(explain(failure))\n"
     )

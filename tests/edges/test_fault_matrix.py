@@ -38,10 +38,10 @@ from misbehaving import (
 )
 from standin import Desk, Line, Ran, check_truth
 
+from pipeline.domain.model import Outcome
 from pipeline.journal import attempts
 from pipeline.journal.attempts import Intent
 from pipeline.journal.journal import Batch, open_journal
-from pipeline.model import Outcome
 
 OTHER_ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 ROW = "INV-1"

@@ -12,10 +12,10 @@ from uuid import uuid4
 import pytest
 from misbehaving import Behaviour, Gone, Misbehaving, Talk, answers
 
+from pipeline.domain import session_states
 from pipeline.domain.errors import CredentialsError, InterruptedRunError, StoppedEarlyError, UsageError
+from pipeline.domain.model import SessionState
 from pipeline.journal.states import Seen, Session
-from pipeline.model import SessionState
-from pipeline.send import states
 from pipeline.send.api import Api, Credentials
 from pipeline.send.follow import MISSED_IN_A_ROW, TRIES, CancelledAll, Followed, FollowRules, cancel, follow
 from pipeline.send.stop import Stop
@@ -270,7 +270,7 @@ def test_a_refused_cancellation_shows_the_present_state(bench: Bench) -> None:
     bench.server.on_other += [answers(400, {"detail": "final"}), settled]
     done = bench.cancel(sessions(1))
     (one,) = done.attempted
-    assert isinstance(one.result, states.Ended)
+    assert isinstance(one.result, session_states.Ended)
     assert one.result.state.transactions == ("Settled",)
     assert bench.words() == ["Completed"]
 

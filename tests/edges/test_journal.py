@@ -27,11 +27,11 @@ from journals import (
 from sqlalchemy import func, select
 
 from pipeline.domain.errors import BatchBusyError
+from pipeline.domain.model import Outcome
 from pipeline.journal import attempts as verbs
 from pipeline.journal.attempts import LEGAL, IllegalChangeError, RepeatSearch, Settlement, meanwhile_elsewhere
 from pipeline.journal.journal import Journal, open_journal
 from pipeline.journal.tables import attempts, rows, runs
-from pipeline.model import Outcome
 from schemas.faults import sentence
 
 OWN = ("Contract",)

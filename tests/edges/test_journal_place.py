@@ -21,10 +21,10 @@ from sqlalchemy import Connection, inspect, text
 
 from pipeline import kinds
 from pipeline.domain.errors import RunError, StoppedEarlyError, UsageError
+from pipeline.domain.model import Outcome
 from pipeline.journal import database, tables
 from pipeline.journal.attempts import RepeatSearch
 from pipeline.journal.journal import Batch, open_journal
-from pipeline.model import Outcome
 from pipeline.texts import explain
 from schemas.languages import LANGUAGES
 

@@ -20,7 +20,7 @@ from openpyxl.worksheet.table import Table
 from workbook_batches import columns, report
 
 from pipeline.domain.errors import UsageError
-from pipeline.model import ReportRow, SheetRow, Source, Status
+from pipeline.domain.model import ReportRow, SheetRow, Source, Status
 from pipeline.report import mended
 from pipeline.report.place import MARK, put
 from pipeline.sheet import ReadOptions, open_table, sha256_of

@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.commands.notify import MOST_FILES, Ended, notifier
 from pipeline.domain.errors import ExitCode, RunError, UsageError
-from pipeline.model import Status, Totals
+from pipeline.domain.model import Status, Totals
 from pipeline.settings import NOTIFY_VARIABLE, OCCASIONS, Settings
 from pipeline.texts import explain
 

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from journals import ALOUD, KINDS, NOW, WINDOW, Line, Planned, faulty, line, place, plan
 
+from pipeline.domain.model import Carried, Outcome, SessionState, Source
+from pipeline.domain.totals import whole
 from pipeline.journal.attempts import RepeatSearch
 from pipeline.journal.journal import Journal, open_journal
 from pipeline.journal.states import Seen
-from pipeline.model import Carried, Outcome, SessionState, Source
-from pipeline.report.totals import whole
 
 AT_ANY_AGE = RepeatSearch(WINDOW)
 SHEET = Source("billing.csv", "1" * 64)

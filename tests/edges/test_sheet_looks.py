@@ -15,7 +15,7 @@ from sheet_books import EACH, write_ods, write_xlsx
 from pipeline.check import CheckOptions, check_table
 from pipeline.cli import main
 from pipeline.domain.errors import InputError
-from pipeline.model import kind_of, look_of
+from pipeline.domain.model import kind_of, look_of
 from pipeline.sheet import ReadOptions, open_table
 from schemas.faults import mend, sentence
 

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.domain.errors import InputError, UsageError
-from pipeline.model import Mapping
+from pipeline.domain.model import Mapping
 from pipeline.sheet import ReadOptions, load_mapping, open_table, write_mapping
 from pipeline.texts import explain
 

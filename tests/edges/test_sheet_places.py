@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sheet_books import EACH, UNSAVED, write_ods, write_xlsx
 
 from pipeline.check import CheckOptions, check_table
-from pipeline.model import kind_of, look_of
+from pipeline.domain.model import kind_of, look_of
 from pipeline.sheet import ReadOptions, open_table
 from pipeline.sheet.headings import letter
 

@@ -39,7 +39,7 @@ def test_a_reader_that_aborts_is_a_refusal(capfd):
 OPENS = """
 import resource, sys
 from pathlib import Path
-from pipeline.model import InputError
+from pipeline.domain.model import InputError
 from pipeline.sheet import ReadOptions, open_table
 try:
     list(open_table(Path(sys.argv[1]), ReadOptions()).chunks())

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 from workbook_batches import one_column, report, stream
 
-from pipeline.model import MAX_TEXT, ReportRow, SheetRow, Status
+from pipeline.domain.model import MAX_TEXT, ReportRow, SheetRow, Status
 from pipeline.report.workbook import write
 
 

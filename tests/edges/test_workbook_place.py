@@ -20,7 +20,7 @@ from privileges import as_nobody
 from workbook_batches import month, report, stream
 
 from pipeline.domain.errors import StoppedEarlyError, UsageError
-from pipeline.model import ReportRow
+from pipeline.domain.model import ReportRow
 from pipeline.report import place
 from pipeline.report.closing import close_book
 from pipeline.report.place import STATUS, Ours, beside_sheet, check_workbook, named_after, put

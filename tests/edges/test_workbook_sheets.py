@@ -13,8 +13,9 @@ import pytest
 from openpyxl.worksheet.worksheet import Worksheet
 from workbook_batches import AT, columns, month, one_column, report, stream
 
-from pipeline.model import Column, ReportRow, SessionState, SheetRow, Status
-from pipeline.report import streamed, totals
+from pipeline.domain import totals
+from pipeline.domain.model import Column, ReportRow, SessionState, SheetRow, Status
+from pipeline.report import streamed
 from pipeline.report.workbook import write
 from schemas.faults import Fault
 from schemas.fields import OWN_COLUMNS

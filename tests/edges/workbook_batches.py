@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
-from pipeline.model import Column, ControlTotal, Payment, Report, ReportRow, SheetRow, Source, Status
+from pipeline.domain.model import Column, ControlTotal, Payment, Report, ReportRow, SheetRow, Source, Status
 from schemas.faults import Fault
 
 AT = datetime(2026, 11, 24, 12, 0, 5, tzinfo=timezone(timedelta(hours=-5)))

@@ -23,15 +23,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from journals import NOW, WINDOW, Asked, Line, Planned, line, plan
 from sqlalchemy import select
 
+from pipeline.domain import attempt_rules
+from pipeline.domain.attempt_rules import Permissions
+from pipeline.domain.model import Attempt, Outcome, ReportRow, Status
+from pipeline.domain.responses import Answered, Exchange, MaybeSentFailure, MaybeSentKind, NotSentFailure, NotSentKind
 from pipeline.journal import attempts as verbs
 from pipeline.journal.attempts import Intent, RepeatSearch, Settlement, meanwhile_elsewhere
 from pipeline.journal.database import connect, make
 from pipeline.journal.journal import Journal, Sendable
 from pipeline.journal.tables import attempts, rows
-from pipeline.model import Attempt, Outcome, ReportRow, Status
-from pipeline.send import decide
-from pipeline.send.answers import Answered, Exchange, MaybeSentFailure, MaybeSentKind, NotSentFailure, NotSentKind
-from pipeline.send.decide import Permissions
 
 BATCHES = ("november", "copy")
 IDENTITIES = (("referenceId",), ("referenceId", "#"), ("Contract",))
@@ -88,7 +88,7 @@ class Working:
     planned: Planned
     permissions: Permissions
     queue: list[Sendable]
-    tallies: dict[int, decide.Tally] = field(default_factory=dict)
+    tallies: dict[int, attempt_rules.Tally] = field(default_factory=dict)
     numbers: dict[int, int] = field(default_factory=dict)
     in_flight: tuple[Sendable, Intent] | None = None
 
@@ -292,20 +292,22 @@ class JournalStates(RuleBasedStateMachine):
         assert run.in_flight is not None
         row, intent = run.in_flight
         exchange = self._serve(run, answer)
-        tally = run.tallies.get(row.row_id) or decide.start_tally(row.history, resend=run.permissions.resend_unknown)
-        uncertain = tally.uncertain > 0 or any(attempt.outcome in decide.UNCERTAIN for attempt in row.history)
-        verdict = decide.judge(exchange, row.payment.reference_id, after_uncertain=uncertain)
-        session = verdict.session_id if isinstance(verdict, decide.Created) else ""
+        tally = run.tallies.get(row.row_id) or attempt_rules.start_tally(
+            row.history, resend=run.permissions.resend_unknown
+        )
+        uncertain = tally.uncertain > 0 or any(attempt.outcome in attempt_rules.UNCERTAIN for attempt in row.history)
+        verdict = attempt_rules.judge(exchange, row.payment.reference_id, after_uncertain=uncertain)
+        session = verdict.session_id if isinstance(verdict, attempt_rules.Created) else ""
         settlement = Settlement(
-            intent.batch, intent.identity, intent.number, decide.outcome_of(verdict), self.now, session,
-            decide.status_of(verdict), decide.reasons_of(verdict),
+            intent.batch, intent.identity, intent.number, attempt_rules.outcome_of(verdict), self.now, session,
+            attempt_rules.status_of(verdict), attempt_rules.reasons_of(verdict),
         )  # fmt: skip
         with self.journal.engine.begin() as connection:
             verbs.settle(connection, [settlement])
         run.in_flight = None
         tally = tally.with_verdict(verdict, send_link=row.payment.send_link)
         run.tallies[row.row_id] = tally
-        if not isinstance(decide.next_step(verdict, tally, fresh_token=True), decide.Again):
+        if not isinstance(attempt_rules.next_step(verdict, tally, fresh_token=True), attempt_rules.Again):
             run.queue.pop(0)
 
     def _serve(self, run: Working, answer: str) -> Exchange:
@@ -408,7 +410,7 @@ class JournalStates(RuleBasedStateMachine):
         """A row whose e-mailed try is uncertain is `unknown` until a session of its content is made."""
         for planned in self.last.values():
             for row, history in self._told(planned):
-                open_since = decide.open_questions(history)
+                open_since = attempt_rules.open_questions(history)
                 if row.status in {Status.INVALID, Status.CREATED, Status.ALREADY_CREATED}:
                     continue
                 if any(attempt.send_link for attempt in open_since):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from pipeline.check import CheckedTable, CheckOptions, check_table
-from pipeline.model import CheckedRow, Column, Mapping, SheetRow
+from pipeline.domain.model import CheckedRow, Column, Mapping, SheetRow
 from schemas.faults import Fault
 from schemas.fields import Field
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.send.answers import (
+from pipeline.domain.responses import (
     MAX_LIFETIME,
     MAX_RAW,
     MAX_RETRY_AFTER,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.send.approval import Approved, Candidate, Difference, Kind, differences, digest
+from pipeline.domain.approval import Approved, Candidate, Difference, Kind, differences, digest
 
 
 def plan_of(payloads: dict[int, str]) -> Approved:

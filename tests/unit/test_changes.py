@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.model import Column, Payment, ReportRow, SheetRow, Status
-from pipeline.report.changes import Charge, ChargeReader, Kind, compare, month_before
+from pipeline.domain.comparison import Charge, ChargeReader, Kind, compare, month_before
+from pipeline.domain.model import Column, Payment, ReportRow, SheetRow, Status
 
 
 def charge(amount: str | None, email: str = "zoe@example.com", row: int = 0, name: str = "Zoé Tremblay") -> Charge:

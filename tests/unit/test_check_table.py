@@ -12,7 +12,7 @@ from pipeline.check.cleaning import clean
 from pipeline.check.origins import origins
 from pipeline.check.payors import PayorWatch
 from pipeline.check.survey import survey
-from pipeline.model import Mapping, SheetRow
+from pipeline.domain.model import Mapping, SheetRow
 from schemas.faults import Fault, sentence
 from schemas.fields import DEFAULT_MAX_AMOUNT, NOTICE_AMOUNT, Field
 

@@ -6,11 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.errors import CredentialsError
-from pipeline.model import Attempt, Outcome, Repeat
-from pipeline.send import decide
-from pipeline.send.answers import Answered, MaybeSentFailure, MaybeSentKind, NotSentFailure, NotSentKind
-from pipeline.send.decide import (
+from pipeline.domain import attempt_rules
+from pipeline.domain.attempt_rules import (
     Again,
     Created,
     Denied,
@@ -41,6 +38,9 @@ from pipeline.send.decide import (
     start_tally,
     status_of,
 )
+from pipeline.domain.errors import CredentialsError
+from pipeline.domain.model import Attempt, Outcome, Repeat
+from pipeline.domain.responses import Answered, MaybeSentFailure, MaybeSentKind, NotSentFailure, NotSentKind
 from schemas.faults import Fault, sentence
 
 NOW = datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
@@ -100,7 +100,7 @@ CHANGED_ELSEWHERE = Repeat("october", NOW, Outcome.CREATED, ID, b"other", "INV-1
         ),
     ],
 )
-def test_where_a_row_stands(history: list[Attempt], standing: decide.Standing):
+def test_where_a_row_stands(history: list[Attempt], standing: attempt_rules.Standing):
     """A row's standing is a fold over its attempts in which a session outweighs all, and *perhaps* sticks."""
     assert stand(history, SAME) == standing
 
@@ -199,7 +199,7 @@ REPEAT_LISTS = st.lists(st.sampled_from([ELSEWHERE, PERHAPS_ELSEWHERE]), max_siz
 def test_an_e_mailed_uncertain_try_is_never_repeated_unasked(history, elsewhere, allow_repeats):
     """While a try that may have e-mailed a link is undecided, nothing is sent without `--resend-unknown`."""
     last_made = max((i for i, made in enumerate(history) if made.outcome is Outcome.CREATED), default=-1)
-    undecided = [a for a in history[last_made + 1 :] if a.outcome in decide.UNCERTAIN and a.send_link]
+    undecided = [a for a in history[last_made + 1 :] if a.outcome in attempt_rules.UNCERTAIN and a.send_link]
     decision = plan(history, SAME, "now", elsewhere, Permissions(allow_repeats, resend_unknown=False))
     if undecided:
         assert not isinstance(decision, Send)
@@ -217,7 +217,7 @@ def test_a_session_for_other_content_is_never_doubled_unasked(history, elsewhere
     """An identity that has a session gets a second one only with `--allow-repeats`, or when such a one is unknown."""
     decision = plan(history, SAME, "now", elsewhere, Permissions(resend_unknown=resend_unknown))
     made = any(one.outcome is Outcome.CREATED for one in history)
-    if made and not (resend_unknown and decide.open_questions(history)):
+    if made and not (resend_unknown and attempt_rules.open_questions(history)):
         assert not isinstance(decision, Send)
 
 
@@ -232,7 +232,7 @@ def test_no_row_is_sent_more_often_than_three_times_into_the_dark(history, link)
         sent += 1
         if next_step(verdict, tally, fresh_token=True) == Finished():
             break
-    assert sent == 1 or sent + len(decide.open_questions(history)) <= decide.UNCERTAIN_TRIES
+    assert sent == 1 or sent + len(attempt_rules.open_questions(history)) <= attempt_rules.UNCERTAIN_TRIES
     assert sent == 1 or not link
 
 
@@ -277,7 +277,7 @@ OTHERS = [100, 402, 405, 406, 408, 410, 415, 418, 425, 451, 500, 501, 502, 503, 
     ],
 )
 @pytest.mark.parametrize("after_uncertain", [False, True], ids=["first", "after an uncertain try"])
-def test_what_an_answer_means(exchange: decide.Exchange, verdict: type, after_uncertain: bool):
+def test_what_an_answer_means(exchange: attempt_rules.Exchange, verdict: type, after_uncertain: bool):
     """Each answer means the same whatever went before, and all its words are in the catalogue."""
     judged = judge(exchange, "INV-1", after_uncertain=after_uncertain)
     assert type(judged) is verdict
@@ -372,7 +372,7 @@ VERDICTS = {
 
 
 @pytest.mark.parametrize(("verdict", "outcome", "status"), VERDICTS.values(), ids=VERDICTS)
-def test_what_the_journal_keeps(verdict: decide.Verdict, outcome: Outcome, status: int | None):
+def test_what_the_journal_keeps(verdict: attempt_rules.Verdict, outcome: Outcome, status: int | None):
     """Each verdict has one outcome, and the status that it rests on."""
     assert (outcome_of(verdict), status_of(verdict)) == (outcome, status)
 
@@ -406,7 +406,7 @@ MISNAMING = Perhaps(201, NAMED_ANOTHER)
         pytest.param(DARK, Tally(uncertain=1, look_first=True), True, Finished(), id="perhaps, and perhaps e-mailed"),
     ],
 )
-def test_what_comes_next(verdict: decide.Verdict, tally: Tally, fresh: bool, step: decide.Step):
+def test_what_comes_next(verdict: attempt_rules.Verdict, tally: Tally, fresh: bool, step: attempt_rules.Step):
     """What is certain not to exist is tried again within its bounds; what may exist only where nobody can know it."""
     assert next_step(verdict, tally, fresh_token=fresh) == step
 
@@ -424,7 +424,7 @@ def test_what_comes_next(verdict: decide.Verdict, tally: Tally, fresh: bool, ste
         pytest.param(MISNAMING, NO_LINK, Tally(uncertain=1, look_first=True), id="another reference"),
     ],
 )
-def test_what_a_row_has_been_through(verdict: decide.Verdict, link: bool, tally: Tally):
+def test_what_a_row_has_been_through(verdict: attempt_rules.Verdict, link: bool, tally: Tally):
     """Each kind of failure is counted by itself, so that one does not use up the tries of another."""
     assert Tally().with_verdict(verdict, send_link=link) == tally
 
@@ -448,4 +448,4 @@ def test_what_a_row_brings_along(history: list[Attempt], resend: bool, tally: Ta
 
 def test_no_access_is_about_the_credentials():
     """A refused fresh token ends the run with exit code 4."""
-    assert isinstance(decide.no_access(), CredentialsError)
+    assert isinstance(attempt_rules.no_access(), CredentialsError)

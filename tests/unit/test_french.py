@@ -10,8 +10,8 @@ import pytest
 
 from pipeline.cli.screen import LineScreen, Manner
 from pipeline.domain.errors import InputError
+from pipeline.domain.model import Mapping, Payment
 from pipeline.journal.journal import Sendable
-from pipeline.model import Mapping, Payment
 from pipeline.sheet.headings import Heading, understand
 from pipeline.texts import explain
 from schemas.languages import Lang

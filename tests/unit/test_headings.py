@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.domain.errors import InputError
-from pipeline.model import Mapping
+from pipeline.domain.model import Mapping
 from pipeline.sheet.headings import Heading, fold, letter, understand
 from pipeline.texts import explain
 from schemas.faults import catalogue, sentence

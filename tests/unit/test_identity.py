@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.check import CheckOptions, check_table
 from pipeline.domain.errors import UsageError
-from pipeline.model import Payment
+from pipeline.domain.model import Payment
 from pipeline.texts import explain
 
 PAYMENT = Payment("INV-1", "Zo\u00e9", "Tremblay", "zoe@example.com", Decimal("250.00"), send_link=False)

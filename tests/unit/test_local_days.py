@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from pipeline.domain.model import Report, ReportRow, SheetRow, Source, Status
+from pipeline.domain.payment_summary import days_open
 from pipeline.journal import codec
-from pipeline.model import Report, ReportRow, SheetRow, Source, Status
-from pipeline.report.paid import days_open
 from pipeline.report.words import zone
 
 

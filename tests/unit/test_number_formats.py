@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from pipeline.number_formats import digits_shown, forms, is_percent, with_texts
+from pipeline.domain.number_formats import digits_shown, forms, is_percent, with_texts
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.model import Payment
+from pipeline.domain.model import Payment
 from pipeline.send.payload import body
 
 LEAST = Payment("", "Zoé", "Tremblay", "zoe@example.com", Decimal(250), send_link=False)

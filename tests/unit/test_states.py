@@ -9,10 +9,10 @@ from decimal import Decimal
 
 import pytest
 
-from pipeline.model import SessionState
-from pipeline.send import states
-from pipeline.send.answers import Answered, MaybeSentFailure, MaybeSentKind
-from pipeline.send.states import Paid
+from pipeline.domain import session_states
+from pipeline.domain.model import SessionState
+from pipeline.domain.responses import Answered, MaybeSentFailure, MaybeSentKind
+from pipeline.domain.session_states import Paid
 from schemas.faults import sentences
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -61,15 +61,20 @@ MEANINGS = [
 )
 def test_paid_is_a_transaction_accepted_or_later(told: SessionState, expected: tuple[Paid, bool, bool, bool]) -> None:
     """Paid is told by a transaction, never by a session; final needs both levels; an unknown word is never an end."""
-    assert (states.paid(told), states.is_final(told), states.is_over(told), states.is_open(told)) == expected
+    assert (
+        session_states.paid(told),
+        session_states.is_final(told),
+        session_states.is_over(told),
+        session_states.is_open(told),
+    ) == expected
 
 
 def test_a_session_that_was_never_asked_about_may_still_be_paid() -> None:
     """Nothing known is not yet paid, open, and neither final nor over."""
-    assert states.paid(None) is Paid.NOT_YET
-    assert states.is_open(None)
-    assert not states.is_final(None)
-    assert not states.is_over(None)
+    assert session_states.paid(None) is Paid.NOT_YET
+    assert session_states.is_open(None)
+    assert not session_states.is_final(None)
+    assert not session_states.is_over(None)
 
 
 @pytest.mark.parametrize(
@@ -89,14 +94,14 @@ def test_a_session_that_was_never_asked_about_may_still_be_paid() -> None:
 )
 def test_what_a_person_should_look_at_is_said(told: SessionState, amount: str | None, codes: list[str]) -> None:
     """Unknown words, a completed session without payment, another amount and a second payment each get a notice."""
-    notices = states.notices(told, Decimal("10.00"))
+    notices = session_states.notices(told, Decimal("10.00"))
     assert [fault.code for fault in notices] == codes
     assert all(sentences(notices, lang) for lang in ("en", "fr")) or not codes
-    paid = states.paid_amount(told, Decimal("10.00"))
+    paid = session_states.paid_amount(told, Decimal("10.00"))
     assert paid == (None if amount is None else Decimal(amount))
 
 
-PLAIN = states.Told("Completed", ("Settled",), Decimal("10.50"))
+PLAIN = session_states.Told("Completed", ("Settled",), Decimal("10.50"))
 NO_AMOUNT = replace(PLAIN, amount=None)
 
 
@@ -116,13 +121,13 @@ def details(**members: object) -> bytes:
         pytest.param(details(), PLAIN, id="as documented"),
         pytest.param(
             details(sessionId=SESSION.upper()),
-            states.Told("Completed", ("Settled",), Decimal("10.50")),
+            session_states.Told("Completed", ("Settled",), Decimal("10.50")),
             id="upper case",
         ),
-        pytest.param(details(schedule=None), states.Told("Completed", (), Decimal("10.50")), id="no schedule"),
+        pytest.param(details(schedule=None), session_states.Told("Completed", (), Decimal("10.50")), id="no schedule"),
         pytest.param(
             details(schedule={"transactions": [None, {"id": "1"}, {"status": "OnHold"}]}),
-            states.Told("Completed", ("OnHold",), Decimal("10.50")),
+            session_states.Told("Completed", ("OnHold",), Decimal("10.50")),
             id="odd transactions",
         ),
         pytest.param(details(amount=None), NO_AMOUNT, id="open amount"),
@@ -132,29 +137,31 @@ def details(**members: object) -> bytes:
         pytest.param(details(amount=True), NO_AMOUNT, id="no amount at all"),
         pytest.param(
             details(sessionId="2b4e28ba-2fa1-11d2-883f-0016d3cca427"),
-            states.OfAnother("the answer is about another session"),
+            session_states.OfAnother("the answer is about another session"),
             id="another session",
         ),
-        pytest.param(details(sessionId=None), states.NotTold("the answer names no session"), id="no session"),
+        pytest.param(details(sessionId=None), session_states.NotTold("the answer names no session"), id="no session"),
         pytest.param(details(referenceId="INV-1"), PLAIN, id="our reference"),
         pytest.param(details(referenceId=None), PLAIN, id="no reference"),
         pytest.param(details(referenceId=""), PLAIN, id="an empty reference"),
         pytest.param(
             details(referenceId="INV-10"),
-            states.OfAnother("the answer is about another reference"),
+            session_states.OfAnother("the answer is about another reference"),
             id="another reference",
         ),
         pytest.param(details(status="Odd\0"), replace(PLAIN, session="Odd\ufffd"), id="what no database keeps"),
-        pytest.param(details(status="x" * 9999), replace(PLAIN, session="x" * states.MAX_WORD), id="an endless word"),
-        pytest.param(details(status=7), states.NotTold("the answer has no status"), id="a number for a status"),
-        pytest.param(details(status=" "), states.NotTold("the answer has no status"), id="a blank status"),
-        pytest.param(b"<html>", states.NotTold("the answer is not a JSON object"), id="a page"),
-        pytest.param(b"[]", states.NotTold("the answer is not a JSON object"), id="a list"),
+        pytest.param(
+            details(status="x" * 9999), replace(PLAIN, session="x" * session_states.MAX_WORD), id="an endless word"
+        ),
+        pytest.param(details(status=7), session_states.NotTold("the answer has no status"), id="a number for a status"),
+        pytest.param(details(status=" "), session_states.NotTold("the answer has no status"), id="a blank status"),
+        pytest.param(b"<html>", session_states.NotTold("the answer is not a JSON object"), id="a page"),
+        pytest.param(b"[]", session_states.NotTold("the answer is not a JSON object"), id="a list"),
     ],
 )
-def test_an_answer_to_details_is_read_whatever_it_holds(body: bytes, expected: states.Reading) -> None:
+def test_an_answer_to_details_is_read_whatever_it_holds(body: bytes, expected: session_states.Reading) -> None:
     """Words are taken as they are, amounts to the cent; an answer about another session or reference tells nothing."""
-    assert states.read(Answered(200, body), SESSION, "INV-1") == expected
+    assert session_states.read(Answered(200, body), SESSION, "INV-1") == expected
 
 
 NESTED = b"[" * 900 + b"]" * 900
@@ -166,43 +173,43 @@ NESTED = b"[" * 900 + b"]" * 900
 def test_a_reference_of_any_kind_is_read(value: bytes) -> None:
     """A number is a reference as it is in the answer to a creation; anything else is another's, and no exception."""
     body = b'{"sessionId": "%s", "status": "Cancelled", "referenceId": %s}' % (SESSION.encode(), value)
-    told = isinstance(states.read(Answered(200, body), SESSION, "7"), states.Told)
-    assert (told, states.confirms(Answered(200, body), SESSION, "7")) == (value == b"7", value == b"7")
+    told = isinstance(session_states.read(Answered(200, body), SESSION, "7"), session_states.Told)
+    assert (told, session_states.confirms(Answered(200, body), SESSION, "7")) == (value == b"7", value == b"7")
 
 
 @pytest.mark.parametrize(
     ("exchange", "expected"),
     [
-        (Answered(404, b""), states.NotKnown()),
-        (Answered(403, b""), states.Forbidden()),
-        (Answered(500, b""), states.NotTold("HTTP 500")),
-        (Answered(302, b""), states.NotTold("HTTP 302")),
-        (MaybeSentFailure(MaybeSentKind.LOST, "lost"), states.NotTold("lost")),
+        (Answered(404, b""), session_states.NotKnown()),
+        (Answered(403, b""), session_states.Forbidden()),
+        (Answered(500, b""), session_states.NotTold("HTTP 500")),
+        (Answered(302, b""), session_states.NotTold("HTTP 302")),
+        (MaybeSentFailure(MaybeSentKind.LOST, "lost"), session_states.NotTold("lost")),
     ],
     ids=["404", "403", "500", "302", "lost"],
 )
-def test_an_answer_without_a_state_says_why(exchange, expected: states.Reading) -> None:
+def test_an_answer_without_a_state_says_why(exchange, expected: session_states.Reading) -> None:
     """Only 404 means that the session is unknown; everything else teaches nothing."""
-    assert states.read(exchange, SESSION) == expected
+    assert session_states.read(exchange, SESSION) == expected
 
 
 def test_unchanged_words_keep_the_time_since_when_they_are_so() -> None:
     """A state that is told again is the same state; a changed one begins now."""
     before = state("Initiated", "Initiated")
     later = NOW + timedelta(days=1)
-    again = states.after(states.Told("Initiated", ("Initiated",), Decimal("10.00")), before, later)
-    changed = states.after(states.Told("Completed", ("Settled",), Decimal("10.00")), before, later)
+    again = session_states.after(session_states.Told("Initiated", ("Initiated",), Decimal("10.00")), before, later)
+    changed = session_states.after(session_states.Told("Completed", ("Settled",), Decimal("10.00")), before, later)
     assert again is before
     assert changed == replace(state("Completed", "Settled"), since=later)
 
 
 def test_a_session_that_the_api_forgets_keeps_what_was_paid() -> None:
     """404 after a payment does not make it unpaid; it is asked about again."""
-    gone = states.after(states.NotKnown(), state("Completed", "Accepted"), NOW)
-    assert states.paid(gone) is Paid.YES
+    gone = session_states.after(session_states.NotKnown(), state("Completed", "Accepted"), NOW)
+    assert session_states.paid(gone) is Paid.YES
     assert not gone.known
-    assert not states.is_final(gone)
-    assert states.after(states.NotKnown(), gone, NOW + timedelta(days=1)) is gone
+    assert not session_states.is_final(gone)
+    assert session_states.after(session_states.NotKnown(), gone, NOW + timedelta(days=1)) is gone
 
 
 OPEN, CANCELLED, SETTLED = (
@@ -218,36 +225,42 @@ CONFIRMED = Answered(200, json.dumps({"sessionId": SESSION, "status": "Cancelled
 @pytest.mark.parametrize(
     ("exchange", "after", "expected"),
     [
-        pytest.param(CONFIRMED, CANCELLED, states.Cancelled(), id="as it should be"),
-        pytest.param(CONFIRMED, None, states.Cancelled(), id="confirmed, details silent"),
-        pytest.param(CONFIRMED, OPEN, states.Cancelled(), id="confirmed, details behind"),
-        pytest.param(CONFIRMED, SETTLED, states.Ended(SETTLED), id="confirmed, but it was paid"),
-        pytest.param(CONFIRMED, PAID_THEN, states.Ended(PAID_THEN), id="cancelled after it was paid"),
-        pytest.param(Answered(200, b"{}"), CANCELLED, states.Cancelled(), id="a 200 alone, details confirm"),
-        pytest.param(Answered(200, b"{}"), None, states.Unsure("HTTP 200"), id="a 200 alone, details silent"),
-        pytest.param(Answered(200, b"{}"), OPEN, states.Unsure("HTTP 200"), id="a 200 alone, still open"),
-        pytest.param(Answered(400, b"{}"), SETTLED, states.Ended(SETTLED), id="final"),
-        pytest.param(Answered(400, b"{}"), CANCELLED, states.Cancelled(), id="cancelled before"),
-        pytest.param(Answered(400, b'{"detail": "no"}'), OPEN, states.Kept(400, "no"), id="refused while open"),
-        pytest.param(Answered(404, b""), state("", known=False), states.Ended(state("", known=False)), id="unknown"),
-        pytest.param(LOST, CANCELLED, states.Cancelled(), id="lost, and it was done"),
-        pytest.param(LOST, OPEN, states.Unsure("lost"), id="lost, and it was not done"),
-        pytest.param(LOST, None, states.Unsure("lost"), id="lost, details silent"),
-        pytest.param(Answered(500, b""), None, states.Unsure("HTTP 500"), id="failed"),
+        pytest.param(CONFIRMED, CANCELLED, session_states.Cancelled(), id="as it should be"),
+        pytest.param(CONFIRMED, None, session_states.Cancelled(), id="confirmed, details silent"),
+        pytest.param(CONFIRMED, OPEN, session_states.Cancelled(), id="confirmed, details behind"),
+        pytest.param(CONFIRMED, SETTLED, session_states.Ended(SETTLED), id="confirmed, but it was paid"),
+        pytest.param(CONFIRMED, PAID_THEN, session_states.Ended(PAID_THEN), id="cancelled after it was paid"),
+        pytest.param(Answered(200, b"{}"), CANCELLED, session_states.Cancelled(), id="a 200 alone, details confirm"),
+        pytest.param(Answered(200, b"{}"), None, session_states.Unsure("HTTP 200"), id="a 200 alone, details silent"),
+        pytest.param(Answered(200, b"{}"), OPEN, session_states.Unsure("HTTP 200"), id="a 200 alone, still open"),
+        pytest.param(Answered(400, b"{}"), SETTLED, session_states.Ended(SETTLED), id="final"),
+        pytest.param(Answered(400, b"{}"), CANCELLED, session_states.Cancelled(), id="cancelled before"),
+        pytest.param(Answered(400, b'{"detail": "no"}'), OPEN, session_states.Kept(400, "no"), id="refused while open"),
+        pytest.param(
+            Answered(404, b""), state("", known=False), session_states.Ended(state("", known=False)), id="unknown"
+        ),
+        pytest.param(LOST, CANCELLED, session_states.Cancelled(), id="lost, and it was done"),
+        pytest.param(LOST, OPEN, session_states.Unsure("lost"), id="lost, and it was not done"),
+        pytest.param(LOST, None, session_states.Unsure("lost"), id="lost, details silent"),
+        pytest.param(Answered(500, b""), None, session_states.Unsure("HTTP 500"), id="failed"),
     ],
 )
-def test_what_became_of_a_cancellation_is_told_by_details(exchange, after, expected: states.Cancellation) -> None:
+def test_what_became_of_a_cancellation_is_told_by_details(
+    exchange, after, expected: session_states.Cancellation
+) -> None:
     """The state afterwards counts more than the answer; what neither confirms is not yet decided."""
-    confirmed = states.confirms(exchange, SESSION, "INV-1")
-    assert states.judge_cancel(exchange, after, confirmed=confirmed) == expected
+    confirmed = session_states.confirms(exchange, SESSION, "INV-1")
+    assert session_states.judge_cancel(exchange, after, confirmed=confirmed) == expected
 
 
 def test_a_contradiction_is_told_and_confirms_nothing() -> None:
     """When `details` answers for another reference, a person hears of it, whatever the answer to `cancel` said."""
     why = "the answer is about another reference"
-    assert states.judge_cancel(CONFIRMED, None, confirmed=True, contradiction=why) == states.Unsure(f"HTTP 200; {why}")
-    refused = states.judge_cancel(Answered(400, b"{}"), None, confirmed=False, contradiction=why)
-    assert refused == states.Kept(400, why)
+    assert session_states.judge_cancel(CONFIRMED, None, confirmed=True, contradiction=why) == session_states.Unsure(
+        f"HTTP 200; {why}"
+    )
+    refused = session_states.judge_cancel(Answered(400, b"{}"), None, confirmed=False, contradiction=why)
+    assert refused == session_states.Kept(400, why)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +283,7 @@ def test_a_contradiction_is_told_and_confirms_nothing() -> None:
 def test_an_answer_to_cancel_confirms_only_what_it_says(status: int, members: dict, expected: bool) -> None:
     """It names this session and says cancelled; a 200 alone says nothing."""
     answer = {"sessionId": SESSION, "referenceId": "INV-1", "status": "Cancelled"} | members
-    assert states.confirms(Answered(status, json.dumps(answer).encode()), SESSION, "INV-1") is expected
+    assert session_states.confirms(Answered(status, json.dumps(answer).encode()), SESSION, "INV-1") is expected
 
 
 @pytest.mark.parametrize(
@@ -280,4 +293,4 @@ def test_an_answer_to_cancel_confirms_only_what_it_says(status: int, members: di
 )
 def test_an_api_without_cancel_is_recognised(status: int, after, expected: bool) -> None:
     """405 and 501 say it alone; 404 says it only of a session that the API knows."""
-    assert states.cancel_not_offered(Answered(status, b""), after) is expected
+    assert session_states.cancel_not_offered(Answered(status, b""), after) is expected

@@ -9,7 +9,7 @@ import virtual_time
 from virtual_time import now, timing
 
 from pipeline.domain.errors import CredentialsError, NeedsPersonError, StoppedEarlyError, WrongAddressError
-from pipeline.send.answers import Problem, Token
+from pipeline.domain.responses import Problem, Token
 from pipeline.send.api import (
     Authorization,
     AuthorizeElsewhere,

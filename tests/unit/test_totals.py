@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 
 from pipeline.domain.errors import ExitCode
-from pipeline.model import ReportRow, SheetRow, Status, Totals
-from pipeline.report.totals import exit_code, whole
+from pipeline.domain.model import ReportRow, SheetRow, Status, Totals
+from pipeline.domain.totals import exit_code, whole
 
 
 def _row(status: Status, amount: str | None = None) -> ReportRow:

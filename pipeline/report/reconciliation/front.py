@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from xlsxwriter.utility import xl_col_to_name
 
-from pipeline.model import Status
+from pipeline.domain.model import Status
 from pipeline.report.cells import cut
 from pipeline.report.looks import DAY, FAINT, FAULTY, HEADING, INK, LINE, MONEY, STATUS_COLOURS, TEXT, Looks
 from pipeline.report.reconciliation.dailies import Daily, Damaged, Remark

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from pipeline.check.cells import clean_text
-from pipeline.model import kind_of
+from pipeline.domain.model import kind_of
 from pipeline.report.reconciliation.amounts import amount_of, convention_of, currency_of, unguarded
 from pipeline.report.reconciliation.moments import Order, has_zone, moment_of, order_of
 from pipeline.report.reconciliation.payments import Line

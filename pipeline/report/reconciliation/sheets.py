@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from pipeline.model import Column
+from pipeline.domain.model import Column
 from pipeline.report.cells import Look, amount_cell, count_cell, text_cell, user_cell
 from pipeline.report.looks import FAULTY, LEFT, MONEY, RIGHT, TEXT, Looks
 from pipeline.report.masking import mask

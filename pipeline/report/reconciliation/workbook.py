@@ -16,7 +16,7 @@ from typing import Any, Final
 import xlsxwriter
 
 from pipeline.domain.errors import InputError
-from pipeline.model import Column
+from pipeline.domain.model import Column
 from pipeline.report import place, proof
 from pipeline.report.cells import amount_cell, count_cell, stored, text_cell, user_cell
 from pipeline.report.closing import close_book

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import msgspec
 
-from pipeline.model import Payment, SessionState, folded
-from pipeline.send.answers import Answered, Exchange, parse_problem
+from pipeline.domain.model import Payment, SessionState, folded
+from pipeline.domain.responses import Answered, Exchange, parse_problem
 from schemas.faults import Fault
 
 _OPEN: Final = frozenset({"initiated", "inprogress"})

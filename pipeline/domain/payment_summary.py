@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from pipeline.model import NO_MONEY, Report, ReportRow
-from pipeline.send.states import Paid, is_open, paid, paid_amount, strange_words
+from pipeline.domain.model import NO_MONEY, Report, ReportRow
+from pipeline.domain.session_states import Paid, is_open, paid, paid_amount, strange_words
 
 
 def _no_rows() -> dict[Paid, int]:

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Final
 
 from pipeline.domain.errors import ExitCode
-from pipeline.model import NO_MONEY, Figure, ReportRow, Status, Totals, Whole
-from pipeline.send.states import Paid, is_cancelled, paid
+from pipeline.domain.model import NO_MONEY, Figure, ReportRow, Status, Totals, Whole
+from pipeline.domain.session_states import Paid, is_cancelled, paid
 
 NEEDS_A_PERSON: Final = (Status.INVALID, Status.REJECTED, Status.FAILED, Status.UNKNOWN, Status.HELD)
 """Statuses that somebody has to look at: they stand on the sheet `Errors`."""

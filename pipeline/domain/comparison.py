@@ -15,7 +15,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import Final
 
-from pipeline.model import Column, Payment, ReportRow
+from pipeline.domain.model import Column, Payment, ReportRow
 from schemas.fields import Field
 
 DEFAULT_OVER: Final = Decimal(20)

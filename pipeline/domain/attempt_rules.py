@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeGuard, assert_never
 
 from pipeline.domain.errors import CredentialsError
-from pipeline.model import Attempt, Outcome, Payment, Repeat
-from pipeline.send.answers import (
+from pipeline.domain.model import Attempt, Outcome, Payment, Repeat
+from pipeline.domain.responses import (
     Answered,
     Exchange,
     MaybeSentFailure,
@@ -23,7 +23,7 @@ from pipeline.send.answers import (
     parse_created,
     parse_problem,
 )
-from pipeline.send.answers import Created as CreatedSession
+from pipeline.domain.responses import Created as CreatedSession
 from schemas.faults import Fault
 
 UNCERTAIN_TRIES: Final = 3

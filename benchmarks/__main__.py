@@ -13,7 +13,7 @@ from typing import Final
 from benchmarks import local, machine, sending, table, whole
 from benchmarks.local import Size
 from benchmarks.table import Line
-from pipeline.garbage import rarely_collecting
+from pipeline.system.garbage import rarely_collecting
 
 STEPS: Final[dict[str, Callable[[Size, Path], Iterator[Line]]]] = {
     "start-up": local.start_up,

@@ -18,14 +18,14 @@ from benchmarks import peers
 from benchmarks.measuring import child, in_turns, middle
 from benchmarks.sheets import Badness, write_csv, write_xlsx
 from benchmarks.table import Line
-from pipeline.check import CheckedTable, CheckOptions, check_table
 from pipeline.domain.attempt_rules import Permissions
 from pipeline.domain.model import Column, Mapping, Report, ReportRow, SheetRow, Source, Status
 from pipeline.journal.attempts import RepeatSearch
 from pipeline.journal.journal import Beginning, Journal, open_journal
 from pipeline.journal.roll import Staged
+from pipeline.reader import ReadOptions, Table, open_table
 from pipeline.report.workbook import write
-from pipeline.sheet import ReadOptions, Table, open_table
+from pipeline.validation import CheckedTable, CheckOptions, check_table
 from schemas import payment as schema
 from schemas.faults import Fault, sentences
 from schemas.fields import Field
@@ -107,7 +107,7 @@ class Kept:
     rows: list[SheetRow]
 
     def chunks(self, size: int) -> Iterator[list[SheetRow]]:
-        """See `pipeline.check.options.Table`."""
+        """See `pipeline.validation.options.Table`."""
         return (self.rows[at : at + size] for at in range(0, len(self.rows), size))
 
 

@@ -19,15 +19,15 @@ from benchmarks.measuring import Cost, middle
 from benchmarks.server import serving
 from benchmarks.sheets import write_csv
 from benchmarks.table import Line
-from pipeline.check import CheckOptions, check_table
+from pipeline.client.api import Api, Credentials
+from pipeline.client.payload import body
+from pipeline.client.transport import ExactTransport, Timeouts
 from pipeline.domain.attempt_rules import Verdict
 from pipeline.domain.model import Payment
 from pipeline.journal.journal import Journal, Sendable, open_journal
-from pipeline.send.api import Api, Credentials
-from pipeline.send.engine import TOKENS_AHEAD, Assignment, SendRules, send
-from pipeline.send.payload import body
-from pipeline.send.stop import Stop
-from pipeline.send.transport import ExactTransport, Timeouts
+from pipeline.sender.cancellation import Stop
+from pipeline.sender.engine import TOKENS_AHEAD, Assignment, SendRules, send
+from pipeline.validation import CheckOptions, check_table
 
 LATENCIES: Final = (0.0, 0.05, 0.25)
 IN_FLIGHT: Final = (16, 32, 128)

@@ -21,7 +21,7 @@ from typing import Final
 import click
 
 from pipeline.cli import COMMANDS, cli
-from pipeline.settings import CONFIG_NAME, Settings, variable_of
+from pipeline.config.settings import CONFIG_NAME, Settings, variable_of
 from schemas.faults import Entry, Severity, catalogue
 from schemas.fields import FIELDS, INSTITUTIONS, Field, FieldRule, aliases
 

@@ -22,10 +22,10 @@ from typing import NamedTuple
 from binary_books import Sheet, write_xls, write_xlsb
 from openpyxl import Workbook
 
-from pipeline.check import CheckOptions, check_table
 from pipeline.domain.errors import InputError
-from pipeline.sheet import ReadOptions, open_table
-from pipeline.texts import explain
+from pipeline.messages import explain
+from pipeline.reader import ReadOptions, open_table
+from pipeline.validation import CheckOptions, check_table
 from schemas.faults import sentences
 
 OUT = Path(__file__).parents[1] / "out"

@@ -15,7 +15,6 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from pipeline.check.identity import row_key
 from pipeline.domain.attempt_rules import Permissions
 from pipeline.domain.model import Carried, CheckedRow, Column, Outcome, Payment, ReportRow, SheetRow, Source
 from pipeline.journal import attempts
@@ -23,6 +22,7 @@ from pipeline.journal.attempts import Intent, RepeatSearch, Settlement
 from pipeline.journal.journal import Batch, Beginning, Journal, Sendable
 from pipeline.journal.roll import Staged
 from pipeline.journal.staging import Forecast
+from pipeline.validation.identity import row_key
 from schemas.faults import Fault
 from schemas.fields import Field
 

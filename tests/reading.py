@@ -3,8 +3,8 @@
 import pytest
 
 from pipeline.domain.errors import InputError
-from pipeline.sheet import ReadOptions, open_table
-from pipeline.texts import explain
+from pipeline.messages import explain
+from pipeline.reader import ReadOptions, open_table
 from schemas.faults import sentence
 
 

@@ -15,13 +15,13 @@ from sqlalchemy import func, select
 from pipeline.cli.screen import LineScreen, Manner
 from pipeline.commands.request import Request, Result, Screen
 from pipeline.commands.run import run
+from pipeline.config.kinds import journal_file
+from pipeline.config.settings import load
 from pipeline.domain.errors import RunError
 from pipeline.domain.model import ReportRow, Status
 from pipeline.journal import database
 from pipeline.journal.journal import open_journal
 from pipeline.journal.tables import batches, runs
-from pipeline.kinds import journal_file
-from pipeline.settings import load
 
 HEADINGS = "referenceId,firstName,lastName,email,amount,sendInteracLink"
 

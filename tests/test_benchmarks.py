@@ -12,7 +12,7 @@ from benchmarks.local import Size
 from benchmarks.server import serving
 from benchmarks.sheets import HEADINGS, Badness, write_csv, write_xlsx
 from benchmarks.table import Line
-from pipeline.check import CheckOptions, check_table
+from pipeline.validation import CheckOptions, check_table
 
 TINY = Size(rows=30, times=1, peers=False)
 

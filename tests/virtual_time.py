@@ -5,7 +5,7 @@ import selectors
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from pipeline.send.pace import Timing
+from pipeline.client.rate_limit import Timing
 
 T = TypeVar("T")
 

@@ -12,9 +12,9 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from pipeline import signals
 from pipeline.cli import outlets
-from pipeline.garbage import collect_seldom
+from pipeline.system import signals
+from pipeline.system.garbage import collect_seldom
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("pipeline.cli.run", "Create one payment request for each valid row of a sheet."),
@@ -135,7 +135,7 @@ def _print_nothing_done(key: str, message: str, code: int) -> None:
 
 
 def _print_interrupted(code: int) -> None:
-    from pipeline.texts import say
+    from pipeline.messages import say
 
     _print_nothing_done("run.interrupted_before", say("run.interrupted_before"), code)
 

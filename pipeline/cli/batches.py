@@ -15,9 +15,9 @@ from pipeline.cli import options
 if TYPE_CHECKING:
     from pipeline.cli.screen import Manner
     from pipeline.commands.batches import BatchStory, Purged, RowStory
-    from pipeline.journal.past import PastRun, Try
+    from pipeline.config.settings import Settings
+    from pipeline.journal.history import PastRun, Try
     from pipeline.journal.purge import Old
-    from pipeline.settings import Settings
     from schemas.faults import Fault
 
 _HIDDEN = "…"
@@ -125,9 +125,9 @@ def _with_those_before(ctx: click.Context, given: dict[str, Any]) -> dict[str, A
 
 
 def _story(story: BatchStory, manner: Manner, *, sessions: bool) -> Iterator[str]:
+    from pipeline.messages import say
+    from pipeline.report.formatting import zone
     from pipeline.report.summary import status_lines
-    from pipeline.report.words import zone
-    from pipeline.texts import say
     from schemas.money import format_amount
 
     facts, lang = story.facts, manner.lang
@@ -159,7 +159,7 @@ def _story(story: BatchStory, manner: Manner, *, sessions: bool) -> Iterator[str
 
 
 def _run(run: PastRun, manner: Manner) -> Iterator[str]:
-    from pipeline.texts import say
+    from pipeline.messages import say
 
     told = {"time": _moment(run.started_at), "file": run.file, "attempts": run.attempts, "created": run.created}
     yield say("batches.run" if run.rows else "batches.run_old", manner.lang, rows=run.rows, **told)
@@ -175,7 +175,7 @@ def _run(run: PastRun, manner: Manner) -> Iterator[str]:
 
 
 def _row(story: RowStory, manner: Manner, *, sessions: bool) -> Iterator[str]:
-    from pipeline.texts import say
+    from pipeline.messages import say
     from schemas.faults import sentence
 
     lang, row = manner.lang, story.row
@@ -196,7 +196,7 @@ def _row(story: RowStory, manner: Manner, *, sessions: bool) -> Iterator[str]:
 
 
 def _try(attempt: Try, manner: Manner, *, sessions: bool) -> Iterator[str]:
-    from pipeline.texts import say
+    from pipeline.messages import say
     from schemas.faults import sentence
 
     lang = manner.lang
@@ -298,7 +298,7 @@ def _consent(found: Sequence[Old], manner: Manner) -> bool:
     import sys
 
     from pipeline.domain.errors import UsageError
-    from pipeline.texts import say
+    from pipeline.messages import say
 
     if not manner.quiet or not manner.yes:
         click.echo(say("batches.to_purge", manner.lang), err=True)
@@ -315,7 +315,7 @@ def _consent(found: Sequence[Old], manner: Manner) -> bool:
 
 
 def _tell_purged(purged: Purged, before: datetime, code: int, manner: Manner) -> None:
-    from pipeline.texts import say
+    from pipeline.messages import say
 
     if manner.as_json:
         told = {

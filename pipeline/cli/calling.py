@@ -18,11 +18,11 @@ from pipeline.cli.screen import Manner, log_of, screen_of
 from pipeline.commands import notify
 from pipeline.commands.notify import Ended, Notifier
 from pipeline.commands.request import Request, Result
+from pipeline.config.settings import SANDBOX, Settings, language_of, load
 from pipeline.domain.errors import ExitCode, RunError
 from pipeline.domain.model import Totals, Whole
+from pipeline.messages import say
 from pipeline.report import metrics
-from pipeline.settings import SANDBOX, Settings, language_of, load
-from pipeline.texts import say
 
 
 def call_on_sheet(given: Mapping[str, Any]) -> int:

@@ -16,9 +16,9 @@ from pipeline.cli import options
 if TYPE_CHECKING:
     from pipeline.cli.screen import Manner
     from pipeline.commands.cancel import CancelResult, Intention, Selection
+    from pipeline.config.settings import Settings
     from pipeline.domain.model import SessionState
-    from pipeline.send.follow import Attempted
-    from pipeline.settings import Settings
+    from pipeline.sender.polling import Attempted
     from schemas.languages import Lang
 
 SHOWN: Final = 20
@@ -105,7 +105,7 @@ def cancel(batch: str, rows: tuple[range, ...] | None, which: str, output: Path 
 
 def _confirm(intention: Intention, manner: Manner) -> bool:
     from pipeline.cli.following import agreed
-    from pipeline.texts import say
+    from pipeline.messages import say
 
     if not (manner.quiet and manner.yes):
         for line in _announced(intention.batch, intention.environment, intention.selection, manner.lang):
@@ -115,8 +115,8 @@ def _confirm(intention: Intention, manner: Manner) -> bool:
 
 def _announced(batch: str, environment: str, selection: Selection, lang: Lang) -> Iterator[str]:
     """What is going to be cancelled and what is not, in a few lines."""
-    from pipeline.settings import SANDBOX
-    from pipeline.texts import say
+    from pipeline.config.settings import SANDBOX
+    from pipeline.messages import say
     from schemas.money import format_amount
 
     key = "cancel.batch_sandbox" if environment == SANDBOX else "cancel.batch"
@@ -142,7 +142,7 @@ def _listed(rows: Iterable[int]) -> str:
 def _print(result: CancelResult, manner: Manner) -> None:
     from pipeline.cli.following import print_workbook
     from pipeline.cli.printing import output_console
-    from pipeline.texts import explain, say
+    from pipeline.messages import explain, say
 
     lang = manner.lang
     if manner.as_json:
@@ -163,7 +163,7 @@ def _print(result: CancelResult, manner: Manner) -> None:
 def _told(result: CancelResult, lang: Lang) -> Iterator[str]:
     """What was done, or would be."""
     from pipeline.domain.session_states import Cancelled
-    from pipeline.texts import say
+    from pipeline.messages import say
     from schemas.money import format_amount
 
     selection = result.selection
@@ -188,7 +188,7 @@ def _told(result: CancelResult, lang: Lang) -> Iterator[str]:
 
 
 def _first(lines: list[str], lang: Lang) -> Iterator[str]:
-    from pipeline.texts import say
+    from pipeline.messages import say
 
     yield from lines[:SHOWN]
     if (more := len(lines) - SHOWN) > 0:
@@ -198,7 +198,7 @@ def _first(lines: list[str], lang: Lang) -> Iterator[str]:
 def _why(one: Attempted, lang: Lang) -> str:
     """Why a session was not cancelled."""
     from pipeline.domain.session_states import Ended, Kept, Unsure
-    from pipeline.texts import say
+    from pipeline.messages import say
 
     row = one.session.row or "-"
     match one.result:

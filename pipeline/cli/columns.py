@@ -13,7 +13,7 @@ from pipeline.cli import options
 if TYPE_CHECKING:
     from pipeline.cli.screen import Manner
     from pipeline.commands.columns import SheetView
-    from pipeline.settings import Settings
+    from pipeline.config.settings import Settings
 
 
 @click.command()
@@ -49,7 +49,7 @@ def _print(view: SheetView, manner: Manner) -> None:
     from rich.text import Text
 
     from pipeline.cli.printing import output_console
-    from pipeline.texts import say
+    from pipeline.messages import say
     from schemas.faults import sentence
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))

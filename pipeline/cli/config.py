@@ -14,7 +14,7 @@ from pipeline.cli import options
 
 if TYPE_CHECKING:
     from pipeline.cli.screen import Manner
-    from pipeline.settings import Resolved
+    from pipeline.config.settings import Resolved
 
 
 class _ShowUnlessSaid(click.Group):
@@ -42,8 +42,8 @@ def show(**given: Any) -> int:
     """Show every setting, its value and where it comes from; secrets are masked."""
     from pipeline.cli.calling import manner_of, settings_options
     from pipeline.cli.printing import print_failure
+    from pipeline.config.settings import language_of, resolve
     from pipeline.domain.errors import ExitCode, RunError
-    from pipeline.settings import language_of, resolve
 
     manner = manner_of(given)
     try:
@@ -67,9 +67,9 @@ def init(path: Path | None, **given: Any) -> int:
     from pipeline.cli.printing import print_failure
     from pipeline.cli.screen import screen_of
     from pipeline.commands.config import write_commented
+    from pipeline.config.settings import CONFIG_NAME
     from pipeline.domain.errors import ExitCode, RunError
-    from pipeline.settings import CONFIG_NAME
-    from pipeline.texts import say
+    from pipeline.messages import say
 
     manner = manner_of(given)
     place = path or Path(CONFIG_NAME)
@@ -94,8 +94,8 @@ def _print(resolved: Resolved, manner: Manner) -> None:
 
     from pipeline.cli.printing import output_console
     from pipeline.commands.config import setting_lines
-    from pipeline.settings import unknown_variables
-    from pipeline.texts import say
+    from pipeline.config.settings import unknown_variables
+    from pipeline.messages import say
 
     lang = manner.lang
     strange = unknown_variables(os.environ)

@@ -15,7 +15,7 @@ from pipeline.cli import options
 if TYPE_CHECKING:
     from pipeline.cli.screen import Manner
     from pipeline.commands.doctor import Check
-    from pipeline.settings import Resolved
+    from pipeline.config.settings import Resolved
 
 
 @click.command()
@@ -66,7 +66,7 @@ class _Resolution:
     def __call__(self) -> Resolved:
         """The settings. Raises UsageError with all that is wrong with them."""
         from pipeline.cli.calling import settings_options
-        from pipeline.settings import resolve
+        from pipeline.config.settings import resolve
 
         options_given = settings_options(self._given)
         self.resolved = resolve(options_given, os.environ, self._given["config"], self._given["profile"])
@@ -76,8 +76,8 @@ class _Resolution:
 def _shown(checks: Iterator[Check], resolution: _Resolution, manner: Manner) -> Iterator[Check]:
     """Print each check as soon as it is done; some wait for a server."""
     from pipeline.commands.doctor import State
-    from pipeline.settings import language_of
-    from pipeline.texts import say
+    from pipeline.config.settings import language_of
+    from pipeline.messages import say
 
     for check in checks:
         lang = language_of(resolution.resolved.settings.lang, os.environ) if resolution.resolved else manner.lang
@@ -100,8 +100,8 @@ def _pack(
     bundle: Path, sheet: Path | None, checks: list[dict[str, Any]], resolved: Resolved | None, manner: Manner
 ) -> None:
     from pipeline.cli.screen import screen_of
-    from pipeline.commands.bundle import Contents, pack
-    from pipeline.texts import say
+    from pipeline.commands.support_bundle import Contents, pack
+    from pipeline.messages import say
 
     path = pack(bundle, Contents(checks, resolved, sheet))
     screen_of(manner).placed(bundle, path)

@@ -29,9 +29,9 @@ from pipeline.domain.model import SessionState
 from pipeline.domain.payment_summary import Payments
 from pipeline.domain.session_states import Paid
 from pipeline.journal.states import Session
+from pipeline.messages import say
 from pipeline.report.summary import Written
-from pipeline.send.follow import FollowObserver
-from pipeline.texts import say
+from pipeline.sender.polling import FollowObserver
 from schemas.languages import Lang
 from schemas.money import format_amount, format_number
 

@@ -17,12 +17,12 @@ from pipeline.cli import options
 
 if TYPE_CHECKING:
     from pipeline.cli.screen import Manner
-    from pipeline.commands.inbox import Handled, Order, Passed
     from pipeline.commands.notify import Ended, Notifier
     from pipeline.commands.request import Screen
+    from pipeline.config.settings import Settings
     from pipeline.domain.errors import ExitCode, RunError
     from pipeline.domain.model import Totals
-    from pipeline.settings import Settings
+    from pipeline.inbox.passes import Handled, Order, Passed
 
 
 @click.command()
@@ -97,7 +97,7 @@ def inbox(folder: Path, watch: bool, every: float, settle: float, **given: Any) 
     from pipeline.cli.calling import call, request_of
 
     def body(settings: Settings, manner: Manner) -> int:
-        from pipeline.commands.inbox import Order
+        from pipeline.inbox.passes import Order
 
         _refuse_without_answers(manner, sandbox=given["sandbox"])
         template = replace(request_of({**given, "file": folder}), lang=manner.lang)
@@ -115,9 +115,9 @@ def _refuse_without_answers(manner: Manner, *, sandbox: bool) -> None:
 
 
 def _work(order: Order, settings: Settings, manner: Manner, every: float | None) -> int:
-    from pipeline.commands.inbox import Inbox
     from pipeline.commands.notify import notifier
     from pipeline.domain.errors import ExitCode, RunError
+    from pipeline.inbox.passes import Inbox
     from pipeline.inbox.signals import listening
 
     told = _Telling(order, manner, notifier(settings, os.environ, manner.lang))
@@ -196,7 +196,7 @@ class _Telling:
 
     def passed(self, passed: Passed, *, always: bool) -> None:
         """A pass has ended. `always`: also say so when there was nothing to do."""
-        from pipeline.texts import explain
+        from pipeline.messages import explain
 
         if always or passed.handled:
             self._log.event(
@@ -217,9 +217,9 @@ class _Telling:
     def measure(self, passed: Passed, settings: Settings, began: float) -> None:
         """Write the metrics of a pass, where a file for them is named."""
         from pipeline.cli.screen import screen_of
+        from pipeline.config.settings import SANDBOX
+        from pipeline.messages import say
         from pipeline.report import metrics
-        from pipeline.settings import SANDBOX
-        from pipeline.texts import say
 
         if not settings.metrics_file:
             return
@@ -263,13 +263,13 @@ class _Telling:
         if arrived is not None:
             self._log.event("notified" if arrived else "notification-failed")
         if arrived is False:
-            from pipeline.texts import say
+            from pipeline.messages import say
 
             click.echo(say("notify.failed", self._manner.lang), err=True)
 
     def _line(self, handled: Handled) -> str:
         from pipeline.inbox.outcomes import Outcome
-        from pipeline.texts import say
+        from pipeline.messages import say
 
         lang = self._manner.lang
         told = "; ".join(_told(handled, self._manner))
@@ -280,7 +280,7 @@ class _Telling:
 
     def _json(self, passed: Passed) -> dict[str, object]:
         from pipeline.domain.model import Status
-        from pipeline.texts import explain
+        from pipeline.messages import explain
 
         totals = _totals(passed.handled)
         return {
@@ -316,7 +316,7 @@ class _Telling:
         return summary
 
     def _say(self, key: str, **params: object) -> None:
-        from pipeline.texts import say
+        from pipeline.messages import say
 
         click.echo(say(key, self._manner.lang, **params))
 
@@ -325,7 +325,7 @@ def _told(handled: Handled, manner: Manner) -> Iterator[str]:
     """What is said of a file in its line: its counts and dollars, or why there are none."""
     from pipeline.domain.model import Status
     from pipeline.inbox.outcomes import Outcome
-    from pipeline.texts import explain, say
+    from pipeline.messages import explain, say
     from schemas.money import format_amount
 
     result = handled.result

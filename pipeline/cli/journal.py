@@ -12,8 +12,8 @@ from pipeline.cli import options
 
 if TYPE_CHECKING:
     from pipeline.cli.screen import Manner
+    from pipeline.config.settings import Settings
     from pipeline.journal.health import Health
-    from pipeline.settings import Settings
 
 
 @click.group()
@@ -35,7 +35,7 @@ def create(place: str, **given: Any) -> int:
     def body(settings: Settings, manner: Manner) -> int:
         from pipeline.commands.journals import create as make
         from pipeline.domain.errors import ExitCode
-        from pipeline.texts import say
+        from pipeline.messages import say
 
         made = make(settings.journal)
         if manner.as_json:
@@ -63,7 +63,7 @@ def backup(path: Path, sandbox: bool, **given: Any) -> int:
         from pipeline.cli.screen import screen_of
         from pipeline.commands.journals import back_up, place_of
         from pipeline.domain.errors import ExitCode
-        from pipeline.texts import say
+        from pipeline.messages import say
 
         copy = back_up(settings, path, in_sandbox=sandbox)
         screen_of(manner).placed(path, copy)
@@ -103,7 +103,7 @@ def check(sandbox: bool, **given: Any) -> int:
 
 
 def _print(health: Health, manner: Manner) -> None:
-    from pipeline.texts import say
+    from pipeline.messages import say
 
     click.echo(say("journal.check_place", manner.lang, place=health.place, version=health.version))
     click.echo(say("journal.check_counts", manner.lang, **health.counts))

@@ -13,7 +13,7 @@ from pipeline.cli import options
 if TYPE_CHECKING:
     from pipeline.cli.screen import Manner
     from pipeline.commands.login import Kept
-    from pipeline.settings import Settings
+    from pipeline.config.settings import Settings
 
 
 @click.command()
@@ -48,7 +48,7 @@ def login(logout: bool, **given: Any) -> int:
 def _asked(settings: Settings, base_url: str, manner: Manner) -> Kept:
     """User and password, typed or piped in. A line alone is the password of the user that is set."""
     from pipeline.commands.login import Kept
-    from pipeline.texts import say
+    from pipeline.messages import say
 
     if not sys.stdin.isatty():
         lines = [line.rstrip("\r\n") for line in sys.stdin]
@@ -63,7 +63,7 @@ def _asked(settings: Settings, base_url: str, manner: Manner) -> Kept:
 
 
 def _say(key: str, base_url: str, manner: Manner) -> None:
-    from pipeline.texts import say
+    from pipeline.messages import say
 
     if manner.as_json:
         click.echo(json.dumps({"baseUrl": base_url, "done": key.partition(".")[2], "exitCode": 0}))

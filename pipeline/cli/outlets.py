@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
-from pipeline import signals
+from pipeline.system import signals
 
 _ACTING: Final = "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb"
 _UNSAFE: Final = re.compile(f"[{_ACTING}]")

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.cli.screen import Manner
+    from pipeline.config.settings import Settings
     from pipeline.domain.approval import Approved
-    from pipeline.settings import Settings
 
 
 @click.command()
@@ -44,7 +44,7 @@ def plan(**given: Any) -> int:
 
 
 def _print(made: Approved, path: Path, command: str, manner: Manner) -> None:
-    from pipeline.texts import say
+    from pipeline.messages import say
     from schemas.money import format_amount
 
     if manner.as_json:

@@ -18,10 +18,10 @@ from pipeline.cli.screen import Manner
 from pipeline.commands.request import Request, Result
 from pipeline.domain.errors import ExitCode, RunError, StoppedEarlyError
 from pipeline.domain.model import Status, Whole
-from pipeline.journal.story import BatchLine
+from pipeline.journal.queries import BatchLine
+from pipeline.messages import explain, say
+from pipeline.report.formatting import zone
 from pipeline.report.summary import status_lines
-from pipeline.report.words import zone
-from pipeline.texts import explain, say
 from schemas.money import format_amount, format_number
 
 SHOWN_ERRORS: Final = 10

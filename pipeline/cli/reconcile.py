@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from pipeline.cli.screen import Manner
     from pipeline.commands.reconcile import Reconciled
-    from pipeline.report.reconciliation.payments import Line
-    from pipeline.settings import Settings
+    from pipeline.config.settings import Settings
+    from pipeline.reconciliation.payments import Line
 
 SHOWN_MATCHES: Final = 10
 """Matches to look into that are shown; the workbook has them all."""
@@ -86,8 +86,8 @@ def _print(done: Reconciled, manner: Manner) -> None:
     from rich.text import Text
 
     from pipeline.cli.consoles import SafeConsole
-    from pipeline.report.reconciliation.front import headline, verdict_of
-    from pipeline.texts import say
+    from pipeline.messages import say
+    from pipeline.reconciliation.front import headline, verdict_of
 
     if manner.as_json:
         click.echo(json.dumps(done.summary(manner.lang), ensure_ascii=False))
@@ -106,9 +106,9 @@ def _print(done: Reconciled, manner: Manner) -> None:
 
 def _to_look_into(done: Reconciled, manner: Manner) -> list[str]:
     """What needs a person, each with its rows, its money and the lines of the reports."""
-    from pipeline.report.reconciliation.figures import pile_of
-    from pipeline.report.words import dollars
-    from pipeline.texts import say
+    from pipeline.messages import say
+    from pipeline.reconciliation.balance import pile_of
+    from pipeline.report.formatting import dollars
 
     lang = manner.lang
     matches = [match for match in done.matches if match.must_be_looked_at]
@@ -143,8 +143,8 @@ def _places(lines: Sequence[Line]) -> list[str]:
 
 def _remarks(done: Reconciled, manner: Manner) -> list[str]:
     """What a person must know beside the figures."""
-    from pipeline.report.reconciliation.front import folded_words, other_lines
-    from pipeline.texts import say
+    from pipeline.messages import say
+    from pipeline.reconciliation.front import folded_words, other_lines
 
     story, lang = done.story, manner.lang
     lines = []
@@ -170,8 +170,8 @@ def _table(done: Reconciled, manner: Manner) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from pipeline.report.reconciliation.figures import Pile
-    from pipeline.texts import say
+    from pipeline.messages import say
+    from pipeline.reconciliation.balance import Pile
     from schemas.money import format_amount, format_number
 
     lang = manner.lang

@@ -12,8 +12,8 @@ from pipeline.cli import options
 if TYPE_CHECKING:
     from pipeline.cli.screen import Manner
     from pipeline.commands.resolve import Question
+    from pipeline.config.settings import Settings
     from pipeline.domain.model import Decision
-    from pipeline.settings import Settings
 
 
 @click.command()
@@ -61,8 +61,8 @@ def resolve(batch: str, row: int, created: str | None, not_created: bool, **give
 def _confirm(question: Question, manner: Manner) -> bool:
     from pipeline.cli.following import agreed
     from pipeline.domain.attempt_rules import NAMES_A_SESSION
-    from pipeline.report.words import zone
-    from pipeline.texts import say
+    from pipeline.messages import say
+    from pipeline.report.formatting import zone
     from schemas.faults import sentences
 
     lang = manner.lang
@@ -80,7 +80,7 @@ def _confirm(question: Question, manner: Manner) -> bool:
 
 
 def _print(batch: str, decision: Decision, manner: Manner) -> None:
-    from pipeline.texts import say
+    from pipeline.messages import say
 
     if manner.as_json:
         told = {

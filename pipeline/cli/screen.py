@@ -27,11 +27,11 @@ from pipeline.cli.consoles import SafeConsole
 from pipeline.cli.logs import Log, log_to
 from pipeline.cli.watching import Bar, Each, Estimate, Events, Lines, Silent, bar
 from pipeline.commands.request import Announcement
+from pipeline.config.settings import SANDBOX
 from pipeline.domain.errors import StoppedEarlyError, UsageError
 from pipeline.domain.model import ReportRow
-from pipeline.send.engine import Observer
-from pipeline.settings import SANDBOX
-from pipeline.texts import say
+from pipeline.messages import say
+from pipeline.sender.engine import Observer
 from schemas.faults import Fault, sentence, sentences
 from schemas.languages import Lang
 from schemas.money import format_amount

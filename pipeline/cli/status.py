@@ -14,7 +14,7 @@ from pipeline.cli import options
 if TYPE_CHECKING:
     from pipeline.cli.screen import Manner
     from pipeline.commands.status import StatusResult
-    from pipeline.settings import Settings
+    from pipeline.config.settings import Settings
 
 
 @click.command()
@@ -95,7 +95,7 @@ def status(batch: str, since: datetime | None, output: Path | None, **given: Any
 def _print(result: StatusResult, manner: Manner) -> None:
     from pipeline.cli.following import print_payments, print_workbook
     from pipeline.cli.printing import print_outputs, print_whole
-    from pipeline.texts import explain, say
+    from pipeline.messages import explain, say
 
     if manner.as_json:
         click.echo(json.dumps(_as_json(result), ensure_ascii=False))
@@ -121,8 +121,8 @@ def _print_remarks(result: StatusResult, manner: Manner) -> None:
     from pipeline.cli.printing import output_console
     from pipeline.domain.model import Status
     from pipeline.domain.payment_summary import days_open
+    from pipeline.messages import say
     from pipeline.report.results import session_word
-    from pipeline.texts import say
     from schemas.money import format_amount
 
     console, lang, now = output_console(), manner.lang, result.now

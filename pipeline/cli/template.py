@@ -12,7 +12,7 @@ from pipeline.cli import options
 
 if TYPE_CHECKING:
     from pipeline.cli.screen import Manner
-    from pipeline.settings import Settings
+    from pipeline.config.settings import Settings
 
 
 @click.command()
@@ -30,7 +30,7 @@ def template(output: Path | None, **given: Any) -> int:
     def make(_settings: Settings, manner: Manner) -> int:
         from pipeline.cli.screen import screen_of
         from pipeline.commands.template import template as write
-        from pipeline.texts import say
+        from pipeline.messages import say
 
         path = write(output, manner.lang, screen_of(manner))
         if manner.as_json:

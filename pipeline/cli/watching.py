@@ -18,8 +18,8 @@ from rich.text import Text
 from pipeline.cli.logs import Log
 from pipeline.domain.attempt_rules import Created, Verdict
 from pipeline.journal.journal import Sendable
-from pipeline.send.engine import Observer
-from pipeline.texts import say
+from pipeline.messages import say
+from pipeline.sender.engine import Observer
 from schemas.languages import Lang
 from schemas.money import format_number
 

@@ -13,7 +13,7 @@ from schemas.reports import Meaning
 if TYPE_CHECKING:
     from pipeline.cli.screen import Manner
     from pipeline.commands.reconcile import ReconcileRequest
-    from pipeline.commands.words import Unknown
+    from pipeline.commands.status_words import Unknown
 
 _ANSWERS: Final = {str(number): meaning for number, meaning in enumerate(Meaning, 1)}
 
@@ -24,8 +24,8 @@ def taught(request: ReconcileRequest, manner: Manner) -> ReconcileRequest:
     It is the one that was named, else `reports.mapping.toml` beside the first report. On a terminal each status word
     that it does not know is asked about, and the answers are kept in it. Raises what reading a report does.
     """
-    from pipeline.commands.words import keep_words, mapping_beside, unknown_words
-    from pipeline.texts import say
+    from pipeline.commands.status_words import keep_words, mapping_beside, unknown_words
+    from pipeline.messages import say
 
     path = request.mapping or mapping_beside(request.reports)
     is_there = path.exists()
@@ -47,7 +47,7 @@ def _can_answer(manner: Manner) -> bool:
 
 def _ask(one: Unknown, manner: Manner) -> Meaning:
     """What a person says that the word means. Raises click's Abort when the person goes."""
-    from pipeline.texts import say
+    from pipeline.messages import say
 
     files = ", ".join(one.files)
     click.echo(say("reconcile.ask_word", manner.lang, word=one.word, count=one.lines, files=files), err=True)

@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
-from pipeline.commands.finding import found_batch, meant
+from pipeline.commands.batch_lookup import found_batch, meant
 from pipeline.commands.where import journal_there
+from pipeline.config.settings import SANDBOX, Settings
 from pipeline.domain import totals
 from pipeline.domain.errors import BatchBusyError, StoppedEarlyError, UsageError
 from pipeline.domain.model import Decision, ReportRow, SessionState, Whole
+from pipeline.journal.history import Facts, PastRun, Try
 from pipeline.journal.journal import Batch, Journal
-from pipeline.journal.past import Facts, PastRun, Try
 from pipeline.journal.purge import Old
-from pipeline.journal.story import BatchLine
-from pipeline.settings import SANDBOX, Settings
+from pipeline.journal.queries import BatchLine
 
 
 def list_batches(settings: Settings, *, in_sandbox: bool) -> list[BatchLine]:

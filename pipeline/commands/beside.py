@@ -18,9 +18,10 @@ from pipeline.domain.comparison import Before
 from pipeline.domain.errors import StoppedEarlyError, UsageError
 from pipeline.domain.model import Column, Report, ReportRow
 from pipeline.journal.journal import Batch, Journal, OtherBatch
-from pipeline.report import exports, mended, page, place
-from pipeline.report.place import Ours
-from pipeline.sheet.options import ALL_SHEETS
+from pipeline.reader.options import ALL_SHEETS
+from pipeline.report import annotated_copy, exports, page
+from pipeline.system import atomic_output
+from pipeline.system.atomic_output import Ours
 from schemas.languages import Lang
 
 Rows = Callable[[], Iterator[ReportRow]]
@@ -143,7 +144,7 @@ def _files(wanted: Wanted, columns: Sequence[Column]) -> Iterator[File]:
     if wanted.mended is not None and wanted.original is not None:
         if len(wanted.sheets) > 1 or ALL_SHEETS in wanted.sheets:
             raise UsageError("exports.mended_one_sheet")
-        mended.check_original(wanted.original)
+        annotated_copy.check_original(wanted.original)
         yield File("--mended", wanted.mended, partial(_mended, wanted.original), of_sheet=True)
 
 
@@ -156,7 +157,7 @@ def _receivables(mapping: exports.Receivables, report: Report, rows: Rows, _lang
 
 
 def _mended(original: Path, report: Report, rows: Rows, lang: Lang, path: Path) -> None:
-    mended.write_mended(original, report, rows(), path, lang)
+    annotated_copy.write_mended(original, report, rows(), path, lang)
 
 
 def write(files: Iterable[File], batch: Contents, sheet: Contents, lang: Lang, ours: Ours) -> Placed:
@@ -172,7 +173,7 @@ def write(files: Iterable[File], batch: Contents, sheet: Contents, lang: Lang, o
             # Nor over one that this command has just written.
             others = ours.beside(*placed.places.values())
             write_to = partial(file.write, contents.report, contents.rows, lang)
-            placed.places[file] = place.put(file.path, write_to, others)
+            placed.places[file] = atomic_output.put(file.path, write_to, others)
         except OSError as error:
             reason = error.strerror or type(error).__name__
             placed.unwritten[file.option] = StoppedEarlyError(

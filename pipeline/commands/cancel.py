@@ -12,22 +12,22 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from pipeline.commands.finding import Found, found_batch
+from pipeline.client.api import Api
+from pipeline.commands.batch_lookup import Found, found_batch
 from pipeline.commands.interrupts import Interrupts, interrupts
 from pipeline.commands.request import Request, Screen
 from pipeline.commands.run import api_of, environment
 from pipeline.commands.status import output_of, refreshed, rules_of, stopped_by, write_again
 from pipeline.commands.where import Where
+from pipeline.config.settings import SANDBOX, Settings
 from pipeline.domain import session_states
 from pipeline.domain.errors import ExitCode, RunError, StoppedEarlyError, UsageError
 from pipeline.domain.model import SessionState, Status
 from pipeline.domain.session_states import Paid
 from pipeline.journal.states import Session
 from pipeline.report.summary import Written
-from pipeline.send.api import Api
-from pipeline.send.follow import Attempted, CancelledAll, FollowObserver, Keep, cancel, follow
-from pipeline.send.stop import Stop
-from pipeline.settings import SANDBOX, Settings
+from pipeline.sender.cancellation import Stop
+from pipeline.sender.polling import Attempted, CancelledAll, FollowObserver, Keep, cancel, follow
 from schemas.languages import Lang
 
 NO_MONEY = Decimal("0.00")

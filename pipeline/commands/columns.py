@@ -10,7 +10,7 @@ from typing import Final
 from pipeline.commands import prepare
 from pipeline.commands.request import Request, Screen
 from pipeline.domain.model import Column
-from pipeline.sheet import write_mapping
+from pipeline.reader import write_mapping
 from schemas.faults import Fault
 
 SAMPLES: Final = 3

@@ -9,11 +9,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from pipeline.config_file import DEFAULT, Origin
+from pipeline.config.config_file import DEFAULT, Origin
+from pipeline.config.settings import Resolved, Settings, Words, shown, variable_of
 from pipeline.domain.errors import UsageError
-from pipeline.report.place import put
-from pipeline.settings import Resolved, Settings, Words, shown, variable_of
-from pipeline.texts import say
+from pipeline.messages import say
+from pipeline.system.atomic_output import put
 from schemas.languages import Lang
 
 SANDBOX_URL: Final = "https://payments-uat.flinksapp.com"

@@ -15,22 +15,19 @@ from pathlib import Path
 from typing import Final, assert_never
 
 from pipeline import sandbox as stand_in
-from pipeline.commands import reaching, where
-from pipeline.commands.bundle import versions
-from pipeline.commands.run import api_of
-from pipeline.commands.where import Where
-from pipeline.domain.errors import ExitCode, NeedsPersonError, RunError, UsageError, WrongAddressError
-from pipeline.domain.responses import Token
-from pipeline.journal import database, health
-from pipeline.kinds import is_loopback
-from pipeline.send.api import (
+from pipeline.client.api import (
     Authorization,
     AuthorizeElsewhere,
     AuthorizeFailed,
     AuthorizeRefused,
     AuthorizeUntrusted,
 )
-from pipeline.settings import (
+from pipeline.commands import connectivity, where
+from pipeline.commands.run import api_of
+from pipeline.commands.support_bundle import versions
+from pipeline.commands.where import Where
+from pipeline.config.kinds import is_loopback
+from pipeline.config.settings import (
     Resolved,
     Settings,
     data_folder,
@@ -38,8 +35,11 @@ from pipeline.settings import (
     unknown_variables,
     variable_of,
 )
-from pipeline.spoken import Spoken
-from pipeline.texts import say
+from pipeline.domain.errors import ExitCode, NeedsPersonError, RunError, UsageError, WrongAddressError
+from pipeline.domain.responses import Token
+from pipeline.journal import database, health
+from pipeline.messages import say
+from pipeline.messages.spoken import Spoken
 from schemas.languages import Lang
 
 SOON_DAYS: Final = 21
@@ -141,7 +141,7 @@ def _connection(settings: Settings) -> Iterator[Check]:
         yield _explained("base_url", UsageError("settings.no_base_url"))
         yield from map(_skipped, ("proxy", "dns", "tls", "clock", "credentials"))
         return
-    way = reaching.way_to(settings.base_url)
+    way = connectivity.way_to(settings.base_url)
     here = "base_url_here" if is_loopback(way.host) else "base_url_test"
     key = "base_url_production" if settings.production else here
     yield _passed("base_url", key, base_url=settings.base_url)
@@ -159,7 +159,7 @@ def _connection(settings: Settings) -> Iterator[Check]:
     yield from _calls(settings)
 
 
-def _proxy(way: reaching.Way) -> Check:
+def _proxy(way: connectivity.Way) -> Check:
     if way.ignored:
         return _noted("proxy", "proxy_socks", proxy=way.ignored_shown)
     if way.proxy:
@@ -167,23 +167,23 @@ def _proxy(way: reaching.Way) -> Check:
     return _passed("proxy", "proxy_none")
 
 
-def _dns(way: reaching.Way) -> Check:
+def _dns(way: connectivity.Way) -> Check:
     host = way.first_host
     try:
-        count = reaching.addresses(host)
+        count = connectivity.addresses(host)
     except OSError as error:
         return _failed("dns", ExitCode.STOPPED_EARLY, "dns_failed", host=host, error=_why(error))
     return _passed("dns", "dns_found", host=host, count=count)
 
 
-def _tls(way: reaching.Way, settings: Settings) -> Check:
+def _tls(way: connectivity.Way, settings: Settings) -> Check:
     if not way.secure:
         return _passed("tls", "tls_none")
     if way.proxy.startswith("https://"):
         return Check("tls", State.SKIP, "doctor.tls_over_proxy")
     try:
-        ends = reaching.certificate_ends(way, settings)
-    except reaching.NotTrusted as error:
+        ends = connectivity.certificate_ends(way, settings)
+    except connectivity.NotTrusted as error:
         return _failed("tls", ExitCode.STOPPED_EARLY, "tls_not_trusted", host=way.host, error=error)
     except RunError as failure:
         return _explained("tls", failure)
@@ -191,7 +191,7 @@ def _tls(way: reaching.Way, settings: Settings) -> Check:
         return _failed("tls", ExitCode.STOPPED_EARLY, "tls_failed", host=way.host, error=_why(error))
     if ends is None:
         return _passed("tls", "tls_valid_undated")
-    days = reaching.days_until(ends)
+    days = connectivity.days_until(ends)
     if days < SOON_DAYS:
         return _noted("tls", "tls_soon", date=f"{ends:%Y-%m-%d}", days=days, host=way.host)
     return _passed("tls", "tls_valid", date=f"{ends:%Y-%m-%d}", days=days)
@@ -200,13 +200,13 @@ def _tls(way: reaching.Way, settings: Settings) -> Check:
 def _calls(settings: Settings) -> Iterator[Check]:
     """The checks that speak to the API: its clock, and a token. That it answers is told where it does not."""
     try:
-        skew = asyncio.run(reaching.clock_skew(settings))
-    except reaching.NotTrusted as error:
-        host = reaching.way_to(settings.base_url).first_host
+        skew = asyncio.run(connectivity.clock_skew(settings))
+    except connectivity.NotTrusted as error:
+        host = connectivity.way_to(settings.base_url).first_host
         yield _failed("api", ExitCode.STOPPED_EARLY, "tls_not_trusted", host=host, error=error)
         yield from map(_skipped, ("clock", "credentials"))
         return
-    except reaching.Unreachable as error:
+    except connectivity.Unreachable as error:
         yield _failed("api", ExitCode.STOPPED_EARLY, "unreachable", base_url=settings.base_url, reason=error)
         yield from map(_skipped, ("clock", "credentials"))
         return

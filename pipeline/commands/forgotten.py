@@ -14,17 +14,17 @@ from typing import Final
 
 from pipeline.commands.journals import place_of
 from pipeline.commands.request import Request
+from pipeline.config.settings import Settings
 from pipeline.domain.errors import InputError
 from pipeline.journal import database
 from pipeline.journal.journal import Batch, Journal
-from pipeline.report.place import is_ours
+from pipeline.messages import say
+from pipeline.reader import sha256_of
+from pipeline.reader.formats import Format
+from pipeline.reader.grid import Grid
+from pipeline.reader.workbook import open_workbook
 from pipeline.report.workbook import RESULTS, SUMMARY
-from pipeline.settings import Settings
-from pipeline.sheet import sha256_of
-from pipeline.sheet.formats import Format
-from pipeline.sheet.grid import Grid
-from pipeline.sheet.workbook import open_workbook
-from pipeline.texts import say
+from pipeline.system.atomic_output import is_ours
 from schemas.languages import LANGUAGES
 
 _NAMED: Final = ("batch", "environment")

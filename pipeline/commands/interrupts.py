@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from pipeline import signals
 from pipeline.domain.errors import InterruptedRunError, StoppedEarlyError
-from pipeline.send.stop import Stop
+from pipeline.sender.cancellation import Stop
+from pipeline.system import signals
 
 
 class Interrupted(KeyboardInterrupt):

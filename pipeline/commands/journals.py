@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline.config.settings import SANDBOX, Settings, default_journal
 from pipeline.domain.errors import UsageError
 from pipeline.journal import database, health
 from pipeline.journal.health import Health
-from pipeline.settings import SANDBOX, Settings, default_journal
 
 
 def place_of(settings: Settings, *, in_sandbox: bool) -> str:

@@ -13,10 +13,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from pipeline.config.settings import NOTIFY_VARIABLE, Settings
 from pipeline.domain.errors import ExitCode, NeedsPersonError, RunError, UsageError, WrongAddressError
 from pipeline.domain.model import Status, Totals
-from pipeline.settings import NOTIFY_VARIABLE, Settings
-from pipeline.texts import say
+from pipeline.messages import say
 from schemas.languages import Lang
 from schemas.money import format_amount
 

@@ -11,17 +11,17 @@ from typing import Final
 
 import msgspec
 
+from pipeline.client.payload import LANGUAGES, body
 from pipeline.commands import beside, prepare, where
 from pipeline.commands.interrupts import interrupts
 from pipeline.commands.prepare import Prepared, Workplace
 from pipeline.commands.request import Request, Screen
+from pipeline.config.settings import Settings
 from pipeline.domain import approval
 from pipeline.domain.approval import Approved, Candidate
 from pipeline.domain.errors import InputError, UsageError
-from pipeline.report.place import Ours, put
-from pipeline.send.payload import LANGUAGES, body
-from pipeline.settings import Settings
-from pipeline.texts import say
+from pipeline.messages import say
+from pipeline.system.atomic_output import Ours, put
 from schemas.languages import Lang
 
 SUFFIX: Final = ".plan.json"

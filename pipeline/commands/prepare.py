@@ -10,10 +10,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from pipeline.check import CheckedTable, CheckOptions, check_table
 from pipeline.commands.forgotten import unknown_requests
 from pipeline.commands.request import Request, Screen
 from pipeline.commands.where import Where
+from pipeline.config.settings import Settings
 from pipeline.domain.attempt_rules import Permissions
 from pipeline.domain.errors import FileSentBeforeError, InputError, StaleBatchNameError
 from pipeline.domain.model import ControlTotal, Mapping
@@ -21,8 +21,8 @@ from pipeline.journal.attempts import RepeatSearch
 from pipeline.journal.journal import Batch, Beginning, Journal
 from pipeline.journal.roll import Staged
 from pipeline.journal.staging import Forecast
-from pipeline.settings import Settings
-from pipeline.sheet import ReadOptions, Table, load_mapping, open_table
+from pipeline.reader import ReadOptions, Table, load_mapping, open_table
+from pipeline.validation import CheckedTable, CheckOptions, check_table
 from schemas.faults import Fault
 
 REFERENCES_MAY_NAME_CUSTOMERS: Final = "references-may-name-customers"

@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.commands import beside
-from pipeline.commands.finding import Found, found_batch
+from pipeline.commands.batch_lookup import Found, found_batch
 from pipeline.commands.plan import user
+from pipeline.config.settings import Settings
 from pipeline.domain.errors import ExitCode
 from pipeline.domain.model import Report, ReportRow, Status
 from pipeline.journal.evidence import Asked, Evidence, Proof
-from pipeline.report.masking import account_columns, mask_in
-from pipeline.report.place import RECONCILIATION, check_workbook, named_after, writing
-from pipeline.report.reconciliation.dailies import Daily, Remark, all_lines, read_report
-from pipeline.report.reconciliation.figures import (
+from pipeline.reconciliation.balance import (
     Amount,
     Balance,
     Deposit,
@@ -31,8 +29,9 @@ from pipeline.report.reconciliation.figures import (
     exit_code,
     pile_of,
 )
-from pipeline.report.reconciliation.front import Resolved, Story
-from pipeline.report.reconciliation.matching import (
+from pipeline.reconciliation.daily_reports import Daily, Remark, all_lines, read_report
+from pipeline.reconciliation.front import Resolved, Story
+from pipeline.reconciliation.matching import (
     ExpectedPayment,
     Known,
     Match,
@@ -41,11 +40,12 @@ from pipeline.report.reconciliation.matching import (
     Reconciliation,
     reconcile,
 )
-from pipeline.report.reconciliation.payments import Line, Payment, payments_of, reference_key, session_key
-from pipeline.report.reconciliation.vocabulary import load_vocabulary
-from pipeline.report.reconciliation.workbook import Contents, Written, write
-from pipeline.report.words import zone
-from pipeline.settings import Settings
+from pipeline.reconciliation.payments import Line, Payment, payments_of, reference_key, session_key
+from pipeline.reconciliation.vocabulary import load_vocabulary
+from pipeline.reconciliation.workbook import Contents, Written, write
+from pipeline.report.formatting import zone
+from pipeline.report.masking import account_columns, mask_in
+from pipeline.system.atomic_output import RECONCILIATION, check_workbook, named_after, writing
 from schemas.faults import sentences
 from schemas.fields import Field
 from schemas.languages import Lang

@@ -13,14 +13,14 @@ from pipeline.domain.errors import ExitCode, RunError
 from pipeline.domain.model import Report, ReportRow, Totals
 from pipeline.journal.staging import Forecast
 from pipeline.report.summary import HeldGroup, Written
-from pipeline.send.engine import Observer
+from pipeline.sender.engine import Observer
 from schemas.faults import Fault
 from schemas.languages import Lang
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One `run` or `validate`, beside the settings (`pipeline.settings`). None means: not given.
+    """One `run` or `validate`, beside the settings (`pipeline.config.settings`). None means: not given.
 
     `until` is an aware time; `expect_total` is in dollars; `changes_over` is per cent. From `csv` to `mended` they are
     files beside the workbook, `compare` is the batch of the month before (`pipeline.commands.beside`).

@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from pipeline.commands.finding import Found, found_batch, meant
+from pipeline.commands.batch_lookup import Found, found_batch, meant
 from pipeline.commands.plan import user
+from pipeline.config.settings import SANDBOX, Settings
 from pipeline.domain.errors import StoppedEarlyError, UsageError
 from pipeline.domain.model import Attempt, Decision, Outcome, Status
-from pipeline.settings import SANDBOX, Settings
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NIL: Final = "00000000-0000-0000-0000-000000000000"

@@ -8,9 +8,9 @@ from pathlib import Path
 from pipeline.domain.comparison import Before
 from pipeline.domain.model import Report
 from pipeline.journal.journal import Journal
-from pipeline.report.place import NOTHING, Ours, writing
 from pipeline.report.summary import Gathered, Gathering, Written
 from pipeline.report.workbook import Draft, Showing, write
+from pipeline.system.atomic_output import NOTHING, Ours, writing
 
 
 class Results:

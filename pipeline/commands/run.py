@@ -14,12 +14,17 @@ from pathlib import Path
 from typing import Final, Literal
 
 from pipeline import sandbox as stand_in
+from pipeline.client.api import Api, Credentials
+from pipeline.client.payload import LANGUAGES
+from pipeline.client.tokens import TokenUse
+from pipeline.client.transport import ExactTransport, Timeouts, system_trust
 from pipeline.commands import beside, plan, prepare, where
 from pipeline.commands.interrupts import Interrupted, Interrupts, interrupts
 from pipeline.commands.prepare import Prepared, Workplace
 from pipeline.commands.request import Announcement, Request, Result, Screen
 from pipeline.commands.results import Results
 from pipeline.commands.where import Where
+from pipeline.config.settings import Settings
 from pipeline.domain import totals
 from pipeline.domain.errors import (
     BatchBusyError,
@@ -33,17 +38,12 @@ from pipeline.domain.errors import (
     WrongAddressError,
 )
 from pipeline.domain.model import Approval, Report, Status, Totals, Whole
-from pipeline.garbage import rarely_collecting
 from pipeline.report import summary
-from pipeline.report.place import Ours, beside_sheet, check_workbook
 from pipeline.report.workbook import Showing
-from pipeline.send.api import Api, Credentials
-from pipeline.send.engine import TOKENS_AHEAD, Assignment, Observer, SendRules, Sent, send
-from pipeline.send.payload import LANGUAGES
-from pipeline.send.stop import Stop
-from pipeline.send.tokens import TokenUse
-from pipeline.send.transport import ExactTransport, Timeouts, system_trust
-from pipeline.settings import Settings
+from pipeline.sender.cancellation import Stop
+from pipeline.sender.engine import TOKENS_AHEAD, Assignment, Observer, SendRules, Sent, send
+from pipeline.system.atomic_output import Ours, beside_sheet, check_workbook
+from pipeline.system.garbage import rarely_collecting
 
 TOKEN_USES: Final[dict[str, TokenUse]] = {"auto": "auto", "reuse": "reuse", "single": "single"}
 CREDENTIAL_FORMS: Final[dict[str, Literal["basic", "form"]]] = {"basic": "basic", "form": "form"}

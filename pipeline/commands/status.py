@@ -11,12 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
+from pipeline.client.api import Api
 from pipeline.commands import beside
-from pipeline.commands.finding import Found, found_batch
+from pipeline.commands.batch_lookup import Found, found_batch
 from pipeline.commands.interrupts import Interrupts, interrupts
 from pipeline.commands.request import Request, Screen
 from pipeline.commands.run import TOKEN_USES, api_of, environment
 from pipeline.commands.where import Where
+from pipeline.config.settings import Settings
 from pipeline.domain import totals
 from pipeline.domain.errors import (
     ApiUnreachableError,
@@ -30,13 +32,11 @@ from pipeline.domain.model import Report, ReportRow, Status, Totals, Whole
 from pipeline.domain.payment_summary import Payments, PaymentTally, is_late
 from pipeline.domain.session_states import is_final, is_over
 from pipeline.journal.states import Session
-from pipeline.report.place import STATUS, check_workbook, named_after, writing
 from pipeline.report.summary import Written
 from pipeline.report.workbook import write
-from pipeline.send.api import Api
-from pipeline.send.follow import Followed, FollowObserver, FollowRules, follow
-from pipeline.send.stop import Stop
-from pipeline.settings import Settings
+from pipeline.sender.cancellation import Stop
+from pipeline.sender.polling import Followed, FollowObserver, FollowRules, follow
+from pipeline.system.atomic_output import STATUS, check_workbook, named_after, writing
 from schemas.languages import Lang
 
 SHOWN: Final = 20

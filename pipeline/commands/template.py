@@ -7,8 +7,8 @@ from typing import Final
 
 from pipeline.commands.request import Screen
 from pipeline.domain.errors import UsageError
-from pipeline.report.place import put
-from pipeline.texts import say
+from pipeline.messages import say
+from pipeline.system.atomic_output import put
 from schemas.languages import Lang
 
 SUFFIX: Final = ".xlsx"

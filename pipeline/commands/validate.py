@@ -10,10 +10,10 @@ from pipeline.commands.interrupts import interrupts
 from pipeline.commands.prepare import Workplace
 from pipeline.commands.request import Request, Result, Screen
 from pipeline.commands.run import Outputs, finish, results_of
+from pipeline.config.settings import Settings
 from pipeline.domain.model import Status
 from pipeline.report import summary
-from pipeline.report.place import check_workbook
-from pipeline.settings import Settings
+from pipeline.system.atomic_output import check_workbook
 
 
 def validate(request: Request, settings: Settings, screen: Screen) -> Result:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.commands.login import kept
+from pipeline.config.settings import SANDBOX, Settings, data_folder, default_journal, password_of
 from pipeline.domain.errors import UsageError
 from pipeline.journal import database
 from pipeline.journal.journal import Journal, open_journal
-from pipeline.scratch import scratch
-from pipeline.settings import SANDBOX, Settings, data_folder, default_journal, password_of
+from pipeline.system.scratch import scratch
 
 
 @dataclass(frozen=True, slots=True)

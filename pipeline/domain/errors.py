@@ -21,7 +21,8 @@ class ExitCode(IntEnum):
 
 
 class RunError(Exception):
-    """The run can't go on. Carries the key of its sentence (`pipeline/texts`) and what fills it; never personal data.
+    """The run can't go on. Carries the key of its sentence (`pipeline/messages`) and what fills it, never
+    personal data.
 
     RunError
     ├── UsageError                2  the command line or the configuration is wrong

@@ -30,10 +30,10 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from pipeline.domain.errors import UsageError
-from pipeline.inbox.arrivals import Seen, is_named_as_results, markers_of, may_be_sheet, vouched_for
+from pipeline.inbox.candidates import Seen, is_named_as_results, markers_of, may_be_sheet, vouched_for
 from pipeline.inbox.directory import Directory
 from pipeline.inbox.outcomes import EXPLANATION, MOVED, WORKBOOK, Outcome, free_name, free_stem, stem_of
-from pipeline.report.place import is_ours
+from pipeline.system.atomic_output import is_ours
 
 WORKING: Final = ".flinks-import"
 """The folder of working places in a drop folder; its name begins with a dot, so that nothing in it is taken."""

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import Final, assert_never
 
 from pipeline.domain.errors import ExitCode
-from pipeline.inbox.arrivals import RESULTS
+from pipeline.inbox.candidates import RESULTS
 
 
 class Outcome(StrEnum):

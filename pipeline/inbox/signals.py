@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from pipeline import signals
+from pipeline.system import signals
 
 
 class Signals:

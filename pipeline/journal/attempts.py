@@ -19,7 +19,7 @@ from pipeline.domain.errors import BatchBusyError
 from pipeline.domain.model import Attempt, Outcome, Payment, Repeat
 from pipeline.domain.row_keys import HASHED, OWN, REFERENCE
 from pipeline.domain.session_states import Paid, is_cancelled, paid
-from pipeline.journal import codec
+from pipeline.journal import serialization
 from pipeline.journal.asking import ASKED, batched
 from pipeline.journal.states import latest
 from pipeline.journal.tables import attempts, batches, rows, runs
@@ -119,13 +119,13 @@ def _intended(intent: Intent) -> dict[str, Any]:
         "run_id": intent.run,
         "row_number": intent.row_number,
         "fingerprint": intent.fingerprint,
-        "content": codec.dump(payment),
-        "amount_cents": codec.cents(payment.amount),
+        "content": serialization.dump(payment),
+        "amount_cents": serialization.cents(payment.amount),
         "send_link": payment.send_link,
-        "intended_at": codec.dump_time(intent.at),
+        "intended_at": serialization.dump_time(intent.at),
         "outcome": Outcome.OPEN.value,
         "session_id": "",
-        "reasons": codec.EMPTY,
+        "reasons": serialization.EMPTY,
     }
 
 
@@ -208,10 +208,10 @@ def _is_settled_so(connection: Connection, settlement: Settlement) -> bool:
 def _settled(settlement: Settlement) -> dict[str, Any]:
     return {
         "becomes": settlement.outcome.value,
-        "at": codec.dump_time(settlement.at),
+        "at": serialization.dump_time(settlement.at),
         "session": settlement.session_id,
         "answered": settlement.http_status,
-        "why": codec.dump_faults(settlement.reasons),
+        "why": serialization.dump_faults(settlement.reasons),
         "which_batch": settlement.batch,
         "which_identity": settlement.identity,
         "which_number": settlement.number,
@@ -277,7 +277,7 @@ def repeats_elsewhere(
     `charges` are the rows by what their sheet calls them, and so is what is returned. A request that was cancelled is
     no repeat: the undo of a wrong upload must not keep the right one from being sent.
     """
-    since = codec.dump_time(now - search.window)
+    since = serialization.dump_time(now - search.window)
     found: dict[str, list[Repeat]] = {}
     for names in batched(charges, ASKED):
         of_content: dict[bytes, list[str]] = {}
@@ -306,9 +306,9 @@ def repeats_elsewhere(
 
 def _repeat(record: Any, content: bytes) -> Repeat:
     fingerprint = bytes(record.fingerprint)
-    payment = codec.payment(record.content) if fingerprint != content else None
+    payment = serialization.payment(record.content) if fingerprint != content else None
     summary = payment.describe() if payment else ""
-    at = codec.time(record.intended_at)
+    at = serialization.time(record.intended_at)
     return Repeat(record.name, at, Outcome(record.outcome), record.session_id, fingerprint, summary)
 
 
@@ -340,7 +340,7 @@ def last_live_request(connection: Connection, run_id: int) -> datetime | None:
         wanted = wanted.where(effective, attempts.c.id > after).order_by(attempts.c.id).limit(ASKED)
         chunk = connection.execute(wanted).all()
         if not chunk:
-            return codec.time_or_none(found or None)
+            return serialization.time_or_none(found or None)
         gone = cancelled(connection, (record.session_id for record in chunk if record.session_id))
         found = max([found, *(record.intended_at for record in chunk if record.session_id not in gone)])
         after = chunk[-1].id
@@ -376,7 +376,7 @@ def attempt_of(record: Any, content: bytes | None = None) -> Attempt:
     Where it is known to have asked for `content` (a fingerprint), its summary is left empty: what is the same as the
     row is not told beside it, and to put a payment into words costs as much as to read it.
     """
-    payment = codec.payment(record.content)
+    payment = serialization.payment(record.content)
     fingerprint = bytes(record.fingerprint)
     return Attempt(
         number=record.number,
@@ -384,12 +384,12 @@ def attempt_of(record: Any, content: bytes | None = None) -> Attempt:
         outcome=Outcome(record.outcome),
         fingerprint=fingerprint,
         send_link=bool(record.send_link),
-        at=codec.time(record.intended_at),
-        settled_at=codec.time_or_none(record.settled_at),
+        at=serialization.time(record.intended_at),
+        settled_at=serialization.time_or_none(record.settled_at),
         session_id=record.session_id,
-        reasons=codec.faults(record.reasons),
+        reasons=serialization.faults(record.reasons),
         reference_id=payment.reference_id if payment else "",
-        amount=codec.dollars(record.amount_cents),
+        amount=serialization.dollars(record.amount_cents),
         summary=payment.describe() if payment and fingerprint != content else "",
         row=record.row_number,
     )

@@ -37,12 +37,12 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
+from pipeline.config.kinds import Wanted, journal_file
+from pipeline.config.passwords import without_password
 from pipeline.domain import row_keys
 from pipeline.domain.errors import JournalUnusableError, NeedsPersonError, RunError, UsageError
 from pipeline.journal import roll, tables
-from pipeline.journal.codec import dump_time
-from pipeline.kinds import Wanted, journal_file
-from pipeline.passwords import without_password
+from pipeline.journal.serialization import dump_time
 
 # A signal while a connection is closed is raised again, and logged with its traceback where nobody listens.
 logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from pipeline.domain import attempt_rules
 from pipeline.domain.model import Attempt, Decision, Outcome
-from pipeline.journal import codec
+from pipeline.journal import serialization
 from pipeline.journal.attempts import LEGAL, IllegalChangeError, histories
 from pipeline.journal.tables import attempts, batches, decisions
 from schemas.faults import Fault
@@ -47,8 +47,8 @@ def record(connection: Connection, batch_id: int, decision: Decision, tries: Seq
             "which_number": attempt.number,
             "becomes": decision.outcome,
             "session": decision.session_id,
-            "at": codec.dump_time(attempt.settled_at or attempt.at),
-            "why": codec.dump_faults((explained(decision),)),
+            "at": serialization.dump_time(attempt.settled_at or attempt.at),
+            "why": serialization.dump_faults((explained(decision),)),
         }
         for attempt in changed
     ]
@@ -74,7 +74,7 @@ def of_batch(connection: Connection, batch_id: int) -> Iterator[Decision]:
             session_id=line.session_id,
             note=line.note,
             who=line.who,
-            at=codec.time(line.decided_at),
+            at=serialization.time(line.decided_at),
         )
 
 
@@ -106,6 +106,6 @@ def _values(batch_id: int, decision: Decision, tries: Sequence[Attempt]) -> dict
         "session_id": decision.session_id,
         "note": decision.note,
         "who": decision.who,
-        "decided_at": codec.dump_time(decision.at),
-        "reasons": codec.dump_faults(fault for attempt in tries for fault in attempt.reasons),
+        "decided_at": serialization.dump_time(decision.at),
+        "reasons": serialization.dump_faults(fault for attempt in tries for fault in attempt.reasons),
     }

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, Select, bindparam, func, insert, or_,
 
 from pipeline.domain import attempt_rules
 from pipeline.domain.model import Outcome, Payment
-from pipeline.journal import codec, roll
+from pipeline.journal import roll, serialization
 from pipeline.journal.attempts import ATTEMPT_COLUMNS, LEGAL, IllegalChangeError, attempt_of
 from pipeline.journal.tables import attempts, batches, evidence
 
@@ -104,7 +104,7 @@ def asked(engine: Engine, batch_id: int) -> Iterator[Asked]:
                     at=attempt.at,
                     uncertain=attempt.outcome is not Outcome.CREATED,
                     session_id=attempt.session_id,
-                    payment=codec.payment(record.content),
+                    payment=serialization.payment(record.content),
                 )
 
 
@@ -135,9 +135,14 @@ def requests_elsewhere(engine: Engine, batch_id: int) -> Iterator[tuple[Payment,
     statement = _elsewhere(batch_id, attempts.c.content, attempts.c.amount_cents, attempts.c.intended_at)
     with engine.connect().execution_options(reading=True, yield_per=2_000) as connection:
         for record in connection.execute(statement):
-            payment = codec.payment(record.content)
+            payment = serialization.payment(record.content)
             if payment is not None:
-                yield payment, codec.dollars(record.amount_cents), codec.time(record.intended_at), record.name
+                yield (
+                    payment,
+                    serialization.dollars(record.amount_cents),
+                    serialization.time(record.intended_at),
+                    record.name,
+                )
 
 
 def confirmed(engine: Engine, batch_id: int) -> dict[str, list[tuple[str, int]]]:
@@ -211,6 +216,6 @@ def _values(batch_id: int, one: Evidence) -> dict[str, Any]:
         "line": one.line,
         "reported_on": one.reported_on,
         "session_id": one.session_id,
-        "recorded_at": codec.dump_time(one.at),
+        "recorded_at": serialization.dump_time(one.at),
         "who": one.who,
     }

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Table, func, select, text
 from pipeline.domain.errors import UsageError
 from pipeline.domain.model import Outcome
 from pipeline.journal import database, tables
-from pipeline.report.place import put
+from pipeline.system.atomic_output import put
 
 _FINDINGS: Final = {
     "open_settled": "SELECT count(*) FROM attempts WHERE outcome = 'open' AND settled_at IS NOT NULL",

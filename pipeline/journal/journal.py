@@ -36,17 +36,28 @@ from pipeline.domain.model import (
     SessionState,
     Source,
 )
-from pipeline.journal import codec, database, decisions, evidence, past, purge, roll, staging, states, story
+from pipeline.journal import (
+    database,
+    decisions,
+    evidence,
+    history,
+    purge,
+    queries,
+    roll,
+    serialization,
+    staging,
+    states,
+)
 from pipeline.journal.attempts import RepeatSearch, histories, last_live_request, mark_cancelled
 from pipeline.journal.evidence import Asked, Evidence
-from pipeline.journal.lease import lease
+from pipeline.journal.history import Facts, PastRun, Try
+from pipeline.journal.lock import lease
 from pipeline.journal.outputs import FilesOf
-from pipeline.journal.past import Facts, PastRun, Try
 from pipeline.journal.purge import Old
+from pipeline.journal.queries import BatchLine, Numbered
 from pipeline.journal.roll import Staged
 from pipeline.journal.staging import Forecast
 from pipeline.journal.states import Seen, Session
-from pipeline.journal.story import BatchLine, Numbered
 from pipeline.journal.tables import attempts, batches, rows, runs
 from pipeline.journal.tables import states as states_table
 from schemas.faults import Fault
@@ -140,7 +151,7 @@ class Journal:
         with self._writing() as connection:
             found = _find_batch(connection, name, environment)
             if found is None:
-                values = {"name": name, "environment": environment, "created_at": codec.dump_time(now)}
+                values = {"name": name, "environment": environment, "created_at": serialization.dump_time(now)}
                 with suppress(IntegrityError), connection.begin_nested():  # another program has just made it
                     connection.execute(insert(batches).values(values))
                 found = _find_batch(connection, name, environment)
@@ -155,7 +166,7 @@ class Journal:
         """When a sheet of a batch was last accepted (aware), None when never."""
         accepted = and_(runs.c.batch_id == batch.id, runs.c.purpose == "run", runs.c.accepted_at.is_not(None))
         with self._reading() as connection:
-            return codec.time_or_none(connection.scalar(select(func.max(runs.c.started_at)).where(accepted)))
+            return serialization.time_or_none(connection.scalar(select(func.max(runs.c.started_at)).where(accepted)))
 
     def has_run(self, batch: Batch, sha256: str) -> bool:
         """Whether a file of these bytes was a sheet of a batch."""
@@ -208,14 +219,14 @@ class Journal:
                 "sha256": beginning.source.sha256,
                 "sheet": beginning.source.sheet,
                 "base_url": beginning.base_url,
-                "columns": codec.dump(beginning.columns),
-                "identity": codec.dump(beginning.identity),
-                "started_at": codec.dump_time(beginning.started_at),
+                "columns": serialization.dump(beginning.columns),
+                "identity": serialization.dump(beginning.identity),
+                "started_at": serialization.dump_time(beginning.started_at),
                 "stopped": "",
                 "partial": beginning.source.partial,
                 "stopped_details": "{}",
-                "controls": codec.EMPTY,
-                "notices": codec.EMPTY,
+                "controls": serialization.EMPTY,
+                "notices": serialization.EMPTY,
             }
             result = connection.execute(insert(runs).values(values))
         key = result.inserted_primary_key
@@ -224,20 +235,20 @@ class Journal:
 
     def remark(self, run: int, *, controls: Sequence[ControlTotal], notices: Sequence[Fault]) -> None:
         """Keep what the whole sheet had to say: control totals, notices."""
-        values = {"controls": codec.dump(tuple(controls)), "notices": codec.dump_faults(notices)}
+        values = {"controls": serialization.dump(tuple(controls)), "notices": serialization.dump_faults(notices)}
         with self._writing() as connection:
             connection.execute(update(runs).where(runs.c.id == run).values(values))
 
     def end(self, run: int, now: datetime, code: ExitCode) -> None:
         """End a run."""
-        values = {"ended_at": codec.dump_time(now), "exit_code": int(code)}
+        values = {"ended_at": serialization.dump_time(now), "exit_code": int(code)}
         with self._writing() as connection:
             connection.execute(update(runs).where(runs.c.id == run).values(values))
 
     def stopped(self, run: int, failure: RunError) -> None:
         """Keep what ended a run early."""
         details = {name: str(value) for name, value in failure.params.items()}
-        values = {"stopped": failure.key, "stopped_details": codec.dump(details)}
+        values = {"stopped": failure.key, "stopped_details": serialization.dump(details)}
         with self._writing() as connection:
             connection.execute(update(runs).where(runs.c.id == run).values(values))
 
@@ -314,11 +325,11 @@ class Journal:
     def approve(self, run: int, approval: Approval) -> None:
         """Keep who approved a run."""
         with self._writing() as connection:
-            connection.execute(update(runs).where(runs.c.id == run).values(approval=codec.dump(approval)))
+            connection.execute(update(runs).where(runs.c.id == run).values(approval=serialization.dump(approval)))
 
     def hold(self, row: Sendable, repeats: Sequence[Repeat]) -> None:
         """Keep that a row was held at the last moment: another batch sent the same meanwhile."""
-        why = codec.dump(attempt_rules.repeated(repeats, row.fingerprint, row.payment.describe()))
+        why = serialization.dump(attempt_rules.repeated(repeats, row.fingerprint, row.payment.describe()))
         with self._writing() as connection:
             connection.execute(update(rows).where(rows.c.id == row.row_id).values(plan="hold", hold=why))
 
@@ -327,27 +338,27 @@ class Journal:
     def report(self, run: int) -> Report:
         """What is said about a run as a whole."""
         with database.explained(self.url):
-            return story.report(self.engine, run)
+            return queries.report(self.engine, run)
 
     def report_rows(self, run: int) -> Iterator[ReportRow]:
         """The rows of a run in the sheet's order, as they stand now."""
         with database.explained(self.url):
-            yield from story.report_rows(self.engine, run)
+            yield from queries.report_rows(self.engine, run)
 
     def roll_report(self, batch: Batch) -> Report:
         """What is said about a batch as a whole."""
         with database.explained(self.url):
-            return story.roll_report(self.engine, batch.id)
+            return queries.roll_report(self.engine, batch.id)
 
     def roll_rows(self, batch: Batch) -> Iterator[ReportRow]:
         """Every row of the batch's roll as it stands now, in the order of its sheets."""
         with database.explained(self.url):
-            yield from story.roll_rows(self.engine, batch.id)
+            yield from queries.roll_rows(self.engine, batch.id)
 
     def rows_of_number(self, batch: Batch, number: int) -> list[Numbered]:
         """The rows of the roll that bear this number in their sheets, newest first."""
         with database.explained(self.url):
-            return story.rows_of_number(self.engine, batch.id, number)
+            return queries.rows_of_number(self.engine, batch.id, number)
 
     def has_other_rows(self, run: int) -> bool:
         """Whether the roll of a run's batch has rows that are not of this run."""
@@ -368,7 +379,7 @@ class Journal:
     def batch_lines(self) -> list[BatchLine]:
         """All batches, the one that was run last at the end."""
         with database.explained(self.url):
-            return story.batch_lines(self.engine)
+            return queries.batch_lines(self.engine)
 
     def others_sent(self, batch: Batch) -> list[OtherBatch]:
         """The other batches of the same environment that sent something, the one that was run last at the end."""
@@ -390,7 +401,9 @@ class Journal:
         )
         with self._reading() as connection:
             return [
-                OtherBatch(line.id, line.name, line.run, codec.time(line.started_at), line.purged_at is not None)
+                OtherBatch(
+                    line.id, line.name, line.run, serialization.time(line.started_at), line.purged_at is not None
+                )
                 for line in connection.execute(statement)
             ]
 
@@ -468,17 +481,17 @@ class Journal:
     def facts(self, batch: Batch) -> Facts:
         """What is said about a batch as a whole."""
         with self._reading() as connection:
-            return past.facts(connection, batch.id)
+            return history.facts(connection, batch.id)
 
     def runs(self, batch: Batch) -> list[PastRun]:
         """Every run of a batch that staged its sheet, the oldest first."""
         with self._reading() as connection:
-            return past.runs_of(connection, batch.id)
+            return history.runs_of(connection, batch.id)
 
     def tries(self, batch: Batch, identity: str) -> list[Try]:
         """Every attempt under the key of a row, the oldest first."""
         with self._reading() as connection:
-            return past.tries_of(connection, batch.id, identity)
+            return history.tries_of(connection, batch.id, identity)
 
     # Files
 
@@ -566,7 +579,7 @@ def _find_batch(connection: Connection, name: str, environment: str) -> Batch | 
 
 def _remove_left_behind(connection: Connection, batch: Batch, beginning: Beginning) -> None:
     """A run that was cut off before its sheet was accepted sent nothing; a rehearsal of yesterday was killed."""
-    old = codec.dump_time(beginning.started_at - LEFT_BEHIND)
+    old = serialization.dump_time(beginning.started_at - LEFT_BEHIND)
     half = and_(runs.c.purpose == "run", runs.c.accepted_at.is_(None), runs.c.ended_at.is_(None))
     rehearsal = and_(runs.c.purpose != "run", runs.c.started_at < old)
     # Only whoever holds the batch knows that a half staged run is not being staged right now.
@@ -578,6 +591,6 @@ def _remove_left_behind(connection: Connection, batch: Batch, beginning: Beginni
 
 
 def _valid(text: str) -> Payment:
-    payment = codec.payment(text)
+    payment = serialization.payment(text)
     assert payment is not None
     return payment

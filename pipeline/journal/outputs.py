@@ -9,13 +9,13 @@ from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, insert, select
 
-from pipeline.journal import codec, database
+from pipeline.journal import database, serialization
 from pipeline.journal.tables import outputs
 
 
 @dataclass(frozen=True, slots=True)
 class FilesOf:
-    """The files of one batch, by its name: a `Memory` of `pipeline.report.place`. Raises RunError as a journal does."""
+    """The files of one batch, by its name: a `Memory` of `pipeline.system.atomic_output`. Raises as a journal does."""
 
     engine: Engine = field(repr=False)
     url: str = field(repr=False)
@@ -31,7 +31,7 @@ class FilesOf:
     def remember(self, path: Path, sha256: str) -> None:
         """This was written there now; of what was there before nothing is kept."""
         told = {"path": _absolute(path), "sha256": sha256, "batch": self.batch, "environment": self.environment}
-        now = codec.dump_time(datetime.now().astimezone())
+        now = serialization.dump_time(datetime.now().astimezone())
         with database.explained(self.url), self.engine.begin() as connection:
             connection.execute(delete(outputs).where(self._at(path)))
             connection.execute(insert(outputs).values(**told, written_at=now))

@@ -34,8 +34,8 @@ from sqlalchemy.exc import OperationalError
 
 from pipeline.domain.errors import JournalUnusableError
 from pipeline.domain.model import Payment
-from pipeline.journal import codec
 from pipeline.journal import outputs as written
+from pipeline.journal import serialization
 from pipeline.journal.roll import accepted_runs
 from pipeline.journal.tables import attempts, batches, decisions, evidence, outputs, rows, runs, states
 from schemas.faults import Fault
@@ -85,8 +85,10 @@ def old_batches(connection: Connection, before: datetime) -> list[Old]:
     found = []
     for line in connection.execute(statement):
         last = max(filter(None, (line.ran_at, line.tried_at, line.created_at)))
-        if last < codec.dump_time(before) and (line.purged_at is None or _has_personal_data(connection, line.id)):
-            found.append(Old(line.id, line.name, line.environment, codec.time(last), line.number or 0))
+        if last < serialization.dump_time(before) and (
+            line.purged_at is None or _has_personal_data(connection, line.id)
+        ):
+            found.append(Old(line.id, line.name, line.environment, serialization.time(last), line.number or 0))
     return sorted(found, key=lambda old: old.last_at)
 
 
@@ -127,7 +129,7 @@ def scrub(connection: Connection, batch_id: int, now: datetime) -> None:
     connection.execute(delete(states).where(states.c.batch_id == batch_id))
     batch = connection.execute(select(batches).where(batches.c.id == batch_id)).one()
     written.forget(connection, batch.name, batch.environment)
-    connection.execute(update(batches).where(batches.c.id == batch_id).values(purged_at=codec.dump_time(now)))
+    connection.execute(update(batches).where(batches.c.id == batch_id).values(purged_at=serialization.dump_time(now)))
 
 
 _ATTEMPT: Final = (
@@ -151,30 +153,30 @@ def _records(connection: Connection, table: Table, chosen: Any) -> Iterator[Any]
 
 def _row(record: Any) -> dict[str, Any]:
     """A row of the sheet without what stood in it: the same number of cells, all empty."""
-    count = len(codec.cells(record.cells))
-    hold = codec.fault(record.hold)
+    count = len(serialization.cells(record.cells))
+    hold = serialization.fault(record.hold)
     return {
-        "cells": codec.dump(("",) * count),
+        "cells": serialization.dump(("",) * count),
         "kinds": "s" * count,
         "payment": _content(record.payment),
         "faults": _faults(record.faults),
         "notices": _faults(record.notices),
-        "hold": codec.dump(_without_person(hold)) if hold else None,
+        "hold": serialization.dump(_without_person(hold)) if hold else None,
         "request_id": "",
     }
 
 
 def _content(text: str | None) -> str | None:
     """A payment's reference, amount and way of delivery."""
-    payment = codec.payment(text)
+    payment = serialization.payment(text)
     if payment is None:
         return None
     bare = Payment(payment.reference_id, "", "", "", payment.amount, payment.send_link, payment.direction)
-    return codec.dump(bare)
+    return serialization.dump(bare)
 
 
 def _faults(text: str | None) -> str:
-    return codec.dump_faults(map(_without_person, codec.faults(text)))
+    return serialization.dump_faults(map(_without_person, serialization.faults(text)))
 
 
 def _without_person(fault: Fault) -> Fault:

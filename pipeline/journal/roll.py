@@ -26,7 +26,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func,
 
 from pipeline.domain import attempt_rules, row_keys
 from pipeline.domain.model import Outcome, Payment, Source
-from pipeline.journal import codec
+from pipeline.journal import serialization
 from pipeline.journal.asking import ASKED, batched
 from pipeline.journal.tables import attempts, batches, rows, runs
 from schemas.faults import Fault
@@ -135,7 +135,7 @@ def accept(connection: Connection, run_id: int, now: datetime) -> None:
             .where(_EARLIER.c.superseded_by.is_(None), _EARLIER.c.run_id.in_(accepted_runs(run.batch_id)))
         )
         _set(connection, "superseded_by", connection.execute(same).all())
-    connection.execute(update(runs).where(runs.c.id == run_id).values(accepted_at=codec.dump_time(now)))
+    connection.execute(update(runs).where(runs.c.id == run_id).values(accepted_at=serialization.dump_time(now)))
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -313,15 +313,21 @@ def _know_requests_again(connection: Connection, staged: Staged) -> None:
     )
     changes: list[dict[str, Any]] = []
     for record in connection.execute(statement):
-        here, sent, now = record.batch_id == staged.batch, codec.payment(record.content), codec.payment(record.payment)
+        here, sent, now = (
+            record.batch_id == staged.batch,
+            serialization.payment(record.content),
+            serialization.payment(record.payment),
+        )
         same = now is None or (sent is not None and now.content() == sent.content())
         if same:
             change = {"payment": record.content, "fingerprint": record.fingerprint, "plan": "send" if here else "keep"}
-            changes.append({"which": record.id, **change, "faults": codec.EMPTY, "hold": None})
+            changes.append({"which": record.id, **change, "faults": serialization.EMPTY, "hold": None})
         elif not here and sent is not None and now is not None:
             hold = _held_elsewhere(record, sent, now)
             change = {"payment": record.payment, "fingerprint": now.fingerprint(), "plan": "hold"}
-            changes.append({"which": record.id, **change, "faults": codec.EMPTY, "hold": codec.dump(hold)})
+            changes.append(
+                {"which": record.id, **change, "faults": serialization.EMPTY, "hold": serialization.dump(hold)}
+            )
     if changes:
         new: dict[str, Any] = {
             name: bindparam(f"new_{name}") for name in ("payment", "fingerprint", "plan", "faults", "hold")
@@ -331,7 +337,7 @@ def _know_requests_again(connection: Connection, staged: Staged) -> None:
 
 
 def _held_elsewhere(record: Any, sent: Payment, now: Payment) -> Fault:
-    at = codec.time(record.intended_at).date().isoformat()
+    at = serialization.time(record.intended_at).date().isoformat()
     told = (("batch", record.name), ("date", at), ("before", sent.describe()), ("now", now.describe()))
     return Fault("held-reference", details=told)
 
@@ -360,7 +366,9 @@ def refuse_taken_identities(connection: Connection, staged: Staged) -> None:
     changes = []
     for record in connection.execute(statement):
         fault = Fault("duplicate-identity", details=(("row", str(record.number)), ("differs", "")))
-        changes.append({"which": record.id, "found": codec.dump_faults((*codec.faults(record.faults), fault))})
+        changes.append(
+            {"which": record.id, "found": serialization.dump_faults((*serialization.faults(record.faults), fault))}
+        )
     if changes:
         changed = update(rows).where(rows.c.id == bindparam("which"))
         connection.execute(changed.values(faults=bindparam("found"), plan="invalid", identity=""), changes)
@@ -520,7 +528,7 @@ def _paired(now: Sequence[Any], before: Sequence[Any]) -> Iterator[tuple[int, in
 
 
 def _cells(row: Any) -> object:
-    return tuple(text.strip() for text in codec.cells(row.cells))
+    return tuple(text.strip() for text in serialization.cells(row.cells))
 
 
 def _number(row: Any) -> object:
@@ -557,7 +565,7 @@ def take_over(connection: Connection) -> None:
             _number_as_given_back(connection, run.id, run.batch_id)
             know_again(connection, replace(staged, may_adopt=False))
         find_earlier_forms(connection, staged)
-        accept(connection, run.id, codec.time(run.staged_at))
+        accept(connection, run.id, serialization.time(run.staged_at))
 
 
 def _number_as_given_back(connection: Connection, run_id: int, batch_id: int) -> None:

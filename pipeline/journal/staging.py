@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, func,
 
 from pipeline.domain import attempt_rules, row_keys
 from pipeline.domain.model import Attempt, Carried, CheckedRow, Column, Outcome, Repeat
-from pipeline.journal import codec, earlier, roll
+from pipeline.journal import duplicates, roll, serialization
 from pipeline.journal.asking import ASKED, batched
 from pipeline.journal.attempts import Charge, RepeatSearch, histories, mark_cancelled, repeats_elsewhere
 from pipeline.journal.roll import Staged
@@ -74,9 +74,9 @@ def finish(engine: Engine, staged: Staged, identity: Sequence[str], columns: Seq
             _refuse_repeated_identities(connection, run_id, columns)
         roll.refuse_taken_identities(connection, staged)
         if not staged.source.partial:
-            earlier.adopt(connection, run_id, batch_id)
+            duplicates.adopt(connection, run_id, batch_id)
         roll.find_earlier_forms(connection, staged)
-        connection.execute(update(runs).where(runs.c.id == run_id).values(staged_at=codec.dump_time(now)))
+        connection.execute(update(runs).where(runs.c.id == run_id).values(staged_at=serialization.dump_time(now)))
 
 
 def _values(run_id: int, position: int, checked: CheckedRow) -> dict[str, Any]:
@@ -87,16 +87,16 @@ def _values(run_id: int, position: int, checked: CheckedRow) -> dict[str, Any]:
         "run_id": run_id,
         "position": position,
         "number": checked.row.number,
-        "cells": codec.dump(checked.row.cells),
+        "cells": serialization.dump(checked.row.cells),
         "kinds": checked.row.kinds,
         "identity": identity,
         "named": identity,
         "fingerprint": payment.fingerprint() if payment else None,
-        "payment": codec.dump(payment) if payment else None,
-        "amount_cents": codec.cents(checked.amount),
+        "payment": serialization.dump(payment) if payment else None,
+        "amount_cents": serialization.cents(checked.amount),
         "send_link": payment.send_link if payment else None,
-        "faults": codec.dump_faults(checked.faults),
-        "notices": codec.dump_faults(checked.notices),
+        "faults": serialization.dump_faults(checked.faults),
+        "notices": serialization.dump_faults(checked.notices),
         "plan": "send" if payment else "invalid",
         "came_from": carried.number,
         "came_from_file": carried.file if carried.number else "",
@@ -146,10 +146,13 @@ def _occurrences(base: str, records: Sequence[Any], tries: dict[int, list[Attemp
     assigned = row_keys.assign(contents, {number: _past(history) for number, history in tries.items()})
     for index, (record, number) in enumerate(zip(records, assigned.occurrences, strict=True)):
         change = {"which": record.id, "key": row_keys.occurrence(base, number), "decision": record.plan, "why": None}
-        payment = codec.payment(record.payment)
+        payment = serialization.payment(record.payment)
         if payment is not None and index in assigned.doubtful:
             changed = [attempt for attempt in tries[assigned.changed[0]] if attempt.outcome in roll.EFFECTIVE]
-            change |= {"decision": "hold", "why": codec.dump(attempt_rules.changed(changed[-1], payment.describe()))}
+            change |= {
+                "decision": "hold",
+                "why": serialization.dump(attempt_rules.changed(changed[-1], payment.describe())),
+            }
         yield change
 
 
@@ -179,9 +182,9 @@ def _refuse_repeated_identities(connection: Connection, run_id: int, columns: Se
     )
     found = []
     for row in connection.execute(statement):
-        differs = ", ".join(_differences(columns, codec.cells(row.cells), codec.cells(row.other)))
+        differs = ", ".join(_differences(columns, serialization.cells(row.cells), serialization.cells(row.other)))
         fault = Fault("duplicate-identity", details=(("row", str(row.where)), ("differs", differs)))
-        found.append({"which": row.id, "found": codec.dump_faults((*codec.faults(row.faults), fault))})
+        found.append({"which": row.id, "found": serialization.dump_faults((*serialization.faults(row.faults), fault))})
     if found:
         # Without an identity the row can't be taken for the payment that the first one stands for.
         changed = update(rows).where(rows.c.id == bindparam("which"))
@@ -213,7 +216,7 @@ def plan(
             _plan_range(connection, chosen, batch_id, permissions, partial(repeats_elsewhere, search=search, now=now))
     if not permissions.allow_repeats:
         with engine.begin() as connection:
-            earlier.hold_lookalikes(connection, staged, now - search.window)
+            duplicates.hold_lookalikes(connection, staged, now - search.window)
     return forecast(engine, run_id, batch_id)
 
 
@@ -243,7 +246,7 @@ def _plan_range(
         before, elsewhere = history.get(row.identity, []), repeats.get(row.named, [])
         if not before and not elsewhere:
             continue
-        payment = codec.payment(row.payment)
+        payment = serialization.payment(row.payment)
         assert payment is not None
         match attempt_rules.plan(before, bytes(row.fingerprint), payment.describe(), elsewhere, permissions):
             case attempt_rules.Send():
@@ -251,7 +254,7 @@ def _plan_range(
             case attempt_rules.Keep():
                 exceptions.append({"which": row.id, "decision": "keep", "why": None})
             case attempt_rules.Hold(fault):
-                exceptions.append({"which": row.id, "decision": "hold", "why": codec.dump(fault)})
+                exceptions.append({"which": row.id, "decision": "hold", "why": serialization.dump(fault)})
             case attempt_rules.LookFirst():
                 exceptions.append({"which": row.id, "decision": "look", "why": None})
             case never:
@@ -304,7 +307,7 @@ def forecast(engine: Engine, run_id: int, batch_id: int) -> Forecast:
         to_send_cents=int(sum(group.cents or 0 for group in sending)),
         e_mailed=sum(group.number for group in sending if group.send_link),
         kept=count("keep"),
-        kept_since=codec.time(kept_since).date().isoformat() if kept_since else "",
+        kept_since=serialization.time(kept_since).date().isoformat() if kept_since else "",
         held=count("hold"),
         held_by_reference=by_reference or 0,
         unknown=count("look"),

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, and_, bindparam, func, insert, select
 
 from pipeline.domain.model import Outcome, SessionState
 from pipeline.domain.session_states import same
-from pipeline.journal import codec, roll
+from pipeline.journal import roll, serialization
 from pipeline.journal.asking import ASKED, batched
 from pipeline.journal.tables import attempts, states
 
@@ -61,14 +61,14 @@ def sessions(engine: Engine, batch_id: int, since: datetime | None) -> Iterator[
         if not chunk:
             return
         for record in chunk:
-            created_at = codec.time(record.settled_at or record.intended_at)
+            created_at = serialization.time(record.settled_at or record.intended_at)
             if since is None or created_at >= since:
                 place = places.get(record.identity, roll.NOWHERE)
-                payment = codec.payment(record.content)
+                payment = serialization.payment(record.content)
                 yield Session(
                     record.session_id,
                     place.number,
-                    codec.dollars(record.amount_cents),
+                    serialization.dollars(record.amount_cents),
                     created_at,
                     known.get(record.session_id),
                     payment.reference_id if payment else "",
@@ -113,7 +113,7 @@ def history(connection: Connection, session_id: str) -> list[SessionState]:
 
 def asked_at(connection: Connection, batch_id: int) -> datetime | None:
     """When the API was last asked about a batch, None when never."""
-    return codec.time_or_none(
+    return serialization.time_or_none(
         connection.scalar(select(func.max(states.c.asked_at)).where(states.c.batch_id == batch_id))
     )
 
@@ -125,7 +125,7 @@ def record(connection: Connection, batch_id: int, seen: Sequence[Seen]) -> None:
     for one in seen:
         line = known.get(one.session_id)
         if line is not None and same(_state(line), one.state):
-            again.append({"which": line.id, "when": codec.dump_time(one.at)})
+            again.append({"which": line.id, "when": serialization.dump_time(one.at)})
         else:
             new.append(_values(batch_id, one))
     if again:
@@ -146,9 +146,9 @@ def _latest_lines(connection: Connection, session_ids: Iterable[str]) -> dict[st
 def _state(line: Any) -> SessionState:
     return SessionState(
         session=line.session_status,
-        transactions=codec.cells(line.transactions),
-        amount=codec.dollars(line.amount_cents),
-        since=codec.time(line.since),
+        transactions=serialization.cells(line.transactions),
+        amount=serialization.dollars(line.amount_cents),
+        since=serialization.time(line.since),
         known=line.known,
     )
 
@@ -158,11 +158,11 @@ def _values(batch_id: int, one: Seen) -> dict[str, Any]:
         "batch_id": batch_id,
         "session_id": one.session_id,
         "session_status": one.state.session,
-        "transactions": codec.dump(one.state.transactions),
-        "amount_cents": codec.cents(one.state.amount),
+        "transactions": serialization.dump(one.state.transactions),
+        "amount_cents": serialization.cents(one.state.amount),
         "known": one.state.known,
-        "since": codec.dump_time(one.state.since),
-        "asked_at": codec.dump_time(one.at),
+        "since": serialization.dump_time(one.state.since),
+        "asked_at": serialization.dump_time(one.at),
     }
 
 

@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from pipeline.domain.comparison import Before, Change, Charge, Kind, compare
+from pipeline.messages import say
 from pipeline.report.cells import cut
-from pipeline.report.looks import FAINT, HEADING, INK, LINE, MONEY, TEXT, Looks
-from pipeline.report.streamed import MAX_ROWS
-from pipeline.texts import say
+from pipeline.report.streaming_worksheet import MAX_ROWS
+from pipeline.report.styles import FAINT, HEADING, INK, LINE, MONEY, TEXT, Looks
 from schemas.languages import Lang
 from schemas.money import format_amount
 

@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.domain.errors import UsageError
 from pipeline.domain.model import Column, Report, ReportRow, Status, kind_of
 from pipeline.domain.session_states import paid, paid_amount
-from pipeline.report import place
 from pipeline.report.masking import account_columns, mask, mask_in
 from pipeline.report.results import session_word
+from pipeline.system import atomic_output
 from schemas.faults import Fault, sentences
 from schemas.fields import FILE_COLUMN, OWN_COLUMNS, ROW_COLUMN, RULES, STATE_COLUMNS, Field
 from schemas.languages import Lang
@@ -63,7 +63,7 @@ def check_file(path: Path, option: str, others: Iterable[Path]) -> None:
     if any(path.resolve() == other.resolve() for other in others):
         raise UsageError("exports.taken", **told)
     try:
-        place.try_out(path)
+        atomic_output.try_out(path)
     except OSError as error:
         raise UsageError("exports.not_writable", reason=error.strerror or error, **told) from error
 
@@ -177,7 +177,7 @@ def _schema(report: Report) -> pa.Schema:
     fields = [(ROW_COLUMN, pa.int64())]
     fields += [(name, pa.string()) for name in _unique([column.heading for column in report.columns])]
     fields += [(name, typed.get(name, pa.string())) for name in _Values(report, "en").own]
-    return pa.schema(fields, metadata={place.MARK.encode(): b"results", b"batch": report.batch.encode()})
+    return pa.schema(fields, metadata={atomic_output.MARK.encode(): b"results", b"batch": report.batch.encode()})
 
 
 def _table(chunk: Sequence[ReportRow], values: _Values, schema: pa.Schema) -> pa.Table:

@@ -7,11 +7,11 @@ from typing import Final
 
 from pipeline.domain.model import Column, Report, ReportRow, Status
 from pipeline.domain.session_states import is_open
+from pipeline.messages import say
 from pipeline.report.cells import amount_cell, text_cell
-from pipeline.report.looks import LEFT, LINK, MONEY, RIGHT, TEXT, Looks
-from pipeline.report.streamed import StreamedSheet
-from pipeline.report.words import dollars
-from pipeline.texts import say
+from pipeline.report.formatting import dollars
+from pipeline.report.streaming_worksheet import StreamedSheet
+from pipeline.report.styles import LEFT, LINK, MONEY, RIGHT, TEXT, Looks
 from schemas.languages import Lang
 
 HEADINGS: Final = ("firstName", "lastName", "email", "amount", "language", "link", "subjectEn", "subjectFr")

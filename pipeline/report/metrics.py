@@ -20,7 +20,7 @@ from typing import Final
 
 from pipeline.domain.errors import ExitCode
 from pipeline.domain.model import Status, Totals, Whole
-from pipeline.report.place import Ours, names, put
+from pipeline.system.atomic_output import Ours, names, put
 
 _SEAL: Final = b"# as flinks-import wrote it: "
 LAST_SUCCESS: Final = "flinks_import_last_success_timestamp_seconds"

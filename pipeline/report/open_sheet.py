@@ -7,9 +7,9 @@ from typing import Final
 from pipeline.domain.model import Report, ReportRow
 from pipeline.domain.payment_summary import days_open
 from pipeline.report.cells import amount_cell, count_cell, text_cell
-from pipeline.report.looks import LEFT, LINK, MONEY, RIGHT, TEXT, Looks
 from pipeline.report.results import session_word
-from pipeline.report.streamed import StreamedSheet
+from pipeline.report.streaming_worksheet import StreamedSheet
+from pipeline.report.styles import LEFT, LINK, MONEY, RIGHT, TEXT, Looks
 from schemas.languages import Lang
 
 HEADINGS: Final = (

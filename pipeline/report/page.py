@@ -18,10 +18,10 @@ from pipeline.domain.model import Report, ReportRow, Status, Totals, Whole
 from pipeline.domain.payment_summary import Payments, PaymentTally
 from pipeline.domain.session_states import Paid
 from pipeline.domain.totals import NEEDS_A_PERSON, WholeTally
-from pipeline.report.looks import FAINT, INK, LINE, PAID_COLOURS, STATUS_COLOURS
+from pipeline.messages import say
+from pipeline.report.formatting import control_figure, control_name, dollars, zone
+from pipeline.report.styles import FAINT, INK, LINE, PAID_COLOURS, STATUS_COLOURS
 from pipeline.report.summary import status_lines
-from pipeline.report.words import control_figure, control_name, dollars, zone
-from pipeline.texts import say
 from schemas.faults import Fault, mend, sentence
 from schemas.fields import Field
 from schemas.languages import Lang

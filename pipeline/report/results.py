@@ -12,11 +12,11 @@ from typing import Final
 
 from pipeline.domain.model import Column, Report, ReportRow, SessionState
 from pipeline.domain.session_states import paid, paid_amount
+from pipeline.messages import say
 from pipeline.report.cells import Look, amount_cell, count_cell, text_cell, user_cell
-from pipeline.report.looks import FAULTY, LEFT, LINK, MONEY, RIGHT, TEXT, Looks
 from pipeline.report.masking import AccountColumns, account_columns, mask, mask_in
-from pipeline.report.streamed import StreamedSheet
-from pipeline.texts import say
+from pipeline.report.streaming_worksheet import StreamedSheet
+from pipeline.report.styles import FAULTY, LEFT, LINK, MONEY, RIGHT, TEXT, Looks
 from schemas.faults import Fault, mend, sentences
 from schemas.fields import FILE_COLUMN, FIX_COLUMN, OWN_COLUMNS, ROW_COLUMN, STATE_COLUMNS, Field
 from schemas.languages import Lang

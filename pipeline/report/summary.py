@@ -11,8 +11,8 @@ from typing import Final
 from pipeline.domain.errors import ExitCode
 from pipeline.domain.model import Report, ReportRow, Status, Totals, Whole
 from pipeline.domain.totals import WholeTally
+from pipeline.messages import say
 from pipeline.report.masking import account_columns, mask_in
-from pipeline.texts import say
 from schemas.faults import sentence
 from schemas.languages import Lang
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name
 
-from pipeline.report.looks import FAINT, HEADING, INK, LINE, MONEY, PAPER, TEXT, Looks
-from pipeline.texts import say
+from pipeline.messages import say
+from pipeline.report.styles import FAINT, HEADING, INK, LINE, MONEY, PAPER, TEXT, Looks
 from schemas.fields import ACCOUNT_FIELDS, DEFAULT_MAX_AMOUNT, FIELDS, INSTITUTIONS, Field, FieldRule, Kind
 from schemas.languages import Lang
 from schemas.money import format_amount

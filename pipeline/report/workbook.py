@@ -21,19 +21,20 @@ from pipeline.domain.comparison import Before, Charge, ChargeReader
 from pipeline.domain.model import NO_MONEY, Report, ReportRow, Totals
 from pipeline.domain.payment_summary import PaymentTally, is_late
 from pipeline.domain.totals import NEEDS_A_PERSON, Tally
-from pipeline.report import changes_sheet, links, open_sheet, place, proof
+from pipeline.messages import say
+from pipeline.report import changes_sheet, links, open_sheet, readback
 from pipeline.report.closing import close_book
-from pipeline.report.front import Figures, FrontPage
 from pipeline.report.links import LinkWriter
-from pipeline.report.looks import PAID_COLOURS, STATUS_COLOURS, Looks
 from pipeline.report.open_sheet import OpenWriter
-from pipeline.report.place import NOTHING, Ours
-from pipeline.report.proof import Witness, WorkbookMismatch
+from pipeline.report.readback import Witness, WorkbookMismatch
 from pipeline.report.results import RowWriter
-from pipeline.report.streamed import StreamedSheet
+from pipeline.report.streaming_worksheet import StreamedSheet
+from pipeline.report.styles import PAID_COLOURS, STATUS_COLOURS, Looks
 from pipeline.report.summary import Written
-from pipeline.scratch import scratch
-from pipeline.texts import say
+from pipeline.report.summary_sheet import Figures, FrontPage
+from pipeline.system import atomic_output
+from pipeline.system.atomic_output import NOTHING, Ours
+from pipeline.system.scratch import scratch
 from schemas.fields import BATCH_PROPERTY, OWN_COLUMNS, RUN_PROPERTY
 from schemas.languages import Lang
 
@@ -86,7 +87,7 @@ def write(  # noqa: PLR0913 - where, what and how
     try:
         return _write_at(report, rows, path, showing, before, ours)
     except OSError as error:
-        for elsewhere in place.last_resorts(path):
+        for elsewhere in atomic_output.last_resorts(path):
             try:
                 written = _write_at(report, rows, elsewhere, showing, before, ours)
             except OSError:
@@ -117,7 +118,7 @@ class Draft:
         self._ours = ours
         self._compared = showing.compared
         with ExitStack() as unready:
-            self.part = place.begin(path)
+            self.part = atomic_output.begin(path)
             unready.callback(self._remove_part)
             self._book = _Book(self.part, unready.enter_context(scratch()), report, showing)
             self._leaving = unready.pop_all()
@@ -144,7 +145,7 @@ class Draft:
         """
         totals = self._book.close(report, before)
         self._book.prove(self.part)
-        return Written(place.settle(self.part, self._path, self._ours), totals, self._path)
+        return Written(atomic_output.settle(self.part, self._path, self._ours), totals, self._path)
 
     def _remove_part(self) -> None:
         with suppress(OSError):
@@ -246,7 +247,7 @@ class _Book:
         """Reads `Results` back from the closed file and compares it with the rows that it was given."""
         own = [self._status_at + OWN_COLUMNS.index(name) for name in ("status", "sessionId", "amountSent")]
         letters = [xl_col_to_name(column) for column in (0, *own)]
-        proof.prove(part, self._witness, [sheet.index + 1 for sheet in self._results.sheets], letters)
+        readback.prove(part, self._witness, [sheet.index + 1 for sheet in self._results.sheets], letters)
 
     def _pages(self, name: str, headings: Sequence[str]) -> _Pages:
         return _Pages(self._book, self._looks, name, headings)
@@ -279,8 +280,10 @@ class _Book:
     def _describe(self) -> None:
         """Document properties, without personal data: the batch and the run, by which a corrected copy goes on."""
         started = self._report.started_at.astimezone(UTC).replace(tzinfo=None)
-        self._book.set_properties({"title": say("report.title", self._lang), "author": place.MARK, "created": started})
-        self._book.set_custom_property(place.MARK, "results")
+        self._book.set_properties(
+            {"title": say("report.title", self._lang), "author": atomic_output.MARK, "created": started}
+        )
+        self._book.set_custom_property(atomic_output.MARK, "results")
         if len(self._report.batch) <= _LONGEST_PROPERTY:
             self._book.set_custom_property(BATCH_PROPERTY, self._report.batch)
         if not self._report.roll:

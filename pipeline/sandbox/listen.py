@@ -9,11 +9,11 @@ from collections.abc import Callable, Generator
 
 import uvicorn
 
-from pipeline import signals
 from pipeline.sandbox.app import application
 from pipeline.sandbox.options import SandboxOptions
 from pipeline.sandbox.store import Store
 from pipeline.sandbox.wire import WireProtocol
+from pipeline.system import signals
 
 
 def listener(options: SandboxOptions, *, on_started: Callable[[], None]) -> "Listener":

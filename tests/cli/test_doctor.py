@@ -19,7 +19,7 @@ from urllib.parse import parse_qs
 import openpyxl
 import pytest
 
-from pipeline.commands.shapes import shape
+from pipeline.commands.anonymise import shape
 
 TLS = Path(__file__).parents[1] / "edges" / "tls"
 TRUSTED = TLS / "certificate.pem"

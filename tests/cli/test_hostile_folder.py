@@ -15,7 +15,7 @@ from chaos import SECONDS, until_time_is_up
 from privileges import NOBODY
 from test_inbox import Drop, sheet
 
-from pipeline.inbox.arrivals import Seen
+from pipeline.inbox.candidates import Seen
 from pipeline.inbox.folder import WORKING, ChangedError, Folder, Luggage
 from pipeline.inbox.outcomes import Outcome
 

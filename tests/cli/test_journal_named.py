@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from journals import place
 
-from pipeline.passwords import MASK
+from pipeline.config.passwords import MASK
 
 SHEET = (
     "Reference,First Name,Last Name,Email,Amount\n"

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from pipeline.passwords import without_password
-from pipeline.settings import load
+from pipeline.config.passwords import without_password
+from pipeline.config.settings import load
 
 SECRETS = (
     "hunter2",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.commands.words import MAPPING_NAME, keep_words, unknown_words
+from pipeline.commands.status_words import MAPPING_NAME, keep_words, unknown_words
 from pipeline.domain.errors import UsageError
 from schemas.reports import Meaning
 

@@ -41,7 +41,7 @@ def test_every_file_of_the_packages_is_in_the_wheel_and_nothing_else(wheel):
     }
     inside = {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert inside == wanted
-    assert {"pipeline/texts/run.toml", "schemas/aliases.toml", "schemas/faults.toml"} <= inside
+    assert {"pipeline/messages/run.toml", "schemas/aliases.toml", "schemas/faults.toml"} <= inside
 
 
 def test_the_wheel_names_its_command_and_what_it_needs(wheel):

@@ -19,9 +19,9 @@ from misbehaving import (
     resets_on_first_byte,
 )
 
+from pipeline.client.api import Api, AuthorizeElsewhere, AuthorizeFailed, AuthorizeRefused, Credentials
+from pipeline.client.transport import ExactTransport, Timeouts
 from pipeline.domain.responses import Answered, MaybeSentFailure, MaybeSentKind, NotSentFailure, NotSentKind, Token
-from pipeline.send.api import Api, AuthorizeElsewhere, AuthorizeFailed, AuthorizeRefused, Credentials
-from pipeline.send.transport import ExactTransport, Timeouts
 
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 BODY = b'{"referenceId":"INV-1","options":{"notificationPreferences":{"sendInteracLink":false}}}'

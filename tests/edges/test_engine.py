@@ -26,10 +26,10 @@ from pipeline.domain.attempt_rules import Verdict
 from pipeline.domain.model import Outcome, Source
 from pipeline.journal import attempts
 from pipeline.journal.attempts import IllegalChangeError, Intent, Settlement
+from pipeline.journal.group_commit import recording
 from pipeline.journal.journal import Batch, Beginning, Journal, Sendable, open_journal
-from pipeline.journal.recorder import recording
-from pipeline.send.engine import CHUNK, Assignment, Observer, _Queue
-from pipeline.send.stop import Stop
+from pipeline.sender.cancellation import Stop
+from pipeline.sender.engine import CHUNK, Assignment, Observer, _Queue
 
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 AN_HOUR = answers(429, b"", {"Retry-After": "3600"})

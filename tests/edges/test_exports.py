@@ -19,9 +19,9 @@ from workbook_batches import columns, month, one_column, report
 
 from pipeline.domain.errors import UsageError
 from pipeline.domain.model import ControlTotal, ReportRow, SheetRow, Status
+from pipeline.messages import explain
 from pipeline.report import exports, page
-from pipeline.report.place import put
-from pipeline.texts import explain
+from pipeline.system.atomic_output import put
 from schemas.faults import Fault
 from schemas.fields import OWN_COLUMNS
 
@@ -131,8 +131,8 @@ def test_without_pyarrow_one_sentence_says_what_to_install():
     script = (
         "import sys; sys.modules['pyarrow'] = None\n"
         "from pipeline.report.exports import require_parquet\n"
-        "from pipeline.domain.model import UsageError\n"
-        "from pipeline.texts import explain\n"
+        "from pipeline.domain.errors import UsageError\n"
+        "from pipeline.messages import explain\n"
         "try:\n    require_parquet()\nexcept UsageError as failure:\n    print(explain(failure))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8", check=False)

@@ -12,14 +12,14 @@ from uuid import uuid4
 import pytest
 from misbehaving import Behaviour, Gone, Misbehaving, Talk, answers
 
+from pipeline.client.api import Api, Credentials
+from pipeline.client.transport import ExactTransport, Timeouts
 from pipeline.domain import session_states
 from pipeline.domain.errors import CredentialsError, InterruptedRunError, StoppedEarlyError, UsageError
 from pipeline.domain.model import SessionState
 from pipeline.journal.states import Seen, Session
-from pipeline.send.api import Api, Credentials
-from pipeline.send.follow import MISSED_IN_A_ROW, TRIES, CancelledAll, Followed, FollowRules, cancel, follow
-from pipeline.send.stop import Stop
-from pipeline.send.transport import ExactTransport, Timeouts
+from pipeline.sender.cancellation import Stop
+from pipeline.sender.polling import MISSED_IN_A_ROW, TRIES, CancelledAll, Followed, FollowRules, cancel, follow
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ONE_BY_ONE = FollowRules(concurrency=1)

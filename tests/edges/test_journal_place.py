@@ -19,13 +19,13 @@ import pytest
 from journals import FIRST, KINDS, NOW, SECOND, WINDOW, attempt, line, place, plan
 from sqlalchemy import Connection, inspect, text
 
-from pipeline import kinds
+from pipeline.config import kinds
 from pipeline.domain.errors import RunError, StoppedEarlyError, UsageError
 from pipeline.domain.model import Outcome
 from pipeline.journal import database, tables
 from pipeline.journal.attempts import RepeatSearch
 from pipeline.journal.journal import Batch, open_journal
-from pipeline.texts import explain
+from pipeline.messages import explain
 from schemas.languages import LANGUAGES
 
 OURS = 0o077

@@ -18,7 +18,7 @@ from journals import KINDS, NOW, place
 
 from pipeline.domain.errors import BatchBusyError
 from pipeline.journal.journal import Batch, Journal, open_journal
-from pipeline.texts import explain
+from pipeline.messages import explain
 
 HOLDER = textwrap.dedent("""
     import sys

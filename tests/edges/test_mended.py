@@ -21,10 +21,10 @@ from workbook_batches import columns, report
 
 from pipeline.domain.errors import UsageError
 from pipeline.domain.model import ReportRow, SheetRow, Source, Status
-from pipeline.report import mended
-from pipeline.report.place import MARK, put
-from pipeline.sheet import ReadOptions, open_table, sha256_of
-from pipeline.texts import explain
+from pipeline.messages import explain
+from pipeline.reader import ReadOptions, open_table, sha256_of
+from pipeline.report import annotated_copy
+from pipeline.system.atomic_output import MARK, put
 from schemas.faults import Fault
 from schemas.fields import OWN_COLUMNS
 
@@ -98,8 +98,8 @@ def make(path: Path, out: Path, lang="en"):
         source=Source(path.name, sha256_of(path), "November"),
         columns=columns(*((text, field, "") for text, field in zip(HEAD, FIELDS, strict=True))),
     )
-    mended.check_original(path)
-    write = partial(mended.write_mended, path, about, rows())
+    annotated_copy.check_original(path)
+    write = partial(annotated_copy.write_mended, path, about, rows())
     put(out, lambda part: write(part, lang))
     return load_workbook(out, rich_text=True)
 
@@ -178,7 +178,7 @@ def test_an_original_that_changed_meanwhile_gets_no_copy(tmp_path):
     path = original(tmp_path)
     about = report(source=Source(path.name, "0" * 64, "November"), columns=columns(("Email", "email", "")))
     with pytest.raises(OSError):
-        mended.write_mended(path, about, rows(), tmp_path / "out.xlsx", "en")
+        annotated_copy.write_mended(path, about, rows(), tmp_path / "out.xlsx", "en")
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_a_workbook_with_what_would_be_lost_is_left_alone(tmp_path, member, told
     with zipfile.ZipFile(path, "a") as package:
         package.writestr(member, "<x/>")
     with pytest.raises(UsageError) as failure:
-        mended.check_original(path)
+        annotated_copy.check_original(path)
     assert told in explain(failure.value, "en")
     assert en_francais in explain(failure.value, "fr")
 
@@ -220,7 +220,7 @@ def test_extensions_of_a_sheet_would_be_lost_too(tmp_path):
                 text = text.replace(b"</worksheet>", b'<extLst><ext uri="{05C60535}"/></extLst></worksheet>')
             new.writestr(name, text)
     with pytest.raises(UsageError) as failure:
-        mended.check_original(other)
+        annotated_copy.check_original(other)
     assert "sparklines" in explain(failure.value)
 
 
@@ -238,7 +238,7 @@ def test_what_is_no_workbook_gets_one_sentence(tmp_path, make_file, key):
     """A copy is made of .xlsx workbooks only."""
     make_file(tmp_path / "in.xlsx")
     with pytest.raises(UsageError) as failure:
-        mended.check_original(tmp_path / "in.xlsx")
+        annotated_copy.check_original(tmp_path / "in.xlsx")
     assert failure.value.key == key
 
 

@@ -14,10 +14,10 @@ from typing import ClassVar
 import pytest
 
 from pipeline.commands.notify import MOST_FILES, Ended, notifier
+from pipeline.config.settings import NOTIFY_VARIABLE, OCCASIONS, Settings
 from pipeline.domain.errors import ExitCode, RunError, UsageError
 from pipeline.domain.model import Status, Totals
-from pipeline.settings import NOTIFY_VARIABLE, OCCASIONS, Settings
-from pipeline.texts import explain
+from pipeline.messages import explain
 
 
 class Desk(HTTPServer):

@@ -9,9 +9,9 @@ import pytest
 import xlsxwriter
 
 from pipeline.domain.errors import UsageError
-from pipeline.report.reconciliation.dailies import read_report
-from pipeline.report.reconciliation.moments import Order, moment_of, order_of
-from pipeline.report.reconciliation.vocabulary import load_vocabulary
+from pipeline.reconciliation.daily_reports import read_report
+from pipeline.reconciliation.dates import Order, moment_of, order_of
+from pipeline.reconciliation.vocabulary import load_vocabulary
 
 MONTHS = [
     ("January", "Jan", "janvier", "janv."),

@@ -14,18 +14,18 @@ import xlsxwriter
 from openpyxl import load_workbook
 
 from pipeline.domain.errors import InputError, UsageError
-from pipeline.report.place import is_ours
-from pipeline.report.reconciliation.dailies import Daily, read_report
-from pipeline.report.reconciliation.figures import Pile, balance, deposits, doubts
-from pipeline.report.reconciliation.front import Resolved, Story
-from pipeline.report.reconciliation.matching import ExpectedPayment as Claim
-from pipeline.report.reconciliation.matching import reconcile
-from pipeline.report.reconciliation.moments import Order, moment_of, order_of
-from pipeline.report.reconciliation.payments import payments_of
-from pipeline.report.reconciliation.vocabulary import load_vocabulary
-from pipeline.report.reconciliation.workbook import SHEETS, Contents, write
-from pipeline.sheet.headings import fold
-from pipeline.texts import say
+from pipeline.messages import say
+from pipeline.reader.headings import fold
+from pipeline.reconciliation.balance import Pile, balance, deposits, doubts
+from pipeline.reconciliation.daily_reports import Daily, read_report
+from pipeline.reconciliation.dates import Order, moment_of, order_of
+from pipeline.reconciliation.front import Resolved, Story
+from pipeline.reconciliation.matching import ExpectedPayment as Claim
+from pipeline.reconciliation.matching import reconcile
+from pipeline.reconciliation.payments import payments_of
+from pipeline.reconciliation.vocabulary import load_vocabulary
+from pipeline.reconciliation.workbook import SHEETS, Contents, write
+from pipeline.system.atomic_output import is_ours
 from schemas.languages import LANGUAGES
 from schemas.reports import Meaning, ReportField, column_tiers, status_words
 

@@ -8,9 +8,9 @@ import pytest
 import xlsxwriter
 
 from pipeline.domain.errors import InputError
-from pipeline.report.reconciliation.dailies import Daily, read_report
-from pipeline.report.reconciliation.vocabulary import load_vocabulary
-from pipeline.texts import explain
+from pipeline.messages import explain
+from pipeline.reconciliation.daily_reports import Daily, read_report
+from pipeline.reconciliation.vocabulary import load_vocabulary
 from schemas.languages import LANGUAGES
 from schemas.reports import Meaning
 

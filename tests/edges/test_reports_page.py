@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.report.reconciliation.amounts import amount_of
-from pipeline.report.reconciliation.dailies import read_report
-from pipeline.report.reconciliation.moments import Order, moment_of
-from pipeline.report.reconciliation.vocabulary import load_vocabulary
+from pipeline.reconciliation.amounts import amount_of
+from pipeline.reconciliation.daily_reports import read_report
+from pipeline.reconciliation.dates import Order, moment_of
+from pipeline.reconciliation.vocabulary import load_vocabulary
 from schemas.money import Convention
 from schemas.reports import Meaning, ReportField
 

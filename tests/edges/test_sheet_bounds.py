@@ -10,15 +10,15 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from pipeline.check.amounts import AmountReader
 from pipeline.domain.errors import InputError, UsageError
-from pipeline.report.mended import check_original
-from pipeline.report.place import MARK, is_ours
-from pipeline.sheet.archive import Archive
-from pipeline.sheet.facts import Styles
-from pipeline.sheet.parts import facts_of
-from pipeline.sheet.webpage import open_page
-from pipeline.texts import explain
+from pipeline.messages import explain
+from pipeline.reader.archive import Archive
+from pipeline.reader.facts import Styles
+from pipeline.reader.html_table import open_page
+from pipeline.reader.xlsx_metadata import facts_of
+from pipeline.report.annotated_copy import check_original
+from pipeline.system.atomic_output import MARK, is_ours
+from pipeline.validation.amounts import AmountReader
 from schemas import money
 from schemas.money import Convention
 

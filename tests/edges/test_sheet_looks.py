@@ -12,11 +12,11 @@ import xlsxwriter
 from binary_books import Sheet, write_xls, write_xlsb
 from sheet_books import EACH, write_ods, write_xlsx
 
-from pipeline.check import CheckOptions, check_table
 from pipeline.cli import main
 from pipeline.domain.errors import InputError
 from pipeline.domain.model import kind_of, look_of
-from pipeline.sheet import ReadOptions, open_table
+from pipeline.reader import ReadOptions, open_table
+from pipeline.validation import CheckOptions, check_table
 from schemas.faults import mend, sentence
 
 CASES = Path(__file__).parents[1] / "cases"

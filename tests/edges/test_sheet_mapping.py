@@ -4,8 +4,8 @@ import pytest
 
 from pipeline.domain.errors import InputError, UsageError
 from pipeline.domain.model import Mapping
-from pipeline.sheet import ReadOptions, load_mapping, open_table, write_mapping
-from pipeline.texts import explain
+from pipeline.messages import explain
+from pipeline.reader import ReadOptions, load_mapping, open_table, write_mapping
 
 HEAD = 'Invoice #,First name,Last name,Email,Amount,"Say ""hi""\\"\n'
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.check import CheckOptions, check_table
 from pipeline.domain.errors import InputError
-from pipeline.sheet import ReadOptions, open_table
+from pipeline.reader import ReadOptions, open_table
+from pipeline.validation import CheckOptions, check_table
 
 ROWS = [
     ("INV-1", "Amélie", "Gagnon", "amelie@example.com", "1125.40", "", "12"),

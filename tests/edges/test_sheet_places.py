@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sheet_books import EACH, UNSAVED, write_ods, write_xlsx
 
-from pipeline.check import CheckOptions, check_table
 from pipeline.domain.model import kind_of, look_of
-from pipeline.sheet import ReadOptions, open_table
-from pipeline.sheet.headings import letter
+from pipeline.reader import ReadOptions, open_table
+from pipeline.reader.headings import letter
+from pipeline.validation import CheckOptions, check_table
 
 CASES = Path(__file__).parents[1] / "cases"
 HEAD = [

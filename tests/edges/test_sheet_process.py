@@ -13,7 +13,7 @@ from sheet_books import write_ods, write_xlsx
 from test_sheet_workbook import SHEET, by_hand
 
 from pipeline.domain.errors import InputError
-from pipeline.sheet import trial
+from pipeline.reader import probe
 
 CASES = Path(__file__).parents[1] / "cases"
 HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount"]
@@ -39,8 +39,8 @@ def test_a_reader_that_aborts_is_a_refusal(capfd):
 OPENS = """
 import resource, sys
 from pathlib import Path
-from pipeline.domain.model import InputError
-from pipeline.sheet import ReadOptions, open_table
+from pipeline.domain.errors import InputError
+from pipeline.reader import ReadOptions, open_table
 try:
     list(open_table(Path(sys.argv[1]), ReadOptions()).chunks())
 except InputError as failure:
@@ -66,17 +66,17 @@ def test_memory_beyond_the_bound_is_a_refusal(tmp_path, cells):
 
 def test_a_reader_that_takes_too_long_is_a_refusal(tmp_path, monkeypatch):
     """A file that never ends is not waited for."""
-    monkeypatch.setattr(trial, "SECONDS", 1)
+    monkeypatch.setattr(probe, "SECONDS", 1)
     os.mkfifo(tmp_path / "endless")
     with pytest.raises(InputError) as caught:
-        _ = trial.NativeBook(tmp_path / "endless").sheets
+        _ = probe.NativeBook(tmp_path / "endless").sheets
     assert caught.value.key == "sheet.not_readable"
 
 
 def test_a_reader_that_dies_on_the_way_is_a_refusal(tmp_path):
     """Among the rows, too."""
     path = write_xlsx(tmp_path / "b.xlsx", Sheet([HEAD, *[ROW] * 10_000]))
-    book = trial.NativeBook(path)
+    book = probe.NativeBook(path)
     rows = book.rows(0)
     assert next(rows)[:2] == (1, HEAD)
     book._process.kill()
@@ -87,7 +87,7 @@ def test_a_reader_that_dies_on_the_way_is_a_refusal(tmp_path):
 
 def test_an_interruption_is_for_the_program_and_not_for_its_reader(tmp_path):
     """Ctrl-C reaches every process of a terminal: the rows that are being read are read to their end."""
-    book = trial.NativeBook(write_xlsx(tmp_path / "b.xlsx", Sheet([HEAD, *[ROW] * 10_000])))
+    book = probe.NativeBook(write_xlsx(tmp_path / "b.xlsx", Sheet([HEAD, *[ROW] * 10_000])))
     rows = book.rows(0)
     next(rows)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -99,7 +99,7 @@ def test_an_interruption_is_for_the_program_and_not_for_its_reader(tmp_path):
 def test_readings_do_not_disturb_each_other(tmp_path, write):
     """Two of one sheet and one of another, each some rows at a time; one is given up."""
     path = write(tmp_path / "b", Sheet([HEAD, *[ROW] * 2000], name="One"), Sheet([HEAD, *[ROW] * 3000], name="Two"))
-    book = trial.NativeBook(path)
+    book = probe.NativeBook(path)
     first, again, other = book.rows(0), book.rows(0), book.rows(1)
     for _ in range(1500):
         assert next(first) == next(again)
@@ -110,8 +110,8 @@ def test_readings_do_not_disturb_each_other(tmp_path, write):
 
 def test_a_table_can_be_read_long_after_it_was_opened(tmp_path, monkeypatch):
     """The bound of time is for the reader's work, not for what is done between."""
-    monkeypatch.setattr(trial, "SECONDS", 1)
-    book = trial.NativeBook(write_xlsx(tmp_path / "b.xlsx", Sheet([HEAD, *[ROW] * 3000])))
+    monkeypatch.setattr(probe, "SECONDS", 1)
+    book = probe.NativeBook(write_xlsx(tmp_path / "b.xlsx", Sheet([HEAD, *[ROW] * 3000])))
     rows = book.rows(0)
     next(rows)
     signal.sigtimedwait([], 2)

@@ -7,8 +7,8 @@ from binary_books import Sheet
 from reading import codes, refusal, rows_of
 from sheet_books import EACH, write_xlsx
 
-from pipeline.check import CheckOptions, check_table
-from pipeline.sheet import ReadOptions, open_table
+from pipeline.reader import ReadOptions, open_table
+from pipeline.validation import CheckOptions, check_table
 
 CASES = Path(__file__).parents[1] / "cases"
 HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount", "Note"]

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from privileges import as_nobody
 
 from pipeline.domain.errors import InputError
-from pipeline.sheet import ReadOptions, open_table, sha256_of
-from pipeline.texts import explain
+from pipeline.messages import explain
+from pipeline.reader import ReadOptions, open_table, sha256_of
 from schemas.faults import sentences
 
 HEAD = "Invoice #,First name,Last name,Email,Amount\n"

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from reading import codes, refusal, rows_of
 
 from pipeline.domain.errors import InputError
-from pipeline.report.place import is_ours
-from pipeline.sheet import archive
-from pipeline.sheet.looks import MOST_CELLS
-from pipeline.sheet.origin import properties_of
-from pipeline.texts import explain
+from pipeline.messages import explain
+from pipeline.reader import archive
+from pipeline.reader.looks import MOST_CELLS
+from pipeline.reader.origin import properties_of
+from pipeline.system.atomic_output import is_ours
 from schemas.faults import sentence
 from schemas.fields import OWN_COLUMNS
 

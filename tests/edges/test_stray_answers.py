@@ -17,10 +17,10 @@ import pytest
 from misbehaving import Behaviour, Gone, Misbehaving, Talk, answers
 from standin import Desk, Line
 
+from pipeline.client.connection import Connection, Lost, Mark, Stale
+from pipeline.client.transport import ALONE, ExactTransport, Timeouts
 from pipeline.journal.journal import open_journal
 from pipeline.journal.tables import attempts
-from pipeline.send.connection import Connection, Lost, Mark, Stale
-from pipeline.send.transport import ALONE, ExactTransport, Timeouts
 
 STRAY = b'HTTP/1.1 400 Bad Request\r\nContent-Length: 15\r\n\r\n{"title": "No"}'
 OTHER_ID = "0f8fad5b-d9cb-469f-a165-70867728950e"

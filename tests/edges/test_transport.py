@@ -40,8 +40,8 @@ from misbehaving import (
     speaks_garbage,
 )
 
-from pipeline.send.connection import MAX_ANSWER, MAX_BYTES, Connection, Mark
-from pipeline.send.transport import (
+from pipeline.client.connection import MAX_ANSWER, MAX_BYTES, Connection, Mark
+from pipeline.client.transport import (
     ExactTransport,
     MaybeSent,
     MaybeSentKind,
@@ -539,7 +539,7 @@ def test_a_proxy_carries_the_request_unread(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv("https_proxy", f"http://who:p%40ss@{proxy.address}")
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
-        monkeypatch.setattr("pipeline.send.transport.proxy_bypass", lambda _host: False)  # it is on loopback here
+        monkeypatch.setattr("pipeline.client.transport.proxy_bypass", lambda _host: False)  # it is on loopback here
         answer = send(server.url, trust=system_trust(TLS / "certificate.pem"))
     assert answer.status_code == 201
     assert server.created["INV-1"] == 1
@@ -557,7 +557,7 @@ def test_a_proxy_that_refuses_is_not_sent(monkeypatch: pytest.MonkeyPatch, says:
     """Without a tunnel nothing was sent, and the sentence says what the proxy answered."""
     with Misbehaving(tls=server_tls()) as server, Tunnel(int(server.url.rpartition(":")[2]), says) as proxy:
         monkeypatch.setenv("https_proxy", f"http://{proxy.address}")
-        monkeypatch.setattr("pipeline.send.transport.proxy_bypass", lambda _host: False)
+        monkeypatch.setattr("pipeline.client.transport.proxy_bypass", lambda _host: False)
         with pytest.raises(NotSent) as caught:
             send(server.url)
     assert caught.value.kind is NotSentKind.CONNECT
@@ -569,7 +569,7 @@ def test_a_proxy_without_a_scheme_is_http(monkeypatch: pytest.MonkeyPatch):
     """`https_proxy=proxy.example.com:3128` is how many write it: it is asked, not gone around."""
     with Misbehaving(tls=server_tls()) as server, Tunnel(int(server.url.rpartition(":")[2])) as proxy:
         monkeypatch.setenv("https_proxy", proxy.address)
-        monkeypatch.setattr("pipeline.send.transport.proxy_bypass", lambda _host: False)
+        monkeypatch.setattr("pipeline.client.transport.proxy_bypass", lambda _host: False)
         assert send(server.url, trust=system_trust(TLS / "certificate.pem")).status_code == 201
     assert len(proxy.heads) == 1
 

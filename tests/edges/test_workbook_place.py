@@ -21,12 +21,12 @@ from workbook_batches import month, report, stream
 
 from pipeline.domain.errors import StoppedEarlyError, UsageError
 from pipeline.domain.model import ReportRow
-from pipeline.report import place
+from pipeline.messages import explain
 from pipeline.report.closing import close_book
-from pipeline.report.place import STATUS, Ours, beside_sheet, check_workbook, named_after, put
-from pipeline.report.proof import Witness, WorkbookMismatch, prove
+from pipeline.report.readback import Witness, WorkbookMismatch, prove
 from pipeline.report.workbook import Draft, Showing, write
-from pipeline.texts import explain
+from pipeline.system import atomic_output
+from pipeline.system.atomic_output import STATUS, Ours, beside_sheet, check_workbook, named_after, put
 
 
 class Memory(dict[Path, str]):
@@ -365,11 +365,11 @@ def test_a_truncated_workbook_is_found(tmp_path: Path) -> None:
 def test_ours_is_known_again_after_a_spreadsheet_saved_it(tmp_path: Path) -> None:
     """Spreadsheets keep document properties, so a saved copy is still ours."""
     write(report(), stream(month(2)), path := tmp_path / "out.xlsx")
-    assert place.is_ours(path)
+    assert atomic_output.is_ours(path)
     import openpyxl  # noqa: PLC0415
 
     openpyxl.load_workbook(path).save(path)
-    assert place.is_ours(path)
+    assert atomic_output.is_ours(path)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")

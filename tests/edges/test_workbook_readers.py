@@ -12,8 +12,8 @@ import openpyxl
 import pytest
 from workbook_batches import month, report, stream
 
-from pipeline.report.place import is_ours
 from pipeline.report.workbook import write
+from pipeline.system.atomic_output import is_ours
 
 OFFICE = shutil.which("soffice")
 

@@ -15,7 +15,7 @@ from workbook_batches import AT, columns, month, one_column, report, stream
 
 from pipeline.domain import totals
 from pipeline.domain.model import Column, ReportRow, SessionState, SheetRow, Status
-from pipeline.report import streamed
+from pipeline.report import streaming_worksheet
 from pipeline.report.workbook import write
 from schemas.faults import Fault
 from schemas.fields import OWN_COLUMNS
@@ -77,8 +77,8 @@ def test_launch_urls_are_links(book: openpyxl.Workbook) -> None:
 
 URLS = [
     ("an ordinary address", "https://pay.example.com/s/1?a=1&b=2", True),
-    ("as long as Excel opens", "https://pay.example.com/".ljust(streamed.MAX_URL, "x"), True),
-    ("one character longer", "https://pay.example.com/".ljust(streamed.MAX_URL + 1, "x"), False),
+    ("as long as Excel opens", "https://pay.example.com/".ljust(streaming_worksheet.MAX_URL, "x"), True),
+    ("one character longer", "https://pay.example.com/".ljust(streaming_worksheet.MAX_URL + 1, "x"), False),
     ("another scheme", "javascript:alert(1)", False),
     ("with a blank", "https://pay.example.com/a b", False),
     ("with a quotation mark", 'https://pay.example.com/"', False),
@@ -100,13 +100,13 @@ def test_links_stop_at_what_excel_opens_in_one_sheet(tmp_path: Path) -> None:
     """Link number 65,531 is plain text: one more link and Excel would repair the workbook."""
     rows = [
         ReportRow(SheetRow(n, (), ""), Status.CREATED, None, None, f"{n}", f"https://pay.example.com/{n}")
-        for n in range(2, streamed.MAX_LINKS + 4)
+        for n in range(2, streaming_worksheet.MAX_LINKS + 4)
     ]
     write(report(columns=()), stream(rows), path := tmp_path / "out.xlsx")
     with zipfile.ZipFile(path) as package:
         relations = package.read("xl/worksheets/_rels/sheet2.xml.rels").decode()
         sheet = package.read("xl/worksheets/sheet2.xml").decode()
-    assert relations.count("/hyperlink") == sheet.count("<hyperlink ") == streamed.MAX_LINKS
+    assert relations.count("/hyperlink") == sheet.count("<hyperlink ") == streaming_worksheet.MAX_LINKS
     assert sheet.count("https://pay.example.com/") == len(rows)
 
 
@@ -229,7 +229,7 @@ def test_a_batch_without_rows_is_a_workbook_with_headings(tmp_path: Path) -> Non
 
 def test_more_rows_than_a_sheet_opens_go_on_in_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sheet has 1,048,576 rows in Excel; what follows stands on `Results 2`, with headings, and is read back."""
-    monkeypatch.setattr(streamed.StreamedSheet, "most_rows", 41)
+    monkeypatch.setattr(streaming_worksheet.StreamedSheet, "most_rows", 41)
     write(report(), stream(month()), path := tmp_path / "out.xlsx")
     book = openpyxl.load_workbook(path)
     assert [len(_cells(book[name])) for name in ("Results", "Results 2")] == [40, 30]

@@ -19,11 +19,11 @@ import xlsxwriter
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from pipeline.report.reconciliation.dailies import read_report
-from pipeline.report.reconciliation.figures import Pile, balance, deposits, doubts, pile_of
-from pipeline.report.reconciliation.matching import ExpectedPayment, reconcile
-from pipeline.report.reconciliation.payments import payments_of
-from pipeline.report.reconciliation.vocabulary import load_vocabulary
+from pipeline.reconciliation.balance import Pile, balance, deposits, doubts, pile_of
+from pipeline.reconciliation.daily_reports import read_report
+from pipeline.reconciliation.matching import ExpectedPayment, reconcile
+from pipeline.reconciliation.payments import payments_of
+from pipeline.reconciliation.vocabulary import load_vocabulary
 
 ASKED_ON = date(2026, 11, 2)
 LAST_DAY = 9

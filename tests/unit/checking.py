@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from pipeline.check import CheckedTable, CheckOptions, check_table
 from pipeline.domain.model import CheckedRow, Column, Mapping, SheetRow
+from pipeline.validation import CheckedTable, CheckOptions, check_table
 from schemas.faults import Fault
 from schemas.fields import Field
 

@@ -5,7 +5,7 @@ import pytest
 from pipeline.domain.attempt_rules import Created, Denied, Perhaps, Throttled, TokenDenied, Unsent, Verdict
 from pipeline.domain.errors import CredentialsError, NeedsPersonError, StoppedEarlyError
 from pipeline.domain.responses import NotSentKind
-from pipeline.send.breaker import Breaker
+from pipeline.sender.circuit_breaker import Breaker
 from schemas.faults import Fault
 
 SESSION = Created("0f8fad5b-d9cb-469f-a165-70867728950e", 201)

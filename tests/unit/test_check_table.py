@@ -7,12 +7,12 @@ from decimal import Decimal
 import pytest
 from checking import ACCOUNT, GOOD, PAYOR, MemoryTable, checked, codes, only, table
 
-from pipeline.check import CheckOptions, check_table
-from pipeline.check.cleaning import clean
-from pipeline.check.origins import origins
-from pipeline.check.payors import PayorWatch
-from pipeline.check.survey import survey
 from pipeline.domain.model import Mapping, SheetRow
+from pipeline.validation import CheckOptions, check_table
+from pipeline.validation.cleaning import clean
+from pipeline.validation.column_profile import survey
+from pipeline.validation.cross_row import PayorWatch
+from pipeline.validation.field_sources import origins
 from schemas.faults import Fault, sentence
 from schemas.fields import DEFAULT_MAX_AMOUNT, NOTICE_AMOUNT, Field
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.check.accounts import clean_account
+from pipeline.validation.accounts import clean_account
 from schemas.faults import mend, sentence
 from schemas.fields import INSTITUTIONS, institution_names
 from schemas.languages import LANGUAGES, Lang

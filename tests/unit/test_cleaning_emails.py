@@ -5,7 +5,7 @@ from email_validator import validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.check.emails import clean_email
+from pipeline.validation.emails import clean_email
 from schemas.emails import SURE
 
 VALID = {

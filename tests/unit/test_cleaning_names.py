@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from real_names import real_names
 
-from pipeline.check.cells import clean_text
-from pipeline.check.names import clean_name, split_name
+from pipeline.validation.names import clean_name, split_name
+from pipeline.validation.text import clean_text
 
 ODD = {
     "company": ("Plomberie Gagnon inc.", "name-company"),

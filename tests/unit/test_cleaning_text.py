@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.check.cells import clean_reference, clean_text
-from pipeline.check.choices import clean_choice, clean_yes_no
+from pipeline.validation.choices import clean_choice, clean_yes_no
+from pipeline.validation.text import clean_reference, clean_text
 from schemas.fields import Field
 
 REFERENCE = Field.REFERENCE_ID.value

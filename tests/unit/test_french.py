@@ -12,8 +12,8 @@ from pipeline.cli.screen import LineScreen, Manner
 from pipeline.domain.errors import InputError
 from pipeline.domain.model import Mapping, Payment
 from pipeline.journal.journal import Sendable
-from pipeline.sheet.headings import Heading, understand
-from pipeline.texts import explain
+from pipeline.messages import explain
+from pipeline.reader.headings import Heading, understand
 from schemas.languages import Lang
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline.domain.errors import InputError
 from pipeline.domain.model import Mapping
-from pipeline.sheet.headings import Heading, fold, letter, understand
-from pipeline.texts import explain
+from pipeline.messages import explain
+from pipeline.reader.headings import Heading, fold, letter, understand
 from schemas.faults import catalogue, sentence
 from schemas.fields import Field, alias_tiers, aliases
 
@@ -238,7 +238,7 @@ def placeholders(text):
 
 def test_every_sentence_of_the_room_is_in_both_languages():
     """No sentence of the sheet is missing in French, and placeholders agree."""
-    texts = tomllib.loads((files("pipeline.texts") / "sheet.toml").read_text("utf-8"))
+    texts = tomllib.loads((files("pipeline.messages") / "sheet.toml").read_text("utf-8"))
     for key, text in texts.items():
         assert set(text) == {"en", "fr"}, key
         assert placeholders(text["en"]) == placeholders(text["fr"]), key

@@ -8,10 +8,10 @@ from checking import ACCOUNT, GOOD, checked, only, table
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.check import CheckOptions, check_table
 from pipeline.domain.errors import UsageError
 from pipeline.domain.model import Payment
-from pipeline.texts import explain
+from pipeline.messages import explain
+from pipeline.validation import CheckOptions, check_table
 
 PAYMENT = Payment("INV-1", "Zo\u00e9", "Tremblay", "zoe@example.com", Decimal("250.00"), send_link=False)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.domain.errors import ExitCode
-from pipeline.inbox.arrivals import Seen, is_named_as_results, markers_of, may_be_sheet, vouched_for
+from pipeline.inbox.candidates import Seen, is_named_as_results, markers_of, may_be_sheet, vouched_for
 from pipeline.inbox.outcomes import Outcome, free_name, free_stem, most_serious, outcome_of, stem_of
 
 SECOND = 1_000_000_000

@@ -7,8 +7,8 @@ import pytest
 
 from pipeline.domain.model import Report, ReportRow, SheetRow, Source, Status
 from pipeline.domain.payment_summary import days_open
-from pipeline.journal import codec
-from pipeline.report.words import zone
+from pipeline.journal import serialization
+from pipeline.report.formatting import zone
 
 
 @pytest.fixture
@@ -37,14 +37,14 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
 def test_a_time_of_the_journal_is_read_in_the_offset_that_held_then(at, place: str, text: str, read: str) -> None:
     """Summer's times in winter too; what is written is UTC again, to the letter."""
     at(place)
-    assert codec.time(text).isoformat() == read
-    assert codec.dump_time(codec.time(text)) == text
+    assert serialization.time(text).isoformat() == read
+    assert serialization.dump_time(serialization.time(text)) == text
 
 
 def test_days_open_are_days_of_the_calendar(at) -> None:
     """Asked for in the evening and looked at in the morning after: one day, though no 24 hours."""
     at("America/Toronto")
-    created, asked = codec.time("2026-12-01T00:30:00+00:00"), codec.time("2026-12-01T14:00:00+00:00")
+    created, asked = serialization.time("2026-12-01T00:30:00+00:00"), serialization.time("2026-12-01T14:00:00+00:00")
     report = Report("b", Source("b.csv", ""), "sandbox", (), created, created, (), asked_at=asked)
     row = ReportRow(SheetRow(2, (), ""), Status.CREATED, None, None, created_at=created)
     assert days_open(row, report) == 1

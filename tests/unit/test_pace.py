@@ -7,7 +7,7 @@ import pytest
 import virtual_time
 from virtual_time import now, timing
 
-from pipeline.send.pace import Brake, RateLimit, backoff
+from pipeline.client.rate_limit import Brake, RateLimit, backoff
 
 
 class Longest(Random):

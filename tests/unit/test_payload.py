@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.client.payload import body
 from pipeline.domain.model import Payment
-from pipeline.send.payload import body
 
 LEAST = Payment("", "Zoé", "Tremblay", "zoe@example.com", Decimal(250), send_link=False)
 FULL = Payment(

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.domain.errors import ExitCode
-from pipeline.report.reconciliation.figures import Pile, balance, deposits, doubts, exit_code, pile_of
-from pipeline.report.reconciliation.matching import (
+from pipeline.reconciliation.balance import Pile, balance, deposits, doubts, exit_code, pile_of
+from pipeline.reconciliation.matching import (
     Difference,
     ExpectedPayment,
     Known,
@@ -22,9 +22,9 @@ from pipeline.report.reconciliation.matching import (
     same_account,
     same_name,
 )
-from pipeline.report.reconciliation.matching import reconcile as reconcile_payments
-from pipeline.report.reconciliation.payments import CAD, Line, payments_of
-from pipeline.report.reconciliation.rewritten import forms
+from pipeline.reconciliation.matching import reconcile as reconcile_payments
+from pipeline.reconciliation.payments import CAD, Line, payments_of
+from pipeline.reconciliation.rewritten import forms
 from schemas.reports import Meaning
 
 ASKED_ON = date(2026, 11, 3)

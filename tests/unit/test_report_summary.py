@@ -12,9 +12,9 @@ import pytest
 from pipeline.domain.errors import ExitCode
 from pipeline.domain.model import Column, Report, ReportRow, SheetRow, Source, Status, Totals
 from pipeline.domain.totals import whole
+from pipeline.report.formatting import control_figure, dollars
 from pipeline.report.masking import account_columns, mask, mask_in
 from pipeline.report.summary import MAX_ERRORS, Gathered, Gathering, Written, as_json, status_lines
-from pipeline.report.words import control_figure, dollars
 from schemas.faults import Fault, sentences
 from schemas.languages import Lang
 

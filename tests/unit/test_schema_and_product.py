@@ -8,9 +8,9 @@ from checking import MemoryTable, checked, table
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from pipeline.check.accounts import clean_account
-from pipeline.check.cells import Cell, clean_text
-from pipeline.check.emails import clean_email
+from pipeline.validation.accounts import clean_account
+from pipeline.validation.emails import clean_email
+from pipeline.validation.text import Cell, clean_text
 from schemas.fields import ACCOUNT_FIELDS, ANSWERS, RULES, Field
 from schemas.payment import PaymentSchema
 

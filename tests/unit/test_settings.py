@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.commands.config import commented, setting_lines
-from pipeline.config_file import Source
-from pipeline.domain.errors import RunError, UsageError
-from pipeline.passwords import MASK
-from pipeline.settings import (
+from pipeline.config.config_file import Source
+from pipeline.config.passwords import MASK
+from pipeline.config.settings import (
     Settings,
     language_of,
     load,
@@ -22,7 +21,8 @@ from pipeline.settings import (
     unknown_variables,
     variable_of,
 )
-from pipeline.texts import explain
+from pipeline.domain.errors import RunError, UsageError
+from pipeline.messages import explain
 
 PROFILES = """
 concurrency = 4

@@ -8,16 +8,16 @@ import pytest
 import virtual_time
 from virtual_time import now, timing
 
-from pipeline.domain.errors import CredentialsError, NeedsPersonError, StoppedEarlyError, WrongAddressError
-from pipeline.domain.responses import Problem, Token
-from pipeline.send.api import (
+from pipeline.client.api import (
     Authorization,
     AuthorizeElsewhere,
     AuthorizeFailed,
     AuthorizeRefused,
     AuthorizeUntrusted,
 )
-from pipeline.send.tokens import MAX_TRIES, TokenRules, Tokens
+from pipeline.client.tokens import MAX_TRIES, TokenRules, Tokens
+from pipeline.domain.errors import CredentialsError, NeedsPersonError, StoppedEarlyError, WrongAddressError
+from pipeline.domain.responses import Problem, Token
 
 REFUSED = AuthorizeRefused(401, Problem("", "", (), ""))
 

@@ -1,0 +1,1 @@
+"""Settings, the settings file, the environment, secrets."""

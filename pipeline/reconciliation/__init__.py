@@ -1,0 +1,1 @@
+"""A batch against the reports: reading them, matching, figures, workbook."""

@@ -1,0 +1,251 @@
+"""The workbook of a reconciliation: written whole or not at all, read back, and the same bytes for the same facts.
+
+What the sheets hold stands in `sheets`, the proof and the deposits in `front`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import xlsxwriter
+
+from pipeline.domain.errors import InputError
+from pipeline.domain.model import Column
+from pipeline.messages import say
+from pipeline.reconciliation.balance import Balance, Deposit
+from pipeline.reconciliation.front import DepositPage, Page, ProofPage, Story
+from pipeline.reconciliation.matching import Match, MatchCategory
+from pipeline.reconciliation.sheets import COLUMNS, Value, Writer, rows_of
+from pipeline.report import readback
+from pipeline.report.cells import amount_cell, count_cell, stored, text_cell, user_cell
+from pipeline.report.closing import close_book
+from pipeline.report.readback import Witness
+from pipeline.report.streaming_worksheet import StreamedSheet
+from pipeline.report.styles import LEFT, MONEY, RIGHT, TEXT, Looks
+from pipeline.system import atomic_output
+from pipeline.system.atomic_output import NOTHING, Ours
+from pipeline.system.scratch import scratch
+from schemas.languages import Lang
+
+SHEETS: Final = {
+    MatchCategory.MATCHED: "Matched",
+    MatchCategory.PAID_DIFFERENTLY: "Paid differently",
+    MatchCategory.PAID_TWICE: "Paid twice",
+    MatchCategory.RETURNED: "Returned",
+    MatchCategory.IN_REPORT_ONLY: "In report only",
+    MatchCategory.PROPOSALS: "Proposals",
+    MatchCategory.WAITING: "Waiting",
+    MatchCategory.ENDED_UNPAID: "Ended unpaid",
+    MatchCategory.UNKNOWN_STATE: "Unknown state",
+    MatchCategory.IN_BATCH_ONLY: "In batch only",
+}
+"""The sheets of matches in their order. Their names are the same in every language."""
+PROOF: Final = "Proof"
+DEPOSITS: Final = "Deposits"
+DAMAGED: Final = "Damaged lines"
+OTHER_LINES: Final = "Other bank lines"
+
+_OPTIONS: Final = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+_PAGE_WIDTH: Final = 230
+"""Characters that are still readable side by side on a page in landscape; a wider sheet goes over several pages."""
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_WITNESSED: Final = ("paid", "asked", "row", "sessionId", "reference", "reportedReference", "kind")
+"""Columns by which a sheet is read back; behind them stands one that is never empty and is not read (the reader takes
+what follows the last cell for a part of it).
+"""
+_WITNESSES: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Where the workbook really is, and where it was wanted."""
+
+    path: Path
+    wanted: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What the workbook says."""
+
+    story: Story
+    matches: Sequence[Match]
+    balance: Balance
+    deposits: Sequence[Deposit]
+
+
+def write(
+    contents: Contents, path: Path, *, lang: Lang = "en", show_accounts: bool = False, ours: Ours = NOTHING
+) -> Written:
+    """Write the workbook to `path`, or as near to it as can be; what stands there is written over when it is `ours`.
+
+    Raises OSError when it can be written nowhere, InputError when a sheet would have more rows than a spreadsheet
+    opens, and WorkbookMismatch when what stands on the disk is not what was to be written.
+    """
+    try:
+        settled = _write_at(contents, path, ours, lang=lang, show_accounts=show_accounts)
+    except OSError as error:
+        for elsewhere in atomic_output.last_resorts(path):
+            try:
+                settled = _write_at(contents, elsewhere, ours, lang=lang, show_accounts=show_accounts)
+            except OSError:
+                continue
+            return Written(settled, path)
+        raise error from None
+    return Written(settled, path)
+
+
+def _write_at(contents: Contents, path: Path, ours: Ours, *, lang: Lang, show_accounts: bool) -> Path:
+    def fill(part: Path) -> None:
+        with scratch() as folder:
+            book = _Book(part, str(folder), contents, lang, show_accounts=show_accounts)
+            book.fill()
+        book.prove(part)
+
+    return atomic_output.put(path, fill, ours)
+
+
+class _Book:
+    """The workbook while it is being written."""
+
+    def __init__(self, part: Path, scratch: str, contents: Contents, lang: Lang, *, show_accounts: bool) -> None:
+        self._contents = contents
+        self._lang = lang
+        self._book: Any = xlsxwriter.Workbook(str(part), {**_OPTIONS, "tmpdir": scratch})
+        self._looks = Looks(self._book)
+        self._describe()
+        self._writer = Writer(self._looks, lang, show_accounts=show_accounts)
+        self._proof = self._book.add_worksheet(PROOF)
+        self._sheets = {shown: self._open(name, self._writer.headings(shown)) for shown, name in SHEETS.items()}
+        self._witnesses = {shown: Witness() for shown in SHEETS}
+        self._deposits = self._book.add_worksheet(DEPOSITS)
+
+    def fill(self) -> None:
+        """Write all sheets and close the file."""
+        contents = self._contents
+        for match in contents.matches:
+            self._add(match)
+        if contents.story.damaged:
+            self._list_damaged()
+        if contents.story.other_lines:
+            self._list_other_lines()
+        for sheet in self._sheets.values():
+            _dress(sheet)
+        pages = {shown: Page(sheet.name, COLUMNS[shown], sheet.data_rows) for shown, sheet in self._sheets.items()}
+        ProofPage(self._proof, self._looks, self._lang, pages).write(contents.story, contents.balance, contents.matches)
+        DepositPage(self._deposits, self._looks, self._lang, pages).write(contents.deposits, contents.balance)
+        self._proof.activate()
+        close_book(self._book)
+
+    def prove(self, part: Path) -> None:
+        """Read every sheet of matches back from the closed file and compare it with what was to be written."""
+        for shown, sheet in self._sheets.items():
+            keys = _witnessed(shown)
+            letters = [sheet.letters[COLUMNS[shown].index(key)] for key in keys]
+            readback.prove(part, self._witnesses[shown], [sheet.index + 1], letters)
+
+    def _open(self, name: str, headings: Sequence[str]) -> StreamedSheet:
+        sheet: StreamedSheet = self._book.add_worksheet(name, StreamedSheet)
+        sheet.begin(headings, self._looks.headings(), self._looks.lengths)
+        return sheet
+
+    def _add(self, match: Match) -> None:
+        sheet, shown = self._sheets[match.category], match.category
+        keys = _witnessed(shown)
+        at = [COLUMNS[shown].index(key) for key in keys]
+        for row in rows_of(match):
+            if sheet.is_full:
+                raise InputError("reconcile.too_many", sheet=sheet.name)
+            values = self._writer.values(row)
+            refs = [f"{letter}{sheet.next_row}" for letter in sheet.letters]
+            sheet.add_row(self._writer.cells(row, values, refs), self._writer.longest(shown, values))
+            self._witnesses[shown].note(*(_as_written(values[index]) for index in at))
+
+    def _list_damaged(self) -> None:
+        headings = [say(f"reconcile.column_{key}", self._lang) for key in ("file", "sheet", "line", "why", "text")]
+        sheet = self._open(DAMAGED, headings)
+        plain = self._looks.style(num_format=TEXT, **LEFT, text_wrap=True)
+        quoted = self._looks.style(num_format=TEXT, **LEFT, text_wrap=True, quote_prefix=True)
+        whole = self._looks.style(num_format="0", **RIGHT)
+        for line in self._contents.story.damaged:
+            if sheet.is_full:
+                raise InputError("reconcile.too_many", sheet=sheet.name)
+            why = line.why.say(self._lang)
+            refs = [f"{letter}{sheet.next_row}" for letter in sheet.letters]
+            cells = text_cell(refs[0], line.file, plain, quoted)
+            if line.sheet:
+                cells += text_cell(refs[1], line.sheet, plain, quoted)
+            cells += count_cell(refs[2], line.number, whole)
+            cells += text_cell(refs[3], why, plain, quoted) + text_cell(refs[4], line.text, plain, quoted)
+            sheet.add_row(cells, max(len(why), len(line.text)))
+        _dress(sheet)
+
+    def _list_other_lines(self) -> None:
+        """The lines of a bank statement that are of no request."""
+        keys = ("file", "sheet", "line", "deposited", "reportedAmount", "text")
+        sheet = self._open(OTHER_LINES, [say(f"reconcile.column_{key}", self._lang) for key in keys])
+        plain = self._looks.style(num_format=TEXT, **LEFT, text_wrap=True)
+        quoted = self._looks.style(num_format=TEXT, **LEFT, text_wrap=True, quote_prefix=True)
+        whole = self._looks.style(num_format="0", **RIGHT)
+        money = self._looks.style(num_format=MONEY, **RIGHT)
+        day_look = self._looks.column(Column(0, "", None, ""))
+        lines = [payment.line for payment in self._contents.story.other_lines]
+        for line in sorted(lines, key=lambda line: (line.file, line.sheet, line.number)):
+            if sheet.is_full:
+                raise InputError("reconcile.too_many", sheet=sheet.name)
+            refs = [f"{letter}{sheet.next_row}" for letter in sheet.letters]
+            text = " ".join(part for part in (line.reference, line.name, line.memo) if part)
+            cells = text_cell(refs[0], line.file, plain, quoted)
+            if line.sheet:
+                cells += text_cell(refs[1], line.sheet, plain, quoted)
+            cells += count_cell(refs[2], line.number, whole)
+            if line.bank_day[:1].isdigit():
+                cells += user_cell(refs[3], line.bank_day, "d", day_look)
+            if line.amount is not None:
+                cells += amount_cell(refs[4], line.amount, money)
+            if text:
+                cells += text_cell(refs[5], text, plain, quoted)
+            sheet.add_row(cells, len(text))
+        _dress(sheet)
+
+    def _describe(self) -> None:
+        """Document properties, without personal data and without the clock."""
+        created = _EPOCH.replace(tzinfo=None)
+        self._book.set_properties(
+            {"title": say("reconcile.title", self._lang), "author": atomic_output.MARK, "created": created}
+        )
+        self._book.set_custom_property(atomic_output.MARK, "reconciliation")
+
+
+def _witnessed(shown: MatchCategory) -> Sequence[str]:
+    """The columns of a sheet by which it is read back."""
+    return [key for key in _WITNESSED if key in COLUMNS[shown]][:_WITNESSES]
+
+
+def _as_written(value: Value) -> str:
+    if value is None:
+        return ""
+    return f"{value:.2f}" if isinstance(value, Decimal) else stored(str(value))
+
+
+def _dress(sheet: StreamedSheet) -> None:
+    """Filter, widths and print set-up, as in the results workbook."""
+    sheet.finish(sheet.name.replace(" ", "_"))
+    widths = sheet.widths()
+    for index, width in enumerate(widths):
+        sheet.set_column(index, index, width)
+    sheet.ignore_errors({"number_stored_as_text": f"A1:{sheet.letters[-1]}{sheet.data_rows + 1}"})
+    sheet.freeze_panes(1, 1)
+    sheet.set_landscape()
+    sheet.set_paper(1)
+    sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
+    sheet.fit_to_pages(math.ceil(sum(widths) / _PAGE_WIDTH), 0)
+    sheet.repeat_rows(0)
+    sheet.repeat_columns(0)
+    sheet.set_footer("&L&A&R&P / &N")

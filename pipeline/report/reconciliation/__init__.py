@@ -1,1 +1,0 @@
-"""The reconciliation beside its pure core: reading the daily reports, its figures, and its workbook."""

@@ -1,0 +1,1 @@
+"""The loop that carries out decisions: sending, polling, cancelling; it judges no answer."""

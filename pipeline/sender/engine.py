@@ -1,0 +1,432 @@
+"""The sending loop: a fixed number of workers carry out what `decide` decides.
+
+For each row: a token, then its intent durable in the journal, then the request, then its outcome durable, then the
+next decision. Nothing here judges, and nothing here remembers: the journal does. The loop never assumes that it is
+alone: the intent is refused by the journal when another program took the row or another batch sent the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+from pipeline.client.api import Api
+from pipeline.client.payload import Language, body
+from pipeline.client.rate_limit import Brake, RateLimit, Timing, backoff
+from pipeline.client.tokens import Lease, TokenRules, Tokens, TokenUse
+from pipeline.domain import attempt_rules
+from pipeline.domain.errors import BatchBusyError, RunError, StoppedEarlyError
+from pipeline.domain.model import Outcome, Payment, Repeat
+from pipeline.domain.responses import Answered, Exchange
+from pipeline.domain.session_states import is_for
+from pipeline.journal.attempts import Intent, RepeatSearch, Settlement
+from pipeline.journal.group_commit import Recorder, recording
+from pipeline.journal.journal import Batch, Journal, Sendable
+from pipeline.sender.cancellation import Stop
+from pipeline.sender.circuit_breaker import MAX_FAILURES, Breaker
+from schemas.faults import Fault
+
+CHUNK: Final = 500
+"""Rows that are read from the journal at a time."""
+
+
+TOKENS_AHEAD: Final = 2
+"""Single-use tokens asked for at a time, for each request in flight: so many hide a slow `authorize`."""
+
+
+CONFIRM_TRIES: Final = 4
+"""Times that `details` is asked whose a session is."""
+
+
+LONG_PAUSE: Final = 60.0
+"""Seconds of `Retry-After` from which a person is told: nothing moves meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendRules:
+    """How a run sends: `rate` is requests a second, `until` an aware time, `search` where repeats are sought."""
+
+    concurrency: int = 16
+    rate: float | None = None
+    max_failures: int = MAX_FAILURES
+    until: datetime | None = None
+    language: Language | None = None
+    token_use: TokenUse = "auto"  # noqa: S105 - how tokens are used, not one of them
+    permissions: attempt_rules.Permissions = field(default_factory=attempt_rules.Permissions)
+    search: RepeatSearch = RepeatSearch(timedelta(days=5))
+
+
+class Observer(Protocol):
+    """Who draws what happens. Called in the sending loop: it must return at once."""
+
+    def row_ended(self, row: Sendable, verdict: attempt_rules.Verdict) -> None:
+        """A row's last verdict in this run is durable."""
+
+    def row_held(self, row: Sendable) -> None:
+        """A row was held at the last moment."""
+
+    def tokens_are_single_use(self) -> None:
+        """The API's tokens turned out to be good for one session each."""
+
+    def pause_asked(self, until: datetime) -> None:
+        """The API wants nothing to be sent for a good while (`LONG_PAUSE`); `until` is aware. Once for each pause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How far the loop came: the last position that it took up, and why it stopped early, if it did."""
+
+    position: int
+    stopped: RunError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What to send: the rows of a run behind position `after`, at most `limit` of them."""
+
+    journal: Journal
+    batch: Batch
+    run: int
+    after: int = -1
+    limit: int | None = None
+
+
+async def send(assignment: Assignment, api: Api, rules: SendRules, observer: Observer, stop: Stop) -> Sent:
+    """Send the rows of an assignment. Returns when all are done, or when it was stopped and nothing is in flight."""
+    timing = Timing(sleep=stop.pause)
+    ahead = TokenRules(rules.token_use, TOKENS_AHEAD * rules.concurrency)
+    tokens = Tokens(api.authorize, ahead, timing, observer.tokens_are_single_use)
+    search = None if rules.permissions.allow_repeats else rules.search
+    try:
+        async with recording(assignment.journal, search) as recorder:
+            engine = _Engine(assignment, api, rules, observer, stop, tokens, recorder, timing)
+            return await engine.run()
+    finally:
+        await tokens.aclose()
+
+
+@dataclass(slots=True)
+class _Ended:
+    """A row that has its session; its outcome is on the way into the journal, `settled` None once that was awaited."""
+
+    row: Sendable
+    verdict: attempt_rules.Verdict
+    settled: Awaitable[object] | None
+
+
+@dataclass(slots=True)
+class _Engine:
+    _assignment: Assignment
+    _api: Api
+    _rules: SendRules
+    _observer: Observer
+    _stop: Stop
+    _tokens: Tokens
+    _recorder: Recorder
+    _timing: Timing
+    _brake: Brake = field(init=False)
+    _rate: RateLimit = field(init=False)
+    _breaker: Breaker = field(init=False)
+    _queue: _Queue = field(init=False)
+    _patience: set[asyncio.Timeout] = field(init=False, default_factory=set)
+    _pause_ends: float = field(init=False, default=float("-inf"))
+
+    def __post_init__(self) -> None:
+        self._brake = Brake(self._timing)
+        self._rate = RateLimit(self._rules.rate, self._timing)
+        self._breaker = Breaker(self._rules.max_failures)
+        self._queue = _Queue(self._assignment)
+
+    async def run(self) -> Sent:
+        alarm = self._set_alarm()
+        hurry = asyncio.create_task(self._end_the_waiting())
+        workers = [asyncio.create_task(self._work()) for _ in range(self._rules.concurrency)]
+        try:
+            results = await asyncio.gather(*workers, return_exceptions=True)
+        finally:
+            await self._queue.aclose()
+            hurry.cancel()
+            if alarm is not None:
+                alarm.cancel()
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return Sent(self._queue.position, self._stop.reason)
+
+    def _set_alarm(self) -> asyncio.TimerHandle | None:
+        if self._rules.until is None:
+            return None
+        seconds = max(0.0, (self._rules.until - datetime.now(UTC)).total_seconds())
+        reason = StoppedEarlyError("send.stopped_until", time=f"{self._rules.until:%H:%M}")
+        return asyncio.get_running_loop().call_later(seconds, self._stop.request, reason)
+
+    async def _work(self) -> None:
+        ended: _Ended | None = None
+        try:
+            try:
+                while not self._stop.requested and (row := await self._queue.next()) is not None:
+                    ended = await self._send(row, ended)
+            finally:
+                await self._conclude(ended)
+        except RunError as failure:
+            self._stop.request(failure)
+        except BaseException:
+            # A fault of the program: the others finish what is in flight, then it is raised by `run`.
+            self._stop.request(StoppedEarlyError("send.stopped_fault"))
+            raise
+
+    async def _send(self, row: Sendable, before: _Ended | None) -> _Ended | None:
+        """One row, from its first attempt of this run to its last.
+
+        The commit of its intent is also that of the outcome of the row before, which is concluded here. Returns the
+        row itself where its own outcome may wait for the next row's intent in the same way.
+        """
+        permissions = self._rules.permissions
+        if not isinstance(attempt_rules.plan(row.history, row.fingerprint, "", (), permissions), attempt_rules.Send):
+            # It was tried since it was planned, and not by this run: the batch's lock was lost.
+            raise BatchBusyError("journal.taken_over")
+        tally = attempt_rules.start_tally(row.history, resend=permissions.resend_unknown)
+        uncertain_ever = any(attempt.outcome in attempt_rules.UNCERTAIN for attempt in row.history)
+        request = body(row.payment, self._rules.language)
+        number = len(row.history)
+        while (lease := await self._permit(before)) is not None:
+            number += 1
+            if repeats := await self._intend(row, number, before):
+                await asyncio.to_thread(self._assignment.journal.hold, row, repeats)
+                self._observer.row_held(row)
+                return None
+            exchange = await self._api.create(request, lease.token, alone=row.payment.send_link)
+            verdict, settled = await self._judged(row, number, exchange, after_uncertain=uncertain_ever)
+            if isinstance(verdict, attempt_rules.Created):
+                self._feel(verdict)
+                return _Ended(row, verdict, settled)
+            await settled
+            if isinstance(exchange, Answered) and exchange.status == _UNAUTHORIZED:
+                self._tokens.refused(lease)
+            tally = tally.with_verdict(verdict, send_link=row.payment.send_link)
+            uncertain_ever = uncertain_ever or isinstance(verdict, attempt_rules.Perhaps)
+            self._feel(verdict)
+            match attempt_rules.next_step(verdict, tally, fresh_token=lease.fresh):
+                case attempt_rules.Finished():
+                    self._end(row, verdict)
+                    return None
+                case attempt_rules.NoAccess():
+                    self._end(row, verdict)
+                    self._stop.request(attempt_rules.no_access())
+                    return None
+                case attempt_rules.Again(failures):
+                    if failures:
+                        await self._stop.sleep(backoff(failures, self._timing.rng))
+        return None
+
+    async def _judged(
+        self, row: Sendable, number: int, exchange: Exchange, *, after_uncertain: bool
+    ) -> tuple[attempt_rules.Verdict, Awaitable[object]]:
+        """What an exchange means for its attempt, and what ends when that is durable.
+
+        An answer that needs it is first recorded as uncertain, since its session is the only trace of what was asked;
+        then `details` is asked whose that session is.
+        """
+        verdict = attempt_rules.judge(exchange, row.payment.reference_id, after_uncertain=after_uncertain)
+        if not attempt_rules.needs_confirmation(verdict, row.payment):
+            return verdict, self._recorder.settle(self._settlement(row, number, verdict))
+        uncertain = attempt_rules.unconfirmed(verdict)
+        recorded = self._recorder.settle(self._settlement(row, number, uncertain))
+        await recorded
+        if not await self._is_shown_by_details(verdict.session_id, row.payment):
+            return uncertain, recorded
+        return verdict, self._recorder.settle(self._settlement(row, number, verdict, was=Outcome.PERHAPS))
+
+    async def _is_shown_by_details(self, session_id: str, payment: Payment) -> bool:
+        """Whether a session was made for a payment. To ask changes nothing: it is asked again until it is told."""
+        for tries in range(1, CONFIRM_TRIES + 1):
+            try:
+                lease = await self._tokens.lease()
+            except RunError as failure:
+                self._stop.request(failure)
+                return False
+            exchange = await self._api.details(session_id, lease.token)
+            if is_for(exchange, session_id, payment):
+                return True
+            if isinstance(exchange, Answered) and exchange.status == _UNAUTHORIZED:
+                self._tokens.refused(lease)
+            elif isinstance(exchange, Answered) and exchange.status == _OK:
+                return False
+            if tries < CONFIRM_TRIES:
+                await self._stop.sleep(backoff(tries, self._timing.rng))
+        return False
+
+    async def _intend(self, row: Sendable, number: int, before: _Ended | None) -> list[Repeat]:
+        """Make the intent durable, and conclude the row before, whose outcome is in the same commit.
+
+        Returns the repeats because of which nothing may be sent, if any.
+        """
+        repeats = await self._recorder.intend(self._intent(row, number))
+        try:
+            await self._conclude(before)
+        except BaseException:
+            if not repeats:  # nothing of this row leaves now: without this it would be taken for "perhaps"
+                await self._recorder.settle(self._settlement(row, number, _NEVER_SENT))
+            raise
+        return repeats
+
+    async def _conclude(self, ended: _Ended | None) -> None:
+        """Wait until the outcome of a row is durable, then show it. Harmless for one that was concluded."""
+        if ended is None or ended.settled is None:
+            return
+        await ended.settled
+        ended.settled = None
+        self._end(ended.row, ended.verdict)
+
+    async def _permit(self, before: _Ended | None) -> Lease | None:
+        """Wait for the server's wish, the user's rate and a token; None when the run is to stop.
+
+        Where there is something to wait for, the row before is concluded first: it is not to be shown an hour late.
+        Nothing of this row is in flight here. So the waiting, for an hour if the server says so, is given up at once.
+        """
+        if self._rate.unlimited and self._brake.is_off and not self._stop.requested:
+            lease = self._tokens.at_hand()
+            if lease is not None:
+                return lease
+        await self._conclude(before)
+        try:
+            async with self._patiently():
+                await self._brake.wait()
+                # Before the turn: rows whose turn is past while they wait for a slow token would leave in one burst.
+                await self._tokens.ready()
+                await self._rate.turn()
+                waited_for = await self._tokens.lease()
+        except TimeoutError:
+            return None
+        return None if self._stop.requested else waited_for
+
+    @asynccontextmanager
+    async def _patiently(self) -> AsyncIterator[None]:
+        """What waits in this context is ended with TimeoutError when the run is to stop."""
+        async with asyncio.timeout(0 if self._stop.requested else None) as patience:
+            self._patience.add(patience)
+            try:
+                yield
+            finally:
+                self._patience.discard(patience)
+
+    async def _end_the_waiting(self) -> None:
+        await self._stop.wait()
+        for patience in self._patience:
+            patience.reschedule(asyncio.get_running_loop().time())
+
+    def _feel(self, verdict: attempt_rules.Verdict) -> None:
+        """What an attempt tells about the API as a whole: the shared back-off and the breaker."""
+        if isinstance(verdict, attempt_rules.Throttled):
+            self._brake.pushed_back(verdict.retry_after)
+            self._tell_of_pause(verdict.retry_after or 0.0)
+        elif isinstance(verdict, attempt_rules.Created | attempt_rules.Denied):
+            self._brake.eased()
+        if reason := self._breaker.attempted(verdict):
+            self._stop.request(reason)
+
+    def _tell_of_pause(self, seconds: float) -> None:
+        """All requests in flight are answered alike: the pause is said once."""
+        ends = self._timing.clock() + seconds
+        if seconds >= LONG_PAUSE and ends > self._pause_ends + LONG_PAUSE:
+            self._pause_ends = ends
+            self._observer.pause_asked(datetime.now().astimezone() + timedelta(seconds=seconds))
+
+    def _end(self, row: Sendable, verdict: attempt_rules.Verdict) -> None:
+        self._observer.row_ended(row, verdict)
+        if reason := self._breaker.ended(verdict):
+            self._stop.request(reason)
+
+    def _intent(self, row: Sendable, number: int) -> Intent:
+        assignment = self._assignment
+        return Intent(
+            batch=assignment.batch.id,
+            run=assignment.run,
+            identity=row.identity,
+            named=row.named,
+            number=number,
+            row_number=row.number,
+            payment=row.payment,
+            fingerprint=row.fingerprint,
+            at=datetime.now(UTC),
+        )
+
+    def _settlement(
+        self, row: Sendable, number: int, verdict: attempt_rules.Verdict, was: Outcome = Outcome.OPEN
+    ) -> Settlement:
+        return Settlement(
+            batch=self._assignment.batch.id,
+            identity=row.identity,
+            number=number,
+            outcome=attempt_rules.outcome_of(verdict),
+            at=datetime.now(UTC),
+            session_id=verdict.session_id if isinstance(verdict, attempt_rules.Created) else "",
+            http_status=attempt_rules.status_of(verdict),
+            reasons=attempt_rules.reasons_of(verdict),
+            was=was,
+        )
+
+
+_OK: Final = 200
+_UNAUTHORIZED: Final = 401
+_NEVER_SENT: Final = attempt_rules.Unsent((Fault("not-sent-stopped"),))
+
+
+class _Queue:
+    """The rows of an assignment in the sheet's order, a chunk or two in memory at a time.
+
+    The next chunk is read while the one before is being sent: nobody waits for the journal.
+    """
+
+    def __init__(self, assignment: Assignment) -> None:
+        self._assignment = assignment
+        self._rows: deque[Sendable] = deque()
+        self._left = assignment.limit
+        self._reading: asyncio.Task[None] | None = None
+        self._read_to = assignment.after
+        self._is_last = False
+        self._failure: Exception | None = None
+        self.position = assignment.after
+
+    async def next(self) -> Sendable | None:
+        """The next row, or None when there is none left or the limit is reached."""
+        if self._left == 0:
+            return None
+        if len(self._rows) <= CHUNK // 2 and self._reading is None and not self._is_last:
+            self._reading = asyncio.create_task(self._read())
+        while not self._rows and not self._is_last:
+            self._reading = self._reading or asyncio.create_task(self._read())
+            await asyncio.shield(self._reading)
+        if not self._rows and self._failure is not None:
+            raise self._failure
+        if not self._rows or self._left == 0:
+            return None
+        row = self._rows.popleft()
+        self.position = row.position
+        if self._left is not None:
+            self._left -= 1
+        return row
+
+    async def aclose(self) -> None:
+        """Wait for the reading that is under way; what comes of it is not wanted any more."""
+        if self._reading is not None:
+            await asyncio.gather(self._reading, return_exceptions=True)
+
+    async def _read(self) -> None:
+        source = self._assignment
+        try:
+            chunk = await asyncio.to_thread(source.journal.to_send, source.run, source.batch, self._read_to, CHUNK)
+        except Exception as failure:  # noqa: BLE001 - whoever wants a row that could not be read hears of it
+            self._failure, self._is_last = failure, True
+            return
+        finally:
+            self._reading = None
+        self._rows.extend(chunk)
+        if chunk:
+            self._read_to = chunk[-1].position
+        self._is_last = len(chunk) < CHUNK

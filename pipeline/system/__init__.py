@@ -1,0 +1,1 @@
+"""What the operating system has for all: files that are written safely, scratch copies, signals."""

@@ -1,0 +1,120 @@
+"""The columns of a chunk cleaned, each by the rules of its field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from pipeline.domain.model import SheetRow
+from pipeline.validation.accounts import Account, clean_account
+from pipeline.validation.choices import clean_choice, clean_yes_no
+from pipeline.validation.emails import clean_email
+from pipeline.validation.field_sources import Origin, Origins, Typed
+from pipeline.validation.names import clean_name, split_name
+from pipeline.validation.text import Cell, clean_reference, clean_text
+from schemas.faults import Fault
+from schemas.fields import ACCOUNT_FIELDS, RULES, Field, Kind
+
+Cleaner = Callable[[str, str], Cell]
+"""From a cell's text and kind to the cleaned cell."""
+
+_REQUIRED: Final = (Field.FIRST_NAME, Field.LAST_NAME, Field.EMAIL)
+
+
+@dataclass(frozen=True, slots=True)
+class CleanColumn:
+    """One field of a chunk: as typed, cleaned (None where at fault), and what was said about it, by position."""
+
+    typed: Sequence[str]
+    texts: list[str | None]
+    said: dict[int, tuple[Fault, ...]]
+
+
+Columns = dict[Field, CleanColumn]
+"""The columns of a chunk; fields that neither the sheet nor its mapping knows are absent, unless required."""
+
+
+def column(typed: Sequence[str], cells: Sequence[Cell]) -> CleanColumn:
+    """Cleaned cells as a column."""
+    said = {at: cell.said for at, cell in enumerate(cells) if cell.said}
+    return CleanColumn(typed, [cell.text for cell in cells], said)
+
+
+def clean(rows: Sequence[SheetRow], origins: Origins, production: bool) -> Columns:
+    """All fields of `rows` but the amount, which the total lines need first."""
+    columns: Columns = {
+        field: _cleaned(origins.of(field).read(rows), cleaner)
+        for field, cleaner in _CLEANERS.items()
+        if field in origins.by_field or field in _REQUIRED
+    }
+    if origins.whole_name is not None:
+        _split_names(Origin(origins.whole_name).read(rows), columns)
+    if any(field in origins.by_field for field in ACCOUNT_FIELDS):
+        columns |= _accounts([origins.of(field).read(rows) for field in ACCOUNT_FIELDS], production)
+    return columns
+
+
+def _cleaned(typed: Typed, cleaner: Cleaner) -> CleanColumn:
+    return column(typed.texts, clean_each(typed, cleaner))
+
+
+def clean_each(typed: Typed, cleaner: Cleaner) -> list[Cell]:
+    """Each different cell is cleaned once: names, banks and answers repeat."""
+    known: dict[tuple[str, str], Cell] = {}
+    cells = []
+    for key in zip(typed.texts, typed.kinds, strict=True):
+        cell = known.get(key)
+        if cell is None:
+            cell = known[key] = cleaner(*key)
+        cells.append(cell)
+    return cells
+
+
+def _split_names(whole: Typed, columns: Columns) -> None:
+    """First and last name from the column of whole names, wherever the sheet has none of its own."""
+    pairs = [split_name(*cell) for cell in zip(whole.texts, whole.kinds, strict=True)]
+    for part, field in enumerate((Field.LAST_NAME, Field.FIRST_NAME)):
+        own = columns[field]
+        cells = [
+            pair[part] if text == "" else Cell(text, own.said.get(at, ()))
+            for at, (text, pair) in enumerate(zip(own.texts, pairs, strict=True))
+        ]
+        columns[field] = column(whole.texts, cells)
+
+
+def _accounts(parts: list[Typed], production: bool) -> Columns:
+    """The three columns of the account, which are read together. Each different account is cleaned once."""
+    known: dict[tuple[str, ...], Account] = {}
+    accounts = []
+    for key in zip(*(part.texts for part in parts), *(part.kinds for part in parts), strict=True):
+        account = known.get(key)
+        if account is None:
+            account = known[key] = clean_account(key[:3], key[3:], production)
+        accounts.append(account)
+    return {
+        field: column(part.texts, [account[place] for account in accounts])
+        for place, (field, part) in enumerate(zip(ACCOUNT_FIELDS, parts, strict=True))
+    }
+
+
+def _cleaner(field: Field) -> Cleaner:
+    if field is Field.REFERENCE_ID:
+        return clean_reference
+    match RULES[field].kind:
+        case Kind.NAME:
+            return partial(clean_name, field)
+        case Kind.CHOICE:
+            return partial(clean_choice, field)
+        case Kind.YES_NO:
+            return clean_yes_no
+        case Kind.EMAIL:
+            return clean_email
+        case _:
+            return partial(clean_text, field)
+
+
+_CLEANERS: Final[dict[Field, Cleaner]] = {
+    field: _cleaner(field) for field in Field if field not in (Field.AMOUNT, *ACCOUNT_FIELDS)
+}

@@ -1,0 +1,82 @@
+"""What one payor looks like beside the others: a shared address, names swapped, an account of its own in every row."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from pipeline.domain.model import SheetRow
+from pipeline.validation.cleaning import Columns
+from pipeline.validation.column_profile import Survey
+from pipeline.validation.names import is_not_to_be_used
+from schemas.faults import Fault
+from schemas.fields import ACCOUNT_FIELDS, Field
+
+MOST_ADDRESSES: Final = 50_000
+"""Addresses remembered at a time: memory must not grow with the file, so in a longer one the oldest are forgotten."""
+
+_NOT: Final = frozenset(("do", "do not", "don't", "don\u2019t", "dont", "ne", "ne pas"))
+"""How a first name begins to say, together with the last one, that the row is not to be used."""
+_FEWEST_ACCOUNTS: Final = 2
+
+
+class PayorWatch:
+    """Compares each payor with those before, and with what the survey says about the columns of names."""
+
+    def __init__(self, survey: Survey, most_addresses: int = MOST_ADDRESSES) -> None:
+        self._survey = survey
+        self._most = most_addresses
+        self._seen: OrderedDict[str, tuple[str, str, int]] = OrderedDict()
+
+    def compare(self, rows: Sequence[SheetRow], columns: Columns) -> Iterator[tuple[int, tuple[Fault, ...]]]:
+        """What is odd about the payors of a chunk, by the position of the row."""
+        firsts, lasts = columns[Field.FIRST_NAME].texts, columns[Field.LAST_NAME].texts
+        emails = columns[Field.EMAIL].texts
+        for at, (first, last, email) in enumerate(zip(firsts, lasts, emails, strict=True)):
+            if not (first and last):
+                continue
+            if first.casefold() in _NOT and is_not_to_be_used(whole := f"{first} {last}"):
+                yield at, (Fault("name-not-to-be-used", Field.FIRST_NAME, whole),)
+            if email and (other := self._other_payor(rows[at].number, first, last, email)):
+                yield at, (Fault("email-shared", Field.EMAIL, email, (("row", str(other)),)),)
+            if self._survey.swapped(first, last):
+                yield at, (Fault("name-swapped", Field.LAST_NAME, last),)
+
+    def _other_payor(self, row: int, first: str, last: str, email: str) -> int:
+        """The number of the first row with this address, if it names another payor; else 0."""
+        earlier = self._seen.get(email)
+        if earlier is None:
+            if len(self._seen) >= self._most:
+                self._seen.popitem(last=False)
+            self._seen[email] = (first, last, row)
+            return 0
+        same = earlier[0].casefold() == first.casefold() and earlier[1].casefold() == last.casefold()
+        return 0 if same else earlier[2]
+
+
+class AccountWatch:
+    """Counts the accounts that would be paid into. A list of customers has their own accounts, one a row."""
+
+    def __init__(self, most_accounts: int = MOST_ADDRESSES) -> None:
+        self._most = most_accounts
+        self._seen: set[tuple[str | None, ...]] = set()
+        self._rows = 0
+
+    def look_at(self, columns: Columns) -> None:
+        """Count the accounts of a chunk; of a long file only its first rows, so that memory does not grow with it."""
+        if Field.ACCOUNT_NUMBER not in columns or self._rows >= self._most:
+            return
+        accounts = [
+            account for account in zip(*(columns[at].texts for at in ACCOUNT_FIELDS), strict=True) if all(account)
+        ]
+        self._rows += len(columns[Field.ACCOUNT_NUMBER].texts)
+        self._seen.update(accounts)
+
+    @property
+    def notices(self) -> tuple[Fault, ...]:
+        """A notice when nearly every row is paid into another account."""
+        count = len(self._seen)
+        if count < _FEWEST_ACCOUNTS or count * 10 < self._rows * 9:
+            return ()
+        return (Fault("accounts-differ", details=(("count", str(count)),)),)

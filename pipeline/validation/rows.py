@@ -1,0 +1,245 @@
+"""A chunk of rows checked: cleaned cell by cell, validated column by column, put together row by row."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cache
+from operator import itemgetter
+from typing import Final
+
+from pipeline.domain.model import CheckedRow, Payment, SheetRow
+from pipeline.validation.amounts import AmountReader, countable
+from pipeline.validation.cleaning import CleanColumn, Columns, clean, clean_each, column
+from pipeline.validation.column_profile import Survey
+from pipeline.validation.cross_row import AccountWatch, PayorWatch
+from pipeline.validation.elsewhere import held_elsewhere
+from pipeline.validation.field_sources import Origins
+from pipeline.validation.identity import RowKey
+from pipeline.validation.options import CheckOptions
+from pipeline.validation.text import Cell
+from pipeline.validation.total_rows import Ledger, Line, line_reader
+from schemas import payment as schema
+from schemas.faults import Fault, Severity, catalogue
+from schemas.fields import ACCOUNT_FIELDS, YES, Field
+
+Faults = tuple[Fault, ...]
+
+Said = defaultdict[int, list[Fault]]
+"""Faults and notices by the position of their row in the chunk, in the order of the fields."""
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """The lines of a chunk, parted: `rows` with their `amounts` and `places`, lines whose amount no sum explains
+    (`faulted`), and tax lines that a total may still explain (`taxes`), both by place.
+    """
+
+    rows: list[SheetRow] = field(default_factory=list)
+    amounts: list[Cell] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    faulted: dict[int, CheckedRow] = field(default_factory=dict)
+    taxes: dict[int, tuple[SheetRow, Decimal]] = field(default_factory=dict)
+
+    def keep(self, place: int, row: SheetRow, amount: Cell) -> None:
+        """A row that may be a payment."""
+        self.rows.append(row)
+        self.amounts.append(amount)
+        self.places.append(place)
+
+    def fault(self, place: int, row: SheetRow, fault: Fault) -> None:
+        """A line that is no payment, with an amount that nothing explains: it counts no dollars, and is kept."""
+        self.faulted[place] = CheckedRow(row, None, None, "", (fault,))
+
+
+class RowChecker:
+    """Checks the chunks of one table in turn. Remembers sums and a bounded number of addresses, never a row."""
+
+    def __init__(self, options: CheckOptions, origins: Origins, key: RowKey, survey: Survey, ledger: Ledger) -> None:
+        self._accounts = AccountWatch()
+        self._options = options
+        self._origins = origins
+        self._key = key
+        self._ledger = ledger
+        self._lines = line_reader(origins, survey.last_payment, survey.groups)
+        self._amounts = AmountReader(
+            survey.convention, options.notice_amount, options.max_amount, options.allow_open_amount
+        )
+        self._limits = schema.Limits(options.max_amount, options.allow_open_amount, options.direction)
+        self._payors = PayorWatch(survey)
+        self._cents = survey.cents
+
+    @property
+    def notices(self) -> Faults:
+        """What is to be said of all rows that were checked."""
+        return self._accounts.notices
+
+    def check(self, rows: Sequence[SheetRow]) -> list[CheckedRow]:
+        """The rows among `rows`, checked; total lines and notes go to the ledger."""
+        found = self._sorted(rows)
+        kept, lines = found.rows, found.faulted
+        if not kept:
+            return list(lines.values())
+        columns = clean(kept, self._origins, self._options.production)
+        columns[Field.AMOUNT] = column(self._origins.of(Field.AMOUNT).read(kept).texts, found.amounts)
+        said = self._judged(kept, columns)
+        for at, notices in self._payors.compare(kept, columns):
+            said[at].extend(notices)
+        for at, row in enumerate(kept):
+            if cents := self._cents.of(row):
+                typed = columns[Field.AMOUNT].typed[at]
+                said[at].append(Fault("amount-cut", Field.AMOUNT, typed, (("cents", cents),)))
+        self._accounts.look_at(columns)
+        self._ledger.without_reference += _blanks(columns.get(Field.REFERENCE_ID), len(kept))
+        checked = self._assembled(kept, columns, said)
+        if not lines:
+            return checked
+        return [row for _, row in sorted([*zip(found.places, checked, strict=True), *lines.items()], key=itemgetter(0))]
+
+    def _sorted(self, rows: Sequence[SheetRow]) -> _Sorted:
+        """The payment rows and their amounts. The amounts come first: a sum is told by agreeing with its rows."""
+        found = _Sorted()
+        ledger = self._ledger
+        typed = self._origins.of(Field.AMOUNT).read(rows)
+        for place, (row, cell) in enumerate(zip(rows, clean_each(typed, self._amounts.clean), strict=True)):
+            amount = countable(cell.text)
+            match self._lines.line(row, ledger, amount):
+                case Line.ROW:
+                    ledger.add(amount)
+                    found.keep(place, row, cell)
+                case Line.TOTAL:
+                    self._close(found, place, row, amount)
+                case Line.TAX:
+                    assert amount is not None
+                    if ledger.is_tax(row, amount):
+                        ledger.add_tax(row, amount)
+                    else:
+                        found.taxes[place] = (row, amount)
+                case Line.GROUP:
+                    ledger.begin_group()
+                    ledger.note(row, "group-line")
+                case Line.NOTE:
+                    ledger.note(row)
+        for place, (row, amount) in found.taxes.items():
+            found.fault(place, row, Fault("tax-unexplained", details=(("read_amount", f"{amount:f}"),)))
+        return found
+
+    def _close(self, found: _Sorted, place: int, row: SheetRow, amount: Decimal | None) -> None:
+        """A total line: it may explain tax lines above it that no rate explains."""
+        waiting = sum((tax for _, tax in found.taxes.values()), Decimal(0))
+        if found.taxes and self._ledger.sums_up(amount, taxes=waiting):
+            for tax in found.taxes.values():
+                self._ledger.add_tax(*tax)
+            found.taxes.clear()
+        if (fault := self._ledger.close(row, amount)) is not None:
+            found.fault(place, row, fault)
+
+    def _judged(self, rows: Sequence[SheetRow], columns: Columns) -> Said:
+        """What the cleaning said, then what the schema says of the cleaned texts, a field at a time."""
+        texts = {field: column.texts for field, column in columns.items()}
+        failed: defaultdict[str, list[schema.Failures]] = defaultdict(list)
+        for failures in schema.failures(texts, self._limits):
+            failed[failures.field].append(failures)
+        said: Said = defaultdict(list)
+        for one in Field:
+            if (column := columns.get(one)) is not None:
+                for at, faults in column.said.items():
+                    said[at].extend(faults)
+                for failures in failed[one]:
+                    if failures.code == "missing":
+                        self._add_missing(said, failures, rows)
+                    else:
+                        _add(said, failures, column.typed)
+        return said
+
+    def _add_missing(self, said: Said, failures: schema.Failures, rows: Sequence[SheetRow]) -> None:
+        """Empty cells of a required field, each with the unused cell of its row that holds what it lacks."""
+        empty = Fault(failures.code, failures.field)
+        for at in failures.rows:
+            found = held_elsewhere(Field(failures.field), rows[at], self._origins.unused)
+            if found is None:
+                said[at].append(empty)
+            else:
+                heading, value = found
+                said[at].append(Fault("missing-here", failures.field, value, (("elsewhere", heading),)))
+
+    def _assembled(self, rows: Sequence[SheetRow], columns: Columns, said: Said) -> list[CheckedRow]:
+        texts = {field: [text or "" for text in column.texts] for field, column in columns.items()}
+        verdicts = [_by_severity(row.faults, said.get(at)) for at, row in enumerate(rows)]
+        blank = [""] * len(rows)
+        parts = zip(*(texts.get(field, blank) for field in _OF_PAYMENT), strict=True)
+        payments = [None if faults else self._payment(*part) for (faults, _), part in zip(verdicts, parts, strict=True)]
+        identities = self._key.identities(rows, texts, payments)
+        amounts = map(countable, texts[Field.AMOUNT])
+        return [
+            CheckedRow(row, payment, amount, identity, *verdict)
+            for row, payment, amount, identity, verdict in zip(
+                rows, payments, amounts, identities, verdicts, strict=True
+            )
+        ]
+
+    def _payment(self, amount: str, link: str, *texts: str) -> Payment:
+        reference, first, middle, last, email, institution, transit, account = texts
+        return Payment(
+            reference_id=reference,
+            first_name=first,
+            last_name=last,
+            email=email,
+            amount=Decimal(amount) if amount else None,
+            send_link=link == YES if link else self._options.send_link,
+            direction=self._options.direction,
+            middle_name=middle,
+            institution_code=institution,
+            transit_number=transit,
+            account_number=account,
+        )
+
+
+_OF_PAYMENT: Final = (
+    Field.AMOUNT,
+    Field.SEND_INTERAC_LINK,
+    Field.REFERENCE_ID,
+    Field.FIRST_NAME,
+    Field.MIDDLE_NAME,
+    Field.LAST_NAME,
+    Field.EMAIL,
+    *ACCOUNT_FIELDS,
+)
+
+
+def _blanks(column: CleanColumn | None, rows: int) -> int:
+    """How many of `rows` have nothing in `column`, which the sheet may not have at all."""
+    return column.texts.count("") if column else rows
+
+
+def _add(said: Said, failures: schema.Failures, typed: Sequence[str]) -> None:
+    """The failures of one check as faults; equal cells share one."""
+    made: dict[str, Fault] = {}
+    for at in failures.rows:
+        text = typed[at]
+        fault = made.get(text)
+        if fault is None:
+            fault = made[text] = Fault(failures.code, failures.field, text, failures.details)
+        said[at].append(fault)
+
+
+def _by_severity(of_shape: Faults, said: list[Fault] | None) -> tuple[Faults, Faults]:
+    """The faults and the notices of a row, each in the order of the fields."""
+    if not said:
+        return _parted(of_shape) if of_shape else ((), ())
+    return _parted((*of_shape, *said))
+
+
+def _parted(found: Sequence[Fault]) -> tuple[Faults, Faults]:
+    notices = _notice_codes()
+    faults = tuple([fault for fault in found if fault.code not in notices])
+    if len(faults) == len(found):
+        return faults, ()
+    return faults, tuple([fault for fault in found if fault.code in notices])
+
+
+@cache
+def _notice_codes() -> frozenset[str]:
+    return frozenset(code for code, entry in catalogue().items() if entry.severity is Severity.NOTICE)

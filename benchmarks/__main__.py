@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import tempfile
 import time
@@ -13,7 +14,7 @@ from typing import Final
 from benchmarks import local, machine, sending, table, whole
 from benchmarks.local import Size
 from benchmarks.table import Line
-from pipeline.system.garbage import rarely_collecting
+from pipeline.cli import COLLECT_AFTER
 
 STEPS: Final[dict[str, Callable[[Size, Path], Iterator[Line]]]] = {
     "start-up": local.start_up,
@@ -79,8 +80,8 @@ def _measured(name: str, size: Size) -> Iterator[Line]:
     if name == "peers" and not size.peers:
         return
     began = time.monotonic()
-    # As in a run, for both sides.
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, rarely_collecting():
+    gc.set_threshold(*COLLECT_AFTER)  # as in a run, for both sides
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         for line in STEPS[name](size, Path(folder)):
             print(f"  {line.step:13} {line.what:58} {line.ratio:8.2f} of {line.against}", flush=True)
             yield line

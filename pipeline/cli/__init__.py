@@ -5,6 +5,7 @@ Each command stands in a module of its own, which is imported when it is called:
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -14,7 +15,6 @@ import click
 
 from pipeline.cli import outlets
 from pipeline.system import signals
-from pipeline.system.garbage import collect_seldom
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("pipeline.cli.run", "Create one payment request for each valid row of a sheet."),
@@ -36,6 +36,12 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "completion": ("pipeline.cli.completion", "Print the completion script for bash, zsh or fish."),
 }
 """Each command's module and its line in the list."""
+
+COLLECT_AFTER: Final = (10_000, 20, 50)
+"""How seldom Python looks for cycles of garbage, of which this program makes next to none.
+
+`validate` takes a fifth less CPU for it, a run a fourteenth.
+"""
 
 
 class _Commands(click.Group):
@@ -79,7 +85,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     signals.take_over()
     outlets.install()
     os.umask(0o077)  # whatever is made is its owner's alone; who shares something says so
-    collect_seldom()
+    gc.set_threshold(*COLLECT_AFTER)
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         code = _run(arguments)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
@@ -43,7 +42,6 @@ from pipeline.report.workbook import Showing
 from pipeline.sender.cancellation import Stop
 from pipeline.sender.engine import TOKENS_AHEAD, Assignment, Observer, SendRules, Sent, send
 from pipeline.system.atomic_output import Ours, beside_sheet, check_workbook
-from pipeline.system.garbage import rarely_collecting
 
 TOKEN_USES: Final[dict[str, TokenUse]] = {"auto": "auto", "reuse": "reuse", "single": "single"}
 CREDENTIAL_FORMS: Final[dict[str, Literal["basic", "form"]]] = {"basic": "basic", "form": "form"}
@@ -56,7 +54,7 @@ def run(request: Request, settings: Settings, screen: Screen) -> Result:
     something was, what ended it early is in the result.
     """
     output = request.output or beside_sheet(request.file, in_sandbox=request.sandbox)
-    with rarely_collecting(), interrupts() as signals, environment(request, settings, screen) as place:
+    with interrupts() as signals, environment(request, settings, screen) as place:
         table = prepare.read(request, screen)
         # After the sheet, so that a misspelt folder of the sheet is not told as one of the workbook.
         check_workbook(output)
@@ -70,7 +68,6 @@ def run(request: Request, settings: Settings, screen: Screen) -> Result:
                     raise refused
                 workplace = Workplace(journal, batch, prepare.RUN, place.base_url, settings)
                 prepared = prepare.begin_and_plan(workplace, table, checked, request, screen)
-                gc.freeze()  # what was imported for the check
                 request = replace(request, output=output)
                 with closing(results_of(workplace, prepared, request)) as results:
                     failure = _carry_out(_Sending(workplace, prepared, request, place, screen, signals))

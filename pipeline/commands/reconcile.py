@@ -332,7 +332,9 @@ class _Desk:
                 references[key].append(request)
             if (email := payment.email.casefold()) in emails:
                 payors[email].append(request)
-        return Known(confirmed, sessions, references, payors)
+        taken = journal.confirmed_elsewhere(batch.id)
+        keys = {key: taken[digest] for one in self.payments for key in one.keys if (digest := _digest(key)) in taken}
+        return Known(confirmed, sessions, references, payors, keys)
 
     def _evidence(self, one: ExpectedPayment, payment: Payment, proof: Proof, now: datetime) -> Evidence:
         line = payment.line

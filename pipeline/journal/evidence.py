@@ -159,6 +159,18 @@ def confirmed(engine: Engine, batch_id: int) -> dict[str, list[tuple[str, int]]]
     return found
 
 
+def confirmed_elsewhere(engine: Engine, batch_id: int) -> dict[str, str]:
+    """The payments that a person confirmed for another batch of the same environment: digest -> the batch's name."""
+    here = select(batches.c.environment).where(batches.c.id == batch_id).scalar_subquery()
+    statement = (
+        select(evidence.c.payment_key, batches.c.name)
+        .join_from(evidence, batches, batches.c.id == evidence.c.batch_id)
+        .where(evidence.c.proof == Proof.CONFIRMED, batches.c.id != batch_id, batches.c.environment == here)
+    )
+    with engine.connect().execution_options(reading=True) as connection:
+        return {record.payment_key: record.name for record in connection.execute(statement)}
+
+
 _FOUND: Final = (
     update(attempts)
     .where(

@@ -434,6 +434,11 @@ class Journal:
         with database.explained(self.url):
             return evidence.confirmed(self.engine, batch_id)
 
+    def confirmed_elsewhere(self, batch_id: int) -> dict[str, str]:
+        """The payments (digest) that a person confirmed for another batch, and its name."""
+        with database.explained(self.url):
+            return evidence.confirmed_elsewhere(self.engine, batch_id)
+
     def record_evidence(self, batch_id: int, found: Sequence[Evidence]) -> None:
         """Keep evidence for ever, and settle the attempts that it resolves."""
         with self._writing() as connection:

@@ -471,8 +471,11 @@ def _doubt(name: str, amount: Amount, lang: Lang) -> str:
 
 def other_lines(payments: Sequence[Payment], lang: Lang) -> str:
     """The bookings of a bank statement that concern no request, in one sentence."""
-    amount = dollars(sum((payment.paid for payment in payments), Decimal(0)), lang)
-    return say("reconcile.other_lines_sum", lang, count=len(payments), amount=amount)
+    came, went = (
+        dollars(sum((abs(one.paid) for one in payments if (one.paid > 0) is is_in), Decimal(0)), lang)
+        for is_in in (True, False)
+    )
+    return say("reconcile.other_lines_sum", lang, count=len(payments), came=came, went=went)
 
 
 def folded_words(folded: tuple[Line, Line]) -> dict[str, object]:

@@ -225,7 +225,8 @@ class TableReader:
         if self._is_refund(texts[ReportField.TYPE]) and (meaning.is_paid or not texts[ReportField.STATUS]):
             meaning = Meaning.RETURNED
         has_money = any(self._cell(record, column)[0] for column in _MONEY)
-        amount = self._money(record) if has_money or meaning.is_paid else None
+        moved = meaning.is_paid or meaning is Meaning.RETURNED
+        amount = self._money(record) if has_money or moved else None
         self._count_unknown(texts[ReportField.STATUS])
         return Line(
             file=self._file,
@@ -425,26 +426,26 @@ class TableReader:
         """
         if not self._statement or self._at.keys() & {ReportField.CREDIT, ReportField.DEBIT, ReportField.BALANCE}:
             return
-        agreeing = 0
+        groups = []
         for at, row in enumerate(self._rows):
-            if not isinstance(row, tuple) or row[1] is not Kind.DEPOSIT:
-                continue
-            parts = [*self._parts_below(at)]
-            if not parts:
-                continue
-            deposit, told = row[0], row[0].amount or Decimal(0)
-            found = sum((part.amount or Decimal(0) for _, part in parts), Decimal(0))
-            turned = found == -told
-            self._turned = self._turned or turned
+            if isinstance(row, tuple) and row[1] is Kind.DEPOSIT and (parts := [*self._parts_below(at)]):
+                found = sum((part.amount or Decimal(0) for _, part in parts), Decimal(0))
+                groups.append((at, row[0], row[0].amount or Decimal(0), parts, found))
+        # One deposit shows it for all: another may differ by a fee.
+        self._turned = any(found == -told for _, _, told, _, found in groups)
+        agreeing = 0
+        for at, deposit, told, parts, found in groups:
+            turned = self._turned
             self._rows[at] = None
             for place, part in parts:
                 amount = -part.amount if turned and part.amount is not None else part.amount
                 settled = part.settled or deposit.settled
                 self._rows[place] = (replace(part, amount=amount, settled=settled), Kind.PART)
-            if turned or found == told:
+            came = -found if turned else found
+            if came == told:
                 agreeing += 1
             else:
-                self._tell_sum("deposit", deposit.number, told, found, agrees=False)
+                self._tell_sum("deposit", deposit.number, told, came, agrees=False)
         if agreeing:
             self._say("deposits_agree", count=str(agreeing))
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from itertools import combinations
 from typing import Final, TypeVar
 
@@ -210,13 +211,15 @@ class Known:
 
     `confirmed` maps a payment's key to the requests that a person confirmed for it. `sessions` names the other batch of
     this environment that a session (`session_key`) belongs to; `elsewhere` has the requests of other batches by
-    reference (`reference_key`): the amount in dollars, the day and the batch of each. `payors` has those by e-mail.
+    reference (`reference_key`): the amount in dollars, the day and the batch of each. `payors` has those by e-mail,
+    `confirmed_elsewhere` the other batch that a person confirmed a payment (by its key) for.
     """
 
     confirmed: Mapping[str, Sequence[str]] = field(default_factory=dict)
     sessions: Mapping[str, str] = field(default_factory=dict)
     elsewhere: Mapping[str, Sequence[tuple[Decimal | None, date, str]]] = field(default_factory=dict)
     payors: Mapping[str, Sequence[tuple[Decimal | None, date, str]]] = field(default_factory=dict)
+    confirmed_elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +304,7 @@ class _Matching:
         by_session = {session_key(one.session_id): one for one in self._asked if one.session_id}
         self._take(_one(MatchMethod.SESSION, lambda payment: by_session.get(session_key(payment.told("session_id")))))
         self._set_aside(lambda payment: self._known.sessions.get(session_key(payment.told("session_id")), ""))
+        self._set_aside(lambda payment: next(filter(None, map(self._known.confirmed_elsewhere.get, payment.keys)), ""))
 
     def _by_reference(self) -> None:
         self._by_reference_and_amount()
@@ -411,16 +415,20 @@ class _Matching:
             return None
         one = requests[0]
         again = one.amount == payment.amount and one.key in self._taken
+        return None if again or self._is_for_all_of_payor(one, payment) else ((one,), MatchMethod.REFERENCE)
+
+    def _is_for_all_of_payor(self, one: ExpectedPayment, payment: Payment) -> bool:
+        """Whether a payment is exactly what all open requests of a request's payor ask together."""
         of_payor = self._still_waiting(self._of_email.get(one.email.casefold(), ()))
-        together = one in of_payor and len(of_payor) > 1 and sum(map(_amount, of_payor)) == payment.amount
-        return None if again or together else ((one,), MatchMethod.REFERENCE)
+        return one in of_payor and len(of_payor) > 1 and sum(map(_amount, of_payor)) == payment.amount
 
     def _last_of_its_reference(self, payment: Payment) -> _Found | None:
         """Another amount under a reference of which one request only is not paid yet."""
         waiting = [one for one in self._requests(payment) if one.key not in self._taken]
         if len(waiting) != 1 or not self._goes_with(waiting[0], payment):
             return None
-        return (waiting[0],), MatchMethod.REFERENCE
+        one = waiting[0]
+        return None if self._is_for_all_of_payor(one, payment) else ((one,), MatchMethod.REFERENCE)
 
     def _by_reference_in_parts(self) -> None:
         """Payments of a reference that together are exactly one of its requests."""
@@ -562,7 +570,11 @@ class _Matching:
     def _return_of_request(self, payment: Payment) -> _Found | None:
         """The request of money that only went back, also where it is only alike: a person looks at it anyway."""
         for requests in self._alike(payment) if not payment.told("session_id") else ():
-            in_time = [one for one in requests if one.asked and _is_in_time(one, payment, unless_told=True)]
+            in_time = [
+                one
+                for one in requests
+                if one.asked and _is_in_time(one, payment, unless_told=True) and not self._of_other_batch(payment, one)
+            ]
             paid = [one for one in in_time if one.key in self._taken] or in_time
             if same := [one for one in paid if one.amount == payment.amount] or paid:
                 return (same[0],), MatchMethod.REFERENCE
@@ -611,7 +623,7 @@ class _Matching:
         for one in self._expected if self._left else ():
             for form in forms(one.reference):
                 by_form[form].append(one)
-            if one.asked and one.key not in self._taken:
+            if one.asked:
                 by_amount[one.amount].append(one)
         for payment in self._left:
             memo = payment.told("memo")
@@ -624,12 +636,33 @@ class _Matching:
             rewritten = (one for form in told for one in by_form.get(form, ()))
             hints += self._hints("rewritten", rewritten, payment)
             hints += self._hints_elsewhere(payment)
+            is_deposit = payment.line.statement and self._is_deposit(payment)
+            if payment.amount is not None and not hints and not is_deposit:
+                # What came in may be of an open request; what went back, of any.
+                back = payment.state is Meaning.RETURNED
+                same = [one for one in by_amount.get(payment.amount, ()) if back or one.key not in self._taken]
+                hints += self._hints("amount", (one for one in same if _distance(one, payment) is not None), payment)
             if payment.line.statement and not hints:
                 self.other_lines.append(payment)
                 continue
-            if payment.amount is not None and not hints:
-                hints += self._hints("amount", by_amount.get(payment.amount, ()), payment)
             self._unmatched.append((payment, tuple(dict.fromkeys(hints))))
+
+    def _is_deposit(self, payment: Payment) -> bool:
+        """Whether a line of a bank statement has the amount of a day's consolidated deposit."""
+        return any(
+            total == payment.paid and is_booked_by(day, payment.line.bank_day) for day, total in self._totals.items()
+        )
+
+    @cached_property
+    def _totals(self) -> dict[str, Decimal]:
+        """What the payments that were found come to on each day."""
+        totals: defaultdict[str, Decimal] = defaultdict(Decimal)
+        found = [payment for some in self._found.values() for payment, _ in some]
+        for payment in (*found, *(payment for _, payment, _ in self._together), *(one for one, _ in self._elsewhere)):
+            for movement in payment.movements:
+                if movement.day[:1].isdigit():
+                    totals[movement.day] += movement.dollars
+        return totals
 
     @staticmethod
     def _hints(what: str, requests: Iterable[ExpectedPayment], payment: Payment) -> list[Hint]:
@@ -678,31 +711,30 @@ class _Matching:
     def _of_other_batch(self, payment: Payment, ours: ExpectedPayment | None) -> str:
         """The other batch of which a payment without a session may be, rather than of a request of ours.
 
-        It has a request with this reference and amount from before the payment. Ours goes first when it asks the same
-        amount and is later; where the days do not decide, neither does.
+        It is of the last request of its reference before it; of those that ask its very amount, when there are such.
+        Where the days do not decide, it is nobody's for certain.
         """
         if payment.told("session_id"):
             return ""
         paid_on = payment.first_day
-        requests = self._known.elsewhere.get(_reference(payment), ())
-        before = [
-            (on, batch)
-            for amount, on, batch in requests
-            if amount == payment.amount and (paid_on is None or on <= paid_on + SLACK)
+        requests = [
+            (on, batch, amount == payment.amount)
+            for amount, on, batch in self._known.elsewhere.get(_reference(payment), ())
+            if paid_on is None or on <= paid_on + SLACK
         ]
-        last, batch = max(before, default=(None, ""))
+        mine = (
+            [ours] if ours else [one for one in self._requests(payment) if _is_in_time(one, payment, unless_told=True)]
+        )
+        exact = any(same for _, _, same in requests) or any(one.amount == payment.amount for one in mine)
+        last, batch = max(((on, batch) for on, batch, same in requests if same or not exact), default=(None, ""))
         if last is None:
             return ""
+        rivals = [one for one in mine if one.amount == payment.amount or not exact]
         if ours is None:
-            same = [one for one in self._requests(payment) if one.amount == payment.amount]
-            return "" if any(self._is_open_between(one, last, paid_on) for one in same) else batch
-        is_ours = ours.amount == payment.amount and ours.on is not None and ours.on > last and paid_on is not None
+            # What is not decided is not set aside either: it is proposed, or said.
+            return "" if any(paid_on is None or one.on is None or one.on >= last for one in rivals) else batch
+        is_ours = bool(rivals) and ours.on is not None and ours.on > last and paid_on is not None
         return "" if is_ours else batch
-
-    @staticmethod
-    def _is_open_between(one: ExpectedPayment, last: date, paid_on: date | None) -> bool:
-        """Whether no day decides between a request of ours and one of another batch."""
-        return paid_on is None or one.on is None or one.on == last
 
 
 def _can_be_in_memo(reference: str) -> bool:

@@ -343,7 +343,8 @@ def _events(group: Sequence[Line], links: _Links) -> list[_Event]:
         before = list(events)  # what this file has not told of yet
         by_id: dict[object, _Event] = {}
         for line in told:
-            identity = links.transaction(line), line.state, line.size
+            day = line.latest[:10] if line.state is Meaning.RETURNED else ""  # one may go back in several parts
+            identity = links.transaction(line), line.state, line.size, day
             event = by_id.get(identity)
             if event is None and (event := _told_before(line, before, links)) is not None:
                 before.remove(event)
@@ -373,7 +374,8 @@ def _is_certain(line: Line, other: Line, links: _Links) -> bool:
 def _is_same_event(line: Line, other: Line, links: _Links) -> bool:
     if line.state is not other.state or line.size != other.size:
         return False
-    if (transaction := links.transaction(line)) and transaction == links.transaction(other):
+    transaction = links.transaction(line)
+    if transaction and transaction == links.transaction(other) and line.state is not Meaning.RETURNED:
         return True
     return (
         (line.state is not Meaning.LOOK or line.status.casefold() == other.status.casefold())
@@ -455,7 +457,12 @@ class _Life:
     def go_on(self, event: _Event) -> None:
         """The next thing that happened to it."""
         line, state = event.line, event.line.state
-        goes_back = state is Meaning.RETURNED or (state in {Meaning.FAILED, Meaning.ENDED} and self.paid is not None)
+        ended = state in {Meaning.FAILED, Meaning.ENDED} and self.paid is not None
+        if ended and not _is_later(line, self.lines[-1]):
+            self.state = Meaning.LOOK  # which of the two came last, nothing says
+            self._note(event)
+            return
+        goes_back = state is Meaning.RETURNED or ended
         if self.state is Meaning.RETURNED:
             pass  # the same is told in another way
         elif goes_back:
@@ -503,7 +510,11 @@ class _Life:
         settled = self.paid is None or self.paid.state is Meaning.SETTLED
         if self.paid is not None and self.paid.size is not None:
             found.append(Movement(self.paid, self.paid.size, self.paid.deposit if settled else ""))
-        found += [Movement(line, -amount, line.deposit if settled else "") for line, amount in self.back if amount]
+        found += [
+            Movement(line, -amount, line.deposit if settled or line.settled else "")
+            for line, amount in self.back
+            if amount
+        ]
         return tuple(found)
 
     @property
@@ -573,7 +584,15 @@ def _life_of(line: Line, lives: Sequence[_Life], links: _Links, parts: set[str])
     for life in lives:
         last = life.lines[-1]
         paid_again = line.state.is_paid and life.state is Meaning.RETURNED
-        if paid_again or _word(line) in life.words or not all(_same_request(line, one) for one in life.lines):
+        back_again = line.state is life.state is Meaning.RETURNED and not _is_told_again(line, life)
+        other_try = line.state is Meaning.FAILED and not _agree(links.transaction(line), links.transaction(last))
+        if (
+            paid_again
+            or back_again
+            or other_try
+            or _word(line) in life.words
+            or not all(_same_request(line, one) for one in life.lines)
+        ):
             continue
         same_amount = line.size == life.size or line.size is None or life.size is None
         if any(_is_certain(line, one, links) for one in life.lines):
@@ -588,6 +607,19 @@ def _life_of(line: Line, lives: Sequence[_Life], links: _Links, parts: set[str])
     # What goes back is the last that came; what settles is the first that was accepted.
     going_back = line.state in {Meaning.RETURNED, Meaning.FAILED}
     return (likely[-1] if going_back else likely[0]) if likely else None
+
+
+def _is_later(line: Line, other: Line) -> bool:
+    """Whether a line is told of a later day, or of a later time where both tell one."""
+    if "T" in line.latest and "T" in other.latest:
+        return line.latest > other.latest
+    return line.latest[:10] > other.latest[:10]
+
+
+def _is_told_again(line: Line, life: _Life) -> bool:
+    """Whether a return is one that a payment has already, in other words: of the same day, or of all that was left."""
+    last = life.lines[-1]
+    return (life.paid is not None and life.left <= 0) or _same_moment(line.latest[:10], last.latest[:10])
 
 
 def _can_follow(line: Line, life: _Life) -> bool:
@@ -619,14 +651,22 @@ def _take_back_parts(lives: list[_Life]) -> None:
         line = life.lines[-1]
         if life.paid is None and life.state is Meaning.ENDED and line.state is Meaning.FAILED and line.size:
             before = [
-                one for key in _about(line) for one in larger[key] if one.lines[-1].latest[:10] <= line.latest[:10]
+                one
+                for key in _about(line)
+                for one in larger[key]
+                if _is_later(line, one.lines[-1]) and _agree(line.transaction_id, one.lines[-1].transaction_id)
             ]
             if any(_same_request(line, one.lines[-1]) for one in before):
                 life.state, life.back = Meaning.RETURNED, [(line, line.size)]
     for life in [life for life in lives if life.paid is None and life.state is Meaning.RETURNED]:
         line, size = life.lines[-1], life.size or NO_MONEY
         for key in _about(line):
-            whole = [one for one in larger[key] if size <= one.left and _same_request(line, one.lines[-1])]
+            day = line.latest[:10] or "~"
+            whole = [
+                one
+                for one in larger[key]
+                if size <= one.left and _same_request(line, one.lines[-1]) and one.lines[0].latest[:10] <= day
+            ]
             if len(whole) == 1:
                 whole[0].take_back(life)
                 lives.remove(life)

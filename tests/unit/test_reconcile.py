@@ -512,10 +512,79 @@ def test_a_payment_that_fits_another_batch_is_no_underpayment_of_ours() -> None:
     assert (other.elsewhere, ours.category) == ("october", MatchCategory.IN_BATCH_ONLY)
 
 
+def test_a_part_is_of_the_last_batch_that_asked() -> None:
+    """Two halves in December are December's, not October's as well."""
+    later = Known(elsewhere={"r-1": [(Decimal("250.00"), date(2026, 12, 1), "december")]})
+    halves = [plain(125, day=day, number=at) for at, day in enumerate(("2026-12-05", "2026-12-08"), 2)]
+    *others, ours = reconcile([claim()], halves, later)
+    assert ([other.elsewhere for other in others], ours.category) == (["december"] * 2, MatchCategory.IN_BATCH_ONLY)
+    earlier = Known(elsewhere={"r-1": [(Decimal("250.00"), date(2026, 10, 1), "october")]})
+    (match,) = reconcile([claim()], halves, earlier)
+    assert pile_of(match) is Pile.IN_PARTS
+
+
+def test_a_payment_that_was_confirmed_for_another_batch_is_not_ours() -> None:
+    """Nobody can confirm it twice."""
+    told = plain(250, reference="", name="Zoé Tremblay")
+    (payment,) = payments_of([told])
+    other, ours = reconcile([claim()], [told], Known(confirmed_elsewhere={payment.key: "december"}))
+    assert (other.elsewhere, ours.category) == ("december", MatchCategory.IN_BATCH_ONLY)
+
+
+def test_one_payment_under_one_reference_for_all_of_a_payor_is_proposed() -> None:
+    """250 and 50 of one payor, 300 under the reference of one of them."""
+    two = [claim(), claim(key="2", row=3, reference="R-2", amount=Decimal(50), session_id="S-2")]
+    (match,) = reconcile(two, [plain(300)])
+    assert (match.category, match.method, len(match.expected)) == (MatchCategory.PROPOSALS, MatchMethod.PAYOR, 2)
+
+
+FAILURES = [
+    ("the same day", {}, {}, "unknownState", 250),
+    ("the same day, another transaction", {"transaction_id": "T1"}, {"transaction_id": "T2"}, "matched", 250),
+    ("later", {}, {"day": LATER}, "returned", 0),
+    (
+        "later, another transaction",
+        {"transaction_id": "T1"},
+        {"transaction_id": "T2", "day": LATER},
+        "unknownState",
+        250,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("paid", "failed", "pile", "left"), [case[1:] for case in FAILURES], ids=[case[0] for case in FAILURES]
+)
+def test_a_failure_beside_a_payment(paid: dict, failed: dict, pile: str, left: int) -> None:
+    """It takes back what came before it; which came first, only a day or a transaction can say."""
+    (match,) = reconcile([claim()], [plain(250, **paid), plain(250, "Failed", number=3, **failed)])
+    assert (pile_of(match).value, match.paid) == (pile, Decimal(left))
+
+
+def test_equal_parts_that_went_back_are_as_many_as_told() -> None:
+    """Under one transaction, by a word and by a sign: two days are two refunds, one day is one."""
+    once, again = (
+        plain(30, "Refunded", "2026-11-06", transaction_id="T1"),
+        plain(30, "Refunded", LATER, transaction_id="T1"),
+    )
+    assert sum(payment.paid for payment in payments_of([once, replace(again, number=3)])) == -60
+    told = [plain(250), plain(30, "Refunded", "2026-11-06", number=3), plain(-30, "Refunded", LATER, number=4)]
+    assert sum(payment.paid for payment in payments_of(told)) == 190
+    told[2] = replace(told[2], settled="2026-11-06")
+    assert sum(payment.paid for payment in payments_of(told)) == 220
+
+
+def test_a_return_before_a_payment_does_not_take_it_back() -> None:
+    """It is of an earlier one, which no report here tells."""
+    payments = payments_of([plain(250), plain(250, "Refunded", "2026-11-02", number=3)])
+    assert sorted(payment.paid for payment in payments) == [-250, 250]
+
+
 BANK = {"statement": True, "reference": "", "sha256": "bb", "status": ""}
 STATEMENT = [
     ("less, by our reference", [plain(90, memo="E-TRANSFER INV-77", **BANK)], "unexplained"),
     ("less, by our payor", [plain(90, memo="E-TRANSFER ZOE TREMBLAY", **BANK)], "unexplained"),
+    ("the amount of an open request", [plain(250, memo="LOYER", **BANK)], "unexplained"),
     ("nothing of ours", [plain(90, memo="SALARIES", **BANK)], "notInReport"),
 ]
 
@@ -531,6 +600,13 @@ def test_what_a_statement_took_back_is_returned() -> None:
     back = plain(-250, day=LATER, memo="RETURNED E-TRANSFER ZOE TREMBLAY INV-77", **BANK)
     (match,) = reconcile([claim(reference="INV-77")], [plain(250, reference="INV-77"), back])
     assert (match.category, match.paid) == (MatchCategory.RETURNED, 0)
+
+
+def test_an_amount_of_ours_that_a_statement_took_back_is_looked_at() -> None:
+    """Also where it names nobody."""
+    back = plain(-250, day=LATER, memo="E-TRANSFER RETURNED", **BANK)
+    match = reconcile([claim()], [plain(250), back])[1]
+    assert (pile_of(match), match.paid) == (Pile.UNEXPLAINED, -250)
 
 
 def test_a_booking_of_what_a_report_tells_is_the_same_money() -> None:

@@ -60,6 +60,10 @@ _Row = tuple[Line, Kind | None] | Total | None
 """A payment with what its type says, a total, or the place where a group begins."""
 
 
+_WENT_BACK: Final = re.compile(r"refund|return|revers|chargeback|rembours|retour|renvers", re.IGNORECASE)
+"""In the heading of a column that is not read: its cells tell of money that is not there any more."""
+
+
 class TableReader:
     """Reads one table: first what its columns have in common, then line by line.
 
@@ -80,6 +84,9 @@ class TableReader:
         self._exact = exact
         self._at = words.columns(heading.cells, file)
         self._memos = words.memos(heading.cells)
+        known = {*self._at.values(), *self._memos}
+        self._unread = {at: cell for at, cell in words.others(heading.cells).items() if at not in known}
+        self._filled: set[int] = set()
         self._width = max(at for at, cell in enumerate(heading.cells) if cell.strip()) + 1
         self._statement = is_statement(words.recognised(heading.cells))
         self.headings = {column: heading.cells[at].strip() for column, at in self._at.items()}
@@ -135,6 +142,8 @@ class TableReader:
     def _say_what_is_missing(self) -> None:
         if not self._statement and ReportField.STATUS not in {*self._at, *self._words.constants}:
             self._say("no_status_column")
+        if self._filled:
+            self._say("columns_not_read", columns=", ".join(f'"{self._unread[at]}"' for at in sorted(self._filled)))
         if self._aside:
             self._say("lines_aside", lines=listed_numbers(self._aside))
         if self._unread_dates:
@@ -217,6 +226,7 @@ class TableReader:
         return Remark("reconcile.headings_moved", (("row", str(self._moved)),))
 
     def _line(self, record: Record) -> Line:
+        self._look_at_others(record)
         texts = self._nothing | {column: self._text(record, column) for column in self._texts}
         moments = {column: self._moment(record, column) for column in _MOMENTS}
         if self._statement and not moments[ReportField.SETTLED]:
@@ -249,6 +259,15 @@ class TableReader:
             settled=moments[ReportField.SETTLED],
             statement=self._statement,
         )
+
+    def _look_at_others(self, record: Record) -> None:
+        """Which columns that are not read hold something; one that tells of money that went back damages the line."""
+        for at, heading in self._unread.items():
+            text = record.cells[at].strip() if at < len(record.cells) else ""
+            if text.strip("0.,-$ "):
+                self._filled.add(at)
+                if _WENT_BACK.search(heading):
+                    raise Unreadable(Remark("reconcile.went_back_column", (("heading", heading),)))
 
     def _left_of(self, record: Record) -> tuple[Decimal | None, Meaning]:
         """What a damaged line still says for certain: its amount and its status, if neither is cut off or shifted."""

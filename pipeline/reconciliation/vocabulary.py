@@ -78,6 +78,14 @@ class Vocabulary:
         folded = _heading(heading)
         return None if folded in self.ignored else self.headings.get(folded)
 
+    def others(self, cells: Sequence[str]) -> dict[int, str]:
+        """The headings, by their position, that mean nothing here and that the mapping file does not pass over."""
+        return {
+            at: cell.strip()
+            for at, cell in enumerate(cells)
+            if cell.strip() and _heading(cell) not in self.headings and _heading(cell) not in self.ignored
+        }
+
     def recognised(self, cells: Sequence[str]) -> dict[ReportField, int]:
         """The fields that the cells of a row would name, each with how sure its surest heading is."""
         found: dict[ReportField, int] = {}

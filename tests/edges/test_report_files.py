@@ -409,3 +409,16 @@ def test_the_proof_tells_each_kind_apart(tmp_path: Path) -> None:
         "unknownState": "-40.00",
         "notKnown": "1.00",
     }
+
+
+WENT_BACK = ["Refunded Amount", "Return Date", "Montant remboursé", "Chargeback"]
+
+
+@pytest.mark.parametrize("heading", WENT_BACK)
+def test_a_column_that_tells_of_money_gone_back_is_never_passed_over(tmp_path: Path, heading: str) -> None:
+    """It is not read, so a line in which it says something is damaged; other columns that are not read are named."""
+    lines = f"Reference,Amount,Status,{heading},Branch\nR-1,10.00,Settled,,12\nR-2,9.00,Settled,9.00,\n"
+    daily = read(tmp_path / "report.csv", lines)
+    assert ([line.reference for line in daily.lines], [one.amount for one in daily.damaged]) == (["R-1"], [Decimal(9)])
+    assert heading in daily.damaged[0].why.say("en")
+    assert any('"Branch"' in remark.say("en") for remark in daily.remarks)

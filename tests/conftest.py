@@ -1,6 +1,7 @@
 """Makes the modules of this folder (`misbehaving`, …) importable from every test, and has slow tests begin first."""
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from itertools import islice
@@ -43,6 +44,15 @@ def _slow(items: list[pytest.Item]) -> list[list[pytest.Item]]:
             whole = module is not None and any(mark.name == "slow" for mark in module.own_markers)
             found.setdefault(module if whole else item, []).append(item)
     return [*found.values()]
+
+
+@pytest.fixture(autouse=True)
+def signals_as_before() -> Iterator[None]:
+    """A command that runs in this process ends by ignoring signals, which every process after it would inherit."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -173,7 +173,8 @@ class Deposit:
     is_missing: bool = False
 
 
-_WITHOUT_DAY: Final = (UNDATED, ON_STATEMENT, "")
+WITHOUT_DAY: Final = {UNDATED: "settled_undated", ON_STATEMENT: "on_statement", "": "not_settled"}
+"""Instead of the day of a deposit, in the order in which they stand last: the key of what is said for it."""
 
 
 def deposits(done: Reconciliation) -> tuple[Deposit, ...]:
@@ -182,7 +183,7 @@ def deposits(done: Reconciliation) -> tuple[Deposit, ...]:
     for match in done.matches:
         for payment in match.payments:
             for one in payment.movements:
-                rank = _WITHOUT_DAY.index(one.day) + 1 if one.day in _WITHOUT_DAY else 0
+                rank = [*WITHOUT_DAY].index(one.day) + 1 if one.day in WITHOUT_DAY else 0
                 found[rank, one.day, one.line.currency or CAD].append((payment, one.amount, bool(match.expected)))
     one_by_one = {id(payment) for payment in done.bookings.values()}
     left = [payment.line for payment in done.other_lines if id(payment) not in one_by_one]

@@ -13,10 +13,10 @@ from xlsxwriter.utility import xl_col_to_name
 
 from pipeline.domain.model import Status
 from pipeline.messages import say
-from pipeline.reconciliation.balance import CATEGORY_OF, Amount, Balance, Deposit, Doubts, Pile, Sum
+from pipeline.reconciliation.balance import CATEGORY_OF, WITHOUT_DAY, Amount, Balance, Deposit, Doubts, Pile, Sum
 from pipeline.reconciliation.daily_reports import Daily, Damaged, Remark
 from pipeline.reconciliation.matching import Match, MatchCategory
-from pipeline.reconciliation.payments import CAD, ON_STATEMENT, UNDATED, Line, Payment
+from pipeline.reconciliation.payments import CAD, Line, Payment
 from pipeline.report.cells import cut
 from pipeline.report.formatting import dollars, zone
 from pipeline.report.styles import DAY, FAINT, FAULTY, HEADING, INK, LINE, MONEY, STATUS_COLOURS, TEXT, Looks
@@ -29,9 +29,7 @@ _WIDE_LETTERS: Final = 0.9
 _GOOD: Final = STATUS_COLOURS[Status.CREATED]
 _HALF: Final = STATUS_COLOURS[Status.HELD]
 _BAD: Final = STATUS_COLOURS[Status.INVALID]
-_WITHOUT_DAY: Final = {"": "not_settled", UNDATED: "settled_undated", ON_STATEMENT: "on_statement"}
-"""How a deposit without a day of its own is called."""
-MISSING: Final = {"border": 1, "border_color": LINE, "align": "left", "bg_color": FAULTY, "font_color": _BAD[1]}
+_MISSING: Final = {"border": 1, "border_color": LINE, "align": "left", "bg_color": FAULTY, "font_color": _BAD[1]}
 _MOST_LISTED: Final = 50
 """Folded lines that are listed; each is also beside its payment, in the column of other lines."""
 
@@ -337,8 +335,8 @@ class DepositPage(_Sheet):
 
     def _deposit(self, deposit: Deposit) -> None:
         look_of_day = self._looks.of(num_format=DAY, border=1, border_color=LINE, align="left")
-        if deposit.day in _WITHOUT_DAY:
-            self._sheet.write_string(self._row, 0, self._say(_WITHOUT_DAY[deposit.day]), self._cell)
+        if deposit.day in WITHOUT_DAY:
+            self._sheet.write_string(self._row, 0, self._say(WITHOUT_DAY[deposit.day]), self._cell)
         else:
             self._sheet.write_datetime(self._row, 0, _midnight(deposit.day), look_of_day)
         self._sheet.write_string(self._row, 1, deposit.currency, self._cell)
@@ -364,8 +362,8 @@ class DepositPage(_Sheet):
             )
             self._sheet.write_string(self._row, 8, booked, tick)
         elif deposit.is_missing:
-            self._sheet.write_string(self._row, 8, self._say("not_on_statement"), self._looks.of(**MISSING))
-        elif deposit.day not in _WITHOUT_DAY:
+            self._sheet.write_string(self._row, 8, self._say("not_on_statement"), self._looks.of(**_MISSING))
+        elif deposit.day not in WITHOUT_DAY:
             self._sheet.write_string(self._row, 8, self._say("tick_box"), tick)
         else:
             self._sheet.write_blank(self._row, 8, None, tick)

@@ -454,13 +454,12 @@ class TableReader:
         self._turned = any(found == -told for _, _, told, _, found in groups)
         agreeing = 0
         for at, deposit, told, parts, found in groups:
-            turned = self._turned
             self._rows[at] = None
             for place, part in parts:
-                amount = -part.amount if turned and part.amount is not None else part.amount
+                amount = -part.amount if self._turned and part.amount is not None else part.amount
                 settled = part.settled or deposit.settled
                 self._rows[place] = (replace(part, amount=amount, settled=settled), Kind.PART)
-            came = -found if turned else found
+            came = -found if self._turned else found
             if came == told:
                 agreeing += 1
             else:

@@ -143,6 +143,11 @@ class ExpectedPayment:
         return " ".join(part for part in (self.first_name, self.middle_name, self.last_name) if part)
 
     @property
+    def name_words(self) -> str:
+        """First and last name as names are compared (`words_of`)."""
+        return words_of(f"{self.first_name} {self.last_name}")
+
+    @property
     def asked_amount(self) -> Decimal:
         """The dollars that the payor was asked for: none for a row that was never sent, or an open amount."""
         return self.amount if self.asked and self.amount is not None else NO_MONEY
@@ -270,7 +275,7 @@ class _Matching:
         self._of_name: dict[str, list[ExpectedPayment]] = {}
         self._names: defaultdict[str, set[str]] = defaultdict(set)
         for one in expected:
-            name = words_of(f"{one.first_name} {one.last_name}")
+            name = one.name_words
             for index, key in (
                 (self._of_reference, reference_key(one.reference)),
                 (self._of_email, one.email.casefold()),
@@ -289,7 +294,8 @@ class _Matching:
         self._by_session()
         self._take(lambda payment: None if payment.line.statement else self._confirmed(payment))
         self._by_reference()
-        self._confirmed_on_statement()
+        # A bank's booking of a payment that a report tells is no second one, though a person confirmed it before.
+        self._take(lambda payment: self._confirmed(payment) if payment.line.statement else None)
         self._bookings()
         self._set_aside(lambda payment: self._of_other_batch(payment, None))
         self._propose()
@@ -360,13 +366,10 @@ class _Matching:
         self._left = left
 
     def _confirmed(self, payment: Payment) -> _Found | None:
-        """The requests that a person confirmed; a bank's booking of a payment that a report tells is no second one."""
+        """The requests that a person confirmed, while nothing surer took them."""
         kept = next((keys for key in payment.keys if (keys := self._known.confirmed.get(key))), ())
         requests = tuple(one for one in self._asked if one.key in kept and one.key not in self._taken) if kept else ()
         return (requests, MatchMethod.CONFIRMED) if len(requests) == len(kept) > 0 else None
-
-    def _confirmed_on_statement(self) -> None:
-        self._take(lambda payment: self._confirmed(payment) if payment.line.statement else None)
 
     def _bookings(self) -> None:
         """Lines of a bank statement that book, one by one, what other reports tell: the same money once more."""
@@ -481,15 +484,46 @@ class _Matching:
 
     def _propose(self) -> None:
         """What is alike, the likeliest first; each request is proposed once."""
-        for step in (
-            self._also_of_other_batch,
-            self._by_rewritten_reference,
-            self._by_memo,
-            self._by_email,
-            self._by_name,
-            self._by_payor,
-        ):
-            self._take(step())
+        self._take(self._also_of_other_batch)
+        self._take(
+            self._by_key(
+                lambda one: forms(one.reference), lambda payment: forms(payment.told("named")), MatchMethod.REWRITTEN
+            )
+        )
+        self._take(
+            self._by_key(
+                lambda one: (reference_key(one.reference),),
+                lambda payment: self._references_in(payment.told("memo")),
+                MatchMethod.MEMO,
+            )
+        )
+        self._take(
+            self._by_key(
+                lambda one: (one.email.casefold(),),
+                lambda payment: (payment.told("email").casefold(),),
+                MatchMethod.PROPOSAL,
+            )
+        )
+        self._take(self._by_key(lambda one: (one.name_words,), self._names_told, MatchMethod.NAME))
+        self._take(self._by_payor)
+
+    def _by_key(
+        self,
+        ours: Callable[[ExpectedPayment], Iterable[object]],
+        told: Callable[[Payment], Iterable[object]],
+        method: MatchMethod,
+    ) -> Callable[[Payment], _Found | None]:
+        """The step that proposes what has a key and the amount in common."""
+        waiting: defaultdict[object, list[ExpectedPayment]] = defaultdict(list)
+        for one in self._waiting():
+            for key in filter(None, ours(one)):
+                waiting[key, one.amount].append(one)
+
+        def choose(payment: Payment) -> _Found | None:
+            alike = {one.key: one for key in told(payment) for one in waiting.get((key, payment.amount), ())}
+            return self._likeliest(payment, alike.values(), method)
+
+        return choose
 
     def _waiting(self) -> list[ExpectedPayment]:
         return self._still_waiting(self._asked)
@@ -497,64 +531,15 @@ class _Matching:
     def _still_waiting(self, requests: Iterable[ExpectedPayment]) -> list[ExpectedPayment]:
         return [one for one in requests if one.asked and one.amount is not None and one.key not in self._taken]
 
-    def _also_of_other_batch(self) -> Callable[[Payment], _Found | None]:
-        def choose(payment: Payment) -> _Found | None:
-            requests = self._requests(payment) if not payment.told("session_id") else []
-            alike = [one for one in requests if one.amount == payment.amount]
-            return self._likeliest(payment, alike, MatchMethod.OTHER_BATCH_TOO)
+    def _also_of_other_batch(self, payment: Payment) -> _Found | None:
+        requests = self._requests(payment) if not payment.told("session_id") else []
+        alike = [one for one in requests if one.amount == payment.amount]
+        return self._likeliest(payment, alike, MatchMethod.OTHER_BATCH_TOO)
 
-        return choose
-
-    def _by_rewritten_reference(self) -> Callable[[Payment], _Found | None]:
-        by_form: defaultdict[object, list[ExpectedPayment]] = defaultdict(list)
-        for one in self._waiting():
-            for form in forms(one.reference):
-                by_form[form, one.amount].append(one)
-
-        def choose(payment: Payment) -> _Found | None:
-            told = forms(payment.told("named"))
-            alike = {one.key: one for form in told for one in by_form.get((form, payment.amount), ())}
-            return self._likeliest(payment, alike.values(), MatchMethod.REWRITTEN)
-
-        return choose
-
-    def _by_memo(self) -> Callable[[Payment], _Found | None]:
-        """A reference among the words of a memo."""
-        by_word: defaultdict[object, list[ExpectedPayment]] = defaultdict(list)
-        for one in self._waiting():
-            by_word[reference_key(one.reference), one.amount].append(one)
-
-        def choose(payment: Payment) -> _Found | None:
-            words = self._references_in(payment.told("memo"))
-            alike = {one.key: one for word in words for one in by_word.get((word, payment.amount), ())}
-            return self._likeliest(payment, alike.values(), MatchMethod.MEMO)
-
-        return choose
-
-    def _by_email(self) -> Callable[[Payment], _Found | None]:
-        by_email: defaultdict[object, list[ExpectedPayment]] = defaultdict(list)
-        for one in self._waiting():
-            if one.email:
-                by_email[one.email.casefold(), one.amount].append(one)
-
-        def choose(payment: Payment) -> _Found | None:
-            alike = by_email.get((payment.told("email").casefold(), payment.amount), ())
-            return self._likeliest(payment, alike, MatchMethod.PROPOSAL)
-
-        return choose
-
-    def _by_name(self) -> Callable[[Payment], _Found | None]:
-        """By the name that a report tells, or one whose words are among those of a memo."""
-        by_name: defaultdict[object, list[ExpectedPayment]] = defaultdict(list)
-        for one in self._waiting():
-            by_name[words_of(f"{one.first_name} {one.last_name}"), one.amount].append(one)
-
-        def choose(payment: Payment) -> _Found | None:
-            names = [words_of(payment.told("name"))] if payment.told("name") else self._names_in(payment.told("memo"))
-            alike = [one for name in names for one in by_name.get((name, payment.amount), ())]
-            return self._likeliest(payment, alike, MatchMethod.NAME)
-
-        return choose
+    def _names_told(self, payment: Payment) -> list[str]:
+        """The name that a report tells, else those whose words are among the words of a memo."""
+        name = payment.told("name")
+        return [words_of(name)] if name else self._names_in(payment.told("memo"))
 
     def _names_in(self, memo: str) -> list[str]:
         """The payors' names of which all words are in a memo."""
@@ -589,21 +574,17 @@ class _Matching:
         yield [one for one in self._of_email.get(email, ()) if one.amount == payment.amount]
         yield [one for name in names for one in self._of_name.get(name, ()) if one.amount == payment.amount]
 
-    def _by_payor(self) -> Callable[[Payment], _Found | None]:
+    def _by_payor(self, payment: Payment) -> _Found | None:
         """One payment that is exactly what all open requests of its payor ask together."""
-
-        def choose(payment: Payment) -> _Found | None:
-            email, name = payment.told("email").casefold(), words_of(payment.told("name"))
-            for one in self._requests(payment):
-                email, name = email or one.email.casefold(), name or words_of(f"{one.first_name} {one.last_name}")
-            of_payor = self._of_email.get(email) or self._of_name.get(name) or ()
-            waiting = [one for one in self._still_waiting(of_payor) if _distance(one, payment) is not None]
-            if not payment.is_paid or payment.is_foreign:
-                return None
-            requests = _all_or_one_choice(waiting, payment.amount)
-            return None if requests is None else (requests, MatchMethod.PAYOR)
-
-        return choose
+        if not payment.is_paid or payment.is_foreign:
+            return None
+        email, name = payment.told("email").casefold(), words_of(payment.told("name"))
+        for one in self._requests(payment):
+            email, name = email or one.email.casefold(), name or one.name_words
+        of_payor = self._of_email.get(email) or self._of_name.get(name) or ()
+        waiting = [one for one in self._still_waiting(of_payor) if _distance(one, payment) is not None]
+        requests = _all_or_one_choice(waiting, payment.amount)
+        return None if requests is None else (requests, MatchMethod.PAYOR)
 
     def _likeliest(self, payment: Payment, alike: Iterable[ExpectedPayment], method: MatchMethod) -> _Found | None:
         """The request of the nearest day; without a day only one that is alone in being alike."""
@@ -695,8 +676,7 @@ class _Matching:
 
     def _goes_with(self, one: ExpectedPayment, payment: Payment) -> bool:
         """Whether a payment of another amount can be of a request: no session contradicts, and the day fits."""
-        contradicts = bool(one.session_id and payment.told("session_id"))
-        return not contradicts and self._can_be(one, payment)
+        return not _contradicts(one, payment) and self._can_be(one, payment)
 
     def _can_be(self, one: ExpectedPayment, payment: Payment) -> bool:
         """Whether a payment with a request's reference can be of that request.
@@ -704,8 +684,7 @@ class _Matching:
         A reference that names the payor comes back each month. So a payment from before the request is not of it, one
         of another session is only when the day is told, and one without a session is of the last request before it.
         """
-        contradicts = _surely(one, payment) is MatchMethod.OTHER_SESSION
-        in_time = _is_in_time(one, payment, unless_told=not contradicts)
+        in_time = _is_in_time(one, payment, unless_told=not _contradicts(one, payment))
         return in_time and not self._of_other_batch(payment, one)
 
     def _of_other_batch(self, payment: Payment, ours: ExpectedPayment | None) -> str:
@@ -755,9 +734,13 @@ def _one(
     return choose
 
 
+def _contradicts(one: ExpectedPayment, payment: Payment) -> bool:
+    """Whether both have a session; those that share one were matched before."""
+    return bool(one.session_id and payment.told("session_id"))
+
+
 def _surely(one: ExpectedPayment, payment: Payment) -> MatchMethod:
-    contradicts = bool(one.session_id and payment.told("session_id"))
-    return MatchMethod.OTHER_SESSION if contradicts else MatchMethod.REFERENCE_AND_AMOUNT
+    return MatchMethod.OTHER_SESSION if _contradicts(one, payment) else MatchMethod.REFERENCE_AND_AMOUNT
 
 
 def _reference(payment: Payment) -> str:
@@ -860,11 +843,12 @@ def _differences(
     lines = [payment.line for payment in paid]
     asked = None if any(one.amount is None for one in expected) else sum(one.asked_amount for one in expected)
     foreign = any(payment.is_foreign for payment in paid)
-    total = sum(
-        (payment.amount or NO_MONEY) if foreign else payment.paid for payment in (paid if foreign else payments)
-    )
     if payments[0].state in _UNPAID:
         total = payments[0].amount or NO_MONEY
+    elif foreign:
+        total = sum((payment.amount or NO_MONEY for payment in paid), NO_MONEY)
+    else:
+        total = sum((payment.paid for payment in payments), NO_MONEY)
     differs = {
         Difference.AMOUNT: asked is not None and (total != asked or (foreign and len(paid) > 1)),
         Difference.CURRENCY: foreign,
@@ -883,8 +867,7 @@ def same_name(one: ExpectedPayment, told: str) -> bool:
     if told == f"{one.first_name} {one.last_name}":
         return True
     words = words_of(told)
-    first_and_last = words_of(f"{one.first_name} {one.last_name}")
-    return not words or not first_and_last or words in (first_and_last, words_of(one.name))
+    return not words or not one.name_words or words in (one.name_words, words_of(one.name))
 
 
 _UNPAID: Final = {Meaning.OPEN, Meaning.ENDED, Meaning.LOOK, Meaning.RETURNED}

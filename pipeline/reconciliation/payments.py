@@ -447,7 +447,6 @@ class _Life:
         self.paid: Line | None = None
         self.back: list[tuple[Line, Decimal]] = []
         self.corrected = False
-        self.keys: tuple[str, ...] = ()
         if self.state is Meaning.FAILED:
             self.state = Meaning.ENDED
         if self.state is Meaning.RETURNED:

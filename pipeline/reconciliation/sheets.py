@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 
 from pipeline.domain.model import Column
 from pipeline.messages import say
-from pipeline.reconciliation.balance import pile_of, state_key
+from pipeline.reconciliation.balance import WITHOUT_DAY, pile_of, state_key
 from pipeline.reconciliation.matching import Difference, ExpectedPayment, Hint, Match, MatchCategory
-from pipeline.reconciliation.payments import CAD, ON_STATEMENT, UNDATED, Line, Movement, Payment
+from pipeline.reconciliation.payments import CAD, Line, Movement, Payment
 from pipeline.report.cells import Look, amount_cell, count_cell, text_cell, user_cell
 from pipeline.report.formatting import dollars
 from pipeline.report.masking import mask
@@ -272,8 +272,7 @@ class Writer:
     def _deposited(self, row: Row) -> Value:
         """The day of the deposit, or why there is none; the same words are on the sheet `Deposits`."""
         day = row.movement.day if row.movement else ""
-        words = {UNDATED: "settled_undated", ON_STATEMENT: "on_statement"}
-        return say(f"reconcile.{words[day]}", self._lang) if day in words else day
+        return say(f"reconcile.{WITHOUT_DAY[day]}", self._lang) if day and day in WITHOUT_DAY else day
 
     @staticmethod
     def _askedOn(row: Row) -> Value:  # noqa: N802

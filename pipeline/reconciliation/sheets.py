@@ -148,7 +148,14 @@ class Writer:
         pairs = zip(COLUMNS[category], values, strict=True)
         return max((len(str(value)) for key, value in pairs if key in PROSE and value), default=0)
 
-    def _cell(self, key: str, ref: str, value: Value, *, faulty: bool) -> str:
+    def listed(self, keys: Sequence[str], values: Sequence[Value], refs: Sequence[str]) -> str:
+        """A row of a plain list as XML: its texts are wrapped."""
+        cells = zip(keys, refs, values, strict=True)
+        return "".join(
+            self._cell(key, ref, value, wrapped=True) for key, ref, value in cells if value not in {None, ""}
+        )
+
+    def _cell(self, key: str, ref: str, value: Value, *, faulty: bool = False, wrapped: bool = False) -> str:
         if isinstance(value, Decimal):
             return amount_cell(ref, value, self._faulty_money if faulty else self._money)
         if isinstance(value, int):
@@ -156,7 +163,7 @@ class Writer:
         assert value is not None
         if key in DATES and value[:1].isdigit():
             return user_cell(ref, value, "d", self._moment)
-        styles = self._faulty if faulty else self._prose if key in PROSE else self._plain
+        styles = self._faulty if faulty else self._prose if wrapped or key in PROSE else self._plain
         return text_cell(ref, value, styles.plain, styles.quoted)
 
     # One function a column

@@ -6,7 +6,7 @@ What the sheets hold stands in `sheets`, the proof and the deposits in `front`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,18 +16,18 @@ from typing import Any, Final
 import xlsxwriter
 
 from pipeline.domain.errors import InputError
-from pipeline.domain.model import Column
 from pipeline.messages import say
 from pipeline.reconciliation.balance import Balance, Deposit
 from pipeline.reconciliation.front import DepositPage, Page, ProofPage, Story
 from pipeline.reconciliation.matching import Match, MatchCategory
+from pipeline.reconciliation.payments import UNDATED
 from pipeline.reconciliation.sheets import COLUMNS, Value, Writer, rows_of
 from pipeline.report import readback
-from pipeline.report.cells import amount_cell, count_cell, stored, text_cell, user_cell
+from pipeline.report.cells import stored
 from pipeline.report.closing import close_book
 from pipeline.report.readback import Witness
 from pipeline.report.streaming_worksheet import StreamedSheet
-from pipeline.report.styles import LEFT, MONEY, RIGHT, TEXT, Looks
+from pipeline.report.styles import Looks
 from pipeline.system import atomic_output
 from pipeline.system.atomic_output import NOTHING, Ours
 from pipeline.system.scratch import scratch
@@ -167,52 +167,39 @@ class _Book:
             sheet.add_row(self._writer.cells(row, values, refs), self._writer.longest(shown, values))
             self._witnesses[shown].note(*(_as_written(values[index]) for index in at))
 
-    def _list_damaged(self) -> None:
-        headings = [say(f"reconcile.column_{key}", self._lang) for key in ("file", "sheet", "line", "why", "text")]
-        sheet = self._open(DAMAGED, headings)
-        plain = self._looks.style(num_format=TEXT, **LEFT, text_wrap=True)
-        quoted = self._looks.style(num_format=TEXT, **LEFT, text_wrap=True, quote_prefix=True)
-        whole = self._looks.style(num_format="0", **RIGHT)
-        for line in self._contents.story.damaged:
+    def _list(self, name: str, keys: Sequence[str], rows: Iterable[Sequence[Value]]) -> None:
+        """A sheet that is a plain list; its last columns are texts."""
+        sheet = self._open(name, [say(f"reconcile.column_{key}", self._lang) for key in keys])
+        for values in rows:
             if sheet.is_full:
                 raise InputError("reconcile.too_many", sheet=sheet.name)
-            why = line.why.say(self._lang)
             refs = [f"{letter}{sheet.next_row}" for letter in sheet.letters]
-            cells = text_cell(refs[0], line.file, plain, quoted)
-            if line.sheet:
-                cells += text_cell(refs[1], line.sheet, plain, quoted)
-            cells += count_cell(refs[2], line.number, whole)
-            cells += text_cell(refs[3], why, plain, quoted) + text_cell(refs[4], line.text, plain, quoted)
-            sheet.add_row(cells, max(len(why), len(line.text)))
+            longest = max(len(value) for value in values[3:] if isinstance(value, str))
+            sheet.add_row(self._writer.listed(keys, values, refs), longest)
         _dress(sheet)
+
+    def _list_damaged(self) -> None:
+        rows = (
+            (line.file, line.sheet, line.number, line.why.say(self._lang), line.text)
+            for line in self._contents.story.damaged
+        )
+        self._list(DAMAGED, ("file", "sheet", "line", "why", "text"), rows)
 
     def _list_other_lines(self) -> None:
         """The lines of a bank statement that are of no request."""
-        keys = ("file", "sheet", "line", "deposited", "reportedAmount", "text")
-        sheet = self._open(OTHER_LINES, [say(f"reconcile.column_{key}", self._lang) for key in keys])
-        plain = self._looks.style(num_format=TEXT, **LEFT, text_wrap=True)
-        quoted = self._looks.style(num_format=TEXT, **LEFT, text_wrap=True, quote_prefix=True)
-        whole = self._looks.style(num_format="0", **RIGHT)
-        money = self._looks.style(num_format=MONEY, **RIGHT)
-        day_look = self._looks.column(Column(0, "", None, ""))
         lines = [payment.line for payment in self._contents.story.other_lines]
-        for line in sorted(lines, key=lambda line: (line.file, line.sheet, line.number)):
-            if sheet.is_full:
-                raise InputError("reconcile.too_many", sheet=sheet.name)
-            refs = [f"{letter}{sheet.next_row}" for letter in sheet.letters]
-            text = " ".join(part for part in (line.reference, line.name, line.memo) if part)
-            cells = text_cell(refs[0], line.file, plain, quoted)
-            if line.sheet:
-                cells += text_cell(refs[1], line.sheet, plain, quoted)
-            cells += count_cell(refs[2], line.number, whole)
-            if line.bank_day[:1].isdigit():
-                cells += user_cell(refs[3], line.bank_day, "d", day_look)
-            if line.amount is not None:
-                cells += amount_cell(refs[4], line.amount, money)
-            if text:
-                cells += text_cell(refs[5], text, plain, quoted)
-            sheet.add_row(cells, len(text))
-        _dress(sheet)
+        rows = (
+            (
+                line.file,
+                line.sheet,
+                line.number,
+                "" if line.bank_day == UNDATED else line.bank_day,
+                line.amount,
+                " ".join(part for part in (line.reference, line.name, line.memo) if part),
+            )
+            for line in sorted(lines, key=lambda line: (line.file, line.sheet, line.number))
+        )
+        self._list(OTHER_LINES, ("file", "sheet", "line", "deposited", "reportedAmount", "text"), rows)
 
     def _describe(self) -> None:
         """Document properties, without personal data and without the clock."""

@@ -155,6 +155,11 @@ def folded(text: str) -> str:
     return text.lower() if text.isascii() else unicodedata.normalize("NFC", text.casefold())
 
 
+def without_accents(text: str) -> str:
+    """`text` without what stands above or below its letters: `é` becomes `e`."""
+    return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
+
+
 @dataclass(frozen=True, slots=True)
 class Payment:
     """One valid row, cleaned: what the API is asked for. Texts are NFC; absent optional fields are empty.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from functools import cache, lru_cache
 from typing import Final
 
 from pipeline.domain.errors import InputError
-from pipeline.domain.model import Mapping
+from pipeline.domain.model import Mapping, without_accents
 from pipeline.messages.spoken import Enumerated, Spoken
 from pipeline.reader.column_contents import Amounts, look_of
 from schemas.faults import Fault
@@ -136,7 +135,7 @@ def words_of(heading: str) -> list[str]:
     text = _UNIT.sub(" ", _NEW_WORD.sub(" ", heading).casefold())
     for sign, word in _NUMBER_SIGNS:
         text = text.replace(sign, word)
-    text = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char)).casefold()
+    text = without_accents(text).casefold()
     return _WORD.findall(text)
 
 

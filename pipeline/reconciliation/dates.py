@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Final
+
+from pipeline.domain.model import without_accents
 
 _CLOCK: Final = r"(?:[t ,]+(?P<clock>[0-9].*))?"
 _YEAR: Final = r"'?(?P<year>[0-9]{4}|[0-9]{2})"
@@ -213,7 +214,7 @@ def _plain(text: str) -> str:
     """Without case, accents, needless spaces and the name of the weekday."""
     folded = text.casefold()
     if not folded.isascii():
-        folded = "".join(char for char in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(char))
+        folded = without_accents(folded)
     plain = " ".join(folded.split())
     if plain[:1].isdigit():
         return plain

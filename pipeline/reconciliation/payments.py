@@ -17,6 +17,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
+from pipeline.domain.model import without_accents
 from schemas.reports import Meaning
 
 CAD: Final = "CAD"
@@ -304,8 +305,7 @@ def _same_payor(one: Line, other: Line) -> bool:
 @lru_cache(maxsize=1 << 16)
 def words_of(name: str) -> str:
     """The words of a name in an order of their own, without case, accents and punctuation."""
-    text = unicodedata.normalize("NFKD", name.casefold())
-    text = "".join(char for char in text if not unicodedata.combining(char) and char not in "'\u2019.")
+    text = "".join(char for char in without_accents(name.casefold()) if char not in "'\u2019.")
     return " ".join(sorted("".join(char if char.isalnum() else " " for char in text).split()))
 
 

@@ -15,7 +15,6 @@ from pipeline.reader.formats import Format
 from pipeline.reader.headings import letter
 from pipeline.reader.looks import MOST_CELLS
 from pipeline.reader.ods_metadata import facts_of_ods, is_locked
-from pipeline.reader.xls_metadata import OldWorkbook, open_old
 from pipeline.reader.xlsb_metadata import BinaryBook, facts_of_binary, open_binary, styles_of_binary
 from pipeline.reader.xlsx_metadata import Package, facts_of, last_cell, package_of, styles_of
 
@@ -65,20 +64,20 @@ def facts_source(path: Path, form: Format, archive: Archive | None) -> FactsSour
 
 
 def _of_old(path: Path) -> FactsSource:
+    from pipeline.reader.xls_metadata import OldWorkbook  # noqa: PLC0415 - only an .xls needs xlrd
+
     try:
-        book = open_old(path)
+        book = OldWorkbook(path)
     except NotShown:
         return FactsSource(lambda _name, _index: Facts(unseen=True))
-    if book.is_locked:
-        raise InputError("sheet.locked", path=str(path))
-    return FactsSource(partial(_of_stream, book), book.has_macros)
 
+    def facts(name: str, _place: int) -> Facts:
+        try:
+            return book.facts(name)
+        except NotShown:
+            return Facts(unseen=True)
 
-def _of_stream(book: OldWorkbook, _name: str, index: int) -> Facts:
-    try:
-        return book.facts(index)
-    except NotShown:
-        return Facts(unseen=True)
+    return FactsSource(facts, book.has_macros)
 
 
 def _of_binary(archive: Archive, book: BinaryBook, styles: Styles, name: str, _index: int) -> Facts:

@@ -22,7 +22,7 @@ from pipeline.journal.queries import BatchLine
 from pipeline.messages import explain, say
 from pipeline.report.formatting import zone
 from pipeline.report.summary import status_lines
-from schemas.money import format_amount, format_number
+from schemas.money import format_amount, format_number, from_cents
 
 SHOWN_ERRORS: Final = 10
 """Errors that `run` shows; the workbook has them all."""
@@ -196,10 +196,10 @@ def print_batches(lines: list[BatchLine], manner: Manner) -> None:
         table.add_column(say(f"screen.column_{key}", manner.lang), justify="right")
     for line in lines:
         when = f"{line.last_run_at:%Y-%m-%d %H:%M}" if line.last_run_at else ""
-        amount = format_amount(Decimal(line.created_cents).scaleb(-2), manner.lang)
+        amount = format_amount(from_cents(line.created_cents), manner.lang)
         unknown = Text(str(line.unknown), style="bold red" if line.unknown else "")
         created = format_number(line.created, manner.lang)
-        cancelled = format_amount(Decimal(line.cancelled_cents).scaleb(-2), manner.lang) if line.cancelled else ""
+        cancelled = format_amount(from_cents(line.cancelled_cents), manner.lang) if line.cancelled else ""
         never = format_number(line.never_asked, manner.lang) if line.never_asked else ""
         cells = (
             Text(in_line(line.environment)),
@@ -223,11 +223,11 @@ def _batch_json(line: BatchLine) -> dict[str, object]:
         "lastRun": line.last_run_at.isoformat() if line.last_run_at else None,
         "file": line.file,
         "created": line.created,
-        "amount": f"{Decimal(line.created_cents).scaleb(-2):.2f}",
+        "amount": f"{from_cents(line.created_cents):.2f}",
         "rows": line.rows,
         "cancelled": line.cancelled,
-        "cancelledAmount": f"{Decimal(line.cancelled_cents).scaleb(-2):.2f}",
+        "cancelledAmount": f"{from_cents(line.cancelled_cents):.2f}",
         "neverAsked": line.never_asked,
-        "neverAskedAmount": f"{Decimal(line.never_asked_cents).scaleb(-2):.2f}",
+        "neverAskedAmount": f"{from_cents(line.never_asked_cents):.2f}",
         "unknown": line.unknown,
     }

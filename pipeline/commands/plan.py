@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterator
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +22,7 @@ from pipeline.domain.errors import InputError, UsageError
 from pipeline.messages import say
 from pipeline.system.atomic_output import Ours, put
 from schemas.languages import Lang
+from schemas.money import from_cents
 
 SUFFIX: Final = ".plan.json"
 
@@ -70,7 +70,7 @@ def _made(workplace: Workplace, prepared: Prepared, file: str, digest: str) -> A
         made_at=datetime.now().astimezone().isoformat(timespec="seconds"),
         rows=forecast.rows,
         to_send=forecast.to_send,
-        amount=f"{Decimal(forecast.to_send_cents).scaleb(-2):.2f}",
+        amount=f"{from_cents(forecast.to_send_cents):.2f}",
         e_mailed=forecast.e_mailed,
         payloads=payloads,
     )

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +23,7 @@ from pipeline.journal.staging import Forecast
 from pipeline.reader import ReadOptions, Table, load_mapping, open_table
 from pipeline.validation import CheckedTable, CheckOptions, check_table
 from schemas.faults import Fault
+from schemas.money import from_cents
 
 REFERENCES_MAY_NAME_CUSTOMERS: Final = "references-may-name-customers"
 
@@ -196,7 +196,7 @@ def stage(journal: Journal, batch: Batch, beginning: Beginning, checked: Checked
 def guard(request: Request, forecast: Forecast) -> tuple[tuple[ControlTotal, ...], InputError | None]:
     """Hold the sheet against what the user expects: `--expect-rows`, `--expect-total`, `--strict`."""
     controls = []
-    total = Decimal(forecast.cents).scaleb(-2)
+    total = from_cents(forecast.cents)
     if request.expect_rows is not None:
         found = forecast.rows
         agrees = found == request.expect_rows

@@ -22,6 +22,7 @@ from pipeline.domain.model import Outcome, Payment
 from pipeline.journal import roll, serialization
 from pipeline.journal.attempts import ATTEMPT_COLUMNS, LEGAL, IllegalChangeError, attempt_of
 from pipeline.journal.tables import attempts, batches, evidence
+from schemas.money import from_cents
 
 _EFFECTIVE: Final = (Outcome.CREATED, *sorted(attempt_rules.UNCERTAIN))
 
@@ -139,7 +140,7 @@ def requests_elsewhere(engine: Engine, batch_id: int) -> Iterator[tuple[Payment,
             if payment is not None:
                 yield (
                     payment,
-                    serialization.dollars(record.amount_cents),
+                    from_cents(record.amount_cents),
                     serialization.time(record.intended_at),
                     record.name,
                 )

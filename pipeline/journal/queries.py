@@ -23,6 +23,7 @@ from pipeline.journal.attempts import ATTEMPT_COLUMNS, attempt_of, cancelled, hi
 from pipeline.journal.tables import attempts, batches, rows, runs
 from pipeline.journal.tables import states as states_table
 from schemas.faults import Fault, Severity
+from schemas.money import from_cents
 
 CHUNK: Final = 2_000
 """Rows that are in memory at a time."""
@@ -314,7 +315,7 @@ def _present(
         row=SheetRow(record.number, serialization.cells(record.cells), record.kinds),
         status=status,
         payment=serialization.payment(record.payment),
-        amount=serialization.dollars(record.amount_cents),
+        amount=from_cents(record.amount_cents),
         session_id=made.session_id if made else "",
         launch_url=_launch_url(run.base_url, made.session_id) if made and made.session_id else "",
         errors=errors,

@@ -22,6 +22,7 @@ from pipeline.journal.attempts import Charge, RepeatSearch, histories, mark_canc
 from pipeline.journal.roll import Staged
 from pipeline.journal.tables import attempts, rows, runs
 from schemas.faults import Fault
+from schemas.money import to_cents
 
 CHUNK: Final = 5_000
 """Rows that are in memory at a time while planning."""
@@ -93,7 +94,7 @@ def _values(run_id: int, position: int, checked: CheckedRow) -> dict[str, Any]:
         "named": identity,
         "fingerprint": payment.fingerprint() if payment else None,
         "payment": serialization.dump(payment) if payment else None,
-        "amount_cents": serialization.cents(checked.amount),
+        "amount_cents": to_cents(checked.amount),
         "send_link": payment.send_link if payment else None,
         "faults": serialization.dump_faults(checked.faults),
         "notices": serialization.dump_faults(checked.notices),

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Select, bindparam, func, insert, or_, select, update
 
-from pipeline.domain import attempt_rules
+from pipeline.domain import attempt_rules, row_status
 from pipeline.domain.model import Outcome, Payment
 from pipeline.journal import roll, serialization
 from pipeline.journal.attempts import ATTEMPT_COLUMNS, LEGAL, IllegalChangeError, attempt_of
@@ -90,8 +90,7 @@ def asked(engine: Engine, batch_id: int) -> Iterator[Asked]:
     for identity, group in groupby(records, key=attrgetter("identity")):
         tried = list(group)
         history = [attempt_of(record) for record in tried]
-        unanswered = attempt_rules.open_questions(history)
-        shown = {attempt.number for attempt in (*unanswered[-1:], *_created(history))}
+        shown = {attempt.number for attempt in row_status.requests_that_exist(history)}
         for record, attempt in zip(tried, history, strict=True):
             if attempt.number in shown:
                 place = places.get(identity, roll.NOWHERE)
@@ -107,10 +106,6 @@ def asked(engine: Engine, batch_id: int) -> Iterator[Asked]:
                     session_id=attempt.session_id,
                     payment=serialization.payment(record.content),
                 )
-
-
-def _created(history: Sequence[Any]) -> list[Any]:
-    return [attempt for attempt in history if attempt.outcome is Outcome.CREATED]
 
 
 def _elsewhere(batch_id: int, *columns: Any) -> Select[Any]:

@@ -256,7 +256,7 @@ def _plan_range(
                 exceptions.append({"which": row.id, "decision": "keep", "why": None})
             case attempt_rules.Hold(fault):
                 exceptions.append({"which": row.id, "decision": "hold", "why": serialization.dump(fault)})
-            case attempt_rules.LookFirst():
+            case attempt_rules.Review():
                 exceptions.append({"which": row.id, "decision": "look", "why": None})
             case never:
                 assert_never(never)

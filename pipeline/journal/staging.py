@@ -75,7 +75,7 @@ def finish(engine: Engine, staged: Staged, identity: Sequence[str], columns: Seq
             _refuse_repeated_identities(connection, run_id, columns)
         roll.refuse_taken_identities(connection, staged)
         if not staged.source.partial:
-            duplicates.adopt(connection, run_id, batch_id)
+            duplicates.reuse_earlier_payment(connection, run_id, batch_id)
         roll.find_earlier_forms(connection, staged)
         connection.execute(update(runs).where(runs.c.id == run_id).values(staged_at=serialization.dump_time(now)))
 
@@ -217,7 +217,7 @@ def plan(
             _plan_range(connection, chosen, batch_id, permissions, partial(repeats_elsewhere, search=search, now=now))
     if not permissions.allow_repeats:
         with engine.begin() as connection:
-            duplicates.hold_lookalikes(connection, staged, now - search.window)
+            duplicates.hold_possible_duplicates(connection, staged, now - search.window)
     return forecast(engine, run_id, batch_id)
 
 

@@ -265,14 +265,14 @@ def announced(announcement: Announcement, lang: Lang) -> Iterator[str]:
         yield say("screen.e_mailed", lang, count=forecast.e_mailed)
     if links := forecast.to_send - forecast.e_mailed:
         yield say("screen.links", lang, count=links)
-    for count, name in (
-        (forecast.kept, "kept"),
-        (forecast.invalid, "invalid"),
-        (forecast.held, "held"),
-        (forecast.unknown, "unknown"),
+    for count, key in (
+        (forecast.kept, "screen.left_kept"),
+        (forecast.invalid, "screen.left_invalid"),
+        (forecast.held, "screen.left_held"),
+        (forecast.unknown, "screen.left_unknown"),
     ):
         if count:
-            yield say(f"screen.left_{name}", lang, count=count)
+            yield say(key, lang, count=count)
     if (until := announcement.request.until) is not None:
         # A time of day that is just past means tomorrow's: said with its date, or nobody would know.
         key = "screen.until" if until.date() == datetime.now(until.tzinfo).date() else "screen.until_later"

@@ -14,7 +14,7 @@ from pipeline.commands.request import Request, Screen
 from pipeline.commands.where import Where
 from pipeline.config.settings import Settings
 from pipeline.domain.attempt_rules import Permissions
-from pipeline.domain.errors import FileSentBeforeError, InputError, StaleBatchNameError
+from pipeline.domain.errors import CustomersFileSentBeforeError, FileSentBeforeError, InputError, StaleBatchNameError
 from pipeline.domain.model import ControlTotal, Mapping
 from pipeline.journal.attempts import RepeatSearch
 from pipeline.journal.journal import Batch, Beginning, Journal
@@ -143,7 +143,7 @@ def _sent_before(
         return None
     told = {"file": table.source.name, "batch": sent.batch, "date": sent.at.astimezone().date()}
     if customers:
-        return FileSentBeforeError(
+        return CustomersFileSentBeforeError(
             "run.same_file_of_customers", days=settings.repeat_window, fresh=_fresh(batch), **told
         )
     return FileSentBeforeError("run.same_file", **told)

@@ -100,7 +100,7 @@ class Column:
     """One column of the sheet and how it was understood.
 
     `field` is the API's name when the column is one of ours, else None (the user's own, returned untouched). `why`
-    is the key of the text that says how it was matched. `number_format` is the workbook's own format, if any, and
+    is the code of how it was matched. `number_format` is the workbook's own format, if any, and
     `other_formats` are those of single cells in it that differ from it.
     """
 

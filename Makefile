@@ -34,7 +34,7 @@ test: setup  ## run every test (real files, sockets, databases and killed proces
 	@$(BIN)/python -m pytest
 
 fuzz: setup  ## read spoilt sheets in every format for an hour (SECONDS=…); what breaks a rule is kept in out/
-	@$(BIN)/python tests/fuzz.py $(or $(SECONDS),3600)
+	@PYTHONPATH=tests $(BIN)/python -m support.fuzz $(or $(SECONDS),3600)
 
 chaos: setup  ## run for an hour what chance brings: kills, signals, hostile folders and cells (SECONDS=3600 for each test)
 	@CHAOS_SECONDS=$(or $(SECONDS),3600) $(BIN)/python -m pytest -m chaos --timeout $$(($(or $(SECONDS),3600) + 600))

@@ -13,8 +13,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from misbehaving import Behaviour, Misbehaving, Talk, created
-from standin import Desk, Line, check_truth
+from support.fault_server import Behaviour, Misbehaving, Talk, created
+from support.run_fixture import Desk, Line, check_truth
 
 LINES = [Line(f"INV-{number}", link=number % 2 == 0) for number in range(40)]
 REFERENCES = [line.reference for line in LINES]

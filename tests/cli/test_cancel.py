@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from misbehaving import Misbehaving, Talk, answers, details
 from openpyxl import load_workbook
 from sqlalchemy import select
+from support.fault_server import Misbehaving, Talk, answers, details
 
 from pipeline.journal.journal import Batch, open_journal
 from pipeline.journal.tables import states

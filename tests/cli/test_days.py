@@ -16,9 +16,9 @@ from urllib.request import urlopen
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import Command, _announced_url, clean_environment
-from kitchen import Kitchen
 from openpyxl import load_workbook
+from support.command import Command, announced_url, clean_environment
+from support.fork_server import Kitchen
 
 SHEET = """Reference,First name,Last name,Email,Amount
 TZ-1,Amélie,Gagnon,amelie@example.com,1125.40
@@ -147,7 +147,7 @@ def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
         line = ("sandbox", "--port", "0", "--store", tmp_path / "s.jsonl", "--settle-after", "0")
         process = office.command.start(*line, env=office.env)
         try:
-            office.opens(_announced_url(process))
+            office.opens(announced_url(process))
             if moment is not None:
                 office.at_that_moment()
             yield office

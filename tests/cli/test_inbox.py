@@ -12,8 +12,8 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from conftest import Command, clean_environment
-from kitchen import REPOSITORY, Forked, Kitchen
+from support.command import Command, clean_environment
+from support.fork_server import REPOSITORY, Forked, Kitchen
 
 from pipeline.commands.interrupts import interrupts
 from pipeline.inbox.signals import listening

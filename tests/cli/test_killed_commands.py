@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chaos import SECONDS, until_time_is_up
-from misbehaving import Misbehaving, created
-from standin import Desk, Line, write_sheet
+from support.chaos import SECONDS, until_time_is_up
+from support.fault_server import Misbehaving, created
+from support.run_fixture import Desk, Line, write_sheet
 from test_signals import COMMANDS as SIGNALLED
 
 COMMANDS = SIGNALLED | {

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import Command
-from kitchen import Forked
-from misbehaving import Behaviour, Gone, Misbehaving, Talk, Unread, authorized, created
-from standin import Desk, Line, check_truth, write_sheet
+from support.command import Command
+from support.fault_server import Behaviour, Gone, Misbehaving, Talk, Unread, authorized, created
+from support.fork_server import Forked
+from support.run_fixture import Desk, Line, check_truth, write_sheet
 
 CONCURRENCY = 4
 LINES = [Line(f"INV-{number}", link=number % 3 != 0) for number in range(24)]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from conftest import Command, Finished, clean_environment
-from kitchen import REPOSITORY, Kitchen
-from misbehaving import Misbehaving, Talk, created
-from standin import Desk, Line, check_truth, write_sheet
+from support.command import Command, Finished, clean_environment
+from support.fault_server import Misbehaving, Talk, created
+from support.fork_server import REPOSITORY, Kitchen
+from support.run_fixture import Desk, Line, check_truth, write_sheet
 
 VANISH = """\
 import os, sys

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from misbehaving import Behaviour, Misbehaving, answers
+from support.fault_server import Behaviour, Misbehaving, answers
 from test_notified_run import Mailbox, sheet
 
 GOOD = "N-1,Zoé,Tremblay,zoe@example.com,250\n"
-TLS = Path(__file__).parents[1] / "edges" / "tls"
+TLS = Path(__file__).parents[1] / "support" / "tls"
 NO_DATABASE = "postgresql://user:hunter2@127.0.0.1:9/busy_full_locked"
 CAN_NOT_BE_REACHED = "can be reached"
 

@@ -11,9 +11,9 @@ from random import Random
 
 import openpyxl
 import pytest
-from chaos import SECONDS, until_time_is_up
-from misbehaving import Misbehaving, answers
 from rich.text import Text
+from support.chaos import SECONDS, until_time_is_up
+from support.fault_server import Misbehaving, answers
 
 from pipeline.cli import outlets
 from pipeline.cli.consoles import SafeConsole

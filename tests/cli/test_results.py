@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from misbehaving import Misbehaving, answers, creates_and_closes, creates_and_resets
-from standin import Desk, Line, check_truth
+from support.fault_server import Misbehaving, answers, creates_and_closes, creates_and_resets
+from support.run_fixture import Desk, Line, check_truth
 
 from pipeline.commands.results import Results
 from pipeline.domain import comparison

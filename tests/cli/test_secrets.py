@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from misbehaving import Misbehaving, answers, creates_and_answers
+from support.fault_server import Misbehaving, answers, creates_and_answers
 
 PASSWORD = "correct-horse-battery"
 USERNAME = "billing-user-7731"

@@ -12,9 +12,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from chaos import SECONDS, until_time_is_up
-from misbehaving import Misbehaving, Talk, created
-from standin import Desk, Line, check_truth, write_sheet
+from support.chaos import SECONDS, until_time_is_up
+from support.fault_server import Misbehaving, Talk, created
+from support.run_fixture import Desk, Line, check_truth, write_sheet
 
 LINES = [Line(f"INV-{number}", link=number % 2 == 0) for number in range(30)]
 REFERENCES = [line.reference for line in LINES]

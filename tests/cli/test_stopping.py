@@ -17,8 +17,8 @@ from pathlib import Path
 import pandas as pd
 import pandera.pandas as pa
 import pytest
-from misbehaving import Behaviour, Misbehaving, Talk, answers, created, creates_and_resets
-from standin import Desk, Line, check_truth, write_sheet
+from support.fault_server import Behaviour, Misbehaving, Talk, answers, created, creates_and_resets
+from support.run_fixture import Desk, Line, check_truth, write_sheet
 
 from schemas import payment
 from schemas.payment import PaymentSchema

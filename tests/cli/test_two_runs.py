@@ -8,9 +8,9 @@ from contextlib import closing
 
 import psycopg
 import pytest
-from journals import KINDS, place
-from kitchen import Forked
-from misbehaving import Misbehaving
+from support.fault_server import Misbehaving
+from support.fork_server import Forked
+from support.journals import KINDS, place
 
 HEADINGS = "Invoice #,First name,Last name,Email,Amount,sendInteracLink"
 PATIENCE = 60

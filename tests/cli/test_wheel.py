@@ -8,7 +8,7 @@ from zipfile import ZipFile
 
 import click
 import pytest
-from conftest import REPOSITORY
+from support.command import REPOSITORY
 
 PACKAGES = ("pipeline", "schemas")
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from misbehaving import (
+from support.fault_server import (
     Behaviour,
     Misbehaving,
     answers,

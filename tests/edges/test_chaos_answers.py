@@ -18,15 +18,15 @@ from random import Random
 from uuid import uuid4
 
 import pytest
-from misbehaving import Gone, Misbehaving, Talk, authorized, details, resets_at_once
 from sqlalchemy import select
-from standin import Desk, Line, Ran, check_truth
+from support.fault_server import Gone, Misbehaving, Talk, authorized, details, resets_at_once
+from support.run_fixture import Desk, Line, Ran, check_truth
 
 from pipeline.journal.journal import open_journal
 from pipeline.journal.tables import attempts
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "60"))
-TLS = Path(__file__).with_name("tls")
+TLS = Path(__file__).parents[1] / "support" / "tls"
 ROWS = 24
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(SECONDS + 120)]

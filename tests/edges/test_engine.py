@@ -14,10 +14,10 @@ from types import SimpleNamespace
 
 import psycopg
 import pytest
-from journals import place
-from misbehaving import Behaviour, Misbehaving, Talk, answers, authorized, created, hangs
 from sqlalchemy import event
-from standin import Desk, Line, quiet
+from support.fault_server import Behaviour, Misbehaving, Talk, answers, authorized, created, hangs
+from support.journals import place
+from support.run_fixture import Desk, Line, quiet
 
 from pipeline.cli.screen import LineScreen, Manner
 from pipeline.commands.interrupts import interrupts

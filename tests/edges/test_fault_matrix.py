@@ -14,7 +14,7 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-from misbehaving import (
+from support.fault_server import (
     Behaviour,
     Gone,
     Misbehaving,
@@ -36,7 +36,7 @@ from misbehaving import (
     resets_on_first_byte,
     resets_unread,
 )
-from standin import Desk, Line, Ran, check_truth
+from support.run_fixture import Desk, Line, Ran, check_truth
 
 from pipeline.domain.model import Outcome
 from pipeline.journal import attempts

@@ -10,7 +10,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
-from misbehaving import Behaviour, Gone, Misbehaving, Talk, answers
+from support.fault_server import Behaviour, Gone, Misbehaving, Talk, answers
 
 from pipeline.client.api import Api, Credentials
 from pipeline.client.transport import ExactTransport, Timeouts

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from misbehaving import Behaviour, Gone, Misbehaving, Talk, answers
-from standin import Desk, Line
+from support.fault_server import Behaviour, Gone, Misbehaving, Talk, answers
+from support.run_fixture import Desk, Line
 
 from pipeline.client.connection import Connection, Lost, Mark, Stale
 from pipeline.client.transport import ALONE, ExactTransport, Timeouts

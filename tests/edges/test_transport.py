@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 
 import httpx
 import pytest
-from misbehaving import (
+from support.fault_server import (
     Behaviour,
     Gone,
     Misbehaving,
@@ -54,7 +54,7 @@ from pipeline.client.transport import (
 PATIENT = Timeouts(connect=20, answer=20)
 SHORT = Timeouts(connect=0.5, answer=0.5)
 """For the cases that end by a time-out; the others must not end by one on a slow machine."""
-TLS = Path(__file__).with_name("tls")
+TLS = Path(__file__).parents[1] / "support" / "tls"
 SECRET = "the-secret-token"
 T = TypeVar("T")
 BODY = b'{"referenceId":"INV-1","options":{"notificationPreferences":{"sendInteracLink":true}}}'

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from misbehaving import Misbehaving
 from openpyxl import load_workbook
 from sqlalchemy import func, select
 
@@ -22,6 +21,7 @@ from pipeline.domain.model import ReportRow, Status
 from pipeline.journal import database
 from pipeline.journal.journal import open_journal
 from pipeline.journal.tables import batches, runs
+from support.fault_server import Misbehaving
 
 HEADINGS = "referenceId,firstName,lastName,email,amount,sendInteracLink"
 

@@ -29,7 +29,7 @@ from pathlib import Path
 from struct import Struct
 from typing import Any, NoReturn, Self
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 SAMPLE = REPOSITORY / "samples" / "billing-2026-11.xlsx"
 AT_ITS_START = ("PYTHON", "LC_", "LANG", "TZ", "LD_")
 """Variables that Python, or what it loads, reads when it starts."""

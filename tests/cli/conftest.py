@@ -5,22 +5,22 @@ from pathlib import Path
 
 import pytest
 from support.command import Command, StandaloneSandbox, clean_environment, serving
-from support.fork_server import Kitchen
+from support.fork_server import ForkServer
 
 
 @pytest.fixture(scope="session")
-def kitchen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kitchen]:
+def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
     """What forks the command for all the tests of a worker."""
-    with Kitchen(tmp_path_factory.mktemp("kitchen"), clean_environment()) as kitchen:
-        yield kitchen
+    with ForkServer(tmp_path_factory.mktemp("fork_server"), clean_environment()) as fork_server:
+        yield fork_server
 
 
 @pytest.fixture
-def command(tmp_path: Path, kitchen: Kitchen) -> Command:
+def command(tmp_path: Path, fork_server: ForkServer) -> Command:
     """The command, with a home of its own (`command.home`, a folder below the test's `tmp_path`)."""
     home = tmp_path / "home"
     home.mkdir()
-    return Command(home, kitchen)
+    return Command(home, fork_server)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def standalone_sandbox(command: Command) -> Iterator[StandaloneSandbox]:
 
 
 @pytest.fixture(scope="module")
-def witness(tmp_path_factory: pytest.TempPathFactory, kitchen: Kitchen) -> Iterator[StandaloneSandbox]:
+def witness(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) -> Iterator[StandaloneSandbox]:
     """One sandbox for a module whose tests must send nothing: `witness.received()` stays empty."""
-    with serving(Command(tmp_path_factory.mktemp("witness"), kitchen)) as sandbox:
+    with serving(Command(tmp_path_factory.mktemp("witness"), fork_server)) as sandbox:
         yield sandbox

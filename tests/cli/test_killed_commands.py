@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.chaos import SECONDS, until_time_is_up
-from support.fault_server import Misbehaving, created
+from support.fault_server import FaultServer, created
 from support.run_fixture import Desk, Line, write_sheet
 from test_signals import COMMANDS as SIGNALLED
 
@@ -23,7 +23,7 @@ COMMANDS = SIGNALLED | {
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    with Misbehaving() as server:
+    with FaultServer() as server:
         yield Desk(tmp_path, server, {"concurrency": "4", "answer_timeout": "10"})
 
 

@@ -84,9 +84,9 @@ def numbered(names: set[str], number: int = 2) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory, kitchen) -> Iterator[Desk]:
+def desk(tmp_path_factory, fork_server) -> Iterator[Desk]:
     """One for the module: each test has names of its own."""
-    command = Command(tmp_path_factory.mktemp("desk"), kitchen)
+    command = Command(tmp_path_factory.mktemp("desk"), fork_server)
     home = command.home / "work"
     home.mkdir()
     book = Workbook()

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from support.command import Command
-from support.fault_server import Gone, Misbehaving, Talk, authorized, created, details
+from support.fault_server import FaultServer, Gone, Talk, authorized, created, details
 from support.fork_server import Forked
 from support.run_fixture import Desk, Line, check_truth, write_sheet
 
@@ -76,7 +76,7 @@ def sleeper(request: pytest.FixtureRequest, tmp_path: Path, command: Command) ->
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(TLS / "certificate.pem", TLS / "key.pem")
         settings["ca_file"] = str(TLS / "certificate.pem")
-    with Misbehaving(tls=context) as server:
+    with FaultServer(tls=context) as server:
         yield Sleeper(Desk(tmp_path, server, settings), command)
 
 

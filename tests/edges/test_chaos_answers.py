@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
-from support.fault_server import Gone, Misbehaving, Talk, authorized, details, resets_at_once
+from support.fault_server import FaultServer, Gone, Talk, authorized, details, resets_at_once
 from support.run_fixture import Desk, Line, Ran, check_truth
 
 from pipeline.journal.journal import open_journal
@@ -219,7 +219,7 @@ def test_whatever_the_api_answers(scheme: str, tmp_path: Path) -> None:
         lines = [Line(f"INV-{number}", link=strays or number % 2 == 0) for number in range(ROWS)]
         chaos, folder = Chaos(seed, strays=strays), tmp_path / str(seed)
         folder.mkdir()
-        with Misbehaving(context, well_created=chaos.create, well_other=chaos.other) as server:
+        with FaultServer(context, well_created=chaos.create, well_other=chaos.other) as server:
             server.well_authorized = chaos.authorize
             desk = Desk(folder, server, settings)
             for _ in range(2):

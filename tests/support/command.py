@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import urlopen
 
-from support.fork_server import REPOSITORY, Forked, Kitchen
+from support.fork_server import REPOSITORY, Forked, ForkServer
 
 PROGRAM = (sys.executable, "-m", "pipeline")
 OURS = ("FLINKS_", "XDG_", "LC_", "LANG", "COLUMNS", "NO_COLOR", "FORCE_COLOR")
@@ -45,17 +45,17 @@ class Finished:
 class Command:
     """`flinks-import`, with data and configuration folders of its own below `home`; no terminal, no credentials.
 
-    A process of its own for each command, which the kitchen forks where it can: see `fork_server.py`.
+    A process of its own for each command, which the fork server forks where it can: see `fork_server.py`.
     """
 
-    def __init__(self, home: Path, kitchen: Kitchen) -> None:
+    def __init__(self, home: Path, fork_server: ForkServer) -> None:
         self.home = home
         self.data = home / "data" / "flinks-import"
         self.environment = clean_environment() | {
             "XDG_DATA_HOME": str(home / "data"),
             "XDG_CONFIG_HOME": str(home / "config"),
         }
-        self.kitchen = kitchen
+        self.fork_server = fork_server
 
     def __call__(
         self,
@@ -86,8 +86,8 @@ class Command:
         as it does anyway where the environment changes how Python starts.
         """
         environment = self.environment | (env or {})
-        if self.kitchen.serves(environment) and not afresh:
-            return self.kitchen.start([*map(str, args)], environment, cwd or self.home)
+        if self.fork_server.serves(environment) and not afresh:
+            return self.fork_server.start([*map(str, args)], environment, cwd or self.home)
         return subprocess.Popen(
             self.line(*args),
             env=environment,

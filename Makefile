@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test fuzz chaos check format samples docs pictures bench bench-check lock clean
+.PHONY: help setup run demo test coverage fuzz chaos check format samples docs pictures bench bench-check lock clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,11 @@ demo: setup  ## play a whole month: import, payors who pay or decline, status, r
 test: setup  ## run every test (real files, sockets, databases and killed processes)
 	@echo "Running every test (some minutes)"
 	@$(BIN)/python -m pytest
+
+coverage: setup  ## hold that the tests in tests/unit take every branch of pipeline/domain and schemas (a minute)
+	@mkdir -p out
+	@$(BIN)/coverage run -m pytest -n 0 tests/unit
+	@$(BIN)/coverage report
 
 fuzz: setup  ## read spoilt sheets in every format for an hour (SECONDS=…); what breaks a rule is kept in out/
 	@PYTHONPATH=tests $(BIN)/python -m support.fuzz $(or $(SECONDS),3600)

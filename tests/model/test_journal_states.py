@@ -20,8 +20,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from journals import NOW, WINDOW, Asked, Line, Planned, line, plan
 from sqlalchemy import select
+from support.journals import NOW, WINDOW, Asked, Line, Planned, line, plan
 
 from pipeline.domain import attempt_rules
 from pipeline.domain.attempt_rules import Permissions

@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test fuzz chaos check format samples docs pictures bench bench-check lock clean
+.PHONY: help setup run demo test coverage fuzz chaos check format samples docs pictures bench bench-check lock clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,8 +33,13 @@ test: setup  ## run every test (real files, sockets, databases and killed proces
 	@echo "Running every test (some minutes)"
 	@$(BIN)/python -m pytest
 
+coverage: setup  ## hold that the tests in tests/unit take every branch of pipeline/domain and schemas (a minute)
+	@mkdir -p out
+	@$(BIN)/coverage run -m pytest -n 0 tests/unit
+	@$(BIN)/coverage report
+
 fuzz: setup  ## read spoilt sheets in every format for an hour (SECONDS=…); what breaks a rule is kept in out/
-	@$(BIN)/python tests/fuzz.py $(or $(SECONDS),3600)
+	@PYTHONPATH=tests $(BIN)/python -m support.fuzz $(or $(SECONDS),3600)
 
 chaos: setup  ## run for an hour what chance brings: kills, signals, hostile folders and cells (SECONDS=3600 for each test)
 	@CHAOS_SECONDS=$(or $(SECONDS),3600) $(BIN)/python -m pytest -m chaos --timeout $$(($(or $(SECONDS),3600) + 600))

@@ -1,4 +1,4 @@
-"""Makes the modules of this folder (`misbehaving`, …) importable from every test, and has slow tests begin first."""
+"""Makes the package `support` importable from every test, and has slow tests begin first."""
 
 import os
 import signal

@@ -1,184 +1,37 @@
-"""Runs the real command in a process of its own, far from the user's journal, and the sandbox beside it."""
+"""The command in a process of its own, far from the user's journal, and the sandbox beside it."""
 
-import json
-import os
-import selectors
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
-from kitchen import REPOSITORY, Forked, Kitchen
-
-PROGRAM = (sys.executable, "-m", "pipeline")
-OURS = ("FLINKS_", "XDG_", "LC_", "LANG", "COLUMNS", "NO_COLOR", "FORCE_COLOR")
-"""Variables of whoever runs the tests that would change what the command does."""
-
-
-def clean_environment() -> dict[str, str]:
-    """The environment of whoever runs the tests, without what would change what the command does."""
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith(OURS)},
-        "PYTHONPATH": str(REPOSITORY),
-        "LC_ALL": "C.UTF-8",
-        "PYTHONUTF8": "1",
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A process that has ended: its exit code, standard output and standard error."""
-
-    code: int
-    out: str
-    err: str
-
-    def json(self) -> dict:
-        """The JSON summary (`--json`). Fails when standard output holds anything else."""
-        return json.loads(self.out)
-
-
-class Command:
-    """`flinks-import`, with data and configuration folders of its own below `home`; no terminal, no credentials.
-
-    A process of its own for each command, which the kitchen forks where it can: see `kitchen.py`.
-    """
-
-    def __init__(self, home: Path, kitchen: Kitchen) -> None:
-        self.home = home
-        self.data = home / "data" / "flinks-import"
-        self.environment = clean_environment() | {
-            "XDG_DATA_HOME": str(home / "data"),
-            "XDG_CONFIG_HOME": str(home / "config"),
-        }
-        self.kitchen = kitchen
-
-    def __call__(
-        self,
-        *args: str | Path,
-        env: Mapping[str, str] | None = None,
-        cwd: Path | None = None,
-        timeout: float = 60,
-        afresh: bool = False,
-    ) -> Finished:
-        """Run it to its end. `env`, `cwd` and `afresh` are those of `start`."""
-        process = self.start(*args, env=env, cwd=cwd, afresh=afresh)
-        try:
-            out, err = process.communicate(timeout=timeout)
-        finally:
-            process.kill()
-        return Finished(process.returncode, out, err)
-
-    def start(
-        self,
-        *args: str | Path,
-        env: Mapping[str, str] | None = None,
-        cwd: Path | None = None,
-        afresh: bool = False,
-    ) -> Forked | subprocess.Popen[str]:
-        """Start it and go on; the caller ends it.
-
-        `env` is added to the environment; `cwd` is `home` unless given. `afresh` has Python start and import all anew,
-        as it does anyway where the environment changes how Python starts.
-        """
-        environment = self.environment | (env or {})
-        if self.kitchen.serves(environment) and not afresh:
-            return self.kitchen.start([*map(str, args)], environment, cwd or self.home)
-        return subprocess.Popen(
-            self.line(*args),
-            env=environment,
-            cwd=cwd or self.home,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-        )
-
-    @staticmethod
-    def line(*args: str | Path) -> list[str]:
-        """The command line."""
-        return [*PROGRAM, *map(str, args)]
-
-
-class StandaloneSandbox:
-    """A sandbox in a process of its own, as the command `sandbox` serves it."""
-
-    def __init__(self, base_url: str) -> None:
-        self.base_url = base_url
-
-    @property
-    def env(self) -> dict[str, str]:
-        """The settings with which the command talks to it."""
-        return {"FLINKS_BASE_URL": self.base_url, "FLINKS_USERNAME": "sandbox", "FLINKS_PASSWORD": "sandbox"}
-
-    def created(self) -> dict[str, int]:
-        """How many sessions were created for each referenceId."""
-        return self._about()["created"]
-
-    def received(self) -> dict[str, int]:
-        """How many creates arrived for each referenceId."""
-        return self._about()["received"]
-
-    def _about(self) -> dict:
-        with urlopen(f"{self.base_url}/sandbox/sessions", timeout=10) as answer:
-            return json.load(answer)
+from support.command import Command, StandaloneSandbox, clean_environment, serving
+from support.fork_server import ForkServer
 
 
 @pytest.fixture(scope="session")
-def kitchen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kitchen]:
+def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
     """What forks the command for all the tests of a worker."""
-    with Kitchen(tmp_path_factory.mktemp("kitchen"), clean_environment()) as kitchen:
-        yield kitchen
+    with ForkServer(tmp_path_factory.mktemp("fork_server"), clean_environment()) as fork_server:
+        yield fork_server
 
 
 @pytest.fixture
-def command(tmp_path: Path, kitchen: Kitchen) -> Command:
+def command(tmp_path: Path, fork_server: ForkServer) -> Command:
     """The command, with a home of its own (`command.home`, a folder below the test's `tmp_path`)."""
     home = tmp_path / "home"
     home.mkdir()
-    return Command(home, kitchen)
+    return Command(home, fork_server)
 
 
 @pytest.fixture
 def standalone_sandbox(command: Command) -> Iterator[StandaloneSandbox]:
     """A sandbox on a free port that ends with the test."""
-    with _serving(command) as sandbox:
+    with serving(command) as sandbox:
         yield sandbox
 
 
 @pytest.fixture(scope="module")
-def witness(tmp_path_factory: pytest.TempPathFactory, kitchen: Kitchen) -> Iterator[StandaloneSandbox]:
+def witness(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) -> Iterator[StandaloneSandbox]:
     """One sandbox for a module whose tests must send nothing: `witness.received()` stays empty."""
-    with _serving(Command(tmp_path_factory.mktemp("witness"), kitchen)) as sandbox:
+    with serving(Command(tmp_path_factory.mktemp("witness"), fork_server)) as sandbox:
         yield sandbox
-
-
-@contextmanager
-def _serving(command: Command) -> Iterator[StandaloneSandbox]:
-    process = command.start("sandbox", "--port", "0", "--store", command.home / "standalone.jsonl")
-    try:
-        yield StandaloneSandbox(_announced_url(process))
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
-
-
-def _announced_url(process: Forked | subprocess.Popen[str], patience: float = 30) -> str:
-    """The address that the sandbox prints once it listens."""
-    assert process.stdout is not None
-    deadline = time.monotonic() + patience
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while selector.select(max(0, deadline - time.monotonic())):
-            line = process.stdout.readline()
-            if not line:
-                break
-            if line.startswith("http://"):
-                return line.strip()
-    process.kill()
-    raise AssertionError(f"the sandbox said no address: {process.communicate()}")

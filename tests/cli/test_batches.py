@@ -9,7 +9,7 @@ from threading import Timer
 
 import psycopg
 import pytest
-from journals import place
+from support.journals import place
 
 HEADINGS = "Invoice #,First name,Last name,Email,Amount,Institution,Transit,Account,Contract,Notes,sendInteracLink"
 PEOPLE = (

@@ -13,8 +13,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from misbehaving import Behaviour, Misbehaving, Talk, created
-from standin import Desk, Line, check_truth
+from support.fault_server import Behaviour, FaultServer, Talk, created
+from support.run_fixture import Desk, Line, check_truth
 
 LINES = [Line(f"INV-{number}", link=number % 2 == 0) for number in range(40)]
 REFERENCES = [line.reference for line in LINES]
@@ -30,13 +30,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def server() -> Iterator[Misbehaving]:
-    with Misbehaving() as running:
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as running:
         yield running
 
 
 @pytest.fixture
-def desk(tmp_path: Path, server: Misbehaving) -> Desk:
+def desk(tmp_path: Path, server: FaultServer) -> Desk:
     folder = tmp_path / "desk"
     folder.mkdir()
     return Desk(folder, server, {"concurrency": "4", "answer_timeout": "10"})
@@ -83,7 +83,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
         subprocess.run(["umount", "-l", path], check=True)
 
 
-def at(number: int, happens: Behaviour, server: Misbehaving) -> None:
+def at(number: int, happens: Behaviour, server: FaultServer) -> None:
     """Let this happen at the n-th request for a session."""
     server.on_create.extend([created] * number + [happens])
 

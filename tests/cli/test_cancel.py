@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from misbehaving import Misbehaving, Talk, answers, details
 from openpyxl import load_workbook
 from sqlalchemy import select
+from support.fault_server import FaultServer, Talk, answers, details
 
 from pipeline.journal.journal import Batch, open_journal
 from pipeline.journal.tables import states
@@ -173,7 +173,7 @@ def _only_says_ok(talk: Talk) -> None:
 def test_a_cancellation_that_nothing_confirms_is_done_nowhere(command) -> None:
     """A 200 alone is asked again and exits 6; neither workbook nor journal calls it cancelled, and it still holds."""
     sheet = "\n".join(SHEET.splitlines()[:3]) + "\n"
-    with Misbehaving(well_other=_only_says_ok) as server:
+    with FaultServer(well_other=_only_says_ok) as server:
         env = {"FLINKS_BASE_URL": server.url, "FLINKS_USERNAME": "user", "FLINKS_PASSWORD": "password"}
         send(command, env, sheet)
         done = command("cancel", "rent", "--yes", "--json", env=env)

@@ -16,9 +16,9 @@ from urllib.request import urlopen
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import Command, _announced_url, clean_environment
-from kitchen import Kitchen
 from openpyxl import load_workbook
+from support.command import Command, announced_url, clean_environment
+from support.fork_server import ForkServer
 
 SHEET = """Reference,First name,Last name,Email,Amount
 TZ-1,Amélie,Gagnon,amelie@example.com,1125.40
@@ -47,8 +47,8 @@ def elsewhere_now() -> str:
 class Office:
     """Somebody in a zone who plays a batch `billing` against a sandbox of the same zone. `day` is theirs."""
 
-    def __init__(self, home: Path, kitchen: Kitchen, zone: str, moment: datetime) -> None:
-        self.command, self.home = Command(home, kitchen), home
+    def __init__(self, home: Path, fork_server: ForkServer, zone: str, moment: datetime) -> None:
+        self.command, self.home = Command(home, fork_server), home
         self.zone, self.moment = zone, moment
         self.day, self.utc_day = (f"{moment.astimezone(place):%Y-%m-%d}" for place in (ZoneInfo(zone), UTC))
         assert self.day != self.utc_day
@@ -142,12 +142,12 @@ def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
     """A batch with two requests, one of them paid, a decision, and a row that was being sent when all was cut off."""
     zone, moment = request.param
     zone = zone or elsewhere_now()
-    with Kitchen(tmp_path, clean_environment() | {"TZ": zone}) as kitchen:
-        office = Office(tmp_path, kitchen, zone, moment or datetime.now(UTC))
+    with ForkServer(tmp_path, clean_environment() | {"TZ": zone}) as fork_server:
+        office = Office(tmp_path, fork_server, zone, moment or datetime.now(UTC))
         line = ("sandbox", "--port", "0", "--store", tmp_path / "s.jsonl", "--settle-after", "0")
         process = office.command.start(*line, env=office.env)
         try:
-            office.opens(_announced_url(process))
+            office.opens(announced_url(process))
             if moment is not None:
                 office.at_that_moment()
             yield office

@@ -21,9 +21,9 @@ import pytest
 
 from pipeline.commands.anonymise import shape
 
-TLS = Path(__file__).parents[1] / "edges" / "tls"
+TLS = Path(__file__).parents[1] / "support" / "tls"
 TRUSTED = TLS / "certificate.pem"
-EXPIRED = Path(__file__).with_name("expired.pem")
+EXPIRED = TLS / "expired.pem"
 """Of the year 2020, with the same key as the other one."""
 
 CHECKS = [

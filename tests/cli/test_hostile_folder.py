@@ -11,8 +11,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from chaos import SECONDS, until_time_is_up
-from privileges import NOBODY
+from support.chaos import SECONDS, until_time_is_up
+from support.privileges import NOBODY
 from test_inbox import Drop, sheet
 
 from pipeline.inbox.candidates import Seen

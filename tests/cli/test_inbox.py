@@ -12,8 +12,8 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from conftest import Command, clean_environment
-from kitchen import REPOSITORY, Forked, Kitchen
+from support.command import Command, clean_environment
+from support.fork_server import REPOSITORY, Forked, ForkServer
 
 from pipeline.commands.interrupts import interrupts
 from pipeline.inbox.signals import listening
@@ -472,11 +472,11 @@ sys.addaudithook(hook)
 
 @pytest.fixture
 def deadly(command, tmp_path) -> Iterator[Command]:
-    """The command, from a kitchen of its own, in whose processes a step can be the last one."""
+    """The command, from a fork server of its own, in whose processes a step can be the last one."""
     (tmp_path / "sitecustomize.py").write_text(KILL)
     path = f"{tmp_path}{os.pathsep}{REPOSITORY}"
-    with Kitchen(tmp_path, clean_environment() | {"PYTHONPATH": path}) as kitchen:
-        deadly = Command(command.home, kitchen)
+    with ForkServer(tmp_path, clean_environment() | {"PYTHONPATH": path}) as fork_server:
+        deadly = Command(command.home, fork_server)
         deadly.environment["PYTHONPATH"] = path
         yield deadly
 

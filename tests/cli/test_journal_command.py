@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from journals import FIRST
+from support.journals import FIRST
 
 from pipeline.domain.errors import UsageError
 from pipeline.journal import database

@@ -9,7 +9,7 @@ from contextlib import closing
 
 import psycopg
 import pytest
-from journals import place
+from support.journals import place
 
 from pipeline.config.passwords import MASK
 

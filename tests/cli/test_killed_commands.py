@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chaos import SECONDS, until_time_is_up
-from misbehaving import Misbehaving, created
-from standin import Desk, Line, write_sheet
+from support.chaos import SECONDS, until_time_is_up
+from support.fault_server import FaultServer, created
+from support.run_fixture import Desk, Line, write_sheet
 from test_signals import COMMANDS as SIGNALLED
 
 COMMANDS = SIGNALLED | {
@@ -23,7 +23,7 @@ COMMANDS = SIGNALLED | {
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    with Misbehaving() as server:
+    with FaultServer() as server:
         yield Desk(tmp_path, server, {"concurrency": "4", "answer_timeout": "10"})
 
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import Command
-from kitchen import Forked
-from misbehaving import Behaviour, Gone, Misbehaving, Talk, Unread, authorized, created
-from standin import Desk, Line, check_truth, write_sheet
+from support.command import Command
+from support.fault_server import Behaviour, FaultServer, Gone, Talk, Unread, authorized, created
+from support.fork_server import Forked
+from support.run_fixture import Desk, Line, check_truth, write_sheet
 
 CONCURRENCY = 4
 LINES = [Line(f"INV-{number}", link=number % 3 != 0) for number in range(24)]
@@ -65,7 +65,7 @@ class Victim:
 
 @pytest.fixture
 def victim(tmp_path: Path, command: Command) -> Iterator[Victim]:
-    with Misbehaving(well_created=answers_in_a_while) as server:
+    with FaultServer(well_created=answers_in_a_while) as server:
         yield Victim(Desk(tmp_path, server, {"concurrency": str(CONCURRENCY), "answer_timeout": "10"}), command, LINES)
 
 
@@ -251,7 +251,7 @@ def test_killed_hundreds_of_times(tmp_path: Path, command: Command, seed: int):
     for turn in range(5):
         folder = tmp_path / f"turn-{turn}"
         folder.mkdir()
-        with Misbehaving(well_created=answers_in_a_while) as server:
+        with FaultServer(well_created=answers_in_a_while) as server:
             settings = {"concurrency": str(CONCURRENCY), "answer_timeout": "10"}
             victim = Victim(Desk(folder, server, settings), command, lines)
             for step in range(4):
@@ -265,7 +265,7 @@ def test_killed_hundreds_of_times(tmp_path: Path, command: Command, seed: int):
 
 def test_the_real_command_is_killed(tmp_path: Path, command):
     """The command as it is installed, killed while its requests are in flight, says so and goes on."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         desk = Desk(tmp_path, server, {"concurrency": "4", "answer_timeout": "10"})
         sheet = write_sheet(tmp_path / "sheet.csv", LINES)
         reached = threading.Event()

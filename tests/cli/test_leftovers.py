@@ -9,10 +9,10 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from conftest import Command, Finished, clean_environment
-from kitchen import REPOSITORY, Kitchen
-from misbehaving import Misbehaving, Talk, created
-from standin import Desk, Line, check_truth, write_sheet
+from support.command import Command, Finished, clean_environment
+from support.fault_server import FaultServer, Talk, created
+from support.fork_server import REPOSITORY, ForkServer
+from support.run_fixture import Desk, Line, check_truth, write_sheet
 
 VANISH = """\
 import os, sys
@@ -31,13 +31,13 @@ SHEET = "Reference,First Name,Last Name,Email,Amount\nR-1,Ann,Roe,ann@example.co
 
 
 @pytest.fixture
-def server() -> Iterator[Misbehaving]:
-    with Misbehaving() as running:
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as running:
         yield running
 
 
 @pytest.fixture
-def desk(tmp_path: Path, server: Misbehaving) -> Desk:
+def desk(tmp_path: Path, server: FaultServer) -> Desk:
     return Desk(tmp_path, server, {"concurrency": "4", "answer_timeout": "10"})
 
 
@@ -151,11 +151,11 @@ def test_what_a_killed_run_leaves_goes_with_the_next(desk: Desk, command):
 
 @pytest.fixture
 def vanishing(command, tmp_path) -> Iterator[Callable[[Path, int], Finished]]:
-    """The command `validate`, from a kitchen of its own, whose sheet goes just before it is opened so often."""
+    """The command `validate`, from a fork server of its own, whose sheet goes just before it is opened so often."""
     (tmp_path / "sitecustomize.py").write_text(VANISH)
     path = f"{tmp_path}{os.pathsep}{REPOSITORY}"
-    with Kitchen(tmp_path, clean_environment() | {"PYTHONPATH": path}) as kitchen:
-        one = Command(command.home, kitchen)
+    with ForkServer(tmp_path, clean_environment() | {"PYTHONPATH": path}) as fork_server:
+        one = Command(command.home, fork_server)
         one.environment["PYTHONPATH"] = path
         yield lambda sheet, times: one("validate", sheet, "--sandbox", env={"GOES": str(sheet), "GOES_AT": str(times)})
 

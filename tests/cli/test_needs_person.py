@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from misbehaving import Behaviour, Misbehaving, answers
+from support.fault_server import Behaviour, FaultServer, answers
 from test_notified_run import Mailbox, sheet
 
 GOOD = "N-1,Zoé,Tremblay,zoe@example.com,250\n"
-TLS = Path(__file__).parents[1] / "edges" / "tls"
+TLS = Path(__file__).parents[1] / "support" / "tls"
 NO_DATABASE = "postgresql://user:hunter2@127.0.0.1:9/busy_full_locked"
 CAN_NOT_BE_REACHED = "can be reached"
 
@@ -53,15 +53,15 @@ def mailbox() -> Iterator[Mailbox]:
     box.server.server_close()
 
 
-def server_of(trouble: Trouble) -> Misbehaving:
+def server_of(trouble: Trouble) -> FaultServer:
     if not trouble.tls:
-        return Misbehaving(well_authorized=trouble.authorize) if trouble.authorize else Misbehaving()
+        return FaultServer(well_authorized=trouble.authorize) if trouble.authorize else FaultServer()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(TLS / "certificate.pem", TLS / "key.pem")
-    return Misbehaving(tls=context)
+    return FaultServer(tls=context)
 
 
-def check(trouble: Trouble, server: Misbehaving, told: str, mailbox: Mailbox) -> None:
+def check(trouble: Trouble, server: FaultServer, told: str, mailbox: Mailbox) -> None:
     assert trouble.says in told
     assert CAN_NOT_BE_REACHED not in told
     assert "hunter2" not in told
@@ -101,7 +101,7 @@ def test_a_pass_ends_and_leaves_every_file_where_it_is(command, mailbox: Mailbox
 @pytest.mark.parametrize("call", ["status", "cancel"])
 def test_other_commands_end_the_same_way(command, call: str) -> None:
     """A wrong address is exit code 2 whoever asks."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         env = {"FLINKS_BASE_URL": server.url, "FLINKS_USERNAME": "user", "FLINKS_PASSWORD": "hunter2"}
         assert command("run", sheet(command.home, GOOD), "--yes", env=env).code == 0
         server.well_authorized = answers(404)

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from kitchen import Forked
+from support.fork_server import Forked
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 ENGLISH = "Reference,First Name,Last Name,Email,Amount\n"

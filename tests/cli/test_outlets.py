@@ -11,9 +11,9 @@ from random import Random
 
 import openpyxl
 import pytest
-from chaos import SECONDS, until_time_is_up
-from misbehaving import Misbehaving, answers
 from rich.text import Text
+from support.chaos import SECONDS, until_time_is_up
+from support.fault_server import FaultServer, answers
 
 from pipeline.cli import outlets
 from pipeline.cli.consoles import SafeConsole
@@ -103,7 +103,7 @@ def lines_of(sheet: Path, batch: str, report: Path) -> list[tuple[str, ...]]:
 @pytest.mark.timeout(SECONDS + 240)
 def test_no_command_writes_what_acts_on_a_terminal(command, tmp_path):
     """Whatever stands in a cell, a heading, a sheet's name, a file's, a batch's, a report or an answer."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         environment = {"FLINKS_USERNAME": "u", "FLINKS_PASSWORD": "p", "FLINKS_BASE_URL": server.url}
         for number, chance in enumerate(until_time_is_up()):
             folder = tmp_path / f"{number}"

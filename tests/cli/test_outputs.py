@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from openpyxl import Workbook, load_workbook
+from support.command import Command, serving
 
 SHEET = """Reference,First name,Last name,Email,Amount
 A-1,Zoé,Tremblay,zoe@example.com,250
@@ -83,11 +84,9 @@ def numbered(names: set[str], number: int = 2) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory, kitchen) -> Iterator[Desk]:
+def desk(tmp_path_factory, fork_server) -> Iterator[Desk]:
     """One for the module: each test has names of its own."""
-    from conftest import Command, _serving  # noqa: PLC0415 - the fixtures of both are of one test
-
-    command = Command(tmp_path_factory.mktemp("desk"), kitchen)
+    command = Command(tmp_path_factory.mktemp("desk"), fork_server)
     home = command.home / "work"
     home.mkdir()
     book = Workbook()
@@ -97,7 +96,7 @@ def desk(tmp_path_factory, kitchen) -> Iterator[Desk]:
     (home / "fresh.csv").write_text(SHEET.replace("A-", "B-").replace("zoe@", "zed@"), encoding="utf-8")
     (home / "report.csv").write_text(REPORT, encoding="utf-8")
     (home / "ar.toml").write_text(AR)
-    with _serving(command) as sandbox:
+    with serving(command) as sandbox:
         made = Desk(lambda *words, env: command(*words, env=env, cwd=home), home, sandbox.env)
         for batch in ("rent", "other"):
             for where in ("--yes", "--sandbox"):

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from misbehaving import Misbehaving, answers, creates_and_closes, creates_and_resets
-from standin import Desk, Line, check_truth
+from support.fault_server import FaultServer, answers, creates_and_closes, creates_and_resets
+from support.run_fixture import Desk, Line, check_truth
 
 from pipeline.commands.results import Results
 from pipeline.domain import comparison
@@ -25,13 +25,13 @@ LINES = [Line(f"INV-{number}", link=number % 3 != 0) for number in range(40)]
 
 
 @pytest.fixture
-def server() -> Iterator[Misbehaving]:
-    with Misbehaving() as server:
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as server:
         yield server
 
 
 @pytest.fixture
-def desk(tmp_path: Path, server: Misbehaving) -> Desk:
+def desk(tmp_path: Path, server: FaultServer) -> Desk:
     return Desk(tmp_path, server, {"concurrency": "8", "answer_timeout": "10"})
 
 
@@ -62,7 +62,7 @@ def learn_state(journal: Journal, place: int, at: datetime) -> None:
     journal.record_states(batch, [Seen(session, SessionState("Completed", (), None, at), at)])
 
 
-def test_is_what_the_journal_gives_byte_for_byte(desk: Desk, server: Misbehaving) -> None:
+def test_is_what_the_journal_gives_byte_for_byte(desk: Desk, server: FaultServer) -> None:
     server.on_reference = {
         "INV-3": deque([creates_and_resets]),
         "INV-7": deque([answers(422, {"title": "No"})]),

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from misbehaving import Misbehaving, answers, creates_and_answers
+from support.fault_server import FaultServer, answers, creates_and_answers
 
 PASSWORD = "correct-horse-battery"
 USERNAME = "billing-user-7731"
@@ -47,7 +47,7 @@ def sheet(command):
 @pytest.fixture
 def api():
     """An API that echoes people in its refusals, loses an answer, and names another reference."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.well_authorized = answers(200, {"access_token": TOKEN, "token_type": "bearer", "expires_in": 599})
         refusal = {"title": "Bad Request", "detail": ECHO, "errors": {"Payor.Email": [ECHO]}, "token": TOKEN}
         other = {"sessionId": "0a0b0c0d-1111-4222-8333-444455556666", "referenceId": "zoe.tremblay@example.com"}

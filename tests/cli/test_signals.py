@@ -12,9 +12,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from chaos import SECONDS, until_time_is_up
-from misbehaving import Misbehaving, Talk, created
-from standin import Desk, Line, check_truth, write_sheet
+from support.chaos import SECONDS, until_time_is_up
+from support.fault_server import FaultServer, Talk, created
+from support.run_fixture import Desk, Line, check_truth, write_sheet
 
 LINES = [Line(f"INV-{number}", link=number % 2 == 0) for number in range(30)]
 REFERENCES = [line.reference for line in LINES]
@@ -22,13 +22,13 @@ ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @pytest.fixture
-def server() -> Iterator[Misbehaving]:
-    with Misbehaving() as running:
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as running:
         yield running
 
 
 @pytest.fixture
-def desk(tmp_path: Path, server: Misbehaving) -> Desk:
+def desk(tmp_path: Path, server: FaultServer) -> Desk:
     return Desk(tmp_path, server, {"concurrency": "4", "answer_timeout": "10"})
 
 

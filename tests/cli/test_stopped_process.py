@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from conftest import Command
-from kitchen import Forked
-from misbehaving import Gone, Misbehaving, Talk, authorized, created, details
-from standin import Desk, Line, check_truth, write_sheet
+from support.command import Command
+from support.fault_server import FaultServer, Gone, Talk, authorized, created, details
+from support.fork_server import Forked
+from support.run_fixture import Desk, Line, check_truth, write_sheet
 
 pytestmark = pytest.mark.slow
 
-TLS = Path(__file__).parents[1] / "edges" / "tls"
+TLS = Path(__file__).parents[1] / "support" / "tls"
 IN_FLIGHT = 4
 LINES = [Line(f"INV-{number}", link=number % 2 == 0) for number in range(12)]
 TIME_OUT = 1.0
@@ -76,7 +76,7 @@ def sleeper(request: pytest.FixtureRequest, tmp_path: Path, command: Command) ->
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(TLS / "certificate.pem", TLS / "key.pem")
         settings["ca_file"] = str(TLS / "certificate.pem")
-    with Misbehaving(tls=context) as server:
+    with FaultServer(tls=context) as server:
         yield Sleeper(Desk(tmp_path, server, settings), command)
 
 

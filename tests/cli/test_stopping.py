@@ -17,8 +17,8 @@ from pathlib import Path
 import pandas as pd
 import pandera.pandas as pa
 import pytest
-from misbehaving import Behaviour, Misbehaving, Talk, answers, created, creates_and_resets
-from standin import Desk, Line, check_truth, write_sheet
+from support.fault_server import Behaviour, FaultServer, Talk, answers, created, creates_and_resets
+from support.run_fixture import Desk, Line, check_truth, write_sheet
 
 from schemas import payment
 from schemas.payment import PaymentSchema
@@ -29,13 +29,13 @@ ENDING = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 
 
 @pytest.fixture
-def server() -> Iterator[Misbehaving]:
-    with Misbehaving() as running:
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as running:
         yield running
 
 
 @pytest.fixture
-def desk(tmp_path: Path, server: Misbehaving) -> Desk:
+def desk(tmp_path: Path, server: FaultServer) -> Desk:
     return Desk(tmp_path, server, {"concurrency": "4", "answer_timeout": "10"})
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from office import by_hand, needs_uno
 from openpyxl import load_workbook
+from support.libreoffice import by_hand, needs_uno
 
 from schemas.fields import DEFAULT_MAX_AMOUNT, FIELDS, INSTITUTIONS, RULES, Field
 

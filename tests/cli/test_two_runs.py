@@ -8,9 +8,9 @@ from contextlib import closing
 
 import psycopg
 import pytest
-from journals import KINDS, place
-from kitchen import Forked
-from misbehaving import Misbehaving
+from support.fault_server import FaultServer
+from support.fork_server import Forked
+from support.journals import KINDS, place
 
 HEADINGS = "Invoice #,First name,Last name,Email,Amount,sendInteracLink"
 PATIENCE = 60
@@ -68,7 +68,7 @@ def test_the_second_run_of_a_batch_leaves_at_once(command, journal):
         go_on.wait(PATIENCE)
         talk.answer_created()
 
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_reference["INV-2"] = deque([waits])
         environment = {"FLINKS_BASE_URL": server.url, "FLINKS_USERNAME": "user", "FLINKS_PASSWORD": "password"}
         first = command.start(*call, env=environment)

@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from zipfile import ZipFile
 
 import click
 import pytest
-from conftest import REPOSITORY
+from support.command import REPOSITORY
 
 PACKAGES = ("pipeline", "schemas")
 
@@ -42,6 +43,13 @@ def test_every_file_of_the_packages_is_in_the_wheel_and_nothing_else(wheel):
     inside = {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert inside == wanted
     assert {"pipeline/messages/run.toml", "schemas/aliases.toml", "schemas/faults.toml"} <= inside
+    assert {"pipeline/py.typed", "schemas/py.typed"} <= inside  # mypy trusts the annotations of an installed package
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_dependency_brings_a_package_of_this_name(package):
+    """The names are common ones (docs/decisions/0014-package-names.md): what is locked beside them has others."""
+    assert {*packages_distributions().get(package, ())} <= {"flinks-import"}
 
 
 def test_the_wheel_names_its_command_and_what_it_needs(wheel):

@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from misbehaving import (
+from support.fault_server import (
     Behaviour,
-    Misbehaving,
+    FaultServer,
     answers,
     created,
     creates_and_closes,
@@ -48,7 +48,7 @@ def ask(
 
 def test_authorize_by_basic():
     """By default the credentials go as HTTP Basic, in UTF-8."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         answer = ask(server.url, Api.authorize)
     (asked,) = server.requests
     assert answer == Token("token-1", 599)
@@ -59,7 +59,7 @@ def test_authorize_by_basic():
 
 def test_authorize_by_form():
     """By configuration the credentials go as form fields, and nowhere else."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         ask(server.url, Api.authorize, Credentials("user-name", "pass:wörd&=+ é", "form"))
     (asked,) = server.requests
     assert parse_qs(asked.body.decode()) == {
@@ -73,7 +73,7 @@ def test_authorize_by_form():
 @pytest.mark.parametrize("status", [400, 401, 403])
 def test_refused_credentials(status: int):
     """400, 401 and 403 to authorize mean that the credentials are refused."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_authorize.append(answers(status, {"title": "No"}))
         answer = ask(server.url, Api.authorize)
     assert isinstance(answer, AuthorizeRefused)
@@ -91,7 +91,7 @@ def test_refused_credentials(status: int):
 )
 def test_authorize_that_fails(behaviour: Behaviour, text: str, retry_after: float | None):
     """Anything else is no token this time, and says why."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_authorize.append(behaviour)
         patience = 0.5 if behaviour is hangs else 20
         assert ask(server.url, Api.authorize, patience=patience) == AuthorizeFailed(text, retry_after)
@@ -112,14 +112,14 @@ def test_authorize_that_fails(behaviour: Behaviour, text: str, retry_after: floa
 )
 def test_authorize_at_an_address_that_is_no_api(behaviour: Behaviour, text: str):
     """What the API has no reason to say is said by somebody else: the address is wrong."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_authorize.append(behaviour)
         assert ask(server.url, Api.authorize) == AuthorizeElsewhere(text)
 
 
 def test_create():
     """The body goes as it is, with the token, as JSON; the answer comes back whole."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         answer = ask(server.url, lambda api: api.create(BODY, "token-1"))
     (asked,) = server.requests
     assert isinstance(answer, Answered)
@@ -144,7 +144,7 @@ def test_create():
 )
 def test_calls_on_a_session(call: Callable[[Api], Awaitable[Any]], method: str, path: str):
     """Each call is one request with the token, no body, under the base URL's own path."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_other.append(answers(200, {"status": "Initiated"}))
         answer = ask(f"{server.url}/base/", call)
     (asked,) = server.requests
@@ -156,7 +156,7 @@ def test_calls_on_a_session(call: Callable[[Api], Awaitable[Any]], method: str, 
 
 def test_the_client_id_goes_with_every_call():
     """`x-client-id` is sent on every call when it is configured."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
 
         async def every(api: Api) -> None:
             await api.authorize()
@@ -186,7 +186,7 @@ def test_the_client_id_goes_with_every_call():
 )
 def test_an_answer_is_handed_on_unjudged(status: int, headers: dict[str, str], retry_after: float | None):
     """Any status is an answer; only the wait that the server asks for is read from its headers."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_create.append(answers(status, b"<p>No</p>", headers))
         answer = ask(server.url, lambda api: api.create(BODY, "t"))
     assert answer == Answered(status, b"<p>No</p>", retry_after)
@@ -195,7 +195,7 @@ def test_an_answer_is_handed_on_unjudged(status: int, headers: dict[str, str], r
 
 def test_what_failed_before_and_after_leaving_is_told_apart():
     """Failures are values: proven not sent, or perhaps carried out."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_create += [creates_and_closes, creates_and_hangs, created]
 
         async def thrice(api: Api) -> list[object]:
@@ -216,7 +216,7 @@ def test_what_failed_before_and_after_leaving_is_told_apart():
 @pytest.mark.parametrize("behaviour", [resets_at_once, resets_on_first_byte])
 def test_nothing_is_retried_here(behaviour: Behaviour):
     """A lost connection is told once, and not tried again."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_connect += [behaviour] * 9
         failure = ask(server.url, lambda api: api.create(BODY, "t"))
     assert isinstance(failure, MaybeSentFailure | NotSentFailure)

@@ -18,15 +18,15 @@ from random import Random
 from uuid import uuid4
 
 import pytest
-from misbehaving import Gone, Misbehaving, Talk, authorized, details, resets_at_once
 from sqlalchemy import select
-from standin import Desk, Line, Ran, check_truth
+from support.fault_server import FaultServer, Gone, Talk, authorized, details, resets_at_once
+from support.run_fixture import Desk, Line, Ran, check_truth
 
 from pipeline.journal.journal import open_journal
 from pipeline.journal.tables import attempts
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "60"))
-TLS = Path(__file__).with_name("tls")
+TLS = Path(__file__).parents[1] / "support" / "tls"
 ROWS = 24
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(SECONDS + 120)]
@@ -219,7 +219,7 @@ def test_whatever_the_api_answers(scheme: str, tmp_path: Path) -> None:
         lines = [Line(f"INV-{number}", link=strays or number % 2 == 0) for number in range(ROWS)]
         chaos, folder = Chaos(seed, strays=strays), tmp_path / str(seed)
         folder.mkdir()
-        with Misbehaving(context, well_created=chaos.create, well_other=chaos.other) as server:
+        with FaultServer(context, well_created=chaos.create, well_other=chaos.other) as server:
             server.well_authorized = chaos.authorize
             desk = Desk(folder, server, settings)
             for _ in range(2):

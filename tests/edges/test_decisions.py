@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from journals import KINDS, NOW, Planned, line, place, plan
+from support.journals import KINDS, NOW, Planned, line, place, plan
 
 from pipeline.domain.model import Decision, Outcome, SessionState
 from pipeline.journal.attempts import IllegalChangeError

@@ -14,10 +14,10 @@ from types import SimpleNamespace
 
 import psycopg
 import pytest
-from journals import place
-from misbehaving import Behaviour, Misbehaving, Talk, answers, authorized, created, hangs
 from sqlalchemy import event
-from standin import Desk, Line, quiet
+from support.fault_server import Behaviour, FaultServer, Talk, answers, authorized, created, hangs
+from support.journals import place
+from support.run_fixture import Desk, Line, quiet
 
 from pipeline.cli.screen import LineScreen, Manner
 from pipeline.commands.interrupts import interrupts
@@ -36,13 +36,13 @@ AN_HOUR = answers(429, b"", {"Retry-After": "3600"})
 
 
 @pytest.fixture
-def server() -> Iterator[Misbehaving]:
-    with Misbehaving() as running:
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as running:
         yield running
 
 
 @pytest.fixture
-def desk(tmp_path: Path, server: Misbehaving) -> Desk:
+def desk(tmp_path: Path, server: FaultServer) -> Desk:
     return Desk(tmp_path, server)
 
 
@@ -102,7 +102,7 @@ class Mint:
         else:
             talk.answer(401, {"title": "Unauthorized", "status": 401})
 
-    def serve(self, server: Misbehaving) -> None:
+    def serve(self, server: FaultServer) -> None:
         server.well_authorized, server.well_created = self.authorize, self.create
 
 
@@ -216,7 +216,7 @@ def interrupt(then: Behaviour) -> Behaviour:
     return behave
 
 
-WAITS: dict[str, Callable[[Misbehaving], None]] = {
+WAITS: dict[str, Callable[[FaultServer], None]] = {
     "for an hour that the server wishes": lambda server: server.on_create.append(interrupt(AN_HOUR)),
     "for a token that does not come": lambda server: server.on_authorize.append(interrupt(hangs)),
     "for authorize, pushed back for an hour": lambda server: server.on_authorize.append(interrupt(AN_HOUR)),
@@ -225,7 +225,7 @@ WAITS: dict[str, Callable[[Misbehaving], None]] = {
 
 @pytest.mark.parametrize("wait", WAITS.values(), ids=WAITS)
 @pytest.mark.parametrize("token_use", ["auto", "single"])
-def test_ctrl_c_ends_every_wait(desk: Desk, wait: Callable[[Misbehaving], None], token_use: str):
+def test_ctrl_c_ends_every_wait(desk: Desk, wait: Callable[[FaultServer], None], token_use: str):
     """Whatever a run waits for when nothing is in flight, Ctrl-C ends it at once; the same command goes on."""
     desk.settings |= {"answer_timeout": "30", "token_use": token_use, "concurrency": "4"}
     wait(desk.server)

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from workbook_batches import columns, month, one_column, report
+from support.workbook_batches import columns, month, one_column, report
 
 from pipeline.domain.errors import UsageError
 from pipeline.domain.model import ControlTotal, ReportRow, SheetRow, Status

@@ -14,10 +14,10 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-from misbehaving import (
+from support.fault_server import (
     Behaviour,
+    FaultServer,
     Gone,
-    Misbehaving,
     Talk,
     Unread,
     answers,
@@ -36,7 +36,7 @@ from misbehaving import (
     resets_on_first_byte,
     resets_unread,
 )
-from standin import Desk, Line, Ran, check_truth
+from support.run_fixture import Desk, Line, Ran, check_truth
 
 from pipeline.domain.model import Outcome
 from pipeline.journal import attempts
@@ -261,7 +261,7 @@ def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     lines = [
         line for reference in REFERENCES.values() for line in (Line(reference, link), Line(f"WELL-{reference}", link))
     ]
-    with Misbehaving() as server:
+    with FaultServer() as server:
         desk = Desk(tmp_path_factory.mktemp("played"), server, {"concurrency": "8"})
         if when.cut_off:
             cut_off(desk, lines, [*REFERENCES.values()], tries=when.cut_off)
@@ -284,7 +284,7 @@ def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         )
 
 
-def fates(ran: Ran, server: Misbehaving) -> dict[str, Fate]:
+def fates(ran: Ran, server: FaultServer) -> dict[str, Fate]:
     return {key: Fate(str(row.status), row.attempts, server.created[key]) for key, row in ran.rows.items()}
 
 
@@ -331,17 +331,17 @@ def test_the_exit_code_is_the_most_serious(played: Played):
 
 
 @pytest.fixture
-def server() -> Iterator[Misbehaving]:
-    with Misbehaving() as running:
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as running:
         yield running
 
 
 @pytest.fixture
-def desk(tmp_path: Path, server: Misbehaving) -> Desk:
+def desk(tmp_path: Path, server: FaultServer) -> Desk:
     return Desk(tmp_path, server, {"concurrency": "1"})
 
 
-def play(server: Misbehaving, script: list[Fault]) -> None:
+def play(server: FaultServer, script: list[Fault]) -> None:
     """Let these things happen to the coming requests for a session."""
     server.on_create.clear()
     server.on_create.extend(fault.behaviour for fault in script)
@@ -526,7 +526,7 @@ def authorized_and_closed(talk: Talk) -> None:
 @pytest.mark.slow
 def test_the_api_refuses_connections(tmp_path: Path):
     """What finds no connection to the end is `failed` and certainly not created; later the same command creates it."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
 
         def goes_away(talk: Talk) -> None:
             with suppress(OSError):
@@ -539,7 +539,7 @@ def test_the_api_refuses_connections(tmp_path: Path):
         ran = desk.run([Line(ROW, link=True), Line("INV-2")])
         assert ran.statuses() == {ROW: "failed", "INV-2": "failed"}
         assert (ran.code, ran.rows[ROW].attempts, server.created.total()) == (6, 5, 0)
-    back = Misbehaving(_listening=socket.create_server(("127.0.0.1", server.port), backlog=64))
+    back = FaultServer(_listening=socket.create_server(("127.0.0.1", server.port), backlog=64))
     with back:
         again = Desk(tmp_path, back).run([Line(ROW, link=True), Line("INV-2")])
     assert (again.code, again.statuses()) == (0, {ROW: "created", "INV-2": "created"})

@@ -10,7 +10,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
-from misbehaving import Behaviour, Gone, Misbehaving, Talk, answers
+from support.fault_server import Behaviour, FaultServer, Gone, Talk, answers
 
 from pipeline.client.api import Api, Credentials
 from pipeline.client.transport import ExactTransport, Timeouts
@@ -60,7 +60,7 @@ cancelled = tells("Cancelled", "Cancelled")
 class Bench:
     """The API under test, what was kept, what was shown; `calls` are the paths' last parts, in order."""
 
-    server: Misbehaving
+    server: FaultServer
     rules: FollowRules = ONE_BY_ONE
     patience: float = 0.5
     kept: list[Seen] = field(default_factory=list)
@@ -103,7 +103,7 @@ class Bench:
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
-    with Misbehaving() as server:
+    with FaultServer() as server:
         yield Bench(server)
 
 

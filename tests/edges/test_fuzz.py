@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-FUZZ = Path(__file__).parents[1] / "fuzz.py"
+TESTS = Path(__file__).parents[1]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_minute_of_spoilt_sheets_finds_nothing():
     """No slip gives a valid row another value, and no damage is a fault of the program; in a process that may die."""
-    done = subprocess.run([sys.executable, FUZZ, "60"], capture_output=True, encoding="utf-8", check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "support.fuzz", "60"], cwd=TESTS, capture_output=True, encoding="utf-8", check=False
+    )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]

@@ -9,7 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from journals import (
+from sqlalchemy import func, select
+from support.journals import (
     ALOUD,
     KINDS,
     NOW,
@@ -24,7 +25,6 @@ from journals import (
     plan,
     settle,
 )
-from sqlalchemy import func, select
 
 from pipeline.domain.errors import BatchBusyError
 from pipeline.domain.model import Outcome

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from journals import FIRST, KINDS, NOW, SECOND, WINDOW, attempt, line, place, plan
 from sqlalchemy import Connection, inspect, text
+from support.journals import FIRST, KINDS, NOW, SECOND, WINDOW, attempt, line, place, plan
 
 from pipeline.config import kinds
 from pipeline.domain.errors import RunError, StoppedEarlyError, UsageError

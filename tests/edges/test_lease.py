@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from journals import KINDS, NOW, place
+from support.journals import KINDS, NOW, place
 
 from pipeline.domain.errors import BatchBusyError
 from pipeline.journal.journal import Batch, Journal, open_journal

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from office import by_hand, convert, needs_merge, needs_office
-from workbook_batches import month, report, stream
+from support.libreoffice import by_hand, convert, needs_merge, needs_office
+from support.workbook_batches import month, report, stream
 
 from pipeline.report.links import HEADINGS, belongs
 from pipeline.report.workbook import write

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from office import convert, needs_office
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell.rich_text import CellRichText, TextBlock
 from openpyxl.cell.text import InlineFont
@@ -17,7 +16,8 @@ from openpyxl.formatting.rule import CellIsRule
 from openpyxl.styles import Font, PatternFill
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.table import Table
-from workbook_batches import columns, report
+from support.libreoffice import convert, needs_office
+from support.workbook_batches import columns, report
 
 from pipeline.domain.errors import UsageError
 from pipeline.domain.model import ReportRow, SheetRow, Source, Status

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from journals import ALOUD, KINDS, NOW, WINDOW, Line, Planned, faulty, line, place, plan
+from support.journals import ALOUD, KINDS, NOW, WINDOW, Line, Planned, faulty, line, place, plan
 
 from pipeline.domain.model import Carried, Outcome, SessionState, Source
 from pipeline.domain.totals import whole
@@ -108,7 +108,7 @@ def test_a_corrected_reference_of_an_asked_row_asks_nobody_again(journal: Journa
 
 
 def settle_all(planned: Planned, rows: Sequence[object], outcome: Outcome) -> None:
-    from journals import attempt  # noqa: PLC0415 - used here only
+    from support.journals import attempt  # noqa: PLC0415 - used here only
 
     for row in rows:
         attempt(planned, row, outcome)

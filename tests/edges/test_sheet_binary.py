@@ -7,9 +7,9 @@ import zipfile
 from contextlib import suppress
 
 import pytest
-from binary_books import Error, Formula, Sheet, write_xls, write_xlsb
-from reading import codes, refusal, rows_of
-from sheet_books import write_xlsx
+from support.binary_workbooks import Error, Formula, Sheet, write_xls, write_xlsb
+from support.reading import codes, refusal, rows_of
+from support.sheet_workbooks import write_xlsx
 
 from pipeline.domain.errors import InputError
 

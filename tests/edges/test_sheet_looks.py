@@ -9,8 +9,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 import xlsxwriter
-from binary_books import Sheet, write_xls, write_xlsb
-from sheet_books import EACH, write_ods, write_xlsx
+from support.binary_workbooks import Sheet, write_xls, write_xlsb
+from support.sheet_workbooks import EACH, write_ods, write_xlsx
 
 from pipeline.cli import main
 from pipeline.domain.errors import InputError

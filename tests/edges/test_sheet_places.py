@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from binary_books import Error, Sheet, write_xls, write_xlsb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sheet_books import EACH, UNSAVED, write_ods, write_xlsx
+from support.binary_workbooks import Error, Sheet, write_xls, write_xlsb
+from support.sheet_workbooks import EACH, UNSAVED, write_ods, write_xlsx
 
 from pipeline.domain.model import kind_of, look_of
 from pipeline.reader import ReadOptions, open_table

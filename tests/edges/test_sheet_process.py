@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from binary_books import Sheet, write_xlsb
-from reading import refusal, rows_of
-from sheet_books import write_ods, write_xlsx
+from support.binary_workbooks import Sheet, write_xlsb
+from support.reading import refusal, rows_of
+from support.sheet_workbooks import write_ods, write_xlsx
 from test_sheet_workbook import SHEET, by_hand
 
 from pipeline.domain.errors import InputError

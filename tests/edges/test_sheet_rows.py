@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from binary_books import Sheet
-from reading import codes, refusal, rows_of
-from sheet_books import EACH, write_xlsx
+from support.binary_workbooks import Sheet
+from support.reading import codes, refusal, rows_of
+from support.sheet_workbooks import EACH, write_xlsx
 
 from pipeline.reader import ReadOptions, open_table
 from pipeline.validation import CheckOptions, check_table

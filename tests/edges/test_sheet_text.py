@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from privileges import as_nobody
+from support.privileges import as_nobody
 
 from pipeline.domain.errors import InputError
 from pipeline.messages import explain

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from binary_books import Sheet, contained, write_xls
-from reading import codes, refusal, rows_of
-from sheet_books import write_ods
+from support.binary_workbooks import Sheet, contained, write_xls
+from support.reading import codes, refusal, rows_of
+from support.sheet_workbooks import write_ods
 
 CASES = Path(__file__).parents[1] / "cases"
 HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount"]

@@ -13,7 +13,7 @@ import pytest
 import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from reading import codes, refusal, rows_of
+from support.reading import codes, refusal, rows_of
 
 from pipeline.domain.errors import InputError
 from pipeline.messages import explain

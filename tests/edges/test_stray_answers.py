@@ -14,8 +14,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from misbehaving import Behaviour, Gone, Misbehaving, Talk, answers
-from standin import Desk, Line
+from support.fault_server import Behaviour, FaultServer, Gone, Talk, answers
+from support.run_fixture import Desk, Line
 
 from pipeline.client.connection import Connection, Lost, Mark, Stale
 from pipeline.client.transport import ALONE, ExactTransport, Timeouts
@@ -91,7 +91,7 @@ def test_what_was_said_before_the_request_had_arrived_is_no_answer(already_there
 
 def test_a_request_that_has_its_connection_alone_shares_it_with_nothing() -> None:
     """It takes no kept connection and leaves none behind."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
 
         async def asked() -> None:
             transport = ExactTransport(connections=4, timeouts=Timeouts(20, 20))
@@ -111,7 +111,7 @@ def test_a_request_that_has_its_connection_alone_shares_it_with_nothing() -> Non
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    with Misbehaving() as server:
+    with FaultServer() as server:
         yield Desk(tmp_path, server, {"concurrency": "2"})
 
 

@@ -13,10 +13,10 @@ from typing import Self, TypeVar
 
 import httpx
 import pytest
-from misbehaving import (
+from support.fault_server import (
     Behaviour,
+    FaultServer,
     Gone,
-    Misbehaving,
     Talk,
     Unread,
     answers,
@@ -54,7 +54,7 @@ from pipeline.client.transport import (
 PATIENT = Timeouts(connect=20, answer=20)
 SHORT = Timeouts(connect=0.5, answer=0.5)
 """For the cases that end by a time-out; the others must not end by one on a slow machine."""
-TLS = Path(__file__).with_name("tls")
+TLS = Path(__file__).parents[1] / "support" / "tls"
 SECRET = "the-secret-token"
 T = TypeVar("T")
 BODY = b'{"referenceId":"INV-1","options":{"notificationPreferences":{"sendInteracLink":true}}}'
@@ -131,7 +131,7 @@ def test_a_request_that_may_have_left_is_never_called_not_sent(
     behaviour: Behaviour | Unread, kind: MaybeSentKind, created: int
 ):
     """Whatever happens after the request began to leave is "perhaps", and it is not sent again."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_create.append(behaviour)
         with pytest.raises(MaybeSent) as caught:
             send(server.url, SHORT if kind is MaybeSentKind.TIMEOUT else PATIENT)
@@ -142,7 +142,7 @@ def test_a_request_that_may_have_left_is_never_called_not_sent(
 
 def test_a_reset_on_the_first_byte_is_perhaps():
     """A server that resets when the request begins to arrive has perhaps read it."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_connect.append(resets_on_first_byte)
         with pytest.raises(MaybeSent) as caught:
             send(server.url)
@@ -188,7 +188,7 @@ def test_nobody_accepts():
 )
 def test_a_handshake_that_fails(behaviour: Behaviour, kind: NotSentKind):
     """The TLS handshake comes before the request: its failure is not sent."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_connect.append(behaviour)
         with pytest.raises(NotSent) as caught:
             send(server.url.replace("http:", "https:"), SHORT if kind is NotSentKind.TIMEOUT else PATIENT)
@@ -197,7 +197,7 @@ def test_a_handshake_that_fails(behaviour: Behaviour, kind: NotSentKind):
 
 def test_a_certificate_that_nobody_vouches_for():
     """A server whose certificate is not trusted gets no request, whichever trust is configured."""
-    with Misbehaving(tls=server_tls()) as server:
+    with FaultServer(tls=server_tls()) as server:
         for trust in (None, system_trust()):
             with pytest.raises(NotSent) as caught:
                 send(server.url, trust=trust)
@@ -207,7 +207,7 @@ def test_a_certificate_that_nobody_vouches_for():
 
 def test_a_certificate_of_the_configured_authority():
     """With a CA file its servers are trusted, also when a connection is used again."""
-    with Misbehaving(tls=server_tls()) as server:
+    with FaultServer(tls=server_tls()) as server:
 
         async def thrice(transport: ExactTransport) -> list[int]:
             return [(await transport.handle_async_request(creation(server.url))).status_code for _ in range(3)]
@@ -229,7 +229,7 @@ def server_tls() -> ssl.SSLContext:
 
 def test_a_kept_connection_reset_just_as_it_is_reused_is_not_replayed():
     """The library sends no POST again by itself when a kept connection is lost under it."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_create.append(created_then_reset_when_reused)
 
         async def twice(transport: ExactTransport) -> None:
@@ -245,7 +245,7 @@ def test_a_kept_connection_reset_just_as_it_is_reused_is_not_replayed():
 
 def test_a_kept_connection_closed_after_it_carried_the_second_request_is_not_replayed():
     """The request may have been carried out: it is said so, and not sent again."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_create += [created, creates_and_closes]
 
         async def twice(transport: ExactTransport) -> None:
@@ -260,7 +260,7 @@ def test_a_kept_connection_closed_after_it_carried_the_second_request_is_not_rep
 
 def test_not_even_a_question_is_replayed():
     """What the library does by itself for GET is stopped too: one exchange sends one request."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_other += [answers_then_resets_when_asked_again]
 
         async def twice(transport: ExactTransport) -> None:
@@ -283,7 +283,7 @@ def answers_then_resets_when_asked_again(talk: Talk) -> None:
 
 def test_an_early_hint_is_no_answer():
     """Informational answers are passed over; the final one counts."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_create.append(lambda talk: (talk.send(b"HTTP/1.1 103 Early Hints\r\n\r\n"), talk.answer_created()))
         assert send(server.url).status_code == 201
 
@@ -297,7 +297,7 @@ def test_an_early_hint_is_no_answer():
 )
 def test_a_kept_connection_that_is_no_longer_silent_is_not_used(behaviour: Behaviour):
     """A goodbye or a stray answer that waits on a kept connection is seen before the request is written to it."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_create.append(behaviour)
 
         async def twice(transport: ExactTransport) -> list[bytes]:
@@ -315,7 +315,7 @@ def test_a_kept_connection_that_is_no_longer_silent_is_not_used(behaviour: Behav
 
 def test_many_dead_connections_cost_no_choice():
     """After a pause in which the server closed all that was kept, the next request connects anew and is sent."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_create += [created_then_closed] * 4
 
         async def four_then_one(transport: ExactTransport) -> int:
@@ -332,7 +332,7 @@ def test_many_dead_connections_cost_no_choice():
 @pytest.mark.parametrize("behaviour", [resets_at_once, closes_at_once])
 def test_a_server_that_closes_every_connection_at_once(behaviour: Behaviour):
     """No connection lasts: the request is given up after a few, and it was never carried out."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_connect += [behaviour] * 50
         with pytest.raises((NotSent, MaybeSent)):
             send(server.url)
@@ -347,7 +347,7 @@ def test_a_server_that_closes_every_connection_at_once(behaviour: Behaviour):
 @pytest.mark.parametrize("status", [200, 201, 302, 307, 400, 401, 403, 429, 500, 503])
 def test_a_whole_answer_of_any_status_is_an_answer(status: int):
     """A status is never an exception, and a redirect is never followed."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_create.append(creates_and_answers(status, b"<p>x</p>", {"Location": f"{server.url}/api/v2/sessions"}))
         answer = send(server.url)
     assert (answer.status_code, answer.content) == (status, b"<p>x</p>")
@@ -357,7 +357,7 @@ def test_a_whole_answer_of_any_status_is_an_answer(status: int):
 def test_a_compressed_answer_is_read_though_none_was_asked_for():
     """A gateway that compresses unasked does not make a created session unknown."""
     content = gzip.compress(b'{"sessionId":"x"}')
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_create.append(answers(201, content, {"Content-Encoding": "gzip"}))
         assert send(server.url).json() == {"sessionId": "x"}
 
@@ -378,7 +378,7 @@ BOMB = gzip.compress(bytes(50 * MAX_ANSWER))
 @pytest.mark.parametrize("status", [201, 400])
 def test_a_body_that_can_not_be_unpacked_stays_as_it_came(status: int, coding: str, content: bytes):
     """Its status came whole and is as certain as ever; nobody finds anything in such a body."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_create.append(answers(status, content, {"Content-Encoding": coding}))
         answer = send(server.url)
     assert (answer.status_code, answer.content) == (status, content)
@@ -387,7 +387,7 @@ def test_a_body_that_can_not_be_unpacked_stays_as_it_came(status: int, coding: s
 def test_a_trailer_is_no_header():
     """What stands behind the body can't change what the answer means: not its pause, not how its body is packed."""
     head = b"HTTP/1.1 503 Service Unavailable\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_create.append(creates_and_says(head + b"Retry-After: 1\r\nContent-Encoding: gzip\r\n\r\n"))
         answer = send(server.url)
     assert (answer.status_code, answer.content) == (503, b"{}")
@@ -396,7 +396,7 @@ def test_a_trailer_is_no_header():
 
 def test_an_endless_trailer_is_given_up():
     """The bytes of one answer are bounded wherever they stand."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         head = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-Trailer: "
         server.on_create.append(creates_and_says(head + b"x" * (MAX_BYTES + 1)))
         with pytest.raises(MaybeSent) as caught:
@@ -406,7 +406,7 @@ def test_an_endless_trailer_is_given_up():
 
 def test_an_empty_body_needs_no_unpacking():
     """A refusal without a body stays a refusal, whatever its headers say of the body that it has not."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_create.append(answers(429, b"", {"Content-Encoding": "gzip"}))
         answer = send(server.url)
     assert (answer.status_code, answer.content) == (429, b"")
@@ -414,7 +414,7 @@ def test_an_empty_body_needs_no_unpacking():
 
 def test_an_answer_to_head_ends_with_its_headers():
     """Its length is that of a body that does not come; nobody waits for it."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_other.append(lambda talk: talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"))
 
         async def twice(transport: ExactTransport) -> list[int]:
@@ -427,7 +427,7 @@ def test_an_answer_to_head_ends_with_its_headers():
 
 def test_a_cookie_is_not_kept():
     """What one answer sets is not sent with the next request."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_create.append(creates_and_answers(201, {}, {"Set-Cookie": "a=b"}))
 
         async def twice(transport: ExactTransport) -> None:
@@ -440,7 +440,7 @@ def test_a_cookie_is_not_kept():
 
 def test_a_cancellation_surfaces():
     """Who cancels an exchange in flight hears CancelledError: it is theirs to call it "perhaps"."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_create.append(creates_and_hangs)
 
         async def cancel(transport: ExactTransport) -> None:
@@ -457,7 +457,7 @@ def test_a_cancellation_surfaces():
 
 def test_a_full_pool_is_not_sent():
     """When no connection becomes free in time, nothing was sent."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_create += [creates_and_hangs] * 4
 
         async def five(transport: ExactTransport) -> list[object]:
@@ -475,7 +475,7 @@ def test_a_full_pool_is_not_sent():
 
 def test_the_proxy_of_the_environment_carries_tls_only(monkeypatch: pytest.MonkeyPatch):
     """https goes through the configured proxy; plain http, which is loopback only, does not."""
-    with Misbehaving() as proxy, Misbehaving() as server:
+    with FaultServer() as proxy, FaultServer() as server:
         monkeypatch.setenv("https_proxy", proxy.url)
         monkeypatch.setenv("http_proxy", proxy.url)
         monkeypatch.delenv("no_proxy", raising=False)
@@ -535,7 +535,7 @@ class Tunnel:
 
 def test_a_proxy_carries_the_request_unread(monkeypatch: pytest.MonkeyPatch):
     """Through a tunnel the request reaches the server over TLS; the proxy sees the host, and its own credentials."""
-    with Misbehaving(tls=server_tls()) as server, Tunnel(int(server.url.rpartition(":")[2])) as proxy:
+    with FaultServer(tls=server_tls()) as server, Tunnel(int(server.url.rpartition(":")[2])) as proxy:
         monkeypatch.setenv("https_proxy", f"http://who:p%40ss@{proxy.address}")
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
@@ -555,7 +555,7 @@ def test_a_proxy_carries_the_request_unread(monkeypatch: pytest.MonkeyPatch):
 )
 def test_a_proxy_that_refuses_is_not_sent(monkeypatch: pytest.MonkeyPatch, says: bytes):
     """Without a tunnel nothing was sent, and the sentence says what the proxy answered."""
-    with Misbehaving(tls=server_tls()) as server, Tunnel(int(server.url.rpartition(":")[2]), says) as proxy:
+    with FaultServer(tls=server_tls()) as server, Tunnel(int(server.url.rpartition(":")[2]), says) as proxy:
         monkeypatch.setenv("https_proxy", f"http://{proxy.address}")
         monkeypatch.setattr("pipeline.client.transport.proxy_bypass", lambda _host: False)
         with pytest.raises(NotSent) as caught:
@@ -567,7 +567,7 @@ def test_a_proxy_that_refuses_is_not_sent(monkeypatch: pytest.MonkeyPatch, says:
 
 def test_a_proxy_without_a_scheme_is_http(monkeypatch: pytest.MonkeyPatch):
     """`https_proxy=proxy.example.com:3128` is how many write it: it is asked, not gone around."""
-    with Misbehaving(tls=server_tls()) as server, Tunnel(int(server.url.rpartition(":")[2])) as proxy:
+    with FaultServer(tls=server_tls()) as server, Tunnel(int(server.url.rpartition(":")[2])) as proxy:
         monkeypatch.setenv("https_proxy", proxy.address)
         monkeypatch.setattr("pipeline.client.transport.proxy_bypass", lambda _host: False)
         assert send(server.url, trust=system_trust(TLS / "certificate.pem")).status_code == 201
@@ -580,7 +580,7 @@ def test_a_proxy_without_a_scheme_is_http(monkeypatch: pytest.MonkeyPatch):
 
 def test_a_header_can_not_become_two():
     """A token with a line break in it is not written at all."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         request = creation(server.url)
         request.headers["Authorization"] = "Bearer a\r\nX-Injected: yes"
         with pytest.raises(NotSent):
@@ -592,7 +592,7 @@ def test_a_chunked_answer_and_one_that_ends_with_the_connection_are_whole():
     """Both ways of ending a body without a length are read to the end."""
     chunked = b'HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{"a\r\n5\r\n":1}\n\r\n0\r\n\r\n'
     ended = b'HTTP/1.1 201 Created\r\n\r\n{"a":1}\n'
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_create += [creates_and_says(chunked), creates_and_says(ended)]
         assert [send(server.url).content for _ in range(2)] == [b'{"a":1}\n'] * 2
 
@@ -636,7 +636,7 @@ class _Wire(asyncio.Transport):
 def test_what_comes_after_an_answer_is_not_taken_for_the_next():
     """A second answer in the same bytes makes its connection unusable; the next request gets its own."""
     two = b'HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 201 Created\r\nContent-Length: 7\r\n\r\n{"b":1}'
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_create.append(creates_and_says(two))
 
         async def twice(transport: ExactTransport) -> list[bytes]:
@@ -651,7 +651,7 @@ def test_what_comes_after_an_answer_is_not_taken_for_the_next():
 @pytest.mark.parametrize("behaviour", [creates_and_closes, creates_and_says(HALF_HEADER), creates_and_says(b"ICY\r\n")])
 def test_an_exception_tells_no_secrets(behaviour: Behaviour):
     """No URL, header or body is in what is raised, nor in what it was raised from when that is shown."""
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_create.append(behaviour)
         with pytest.raises(MaybeSent) as caught:
             send(server.url)
@@ -678,6 +678,6 @@ def test_a_process_that_is_only_slow_still_gives_up():
         assert caught.value.kind is MaybeSentKind.TIMEOUT
         return loop.time() - began
 
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_create.append(hangs)
         assert 0.5 <= using(at_a_crawl, Timeouts(connect=20, answer=0.5)) < 5

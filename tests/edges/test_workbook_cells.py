@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
-from workbook_batches import one_column, report, stream
+from support.workbook_batches import one_column, report, stream
 
 from pipeline.domain.model import MAX_TEXT, ReportRow, SheetRow, Status
 from pipeline.report.workbook import write

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 import xlsxwriter
-from privileges import as_nobody
-from workbook_batches import month, report, stream
+from support.privileges import as_nobody
+from support.workbook_batches import month, report, stream
 
 from pipeline.domain.errors import StoppedEarlyError, UsageError
 from pipeline.domain.model import ReportRow

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from workbook_batches import month, report, stream
+from support.workbook_batches import month, report, stream
 
 from pipeline.report.workbook import write
 from pipeline.system.atomic_output import is_ours

@@ -11,7 +11,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 from openpyxl.worksheet.worksheet import Worksheet
-from workbook_batches import AT, columns, month, one_column, report, stream
+from support.workbook_batches import AT, columns, month, one_column, report, stream
 
 from pipeline.domain import totals
 from pipeline.domain.model import Column, ReportRow, SessionState, SheetRow, Status

@@ -26,9 +26,9 @@ from unittest.mock import patch
 from urllib.request import urlopen
 
 import pytest
-from journals import KINDS, place
 from openpyxl import Workbook, load_workbook
 from sqlalchemy import text
+from support.journals import KINDS, place
 
 from pipeline import sandbox
 from pipeline.cli import main

@@ -5,7 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from checking import ACCOUNT, GOOD, PAYOR, MemoryTable, checked, codes, only, table
+from support.memory_table import ACCOUNT, GOOD, PAYOR, MemoryTable, checked, codes, only, table
 
 from pipeline.domain.model import Mapping, SheetRow
 from pipeline.validation import CheckOptions, check_table

@@ -1,10 +1,10 @@
 """Names are kept as typed; those that will not match at the bank get a notice, and real ones do not."""
 
 import pytest
-from checking import GOOD, checked, codes, table
 from hypothesis import given
 from hypothesis import strategies as st
-from real_names import real_names
+from support.memory_table import GOOD, checked, codes, table
+from support.real_names import real_names
 
 from pipeline.validation.names import clean_name, split_name
 from pipeline.validation.text import clean_text

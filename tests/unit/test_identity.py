@@ -4,9 +4,9 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from checking import ACCOUNT, GOOD, checked, only, table
 from hypothesis import given
 from hypothesis import strategies as st
+from support.memory_table import ACCOUNT, GOOD, checked, only, table
 
 from pipeline.domain.errors import UsageError
 from pipeline.domain.model import Payment

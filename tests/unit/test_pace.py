@@ -4,8 +4,8 @@ import asyncio
 from random import Random
 
 import pytest
-import virtual_time
-from virtual_time import now, timing
+from support import virtual_time
+from support.virtual_time import now, timing
 
 from pipeline.client.rate_limit import Brake, RateLimit, backoff
 

@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pandas as pd
 import pandera.errors
-from checking import MemoryTable, checked, table
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from support.memory_table import MemoryTable, checked, table
 
 from pipeline.validation.accounts import clean_account
 from pipeline.validation.emails import clean_email

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
-import virtual_time
-from virtual_time import now, timing
+from support import virtual_time
+from support.virtual_time import now, timing
 
 from pipeline.client.api import (
     Authorization,

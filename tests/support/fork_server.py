@@ -1,9 +1,9 @@
 """Many processes, quickly: a process that has everything imported forks one for each command.
 
-A fresh process spends more than a second on its imports, and the tests start some two thousand. What a kitchen forks
-is a process of its own all the same: its arguments, environment, folder, umask, pipes, signals and end are those of
-`python -m pipeline`. What the imports themselves do, what Python reads at its start, and how it takes its modules apart
-at its end, is no matter for a kitchen: tests of that start the command afresh.
+A fresh process spends more than a second on its imports, and the tests start some two thousand. What a fork server
+starts is a process of its own all the same: its arguments, environment, folder, umask, pipes, signals and end are those
+of `python -m pipeline`. What the imports themselves do, what Python reads at its start, and how it takes its modules
+apart at its end, is no matter for a fork server: tests of that start the command afresh.
 """
 
 import atexit
@@ -29,7 +29,7 @@ from pathlib import Path
 from struct import Struct
 from typing import Any, NoReturn, Self
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 SAMPLE = REPOSITORY / "samples" / "billing-2026-11.xlsx"
 AT_ITS_START = ("PYTHON", "LC_", "LANG", "TZ", "LD_")
 """Variables that Python, or what it loads, reads when it starts."""
@@ -42,7 +42,7 @@ NUMBER = Struct("!q")
 
 
 class Forked:
-    """A process that a kitchen has started; of `subprocess.Popen` what the tests need."""
+    """A process that a fork server has started; of `subprocess.Popen` what the tests need."""
 
     def __init__(self, line: Sequence[str], tells: socket.socket, out: int, err: int) -> None:
         self.args = line
@@ -106,7 +106,7 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
-class Kitchen:
+class ForkServer:
     """Starts the command in a process of its own within milliseconds. A context manager.
 
     `environment` is what Python reads at its start, for all that it forks; `home` a folder for its own.
@@ -126,7 +126,7 @@ class Kitchen:
             )
 
     def serves(self, environment: Mapping[str, str]) -> bool:
-        """Whether a process with this environment, started by whoever asks, would be as one of the kitchen's."""
+        """Whether a process with this environment, started by whoever asks, would be as one of the fork server's."""
         return _at_its_start(environment) == self._started_with and os.geteuid() == os.getuid()
 
     def start(self, args: Sequence[str], environment: Mapping[str, str], folder: Path) -> Forked:
@@ -193,12 +193,12 @@ def _see_to(tells: int, out: int, err: int) -> NoReturn:
         os.dup2(pipe, number)
         os.close(pipe)
     try:
-        _cook(**wanted)
+        _be_command(**wanted)
     except SystemExit as ended:
         _leave(ended)
 
 
-def _cook(args: list[str], environment: dict[str, str], folder: str, umask: int) -> NoReturn:
+def _be_command(args: list[str], environment: dict[str, str], folder: str, umask: int) -> NoReturn:
     """Be `python -m pipeline`."""
     os.environ.clear()
     os.environ.update(environment)
@@ -246,7 +246,7 @@ def _imported_by(*args: str) -> list[str]:
     os.dup2(1, 2)  # what it says is of no interest
     try:
         with suppress(SystemExit):
-            _cook([*args], dict(os.environ) | {"XDG_DATA_HOME": str(Path.cwd())}, str(Path.cwd()), 0o022)
+            _be_command([*args], dict(os.environ) | {"XDG_DATA_HOME": str(Path.cwd())}, str(Path.cwd()), 0o022)
     finally:
         listed.write_text(json.dumps([*sys.modules]), "utf-8")
         os._exit(0)

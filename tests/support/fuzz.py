@@ -1,4 +1,4 @@
-"""Sheets with one slip or some damage, in every format: `python tests/fuzz.py SECONDS [SEED]`.
+"""Sheets with one slip or some damage, in every format: `PYTHONPATH=tests python -m support.fuzz SECONDS [SEED]`.
 
 A good sheet is made from a seed, written in some format and layout, and spoilt in one way. Then nothing but a refusal
 in one sentence may be raised, and after a slip of structure no valid row may have another reference, name, address or
@@ -19,7 +19,6 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
-from binary_books import Sheet, write_xls, write_xlsb
 from openpyxl import Workbook
 
 from pipeline.domain.errors import InputError
@@ -27,8 +26,10 @@ from pipeline.messages import explain
 from pipeline.reader import ReadOptions, open_table
 from pipeline.validation import CheckOptions, check_table
 from schemas.faults import sentences
+from support.binary_workbooks import Sheet, write_xls, write_xlsb
 
-OUT = Path(__file__).parents[1] / "out"
+OUT = Path(__file__).parents[2] / "out"
+AGAIN = "PYTHONPATH=tests python -m support.fuzz"
 FIRST = ("Amélie", "Noah", "Mei-Lin", "Zoé Anne", "O'Neil", "Jo", "Łukasz", "ᐊᓂ")
 LAST = ("Gagnon", "Chen", "Beaulieu-Roy", "D'Août", "Total", "St. John", "Ng", "Nguyễn")
 OWN = ("", "", "late", "12", "2026-11-30", "call, then write", 'a "good" one', "50 %", "yes")
@@ -281,7 +282,7 @@ def main(seconds: float, seed: int) -> int:
                 OUT.mkdir(exist_ok=True)
                 for path in Path(folder).iterdir():
                     (OUT / f"fuzz-{path.name}").write_bytes(path.read_bytes())
-                say(f"Seed {seed}: {wrong}. The file is out/fuzz-{seed}.*; again with: python tests/fuzz.py 1 {seed}")
+                say(f"Seed {seed}: {wrong}. The file is out/fuzz-{seed}.*; again with: {AGAIN} 1 {seed}")
                 return 1
             seed += 1
     say(f"{seed - first} sheets, and nothing found")

@@ -1,11 +1,12 @@
-"""Workbooks of every format from one `binary_books.Sheet`: .xlsx by a library, .ods by hand."""
+"""Workbooks of every format from one `binary_workbooks.Sheet`: .xlsx by a library, .ods by hand."""
 
 import zipfile
 from datetime import date, timedelta
 
 import pytest
 import xlsxwriter
-from binary_books import Error, Formula, write_xls, write_xlsb
+
+from support.binary_workbooks import Error, Formula, write_xls, write_xlsb
 
 UNSAVED = object()
 """A cell whose formula was never calculated; .xls and .xlsb have no such cells."""
@@ -26,7 +27,7 @@ def _write_cell(book, sheet, place, cell, style):
 
 
 def write_xlsx(path, *sheets):
-    """The same sheets as `binary_books` takes, as an .xlsx."""
+    """The same sheets as `binary_workbooks` takes, as an .xlsx."""
     book = xlsxwriter.Workbook(path, {"date_1904": any(one.from_1904 for one in sheets)})
     for one in sheets:
         sheet = book.add_worksheet(one.name)

@@ -1,7 +1,7 @@
 """Runs under a Python with `uno`: connects to a LibreOffice that listens, does as a person would, and ends it.
 
-Called by `tests/office.py`. `type_cells` types texts into cells through the same command as the keyboard; `merge` lays
-out a letter with merge fields, registers a workbook as its data source, and merges it into one file a row.
+Called by `tests/support/libreoffice.py`. `type_cells` types texts into cells through the same command as the keyboard;
+`merge` lays out a letter with merge fields, registers a workbook as its data source, and merges it into one file a row.
 """
 
 import json

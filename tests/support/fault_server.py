@@ -7,7 +7,7 @@ request for a session of a reference, so that many rows can meet their faults at
 behaves, by `well_created`, `well_authorized` and `well_other`. Everything that the server saw stands in its counters:
 `requests` (wholly read), `created` (sessions by reference), `connections`.
 
-    with Misbehaving() as server:
+    with FaultServer() as server:
         server.on_create += [lost_after_creation, redirect]
         ...
         assert server.created == {"INV-1": 1}
@@ -55,7 +55,7 @@ class Gone(Exception):
 class Talk:
     """One connection, with the verbs of which behaviours are made."""
 
-    def __init__(self, server: Misbehaving, connection: socket.socket) -> None:
+    def __init__(self, server: FaultServer, connection: socket.socket) -> None:
         self.server = server
         self.connection = connection
         self.asked: Asked | None = None
@@ -187,7 +187,7 @@ class Unread:
 
 
 @dataclass(slots=True)
-class Misbehaving:
+class FaultServer:
     """The server. A context manager; `url` is its base URL. `tls` makes it speak TLS."""
 
     tls: ssl.SSLContext | None = None

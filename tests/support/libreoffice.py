@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 OFFICE = shutil.which("soffice")
-_SCRIPT = Path(__file__).with_name("office_script.py")
+_SCRIPT = Path(__file__).with_name("libreoffice_script.py")
 
 
 @cache
@@ -59,7 +59,7 @@ def convert(path: Path, form: str, folder: Path) -> None:
 
 
 def by_hand(home: Path, action: str, **wanted: object) -> None:
-    """Does in LibreOffice what a person would do (`office_script.py` tells which actions there are)."""
+    """Does in LibreOffice what a person would do (`libreoffice_script.py` tells which actions there are)."""
     python = python_with_uno()
     assert OFFICE is not None, "CI needs LibreOffice"
     assert python is not None, "CI needs the Python bridge of LibreOffice"

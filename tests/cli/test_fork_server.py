@@ -1,4 +1,4 @@
-"""The kitchen, from which most tests have their commands: what it forks is as a process that was started afresh."""
+"""The fork server, from which most tests have their commands: what it forks is as a process that was started afresh."""
 
 import os
 import re
@@ -52,7 +52,7 @@ def test_a_forked_command_is_as_one_that_was_started_afresh(command, tmp_path, a
 
 
 def test_what_changes_how_python_starts_is_started_afresh(command, tmp_path):
-    """A module that is to be found before others is found: a kitchen could not do that."""
+    """A module that is to be found before others is found: a fork server could not do that."""
     (tmp_path / "sitecustomize.py").write_text("raise SystemExit(77)")
     path = f"{tmp_path}{os.pathsep}{command.environment['PYTHONPATH']}"
     assert command("--version", env={"PYTHONPATH": path}).code != 0

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from misbehaving import Misbehaving
 from openpyxl import load_workbook
 from sqlalchemy import func, select
 
@@ -22,6 +21,7 @@ from pipeline.domain.model import ReportRow, Status
 from pipeline.journal import database
 from pipeline.journal.journal import open_journal
 from pipeline.journal.tables import batches, runs
+from support.fault_server import FaultServer
 
 HEADINGS = "referenceId,firstName,lastName,email,amount,sendInteracLink"
 
@@ -72,7 +72,7 @@ class Desk:
     """A user's desk: a folder with a sheet and a journal, and settings that point to `server`."""
 
     folder: Path
-    server: Misbehaving
+    server: FaultServer
     settings: dict[str, str] = field(default_factory=dict)
     screen: Callable[[], Screen] = quiet
     _made: set[str] = field(default_factory=set)

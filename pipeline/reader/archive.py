@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from pipeline.domain.errors import InputError
+from pipeline.system.zip_errors import ZIP_ERRORS
 
 MAX_MEMBER: Final = 1024**3
 MAX_TOTAL: Final = 2 * 1024**3
@@ -39,7 +40,7 @@ class Archive:
         try:
             with zipfile.ZipFile(path) as archive:
                 members = archive.infolist()
-        except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, ValueError):
+        except ZIP_ERRORS:
             raise self._damaged() from None
         # Some programs write the separators of Windows.
         self._members = {member.filename.replace("\\", "/"): member for member in members}

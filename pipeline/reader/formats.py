@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import zipfile
-import zlib
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from pipeline.domain.errors import InputError
 from pipeline.messages.spoken import Figure
+from pipeline.system.zip_errors import ZIP_ERRORS
 
 _HEAD: Final = 4096
 _PIECE: Final = 1 << 20
@@ -126,7 +126,7 @@ def _in_zip(path: Path) -> Format:
             kind = _beginning(archive, "mimetype")
             is_usual = any(map(_WORKBOOK.fullmatch, names))
             types = b"" if is_usual else _beginning(archive, _TYPES)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError, zlib.error):
+    except ZIP_ERRORS:
         raise InputError("sheet.damaged", path=str(path)) from None
     if is_usual or _IS_WORKBOOK.search(types):
         return Format.XLSX

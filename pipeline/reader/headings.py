@@ -357,8 +357,12 @@ def _require(
             "sheet.whole_names", missing=", ".join(missing), column=column.where, heading=column.text.strip()
         )
     near = nearest(missing, free)
-    key = "sheet.missing_columns_near" if near else "sheet.missing_columns"
-    raise InputError(key, missing=", ".join(missing), found=listed(headings), near=near)
+    raise InputError(
+        "sheet.missing_columns_near" if near else "sheet.missing_columns",
+        missing=", ".join(missing),
+        found=listed(headings),
+        near=near,
+    )
 
 
 def nearest(fields: Iterable[Field], headings: Sequence[Heading]) -> Enumerated:

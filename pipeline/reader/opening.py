@@ -225,7 +225,8 @@ def _summary_of(book: Book) -> dict[str, str]:
     """The batch, and the digest of the file that it was made of, as `Summary` says; empty when that sheet is gone."""
     if _SUMMARY not in book.names:
         return {}
-    labels = {say(f"report.{name}", lang): name for name in ("batch", "sha256") for lang in LANGUAGES}
+    labels = {say("report.batch", lang): "batch" for lang in LANGUAGES}
+    labels |= {say("report.sha256", lang): "sha256" for lang in LANGUAGES}
     told: dict[str, str] = {}
     for record in islice(book.grid(_SUMMARY).records(), _SAMPLE):
         filled = [cell.strip() for cell in record.cells if cell.strip()]
@@ -263,8 +264,13 @@ def _no_heading(book: Book, names: Sequence[str], options: ReadOptions) -> NoRet
     found = listed(headings) if known else ""
     if not found:
         raise InputError("sheet.no_heading_row_above", needed=needed, row=likely.number)
-    key = "sheet.no_heading_row_near" if near else "sheet.no_heading_row"
-    raise InputError(key, needed=needed, row=likely.number, found=found, near=near)
+    raise InputError(
+        "sheet.no_heading_row_near" if near else "sheet.no_heading_row",
+        needed=needed,
+        row=likely.number,
+        found=found,
+        near=near,
+    )
 
 
 def _likely_heading(records: Sequence[Record], mapping: Mapping) -> Record | None:

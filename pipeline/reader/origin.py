@@ -6,13 +6,13 @@ Owns how our own columns are told from the user's, and the document properties b
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree as ET
 
+from pipeline.system.zip_errors import ZIP_ERRORS
 from schemas.fields import FILE_COLUMN, FIX_COLUMN, OWN_COLUMNS, ROW_COLUMN, STATE_COLUMNS
 
 _PART: Final = "docProps/custom.xml"
@@ -65,6 +65,6 @@ def properties_of(path: Path) -> dict[str, str]:
     try:
         with zipfile.ZipFile(path) as package, package.open(_PART) as part:
             root = ET.fromstring(part.read(_LONGEST))  # noqa: S314 - bounded; expat bounds what entities grow to
-    except (OSError, KeyError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, ET.ParseError):
+    except (*ZIP_ERRORS, ET.ParseError):
         return {}
     return {named.get("name", ""): "".join(named.itertext()).strip() for named in root}

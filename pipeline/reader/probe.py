@@ -110,7 +110,7 @@ class NativeBook:
             raise self._gone()
         answer = marshal.loads(body)  # noqa: S302 - our own process wrote it
         if isinstance(answer, str):
-            raise InputError(f"sheet.{answer}", path=str(self._path))
+            raise InputError("sheet.locked" if answer == "locked" else "sheet.damaged", path=str(self._path))
         return answer
 
     def _gone(self) -> InputError:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from pipeline.report.cells import cut
 from pipeline.report.results import blames
 from pipeline.report.styles import FAULTY, STATUS_COLOURS
 from pipeline.system.atomic_output import is_ours
+from pipeline.system.zip_errors import ZIP_ERRORS
 from schemas.faults import Fault, mend, sentence, sentences
 from schemas.fields import BATCH_PROPERTY, FIX_COLUMN, OWN_COLUMNS, ROW_COLUMN, RUN_PROPERTY
 from schemas.languages import Lang
@@ -86,7 +86,7 @@ def check_original(original: Path) -> None:
         with zipfile.ZipFile(original) as package:
             names = package.namelist()
             lost = list(dict.fromkeys(_losses(package, names)))
-    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
+    except ZIP_ERRORS:
         raise UsageError("exports.mended_not_xlsx", file=original.name) from None
     if "xl/workbook.xml" not in names:
         raise UsageError("exports.mended_not_xlsx", file=original.name)

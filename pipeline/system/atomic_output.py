@@ -14,7 +14,6 @@ import re
 import stat
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from typing import BinaryIO, Final, Protocol
 
 from pipeline.domain.errors import RunError, StoppedEarlyError, UsageError
 from pipeline.system.scratch import is_left_behind, tag
+from pipeline.system.zip_errors import ZIP_ERRORS
 
 MARK: Final = "flinks-import"
 """The name of the document property by which a workbook of ours is known again; spreadsheets keep it when they save."""
@@ -194,7 +194,7 @@ def is_ours(workbook: Path | BinaryIO) -> bool:
     try:
         with zipfile.ZipFile(workbook) as package, package.open(_MARK_PART) as properties:
             return f'name="{MARK}"'.encode() in properties.read(_MOST_PROPERTIES)
-    except (OSError, EOFError, KeyError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error):
+    except ZIP_ERRORS:
         return False
 
 

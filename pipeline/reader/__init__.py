@@ -26,7 +26,7 @@ def open_table(path: Path, options: ReadOptions) -> Table:
     Raises InputError when the file can't be read, has no table, or its columns can't be told apart; UsageError
     never. Notices about the whole file are in `Table.notices`.
     """
-    from pipeline.reader.opening import open_file  # noqa: PLC0415 - the readers are heavy, importing this room is not
+    from pipeline.reader.open import open_file  # noqa: PLC0415 - the readers are heavy, importing this room is not
 
     return open_file(path, options)
 

@@ -14,7 +14,7 @@ from pipeline.domain.errors import InputError
 from pipeline.domain.model import kind_of, look_of, with_look
 from pipeline.messages.spoken import Figure
 from pipeline.reader.grid import Grid, Record
-from pipeline.reader.looks import ColumnLook
+from pipeline.reader.styles import ColumnLook
 
 ROWS_APART: Final = 100_000
 """Rows of a sheet that can be read together with others: what is added to the numbers of the next one."""

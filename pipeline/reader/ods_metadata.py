@@ -13,7 +13,7 @@ from typing import Final
 
 from pipeline.domain.number_formats import is_percent
 from pipeline.reader.archive import Archive
-from pipeline.reader.facts import LONGEST_ROW, MOST_COLUMNS, UNKNOWN_ERROR, Facts, NotShown
+from pipeline.reader.metadata import LONGEST_ROW, MOST_COLUMNS, UNKNOWN_ERROR, Facts, NotShown
 from pipeline.reader.ods_styles import CellStyles
 
 _TAG: Final = re.compile(rb"<table:(table|table-column|table-row|table-cell|covered-table-cell)(?=[\s/>])([^<>]*)>")

@@ -12,7 +12,7 @@ from typing import Any, Final
 import xlrd
 
 from pipeline.domain.errors import InputError
-from pipeline.reader.facts import BUILT_IN_FORMATS, ERRORS, UNKNOWN_ERROR, Facts, NotShown, Styles, looks_of_styles
+from pipeline.reader.metadata import BUILT_IN_FORMATS, ERRORS, UNKNOWN_ERROR, Facts, NotShown, Styles, looks_of_styles
 
 _MACROS: Final = "_VBA_PROJECT".encode("utf-16-le")
 """The name of the folder that macros are in, as the container spells it."""

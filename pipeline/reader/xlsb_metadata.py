@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline.reader.archive import Archive
-from pipeline.reader.facts import (
+from pipeline.reader.metadata import (
     BUILT_IN_FORMATS,
     ERRORS,
     MOST_COLUMNS,

@@ -21,8 +21,8 @@ from xml.etree import ElementTree as ET
 from pipeline.domain.errors import InputError
 from pipeline.domain.number_formats import is_date_format
 from pipeline.reader.archive import Archive
-from pipeline.reader.facts import BUILT_IN_FORMATS, LONGEST_ROW, MOST_COLUMNS, Facts, NotShown, Styles
 from pipeline.reader.headings import letter
+from pipeline.reader.metadata import BUILT_IN_FORMATS, LONGEST_ROW, MOST_COLUMNS, Facts, NotShown, Styles
 from pipeline.reader.native import number_text
 
 _ROW: Final = re.compile(rb"<row\b([^<>]*)>")

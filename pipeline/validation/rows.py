@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from operator import itemgetter
 from typing import Final
 
-from pipeline.domain.model import CheckedRow, Payment, SheetRow
+from pipeline.domain.model import CheckedRow, Column, Payment, SheetRow
 from pipeline.validation.amounts import AmountReader, countable
 from pipeline.validation.cleaning import CleanColumn, Columns, clean, clean_each, column
 from pipeline.validation.column_profile import Survey
 from pipeline.validation.cross_row import AccountWatch, PayorWatch
-from pipeline.validation.elsewhere import held_elsewhere
+from pipeline.validation.emails import clean_email
 from pipeline.validation.field_sources import Origins
 from pipeline.validation.identity import RowKey
 from pipeline.validation.options import CheckOptions
@@ -243,3 +244,46 @@ def _parted(found: Sequence[Fault]) -> tuple[Faults, Faults]:
 @cache
 def _notice_codes() -> frozenset[str]:
     return frozenset(code for code, entry in catalogue().items() if entry.severity is Severity.NOTICE)
+
+
+_AMOUNT: Final = re.compile(
+    r"\W*(?:CAD?)?\W*[0-9][0-9 ,.'\u00a0\u202f]*[.,][0-9]{2}\s*(?:\$|CAD)?|\$\s?[0-9]+", re.IGNORECASE
+)
+_NAME_HEADING: Final = re.compile(
+    r"(?:\b|_)(?:name|nom|pr[ée]nom|customer|client|contact|tenant|locataire|payor|payer|payeur|patient|parent|member|membre)",
+    re.IGNORECASE,
+)
+_NAME: Final = re.compile(r"[^\W\d_][^\d@]*")
+
+
+def held_elsewhere(field: Field, row: SheetRow, unused: Sequence[Column]) -> tuple[str, str] | None:
+    """The heading and the value of the unused cell of `row` that holds what `field` lacks, if there is one."""
+    holds = _HOLDS.get(field)
+    if holds is None:
+        return None
+    cells = ((column.heading, row.cells[column.index].strip()) for column in unused)
+    return next(((heading, text) for heading, text in cells if text and holds(heading, text)), None)
+
+
+def _holds_email(_heading: str, text: str) -> bool:
+    return "@" in text and bool(clean_email(text, "s").text)
+
+
+def _holds_amount(_heading: str, text: str) -> bool:
+    return _AMOUNT.fullmatch(text) is not None
+
+
+def _holds_name(part: re.Pattern[str], heading: str, text: str) -> bool:
+    """Whole names hold either; the other part of a name does not."""
+    named = _NAME_HEADING.search(heading) is not None and part.search(heading) is None
+    return named and _NAME.fullmatch(text) is not None
+
+
+_HOLDS: Final[dict[Field, Callable[[str, str], bool]]] = {
+    Field.EMAIL: _holds_email,
+    Field.AMOUNT: _holds_amount,
+    Field.FIRST_NAME: partial(
+        _holds_name, re.compile(r"last|family|famille|surname|company|entreprise", re.IGNORECASE)
+    ),
+    Field.LAST_NAME: partial(_holds_name, re.compile(r"first|given|pr[ée]nom|company|entreprise", re.IGNORECASE)),
+}

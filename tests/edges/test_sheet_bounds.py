@@ -13,8 +13,8 @@ import pytest
 from pipeline.domain.errors import InputError, UsageError
 from pipeline.messages import explain
 from pipeline.reader.archive import Archive
-from pipeline.reader.facts import Styles
 from pipeline.reader.html_table import open_page
+from pipeline.reader.metadata import Styles
 from pipeline.reader.xlsx_metadata import facts_of
 from pipeline.report.annotated_copy import check_original
 from pipeline.system.atomic_output import MARK, is_ours

@@ -18,8 +18,8 @@ from support.reading import codes, refusal, rows_of
 from pipeline.domain.errors import InputError
 from pipeline.messages import explain
 from pipeline.reader import archive
-from pipeline.reader.looks import MOST_CELLS
 from pipeline.reader.origin import properties_of
+from pipeline.reader.styles import MOST_CELLS
 from pipeline.system.atomic_output import is_ours
 from schemas.faults import sentence
 from schemas.fields import OWN_COLUMNS

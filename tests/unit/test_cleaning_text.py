@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.validation.choices import clean_choice, clean_yes_no
+from pipeline.validation.cleaning import clean_choice, clean_yes_no
 from pipeline.validation.text import clean_reference, clean_text
 from schemas.fields import Field
 

@@ -31,9 +31,9 @@ from pipeline.reader.headings import (
     understand,
 )
 from pipeline.reader.joined import ROWS_APART, joined
-from pipeline.reader.looks import ColumnLook
 from pipeline.reader.options import ALL_SHEETS, ReadOptions
 from pipeline.reader.origin import OwnColumns, own_columns, properties_of
+from pipeline.reader.styles import ColumnLook
 from pipeline.reader.table import Layout, Table, listed_numbers
 from schemas.faults import Fault
 from schemas.fields import BATCH_PROPERTY, FIELDS, RUN_PROPERTY, Field

@@ -9,8 +9,8 @@ from typing import Final
 
 from pipeline.domain.number_formats import is_date_format
 from pipeline.reader.grid import Merge
-from pipeline.reader.looks import Looks
 from pipeline.reader.native import number_text
+from pipeline.reader.styles import Looks
 
 MOST_COLUMNS: Final = 16_384
 """Columns that a sheet of any of these formats has. A damaged record may name more."""

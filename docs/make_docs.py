@@ -22,7 +22,7 @@ import click
 
 from pipeline.cli import COMMANDS, cli
 from pipeline.config.settings import CONFIG_NAME, Settings, variable_of
-from schemas.faults import Entry, Severity, catalogue
+from schemas.faults import CatalogueEntry, Severity, catalogue
 from schemas.fields import FIELDS, INSTITUTIONS, Field, FieldRule, aliases
 
 REPOSITORY: Final = Path(__file__).parents[1]
@@ -195,7 +195,7 @@ def _faults(severity: Severity) -> str:
     return _table(("code", "message", "what to do"), [(f"`{code}`", *_told(entry)) for code, entry in entries])
 
 
-def _told(entry: Entry) -> tuple[str, str]:
+def _told(entry: CatalogueEntry) -> tuple[str, str]:
     return entry.sentence["en"], entry.mend["en"]
 
 

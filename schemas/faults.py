@@ -56,7 +56,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CatalogueEntry:
     """One line of `faults.toml`: the sentence and the mend, by language, with `{placeholders}`."""
 
     severity: Severity
@@ -65,11 +65,11 @@ class Entry:
 
 
 @cache
-def catalogue() -> dict[str, Entry]:
+def catalogue() -> dict[str, CatalogueEntry]:
     """Every code that the program can give, from `faults.toml`."""
     table = tomllib.loads((files("schemas") / "faults.toml").read_text("utf-8"))
     return {
-        code: Entry(
+        code: CatalogueEntry(
             Severity(entry["severity"]),
             {"en": entry["en"], "fr": entry["fr"]},
             {"en": entry.get("mend_en", ""), "fr": entry.get("mend_fr", "")},

@@ -70,7 +70,7 @@ def status_words() -> dict[Meaning, tuple[str, ...]]:
     return {Meaning(name): tuple(words) for name, words in _table()["statuses"].items()}
 
 
-class Kind(StrEnum):
+class LineKind(StrEnum):
     """What the word in a column of transaction types says of the line's amount."""
 
     DEBIT = "debit"
@@ -82,9 +82,9 @@ class Kind(StrEnum):
 
 
 @cache
-def kind_words() -> dict[str, Kind]:
+def kind_words() -> dict[str, LineKind]:
     """The words of a column of transaction types, each with what it says."""
-    return {word: Kind(name) for name, words in _table()["types"].items() for word in words}
+    return {word: LineKind(name) for name, words in _table()["types"].items() for word in words}
 
 
 @cache

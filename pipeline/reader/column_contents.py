@@ -266,7 +266,7 @@ _SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Amounts:
+class AmountColumn:
     """A column that may hold amounts: its heading, the words of it, and its first values."""
 
     heading: str
@@ -278,7 +278,7 @@ class Amounts:
         """Whether the heading says that it is what is still to be paid; `du` is an article, but not at the end."""
         return not _DUE.isdisjoint(self.words) or self.words[-1:] == ["du"] or "dû" in self.heading.casefold()
 
-    def may_be_due(self, other: Amounts) -> bool:
+    def may_be_due(self, other: AmountColumn) -> bool:
         """Whether `other` may be what is meant instead: what is due of these amounts, in words that we know or not."""
         read = [_read(value) for value in other.values if value.strip()]
         amounts = [one for one in read if one is not None]
@@ -288,7 +288,7 @@ class Amounts:
             return True
         return not self.is_due and _NOT_DUE.isdisjoint(other.words) and self._is_part(other)
 
-    def _is_part(self, other: Amounts) -> bool:
+    def _is_part(self, other: AmountColumn) -> bool:
         """Whether the other amounts are equal or smaller in most rows, not always equal, and no mere tax or fee.
 
         A part that is the whole of some row is none; of what was paid, nothing is left.
@@ -308,7 +308,7 @@ class Amounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
+class ContentMatch:
     """What a column seems to be: the code of its notice, its field (None for what is no field), and some values."""
 
     code: str
@@ -316,7 +316,7 @@ class Looks:
     examples: str = ""
 
 
-def look_of(words: Sequence[str], values: Sequence[str], *, with_account: bool) -> Looks | None:
+def match_by_content(words: Sequence[str], values: Sequence[str], *, with_account: bool) -> ContentMatch | None:
     """What a column seems to be by all its first values; None when it looks like nothing of ours.
 
     Digits alone mean a part of the payee's account only beside another part of it (`with_account`), or under a word for
@@ -328,25 +328,25 @@ def look_of(words: Sequence[str], values: Sequence[str], *, with_account: bool) 
         return None
     shown = ", ".join(list(dict.fromkeys(filled))[:_SHOWN])
     if folded <= _CURRENCIES:
-        return Looks("column-like-currency", Field.CURRENCY, shown)
+        return ContentMatch("column-like-currency", Field.CURRENCY, shown)
     if folded <= _LANGUAGES and "".join(words) not in _LANGUAGE_HEADINGS:
-        return Looks("column-like-language", None, shown)
+        return ContentMatch("column-like-language", None, shown)
     if folded <= _YES_NO and not _LINK_WORDS.isdisjoint(words):
-        return Looks("column-like-link", Field.SEND_INTERAC_LINK, shown)
+        return ContentMatch("column-like-link", Field.SEND_INTERAC_LINK, shown)
     if with_account or not _ACCOUNT_WORDS.isdisjoint(words):
         return _part_of_account(words, filled, shown)
     return None
 
 
-def _part_of_account(words: Sequence[str], filled: Collection[str], shown: str) -> Looks | None:
+def _part_of_account(words: Sequence[str], filled: Collection[str], shown: str) -> ContentMatch | None:
     if all(value in INSTITUTIONS for value in filled):
-        return Looks("column-like-institution", Field.INSTITUTION_CODE, shown)
+        return ContentMatch("column-like-institution", Field.INSTITUTION_CODE, shown)
     if _ACCOUNT_WORDS.isdisjoint(words):
         return None
     if all(map(_TRANSIT.fullmatch, filled)):
-        return Looks("column-like-transit", Field.TRANSIT_NUMBER, shown)
+        return ContentMatch("column-like-transit", Field.TRANSIT_NUMBER, shown)
     if all(map(_ACCOUNT.fullmatch, filled)):
-        return Looks("column-like-account", Field.ACCOUNT_NUMBER)
+        return ContentMatch("column-like-account", Field.ACCOUNT_NUMBER)
     return None
 
 

@@ -199,7 +199,7 @@ def _split(file: TextIO, dialect: Dialect) -> Iterator[tuple[list[str], tuple[Fa
                 yield cells, faults
         except StopIteration:
             return
-        except (csv.Error, _RunsOn):
+        except (csv.Error, _UnclosedQuote):
             line = lines.give_back()
             yield _cut(line, dialect), (_broken(line, dialect.delimiter),)
 
@@ -250,7 +250,7 @@ def _broken(line: str, delimiter: str) -> Fault:
     return Fault("broken-quote", value=line)
 
 
-class _RunsOn(Exception):
+class _UnclosedQuote(Exception):
     """The record has more lines than any cell has: its quotation mark was never closed."""
 
 
@@ -302,7 +302,7 @@ class _Lines:
         record.append(line)
         self.characters += len(line)
         if len(record) > _MOST_LINES:
-            raise _RunsOn
+            raise _UnclosedQuote
         if len(line) >= _LONGEST_LINE:
             raise InputError("sheet.line_too_long", limit=Figure(_LONGEST_LINE))
         if "\x00" in line:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from pipeline.domain.model import MAX_TEXT, units_of
 from pipeline.reader.headings import letter
-from pipeline.reader.styles import ColumnLook
+from pipeline.reader.styles import ColumnStyle
 from schemas.faults import Fault
 from schemas.fields import Field
 
@@ -74,7 +74,7 @@ class Grid:
     width: int = 0
     hidden_rows: frozenset[int] = frozenset()
     hidden_unseen: str = ""
-    looks: Mapping[int, ColumnLook] = field(default_factory=dict)
+    looks: Mapping[int, ColumnStyle] = field(default_factory=dict)
     notices: tuple[Fault, ...] = ()
     counts: Callable[[Record], Container[int]] | None = None
     merges: Sequence[Merge] = ()

@@ -18,7 +18,7 @@ from typing import Final
 from pipeline.domain.errors import InputError
 from pipeline.domain.model import Mapping, without_accents
 from pipeline.messages.spoken import Enumerated, Spoken
-from pipeline.reader.column_contents import Amounts, look_of
+from pipeline.reader.column_contents import AmountColumn, match_by_content
 from schemas.faults import Fault
 from schemas.fields import ACCOUNT_FIELDS, FIELDS, Field, alias_tiers, whole_name_headings
 
@@ -70,7 +70,7 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class ColumnMatch:
     """What a column was understood as: a field or None, and the code of why."""
 
     field: Field | None
@@ -78,10 +78,10 @@ class Meaning:
 
 
 @dataclass(frozen=True, slots=True)
-class Understanding:
+class ColumnMapping:
     """The meaning of each column by its position, and what a person should know about the choice."""
 
-    meanings: dict[int, Meaning]
+    matches: dict[int, ColumnMatch]
     notices: tuple[Fault, ...]
 
 
@@ -179,15 +179,15 @@ def understand(
     sample: Sample,
     *,
     amount_optional: bool = False,
-) -> Understanding:
+) -> ColumnMapping:
     """Give every column its meaning. `sample` gives the first values of the column at a position.
 
     Raises InputError when the mapping names a heading that is not there, when two columns are equally good for one
     field, or when a required field has no column.
     """
-    meanings = _by_mapping(headings, mapping)
-    free = [heading for heading in headings if heading.position not in meanings]
-    taken = {meaning.field for meaning in meanings.values() if meaning.field} | {*mapping.constants}
+    matches = _by_mapping(headings, mapping)
+    free = [heading for heading in headings if heading.position not in matches]
+    taken = {meaning.field for meaning in matches.values() if meaning.field} | {*mapping.constants}
     candidates = _candidates(free, taken)
     notices = [*_drop_lone_accounts(candidates, taken | {*mapping.defaults}), *_drop_foreign_type(candidates, sample)]
     for field, found in candidates.items():
@@ -195,28 +195,28 @@ def understand(
         if field is Field.AMOUNT:
             claimed = {candidate.heading.position for rivals in candidates.values() for candidate in rivals}
             _refuse_other_amounts(best.heading, [one for one in free if one.position not in claimed], sample)
-        meanings[best.heading.position] = Meaning(field, "why_exact" if best.strength == _EXACT else "why_alias")
+        matches[best.heading.position] = ColumnMatch(field, "why_exact" if best.strength == _EXACT else "why_alias")
         notices += [_yields(field, other.heading, best.heading) for other in found if other is not best]
     for heading in headings:
-        meanings.setdefault(heading.position, Meaning(None, "why_own"))
-    _require(headings, meanings, mapping, sample, amount_optional=amount_optional)
-    known = {meaning.field for meaning in meanings.values() if meaning.field} | {*mapping.constants}
-    spare = [one for one in free if meanings[one.position].field is None]
+        matches.setdefault(heading.position, ColumnMatch(None, "why_own"))
+    _require(headings, matches, mapping, sample, amount_optional=amount_optional)
+    known = {meaning.field for meaning in matches.values() if meaning.field} | {*mapping.constants}
+    spare = [one for one in free if matches[one.position].field is None]
     notices += _about_unused(spare, known, {notice.value for notice in notices}, sample)
-    return Understanding(meanings, tuple(notices))
+    return ColumnMapping(matches, tuple(notices))
 
 
-def _by_mapping(headings: Sequence[Heading], mapping: Mapping) -> dict[int, Meaning]:
-    meanings: dict[int, Meaning] = {}
+def _by_mapping(headings: Sequence[Heading], mapping: Mapping) -> dict[int, ColumnMatch]:
+    matches: dict[int, ColumnMatch] = {}
     for wanted, field in mapping.columns.items():
-        meanings[_the_one(headings, wanted).position] = Meaning(Field(field), "why_mapping")
+        matches[_the_one(headings, wanted).position] = ColumnMatch(Field(field), "why_mapping")
     if mapping.split_names:
-        meanings[_the_one(headings, mapping.split_names).position] = Meaning(None, "why_split")
+        matches[_the_one(headings, mapping.split_names).position] = ColumnMatch(None, "why_split")
     ignored = {fold(heading) for heading in mapping.ignore}
     for heading in headings:
         if fold(heading.text) in ignored:
-            meanings.setdefault(heading.position, Meaning(None, "why_ignored"))
-    return meanings
+            matches.setdefault(heading.position, ColumnMatch(None, "why_ignored"))
+    return matches
 
 
 def _the_one(headings: Sequence[Heading], wanted: str) -> Heading:
@@ -292,8 +292,8 @@ def _best(field: Field, found: Sequence[_Candidate]) -> _Candidate:
 
 def _refuse_other_amounts(chosen: Heading, others: Sequence[Heading], sample: Sample) -> None:
     """Ask which amount is meant when another column holds what may be still due of the one that its heading names."""
-    own = Amounts(chosen.text, words_of(chosen.text), sample(chosen.position))
-    rivals = [one for one in others if own.may_be_due(Amounts(one.text, words_of(one.text), sample(one.position)))]
+    own = AmountColumn(chosen.text, words_of(chosen.text), sample(chosen.position))
+    rivals = [one for one in others if own.may_be_due(AmountColumn(one.text, words_of(one.text), sample(one.position)))]
     if rivals:
         raise _ambiguous(Field.AMOUNT, sorted([chosen, *rivals], key=lambda one: one.position))
 
@@ -306,9 +306,9 @@ def _about_unused(spare: Sequence[Heading], known: set[str], told: set[str], sam
         if heading.text in told or fold(heading.text) in _whole_names():
             continue
         place = ("column", letter(heading.position))
-        looks = look_of(words_of(heading.text), sample(heading.position), with_account=accounts_known)
-        if looks is not None and (looks.field is None or looks.field in absent):
-            yield Fault(looks.code, "", heading.text, (place, ("examples", looks.examples)))
+        match = match_by_content(words_of(heading.text), sample(heading.position), with_account=accounts_known)
+        if match is not None and (match.field is None or match.field in absent):
+            yield Fault(match.code, "", heading.text, (place, ("examples", match.examples)))
             continue
         near = next(
             (field for field in absent if get_close_matches(fold(heading.text), _spellings(field), 1, _VERY_NEAR)), None
@@ -334,13 +334,13 @@ def _yields(field: Field, other: Heading, best: Heading) -> Fault:
 
 def _require(
     headings: Sequence[Heading],
-    meanings: MappingABC[int, Meaning],
+    matches: MappingABC[int, ColumnMatch],
     mapping: Mapping,
     sample: Sample,
     *,
     amount_optional: bool,
 ) -> None:
-    given = {meaning.field for meaning in meanings.values() if meaning.field} | {*mapping.constants, *mapping.defaults}
+    given = {meaning.field for meaning in matches.values() if meaning.field} | {*mapping.constants, *mapping.defaults}
     if mapping.split_names:
         given |= {Field.FIRST_NAME, Field.LAST_NAME}
     if amount_optional:
@@ -349,7 +349,7 @@ def _require(
     if not missing:
         return
     whole = [heading for heading in headings if fold(heading.text) in _whole_names()]
-    free = [heading for heading in headings if meanings[heading.position].field is None and heading not in whole]
+    free = [heading for heading in headings if matches[heading.position].field is None and heading not in whole]
     names = [field for field in (Field.FIRST_NAME, Field.LAST_NAME) if field in missing]
     if whole and len(nearest(names, free).parts) < len(names):
         column = next((one for one in whole if _WORDS_OF_NAME.search(" ".join(sample(one.position)))), whole[0])

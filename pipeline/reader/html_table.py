@@ -54,7 +54,7 @@ def open_page(path: Path) -> Book:
     return Book(names, grids.__getitem__, hidden, notices=_notices(encoding))
 
 
-def _grid(name: str, table: _Open) -> Grid:
+def _grid(name: str, table: _TableBuilder) -> Grid:
     return Grid(
         name,
         partial(_records, table.rows),
@@ -94,8 +94,8 @@ class _Tables(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.tables: list[_Open] = []
-        self._open: list[_Open] = []
+        self.tables: list[_TableBuilder] = []
+        self._open: list[_TableBuilder] = []
         self._unseen = 0
         self._hiding: frozenset[str] = frozenset()
         self._in_style = False
@@ -107,7 +107,7 @@ class _Tables(HTMLParser):
             self._unseen += 1
             self._in_style = tag == "style"
         elif tag == "table":
-            table = _Open(is_hidden=self._is_hidden(tag, given))
+            table = _TableBuilder(is_hidden=self._is_hidden(tag, given))
             self.tables.append(table)
             self._open.append(table)
         elif not self._open:
@@ -162,7 +162,7 @@ class _Tables(HTMLParser):
         return bool(self._hiding & (names | {tag + name for name in names}))
 
 
-class _Open:
+class _TableBuilder:
     """A table while it is being read. A cell over several rows or columns stands in its first place, blanks follow.
 
     `hidden` are the rows that are not shown, `struck` the places of struck-through cells by row; rows count from 1.

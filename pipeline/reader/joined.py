@@ -14,7 +14,7 @@ from pipeline.domain.errors import InputError
 from pipeline.domain.model import kind_of, look_of, with_look
 from pipeline.messages.spoken import Figure
 from pipeline.reader.grid import Grid, Record
-from pipeline.reader.styles import ColumnLook
+from pipeline.reader.styles import ColumnStyle
 
 ROWS_APART: Final = 100_000
 """Rows of a sheet that can be read together with others: what is added to the numbers of the next one."""
@@ -49,7 +49,7 @@ def joined(parts: Sequence[tuple[Grid, int]]) -> Grid:
     )
 
 
-def _records(parts: Sequence[tuple[Grid, int]], looks: dict[int, ColumnLook]) -> Iterator[Record]:
+def _records(parts: Sequence[tuple[Grid, int]], looks: dict[int, ColumnStyle]) -> Iterator[Record]:
     for at, (grid, heading) in enumerate(parts):
         places = _places(grid, looks)
         for record in grid.records():
@@ -61,16 +61,16 @@ def _records(parts: Sequence[tuple[Grid, int]], looks: dict[int, ColumnLook]) ->
             yield Record(record.number + at * ROWS_APART, record.cells, kinds, record.faults)
 
 
-def _looks(grids: Iterable[Grid]) -> dict[int, ColumnLook]:
+def _looks(grids: Iterable[Grid]) -> dict[int, ColumnStyle]:
     """The formats of each column in any of the sheets, the usual one of the first that has numbers in it first."""
     formats: dict[int, dict[str, None]] = {}
     for grid in grids:
         for column, look in grid.looks.items():
             formats.setdefault(column, {}).update(dict.fromkeys((look.usual, *look.others)))
-    return {column: ColumnLook(first, tuple(others)) for column, (first, *others) in formats.items()}
+    return {column: ColumnStyle(first, tuple(others)) for column, (first, *others) in formats.items()}
 
 
-def _places(grid: Grid, looks: dict[int, ColumnLook]) -> dict[int, tuple[int, ...]]:
+def _places(grid: Grid, looks: dict[int, ColumnStyle]) -> dict[int, tuple[int, ...]]:
     """Where the formats of this sheet are among those of all, by column: its usual one, then its others."""
     places = {}
     for column, look in grid.looks.items():

@@ -10,7 +10,7 @@ from typing import Final
 from pipeline.domain.number_formats import is_date_format
 from pipeline.reader.grid import Merge
 from pipeline.reader.native import number_text
-from pipeline.reader.styles import Looks
+from pipeline.reader.styles import NumberFormats
 
 MOST_COLUMNS: Final = 16_384
 """Columns that a sheet of any of these formats has. A damaged record may name more."""
@@ -20,12 +20,12 @@ LONGEST_ROW: Final = 64 << 20
 """Bytes of XML: sixteen thousand columns of four thousand characters. A row without an end would be held whole."""
 
 
-class NotShown(Exception):
+class MetadataError(Exception):
     """A workbook's structure is damaged in a way that hides what calamine does not show: which rows a person sees."""
 
 
 @dataclass(slots=True)
-class Facts:
+class SheetMetadata:
     """What is known of a sheet beside its values. Rows count from 1, columns from 0.
 
     `patches` are cells whose value calamine leaves empty: row -> column -> kind and text. `looks` are the formats of
@@ -37,7 +37,7 @@ class Facts:
     hidden_rows: set[int] = field(default_factory=set)
     hidden_columns: set[int] = field(default_factory=set)
     patches: dict[int, dict[int, tuple[str, str]]] = field(default_factory=dict)
-    looks: Looks = field(default_factory=Looks)
+    looks: NumberFormats = field(default_factory=NumberFormats)
     rows: int = 0
     columns: int = 26
     rows_seen: int = 0

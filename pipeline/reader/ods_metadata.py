@@ -13,7 +13,7 @@ from typing import Final
 
 from pipeline.domain.number_formats import is_percent
 from pipeline.reader.archive import Archive
-from pipeline.reader.metadata import LONGEST_ROW, MOST_COLUMNS, UNKNOWN_ERROR, Facts, NotShown
+from pipeline.reader.metadata import LONGEST_ROW, MOST_COLUMNS, UNKNOWN_ERROR, MetadataError, SheetMetadata
 from pipeline.reader.ods_styles import CellStyles
 
 _TAG: Final = re.compile(rb"<table:(table|table-column|table-row|table-cell|covered-table-cell)(?=[\s/>])([^<>]*)>")
@@ -32,7 +32,7 @@ _ROW_END: Final = b"</table:table-row>"
 _MOST_ROWS: Final = 1_048_576
 
 
-def facts_of_ods(archive: Archive) -> dict[str, Facts]:
+def metadata_of_ods(archive: Archive) -> dict[str, SheetMetadata]:
     """Search every sheet: calamine reads them all at once. `rows` and `columns` bound the cells that hold something.
 
     Raises NotShown when a row has no end.
@@ -53,9 +53,9 @@ class _Search:
     """Where the search of `content.xml` is: which sheet, row and column, and what it has found."""
 
     def __init__(self, styles: CellStyles) -> None:
-        self.sheets: dict[str, Facts] = {}
+        self.sheets: dict[str, SheetMetadata] = {}
         self._styles = styles
-        self._facts = Facts(columns=0)
+        self._metadata = SheetMetadata(columns=0)
         self._defaults: list[tuple[int, bytes]] = []
         """The last column and the default style of each run of columns."""
         self._row, self._repeated, self._column = 1, 0, 0
@@ -66,7 +66,7 @@ class _Search:
         for tag in _TAG.finditer(window):
             kind, attributes = tag[1], tag[2]
             if kind == b"table":
-                self._facts = self.sheets[_named(attributes)] = Facts(columns=0)
+                self._metadata = self.sheets[_named(attributes)] = SheetMetadata(columns=0)
                 self._row, self._repeated, self._column = 1, 0, 0
                 self._defaults = []
             elif kind == b"table-column":
@@ -86,35 +86,35 @@ class _Search:
         default = _DEFAULT_STYLE.search(attributes)
         self._defaults.append((self._column, default[1] if default else b""))
         if _HIDDEN.search(attributes):
-            self._facts.hidden_columns |= set(range(first, min(self._column, MOST_COLUMNS)))
+            self._metadata.hidden_columns |= set(range(first, min(self._column, MOST_COLUMNS)))
 
     def _take_row(self, attributes: bytes) -> None:
         self._row, self._repeated, self._column = self._row + self._repeated, _times(attributes, _MOST_ROWS), 0
         default = _DEFAULT_STYLE.search(attributes)
         self._row_style = default[1] if default else b""
         if _HIDDEN.search(attributes):
-            self._facts.hidden_rows |= set(range(self._row, min(self._row + self._repeated, _MOST_ROWS + 1)))
+            self._metadata.hidden_rows |= set(range(self._row, min(self._row + self._repeated, _MOST_ROWS + 1)))
 
     def _take_merge(self, attributes: bytes) -> None:
         spans = {name: int(number) for name, number in _SPANS.findall(attributes)}
         last_row = min(self._row + spans.get(b"rows", 1) - 1, _MOST_ROWS)
         last_column = min(self._column + spans.get(b"columns", 1), MOST_COLUMNS) - 1
-        self._facts.note_merge((self._row, last_row), (self._column, last_column))
+        self._metadata.note_merge((self._row, last_row), (self._column, last_column))
 
     def _take_cell(self, window: bytes, tag: re.Match[bytes], times: int) -> None:
         """A cell that holds something, perhaps several times in a row."""
-        facts, row, column = self._facts, self._row, self._column
-        facts.rows = max(facts.rows, row + self._repeated - 1)
-        facts.columns = max(facts.columns, column + times)
-        _note_cell(window, tag, (row, column), facts)
+        metadata, row, column = self._metadata, self._row, self._column
+        metadata.rows = max(metadata.rows, row + self._repeated - 1)
+        metadata.columns = max(metadata.columns, column + times)
+        _note_cell(window, tag, (row, column), metadata)
         style = self._style(tag[2], column)
         if self._styles.is_struck(style):
             for place in range(row, min(row + self._repeated, _MOST_ROWS + 1)):
-                facts.struck.setdefault(place, set()).update(range(column, min(column + times, MOST_COLUMNS)))
+                metadata.struck.setdefault(place, set()).update(range(column, min(column + times, MOST_COLUMNS)))
         if _IS_NUMBER.search(tag[2]):
             look = self._look(tag[2], style)
             for place in range(column, min(column + times, MOST_COLUMNS)):
-                facts.looks.note(row, place, look, min(self._repeated, _MOST_ROWS))
+                metadata.looks.note(row, place, look, min(self._repeated, _MOST_ROWS))
 
     def _style(self, attributes: bytes, column: int) -> str:
         """The style of a cell: its own, else its row's, else its column's."""
@@ -127,7 +127,7 @@ class _Search:
     def _look(self, attributes: bytes, style: str) -> str:
         """The number format of a cell."""
         look = self._styles.number_format(style)
-        self._facts.looks.has_lost = self._styles.has_lost
+        self._metadata.looks.has_lost = self._styles.has_lost
         # The type of the value says so even where the style does not, or can't be read.
         if not look and (currency := _CURRENCY.search(attributes)):
             return f"[${currency[1].decode()}] 0.00"
@@ -142,7 +142,7 @@ def _windows(pieces: Iterable[bytes]) -> Iterator[bytes]:
         cut = whole.rfind(_ROW_END) + len(_ROW_END)
         if cut < len(_ROW_END):
             if len(whole) > LONGEST_ROW:
-                raise NotShown
+                raise MetadataError
             rest = whole
             continue
         yield whole[:cut]
@@ -160,13 +160,13 @@ def _times(attributes: bytes, most: int) -> int:
     return min(int(repeated[1]), most) if repeated else 1
 
 
-def _note_cell(window: bytes, tag: re.Match[bytes], place: tuple[int, int], facts: Facts) -> None:
+def _note_cell(window: bytes, tag: re.Match[bytes], place: tuple[int, int], metadata: SheetMetadata) -> None:
     """Error values and formulas that were never calculated: calamine gives both as blanks."""
     row, column = place
     found = _SHOWN_TEXT.match(window, tag.end())
     text = unescape(found[1].decode("utf-8", "replace")) if found else UNKNOWN_ERROR
     # Excel saves an error as the number 0 that is shown as one.
     if b'calcext:value-type="error"' in tag[2] or (found and _ZERO.search(tag[2]) and _ERROR.fullmatch(text)):
-        facts.patch(row, column, "e", text)
+        metadata.patch(row, column, "e", text)
     elif b"office:value-type=" not in tag[2]:
-        facts.patch(row, column, "f", "")
+        metadata.patch(row, column, "f", "")

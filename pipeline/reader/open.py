@@ -20,8 +20,8 @@ from pipeline.reader import sha256_of
 from pipeline.reader.formats import Format, recognise
 from pipeline.reader.grid import Book, Grid, Record
 from pipeline.reader.headings import (
+    ColumnMapping,
     Heading,
-    Understanding,
     field_named,
     fold,
     listed,
@@ -33,7 +33,7 @@ from pipeline.reader.headings import (
 from pipeline.reader.joined import ROWS_APART, joined
 from pipeline.reader.options import ALL_SHEETS, ReadOptions
 from pipeline.reader.origin import OwnColumns, own_columns, properties_of
-from pipeline.reader.styles import ColumnLook
+from pipeline.reader.styles import ColumnStyle
 from pipeline.reader.table import Layout, Table, listed_numbers
 from schemas.faults import Fault
 from schemas.fields import BATCH_PROPERTY, FIELDS, RUN_PROPERTY, Field
@@ -63,7 +63,7 @@ _SAMPLE: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _HeadedSheet:
     """A sheet with its heading row, and the first rows below it."""
 
     grid: Grid
@@ -90,16 +90,16 @@ def open_file(path: Path, options: ReadOptions) -> Table:
     kept = [heading for heading in headings if ours is None or heading.position not in ours.all]
     _agree(kept, options.mapping)
     _refuse_two_lines(found, options.mapping)
-    understood = understand(
+    mapped = understand(
         [heading for heading in kept if heading.text.strip()],
         options.mapping,
         lambda position: [_cell(record, position) for record in found.sample],
         amount_optional=options.amount_optional,
     )
-    hidden = _hidden(found, understood, options)
+    hidden = _hidden(found, mapped, options)
     layout = Layout(
         heading_row=found.heading.number,
-        columns=_columns(kept, understood, found),
+        columns=_columns(kept, mapped, found),
         positions=tuple(heading.position for heading in kept),
         mapping=options.mapping,
         skipped=hidden if options.hidden == "skip" else frozenset(),
@@ -107,7 +107,7 @@ def open_file(path: Path, options: ReadOptions) -> Table:
         own=ours,
         counts=found.grid.counts(found.heading) if found.grid.counts else None,
     )
-    notices = [*book.notices, *_about_sheets(book, found), *understood.notices, *_about_hidden(found, hidden, options)]
+    notices = [*book.notices, *_about_sheets(book, found), *mapped.notices, *_about_hidden(found, hidden, options)]
     if found.is_ours and not layout.renumbered:
         notices.append(Fault("row-numbers-not-used"))
     source = Source(path.name, sha256_of(path), found.grid.name)
@@ -128,7 +128,7 @@ def _open_book(path: Path, form: Format, options: ReadOptions) -> Book:
     return open_workbook(path, form)
 
 
-def _choose(book: Book, options: ReadOptions) -> _Found:
+def _choose(book: Book, options: ReadOptions) -> _HeadedSheet:
     """The sheet to read: those named, else the `Errors` of a workbook of ours, else the first with a heading row.
 
     Raises InputError when other sheets have the same headings, and none was named.
@@ -153,7 +153,7 @@ def _choose(book: Book, options: ReadOptions) -> _Found:
     return _no_heading(book, visible, options)
 
 
-def _with_origin(source: Source, path: Path, book: Book, found: _Found) -> Source:
+def _with_origin(source: Source, path: Path, book: Book, found: _HeadedSheet) -> Source:
     """The source with what a workbook or a marked copy of ours says of where its rows came from."""
     told = properties_of(path)
     summary = _summary_of(book) if found.is_ours else {}
@@ -181,11 +181,11 @@ def _in_order(book: Book, wanted: Sequence[str]) -> list[str]:
     return [name for name in book.names if name in wanted]
 
 
-def _named(book: Book, name: str, options: ReadOptions) -> _Found:
+def _named(book: Book, name: str, options: ReadOptions) -> _HeadedSheet:
     return _find_heading(book.grid(name), options.mapping) or _no_heading(book, [name], options)
 
 
-def _like(book: Book, found: _Found, others: Sequence[str], options: ReadOptions) -> Iterator[_Found]:
+def _like(book: Book, found: _HeadedSheet, others: Sequence[str], options: ReadOptions) -> Iterator[_HeadedSheet]:
     """The other sheets that have the same headings, wherever they stand, and rows below them."""
     for name in others:
         try:
@@ -196,7 +196,7 @@ def _like(book: Book, found: _Found, others: Sequence[str], options: ReadOptions
             yield other
 
 
-def _joined(parts: Sequence[_Found]) -> _Found:
+def _joined(parts: Sequence[_HeadedSheet]) -> _HeadedSheet:
     """One table of several sheets. Raises InputError when their headings differ."""
     first, *others = parts
     if not others:
@@ -205,15 +205,15 @@ def _joined(parts: Sequence[_Found]) -> _Found:
         if _folded(other) != _folded(first):
             raise InputError("sheet.sheets_differ", first=first.grid.name, other=other.grid.name)
     grid = joined([(one.grid, one.heading.number) for one in parts])
-    return _Found(grid, first.heading, first.sample, first.above, tuple(one.grid.name for one in parts))
+    return _HeadedSheet(grid, first.heading, first.sample, first.above, tuple(one.grid.name for one in parts))
 
 
-def _words_of(found: _Found) -> list[str]:
+def _words_of(found: _HeadedSheet) -> list[str]:
     """The headings in their order."""
     return [heading for heading in _folded(found) if heading]
 
 
-def _folded(found: _Found) -> list[str]:
+def _folded(found: _HeadedSheet) -> list[str]:
     """The headings and their places, in whatever case they are written."""
     folded = [fold(cell) for cell in found.heading.cells]
     while folded and not folded[-1]:
@@ -235,7 +235,7 @@ def _summary_of(book: Book) -> dict[str, str]:
     return told
 
 
-def _find_heading(grid: Grid, mapping: Mapping) -> _Found | None:
+def _find_heading(grid: Grid, mapping: Mapping) -> _HeadedSheet | None:
     """The row of the first ones that names the most fields, the upper one of equals."""
     top = list(islice(grid.records(), _HEADING_DEPTH + _SAMPLE))
     scores = [recognised(_texts(record), mapping) for record in top[:_HEADING_DEPTH]]
@@ -243,7 +243,7 @@ def _find_heading(grid: Grid, mapping: Mapping) -> _Found | None:
     if best < _HEADING_MINIMUM:
         return None
     at = scores.index(best)
-    return _Found(grid, top[at], tuple(top[at + 1 : at + 1 + _SAMPLE]), top[at - 1] if at else None)
+    return _HeadedSheet(grid, top[at], tuple(top[at + 1 : at + 1 + _SAMPLE]), top[at - 1] if at else None)
 
 
 def _no_heading(book: Book, names: Sequence[str], options: ReadOptions) -> NoReturn:
@@ -315,7 +315,7 @@ def _is_word(cell: str) -> bool:
     return bool(cell.strip()) and "@" not in cell and not any(char.isdigit() for char in cell)
 
 
-def _headings(found: _Found) -> list[Heading]:
+def _headings(found: _HeadedSheet) -> list[Heading]:
     """Every column of the table: from the first heading, or the first cell below, to the last heading, or in a workbook
     to the last cell.
     """
@@ -350,7 +350,7 @@ def _agree(headings: Sequence[Heading], mapping: Mapping) -> None:
         )
 
 
-def _refuse_two_lines(found: _Found, mapping: Mapping) -> None:
+def _refuse_two_lines(found: _HeadedSheet, mapping: Mapping) -> None:
     """Explain headings that were broken over two rows ("First" above "name"), when a required one is among them."""
     here = found.heading
     fields = {field_named(cell, mapping) for cell in here.cells}
@@ -365,7 +365,7 @@ def _refuse_two_lines(found: _Found, mapping: Mapping) -> None:
             raise InputError("sheet.two_line_headings", rows=rows, pairs=", ".join(map(shown, whole)))
 
 
-def _own_numbers(found: _Found, ours: OwnColumns) -> dict[int, int]:
+def _own_numbers(found: _HeadedSheet, ours: OwnColumns) -> dict[int, int]:
     """Row number here -> row number in the user's own sheet, from the column `row` of a sheet of ours.
 
     Empty when a person changed that column so that it no longer tells rows apart: then this sheet's numbers are used.
@@ -383,11 +383,11 @@ def _own_numbers(found: _Found, ours: OwnColumns) -> dict[int, int]:
     return numbers if len(rows) == len(numbers) else {}
 
 
-def _columns(kept: Sequence[Heading], understood: Understanding, found: _Found) -> tuple[Column, ...]:
+def _columns(kept: Sequence[Heading], mapped: ColumnMapping, found: _HeadedSheet) -> tuple[Column, ...]:
     columns = []
     for index, heading in enumerate(kept):
-        meaning = understood.meanings.get(heading.position)
-        look = found.grid.looks.get(heading.position, ColumnLook())
+        meaning = mapped.matches.get(heading.position)
+        look = found.grid.looks.get(heading.position, ColumnStyle())
         columns.append(
             Column(
                 index=index,
@@ -405,7 +405,7 @@ def _cell(record: Record, position: int) -> str:
     return record.cells[position] if position < len(record.cells) else ""
 
 
-def _hidden(found: _Found, understood: Understanding, options: ReadOptions) -> frozenset[int]:
+def _hidden(found: _HeadedSheet, mapped: ColumnMapping, options: ReadOptions) -> frozenset[int]:
     """The rows below the headings that hold something and are hidden, filtered out, or struck through where it is said
     who pays how much.
 
@@ -413,7 +413,7 @@ def _hidden(found: _Found, understood: Understanding, options: ReadOptions) -> f
     """
     if found.grid.hidden_unseen and options.hidden != "include":
         raise InputError("sheet.hidden_unseen", format=found.grid.hidden_unseen)
-    fields = [position for position, meaning in understood.meanings.items() if meaning.field in _OF_PAYMENT]
+    fields = [position for position, meaning in mapped.matches.items() if meaning.field in _OF_PAYMENT]
     struck = found.grid.struck.items()
     numbers = found.grid.hidden_rows | {row for row, columns in struck if any(at in columns for at in fields)}
     if not numbers:
@@ -428,7 +428,7 @@ def _hidden(found: _Found, understood: Understanding, options: ReadOptions) -> f
     return filled
 
 
-def _about_hidden(found: _Found, hidden: frozenset[int], options: ReadOptions) -> list[Fault]:
+def _about_hidden(found: _HeadedSheet, hidden: frozenset[int], options: ReadOptions) -> list[Fault]:
     if found.grid.hidden_unseen:
         return [Fault("hidden-rows-unseen", details=(("format", found.grid.hidden_unseen),))]
     if not hidden:
@@ -437,7 +437,7 @@ def _about_hidden(found: _Found, hidden: frozenset[int], options: ReadOptions) -
     return [Fault(code, details=(("rows", listed_numbers(sorted(hidden))), ("count", str(len(hidden)))))]
 
 
-def _about_sheets(book: Book, found: _Found) -> list[Fault]:
+def _about_sheets(book: Book, found: _HeadedSheet) -> list[Fault]:
     """Which sheet was read, when there was a choice."""
     if found.is_ours:
         return []
@@ -454,7 +454,7 @@ def _about_sheets(book: Book, found: _Found) -> list[Fault]:
     return [*said, Fault("sheets-not-read" if seen else "hidden-sheets-not-read", details=details)]
 
 
-def _about_numbers(found: _Found) -> Fault:
+def _about_numbers(found: _HeadedSheet) -> Fault:
     """How the rows of several sheets are told apart."""
     numbered = [f"{name} + {at * ROWS_APART}" for at, name in enumerate(found.joined) if at]
     return Fault("sheets-joined", details=(("sheets", ", ".join(found.joined)), ("numbered", ", ".join(numbered))))

@@ -20,7 +20,7 @@ from pipeline.domain.number_formats import is_duration
 from pipeline.reader.archive import Archive
 from pipeline.reader.native import Row, duration_text
 from pipeline.reader.probe import NativeBook
-from pipeline.reader.styles import ColumnLook
+from pipeline.reader.styles import ColumnStyle
 from pipeline.reader.xlsx_metadata import Package
 from pipeline.system.scratch import scratch
 
@@ -111,7 +111,7 @@ class WithoutDurations:
     `place` is that of the sheet in the workbook's list.
     """
 
-    def __init__(self, archive: Archive | None, sheet: str, place: int, looks: Mapping[int, ColumnLook]) -> None:
+    def __init__(self, archive: Archive | None, sheet: str, place: int, looks: Mapping[int, ColumnStyle]) -> None:
         self._archive = archive
         self._sheet = sheet
         self._place = place

@@ -20,7 +20,7 @@ _MOST_FORMATS: Final = 250
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnLook:
+class ColumnStyle:
     """The look of one column: its usual format, the others in it, and by row number which one (0 the usual)."""
 
     usual: str = _GENERAL
@@ -34,7 +34,7 @@ class ColumnLook:
 
 
 @dataclass(slots=True)
-class Looks:
+class NumberFormats:
     """The number formats of the cells that hold a number, a byte each. Rows count from 1, columns from 0.
 
     `usual` are the formats of columns of which only the cells that differ are noted. `has_lost` says that some format
@@ -78,11 +78,11 @@ class Looks:
         self._codes[look] = len(self._formats)
         return len(self._formats)
 
-    def columns(self) -> dict[int, ColumnLook]:
+    def columns(self) -> dict[int, ColumnStyle]:
         """The look of each column that has a number."""
         return {column: self._look(column) for column in self.usual.keys() | self._columns.keys()}
 
-    def _look(self, column: int) -> ColumnLook:
+    def _look(self, column: int) -> ColumnStyle:
         noted = self._columns.get(column, bytearray())
         found = [code for code in range(1, len(self._formats) + 1) if code in noted]
         usual = self.usual.get(column)
@@ -93,4 +93,4 @@ class Looks:
         for place, code in enumerate(others, 1):
             table[code] = place
         by_row = bytes(noted.translate(table)) if others else b""
-        return ColumnLook(usual, tuple(self._formats[code - 1] for code in others), by_row)
+        return ColumnStyle(usual, tuple(self._formats[code - 1] for code in others), by_row)

@@ -47,7 +47,7 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _Findings:
     """What one pass over the rows has found: repeated headings and rows without content, by number, and merges."""
 
     repeats: tuple[int, ...] = ()
@@ -69,7 +69,7 @@ class Table:
         self._layout = layout
         self._grid = grid
         self._known = (*notices, *grid.notices)
-        self._seen = _Seen()
+        self._seen = _Findings()
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -121,7 +121,7 @@ class Table:
         fit, end = self._fitter(), layout.positions[-1] + 1
         counted = layout.counts is None or end in layout.counts
         plain = end == len(layout.positions) and layout.own is None and counted
-        content = ContentWatch(self.columns, self.mapping.split_names)
+        content = ContentFilter(self.columns, self.mapping.split_names)
         merges = MergedCells(self._grid.merges, start, layout.positions, self._amounts())
         email = content.email if plain else None
         for number, cells, kinds, faults in self._grid.records():
@@ -148,7 +148,7 @@ class Table:
                 yield replace(row, number=renumbered[row.number]) if renumbered else row
         for row in content.at_end():
             yield replace(row, number=renumbered[row.number]) if renumbered else row
-        self._seen = _Seen(tuple(repeats), tuple(content.without), tuple(merges.used))
+        self._seen = _Findings(tuple(repeats), tuple(content.without), tuple(merges.used))
 
     def _amounts(self) -> frozenset[int]:
         """The positions of the columns of amounts in the grid."""
@@ -265,7 +265,7 @@ _MOST_HELD: Final = 1000
 """Rows whose only content is a running reference are held back until it is known whether payments follow: so many."""
 
 
-class ContentWatch:
+class ContentFilter:
     """Parts the rows of a table, from the top, into those with content and those without (`without`, their numbers).
 
     `email` is the place of the e-mail address, if there is one: a row that has it has content. `above` is the row seen

@@ -18,14 +18,14 @@ from pipeline.reader.archive import Archive
 from pipeline.reader.formats import Format
 from pipeline.reader.grid import Book, Grid, Record, about_long_texts
 from pipeline.reader.headings import letter
-from pipeline.reader.metadata import MOST_COLUMNS, Facts, NotShown, Styles
+from pipeline.reader.metadata import MOST_COLUMNS, MetadataError, SheetMetadata, Styles
 from pipeline.reader.native import Row, date_text
-from pipeline.reader.ods_metadata import facts_of_ods, is_locked
+from pipeline.reader.ods_metadata import is_locked, metadata_of_ods
 from pipeline.reader.probe import NativeBook
 from pipeline.reader.repair import WithoutDurations, repaired_ods, repaired_xlsx
-from pipeline.reader.styles import MOST_CELLS, ColumnLook
-from pipeline.reader.xlsb_metadata import BinaryBook, facts_of_binary, open_binary, styles_of_binary
-from pipeline.reader.xlsx_metadata import Package, facts_of, last_cell, package_of, styles_of
+from pipeline.reader.styles import MOST_CELLS, ColumnStyle
+from pipeline.reader.xlsb_metadata import XlsbWorkbook, metadata_of_xlsb, open_xlsb, styles_of_xlsb
+from pipeline.reader.xlsx_metadata import Package, last_cell, metadata_of_xlsx, package_of, styles_of_xlsx
 from pipeline.system.scratch import scratch
 from schemas.faults import Fault
 
@@ -43,7 +43,7 @@ def open_workbook(path: Path, form: Format) -> Book:
     archive = None if form is Format.XLS else Archive(path)
     if archive:
         archive.check(name for name in archive.names() if _READ_AT_ONCE.fullmatch(name))
-    source = facts_source(path, form, archive)
+    source = metadata_source(path, form, archive)
     book = _native(path, form, archive, source)
     sheets = [sheet for sheet in book.sheets if sheet.is_worksheet]
     hidden = frozenset(sheet.name for sheet in sheets if not sheet.is_visible)
@@ -52,7 +52,7 @@ def open_workbook(path: Path, form: Format) -> Book:
     return Book(tuple(sheet.name for sheet in sheets), cache(reader.grid), hidden, notices)
 
 
-def _native(path: Path, form: Format, archive: Archive | None, source: FactsSource) -> NativeBook:
+def _native(path: Path, form: Format, archive: Archive | None, source: MetadataSource) -> NativeBook:
     """The workbook, or a copy in which calamine finds what other programs find."""
     with scratch() as folder:
         copy = folder / path.name
@@ -82,14 +82,14 @@ class _Reader:
     form: Format
     book: NativeBook
     archive: Archive | None
-    source: FactsSource
+    source: MetadataSource
 
     def grid(self, name: str) -> Grid:
         """One sheet. Raises InputError when it is damaged or spread too far."""
         place = [sheet.name for sheet in self.book.sheets].index(name)
-        last_column = self.book.load(place)  # while the facts are searched
+        last_column = self.book.load(place)  # while the metadata is searched
         try:
-            facts = self.source.of(name, place)
+            metadata = self.source.of(name, place)
         except InputError:
             with suppress(InputError):
                 last_column()
@@ -97,117 +97,121 @@ class _Reader:
         last = last_column()
         if last >= MOST_COLUMNS:
             raise InputError("sheet.damaged", path=str(self.path))
-        width = max(last + 1, 1, *(max(cells) + 1 for cells in facts.patches.values()))
-        looks = facts.looks.columns()
+        width = max(last + 1, 1, *(max(cells) + 1 for cells in metadata.patches.values()))
+        looks = metadata.looks.columns()
         has_long = self.archive is None or self.archive.has_long_text
-        beside = Beside(
-            facts.patches, looks, has_long, WithoutDurations(self.archive, name, place, looks).row, facts.from_1904
+        fixes = RowFixes(
+            metadata.patches,
+            looks,
+            has_long,
+            WithoutDurations(self.archive, name, place, looks).row,
+            metadata.from_1904,
         )
         return Grid(
             name,
-            lambda: records(self.book.rows(place), beside),
+            lambda: records(self.book.rows(place), fixes),
             width=width,
-            hidden_rows=frozenset(facts.hidden_rows),
-            hidden_unseen=f".{self.form.value}" if facts.unseen else "",
+            hidden_rows=frozenset(metadata.hidden_rows),
+            hidden_unseen=f".{self.form.value}" if metadata.unseen else "",
             looks=looks,
-            notices=tuple(_about(facts, width)),
-            merges=facts.merges,
-            struck=facts.struck,
+            notices=tuple(_about(metadata, width)),
+            merges=metadata.merges,
+            struck=metadata.struck,
         )
 
 
-def _about(facts: Facts, width: int) -> Iterator[Fault]:
-    seen = sorted(column for column in facts.hidden_columns if column < width)
+def _about(metadata: SheetMetadata, width: int) -> Iterator[Fault]:
+    seen = sorted(column for column in metadata.hidden_columns if column < width)
     if seen:
         yield Fault("hidden-columns", details=(("columns", ", ".join(map(letter, seen))),))
-    if facts.looks.has_lost:
+    if metadata.looks.has_lost:
         yield Fault("formats-not-kept")
 
 
 @dataclass(frozen=True, slots=True)
-class FactsSource:
-    """`of` gives the facts of a sheet by its name and its place in calamine's list (from 0, charts counted).
+class MetadataSource:
+    """`of` gives the metadata of a sheet by its name and its place in calamine's list (from 0, charts counted).
 
     It raises InputError when the sheet would need more memory than it can be worth.
     """
 
-    of: Callable[[str, int], Facts]
+    of: Callable[[str, int], SheetMetadata]
     has_macros: bool = False
     package: Package | None = None
     """Where the parts of an .xlsx are."""
 
 
-def facts_source(path: Path, form: Format, archive: Archive | None) -> FactsSource:
+def metadata_source(path: Path, form: Format, archive: Archive | None) -> MetadataSource:
     """The source for one workbook; `archive` is its container unless it is an .xls.
 
     Raises InputError when an .xls or an OpenDocument workbook is locked, or a sheet of the latter would need too much
     memory: calamine reads all of them at once.
     """
     if archive is None:
-        return _of_old(path)
+        return _of_xls(path)
     macros = any(name.endswith("vbaProject.bin") for name in archive.names())
     match form:
         case Format.XLSB:
-            return FactsSource(partial(_of_binary, archive, open_binary(archive), styles_of_binary(archive)), macros)
+            return MetadataSource(partial(_of_xlsb, archive, open_xlsb(archive), styles_of_xlsb(archive)), macros)
         case Format.ODS:
             if is_locked(archive):
                 raise InputError("sheet.locked", path=str(path))
             try:
-                sheets = facts_of_ods(archive)
-            except NotShown:
+                sheets = metadata_of_ods(archive)
+            except MetadataError:
                 sheets = {}
-            for name, facts in sheets.items():
-                _must_be_near(name, facts.rows, facts.columns)
-            return FactsSource(lambda name, _: sheets.get(name) or Facts(unseen=True), macros)
+            for name, metadata in sheets.items():
+                _must_be_near(name, metadata.rows, metadata.columns)
+            return MetadataSource(lambda name, _: sheets.get(name) or SheetMetadata(unseen=True), macros)
         case _:
             try:
                 package = package_of(archive)
-                styles = styles_of(archive, package)
-            except NotShown:
-                return FactsSource(lambda _name, _index: Facts(unseen=True), macros)
-            return FactsSource(partial(_of_xml, archive, package, styles), macros, package)
+                styles = styles_of_xlsx(archive, package)
+            except MetadataError:
+                return MetadataSource(lambda _name, _index: SheetMetadata(unseen=True), macros)
+            return MetadataSource(partial(_of_xlsx, archive, package, styles), macros, package)
 
 
-def _of_old(path: Path) -> FactsSource:
-    from pipeline.reader.xls_metadata import OldWorkbook  # noqa: PLC0415 - only an .xls needs xlrd
+def _of_xls(path: Path) -> MetadataSource:
+    from pipeline.reader.xls_metadata import XlsWorkbook  # noqa: PLC0415 - only an .xls needs xlrd
 
     try:
-        book = OldWorkbook(path)
-    except NotShown:
-        return FactsSource(lambda _name, _index: Facts(unseen=True))
+        book = XlsWorkbook(path)
+    except MetadataError:
+        return MetadataSource(lambda _name, _index: SheetMetadata(unseen=True))
 
-    def facts(name: str, _place: int) -> Facts:
+    def metadata(name: str, _place: int) -> SheetMetadata:
         try:
-            return book.facts(name)
-        except NotShown:
-            return Facts(unseen=True)
+            return book.metadata(name)
+        except MetadataError:
+            return SheetMetadata(unseen=True)
 
-    return FactsSource(facts, book.has_macros)
+    return MetadataSource(metadata, book.has_macros)
 
 
-def _of_binary(archive: Archive, book: BinaryBook, styles: Styles, name: str, _index: int) -> Facts:
+def _of_xlsb(archive: Archive, book: XlsbWorkbook, styles: Styles, name: str, _index: int) -> SheetMetadata:
     if name not in book.members:
-        return Facts(unseen=True)
+        return SheetMetadata(unseen=True)
     try:
-        facts = facts_of_binary(archive, book.members[name], styles)
-    except NotShown:
-        return Facts(unseen=True)
-    facts.from_1904 = book.from_1904
-    _must_be_near(name, facts.rows, facts.columns)
-    return facts
+        metadata = metadata_of_xlsb(archive, book.members[name], styles)
+    except MetadataError:
+        return SheetMetadata(unseen=True)
+    metadata.from_1904 = book.from_1904
+    _must_be_near(name, metadata.rows, metadata.columns)
+    return metadata
 
 
-def _of_xml(archive: Archive, package: Package, styles: Styles, name: str, _index: int) -> Facts:
+def _of_xlsx(archive: Archive, package: Package, styles: Styles, name: str, _index: int) -> SheetMetadata:
     member = package.member(name)
     if member is None:
-        return Facts(unseen=True)
+        return SheetMetadata(unseen=True)
     try:
-        facts = facts_of(archive, member, styles)
-    except NotShown:
-        return Facts(unseen=True)
-    if facts.rows * facts.columns > MOST_CELLS:
+        metadata = metadata_of_xlsx(archive, member, styles)
+    except MetadataError:
+        return SheetMetadata(unseen=True)
+    if metadata.rows * metadata.columns > MOST_CELLS:
         _must_be_near(name, *last_cell(archive, member))
-    return facts
+    return metadata
 
 
 def _must_be_near(sheet: str, rows: int, columns: int) -> None:
@@ -218,7 +222,7 @@ def _must_be_near(sheet: str, rows: int, columns: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class RowFixes:
     """What is known of a sheet's rows beside what calamine gives.
 
     `patches` are cells with another kind and text: row -> column -> both. `looks` are those of the columns. `has_long`
@@ -227,29 +231,29 @@ class Beside:
     """
 
     patches: Mapping[int, Mapping[int, tuple[str, str]]]
-    looks: Mapping[int, ColumnLook]
+    looks: Mapping[int, ColumnStyle]
     has_long: bool
     beyond: Callable[[int], tuple[list[str], str]]
     from_1904: bool = False
 
 
-def records(rows: Iterable[Row], beside: Beside) -> Iterator[Record]:
+def records(rows: Iterable[Row], fixes: RowFixes) -> Iterator[Record]:
     """The rows that hold something, from the top."""
     record = partial(tuple.__new__, Record)  # half the time of calling it
-    patches = beside.patches
-    unlike = tuple((column, look.by_row) for column, look in beside.looks.items() if look.others)
+    patches = fixes.patches
+    unlike = tuple((column, look.by_row) for column, look in fixes.looks.items() if look.others)
     dated = tuple(
-        (column, look) for column, look in beside.looks.items() if any(map(is_date_format, (look.usual, *look.others)))
+        (column, look) for column, look in fixes.looks.items() if any(map(is_date_format, (look.usual, *look.others)))
     )
-    has_long = beside.has_long
+    has_long = fixes.has_long
     waiting = sorted(patches, reverse=True)
     for number, given, known in rows:
-        cells, kinds = (given, known) if known is not None else beside.beyond(number)
+        cells, kinds = (given, known) if known is not None else fixes.beyond(number)
         while waiting and waiting[-1] < number:
             above = waiting.pop()
             yield _patched(above, [], "", patches[above])
         if dated:
-            kinds = _with_dates(number, cells, kinds, dated, from_1904=beside.from_1904)
+            kinds = _with_dates(number, cells, kinds, dated, from_1904=fixes.from_1904)
         if unlike:
             kinds = _with_looks(number, kinds, unlike)
         if number in patches:
@@ -262,7 +266,7 @@ def records(rows: Iterable[Row], beside: Beside) -> Iterator[Record]:
 
 
 def _with_dates(
-    number: int, cells: list[str], kinds: str, dated: tuple[tuple[int, ColumnLook], ...], *, from_1904: bool
+    number: int, cells: list[str], kinds: str, dated: tuple[tuple[int, ColumnStyle], ...], *, from_1904: bool
 ) -> str:
     """The letters of a row, and in `cells` dates for numbers that look like dates: calamine gives only some of those of
     the binary formats as what they are.

@@ -12,7 +12,15 @@ from typing import Any, Final
 import xlrd
 
 from pipeline.domain.errors import InputError
-from pipeline.reader.metadata import BUILT_IN_FORMATS, ERRORS, UNKNOWN_ERROR, Facts, NotShown, Styles, looks_of_styles
+from pipeline.reader.metadata import (
+    BUILT_IN_FORMATS,
+    ERRORS,
+    UNKNOWN_ERROR,
+    MetadataError,
+    SheetMetadata,
+    Styles,
+    looks_of_styles,
+)
 
 _MACROS: Final = "_VBA_PROJECT".encode("utf-16-le")
 """The name of the folder that macros are in, as the container spells it."""
@@ -20,7 +28,7 @@ _NOTHING: Final = frozenset((xlrd.XL_CELL_EMPTY, xlrd.XL_CELL_BLANK))
 _NUMBERS: Final = frozenset((xlrd.XL_CELL_NUMBER, xlrd.XL_CELL_DATE))
 
 
-class OldWorkbook:
+class XlsWorkbook:
     """An .xls. Raises InputError when a password protects it, NotShown when its structure is damaged."""
 
     def __init__(self, path: Path) -> None:
@@ -39,7 +47,7 @@ class OldWorkbook:
             # It has no class for this; calamine takes some ciphers for damage.
             if isinstance(error, xlrd.XLRDError) and "encrypted" in str(error):
                 raise InputError("sheet.locked", path=str(path)) from None
-            raise NotShown from None
+            raise MetadataError from None
         self.has_macros = _MACROS in content
         styles, fonts = self._book.xf_list, self._book.font_list
         codes = {number: one.format_str or "" for number, one in self._book.format_map.items()}
@@ -55,31 +63,31 @@ class OldWorkbook:
             ),
         )
 
-    def facts(self, name: str) -> Facts:
+    def metadata(self, name: str) -> SheetMetadata:
         """Search the sheet called `name`. Raises NotShown when its records can't be followed."""
         try:
             sheet = self._book.sheet_by_name(name)
         except Exception:  # noqa: BLE001 - as above
-            raise NotShown from None
+            raise MetadataError from None
         self._book.unload_sheet(name)
-        facts = Facts(from_1904=bool(self._book.datemode))
+        metadata = SheetMetadata(from_1904=bool(self._book.datemode))
         # A row without any height is as invisible as a hidden one.
-        facts.hidden_rows = {row + 1 for row, one in sheet.rowinfo_map.items() if one.hidden or not one.height}
-        facts.hidden_columns = {column for column, one in sheet.colinfo_map.items() if one.hidden or not one.width}
+        metadata.hidden_rows = {row + 1 for row, one in sheet.rowinfo_map.items() if one.hidden or not one.height}
+        metadata.hidden_columns = {column for column, one in sheet.colinfo_map.items() if one.hidden or not one.width}
         for top, bottom, left, right in sheet.merged_cells:
-            facts.note_merge((top + 1, bottom), (left, right - 1))
+            metadata.note_merge((top + 1, bottom), (left, right - 1))
         for row in range(sheet.nrows):
             if sheet.default_row_hidden and sheet.row_len(row) and row not in sheet.rowinfo_map:
-                facts.hidden_rows.add(row + 1)
-            self._note_cells(sheet, row, facts)
-        return facts
+                metadata.hidden_rows.add(row + 1)
+            self._note_cells(sheet, row, metadata)
+        return metadata
 
-    def _note_cells(self, sheet: Any, row: int, facts: Facts) -> None:
+    def _note_cells(self, sheet: Any, row: int, metadata: SheetMetadata) -> None:
         styles = self._styles
         for column, (kind, value) in enumerate(zip(sheet.row_types(row), sheet.row_values(row), strict=True)):
             if kind in _NUMBERS:
-                facts.note_number(row + 1, column, styles.look(sheet.cell_xf_index(row, column)), value)
+                metadata.note_number(row + 1, column, styles.look(sheet.cell_xf_index(row, column)), value)
             elif kind == xlrd.XL_CELL_ERROR:
-                facts.patch(row + 1, column, "e", ERRORS.get(value, UNKNOWN_ERROR))
+                metadata.patch(row + 1, column, "e", ERRORS.get(value, UNKNOWN_ERROR))
             if styles.struck and kind not in _NOTHING and sheet.cell_xf_index(row, column) in styles.struck:
-                facts.note_struck(row + 1, column)
+                metadata.note_struck(row + 1, column)

@@ -16,8 +16,8 @@ from pipeline.reader.metadata import (
     ERRORS,
     MOST_COLUMNS,
     UNKNOWN_ERROR,
-    Facts,
-    NotShown,
+    MetadataError,
+    SheetMetadata,
     Styles,
     looks_of_styles,
     number_of,
@@ -56,14 +56,14 @@ _NO_TEXT: Final = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
-class BinaryBook:
+class XlsbWorkbook:
     """The member of each sheet by its name, none when the workbook's list can't be read, and where days begin."""
 
     members: dict[str, str]
     from_1904: bool = False
 
 
-def open_binary(archive: Archive) -> BinaryBook:
+def open_xlsb(archive: Archive) -> XlsbWorkbook:
     """Read the workbook's own part."""
     members = {}
     from_1904 = False
@@ -77,12 +77,12 @@ def open_binary(archive: Archive) -> BinaryBook:
                     members[name] = relations[relation].member
             elif kind == _PROPERTIES:
                 from_1904 = bool(body[0] & 1)
-    except (struct.error, IndexError, NotShown):
-        return BinaryBook({})
-    return BinaryBook(members, from_1904)
+    except (struct.error, IndexError, MetadataError):
+        return XlsbWorkbook({})
+    return XlsbWorkbook(members, from_1904)
 
 
-def styles_of_binary(archive: Archive) -> Styles:
+def styles_of_xlsb(archive: Archive) -> Styles:
     """The cell styles; none when they can't be read."""
     codes = dict(BUILT_IN_FORMATS)
     styles: list[int] = []
@@ -100,74 +100,74 @@ def styles_of_binary(archive: Archive) -> Styles:
             elif kind == _XF and of_cells:
                 styles.append(int.from_bytes(body[2:4], "little"))
                 fonts.append(int.from_bytes(body[4:6], "little"))
-    except (struct.error, IndexError, NotShown):
+    except (struct.error, IndexError, MetadataError):
         return Styles()
     through = frozenset(style for style, font in enumerate(fonts) if font < len(struck) and struck[font])
     return Styles(looks_of_styles(codes, styles), through)
 
 
-def facts_of_binary(archive: Archive, member: str, styles: Styles) -> Facts:
+def metadata_of_xlsb(archive: Archive, member: str, styles: Styles) -> SheetMetadata:
     """Search one sheet. Raises NotShown when its records can't be followed to the end of its rows."""
-    facts = Facts(columns=0)
+    metadata = SheetMetadata(columns=0)
     has_rows = False
     try:
         records = _records(archive, member)
         for kind, body in records:
             if kind == _COLUMNS:
-                _note_columns(body, facts)
+                _note_columns(body, metadata)
             elif kind == _BEGIN_DATA:
-                _note_rows(records, styles, facts)
+                _note_rows(records, styles, metadata)
                 has_rows = True
             elif kind == _MERGE:
                 top, bottom, left, right = struct.unpack_from("<4I", body)
-                facts.note_merge((top + 1, bottom + 1), (left, right))
-    except (struct.error, IndexError, NotShown):
+                metadata.note_merge((top + 1, bottom + 1), (left, right))
+    except (struct.error, IndexError, MetadataError):
         if not has_rows:
-            raise NotShown from None
+            raise MetadataError from None
     if not has_rows:
-        raise NotShown
-    return facts
+        raise MetadataError
+    return metadata
 
 
-def _note_rows(records: Iterator[tuple[int, bytes]], styles: Styles, facts: Facts) -> None:
+def _note_rows(records: Iterator[tuple[int, bytes]], styles: Styles, metadata: SheetMetadata) -> None:
     """The rows and their cells, up to their end. Raises NotShown when there is none."""
     row = 0
     for kind, body in records:
         if kind in _CELLS:
-            _note_cell(kind, body, row, facts, styles)
+            _note_cell(kind, body, row, metadata, styles)
         elif kind == _ROW:
             row = int.from_bytes(body[:4], "little") + 1
             if row > _MOST_ROWS:
-                raise NotShown
+                raise MetadataError
             if body[11] & _ZERO_HEIGHT or not int.from_bytes(body[8:10], "little"):
-                facts.hidden_rows.add(row)
+                metadata.hidden_rows.add(row)
         elif kind == _COLUMNS:
-            _note_columns(body, facts)
+            _note_columns(body, metadata)
         elif kind == _END_DATA:
             return
-    raise NotShown
+    raise MetadataError
 
 
-def _note_cell(kind: int, body: bytes, row: int, facts: Facts, styles: Styles) -> None:
+def _note_cell(kind: int, body: bytes, row: int, metadata: SheetMetadata, styles: Styles) -> None:
     column, style = _PLACE.unpack_from(body)
     style &= 0xFFFFFF
     if column >= MOST_COLUMNS:
-        raise NotShown
-    facts.rows = max(facts.rows, row)
-    facts.columns = max(facts.columns, column + 1)
+        raise MetadataError
+    metadata.rows = max(metadata.rows, row)
+    metadata.columns = max(metadata.columns, column + 1)
     if style in styles.struck:
-        facts.note_struck(row, column)
+        metadata.note_struck(row, column)
     if kind in _NUMBERS:
         value = number_of(body[8:12]) if kind == _RK else _DOUBLE.unpack_from(body, 8)[0]
-        facts.note_number(row, column, styles.look(style), value)
+        metadata.note_number(row, column, styles.look(style), value)
     elif kind in _ERRORS:
-        facts.patch(row, column, "e", ERRORS.get(body[8], UNKNOWN_ERROR))
+        metadata.patch(row, column, "e", ERRORS.get(body[8], UNKNOWN_ERROR))
 
 
-def _note_columns(body: bytes, facts: Facts) -> None:
+def _note_columns(body: bytes, metadata: SheetMetadata) -> None:
     first, last, width, _, flags = struct.unpack_from("<4IH", body)
     if flags & 1 or not width:
-        facts.hidden_columns |= set(range(first, min(last + 1, MOST_COLUMNS)))
+        metadata.hidden_columns |= set(range(first, min(last + 1, MOST_COLUMNS)))
 
 
 def _text(body: bytes, at: int) -> tuple[str, int]:
@@ -177,7 +177,7 @@ def _text(body: bytes, at: int) -> tuple[str, int]:
         return "", at + 4
     end = at + 4 + length * 2
     if end > len(body):
-        raise NotShown
+        raise MetadataError
     return body[at + 4 : end].decode("utf-16-le", "replace"), end
 
 
@@ -190,14 +190,14 @@ def _records(archive: Archive, member: str) -> Iterator[tuple[int, bytes]]:
         while (head := _head(rest, at)) is not None:
             kind, size, start = head
             if size > _LONGEST:
-                raise NotShown
+                raise MetadataError
             if start + size > len(rest):
                 break
             at = start + size
             yield kind, rest[start:at]
         rest = rest[at:]
     if rest:
-        raise NotShown
+        raise MetadataError
 
 
 def _head(rest: bytes, at: int) -> tuple[int, int, int] | None:

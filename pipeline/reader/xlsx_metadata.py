@@ -22,7 +22,7 @@ from pipeline.domain.errors import InputError
 from pipeline.domain.number_formats import is_date_format
 from pipeline.reader.archive import Archive
 from pipeline.reader.headings import letter
-from pipeline.reader.metadata import BUILT_IN_FORMATS, LONGEST_ROW, MOST_COLUMNS, Facts, NotShown, Styles
+from pipeline.reader.metadata import BUILT_IN_FORMATS, LONGEST_ROW, MOST_COLUMNS, MetadataError, SheetMetadata, Styles
 from pipeline.reader.native import number_text
 
 _ROW: Final = re.compile(rb"<row\b([^<>]*)>")
@@ -64,35 +64,35 @@ _RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relat
 _STRICT_RELATION: Final = "{http://purl.oclc.org/ooxml/officeDocument/relationships}id"
 
 
-def facts_of(archive: Archive, member: str, styles: Styles) -> Facts:
+def metadata_of_xlsx(archive: Archive, member: str, styles: Styles) -> SheetMetadata:
     """Search the XML of one sheet; `styles` are the workbook's cell styles.
 
     Raises InputError when it unpacks to more than it declares or calamine would give other texts than it holds,
     NotShown when it is in an encoding that can't be searched.
     """
-    facts = Facts()
-    watch = _CellWatch(styles.looks, facts)
+    metadata = SheetMetadata()
+    watch = _CellSearch(styles.looks, metadata)
     dated = frozenset(str(style).encode() for style, look in enumerate(styles.looks) if is_date_format(look))
     numbers = "|".join(map(str, sorted(styles.struck)))
     struck = re.compile(rf'<c\b(?=[^<>]*\ss="(?:{numbers})")([^<>]*)(?<!/)>'.encode()) if numbers else None
     for count, window in enumerate(_windows(archive.pieces(member))):
         if not count:
             if not _ROOT.search(window):
-                raise NotShown
-            _note_head(window, facts)
+                raise MetadataError
+            _note_head(window, metadata)
         if any(mark in window for mark in _SPACED) and _SPACED_TEXT.search(window):
             raise InputError("sheet.damaged", path=str(archive.path))
         watch.note(window)
         if _HAS_FORMULA.search(window):
-            _note_unsaved(window, facts)
+            _note_unsaved(window, metadata)
         if dated and _HAS_NEGATIVE.search(window):
-            _note_negative_dates(window, dated, facts)
+            _note_negative_dates(window, dated, metadata)
         for cell in struck.finditer(window) if struck else ():
-            facts.note_struck(*_place(window, cell.start(), cell[1], facts))
+            metadata.note_struck(*_place(window, cell.start(), cell[1], metadata))
         if b"<mergeCell " in window:
-            _note_merges(window, facts)
-        _note_rows(window, facts)
-    return facts
+            _note_merges(window, metadata)
+        _note_rows(window, metadata)
+    return metadata
 
 
 def _windows(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -107,7 +107,7 @@ def _windows(pieces: Iterable[bytes]) -> Iterator[bytes]:
         cut = whole.rfind(end)
         if cut < 0:
             if len(whole) > LONGEST_ROW:
-                raise NotShown
+                raise MetadataError
             rest = whole
             continue
         cut += len(end)
@@ -126,18 +126,18 @@ def _writing(start: bytes) -> tuple[bytes, Callable[[bytes], bytes]]:
     return prefix, lambda window: _SINGLE_QUOTED.sub(rb'="\1"', tag.sub(rb"<\1", window))
 
 
-def _note_head(window: bytes, facts: Facts) -> None:
+def _note_head(window: bytes, metadata: SheetMetadata) -> None:
     """What stands above the rows: columns, and whether rows are hidden unless they say otherwise."""
     row = _ROW.search(window)
     head = window[: row.start()] if row else window
-    facts.all_hidden = bool(_ZERO_HEIGHT.search(head))
+    metadata.all_hidden = bool(_ZERO_HEIGHT.search(head))
     for column in _COLUMN.finditer(head):
         if _HIDDEN.search(column[1]):
             span = {name: int(number) for name, number in _SPAN.findall(column[1])}
-            facts.hidden_columns |= set(range(span.get(b"min", 1) - 1, min(span.get(b"max", 0), MOST_COLUMNS)))
+            metadata.hidden_columns |= set(range(span.get(b"min", 1) - 1, min(span.get(b"max", 0), MOST_COLUMNS)))
 
 
-class _CellWatch:
+class _CellSearch:
     """Finds the cells of which more is to be known than calamine tells: error values, numbers that look unlike the
     others of their column, and cells beyond the columns seen so far.
 
@@ -145,18 +145,18 @@ class _CellWatch:
     knows what to expect, and taken apart only when it has one.
     """
 
-    def __init__(self, looks: tuple[str, ...], facts: Facts) -> None:
+    def __init__(self, looks: tuple[str, ...], metadata: SheetMetadata) -> None:
         self._looks = looks
-        self._facts = facts
+        self._metadata = metadata
         self._unlike: re.Pattern[bytes] | None = None
 
     def note(self, window: bytes) -> None:
         """The cells of the next window."""
         if self._unlike is not None and not self._unlike.search(window):
             return
-        facts, usual = self._facts, self._facts.looks.usual
+        metadata, usual = self._metadata, self._metadata.looks.usual
         if _HAS_ERROR.search(window):
-            _note_errors(window, facts)
+            _note_errors(window, metadata)
         numbers = list(self._numbers(window))
         found: dict[int, Counter[str]] = {}
         for _, column, look in numbers:
@@ -165,17 +165,17 @@ class _CellWatch:
         usual |= {column: looks.most_common(1)[0][0] for column, looks in found.items()}
         for row, column, look in numbers:
             if look != usual[column]:
-                facts.looks.note(row, column, look)
+                metadata.looks.note(row, column, look)
         far = max({column_at(name) for name in set(_FAR_COLUMN.findall(window))}, default=0)
-        if found or far >= facts.columns or self._unlike is None:
-            facts.columns = max(facts.columns, _bound(letter(far)))
+        if found or far >= metadata.columns or self._unlike is None:
+            metadata.columns = max(metadata.columns, _bound(letter(far)))
             # Cells that say nothing of themselves can't be known by their column.
             known = len(usual) <= _MOST_EXPECTED and b"<c>" not in window
             self._unlike = self._unlike_usual() if known else None
 
     def _numbers(self, window: bytes) -> Iterator[tuple[int, int, str]]:
         """Row, column and look of each cell that holds a number or a date."""
-        row, column = self._facts.rows_seen, -1
+        row, column = self._metadata.rows_seen, -1
         for tag in _ROW_OR_CELL.finditer(window):
             attributes = tag[2]
             place = _NUMBER.search(attributes)
@@ -194,10 +194,10 @@ class _CellWatch:
 
         A text has the type `s`, `str` or `inlineStr`, a boolean `b`; an error value has `e` and is found.
         """
-        known = rf"{_names_up_to(letter(self._facts.columns - 1))}\d++"
+        known = rf"{_names_up_to(letter(self._metadata.columns - 1))}\d++"
         expected = [rf'{known}" s="\d++"(?: t="[sib]|/>)|{known}"/>']
         first = self._looks[0] if self._looks else ""
-        for column, look in self._facts.looks.usual.items():
+        for column, look in self._metadata.looks.usual.items():
             styles = "|".join(str(index) for index, one in enumerate(self._looks) if one == look)
             # Without a style of its own a cell has the first one.
             unstyled = "|(?! s=)" if look == first else ""
@@ -217,37 +217,37 @@ def _bound(last: str) -> int:
     return column_at(f"{last[0]}{'Z' * (len(last) - 1)}".encode()) + 1
 
 
-def _note_errors(window: bytes, facts: Facts) -> None:
+def _note_errors(window: bytes, metadata: SheetMetadata) -> None:
     for cell in _ERROR.finditer(window):
-        row, column = _place(window, cell.start(), cell[1], facts)
-        facts.patch(row, column, "e", unescape(cell[2].decode("utf-8", "replace")))
+        row, column = _place(window, cell.start(), cell[1], metadata)
+        metadata.patch(row, column, "e", unescape(cell[2].decode("utf-8", "replace")))
 
 
-def _note_unsaved(window: bytes, facts: Facts) -> None:
+def _note_unsaved(window: bytes, metadata: SheetMetadata) -> None:
     for formula in _UNSAVED.finditer(window):
         start = window.rfind(b"<", 0, formula.start())
         cell = _CELL.match(window, start)
         # A formula whose result is an empty text (`t="str"`) has its value saved: it is empty.
         if cell and not _TEXT_RESULT.search(cell[1]):
-            row, column = _place(window, start, cell[1], facts)
-            facts.patch(row, column, "f", "")
+            row, column = _place(window, start, cell[1], metadata)
+            metadata.patch(row, column, "f", "")
 
 
-def _note_negative_dates(window: bytes, dated: frozenset[bytes], facts: Facts) -> None:
+def _note_negative_dates(window: bytes, dated: frozenset[bytes], metadata: SheetMetadata) -> None:
     """Before 1900 there are no dates: calamine makes times of day of such numbers."""
     for cell in _NEGATIVE.finditer(window):
         style = _STYLE.search(cell[1])
         if (style[1] if style else b"0") in dated and not _OTHER_TYPE.search(cell[1]):
-            row, column = _place(window, cell.start(), cell[1], facts)
-            facts.patch(row, column, "n", number_text(float(cell[2])))
+            row, column = _place(window, cell.start(), cell[1], metadata)
+            metadata.patch(row, column, "n", number_text(float(cell[2])))
 
 
-def _note_merges(window: bytes, facts: Facts) -> None:
+def _note_merges(window: bytes, metadata: SheetMetadata) -> None:
     for left, top, right, bottom in _MERGE.findall(window):
-        facts.note_merge((int(top), int(bottom)), (column_at(left), column_at(right)))
+        metadata.note_merge((int(top), int(bottom)), (column_at(left), column_at(right)))
 
 
-def _place(window: bytes, start: int, attributes: bytes, facts: Facts) -> tuple[int, int]:
+def _place(window: bytes, start: int, attributes: bytes, metadata: SheetMetadata) -> tuple[int, int]:
     """Row and column of the cell whose tag begins at `start`; without a reference of its own, by counting."""
     reference = _NUMBER.search(attributes)
     if reference:
@@ -255,10 +255,10 @@ def _place(window: bytes, start: int, attributes: bytes, facts: Facts) -> tuple[
     rows, cells = _tags(window)
     count = bisect_left(rows, start, key=itemgetter(0))
     if not count:
-        return facts.rows_seen, bisect_left(cells, start)
+        return metadata.rows_seen, bisect_left(cells, start)
     _, end, attributes = rows[count - 1]
     number = _NUMBER.search(attributes)
-    row = int(number[2]) if number else facts.rows_seen + count
+    row = int(number[2]) if number else metadata.rows_seen + count
     return row, bisect_left(cells, start) - bisect_left(cells, end)
 
 
@@ -272,18 +272,18 @@ def _tags(window: bytes) -> tuple[list[tuple[int, int, bytes]], list[int]]:
     return rows, [cell.start() for cell in _CELL.finditer(window)]
 
 
-def _note_rows(window: bytes, facts: Facts) -> None:
+def _note_rows(window: bytes, metadata: SheetMetadata) -> None:
     """Which rows are hidden, and how far the sheet reaches."""
     rows = _ROW.findall(window)
     tags = b">".join(rows)
-    if facts.all_hidden or b"hidden=" in tags or b"ht=" in tags:
-        for count, attributes in enumerate(rows, facts.rows_seen + 1):
-            if _HIDDEN.search(attributes) or (facts.all_hidden and not _SHOWN.search(attributes)):
+    if metadata.all_hidden or b"hidden=" in tags or b"ht=" in tags:
+        for count, attributes in enumerate(rows, metadata.rows_seen + 1):
+            if _HIDDEN.search(attributes) or (metadata.all_hidden and not _SHOWN.search(attributes)):
                 number = _NUMBER.search(attributes)
-                facts.hidden_rows.add(int(number[2]) if number else count)
-    facts.rows_seen += len(rows)
+                metadata.hidden_rows.add(int(number[2]) if number else count)
+    metadata.rows_seen += len(rows)
     last = _NUMBER.search(rows[-1]) if rows else None
-    facts.rows = max(facts.rows, int(last[2]) if last else facts.rows_seen)
+    metadata.rows = max(metadata.rows, int(last[2]) if last else metadata.rows_seen)
 
 
 def last_cell(archive: Archive, member: str) -> tuple[int, int]:
@@ -376,10 +376,10 @@ def _parsed(archive: Archive, member: str) -> ET.Element:
     try:
         return ET.fromstring(archive.read(member) or b"<none/>")  # noqa: S314 - the archive refuses document types
     except (ET.ParseError, LookupError, ValueError):  # also of an encoding that nobody knows
-        raise NotShown from None
+        raise MetadataError from None
 
 
-def styles_of(archive: Archive, package: Package) -> Styles:
+def styles_of_xlsx(archive: Archive, package: Package) -> Styles:
     """The cell styles, in the workbook's order. Raises NotShown when they can't be read."""
     codes = dict(BUILT_IN_FORMATS)
     looks: list[str] = []

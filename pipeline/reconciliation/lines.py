@@ -33,7 +33,7 @@ from pipeline.report.formatting import zone
 from pipeline.validation.text import clean_text
 from schemas.faults import Fault
 from schemas.money import Convention
-from schemas.reports import Kind, Meaning, ReportField
+from schemas.reports import LineKind, Meaning, ReportField
 
 _MOMENTS: Final = (ReportField.CREATED, ReportField.COMPLETED, ReportField.SETTLED)
 _MONEY: Final = (ReportField.AMOUNT, ReportField.CREDIT, ReportField.DEBIT)
@@ -56,7 +56,7 @@ _MINUS: Final = re.compile(r"[-(\u2212]\s*[$0-9]|[0-9]\s*-$")
 _WORD: Final = re.compile(r"[^\W\d_]{4}")
 _DELIMITERS: Final = ",;\t|"
 
-_Row = tuple[Line, Kind | None] | Total | None
+_Row = tuple[Line, LineKind | None] | Total | None
 """A payment with what its type says, a total, or the place where a group begins."""
 
 
@@ -344,7 +344,7 @@ class TableReader:
         text, kind = self._cell(record, ReportField.AMOUNT)
         if text or not self._at.keys() & {ReportField.CREDIT, ReportField.DEBIT}:
             amount = amount_of(text, kind, self._convention)
-            is_debit = self._statement and self._kind(record) is Kind.DEBIT
+            is_debit = self._statement and self._kind(record) is LineKind.DEBIT
             return -amount if is_debit and amount > 0 else amount
         credit, debit = self._side(record, ReportField.CREDIT), self._side(record, ReportField.DEBIT)
         if credit and debit:
@@ -358,7 +358,7 @@ class TableReader:
         text, kind = self._cell(record, column)
         return amount_of(text, kind, self._convention) if text else Decimal(0)
 
-    def _kind(self, record: Record) -> Kind | None:
+    def _kind(self, record: Record) -> LineKind | None:
         return kind_of_line(self._raw(record, ReportField.TYPE))
 
     def _is_refund(self, kind: str) -> bool:
@@ -447,7 +447,7 @@ class TableReader:
             return
         groups = []
         for at, row in enumerate(self._rows):
-            if isinstance(row, tuple) and row[1] is Kind.DEPOSIT and (parts := [*self._parts_below(at)]):
+            if isinstance(row, tuple) and row[1] is LineKind.DEPOSIT and (parts := [*self._parts_below(at)]):
                 found = sum((part.amount or Decimal(0) for _, part in parts), Decimal(0))
                 groups.append((at, row[0], row[0].amount or Decimal(0), parts, found))
         # One deposit shows it for all: another may differ by a fee.
@@ -458,7 +458,7 @@ class TableReader:
             for place, part in parts:
                 amount = -part.amount if self._turned and part.amount is not None else part.amount
                 settled = part.settled or deposit.settled
-                self._rows[place] = (replace(part, amount=amount, settled=settled), Kind.PART)
+                self._rows[place] = (replace(part, amount=amount, settled=settled), LineKind.PART)
             came = -found if self._turned else found
             if came == told:
                 agreeing += 1
@@ -470,7 +470,7 @@ class TableReader:
     def _parts_below(self, at: int) -> Iterator[tuple[int, Line]]:
         for place in range(at + 1, len(self._rows)):
             row = self._rows[place]
-            if not isinstance(row, tuple) or row[1] is not Kind.PART:
+            if not isinstance(row, tuple) or row[1] is not LineKind.PART:
                 return
             yield place, row[0]
 

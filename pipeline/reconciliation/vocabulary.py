@@ -22,7 +22,7 @@ from pipeline.reader.headings import Heading as SheetHeading
 from pipeline.reader.headings import fold, letter, listed, shown
 from pipeline.reconciliation.dates import Order
 from schemas.reports import (
-    Kind,
+    LineKind,
     Meaning,
     ReportField,
     balance_words,
@@ -170,11 +170,11 @@ def is_underway(status: str) -> bool:
 
 
 @cache
-def _kinds() -> dict[str, Kind]:
+def _kinds() -> dict[str, LineKind]:
     return {fold(word): kind for word, kind in kind_words().items()}
 
 
-def kind_of_line(text: str) -> Kind | None:
+def kind_of_line(text: str) -> LineKind | None:
     """What the word of a transaction type says; None for most."""
     return _kinds().get(_folded(text))
 

@@ -11,7 +11,7 @@ from typing import Final
 from pipeline.domain.model import SheetRow
 from pipeline.validation.accounts import Account, clean_account
 from pipeline.validation.emails import clean_email
-from pipeline.validation.field_sources import Origin, Origins, Typed
+from pipeline.validation.field_sources import FieldSource, FieldSources, RawColumn
 from pipeline.validation.names import clean_name, split_name
 from pipeline.validation.text import BLANK, Cell, clean_reference, clean_text
 from schemas.faults import Fault
@@ -65,25 +65,25 @@ def column(typed: Sequence[str], cells: Sequence[Cell]) -> CleanColumn:
     return CleanColumn(typed, [cell.text for cell in cells], said)
 
 
-def clean(rows: Sequence[SheetRow], origins: Origins, production: bool) -> Columns:
+def clean(rows: Sequence[SheetRow], sources: FieldSources, production: bool) -> Columns:
     """All fields of `rows` but the amount, which the total lines need first."""
     columns: Columns = {
-        field: _cleaned(origins.of(field).read(rows), cleaner)
+        field: _cleaned(sources.of(field).read(rows), cleaner)
         for field, cleaner in _CLEANERS.items()
-        if field in origins.by_field or field in _REQUIRED
+        if field in sources.by_field or field in _REQUIRED
     }
-    if origins.whole_name is not None:
-        _split_names(Origin(origins.whole_name).read(rows), columns)
-    if any(field in origins.by_field for field in ACCOUNT_FIELDS):
-        columns |= _accounts([origins.of(field).read(rows) for field in ACCOUNT_FIELDS], production)
+    if sources.whole_name is not None:
+        _split_names(FieldSource(sources.whole_name).read(rows), columns)
+    if any(field in sources.by_field for field in ACCOUNT_FIELDS):
+        columns |= _accounts([sources.of(field).read(rows) for field in ACCOUNT_FIELDS], production)
     return columns
 
 
-def _cleaned(typed: Typed, cleaner: Cleaner) -> CleanColumn:
+def _cleaned(typed: RawColumn, cleaner: Cleaner) -> CleanColumn:
     return column(typed.texts, clean_each(typed, cleaner))
 
 
-def clean_each(typed: Typed, cleaner: Cleaner) -> list[Cell]:
+def clean_each(typed: RawColumn, cleaner: Cleaner) -> list[Cell]:
     """Each different cell is cleaned once: names, banks and answers repeat."""
     known: dict[tuple[str, str], Cell] = {}
     cells = []
@@ -95,7 +95,7 @@ def clean_each(typed: Typed, cleaner: Cleaner) -> list[Cell]:
     return cells
 
 
-def _split_names(whole: Typed, columns: Columns) -> None:
+def _split_names(whole: RawColumn, columns: Columns) -> None:
     """First and last name from the column of whole names, wherever the sheet has none of its own."""
     pairs = [split_name(*cell) for cell in zip(whole.texts, whole.kinds, strict=True)]
     for part, field in enumerate((Field.LAST_NAME, Field.FIRST_NAME)):
@@ -107,7 +107,7 @@ def _split_names(whole: Typed, columns: Columns) -> None:
         columns[field] = column(whole.texts, cells)
 
 
-def _accounts(parts: list[Typed], production: bool) -> Columns:
+def _accounts(parts: list[RawColumn], production: bool) -> Columns:
     """The three columns of the account, which are read together. Each different account is cleaned once."""
     known: dict[tuple[str, ...], Account] = {}
     accounts = []

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline.domain.model import SheetRow
-from pipeline.validation.field_sources import Origins
+from pipeline.validation.field_sources import FieldSources
 from pipeline.validation.options import Table
 from pipeline.validation.text import clean_text
 from pipeline.validation.total_rows import Groups, LineReader, groups_named, line_reader
@@ -63,7 +63,7 @@ def _is_cents(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class ColumnProfile:
     """Facts about whole columns: how amounts are written, where the payments end, which names stand where.
 
     `cents` says where the cents of an amount stand when a comma without quotation marks cut it in two.
@@ -85,15 +85,15 @@ class Survey:
         return self.given[given] >= _OFTEN and self.surnames[given] <= 1
 
 
-def survey(table: Table, origins: Origins) -> Survey:
+def profile(table: Table, sources: FieldSources) -> ColumnProfile:
     """Read the table once."""
-    reader = line_reader(origins)
-    amount, first, last = (origins.index_of(at) for at in (Field.AMOUNT, Field.FIRST_NAME, Field.LAST_NAME))
+    reader = line_reader(sources)
+    amount, first, last = (sources.index_of(at) for at in (Field.AMOUNT, Field.FIRST_NAME, Field.LAST_NAME))
     proven: set[Convention] = set()
     given: Counter[str] = Counter()
     surnames: Counter[str] = Counter()
     last_payment = 0
-    email, totals = origins.index_of(Field.EMAIL), set[str]()
+    email, totals = sources.index_of(Field.EMAIL), set[str]()
     cents = CutCents(_before_own(table, amount))
     for rows in table.chunks(CHUNK):
         cents.look_at(rows)
@@ -107,7 +107,7 @@ def survey(table: Table, origins: Origins) -> Survey:
             _count(surnames, rows, last)
     convention = next(iter(proven)) if len(proven) == 1 else Convention.UNKNOWN
     cents.proven = bool(proven)
-    return Survey(convention, last_payment, cents, Groups(frozenset(totals), bool(totals)), given, surnames)
+    return ColumnProfile(convention, last_payment, cents, Groups(frozenset(totals), bool(totals)), given, surnames)
 
 
 def _before_own(table: Table, at: int | None) -> int | None:

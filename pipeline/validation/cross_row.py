@@ -8,7 +8,7 @@ from typing import Final
 
 from pipeline.domain.model import SheetRow
 from pipeline.validation.cleaning import Columns
-from pipeline.validation.column_profile import Survey
+from pipeline.validation.column_profile import ColumnProfile
 from pipeline.validation.names import is_not_to_be_used
 from schemas.faults import Fault
 from schemas.fields import ACCOUNT_FIELDS, Field
@@ -21,11 +21,11 @@ _NOT: Final = frozenset(("do", "do not", "don't", "don\u2019t", "dont", "ne", "n
 _FEWEST_ACCOUNTS: Final = 2
 
 
-class PayorWatch:
-    """Compares each payor with those before, and with what the survey says about the columns of names."""
+class CrossRowChecks:
+    """Compares each payor with those before, and with what the profile says about the columns of names."""
 
-    def __init__(self, survey: Survey, most_addresses: int = MOST_ADDRESSES) -> None:
-        self._survey = survey
+    def __init__(self, profile: ColumnProfile, most_addresses: int = MOST_ADDRESSES) -> None:
+        self._profile = profile
         self._most = most_addresses
         self._seen: OrderedDict[str, tuple[str, str, int]] = OrderedDict()
 
@@ -40,7 +40,7 @@ class PayorWatch:
                 yield at, (Fault("name-not-to-be-used", Field.FIRST_NAME, whole),)
             if email and (other := self._other_payor(rows[at].number, first, last, email)):
                 yield at, (Fault("email-shared", Field.EMAIL, email, (("row", str(other)),)),)
-            if self._survey.swapped(first, last):
+            if self._profile.swapped(first, last):
                 yield at, (Fault("name-swapped", Field.LAST_NAME, last),)
 
     def _other_payor(self, row: int, first: str, last: str, email: str) -> int:
@@ -55,7 +55,7 @@ class PayorWatch:
         return 0 if same else earlier[2]
 
 
-class AccountWatch:
+class AccountCounter:
     """Counts the accounts that would be paid into. A list of customers has their own accounts, one a row."""
 
     def __init__(self, most_accounts: int = MOST_ADDRESSES) -> None:

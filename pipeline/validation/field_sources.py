@@ -19,7 +19,7 @@ _IDENTIFIERS: Final = (Field.REFERENCE_ID, *ACCOUNT_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class RawColumn:
     """One column as typed: the text and the kind of each row's cell.
 
     The kinds are those of `SheetRow.kinds` without looks, and two more: `p` for a number that the sheet shows as a
@@ -31,14 +31,14 @@ class Typed:
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _ShownNumbers:
     """What the number formats of a column make of its numbers."""
 
     formats: tuple[str, ...]
     field: str | None
 
     @classmethod
-    def of(cls, column: Column) -> _Shown | None:
+    def of(cls, column: Column) -> _ShownNumbers | None:
         """None for a column whose numbers are shown as they are."""
         shown = cls((column.number_format, *column.other_formats), column.field)
         return shown if shown._format_of else None
@@ -81,18 +81,18 @@ def _is_fault_as_text(shown: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """One field's origin. A constant overrules the sheet, a default fills its blank cells."""
+class FieldSource:
+    """Where one field comes from. A constant overrules the sheet, a default fills its blank cells."""
 
     index: int | None = None
     constant: str = ""
     default: str = ""
-    shown: _Shown | None = None
+    shown: _ShownNumbers | None = None
 
-    def read(self, rows: Sequence[SheetRow]) -> Typed:
+    def read(self, rows: Sequence[SheetRow]) -> RawColumn:
         """The field's column in `rows`."""
         if self.constant or self.index is None:
-            return Typed([self.constant or self.default] * len(rows), "s" * len(rows))
+            return RawColumn([self.constant or self.default] * len(rows), "s" * len(rows))
         at = self.index
         texts = [row.cells[at] for row in rows]
         kinds = [row.kinds[at] for row in rows]
@@ -104,18 +104,18 @@ class Origin:
             for place, text in enumerate(texts):
                 if kinds[place] not in "ef" and not text.strip():
                     texts[place], kinds[place] = self.default, "s"
-        return Typed(texts, kinds)
+        return RawColumn(texts, kinds)
 
 
-NOWHERE: Final = Origin()
-"""The origin of a field that neither the sheet nor its mapping knows: blank in every row."""
+NOWHERE: Final = FieldSource()
+"""A field that neither the sheet nor its mapping knows: blank in every row."""
 
 
 @dataclass(frozen=True, slots=True)
-class Origins:
+class FieldSources:
     """Where each field that is known comes from, the column of whole names (`Surname, Given`), and the user's own."""
 
-    by_field: dict[Field, Origin]
+    by_field: dict[Field, FieldSource]
     whole_name: int | None = None
     unused: tuple[Column, ...] = ()
 
@@ -123,13 +123,13 @@ class Origins:
         """The column that holds `field` itself, if one does."""
         return self.of(field).index
 
-    def of(self, field: Field) -> Origin:
-        """The origin of `field`, known or not."""
+    def of(self, field: Field) -> FieldSource:
+        """Where `field` comes from, known or not."""
         return self.by_field.get(field, NOWHERE)
 
 
-def origins(table: Table) -> Origins:
-    """The origins of the fields of `table`."""
+def sources(table: Table) -> FieldSources:
+    """Where the fields of `table` come from."""
     mapping = table.mapping
     columns = {Field(column.field): column for column in table.columns if column.field is not None}
     known = [field for field in Field if field in columns or field in mapping.constants or field in mapping.defaults]
@@ -139,10 +139,10 @@ def origins(table: Table) -> Origins:
     }
     whole = [column.index for column in table.columns if mapping.split_names and column.heading == mapping.split_names]
     unused = tuple(column for column in table.columns if column.field is None and column.index not in whole)
-    return Origins(by_field, whole[0] if whole else None, unused)
+    return FieldSources(by_field, whole[0] if whole else None, unused)
 
 
-def _origin(column: Column | None, constant: str, default: str) -> Origin:
+def _origin(column: Column | None, constant: str, default: str) -> FieldSource:
     if column is None:
-        return Origin(None, constant, default)
-    return Origin(column.index, constant, default, _Shown.of(column))
+        return FieldSource(None, constant, default)
+    return FieldSource(column.index, constant, default, _ShownNumbers.of(column))

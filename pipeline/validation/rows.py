@@ -14,14 +14,14 @@ from typing import Final
 from pipeline.domain.model import CheckedRow, Column, Payment, SheetRow
 from pipeline.validation.amounts import AmountReader, countable
 from pipeline.validation.cleaning import CleanColumn, Columns, clean, clean_each, column
-from pipeline.validation.column_profile import Survey
-from pipeline.validation.cross_row import AccountWatch, PayorWatch
+from pipeline.validation.column_profile import ColumnProfile
+from pipeline.validation.cross_row import AccountCounter, CrossRowChecks
 from pipeline.validation.emails import clean_email
-from pipeline.validation.field_sources import Origins
+from pipeline.validation.field_sources import FieldSources
 from pipeline.validation.identity import RowKey
 from pipeline.validation.options import CheckOptions
 from pipeline.validation.text import Cell
-from pipeline.validation.total_rows import Ledger, Line, line_reader
+from pipeline.validation.total_rows import Line, RunningTotals, line_reader
 from schemas import payment as schema
 from schemas.faults import Fault, Severity, catalogue
 from schemas.fields import ACCOUNT_FIELDS, YES, Field
@@ -33,7 +33,7 @@ Said = defaultdict[int, list[Fault]]
 
 
 @dataclass(slots=True)
-class _Sorted:
+class _ChunkLines:
     """The lines of a chunk, parted: `rows` with their `amounts` and `places`, lines whose amount no sum explains
     (`faulted`), and tax lines that a total may still explain (`taxes`), both by place.
     """
@@ -58,19 +58,21 @@ class _Sorted:
 class RowChecker:
     """Checks the chunks of one table in turn. Remembers sums and a bounded number of addresses, never a row."""
 
-    def __init__(self, options: CheckOptions, origins: Origins, key: RowKey, survey: Survey, ledger: Ledger) -> None:
-        self._accounts = AccountWatch()
+    def __init__(
+        self, options: CheckOptions, sources: FieldSources, key: RowKey, profile: ColumnProfile, sums: RunningTotals
+    ) -> None:
+        self._accounts = AccountCounter()
         self._options = options
-        self._origins = origins
+        self._sources = sources
         self._key = key
-        self._ledger = ledger
-        self._lines = line_reader(origins, survey.last_payment, survey.groups)
+        self._sums = sums
+        self._lines = line_reader(sources, profile.last_payment, profile.groups)
         self._amounts = AmountReader(
-            survey.convention, options.notice_amount, options.max_amount, options.allow_open_amount
+            profile.convention, options.notice_amount, options.max_amount, options.allow_open_amount
         )
         self._limits = schema.Limits(options.max_amount, options.allow_open_amount, options.direction)
-        self._payors = PayorWatch(survey)
-        self._cents = survey.cents
+        self._payors = CrossRowChecks(profile)
+        self._cents = profile.cents
 
     @property
     def notices(self) -> Faults:
@@ -78,13 +80,13 @@ class RowChecker:
         return self._accounts.notices
 
     def check(self, rows: Sequence[SheetRow]) -> list[CheckedRow]:
-        """The rows among `rows`, checked; total lines and notes go to the ledger."""
+        """The rows among `rows`, checked; total lines and notes go to the sums."""
         found = self._sorted(rows)
         kept, lines = found.rows, found.faulted
         if not kept:
             return list(lines.values())
-        columns = clean(kept, self._origins, self._options.production)
-        columns[Field.AMOUNT] = column(self._origins.of(Field.AMOUNT).read(kept).texts, found.amounts)
+        columns = clean(kept, self._sources, self._options.production)
+        columns[Field.AMOUNT] = column(self._sources.of(Field.AMOUNT).read(kept).texts, found.amounts)
         said = self._judged(kept, columns)
         for at, notices in self._payors.compare(kept, columns):
             said[at].extend(notices)
@@ -93,48 +95,48 @@ class RowChecker:
                 typed = columns[Field.AMOUNT].typed[at]
                 said[at].append(Fault("amount-cut", Field.AMOUNT, typed, (("cents", cents),)))
         self._accounts.look_at(columns)
-        self._ledger.without_reference += _blanks(columns.get(Field.REFERENCE_ID), len(kept))
+        self._sums.without_reference += _blanks(columns.get(Field.REFERENCE_ID), len(kept))
         checked = self._assembled(kept, columns, said)
         if not lines:
             return checked
         return [row for _, row in sorted([*zip(found.places, checked, strict=True), *lines.items()], key=itemgetter(0))]
 
-    def _sorted(self, rows: Sequence[SheetRow]) -> _Sorted:
+    def _sorted(self, rows: Sequence[SheetRow]) -> _ChunkLines:
         """The payment rows and their amounts. The amounts come first: a sum is told by agreeing with its rows."""
-        found = _Sorted()
-        ledger = self._ledger
-        typed = self._origins.of(Field.AMOUNT).read(rows)
+        found = _ChunkLines()
+        sums = self._sums
+        typed = self._sources.of(Field.AMOUNT).read(rows)
         for place, (row, cell) in enumerate(zip(rows, clean_each(typed, self._amounts.clean), strict=True)):
             amount = countable(cell.text)
-            match self._lines.line(row, ledger, amount):
+            match self._lines.line(row, sums, amount):
                 case Line.ROW:
-                    ledger.add(amount)
+                    sums.add(amount)
                     found.keep(place, row, cell)
                 case Line.TOTAL:
                     self._close(found, place, row, amount)
                 case Line.TAX:
                     assert amount is not None
-                    if ledger.is_tax(row, amount):
-                        ledger.add_tax(row, amount)
+                    if sums.is_tax(row, amount):
+                        sums.add_tax(row, amount)
                     else:
                         found.taxes[place] = (row, amount)
                 case Line.GROUP:
-                    ledger.begin_group()
-                    ledger.note(row, "group-line")
+                    sums.begin_group()
+                    sums.note(row, "group-line")
                 case Line.NOTE:
-                    ledger.note(row)
+                    sums.note(row)
         for place, (row, amount) in found.taxes.items():
             found.fault(place, row, Fault("tax-unexplained", details=(("read_amount", f"{amount:f}"),)))
         return found
 
-    def _close(self, found: _Sorted, place: int, row: SheetRow, amount: Decimal | None) -> None:
+    def _close(self, found: _ChunkLines, place: int, row: SheetRow, amount: Decimal | None) -> None:
         """A total line: it may explain tax lines above it that no rate explains."""
         waiting = sum((tax for _, tax in found.taxes.values()), Decimal(0))
-        if found.taxes and self._ledger.sums_up(amount, taxes=waiting):
+        if found.taxes and self._sums.sums_up(amount, taxes=waiting):
             for tax in found.taxes.values():
-                self._ledger.add_tax(*tax)
+                self._sums.add_tax(*tax)
             found.taxes.clear()
-        if (fault := self._ledger.close(row, amount)) is not None:
+        if (fault := self._sums.close(row, amount)) is not None:
             found.fault(place, row, fault)
 
     def _judged(self, rows: Sequence[SheetRow], columns: Columns) -> Said:
@@ -159,7 +161,7 @@ class RowChecker:
         """Empty cells of a required field, each with the unused cell of its row that holds what it lacks."""
         empty = Fault(failures.code, failures.field)
         for at in failures.rows:
-            found = held_elsewhere(Field(failures.field), rows[at], self._origins.unused)
+            found = held_elsewhere(Field(failures.field), rows[at], self._sources.unused)
             if found is None:
                 said[at].append(empty)
             else:

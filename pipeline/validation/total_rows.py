@@ -18,7 +18,7 @@ from enum import Enum, auto
 from typing import Final
 
 from pipeline.domain.model import ControlTotal, SheetRow
-from pipeline.validation.field_sources import Origins
+from pipeline.validation.field_sources import FieldSources
 from schemas import money
 from schemas.faults import Fault
 from schemas.fields import ACCOUNT_FIELDS, Field
@@ -107,34 +107,34 @@ class LineReader:
         filled = sum(1 for at in payor if _LETTERS_OR_DIGITS.search(cells[at]) and not is_total(cells[at]))
         return filled + (self.amount is not None and _says(cells[self.amount])) > 1
 
-    def line(self, row: SheetRow, ledger: Ledger, amount: Decimal | None) -> Line:
-        """What this line is. `ledger` knows what stands above it; `amount` is its own, if it can be read."""
+    def line(self, row: SheetRow, sums: RunningTotals, amount: Decimal | None) -> Line:
+        """What this line is. `sums` knows what stands above it; `amount` is its own, if it can be read."""
         cells = row.cells
         if self.email is not None and "@" in cells[self.email]:
             return Line.ROW  # nearly every row of nearly every sheet
-        if ledger.totalled and self._trails(row) and self._is_remark(row):
+        if sums.totalled and self._trails(row) and self._is_remark(row):
             return Line.NOTE
         filled = [at for at, text in enumerate(cells) if _says(text)]
         if not filled:
             return Line.BLANK
         if self._is_group(row, filled):
             return Line.GROUP
-        if self._has_own(cells, ledger):
+        if self._has_own(cells, sums):
             is_note = len(filled) == 1 and self._trails(row) and filled[0] not in self.account
             return Line.NOTE if is_note and _NOTE.fullmatch(cells[filled[0]]) else Line.ROW
         texts = [cells[at] for at in filled]
         if self.amount in filled:
-            return _with_amount(texts, ledger, amount)
+            return _with_amount(texts, sums, amount)
         if any(map(is_total, texts)):
             return Line.TOTAL
         return Line.NOTE if self._trails(row) else Line.ROW
 
-    def _has_own(self, cells: Sequence[str], ledger: Ledger) -> bool:
+    def _has_own(self, cells: Sequence[str], sums: RunningTotals) -> bool:
         """Whether a line has a reference, name, e-mail or account that is no total's word, count or ornament."""
         if any(_says(cells[at]) for at in self.account):
             return True
         if self.reference is not None and _is_own(reference := cells[self.reference]):
-            return not (_NUMBER.fullmatch(reference) and reference.strip() in ledger.counts)
+            return not (_NUMBER.fullmatch(reference) and reference.strip() in sums.counts)
         if self.email is not None and _is_own(cells[self.email]):
             return True
         return any(_is_own(cells[at]) and not _NUMBER.fullmatch(cells[at]) for at in self.names)
@@ -168,26 +168,26 @@ class LineReader:
         return 0 < self.last_payment < row.number
 
 
-def _with_amount(texts: Sequence[str], ledger: Ledger, amount: Decimal | None) -> Line:
+def _with_amount(texts: Sequence[str], sums: RunningTotals, amount: Decimal | None) -> Line:
     """What a line with an amount and nothing of its own is. Without a total's word, one row makes no sum."""
     if any(map(_is_wholly_a_total, texts)):
         return Line.TOTAL
     if amount is not None and any(map(_TAX.search, texts)):
         return Line.TAX
     least = 1 if any(map(is_total, texts)) else _LEAST_ROWS_OF_A_SUM
-    return Line.TOTAL if ledger.sums_up(amount, least) else Line.ROW
+    return Line.TOTAL if sums.sums_up(amount, least) else Line.ROW
 
 
-def line_reader(origins: Origins, last_payment: int = 0, groups: Groups = Groups()) -> LineReader:
-    """The reader for a sheet in which the fields stand where `origins` says."""
-    names = [origins.index_of(at) for at in (Field.FIRST_NAME, Field.LAST_NAME)]
-    account = [origins.index_of(at) for at in ACCOUNT_FIELDS]
+def line_reader(sources: FieldSources, last_payment: int = 0, groups: Groups = Groups()) -> LineReader:
+    """The reader for a sheet in which the fields stand where `sources` says."""
+    names = [sources.index_of(at) for at in (Field.FIRST_NAME, Field.LAST_NAME)]
+    account = [sources.index_of(at) for at in ACCOUNT_FIELDS]
     return LineReader(
-        reference=origins.index_of(Field.REFERENCE_ID),
-        names=tuple(at for at in (*names, origins.whole_name) if at is not None),
+        reference=sources.index_of(Field.REFERENCE_ID),
+        names=tuple(at for at in (*names, sources.whole_name) if at is not None),
         account=tuple(at for at in account if at is not None),
-        email=origins.index_of(Field.EMAIL),
-        amount=origins.index_of(Field.AMOUNT),
+        email=sources.index_of(Field.EMAIL),
+        amount=sources.index_of(Field.AMOUNT),
         last_payment=last_payment,
         groups=groups,
     )
@@ -231,7 +231,7 @@ class _Mark:
 
 
 @dataclass(slots=True)
-class Ledger:
+class RunningTotals:
     """The running sums of a sheet, and the lines left out so far. Amounts in dollars, faulty rows included."""
 
     all_rows: Decimal = Decimal("0.00")

@@ -15,7 +15,7 @@ from pipeline.messages import explain
 from pipeline.reader.archive import Archive
 from pipeline.reader.html_table import open_page
 from pipeline.reader.metadata import Styles
-from pipeline.reader.xlsx_metadata import facts_of
+from pipeline.reader.xlsx_metadata import metadata_of_xlsx
 from pipeline.report.annotated_copy import check_original
 from pipeline.system.atomic_output import MARK, is_ours
 from pipeline.validation.amounts import AmountReader
@@ -124,7 +124,7 @@ def look(folder: Path, text: str, times: int) -> float:
     archive = Archive(path)
     began = time.process_time()
     with suppress(InputError):
-        facts_of(archive, "xl/worksheets/sheet1.xml", Styles())
+        metadata_of_xlsx(archive, "xl/worksheets/sheet1.xml", Styles())
     return time.process_time() - began
 
 

@@ -8,7 +8,7 @@ from string import Formatter
 
 import pytest
 
-from schemas.faults import Entry, Fault, Severity, catalogue, mend, sentence
+from schemas.faults import CatalogueEntry, Fault, Severity, catalogue, mend, sentence
 from schemas.languages import LANGUAGES
 from schemas.money import Reason
 
@@ -56,7 +56,7 @@ def test_every_code_of_the_catalogue_is_in_use() -> None:
 @pytest.mark.parametrize("code", CATALOGUE)
 def test_both_languages_say_the_same(code: str) -> None:
     """English and French have the same placeholders, in the sentence and in the mend."""
-    entry: Entry = CATALOGUE[code]
+    entry: CatalogueEntry = CATALOGUE[code]
     for texts in (entry.sentence, entry.mend):
         assert placeholders(texts["en"]) == placeholders(texts["fr"])
     assert placeholders(entry.mend["en"]) <= placeholders(entry.sentence["en"])

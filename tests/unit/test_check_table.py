@@ -10,9 +10,9 @@ from support.memory_table import ACCOUNT, GOOD, PAYOR, MemoryTable, checked, cod
 from pipeline.domain.model import Mapping, SheetRow
 from pipeline.validation import CheckOptions, check_table
 from pipeline.validation.cleaning import clean
-from pipeline.validation.column_profile import survey
-from pipeline.validation.cross_row import PayorWatch
-from pipeline.validation.field_sources import origins
+from pipeline.validation.column_profile import profile
+from pipeline.validation.cross_row import CrossRowChecks
+from pipeline.validation.field_sources import sources
 from schemas.faults import Fault, sentence
 from schemas.fields import DEFAULT_MAX_AMOUNT, NOTICE_AMOUNT, Field
 
@@ -447,12 +447,12 @@ def test_addresses_are_remembered_up_to_a_limit() -> None:
     payors = [GOOD | {"email": f"p{at}@example.com"} for at in (0, 1, 2)]
     others = [row | {"firstName": "Luc"} for row in payors]
     rows = table(*payors, *others).rows
-    origin = origins(table(GOOD))
-    watch = PayorWatch(survey(table(GOOD), origin), most_addresses=2)
+    origin = sources(table(GOOD))
+    watch = CrossRowChecks(profile(table(GOOD), origin), most_addresses=2)
     odd = [at for at, _ in watch.compare(rows, clean(rows, origin, production=False))]
     assert odd == []
     recent = table(payors[2], others[2]).rows
-    again = PayorWatch(survey(table(GOOD), origin), most_addresses=2)
+    again = CrossRowChecks(profile(table(GOOD), origin), most_addresses=2)
     assert [at for at, _ in again.compare(recent, clean(recent, origin, production=False))] == [1]
 
 

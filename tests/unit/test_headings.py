@@ -22,7 +22,7 @@ def read(headings, mapping=None, samples=None, **options):
     """Heading -> field, and the notices."""
     columns = [Heading(at, text) for at, text in enumerate(headings)]
     found = understand(columns, mapping or Mapping(), lambda at: (samples or {}).get(headings[at], []), **options)
-    fields = {headings[at]: meaning.field for at, meaning in found.meanings.items() if meaning.field}
+    fields = {headings[at]: meaning.field for at, meaning in found.matches.items() if meaning.field}
     return fields, [notice.code for notice in found.notices]
 
 

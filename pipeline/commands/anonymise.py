@@ -15,8 +15,7 @@ from typing import Final
 
 from pipeline.domain.errors import RunError
 from pipeline.domain.model import Column, SheetRow, kind_of
-from pipeline.reader import ReadOptions, Table, open_table
-from pipeline.reader.options import ALL_SHEETS
+from pipeline.reader import ALL_SHEETS, ReadOptions, Table, open_table
 
 SHOWN_DIGITS: Final = 3
 """Digits of a cell that become 9; the others become *."""

@@ -18,7 +18,7 @@ from pipeline.domain.comparison import Before
 from pipeline.domain.errors import StoppedEarlyError, UsageError
 from pipeline.domain.model import Column, Report, ReportRow
 from pipeline.journal.journal import Batch, Journal, OtherBatch
-from pipeline.reader.options import ALL_SHEETS
+from pipeline.reader import ALL_SHEETS
 from pipeline.report import annotated_copy, exports, page
 from pipeline.system import atomic_output
 from pipeline.system.atomic_output import Ours

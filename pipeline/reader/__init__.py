@@ -7,17 +7,32 @@ may hold is the check room's business. Importing it is cheap; the readers are im
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
 
-from pipeline.reader.options import ReadOptions
+from pipeline.domain.model import Mapping
 from pipeline.reader.table import Table
 
-if TYPE_CHECKING:
-    from pathlib import Path
+__all__ = ["ALL_SHEETS", "ReadOptions", "Table", "load_mapping", "open_table", "sha256_of", "write_mapping"]
 
-    from pipeline.domain.model import Mapping
+ALL_SHEETS: Final = "all"
 
-__all__ = ["ReadOptions", "Table", "load_mapping", "open_table", "sha256_of", "write_mapping"]
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How a sheet is to be read (interface: `--sheet`, `--mapping`, `--hidden`, `--allow-open-amount`).
+
+    `sheets` names sheets of a workbook, which are read as one, or is `ALL_SHEETS` alone for all visible ones with the
+    headings of the first; empty, it is the first visible one with a heading row, which must be the only one with these
+    headings. `hidden` says what happens to rows that are hidden, filtered out or struck through. `amount_optional`
+    allows a sheet without a column of amounts.
+    """
+
+    sheets: tuple[str, ...] = ()
+    mapping: Mapping = field(default_factory=Mapping)
+    hidden: Literal["refuse", "include", "skip"] = "refuse"
+    amount_optional: bool = False
 
 
 def open_table(path: Path, options: ReadOptions) -> Table:

@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from pipeline.domain.errors import InputError
-from pipeline.domain.model import MAX_TEXT, Mapping
+from pipeline.domain.model import MAX_TEXT
 from pipeline.messages.spoken import Figure
 from pipeline.reader.encodings import MEANT, encoding_of, misread_in
 from pipeline.reader.grid import Book, Grid, Record, about_long_texts
-from pipeline.reader.headings import recognised
 from schemas.faults import Fault
 
 _DELIMITERS: Final = ",;\t|"
@@ -67,11 +66,6 @@ class Dialect:
     quote: str = '"'
     spaced: bool = False
     misread: bool = False
-
-
-def open_text(path: Path, mapping: Mapping) -> Book:
-    """A billing sheet in a text file: see `open_table`."""
-    return open_table(path, lambda cells: recognised(cells, mapping))
 
 
 def open_table(path: Path, headings_in: Callable[[Sequence[str]], int]) -> Book:

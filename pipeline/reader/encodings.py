@@ -181,13 +181,10 @@ def _words(path: Path) -> list[bytes]:
     return list(words)[:_MAX_WORDS]
 
 
-def _decoded(words: Iterable[bytes], codec: str) -> list[str]:
-    return [word.decode(codec, "replace") for word in words]
-
-
 def _score(words: Iterable[bytes], codec: str) -> int:
     """How much sense the words make when read as `codec`: likely letters in their places, less what no name has."""
-    return sum(_sense(text, at) for text in _decoded(words, codec) for at, char in enumerate(text) if char > "\x7f")
+    texts = (word.decode(codec, "replace") for word in words)
+    return sum(_sense(text, at) for text in texts for at, char in enumerate(text) if char > "\x7f")
 
 
 def _sense(text: str, at: int) -> int:

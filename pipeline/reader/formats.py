@@ -70,7 +70,11 @@ _TWO_LETTERS: Final = (b"BM", b"MZ")
 def recognise(path: Path) -> Format:
     """The format of the file at `path`. Raises InputError when there is no sheet in it or it can't be read."""
     try:
-        size = _size(path)
+        if path.is_dir():
+            raise InputError("sheet.is_folder", path=str(path))
+        if path.exists() and not path.is_file():
+            raise InputError("sheet.not_a_file", path=str(path))
+        size = path.stat().st_size
         with path.open("rb") as file:
             head = file.read(_HEAD)
     except FileNotFoundError:
@@ -89,14 +93,6 @@ def check_size(path: Path, size: int) -> None:
     """Raises InputError for a file of more bytes than a sheet can have."""
     if size > MAX_BYTES:
         raise InputError("sheet.too_big", path=str(path), size=_gigabytes(size), limit=_gigabytes(MAX_BYTES))
-
-
-def _size(path: Path) -> int:
-    if path.is_dir():
-        raise InputError("sheet.is_folder", path=str(path))
-    if path.exists() and not path.is_file():
-        raise InputError("sheet.not_a_file", path=str(path))
-    return path.stat().st_size
 
 
 def _gigabytes(size: int) -> Figure:

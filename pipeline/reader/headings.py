@@ -196,7 +196,11 @@ def understand(
             claimed = {candidate.heading.position for rivals in candidates.values() for candidate in rivals}
             _refuse_other_amounts(best.heading, [one for one in free if one.position not in claimed], sample)
         matches[best.heading.position] = ColumnMatch(field, "why_exact" if best.strength == _EXACT else "why_alias")
-        notices += [_yields(field, other.heading, best.heading) for other in found if other is not best]
+        kept = f"{letter(best.heading.position)} ({shown(best.heading.text)})"
+        notices += [
+            Fault("column-yields", field, one.text, (("column", letter(one.position)), ("kept", kept)))
+            for one in (other.heading for other in found if other is not best)
+        ]
     for heading in headings:
         matches.setdefault(heading.position, ColumnMatch(None, "why_own"))
     _require(headings, matches, mapping, sample, amount_optional=amount_optional)
@@ -325,11 +329,6 @@ def _ambiguous(field: Field, rivals: Sequence[Heading]) -> InputError:
     if not lines:
         return InputError("sheet.ambiguous_twice", field=field.value, columns=columns)
     return InputError("sheet.ambiguous_columns", field=field.value, columns=columns, lines=" | ".join(lines))
-
-
-def _yields(field: Field, other: Heading, best: Heading) -> Fault:
-    details = (("column", letter(other.position)), ("kept", f"{letter(best.position)} ({shown(best.text)})"))
-    return Fault("column-yields", field, other.text, details)
 
 
 def _require(

@@ -16,7 +16,7 @@ from typing import Final
 
 from pipeline.domain.errors import InputError
 from pipeline.messages.spoken import Figure
-from pipeline.reader.encodings import Encoding, read_text
+from pipeline.reader.encodings import read_text
 from pipeline.reader.grid import Book, Grid, Merge, Record
 from schemas.faults import Fault
 
@@ -51,7 +51,7 @@ def open_page(path: Path) -> Book:
     names = tuple(str(number) for number in range(1, len(tables) + 1)) if len(tables) > 1 else ("",)
     grids = {name: _grid(name, table) for name, table in zip(names, tables, strict=True)}
     hidden = frozenset(name for name, table in zip(names, tables, strict=True) if table.is_hidden)
-    return Book(names, grids.__getitem__, hidden, notices=_notices(encoding))
+    return Book(names, grids.__getitem__, hidden, notices=(Fault("page-read-as-sheet"), *encoding.notices))
 
 
 def _grid(name: str, table: _TableBuilder) -> Grid:
@@ -77,10 +77,6 @@ def _cell_counts(rows: list[list[str]], heading: Record) -> Container[int]:
     if counts[usual] == 1 or counts[usual] < counts.total() - 1:
         return {width}
     return {usual} if usual > width else {usual, width}
-
-
-def _notices(encoding: Encoding) -> tuple[Fault, ...]:
-    return (Fault("page-read-as-sheet"), *encoding.notices)
 
 
 def _records(rows: list[list[str]]) -> Iterator[Record]:

@@ -16,7 +16,7 @@ from typing import Final, NoReturn
 from pipeline.domain.errors import InputError
 from pipeline.domain.model import Column, Mapping, Source
 from pipeline.messages import say
-from pipeline.reader import sha256_of
+from pipeline.reader import ALL_SHEETS, ReadOptions, sha256_of
 from pipeline.reader.formats import Format, recognise
 from pipeline.reader.grid import Book, Grid, Record
 from pipeline.reader.headings import (
@@ -31,7 +31,6 @@ from pipeline.reader.headings import (
     understand,
 )
 from pipeline.reader.joined import ROWS_APART, joined
-from pipeline.reader.options import ALL_SHEETS, ReadOptions
 from pipeline.reader.origin import OwnColumns, own_columns, properties_of
 from pipeline.reader.styles import ColumnStyle
 from pipeline.reader.table import Layout, Table, listed_numbers
@@ -116,9 +115,9 @@ def open_file(path: Path, options: ReadOptions) -> Table:
 
 def _open_book(path: Path, form: Format, options: ReadOptions) -> Book:
     if form is Format.TEXT:
-        from pipeline.reader.delimited import open_text  # noqa: PLC0415 - only the reader that is needed
+        from pipeline.reader.delimited import open_table  # noqa: PLC0415 - only the reader that is needed
 
-        return open_text(path, options.mapping)
+        return open_table(path, lambda cells: recognised(cells, options.mapping))
     if form is Format.HTML:
         from pipeline.reader.html_table import open_page  # noqa: PLC0415 - as above
 
@@ -134,8 +133,14 @@ def _choose(book: Book, options: ReadOptions) -> _HeadedSheet:
     Raises InputError when other sheets have the same headings, and none was named.
     """
     names = book.names
-    if options.sheets and not _is_all(book, options):
-        return _joined([_named(book, name, options) for name in _in_order(book, options.sheets)])
+    # A sheet may bear the name by which all of them are asked for.
+    if options.sheets and (options.sheets != (ALL_SHEETS,) or ALL_SHEETS in names):
+        return _joined(
+            [
+                _find_heading(book.grid(name), options.mapping) or _no_heading(book, [name], options)
+                for name in _in_order(book, options.sheets)
+            ]
+        )
     for name in _TO_MEND:
         ours = _find_heading(book.grid(name), options.mapping) if name in names else None
         if ours and ours.is_ours:
@@ -166,11 +171,6 @@ def _with_origin(source: Source, path: Path, book: Book, found: _HeadedSheet) ->
     )
 
 
-def _is_all(book: Book, options: ReadOptions) -> bool:
-    """Whether every sheet with the same headings is asked for, and no sheet bears that name itself."""
-    return options.sheets == (ALL_SHEETS,) and ALL_SHEETS not in book.names
-
-
 def _in_order(book: Book, wanted: Sequence[str]) -> list[str]:
     """The sheets that are wanted, in the workbook's order. Raises InputError for one that is not there."""
     for name in wanted:
@@ -179,10 +179,6 @@ def _in_order(book: Book, wanted: Sequence[str]) -> list[str]:
         if name not in book.names:
             raise InputError("sheet.no_such_sheet", sheet=name, sheets=", ".join(book.names))
     return [name for name in book.names if name in wanted]
-
-
-def _named(book: Book, name: str, options: ReadOptions) -> _HeadedSheet:
-    return _find_heading(book.grid(name), options.mapping) or _no_heading(book, [name], options)
 
 
 def _like(book: Book, found: _HeadedSheet, others: Sequence[str], options: ReadOptions) -> Iterator[_HeadedSheet]:
@@ -253,7 +249,9 @@ def _no_heading(book: Book, names: Sequence[str], options: ReadOptions) -> NoRet
     if not first:
         raise InputError("sheet.no_rows")
     above = [record for record in first[:_SHOWN_ROWS] if not _is_data(record)]
-    likely = _likely_heading(first, options.mapping) or max(above, key=_words, default=None)
+    likely = _likely_heading(first, options.mapping) or max(
+        above, key=lambda record: sum(map(_is_word, _texts(record))), default=None
+    )
     if likely is None:
         raise InputError("sheet.no_headings", needed=needed, row=first[0].number)
     headings = [Heading(at, cell) for at, cell in enumerate(likely.cells) if _is_word(cell)][:_SHOWN_CELLS]
@@ -306,10 +304,6 @@ def _texts(record: Record) -> list[str]:
     return [cell for cell, kind in zip(record.cells, record.kinds, strict=True) if kind == "s"]
 
 
-def _words(record: Record) -> int:
-    return sum(map(_is_word, _texts(record)))
-
-
 def _is_word(cell: str) -> bool:
     """Whether a cell could be a heading, and surely is no amount, date, address or identifier of a person."""
     return bool(cell.strip()) and "@" not in cell and not any(char.isdigit() for char in cell)
@@ -326,12 +320,8 @@ def _headings(found: _HeadedSheet) -> list[Heading]:
         for record in found.grid.records():
             if record.number > row:
                 first = next((at for at, cell in enumerate(record.cells[:first]) if cell.strip()), first)
-                last = max(last, _last_filled(record) if found.grid.width else 0)
+                last = max([last, *(at for at, cell in enumerate(record.cells) if cell and found.grid.width)])
     return [Heading(at, cells[at] if at < len(cells) else "") for at in range(first, last + 1)]
-
-
-def _last_filled(record: Record) -> int:
-    return max((at for at, cell in enumerate(record.cells) if cell), default=0)
 
 
 def _agree(headings: Sequence[Heading], mapping: Mapping) -> None:

@@ -118,11 +118,12 @@ class Table:
         layout = self._layout
         start, skipped, renumbered = layout.heading_row, layout.skipped, layout.renumbered
         repeats: list[int] = []
-        fit, end = self._fitter(), layout.positions[-1] + 1
+        fit, end = _Fitter(layout, ragged=self._grid.ragged), layout.positions[-1] + 1
         counted = layout.counts is None or end in layout.counts
         plain = end == len(layout.positions) and layout.own is None and counted
+        amounts = {layout.positions[column.index] for column in self.columns if column.field == Field.AMOUNT}
         content = ContentFilter(self.columns, self.mapping.split_names)
-        merges = MergedCells(self._grid.merges, start, layout.positions, self._amounts())
+        merges = MergedCells(self._grid.merges, start, layout.positions, amounts)
         email = content.email if plain else None
         for number, cells, kinds, faults in self._grid.records():
             if number <= start or number in skipped:
@@ -150,11 +151,6 @@ class Table:
             yield replace(row, number=renumbered[row.number]) if renumbered else row
         self._seen = _Findings(tuple(repeats), tuple(content.without), tuple(merges.used))
 
-    def _amounts(self) -> frozenset[int]:
-        """The positions of the columns of amounts in the grid."""
-        positions = self._layout.positions
-        return frozenset(positions[column.index] for column in self.columns if column.field == Field.AMOUNT)
-
     def _is_heading(self, row: SheetRow) -> bool:
         """Whether a row repeats the headings, as exports with page breaks do.
 
@@ -171,26 +167,18 @@ class Table:
             return True
         raise InputError("sheet.second_headings", row=row.number, first=self.heading_row)
 
-    def _fitter(self) -> _Fitter:
-        positions = self._layout.positions
-        straight = positions == tuple(range(len(positions)))
-        return _Fitter(positions, straight=straight, ragged=self._grid.ragged, counts=self._layout.counts)
-
 
 class _Fitter:
     """Cuts a record of the grid to the columns of the table."""
 
-    __slots__ = ("_counts", "_end", "_positions", "_ragged", "_straight", "_width")
+    __slots__ = ("_counts", "_end", "_positions", "_ragged", "_straight")
 
-    def __init__(
-        self, positions: tuple[int, ...], *, straight: bool, ragged: bool, counts: Container[int] | None
-    ) -> None:
-        self._positions = positions
-        self._straight = straight
+    def __init__(self, layout: Layout, *, ragged: bool) -> None:
+        self._positions = layout.positions
+        self._straight = layout.positions == tuple(range(len(layout.positions)))
         self._ragged = ragged
-        self._counts = counts
-        self._width = len(positions)
-        self._end = positions[-1] + 1
+        self._counts = layout.counts
+        self._end = layout.positions[-1] + 1
 
     def __call__(
         self, number: int, cells: Sequence[str], kinds: str, faults: tuple[Fault, ...], *, found: int
@@ -207,7 +195,7 @@ class _Fitter:
         if not self._straight:
             cells = [cells[at] for at in self._positions]
             kinds = "".join([kinds[at] for at in self._positions])
-        if not (damaged or cells[0].strip()) and _is_blank(cells, kinds):
+        if not (damaged or cells[0].strip() or "".join(cells).strip() or "f" in kinds):
             return None
         return SheetRow(number, tuple(cells), kinds, faults)
 
@@ -226,10 +214,6 @@ class _Fitter:
             yield Fault("quote-over-lines", details=details)
         elif self._counts is not None and found not in self._counts and any(cell.strip() for cell in cells):
             yield Fault("cell-count", details=details)
-
-
-def _is_blank(cells: Sequence[str], kinds: str) -> bool:
-    return not "".join(cells).strip() and "f" not in kinds
 
 
 def _with_origin(row: SheetRow, cells: Sequence[str], own: OwnColumns, *, believed: bool) -> SheetRow:

@@ -90,7 +90,8 @@ def metadata_of_xlsx(archive: Archive, member: str, styles: Styles) -> SheetMeta
         for cell in struck.finditer(window) if struck else ():
             metadata.note_struck(*_place(window, cell.start(), cell[1], metadata))
         if b"<mergeCell " in window:
-            _note_merges(window, metadata)
+            for left, top, right, bottom in _MERGE.findall(window):
+                metadata.note_merge((int(top), int(bottom)), (column_at(left), column_at(right)))
         _note_rows(window, metadata)
     return metadata
 
@@ -156,7 +157,9 @@ class _CellSearch:
             return
         metadata, usual = self._metadata, self._metadata.looks.usual
         if _HAS_ERROR.search(window):
-            _note_errors(window, metadata)
+            for cell in _ERROR.finditer(window):
+                row, column = _place(window, cell.start(), cell[1], metadata)
+                metadata.patch(row, column, "e", unescape(cell[2].decode("utf-8", "replace")))
         numbers = list(self._numbers(window))
         found: dict[int, Counter[str]] = {}
         for _, column, look in numbers:
@@ -217,12 +220,6 @@ def _bound(last: str) -> int:
     return column_at(f"{last[0]}{'Z' * (len(last) - 1)}".encode()) + 1
 
 
-def _note_errors(window: bytes, metadata: SheetMetadata) -> None:
-    for cell in _ERROR.finditer(window):
-        row, column = _place(window, cell.start(), cell[1], metadata)
-        metadata.patch(row, column, "e", unescape(cell[2].decode("utf-8", "replace")))
-
-
 def _note_unsaved(window: bytes, metadata: SheetMetadata) -> None:
     for formula in _UNSAVED.finditer(window):
         start = window.rfind(b"<", 0, formula.start())
@@ -240,11 +237,6 @@ def _note_negative_dates(window: bytes, dated: frozenset[bytes], metadata: Sheet
         if (style[1] if style else b"0") in dated and not _OTHER_TYPE.search(cell[1]):
             row, column = _place(window, cell.start(), cell[1], metadata)
             metadata.patch(row, column, "n", number_text(float(cell[2])))
-
-
-def _note_merges(window: bytes, metadata: SheetMetadata) -> None:
-    for left, top, right, bottom in _MERGE.findall(window):
-        metadata.note_merge((int(top), int(bottom)), (column_at(left), column_at(right)))
 
 
 def _place(window: bytes, start: int, attributes: bytes, metadata: SheetMetadata) -> tuple[int, int]:

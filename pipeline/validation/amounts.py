@@ -42,19 +42,15 @@ class AmountReader:
             return Cell("", (Fault("amount-open", Field.AMOUNT),)) if self.open_amount else BLANK
         if "%" in cell.text and not cell.text.strip("0123456789.,%+-() "):
             return Cell(None, (Fault("percentage", Field.AMOUNT, text),))
-        value = self._read(cell.text, kind)
+        # A number cell is plain decimal text and never ambiguous; anything else is read as people write.
+        is_plain = kind == "n" and _NUMBER.fullmatch(cell.text)
+        value = Decimal(cell.text) if is_plain else money.parse(cell.text, self.convention)
         if isinstance(value, Reason):
             return Cell(None, (Fault(value.value, Field.AMOUNT, text),))
         said: tuple[Fault, ...] = ()
         if kind != "n" and money.is_ambiguous(cell.text):
             said = (Fault("amount-by-convention", Field.AMOUNT, text, (("read_amount", f"{value:f}"),)),)
         return self._judged(text, value, money.without_noise(value), said)
-
-    def _read(self, text: str, kind: str) -> Decimal | Reason:
-        """A number cell is plain decimal text and never ambiguous; anything else is read as people write."""
-        if kind == "n" and _NUMBER.fullmatch(text):
-            return Decimal(text)
-        return money.parse(text, self.convention)
 
     def _judged(self, text: str, value: Decimal, settled: Decimal | None, said: tuple[Fault, ...]) -> Cell:
         """`settled` is `value` to the cent, None when it has more decimals than that."""

@@ -68,7 +68,7 @@ def column(typed: Sequence[str], cells: Sequence[Cell]) -> CleanColumn:
 def clean(rows: Sequence[SheetRow], sources: FieldSources, production: bool) -> Columns:
     """All fields of `rows` but the amount, which the total lines need first."""
     columns: Columns = {
-        field: _cleaned(sources.of(field).read(rows), cleaner)
+        field: column((raw := sources.of(field).read(rows)).texts, clean_each(raw, cleaner))
         for field, cleaner in _CLEANERS.items()
         if field in sources.by_field or field in _REQUIRED
     }
@@ -77,10 +77,6 @@ def clean(rows: Sequence[SheetRow], sources: FieldSources, production: bool) -> 
     if any(field in sources.by_field for field in ACCOUNT_FIELDS):
         columns |= _accounts([sources.of(field).read(rows) for field in ACCOUNT_FIELDS], production)
     return columns
-
-
-def _cleaned(typed: RawColumn, cleaner: Cleaner) -> CleanColumn:
-    return column(typed.texts, clean_each(typed, cleaner))
 
 
 def clean_each(typed: RawColumn, cleaner: Cleaner) -> list[Cell]:

@@ -12,7 +12,7 @@ from pipeline.domain.model import SheetRow
 from pipeline.validation.field_sources import FieldSources
 from pipeline.validation.options import Table
 from pipeline.validation.text import clean_text
-from pipeline.validation.total_rows import Groups, LineReader, groups_named, line_reader
+from pipeline.validation.total_rows import Groups, groups_named, line_reader
 from schemas import money
 from schemas.fields import Field
 from schemas.money import Convention
@@ -99,7 +99,7 @@ def profile(table: Table, sources: FieldSources) -> ColumnProfile:
         cents.look_at(rows)
         if email is not None:
             totals.update(name for row in rows if "@" not in row.cells[email] for name in groups_named(row))
-        last_payment = _last_payment(rows, reader) or last_payment
+        last_payment = next((row.number for row in reversed(rows) if reader.looks_like_payment(row)), last_payment)
         if amount is not None and len(proven) < len(_CONVENTIONS):
             proven |= _proven(rows, amount)
         if first is not None and last is not None:
@@ -120,18 +120,11 @@ def _before_own(table: Table, at: int | None) -> int | None:
 _CONVENTIONS: Final = (Convention.POINT, Convention.COMMA)
 
 
-def _last_payment(rows: list[SheetRow], reader: LineReader) -> int:
-    return next((row.number for row in reversed(rows) if reader.looks_like_payment(row)), 0)
-
-
 def _proven(rows: list[SheetRow], amount: int) -> set[Convention]:
     """The conventions that text amounts prove. Number cells prove nothing: they are plain decimals by themselves."""
     texts = {row.cells[amount] for row in rows if row.kinds[amount] == "s"}
-    return {found for text in texts if (found := _convention(text)) is not None}
-
-
-def _convention(text: str) -> Convention | None:
-    return money.convention_of(clean_text(Field.AMOUNT, text).text or "")
+    proven = (money.convention_of(clean_text(Field.AMOUNT, text).text or "") for text in texts)
+    return {convention for convention in proven if convention is not None}
 
 
 def _count(names: Counter[str], rows: list[SheetRow], at: int) -> None:

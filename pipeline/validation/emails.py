@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -54,7 +53,9 @@ def clean_email(text: str, kind: str) -> Cell:
     addresses = dict.fromkeys(part for part in _SEPARATORS.split(found) if normalised(part)) if "@" in found else {}
     if len(addresses) > 1:
         return Cell(None, (*cell.said, Fault("email-several", Field.EMAIL, text)))
-    address = next(iter(addresses)) if _repeats(found, addresses) else normalised(found)
+    # One address, written again and again, is one.
+    is_one = addresses and set(_SEPARATORS.split(found)) == set(addresses)
+    address = next(iter(addresses)) if is_one else normalised(found)
     if address is None:
         return Cell(None, (*cell.said, Fault("email-invalid", Field.EMAIL, text)))
     local, _, domain = address.rpartition("@")
@@ -65,11 +66,6 @@ def clean_email(text: str, kind: str) -> Cell:
     if address != cell.text:
         said = (*said, Fault("email-taken", Field.EMAIL, text, (("read", address),)))
     return Cell(address, said + _doubts(text, address, domain))
-
-
-def _repeats(text: str, addresses: Iterable[str]) -> bool:
-    """Whether `text` is nothing but one address, written again and again."""
-    return bool(addresses) and set(_SEPARATORS.split(text)) == set(addresses)
 
 
 def _inner(text: str) -> str:

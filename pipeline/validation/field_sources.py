@@ -134,15 +134,15 @@ def sources(table: Table) -> FieldSources:
     columns = {Field(column.field): column for column in table.columns if column.field is not None}
     known = [field for field in Field if field in columns or field in mapping.constants or field in mapping.defaults]
     by_field = {
-        field: _origin(columns.get(field), mapping.constants.get(field, ""), mapping.defaults.get(field, ""))
+        field: FieldSource(
+            index=column.index if column else None,
+            constant=mapping.constants.get(field, ""),
+            default=mapping.defaults.get(field, ""),
+            shown=_ShownNumbers.of(column) if column else None,
+        )
         for field in known
+        for column in (columns.get(field),)
     }
     whole = [column.index for column in table.columns if mapping.split_names and column.heading == mapping.split_names]
     unused = tuple(column for column in table.columns if column.field is None and column.index not in whole)
     return FieldSources(by_field, whole[0] if whole else None, unused)
-
-
-def _origin(column: Column | None, constant: str, default: str) -> FieldSource:
-    if column is None:
-        return FieldSource(None, constant, default)
-    return FieldSource(column.index, constant, default, _ShownNumbers.of(column))

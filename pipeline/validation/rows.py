@@ -13,7 +13,7 @@ from typing import Final
 
 from pipeline.domain.model import CheckedRow, Column, Payment, SheetRow
 from pipeline.validation.amounts import AmountReader, countable
-from pipeline.validation.cleaning import CleanColumn, Columns, clean, clean_each, column
+from pipeline.validation.cleaning import Columns, clean, clean_each, column
 from pipeline.validation.column_profile import ColumnProfile
 from pipeline.validation.cross_row import AccountCounter, CrossRowChecks
 from pipeline.validation.emails import clean_email
@@ -95,7 +95,8 @@ class RowChecker:
                 typed = columns[Field.AMOUNT].typed[at]
                 said[at].append(Fault("amount-cut", Field.AMOUNT, typed, (("cents", cents),)))
         self._accounts.look_at(columns)
-        self._sums.without_reference += _blanks(columns.get(Field.REFERENCE_ID), len(kept))
+        references = columns.get(Field.REFERENCE_ID)
+        self._sums.without_reference += references.texts.count("") if references else len(kept)
         checked = self._assembled(kept, columns, said)
         if not lines:
             return checked
@@ -170,7 +171,7 @@ class RowChecker:
 
     def _assembled(self, rows: Sequence[SheetRow], columns: Columns, said: Said) -> list[CheckedRow]:
         texts = {field: [text or "" for text in column.texts] for field, column in columns.items()}
-        verdicts = [_by_severity(row.faults, said.get(at)) for at, row in enumerate(rows)]
+        verdicts = [_parted((*row.faults, *said.get(at, ()))) for at, row in enumerate(rows)]
         blank = [""] * len(rows)
         parts = zip(*(texts.get(field, blank) for field in _OF_PAYMENT), strict=True)
         payments = [None if faults else self._payment(*part) for (faults, _), part in zip(verdicts, parts, strict=True)]
@@ -212,11 +213,6 @@ _OF_PAYMENT: Final = (
 )
 
 
-def _blanks(column: CleanColumn | None, rows: int) -> int:
-    """How many of `rows` have nothing in `column`, which the sheet may not have at all."""
-    return column.texts.count("") if column else rows
-
-
 def _add(said: Said, failures: schema.Failures, typed: Sequence[str]) -> None:
     """The failures of one check as faults; equal cells share one."""
     made: dict[str, Fault] = {}
@@ -228,14 +224,10 @@ def _add(said: Said, failures: schema.Failures, typed: Sequence[str]) -> None:
         said[at].append(fault)
 
 
-def _by_severity(of_shape: Faults, said: list[Fault] | None) -> tuple[Faults, Faults]:
-    """The faults and the notices of a row, each in the order of the fields."""
-    if not said:
-        return _parted(of_shape) if of_shape else ((), ())
-    return _parted((*of_shape, *said))
-
-
 def _parted(found: Sequence[Fault]) -> tuple[Faults, Faults]:
+    """The faults and the notices of a row, each in the order of the fields."""
+    if not found:
+        return (), ()
     notices = _notice_codes()
     faults = tuple([fault for fault in found if fault.code not in notices])
     if len(faults) == len(found):

@@ -109,12 +109,10 @@ def _unusual(field: str, text: str, kind: str) -> Cell | None:
     if kind == "z":
         return Cell(text, (Fault("read-as-shown", field, text),))
     if kind == "d" and text:
-        return Cell(text, (Fault("date-read", field, text),)) if field == Field.REFERENCE_ID else _no_date(field, text)
+        if field == Field.REFERENCE_ID:
+            return Cell(text, (Fault("date-read", field, text),))
+        return Cell(None, (Fault("date-in-cell", field, text),))
     return None
-
-
-def _no_date(field: str, text: str) -> Cell:
-    return Cell(None, (Fault("date-in-cell", field, text),))
 
 
 def _tidied(field: str, text: str, stripped: str) -> Cell:
@@ -124,13 +122,10 @@ def _tidied(field: str, text: str, stripped: str) -> Cell:
         tidy = _SPACES.sub(" ", _INVISIBLE.sub("", unicodedata.normalize("NFC", stripped))).strip()
     for character in tidy:
         if unicodedata.category(character) in ("Cc", "Cs"):
-            return Cell(None, (Fault("control-character", field, text, (("character", _named(character)),)),))
+            named = f"U+{ord(character):04X}"
+            return Cell(None, (Fault("control-character", field, text, (("character", named),)),))
     if tidy == stripped:
         return Cell(tidy)
     if not tidy:
         return BLANK
     return Cell(tidy, (Fault("text-cleaned", field, text, (("read", tidy),)),))
-
-
-def _named(character: str) -> str:
-    return f"U+{ord(character):04X}"

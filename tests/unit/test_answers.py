@@ -247,3 +247,9 @@ def test_no_retry_after_is_an_exception(value: str):
     """Whatever the header says, the result is a wait in bounds or None."""
     seconds = retry_after_seconds([value], NOW)
     assert seconds is None or 0 <= seconds <= MAX_RETRY_AFTER
+
+
+@pytest.mark.parametrize("body", [b"[]", b"no JSON"])
+def test_an_answer_to_authorize_that_is_no_object_has_no_token(body: bytes) -> None:
+    """It is unusable, whatever it is."""
+    assert isinstance(parse_token(body), Unusable)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.comparison import Charge, ChargeReader, Kind, compare, month_before
+from pipeline.domain.comparison import Change, Charge, ChargeReader, Kind, compare, month_before
 from pipeline.domain.model import Column, Payment, ReportRow, SheetRow, Status
 
 
@@ -201,3 +201,26 @@ def test_a_larger_share_never_shows_more(before, now):
     """What is shown at 50 per cent is shown at 20 per cent too."""
     months = [charge(str(before[0]))], [charge(str(now[0]))]
     assert len(kinds(*months, over="50")) <= len(kinds(*months, over="20"))
+
+
+def test_a_faulty_row_is_compared_as_far_as_it_can_be_read() -> None:
+    """Its cells give the payor; a cell beyond its end, or a column that the sheet has not, gives nothing."""
+    columns = [Column(0, "Mail", "email", ""), Column(1, "First", "firstName", "")]
+    rows = [
+        ReportRow(SheetRow(n, cells, "ss"), Status.INVALID, None, None)
+        for n, cells in ((2, (" z@example.com ", "Zoé")), (3, ()))
+    ]
+    reader = ChargeReader(columns)
+    assert [(read.email, read.name) for read in map(reader.read, rows)] == [("z@example.com", "Zoé"), ("", "")]
+
+
+@pytest.mark.parametrize(("before", "now", "more"), [(None, None, None), ("10", None, "-10"), (None, "5", "5")])
+def test_the_difference_needs_an_amount_on_either_side(before: str | None, now: str | None, more: str | None) -> None:
+    """An amount that is not there counts as nothing, unless both are not there."""
+    amounts = [None if text is None else Decimal(text) for text in (before, now)]
+    assert Change(Kind.CHANGED, "", "", *amounts).difference == (None if more is None else Decimal(more))
+
+
+def test_a_charge_without_a_payor_is_compared_with_nothing() -> None:
+    """A row of which the address can't be read is nobody's."""
+    assert compare([charge("10.00", email="", name="")], [charge("20.00", email="", name="")]) == []

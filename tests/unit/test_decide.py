@@ -1,6 +1,7 @@
 """The decisions, branch by branch: what to do with a row, what an answer means, what comes next."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -30,17 +31,21 @@ from pipeline.domain.attempt_rules import (
     Uncertain,
     Unsent,
     judge,
+    needs_confirmation,
     next_step,
     outcome_of,
     plan,
     reasons_of,
+    refusal,
+    rewritten,
     stand,
     start_tally,
     status_of,
+    unconfirmed,
 )
 from pipeline.domain.errors import CredentialsError
-from pipeline.domain.model import Attempt, Outcome, Repeat
-from pipeline.domain.responses import Answered, MaybeSentFailure, MaybeSentKind, NotSentFailure, NotSentKind
+from pipeline.domain.model import Attempt, Outcome, Payment, Repeat
+from pipeline.domain.responses import Answered, MaybeSentFailure, MaybeSentKind, NotSentFailure, NotSentKind, Problem
 from schemas.faults import Fault, sentence
 
 NOW = datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
@@ -449,3 +454,34 @@ def test_what_a_row_brings_along(history: list[Attempt], resend: bool, tally: Ta
 def test_no_access_is_about_the_credentials():
     """A refused fresh token ends the run with exit code 4."""
     assert isinstance(attempt_rules.no_access(), CredentialsError)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "link", "needed"),
+    [
+        pytest.param(Created(ID, 200, echoed=False), LINK, True, id="e-mailed, no reference in the answer"),
+        pytest.param(Created(ID, 200, echoed=False), NO_LINK, False, id="not e-mailed"),
+        pytest.param(Created(ID, 200), LINK, False, id="the answer repeats the reference"),
+        pytest.param(Throttled(429, None, ()), LINK, False, id="no session"),
+    ],
+)
+def test_a_session_without_our_reference_is_confirmed_when_the_payor_is_e_mailed(verdict, link: bool, needed: bool):
+    """A stray answer must decide nothing; until then the attempt is *perhaps*, and its session is kept."""
+    payment = Payment("INV-1", "Zoé", "Tremblay", "zoe@example.com", Decimal(10), send_link=link)
+    assert needs_confirmation(verdict, payment) is needed
+    if needed:
+        told = unconfirmed(verdict)
+        assert (told.status, told.reasons[-1].details) == (200, (("session", ID),))
+
+
+def test_a_row_without_all_but_its_reference_names_the_request_that_it_may_be():
+    """The reason has the row, the reference and the day of the earlier request."""
+    told = rewritten(CREATED)
+    details = dict(told.details)
+    assert (told.code, details["reference"], details["date"]) == ("held-rewritten", "INV-1", "2026-11-24")
+
+
+def test_a_refusal_tells_title_and_detail_once_with_its_first_reason():
+    """The API names fields, and says in general what is wrong (api: "show title, detail and errors when there")."""
+    told = refusal(422, Problem("Invalid", "Two fields", (("email", "no address"), ("amount", "too large")), ""))
+    assert [dict(fault.details)["message"] for fault in told] == ["no address (Invalid: Two fields)", "too large"]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas import money
 from schemas.languages import LANGUAGES
 from schemas.money import (
     Convention,
@@ -197,3 +198,9 @@ def test_figures_are_shown_in_the_readers_way() -> None:
     assert format_amount(Decimal("1234.5"), "fr") == f"1{NBSP}234,50{NBSP}$"
     assert [format_number(1_234_567, lang) for lang in LANGUAGES] == ["1,234,567", f"1{NBSP}234{NBSP}567"]
     assert [format_number(1234.56, lang, 1) for lang in LANGUAGES] == ["1,234.6", f"1{NBSP}234,6"]
+
+
+def test_a_text_too_long_for_an_amount_is_not_read() -> None:
+    """Digits by the thousand would cost time, and prove no convention."""
+    endless = "1" * (money.LONGEST + 1)
+    assert (money.parse(endless), money.convention_of(endless)) == (money.Reason.UNREADABLE, None)

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from pipeline.domain import session_states
-from pipeline.domain.model import SessionState
+from pipeline.domain.model import Payment, SessionState
 from pipeline.domain.responses import Answered, MaybeSentFailure, MaybeSentKind
 from pipeline.domain.session_states import Paid
 from schemas.faults import sentences
@@ -294,3 +294,53 @@ def test_an_answer_to_cancel_confirms_only_what_it_says(status: int, members: di
 def test_an_api_without_cancel_is_recognised(status: int, after, expected: bool) -> None:
     """405 and 501 say it alone; 404 says it only of a session that the API knows."""
     assert session_states.cancel_not_offered(Answered(status, b""), after) is expected
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "expected"), [("INITIATED", True, True), ("Failed", True, False), ("Initiated", False, False)]
+)
+def test_a_session_is_at_its_own_word(word: str, known: bool, expected: bool) -> None:
+    """Letter case does not count; a session that the API does not know is nowhere."""
+    assert session_states.is_at(state(word, known=known), "initiated") is expected
+
+
+PAYORS = {"email": "ZOE@example.com"}
+
+
+@pytest.mark.parametrize(
+    ("members", "reference", "expected"),
+    [
+        pytest.param({"referenceId": "INV-1"}, "INV-1", True, id="its reference"),
+        pytest.param({"referenceId": "INV-2"}, "INV-1", False, id="another reference"),
+        pytest.param({"referenceId": "INV-2"}, "", False, id="a reference of a row that has none"),
+        pytest.param({"payor": PAYORS, "amount": "10.00"}, "INV-1", True, id="payor and amount"),
+        pytest.param({"payor": PAYORS, "amount": "11.00"}, "INV-1", False, id="another amount"),
+        pytest.param({"payor": PAYORS, "amount": True}, "INV-1", False, id="no amount"),
+        pytest.param({"payor": PAYORS, "amount": "ten"}, "INV-1", False, id="an amount in words"),
+        pytest.param({"payor": PAYORS, "amount": "10.001"}, "INV-1", False, id="an amount of three decimals"),
+        pytest.param({"payor": "Zoé", "amount": "10.00"}, "INV-1", False, id="a payor without an address"),
+        pytest.param({"sessionId": "another", "referenceId": "INV-1"}, "INV-1", False, id="another session"),
+    ],
+)
+def test_an_answer_is_for_a_payment_by_its_reference_or_payor_and_amount(
+    members: dict, reference: str, expected: bool
+) -> None:
+    """What shows neither is not believed."""
+    payment = Payment(reference, "Zoé", "Tremblay", "zoe@example.com", Decimal(10), send_link=True)
+    answer = Answered(200, json.dumps({"sessionId": SESSION} | members).encode())
+    assert session_states.is_for(answer, SESSION, payment) is expected
+
+
+@pytest.mark.parametrize("exchange", [Answered(404, b"{}"), Answered(200, b"no JSON")], ids=["404", "no JSON"])
+def test_what_tells_no_session_is_for_no_payment(exchange: Answered) -> None:
+    """Only a 200 with an object says anything."""
+    payment = Payment("", "Zoé", "Tremblay", "zoe@example.com", Decimal(10), send_link=True)
+    assert not session_states.is_for(exchange, SESSION, payment)
+
+
+def test_a_confirmed_cancellation_keeps_what_was_known() -> None:
+    """The transactions and the amount stay; a state that says cancelled already stays as it is."""
+    told = session_states.as_cancelled(state("Initiated", "Initiated"), NOW)
+    assert (told.session, told.transactions, told.amount) == ("Cancelled", ("Initiated",), Decimal("10.00"))
+    assert session_states.as_cancelled(told, NOW + timedelta(days=1)) is told
+    assert session_states.as_cancelled(None, NOW) == SessionState("Cancelled", (), None, NOW)

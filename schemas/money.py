@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, overload
 
 from schemas.fields import AMOUNT_DECIMALS
 
@@ -142,8 +142,14 @@ def to_the_cent(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, ROUND_HALF_UP, _WIDE if amount.adjusted() > _LARGE else None)
 
 
-def to_cents(amount: Decimal) -> int:
-    """Dollars to whole cents. Raises ValueError for an amount with more than two decimals."""
+@overload
+def to_cents(amount: Decimal) -> int: ...
+@overload
+def to_cents(amount: Decimal | None) -> int | None: ...
+def to_cents(amount: Decimal | None) -> int | None:
+    """Dollars to whole cents, None to None. Raises ValueError for an amount with more than two decimals."""
+    if amount is None:
+        return None
     cents = amount.scaleb(AMOUNT_DECIMALS)
     whole = int(cents)
     if whole != cents:
@@ -151,9 +157,13 @@ def to_cents(amount: Decimal) -> int:
     return whole
 
 
-def from_cents(cents: int) -> Decimal:
-    """Whole cents to dollars, always with two decimals."""
-    return Decimal(cents).scaleb(-AMOUNT_DECIMALS)
+@overload
+def from_cents(cents: int) -> Decimal: ...
+@overload
+def from_cents(cents: int | None) -> Decimal | None: ...
+def from_cents(cents: int | None) -> Decimal | None:
+    """Whole cents to dollars, always with two decimals; None to None."""
+    return None if cents is None else Decimal(cents).scaleb(-AMOUNT_DECIMALS)
 
 
 def format_amount(amount: Decimal, lang: Lang) -> str:

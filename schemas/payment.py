@@ -32,6 +32,7 @@ from schemas.fields import (
     FieldRule,
     Kind,
 )
+from schemas.money import CENT
 
 _REQUIRED: Final = [rule.field for rule in FIELDS if rule.required]
 _WORDS: Final = [rule.field for rule in FIELDS if rule.kind in {Kind.TEXT, Kind.NAME, Kind.EMAIL}]
@@ -40,7 +41,6 @@ _DIGITS: Final = [rule.field for rule in FIELDS if rule.kind is Kind.DIGITS]
 _FIXED: Final = [field for field in _DIGITS if RULES[field].min_length == RULES[field].max_length]
 _RANGED: Final = [field for field in _DIGITS if field not in _FIXED]
 
-_CENT: Final = f"{Decimal(1).scaleb(-AMOUNT_DECIMALS)}"
 """No limit of an amount is below it."""
 
 _Verdict = Callable[[Any, "pd.Series[str]"], "pd.Series[bool]"]
@@ -303,7 +303,7 @@ def failures(columns: Mapping[Field, Sequence[str | None]], limits: Limits) -> I
 def _judged_texts(field: Field, texts: Sequence[str | None], limits: Limits) -> pd.Series[str]:
     """A column in which a value that passes every check stands for each text that was faulted before."""
     if None in texts:
-        passes = {Field.AMOUNT: _CENT, Field.DIRECTION: limits.direction}.get(field, RULES[field].example)
+        passes = {Field.AMOUNT: f"{CENT}", Field.DIRECTION: limits.direction}.get(field, RULES[field].example)
         texts = [passes if text is None else text for text in texts]
     return pd.Series(texts, dtype="str")  # type: ignore[arg-type]  # no None is left
 

@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from schemas.faults import Fault
 
 _HIDDEN = "…"
+_OUTCOMES = {
+    "open": "batches.outcome_open",
+    "created": "batches.outcome_created",
+    "refused": "batches.outcome_refused",
+    "not-created": "batches.outcome_not_created",
+    "perhaps": "batches.outcome_perhaps",
+}
+"""What is said of each `Outcome`."""
 
 
 @click.group(invoke_without_command=True)
@@ -147,13 +155,13 @@ def _story(story: BatchStory, manner: Manner, *, sessions: bool) -> Iterator[str
         if line.rows:
             amount = format_amount(line.amount, lang)
             yield say("batches.status", lang, status=line.status, rows=line.rows, amount=amount)
-    for name, figure in (
-        ("requests", story.whole.requests),
-        ("cancelled", story.whole.cancelled),
-        ("never_asked", story.whole.never_asked),
+    for key, figure in (
+        ("batches.requests", story.whole.requests),
+        ("batches.cancelled", story.whole.cancelled),
+        ("batches.never_asked", story.whole.never_asked),
     ):
         if figure.rows:
-            yield say(f"batches.{name}", lang, count=figure.rows, amount=format_amount(figure.amount, lang))
+            yield say(key, lang, count=figure.rows, amount=format_amount(figure.amount, lang))
     if story.row is not None:
         yield from _row(story.row, manner, sessions=sessions)
 
@@ -187,7 +195,7 @@ def _row(story: RowStory, manner: Manner, *, sessions: bool) -> Iterator[str]:
     for attempt in story.tries:
         yield from _try(attempt, manner, sessions=sessions)
     for decision in story.decisions:
-        outcome = say(f"batches.outcome_{decision.outcome.replace('-', '_')}", lang)
+        outcome = say(_OUTCOMES[decision.outcome], lang)
         told = {"who": decision.who, "time": _moment(decision.at), "note": decision.note}
         yield say("batches.decision", lang, outcome=outcome, **told).rstrip()
     for state in story.states:
@@ -200,7 +208,7 @@ def _try(attempt: Try, manner: Manner, *, sessions: bool) -> Iterator[str]:
     from schemas.faults import sentence
 
     lang = manner.lang
-    outcome = say(f"batches.outcome_{attempt.outcome.replace('-', '_')}", lang)
+    outcome = say(_OUTCOMES[attempt.outcome], lang)
     told = {"number": attempt.number, "time": _moment(attempt.intended_at), "row": attempt.row_number}
     yield say("batches.try", lang, outcome=outcome, **told)
     yield say("batches.try_asked", lang, asked=attempt.asked)

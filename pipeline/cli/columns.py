@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from pipeline.commands.columns import SheetView
     from pipeline.config.settings import Settings
 
+_WHY = {
+    "why_exact": "sheet.why_exact",
+    "why_alias": "sheet.why_alias",
+    "why_own": "sheet.why_own",
+    "why_mapping": "sheet.why_mapping",
+    "why_split": "sheet.why_split",
+    "why_ignored": "sheet.why_ignored",
+}
+"""Why a column was understood as it was."""
+
 
 @click.command()
 @options.opening
@@ -53,13 +63,19 @@ def _print(view: SheetView, manner: Manner) -> None:
     from schemas.faults import sentence
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for key in ("letter", "heading", "field", "why", "values"):
-        table.add_column(say(f"screen.column_{key}", manner.lang), overflow="fold")
+    for key in (
+        "screen.column_letter",
+        "screen.column_heading",
+        "screen.column_field",
+        "screen.column_why",
+        "screen.column_values",
+    ):
+        table.add_column(say(key, manner.lang), overflow="fold")
     for shown in view.columns:
         column = shown.column
         field = Text(column.field or "·", style="green" if column.field else "dim")
         values = Text(" | ".join(value for value in shown.values if value), style="dim")
-        table.add_row(shown.letter, Text(column.heading), field, say(column.why, manner.lang), values)
+        table.add_row(shown.letter, Text(column.heading), field, say(_WHY[column.why], manner.lang), values)
     console = output_console()
     console.print(
         say("screen.headings_in_row", manner.lang, row=view.heading_row, sheet=view.sheet or "-"), markup=False
@@ -78,7 +94,7 @@ def _as_json(view: SheetView) -> dict[str, object]:
                 "column": shown.letter,
                 "heading": shown.column.heading,
                 "field": shown.column.field,
-                "why": shown.column.why.rpartition(".")[2],
+                "why": shown.column.why,
                 "values": list(shown.values),
             }
             for shown in view.columns

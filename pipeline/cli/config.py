@@ -111,8 +111,8 @@ def _print(resolved: Resolved, manner: Manner) -> None:
     for line in told:
         console.print(line, markup=False)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for key in ("name", "value", "origin"):
-        table.add_column(say(f"config.column_{key}", lang))
+    for key in ("config.column_name", "config.column_value", "config.column_origin"):
+        table.add_column(say(key, lang))
     for setting in setting_lines(resolved):
         table.add_row(Text(setting.name), Text(setting.value or "-"), Text(format(setting.origin, lang)))
     console.print(table)

@@ -18,6 +18,23 @@ if TYPE_CHECKING:
     from pipeline.config.settings import Resolved
 
 
+_STATES = {"pass": "doctor.pass", "note": "doctor.note", "fail": "doctor.fail", "skip": "doctor.skip"}
+_NAMES = {
+    "configuration": "doctor.name_configuration",
+    "base_url": "doctor.name_base_url",
+    "proxy": "doctor.name_proxy",
+    "dns": "doctor.name_dns",
+    "tls": "doctor.name_tls",
+    "api": "doctor.name_api",
+    "clock": "doctor.name_clock",
+    "credentials": "doctor.name_credentials",
+    "data_folder": "doctor.name_data_folder",
+    "journal": "doctor.name_journal",
+    "versions": "doctor.name_versions",
+    "sandbox": "doctor.name_sandbox",
+}
+
+
 @click.command()
 @click.option(
     "--bundle", type=options.FILE, help="Also pack what a helper needs into this .zip: no values, no secrets."
@@ -83,8 +100,8 @@ def _shown(checks: Iterator[Check], resolution: _Resolution, manner: Manner) -> 
         lang = language_of(resolution.resolved.settings.lang, os.environ) if resolution.resolved else manner.lang
         fine = check.state in {State.PASS, State.SKIP}
         if not manner.as_json and not (manner.quiet and fine):
-            state = say(f"doctor.{check.state}", lang)
-            name = say(f"doctor.name_{check.name}", lang)
+            state = say(_STATES[check.state], lang)
+            name = say(_NAMES[check.name], lang)
             click.echo(f"{state:<6} {name:<20} {check.told(lang)}")
         yield check
 

@@ -30,7 +30,7 @@ from pipeline.domain.payment_summary import Payments
 from pipeline.domain.session_states import Paid
 from pipeline.journal.states import Session
 from pipeline.messages import say
-from pipeline.report.summary import Written
+from pipeline.report.summary import Written, meaning_of_paid
 from pipeline.sender.polling import FollowObserver
 from schemas.languages import Lang
 from schemas.money import format_amount, format_number
@@ -140,12 +140,12 @@ def print_payments(payments: Payments, manner: Manner) -> None:
     """Who has paid, as a table on standard output."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column(say("status.column_paid", manner.lang), no_wrap=True)
-    for key in ("rows", "amount"):
-        table.add_column(say(f"screen.column_{key}", manner.lang), justify="right", no_wrap=True)
+    for key in ("screen.column_rows", "screen.column_amount"):
+        table.add_column(say(key, manner.lang), justify="right", no_wrap=True)
     table.add_column(say("screen.column_meaning", manner.lang))
     for verdict in Paid:
         amount = format_amount(payments.amounts[verdict], manner.lang)
-        meaning = say(f"status.means_{verdict.name.lower()}", manner.lang)
+        meaning = meaning_of_paid(verdict, manner.lang)
         rows = format_number(payments.counts[verdict], manner.lang)
         table.add_row(Text(verdict, style=_STYLES[verdict]), rows, amount, meaning)
     total = format_amount(sum(payments.amounts.values(), Decimal(0)), manner.lang)

@@ -103,6 +103,7 @@ def check(sandbox: bool, **given: Any) -> int:
 
 
 def _print(health: Health, manner: Manner) -> None:
+    from pipeline.commands.journals import FINDINGS
     from pipeline.messages import say
 
     click.echo(say("journal.check_place", manner.lang, place=health.place, version=health.version))
@@ -111,7 +112,7 @@ def _print(health: Health, manner: Manner) -> None:
         outcomes = ", ".join(f"{outcome} {count}" for outcome, count in health.outcomes.items())
         click.echo(say("journal.check_outcomes", manner.lang, outcomes=outcomes))
     for name, count in health.findings.items():
-        click.echo(say(f"journal.found_{name}", manner.lang, count=count, place=health.place), err=True)
+        click.echo(say(FINDINGS[name], manner.lang, count=count, place=health.place), err=True)
     if health.healthy:
         click.echo(say("journal.check_healthy", manner.lang))
     else:

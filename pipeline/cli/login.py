@@ -36,10 +36,12 @@ def login(logout: bool, **given: Any) -> int:
             raise UsageError("settings.no_base_url")
         base_url = settings.base_url.rstrip("/")
         if logout:
-            _say("config.logged_out" if forget(base_url) else "config.not_logged_in", base_url, manner)
+            forgotten = forget(base_url)
+            key = "config.logged_out" if forgotten else "config.not_logged_in"
+            _tell(key, "logged_out" if forgotten else "not_logged_in", base_url, manner)
         else:
             keep(base_url, _asked(settings, base_url, manner))
-            _say("config.logged_in", base_url, manner)
+            _tell("config.logged_in", "logged_in", base_url, manner)
         return ExitCode.DONE
 
     return call(given, body)
@@ -62,10 +64,10 @@ def _asked(settings: Settings, base_url: str, manner: Manner) -> Kept:
     return Kept(username.strip(), password)
 
 
-def _say(key: str, base_url: str, manner: Manner) -> None:
+def _tell(key: str, done: str, base_url: str, manner: Manner) -> None:
     from pipeline.messages import say
 
     if manner.as_json:
-        click.echo(json.dumps({"baseUrl": base_url, "done": key.partition(".")[2], "exitCode": 0}))
+        click.echo(json.dumps({"baseUrl": base_url, "done": done, "exitCode": 0}))
     elif not manner.quiet:
         click.echo(say(key, manner.lang, base_url=base_url))

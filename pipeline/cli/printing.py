@@ -22,7 +22,7 @@ from pipeline.journal.queries import BatchLine
 from pipeline.messages import explain, say
 from pipeline.report.formatting import zone
 from pipeline.report.summary import status_lines
-from schemas.money import format_amount, format_number
+from schemas.money import format_amount, format_number, from_cents
 
 SHOWN_ERRORS: Final = 10
 """Errors that `run` shows; the workbook has them all."""
@@ -40,6 +40,16 @@ _STYLES: Final[dict[Status, str]] = {
     Status.UNKNOWN: "bold red",
     Status.NOT_SENT: "dim",
 }
+
+_HELD: Final = {
+    "held-repeat": "screen.held_repeat",
+    "held-perhaps": "screen.held_perhaps",
+    "held-reference": "screen.held_reference",
+    "held-reference-perhaps": "screen.held_reference_perhaps",
+    "held-rewritten": "screen.held_rewritten",
+    "held-changed": "screen.held_changed",
+}
+"""What is said of rows that are held, by the code of their fault."""
 
 
 def output_console() -> Console:
@@ -129,8 +139,10 @@ def _headlines(result: Result, manner: Manner) -> list[str]:
 
 def _table(result: Result, manner: Manner) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for key, justify in (("status", "left"), ("rows", "right"), ("amount", "right"), ("meaning", "left")):
-        table.add_column(say(f"screen.column_{key}", manner.lang), justify="right" if justify == "right" else "left")
+    table.add_column(say("screen.column_status", manner.lang))
+    table.add_column(say("screen.column_rows", manner.lang), justify="right")
+    table.add_column(say("screen.column_amount", manner.lang), justify="right")
+    table.add_column(say("screen.column_meaning", manner.lang))
     for line in status_lines(result.totals, manner.lang):
         if line.rows:
             style = _STYLES[line.status]
@@ -152,11 +164,10 @@ def _print_errors(result: Result, manner: Manner, console: Console) -> None:
     if not isinstance(errors, list) or not errors:
         return
     _print_held(result, manner, console)
-    to_mend = [error for error in errors if not str(error["code"]).startswith(("not-sent", "held-"))]
-    shown = to_mend[:SHOWN_ERRORS]
+    shown = result.to_fix[:SHOWN_ERRORS]
     for error in shown:
         console.print(say("screen.row", manner.lang, row=error["row"], told=error["message"]), markup=False)
-    more = len(to_mend) + int(str((result.summary or {}).get("errorsOmitted", 0))) - len(shown)
+    more = len(result.to_fix) + int(str((result.summary or {}).get("errorsOmitted", 0))) - len(shown)
     if shown and more > 0:
         console.print(say("screen.more_errors", manner.lang, count=more), markup=False)
 
@@ -166,19 +177,16 @@ def _print_held(result: Result, manner: Manner, console: Console) -> None:
     for held in result.held:
         rows = ", ".join(map(str, held.rows)) + (" …" if held.count > len(held.rows) else "")
         told = {"count": held.count, "rows": rows, "batch": held.batch, "date": held.date}
-        console.print(say(f"screen.{held.code.replace('-', '_')}", manner.lang, **told), markup=False)
+        console.print(say(_HELD[held.code], manner.lang, **told), markup=False)
 
 
 def print_whole(whole: Whole, manner: Manner) -> None:
     """What a whole batch comes to beside what was told already: its requests, those cancelled, rows never asked."""
-    figures = {"requests": whole.requests, "cancelled": whole.cancelled, "never_asked": whole.never_asked}
-    for name, figure in figures.items():
-        if figure.rows or name == "requests":
-            told = {
-                "count": format_number(figure.rows, manner.lang),
-                "amount": format_amount(figure.amount, manner.lang),
-            }
-            output_console().print(say(f"screen.whole_{name}", manner.lang, **told), markup=False)
+    figures = {"screen.whole_cancelled": whole.cancelled, "screen.whole_never_asked": whole.never_asked}
+    told = {"screen.whole_requests": whole.requests} | {key: figure for key, figure in figures.items() if figure.rows}
+    for key, figure in told.items():
+        count, amount = format_number(figure.rows, manner.lang), format_amount(figure.amount, manner.lang)
+        output_console().print(say(key, manner.lang, count=count, amount=amount), markup=False)
 
 
 def print_batches(lines: list[BatchLine], manner: Manner) -> None:
@@ -190,16 +198,22 @@ def print_batches(lines: list[BatchLine], manner: Manner) -> None:
         click.echo(say("screen.no_batches", manner.lang))
         return
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for key in ("batch", "environment", "last_run", "file"):
-        table.add_column(say(f"screen.column_{key}", manner.lang))
-    for key in ("created", "amount", "cancelled", "never_asked", "unknown"):
-        table.add_column(say(f"screen.column_{key}", manner.lang), justify="right")
+    for key in ("screen.column_batch", "screen.column_environment", "screen.column_last_run", "screen.column_file"):
+        table.add_column(say(key, manner.lang))
+    for key in (
+        "screen.column_created",
+        "screen.column_amount",
+        "screen.column_cancelled",
+        "screen.column_never_asked",
+        "screen.column_unknown",
+    ):
+        table.add_column(say(key, manner.lang), justify="right")
     for line in lines:
         when = f"{line.last_run_at:%Y-%m-%d %H:%M}" if line.last_run_at else ""
-        amount = format_amount(Decimal(line.created_cents).scaleb(-2), manner.lang)
+        amount = format_amount(from_cents(line.created_cents), manner.lang)
         unknown = Text(str(line.unknown), style="bold red" if line.unknown else "")
         created = format_number(line.created, manner.lang)
-        cancelled = format_amount(Decimal(line.cancelled_cents).scaleb(-2), manner.lang) if line.cancelled else ""
+        cancelled = format_amount(from_cents(line.cancelled_cents), manner.lang) if line.cancelled else ""
         never = format_number(line.never_asked, manner.lang) if line.never_asked else ""
         cells = (
             Text(in_line(line.environment)),
@@ -223,11 +237,11 @@ def _batch_json(line: BatchLine) -> dict[str, object]:
         "lastRun": line.last_run_at.isoformat() if line.last_run_at else None,
         "file": line.file,
         "created": line.created,
-        "amount": f"{Decimal(line.created_cents).scaleb(-2):.2f}",
+        "amount": f"{from_cents(line.created_cents):.2f}",
         "rows": line.rows,
         "cancelled": line.cancelled,
-        "cancelledAmount": f"{Decimal(line.cancelled_cents).scaleb(-2):.2f}",
+        "cancelledAmount": f"{from_cents(line.cancelled_cents):.2f}",
         "neverAsked": line.never_asked,
-        "neverAskedAmount": f"{Decimal(line.never_asked_cents).scaleb(-2):.2f}",
+        "neverAskedAmount": f"{from_cents(line.never_asked_cents):.2f}",
         "unknown": line.unknown,
     }

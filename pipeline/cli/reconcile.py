@@ -24,6 +24,29 @@ SHOWN_MATCHES: Final = 10
 SHOWN_DAMAGED: Final = 5
 """Damaged lines that are shown; the workbook has them all."""
 
+_LABELS = {
+    "matched": "reconcile.label_matched",
+    "inParts": "reconcile.label_inParts",
+    "underpaid": "reconcile.label_underpaid",
+    "overpaid": "reconcile.label_overpaid",
+    "together": "reconcile.label_together",
+    "corrected": "reconcile.label_corrected",
+    "otherCurrency": "reconcile.label_otherCurrency",
+    "otherNameOrAccount": "reconcile.label_otherNameOrAccount",
+    "paidTwice": "reconcile.label_paidTwice",
+    "returned": "reconcile.label_returned",
+    "unexplained": "reconcile.label_unexplained",
+    "notKnown": "reconcile.label_notKnown",
+    "otherBatch": "reconcile.label_otherBatch",
+    "proposals": "reconcile.label_proposals",
+    "waiting": "reconcile.label_waiting",
+    "endedUnpaid": "reconcile.label_endedUnpaid",
+    "unknownState": "reconcile.label_unknownState",
+    "notInReport": "reconcile.label_notInReport",
+    "neverAsked": "reconcile.label_neverAsked",
+}
+"""What each `Pile` is called."""
+
 
 @click.command()
 @click.argument("batch")
@@ -121,7 +144,7 @@ def _to_look_into(done: Reconciled, manner: Manner) -> list[str]:
             say(
                 "reconcile.said_match",
                 lang,
-                label=say(f"reconcile.label_{pile_of(match).value}", lang),
+                label=say(_LABELS[pile_of(match)], lang),
                 rows=", ".join(row.rstrip() for row in rows),
                 asked=dollars(match.asked, lang),
                 paid=dollars(match.paid, lang),
@@ -177,8 +200,13 @@ def _table(done: Reconciled, manner: Manner) -> Table:
     lang = manner.lang
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column(say("reconcile.proof_kind", lang))
-    for name in ("entries", "asked", "paid", "difference"):
-        table.add_column(say(f"reconcile.proof_{name}", lang), justify="right", no_wrap=True)
+    for key in (
+        "reconcile.proof_entries",
+        "reconcile.proof_asked",
+        "reconcile.proof_paid",
+        "reconcile.proof_difference",
+    ):
+        table.add_column(say(key, lang), justify="right", no_wrap=True)
     calm = dict.fromkeys((Pile.WAITING, Pile.ENDED_UNPAID, Pile.NOT_IN_REPORT), "")
     dim = dict.fromkeys((Pile.OTHER_BATCH, Pile.NEVER_ASKED), "dim")
     styles = {Pile.MATCHED: "green", Pile.IN_PARTS: "green", **calm, **dim}
@@ -186,7 +214,7 @@ def _table(done: Reconciled, manner: Manner) -> Table:
         sums = done.balance.sums[pile]
         if sums.entries:
             amounts = [format_amount(amount, lang) for amount in (sums.asked, sums.paid, sums.difference)]
-            label = Text(say(f"reconcile.label_{pile.value}", lang), style=styles.get(pile, "yellow"))
+            label = Text(say(_LABELS[pile], lang), style=styles.get(pile, "yellow"))
             table.add_row(label, format_number(sums.entries, lang), *amounts)
     total = done.balance.total
     table.add_section()

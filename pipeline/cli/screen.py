@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import TextIO
 
@@ -34,7 +33,7 @@ from pipeline.messages import say
 from pipeline.sender.engine import Observer
 from schemas.faults import Fault, sentence, sentences
 from schemas.languages import Lang
-from schemas.money import format_amount
+from schemas.money import format_amount, from_cents
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +198,7 @@ class LoggedScreen:
             batch=announcement.batch,
             environment=announcement.environment,
             toSend=forecast.to_send,
-            amount=str(Decimal(forecast.to_send_cents).scaleb(-2)),
+            amount=str(from_cents(forecast.to_send_cents)),
             emailed=forecast.e_mailed,
             invalid=forecast.invalid,
             held=forecast.held,
@@ -258,7 +257,7 @@ def screen_of(manner: Manner) -> LineScreen | LoggedScreen:
 def announced(announcement: Announcement, lang: Lang) -> Iterator[str]:
     """What is going to happen, in a few lines."""
     forecast = announcement.forecast
-    amount = format_amount(Decimal(forecast.to_send_cents).scaleb(-2), lang)
+    amount = format_amount(from_cents(forecast.to_send_cents), lang)
     key = "screen.environment_sandbox" if announcement.environment == SANDBOX else "screen.environment"
     yield say(key, lang, batch=announcement.batch, environment=announcement.environment)
     yield say("screen.to_send", lang, rows=forecast.to_send, amount=amount)
@@ -266,14 +265,14 @@ def announced(announcement: Announcement, lang: Lang) -> Iterator[str]:
         yield say("screen.e_mailed", lang, count=forecast.e_mailed)
     if links := forecast.to_send - forecast.e_mailed:
         yield say("screen.links", lang, count=links)
-    for count, name in (
-        (forecast.kept, "kept"),
-        (forecast.invalid, "invalid"),
-        (forecast.held, "held"),
-        (forecast.unknown, "unknown"),
+    for count, key in (
+        (forecast.kept, "screen.left_kept"),
+        (forecast.invalid, "screen.left_invalid"),
+        (forecast.held, "screen.left_held"),
+        (forecast.unknown, "screen.left_unknown"),
     ):
         if count:
-            yield say(f"screen.left_{name}", lang, count=count)
+            yield say(key, lang, count=count)
     if (until := announcement.request.until) is not None:
         # A time of day that is just past means tomorrow's: said with its date, or nobody would know.
         key = "screen.until" if until.date() == datetime.now(until.tzinfo).date() else "screen.until_later"

@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 
 _ANSWERS: Final = {str(number): meaning for number, meaning in enumerate(Meaning, 1)}
 
+_MEANINGS: Final = {
+    Meaning.SETTLED: "reconcile.ask_settled",
+    Meaning.PAID: "reconcile.ask_paid",
+    Meaning.OPEN: "reconcile.ask_open",
+    Meaning.ENDED: "reconcile.ask_ended",
+    Meaning.FAILED: "reconcile.ask_failed",
+    Meaning.RETURNED: "reconcile.ask_returned",
+    Meaning.LOOK: "reconcile.ask_look",
+}
+
 
 def taught(request: ReconcileRequest, manner: Manner) -> ReconcileRequest:
     """The request with the mapping file that says what the reports' words mean.
@@ -52,7 +62,7 @@ def _ask(one: Unknown, manner: Manner) -> Meaning:
     files = ", ".join(one.files)
     click.echo(say("reconcile.ask_word", manner.lang, word=one.word, count=one.lines, files=files), err=True)
     for number, meaning in _ANSWERS.items():
-        click.echo(f"  {number}  {say(f'reconcile.ask_{meaning.value}', manner.lang)}", err=True)
+        click.echo(f"  {number}  {say(_MEANINGS[meaning], manner.lang)}", err=True)
     question = say("reconcile.ask_answer", manner.lang, most=len(_ANSWERS))
     while (answer := click.prompt(question, err=True).strip()) not in _ANSWERS:
         pass

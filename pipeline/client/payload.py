@@ -5,20 +5,18 @@ It decides nothing and mends nothing: what it is given has been validated.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any, Final, Literal
 
 import msgspec
 
 from pipeline.domain.model import Payment
-from schemas.fields import AMOUNT_DECIMALS
+from schemas.money import from_cents, to_cents
 
 Language = Literal["EN", "FR"]
 
 LANGUAGES: Final[dict[str, Language | None]] = {"": None, "EN": "EN", "FR": "FR"}
 """The language of the API's e-mails by the setting's text; empty: it is not sent."""
 
-_CENT: Final = Decimal(1).scaleb(-AMOUNT_DECIMALS)
 # `number`: the API asks for a decimal number, and a float would not be the user's amount any more.
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
@@ -31,7 +29,7 @@ def body(payment: Payment, language: Language | None = None) -> bytes:
     """
     request: dict[str, Any] = {"type": "e-Transfer", "direction": payment.direction, "currency": "CAD"}
     if payment.amount is not None:
-        request["amount"] = _two_decimals(payment.amount)
+        request["amount"] = from_cents(to_cents(payment.amount))
     if payment.reference_id:
         request["referenceId"] = payment.reference_id
     request["payor"] = _payor(payment)
@@ -58,10 +56,3 @@ def _payor(payment: Payment) -> dict[str, str]:
     payor["lastName"] = payment.last_name
     payor["email"] = payment.email
     return payor
-
-
-def _two_decimals(amount: Decimal) -> Decimal:
-    exact = amount.quantize(_CENT)
-    if exact != amount:
-        raise ValueError("an amount has more than two decimals")
-    return exact

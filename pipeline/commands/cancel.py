@@ -22,15 +22,13 @@ from pipeline.commands.where import Where
 from pipeline.config.settings import SANDBOX, Settings
 from pipeline.domain import session_states
 from pipeline.domain.errors import ExitCode, RunError, StoppedEarlyError, UsageError
-from pipeline.domain.model import SessionState, Status
+from pipeline.domain.model import NO_MONEY, SessionState, Status
 from pipeline.domain.session_states import Paid
 from pipeline.journal.states import Session
 from pipeline.report.summary import Written
 from pipeline.sender.cancellation import Stop
 from pipeline.sender.polling import Attempted, CancelledAll, FollowObserver, Keep, cancel, follow
 from schemas.languages import Lang
-
-NO_MONEY = Decimal("0.00")
 
 
 class Which(StrEnum):

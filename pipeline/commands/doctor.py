@@ -23,6 +23,7 @@ from pipeline.client.api import (
     AuthorizeUntrusted,
 )
 from pipeline.commands import connectivity, where
+from pipeline.commands.journals import FINDINGS
 from pipeline.commands.run import api_of
 from pipeline.commands.support_bundle import versions
 from pipeline.commands.where import Where
@@ -77,15 +78,15 @@ class Check:
 
 
 def _passed(name: str, key: str, **params: object) -> Check:
-    return Check(name, State.PASS, f"doctor.{key}", params)
+    return Check(name, State.PASS, key, params)
 
 
 def _noted(name: str, key: str, **params: object) -> Check:
-    return Check(name, State.NOTE, f"doctor.{key}", params)
+    return Check(name, State.NOTE, key, params)
 
 
 def _failed(name: str, code: ExitCode, key: str, **params: object) -> Check:
-    return Check(name, State.FAIL, f"doctor.{key}", params, code)
+    return Check(name, State.FAIL, key, params, code)
 
 
 def _explained(name: str, failure: RunError) -> Check:
@@ -122,14 +123,14 @@ def examine(resolve: Callable[[], Resolved], environ: Mapping[str, str]) -> Iter
 
 def _configuration(resolved: Resolved) -> Check:
     if resolved.config is None:
-        return _passed("configuration", "config_none")
-    key = "config_profile" if resolved.profile else "config_file"
+        return _passed("configuration", "doctor.config_none")
+    key = "doctor.config_profile" if resolved.profile else "doctor.config_file"
     return _passed("configuration", key, path=resolved.config, profile=resolved.profile)
 
 
 def _variables(environ: Mapping[str, str]) -> Iterator[Check]:
     if strange := unknown_variables(environ):
-        yield _noted("configuration", "config_variables", variables=", ".join(strange))
+        yield _noted("configuration", "doctor.config_variables", variables=", ".join(strange))
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -142,8 +143,8 @@ def _connection(settings: Settings) -> Iterator[Check]:
         yield from map(_skipped, ("proxy", "dns", "tls", "clock", "credentials"))
         return
     way = connectivity.way_to(settings.base_url)
-    here = "base_url_here" if is_loopback(way.host) else "base_url_test"
-    key = "base_url_production" if settings.production else here
+    here = "doctor.base_url_here" if is_loopback(way.host) else "doctor.base_url_test"
+    key = "doctor.base_url_production" if settings.production else here
     yield _passed("base_url", key, base_url=settings.base_url)
     yield _proxy(way)
     dns = _dns(way)
@@ -161,10 +162,10 @@ def _connection(settings: Settings) -> Iterator[Check]:
 
 def _proxy(way: connectivity.Way) -> Check:
     if way.ignored:
-        return _noted("proxy", "proxy_socks", proxy=way.ignored_shown)
+        return _noted("proxy", "doctor.proxy_socks", proxy=way.ignored_shown)
     if way.proxy:
-        return _passed("proxy", "proxy_used", proxy=way.proxy_shown)
-    return _passed("proxy", "proxy_none")
+        return _passed("proxy", "doctor.proxy_used", proxy=way.proxy_shown)
+    return _passed("proxy", "doctor.proxy_none")
 
 
 def _dns(way: connectivity.Way) -> Check:
@@ -172,29 +173,29 @@ def _dns(way: connectivity.Way) -> Check:
     try:
         count = connectivity.addresses(host)
     except OSError as error:
-        return _failed("dns", ExitCode.STOPPED_EARLY, "dns_failed", host=host, error=_why(error))
-    return _passed("dns", "dns_found", host=host, count=count)
+        return _failed("dns", ExitCode.STOPPED_EARLY, "doctor.dns_failed", host=host, error=_why(error))
+    return _passed("dns", "doctor.dns_found", host=host, count=count)
 
 
 def _tls(way: connectivity.Way, settings: Settings) -> Check:
     if not way.secure:
-        return _passed("tls", "tls_none")
+        return _passed("tls", "doctor.tls_none")
     if way.proxy.startswith("https://"):
         return Check("tls", State.SKIP, "doctor.tls_over_proxy")
     try:
         ends = connectivity.certificate_ends(way, settings)
     except connectivity.NotTrusted as error:
-        return _failed("tls", ExitCode.STOPPED_EARLY, "tls_not_trusted", host=way.host, error=error)
+        return _failed("tls", ExitCode.STOPPED_EARLY, "doctor.tls_not_trusted", host=way.host, error=error)
     except RunError as failure:
         return _explained("tls", failure)
     except OSError as error:
-        return _failed("tls", ExitCode.STOPPED_EARLY, "tls_failed", host=way.host, error=_why(error))
+        return _failed("tls", ExitCode.STOPPED_EARLY, "doctor.tls_failed", host=way.host, error=_why(error))
     if ends is None:
-        return _passed("tls", "tls_valid_undated")
+        return _passed("tls", "doctor.tls_valid_undated")
     days = connectivity.days_until(ends)
     if days < SOON_DAYS:
-        return _noted("tls", "tls_soon", date=f"{ends:%Y-%m-%d}", days=days, host=way.host)
-    return _passed("tls", "tls_valid", date=f"{ends:%Y-%m-%d}", days=days)
+        return _noted("tls", "doctor.tls_soon", date=f"{ends:%Y-%m-%d}", days=days, host=way.host)
+    return _passed("tls", "doctor.tls_valid", date=f"{ends:%Y-%m-%d}", days=days)
 
 
 def _calls(settings: Settings) -> Iterator[Check]:
@@ -203,11 +204,11 @@ def _calls(settings: Settings) -> Iterator[Check]:
         skew = asyncio.run(connectivity.clock_skew(settings))
     except connectivity.NotTrusted as error:
         host = connectivity.way_to(settings.base_url).first_host
-        yield _failed("api", ExitCode.STOPPED_EARLY, "tls_not_trusted", host=host, error=error)
+        yield _failed("api", ExitCode.STOPPED_EARLY, "doctor.tls_not_trusted", host=host, error=error)
         yield from map(_skipped, ("clock", "credentials"))
         return
     except connectivity.Unreachable as error:
-        yield _failed("api", ExitCode.STOPPED_EARLY, "unreachable", base_url=settings.base_url, reason=error)
+        yield _failed("api", ExitCode.STOPPED_EARLY, "doctor.unreachable", base_url=settings.base_url, reason=error)
         yield from map(_skipped, ("clock", "credentials"))
         return
     except RunError as failure:
@@ -221,11 +222,11 @@ def _calls(settings: Settings) -> Iterator[Check]:
 
 def _clock(skew: float | None) -> Check:
     if skew is None:
-        return _noted("clock", "clock_unknown")
+        return _noted("clock", "doctor.clock_unknown")
     seconds = round(abs(skew))
     if seconds > MOST_SKEW:
-        return _failed("clock", ExitCode.USAGE, "clock_wrong", seconds=seconds)
-    return _passed("clock", "clock_right", seconds=max(seconds, 1))
+        return _failed("clock", ExitCode.USAGE, "doctor.clock_wrong", seconds=seconds)
+    return _passed("clock", "doctor.clock_right", seconds=max(seconds, 1))
 
 
 def _password_file(settings: Settings) -> Iterator[Check]:
@@ -237,7 +238,7 @@ def _password_file(settings: Settings) -> Iterator[Check]:
     except OSError:
         return
     if open_to_others:
-        yield _noted("credentials", "password_file_open", path=path)
+        yield _noted("credentials", "doctor.password_file_open", path=path)
 
 
 def _credentials(settings: Settings) -> Check:
@@ -252,9 +253,9 @@ def _credentials(settings: Settings) -> Check:
         return _explained("credentials", failure)
     if isinstance(second, Token):
         names = {"form": settings.credentials, "other": other.credentials, "variable": variable_of("credentials")}
-        return _failed("credentials", ExitCode.CREDENTIALS, "other_form", **names)
+        return _failed("credentials", ExitCode.CREDENTIALS, "doctor.other_form", **names)
     told = {"status": answer.status, "base_url": settings.base_url}
-    return _failed("credentials", ExitCode.CREDENTIALS, "refused", **told)
+    return _failed("credentials", ExitCode.CREDENTIALS, "doctor.refused", **told)
 
 
 async def _authorize(settings: Settings, place: Where) -> Authorization:
@@ -265,16 +266,16 @@ async def _authorize(settings: Settings, place: Where) -> Authorization:
 def _authorized(settings: Settings, answer: Token | AuthorizeElsewhere | AuthorizeUntrusted | AuthorizeFailed) -> Check:
     match answer:
         case Token(lifetime=None):
-            return _passed("credentials", "accepted_undated", form=settings.credentials)
+            return _passed("credentials", "doctor.accepted_undated", form=settings.credentials)
         case Token():
-            return _passed("credentials", "accepted", form=settings.credentials, seconds=f"{answer.lifetime:g}")
+            return _passed("credentials", "doctor.accepted", form=settings.credentials, seconds=f"{answer.lifetime:g}")
         case AuthorizeElsewhere():
             return _explained("credentials", WrongAddressError("send.wrong_address", reason=answer.text))
         case AuthorizeUntrusted():
             return _explained("credentials", NeedsPersonError("send.not_trusted", reason=answer.text))
         case AuthorizeFailed():
             told = {"reason": answer.text, "base_url": settings.base_url}
-            return _failed("credentials", ExitCode.STOPPED_EARLY, "no_token", **told)
+            return _failed("credentials", ExitCode.STOPPED_EARLY, "doctor.no_token", **told)
         case _:
             assert_never(answer)
 
@@ -288,8 +289,8 @@ def _data_folder() -> Check:
     try:
         _try_to_write(folder)
     except OSError as error:
-        return _failed("data_folder", ExitCode.USAGE, "folder_wrong", path=folder, error=_why(error))
-    return _passed("data_folder", "folder_right", path=folder)
+        return _failed("data_folder", ExitCode.USAGE, "doctor.folder_wrong", path=folder, error=_why(error))
+    return _passed("data_folder", "doctor.folder_right", path=folder)
 
 
 def _try_to_write(folder: Path) -> None:
@@ -306,18 +307,18 @@ def _journal(settings: Settings) -> Check:
         path = database.sqlite_path(url)
         if path is not None and (path.exists() or not settings.journal):
             if path.exists() and not os.access(path, os.W_OK):
-                return _failed("journal", ExitCode.USAGE, "journal_not_writable", place=path, error="EACCES")
+                return _failed("journal", ExitCode.USAGE, "doctor.journal_not_writable", place=path, error="EACCES")
             _try_to_write(path.parent)
             if free is not None and free < LEAST_FREE:
-                return _failed("journal", ExitCode.USAGE, "journal_no_room", place=path, free=_megabytes(free))
+                return _failed("journal", ExitCode.USAGE, "doctor.journal_no_room", place=path, free=_megabytes(free))
             if not path.exists():
-                return _passed("journal", "journal_none", place=path, free=_megabytes(free))
+                return _passed("journal", "doctor.journal_none", place=path, free=_megabytes(free))
         found = health.examine(url)
     except RunError as failure:
         return _explained("journal", failure)
     except OSError as error:
         told = {"place": database.shown(url), "error": _why(error)}
-        return _failed("journal", ExitCode.USAGE, "journal_not_writable", **told)
+        return _failed("journal", ExitCode.USAGE, "doctor.journal_not_writable", **told)
     return _told_of(found)
 
 
@@ -326,9 +327,9 @@ def _told_of(found: health.Health) -> Check:
         return _explained("journal", UsageError("journal.newer", place=found.place))
     if not found.healthy:
         name, count = next(iter(found.findings.items()))
-        told = Spoken(f"journal.found_{name}", {"count": count, "place": found.place})
-        return _failed("journal", ExitCode.USAGE, "journal_wrong", place=found.place, told=told)
-    key = "journal_right_server" if found.free_bytes is None else "journal_right"
+        told = Spoken(FINDINGS[name], {"count": count, "place": found.place})
+        return _failed("journal", ExitCode.USAGE, "doctor.journal_wrong", place=found.place, told=told)
+    key = "doctor.journal_right_server" if found.free_bytes is None else "doctor.journal_right"
     return _passed("journal", key, place=found.place, version=found.version, free=_megabytes(found.free_bytes))
 
 
@@ -339,9 +340,9 @@ def _megabytes(count: int | None) -> str:
 def _versions() -> Check:
     found = versions()
     if missing := [name for name, version in found.packages.items() if version is None]:
-        return _failed("versions", ExitCode.USAGE, "versions_missing", missing=", ".join(missing))
+        return _failed("versions", ExitCode.USAGE, "doctor.versions_missing", missing=", ".join(missing))
     told = {"program": found.program, "python": found.python, "system": found.system, "count": len(found.packages)}
-    return _passed("versions", "versions", **told)
+    return _passed("versions", "doctor.versions", **told)
 
 
 def _sandbox() -> Check:
@@ -351,10 +352,10 @@ def _sandbox() -> Check:
             place = where.sandbox(settings, server.base_url, server.username, server.password)
             answer = asyncio.run(_authorize(settings, place))
     except (OSError, RunError) as error:
-        return _failed("sandbox", ExitCode.USAGE, "sandbox_wrong", error=_why(error))
+        return _failed("sandbox", ExitCode.USAGE, "doctor.sandbox_wrong", error=_why(error))
     if not isinstance(answer, Token):
-        return _failed("sandbox", ExitCode.USAGE, "sandbox_wrong", error=type(answer).__name__)
-    return _passed("sandbox", "sandbox_right")
+        return _failed("sandbox", ExitCode.USAGE, "doctor.sandbox_wrong", error=type(answer).__name__)
+    return _passed("sandbox", "doctor.sandbox_right")
 
 
 def _why(error: Exception) -> str:

@@ -27,7 +27,6 @@ from pipeline.report.workbook import RESULTS, SUMMARY
 from pipeline.system.atomic_output import is_ours
 from schemas.languages import LANGUAGES
 
-_NAMED: Final = ("batch", "environment")
 _RESULTS: Final = re.compile(rf"{RESULTS}( \d+)?")
 _OURS: Final = re.compile(r"(\.sandbox)?\.results( \(\d+\))?$")
 _SESSION: Final = "sessionId"
@@ -78,7 +77,8 @@ def _requests(path: Path, batch: Batch) -> Iterator[str]:
 
 def _is_of(batch: Batch, summary: Grid) -> bool:
     facts = {record.cells[0]: record.cells[1] for record in summary.records() if len(record.cells) > 1}
-    names, environments = ([facts.get(say(f"report.{name}", lang)) for lang in LANGUAGES] for name in _NAMED)
+    names = [facts.get(say("report.batch", lang)) for lang in LANGUAGES]
+    environments = [facts.get(say("report.environment", lang)) for lang in LANGUAGES]
     return batch.name in names and batch.environment in environments
 
 

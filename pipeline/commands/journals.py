@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from pipeline.config.settings import SANDBOX, Settings, default_journal
 from pipeline.domain.errors import UsageError
 from pipeline.journal import database, health
 from pipeline.journal.health import Health
+
+FINDINGS: Final = {
+    "readable": "journal.found_readable",
+    "integrity": "journal.found_integrity",
+    "outcome": "journal.found_outcome",
+    "open_settled": "journal.found_open_settled",
+    "settled_open": "journal.found_settled_open",
+    "no_session": "journal.found_no_session",
+    "session_twice": "journal.found_session_twice",
+    "rows_without_run": "journal.found_rows_without_run",
+    "runs_without_batch": "journal.found_runs_without_batch",
+    "attempts_without_run": "journal.found_attempts_without_run",
+}
+"""The sentence of each of `Health.findings`."""
 
 
 def place_of(settings: Settings, *, in_sandbox: bool) -> str:

@@ -54,6 +54,15 @@ _OCCASIONS: Final[Mapping[ExitCode, Occasion]] = {
 }
 """Whether a person is needed, by the exit code. A batch that another run holds is told by that run."""
 
+_SENTENCES: Final[Mapping[Occasion, str]] = {
+    Occasion.ATTENTION: "notify.attention",
+    Occasion.REFUSED: "notify.refused",
+    Occasion.UNKNOWN: "notify.unknown",
+    Occasion.CREDENTIALS: "notify.credentials",
+    Occasion.STOPPED: "notify.stopped",
+    Occasion.DONE: "notify.done",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -81,7 +90,11 @@ class Ended:
         """The key of what is said of it."""
         if self.exit_code is ExitCode.STOPPED_EARLY and isinstance(self.failure, NeedsPersonError):
             return "notify.needs_person"
-        return "notify.wrong_address" if isinstance(self.failure, WrongAddressError) else f"notify.{self.occasion}"
+        return (
+            "notify.wrong_address"
+            if isinstance(self.failure, WrongAddressError)
+            else _SENTENCES[_OCCASIONS[self.exit_code]]
+        )
 
     @classmethod
     def with_result(cls, result: Result) -> Self:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterator
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -23,8 +22,10 @@ from pipeline.domain.errors import InputError, UsageError
 from pipeline.messages import say
 from pipeline.system.atomic_output import Ours, put
 from schemas.languages import Lang
+from schemas.money import from_cents
 
 SUFFIX: Final = ".plan.json"
+_DIFFERENCES: Final = {"missing": "plan.missing", "new": "plan.new", "changed": "plan.changed"}
 
 
 def plan(request: Request, settings: Settings, screen: Screen) -> tuple[Approved, Path]:
@@ -70,7 +71,7 @@ def _made(workplace: Workplace, prepared: Prepared, file: str, digest: str) -> A
         made_at=datetime.now().astimezone().isoformat(timespec="seconds"),
         rows=forecast.rows,
         to_send=forecast.to_send,
-        amount=f"{Decimal(forecast.to_send_cents).scaleb(-2):.2f}",
+        amount=f"{from_cents(forecast.to_send_cents):.2f}",
         e_mailed=forecast.e_mailed,
         payloads=payloads,
     )
@@ -89,15 +90,15 @@ def hold_against(
 ) -> tuple[Approved, InputError | None]:
     """The plan at `path`, and what keeps a planned run from it, if anything does."""
     approved = read(path)
-    here = {"batch": workplace.batch.name, "environment": workplace.batch.environment}
-    for name, value in here.items():
-        planned = getattr(approved, name)
-        if planned != value:
-            return approved, InputError(f"plan.other_{name}", planned=planned, found=value)
+    batch = workplace.batch
+    if approved.batch != batch.name:
+        return approved, InputError("plan.other_batch", planned=approved.batch, found=batch.name)
+    if approved.environment != batch.environment:
+        return approved, InputError("plan.other_environment", planned=approved.environment, found=batch.environment)
     found = approval.differences(approved, candidates(workplace, prepared))
     if not found:
         return approved, None
-    shown = ", ".join(say(f"plan.{item.kind}", lang, row=item.row) for item in found[: approval.SHOWN])
+    shown = ", ".join(say(_DIFFERENCES[item.kind], lang, row=item.row) for item in found[: approval.SHOWN])
     more = len(found) - approval.SHOWN
     if more > 0:
         shown = say("plan.and_more", lang, shown=shown, count=more)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +14,7 @@ from pipeline.commands.request import Request, Screen
 from pipeline.commands.where import Where
 from pipeline.config.settings import Settings
 from pipeline.domain.attempt_rules import Permissions
-from pipeline.domain.errors import FileSentBeforeError, InputError, StaleBatchNameError
+from pipeline.domain.errors import CustomersFileSentBeforeError, FileSentBeforeError, InputError, StaleBatchNameError
 from pipeline.domain.model import ControlTotal, Mapping
 from pipeline.journal.attempts import RepeatSearch
 from pipeline.journal.journal import Batch, Beginning, Journal
@@ -24,6 +23,7 @@ from pipeline.journal.staging import Forecast
 from pipeline.reader import ReadOptions, Table, load_mapping, open_table
 from pipeline.validation import CheckedTable, CheckOptions, check_table
 from schemas.faults import Fault
+from schemas.money import from_cents
 
 REFERENCES_MAY_NAME_CUSTOMERS: Final = "references-may-name-customers"
 
@@ -143,7 +143,7 @@ def _sent_before(
         return None
     told = {"file": table.source.name, "batch": sent.batch, "date": sent.at.astimezone().date()}
     if customers:
-        return FileSentBeforeError(
+        return CustomersFileSentBeforeError(
             "run.same_file_of_customers", days=settings.repeat_window, fresh=_fresh(batch), **told
         )
     return FileSentBeforeError("run.same_file", **told)
@@ -196,7 +196,7 @@ def stage(journal: Journal, batch: Batch, beginning: Beginning, checked: Checked
 def guard(request: Request, forecast: Forecast) -> tuple[tuple[ControlTotal, ...], InputError | None]:
     """Hold the sheet against what the user expects: `--expect-rows`, `--expect-total`, `--strict`."""
     controls = []
-    total = Decimal(forecast.cents).scaleb(-2)
+    total = from_cents(forecast.cents)
     if request.expect_rows is not None:
         found = forecast.rows
         agrees = found == request.expect_rows

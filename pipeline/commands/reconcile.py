@@ -49,6 +49,7 @@ from pipeline.system.atomic_output import RECONCILIATION, check_workbook, named_
 from schemas.faults import sentences
 from schemas.fields import Field
 from schemas.languages import Lang
+from schemas.money import from_cents
 
 _NEVER_ASKED: Final = frozenset({Status.INVALID, Status.REJECTED, Status.FAILED, Status.HELD, Status.NOT_SENT})
 
@@ -310,7 +311,7 @@ class _Desk:
         self.done = reconcile(expected, self.payments, self._known(expected, confirmed))
         created = next(line.created_cents for line in journal.batch_lines() if line.id == batch.id)
         unsure = sum((one.asked_amount for one in expected if one.uncertain), Decimal(0))
-        self.opening = Decimal(created).scaleb(-2) + unsure
+        self.opening = from_cents(created) + unsure
 
     def _known(self, expected: Sequence[ExpectedPayment], confirmed: Mapping[str, Sequence[str]]) -> Known:
         """What other batches know of payments that this one does not; they are asked only when there are such."""

@@ -69,7 +69,7 @@ class Announcement:
 class Result:
     """What a command has done. `failure` is what kept it from its end, `summary` is the JSON summary.
 
-    `held` are the rows that are held for one reason.
+    `held` are the rows that are held for one reason, `to_fix` those of the errors in `summary` that a person fixes.
     """
 
     report: Report
@@ -80,6 +80,7 @@ class Result:
     forecast: Forecast | None = None
     summary: dict[str, object] | None = None
     held: tuple[HeldGroup, ...] = ()
+    to_fix: tuple[dict[str, object], ...] = ()
 
 
 class Screen(Protocol):

@@ -282,6 +282,7 @@ def finish(  # noqa: PLR0913, PLR0917 - six, by the house's rule
         failure=failure,
         forecast=prepared.forecast,
         held=tuple(replace(one, batch=one.batch or workplace.batch.name) for one in gathered.held),
+        to_fix=gathered.to_fix,
         summary=summary.as_json(report, gathered, written, code) | placed.as_json(),
     )
 

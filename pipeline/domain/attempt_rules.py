@@ -102,10 +102,10 @@ class NotCreated:
     attempt: Attempt
 
 
-Standing = Fresh | Made | MadeOtherwise | Uncertain | Refused | NotCreated
+RowState = Fresh | Made | MadeOtherwise | Uncertain | Refused | NotCreated
 
 
-def stand(history: Sequence[Attempt], fingerprint: bytes) -> Standing:
+def row_state(history: Sequence[Attempt], fingerprint: bytes) -> RowState:
     """Where a row with this content stands, from all attempts of its identity in its batch, oldest first.
 
     A request for other content that was cancelled holds nothing.
@@ -115,7 +115,7 @@ def stand(history: Sequence[Attempt], fingerprint: bytes) -> Standing:
     if same:
         return Made(same[-1], tuple(attempt for attempt in history if attempt.outcome in UNCERTAIN))
     live = [attempt for attempt in made if not attempt.cancelled]
-    if unanswered := open_questions(history):
+    if unanswered := unresolved_attempts(history):
         return Uncertain(unanswered, live[-1] if live else None)
     if live:
         return MadeOtherwise(live[-1])
@@ -125,7 +125,7 @@ def stand(history: Sequence[Attempt], fingerprint: bytes) -> Standing:
     return Refused(last) if last.outcome is Outcome.REFUSED else NotCreated(last)
 
 
-def open_questions(history: Sequence[Attempt]) -> tuple[Attempt, ...]:
+def unresolved_attempts(history: Sequence[Attempt]) -> tuple[Attempt, ...]:
     """The tries whose outcome is unknown and not decided since.
 
     Whoever sent again after an uncertain try, the rule for harmless ones or a person, has answered it by the session
@@ -165,13 +165,13 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class LookFirst:
+class Review:
     """It may exist; a person must look before it is sent again."""
 
     attempts: tuple[Attempt, ...]
 
 
-Plan = Send | Keep | Hold | LookFirst
+Plan = Send | Keep | Hold | Review
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,15 +194,13 @@ def plan(
     `history` are the attempts of its identity in its batch, `repeats` the requests of other batches that it repeats,
     `summary` its content in words.
     """
-    match stand(history, fingerprint):
+    match row_state(history, fingerprint):
         case Made(attempt):
             return Keep(attempt)
-        case Uncertain(attempts, made) as standing:
-            again = (
-                standing.harmless and len(attempts) < UNCERTAIN_TRIES and (made is None or permissions.allow_repeats)
-            )
+        case Uncertain(attempts, made) as state:
+            again = state.harmless and len(attempts) < UNCERTAIN_TRIES and (made is None or permissions.allow_repeats)
             if not again and not permissions.resend_unknown:
-                return LookFirst(attempts)
+                return Review(attempts)
             return _unless_repeated(repeats, fingerprint, summary, permissions)
         case MadeOtherwise(attempt):
             return Send() if permissions.allow_repeats else Hold(changed(attempt, summary))
@@ -314,20 +312,20 @@ _SUCCESS: Final = range(200, 300)
 _REDIRECTS: Final = range(300, 400)
 
 
-def judge(exchange: Exchange, reference_id: str, *, after_uncertain: bool) -> Verdict:
+def classify_response(exchange: Exchange, reference_id: str, *, after_uncertain: bool) -> Verdict:
     """What an exchange means for its attempt (API notes, "What an answer means").
 
     `reference_id` is what was sent, `after_uncertain` whether an earlier attempt of this row may have created a
     session. Everything that the table does not name as certain is *perhaps*.
     """
     try:
-        return _judge(exchange, reference_id, after_uncertain=after_uncertain)
+        return _classify(exchange, reference_id, after_uncertain=after_uncertain)
     except Exception:  # noqa: BLE001 - whatever a body does to those who read it, its status is certain
         bare = replace(exchange, body=b"") if isinstance(exchange, Answered) else exchange
-        return _judge(bare, reference_id, after_uncertain=after_uncertain)
+        return _classify(bare, reference_id, after_uncertain=after_uncertain)
 
 
-def _judge(exchange: Exchange, reference_id: str, *, after_uncertain: bool) -> Verdict:
+def _classify(exchange: Exchange, reference_id: str, *, after_uncertain: bool) -> Verdict:
     match exchange:
         case NotSentFailure(kind, text):
             return Unsent((Fault("not-created-connection", details=(("kind", kind), ("cause", text))),))
@@ -499,7 +497,7 @@ class Tally:
 
 def start_tally(history: Sequence[Attempt], *, resend: bool) -> Tally:
     """The tally of a row when a run begins. With `--resend-unknown` the user has looked at the earlier tries."""
-    uncertain = () if resend else open_questions(history)
+    uncertain = () if resend else unresolved_attempts(history)
     return Tally(uncertain=len(uncertain), look_first=any(map(_must_be_looked_at, uncertain)))
 
 

@@ -11,12 +11,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
 from pipeline.domain.model import Column, Payment, ReportRow
 from schemas.fields import Field
+from schemas.money import to_the_cent
 
 DEFAULT_OVER: Final = Decimal(20)
 """Per cent by which an amount must differ before it is shown."""
@@ -24,7 +25,6 @@ DEFAULT_OVER: Final = Decimal(20)
 SLIPS: Final = (Decimal(10), Decimal(100), Decimal("0.1"), Decimal("0.01"))
 """A point in the wrong place, or a zero too many: what was asked before, times one of these."""
 
-_CENT: Final = Decimal("0.01")
 _YEAR: Final = re.compile(r"(?:19|20)\d\d")
 
 
@@ -195,7 +195,7 @@ def _is_slip(before: Decimal | None, now: Decimal | None, factor: Decimal) -> bo
     """Whether `now` is `before` times `factor`, to the cent: a tenth of 12.34 was typed as 1.23."""
     if not before or not now:
         return False
-    return (before * factor).quantize(_CENT, ROUND_HALF_UP) == now != before
+    return to_the_cent(before * factor) == now != before
 
 
 def _one(kind: Kind, before: Sequence[Charge], now: Sequence[Charge]) -> Change:

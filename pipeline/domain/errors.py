@@ -30,6 +30,7 @@ class RunError(Exception):
     │   └── WrongAddressError     2  the base URL leads to no API; nothing was sent
     ├── InputError                3  the input can't be read or fails a guard; nothing was sent
     │   ├── FileSentBeforeError   3  these very bytes were sent before
+    │   │   └── CustomersFileSentBeforeError  3  the same, where it may be next month's
     │   └── StaleBatchNameError   3  the batch of this name is an old one
     ├── CredentialsError          4  the API refused the credentials; nothing more was sent
     ├── StoppedEarlyError         6  stopped before the end; the same command goes on
@@ -71,6 +72,10 @@ class InputError(RunError):
 
 class FileSentBeforeError(InputError):
     """A file with these very bytes was sent before, as this batch or as another."""
+
+
+class CustomersFileSentBeforeError(FileSentBeforeError):
+    """The same where references name customers: it may be next month's file, under a name of its own."""
 
 
 class StaleBatchNameError(InputError):

@@ -16,6 +16,7 @@ from hashlib import sha256
 from typing import Final
 
 from schemas.faults import Fault
+from schemas.money import to_cents
 
 
 class Status(StrEnum):
@@ -99,7 +100,7 @@ class Column:
     """One column of the sheet and how it was understood.
 
     `field` is the API's name when the column is one of ours, else None (the user's own, returned untouched). `why`
-    is the key of the text that says how it was matched. `number_format` is the workbook's own format, if any, and
+    is the code of how it was matched. `number_format` is the workbook's own format, if any, and
     `other_formats` are those of single cells in it that differ from it.
     """
 
@@ -185,7 +186,7 @@ class Payment:
         Letter case of names and e-mail does not count, nor does who delivers the link.
         """
         payor = (self.first_name, self.middle_name, self.last_name, self.email)
-        cents = "" if self.amount is None else str(int(self.amount.scaleb(2)))
+        cents = "" if self.amount is None else str(to_cents(self.amount))
         return (*map(folded, payor), cents, self.institution_code, self.transit_number, self.account_number)
 
     def fingerprint(self) -> bytes:

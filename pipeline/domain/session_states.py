@@ -19,6 +19,7 @@ import msgspec
 from pipeline.domain.model import Payment, SessionState, folded
 from pipeline.domain.responses import Answered, Exchange, parse_problem
 from schemas.faults import Fault
+from schemas.money import CENT
 
 _OPEN: Final = frozenset({"initiated", "inprogress"})
 _COMPLETED: Final = frozenset({"completed"})
@@ -39,7 +40,6 @@ _TRANSACTION_WORDS: Final = _PAID | _UNDER_WAY | _GONE
 MAX_WORD: Final = 100
 """Characters of a word that are kept."""
 
-_CENT: Final = Decimal("0.01")
 _MOST: Final = Decimal(10) ** 12
 # A float would not be the API's amount any more.
 _DECODER: Final = msgspec.json.Decoder(float_hook=Decimal)
@@ -282,9 +282,9 @@ def _amount(value: Any) -> Decimal | None:
         amount = Decimal(value)
     except InvalidOperation:
         return None
-    if not amount.is_finite() or not 0 <= amount < _MOST or amount != amount.quantize(_CENT):
+    if not amount.is_finite() or not 0 <= amount < _MOST or amount != amount.quantize(CENT):
         return None
-    return amount.quantize(_CENT)
+    return amount.quantize(CENT)
 
 
 def after(reading: Told | NotKnown, before: SessionState | None, now: datetime) -> SessionState:

@@ -21,6 +21,7 @@ from pipeline.config.settings import Settings
 from pipeline.domain.errors import (
     ApiUnreachableError,
     CredentialsError,
+    CustomersFileSentBeforeError,
     ExitCode,
     FileSentBeforeError,
     InputError,
@@ -262,7 +263,9 @@ class Inbox:
             fresh = f"{failure.params['fresh']}{handled.file.suffix}"
             why = say("inbox.old_batch", lang, **{**failure.params, "fresh": fresh})
         if isinstance(failure, FileSentBeforeError):
-            why = say(f"inbox.{failure.key.removeprefix('run.')}", lang, **failure.params)
+            of_customers = isinstance(failure, CustomersFileSentBeforeError)
+            key = "inbox.same_file_of_customers" if of_customers else "inbox.same_file"
+            why = say(key, lang, **failure.params)
         return replace(handled, outcome=outcome, exit_code=failure.exit_code, why=why, failure=failure)
 
     def _moved(self, handled: Handled, seen: Seen, private: Path) -> Handled:
@@ -356,9 +359,10 @@ def _why(result: Result, request: Request) -> str:
     if outcome_of(result.exit_code) is Outcome.LEFT or result.exit_code is ExitCode.USAGE:
         return "\n".join(parts) or say("inbox.next_pass", lang, count=rest)
     to_mend = sum(counts[status] for status in (Status.INVALID, Status.REJECTED, Status.HELD))
-    for count, key in ((to_mend, "to_mend"), (counts[Status.UNKNOWN], "unknown"), (rest, "rest")):
+    told = ((to_mend, "inbox.to_mend"), (counts[Status.UNKNOWN], "inbox.unknown"), (rest, "inbox.rest"))
+    for count, key in told:
         if count:
-            parts.append(say(f"inbox.{key}", lang, count=count, batch=result.report.batch))
+            parts.append(say(key, lang, count=count, batch=result.report.batch))
     return "\n".join(parts)
 
 

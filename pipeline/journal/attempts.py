@@ -24,6 +24,7 @@ from pipeline.journal.asking import ASKED, batched
 from pipeline.journal.states import latest
 from pipeline.journal.tables import attempts, batches, rows, runs
 from schemas.faults import Fault
+from schemas.money import from_cents, to_cents
 
 LEGAL: Final[dict[tuple[Outcome, Outcome], str]] = {
     (Outcome.OPEN, Outcome.CREATED): "the API answered with a session, or a report or a person found it",
@@ -120,7 +121,7 @@ def _intended(intent: Intent) -> dict[str, Any]:
         "row_number": intent.row_number,
         "fingerprint": intent.fingerprint,
         "content": serialization.dump(payment),
-        "amount_cents": serialization.cents(payment.amount),
+        "amount_cents": to_cents(payment.amount),
         "send_link": payment.send_link,
         "intended_at": serialization.dump_time(intent.at),
         "outcome": Outcome.OPEN.value,
@@ -389,7 +390,7 @@ def attempt_of(record: Any, content: bytes | None = None) -> Attempt:
         session_id=record.session_id,
         reasons=serialization.faults(record.reasons),
         reference_id=payment.reference_id if payment else "",
-        amount=serialization.dollars(record.amount_cents),
+        amount=from_cents(record.amount_cents),
         summary=payment.describe() if payment and fingerprint != content else "",
         row=record.row_number,
     )

@@ -7,17 +7,16 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
-from pipeline.domain import attempt_rules
+from pipeline.domain import attempt_rules, row_status
 from pipeline.domain.model import Attempt, Decision, Outcome
 from pipeline.journal import serialization
 from pipeline.journal.attempts import LEGAL, IllegalChangeError, histories
 from pipeline.journal.tables import attempts, batches, decisions
-from schemas.faults import Fault
 
 
 def open_tries(connection: Connection, batch_id: int, identity: str) -> tuple[Attempt, ...]:
     """The tries under the key of a row whose outcome is unknown, oldest first."""
-    return attempt_rules.open_questions(histories(connection, batch_id, [identity]).get(identity, []))
+    return attempt_rules.unresolved_attempts(histories(connection, batch_id, [identity]).get(identity, []))
 
 
 def holder_of(connection: Connection, session_id: str) -> tuple[str, int] | None:
@@ -48,19 +47,13 @@ def record(connection: Connection, batch_id: int, decision: Decision, tries: Seq
             "becomes": decision.outcome,
             "session": decision.session_id,
             "at": serialization.dump_time(attempt.settled_at or attempt.at),
-            "why": serialization.dump_faults((explained(decision),)),
+            "why": serialization.dump_faults((row_status.decided(decision),)),
         }
         for attempt in changed
     ]
     if connection.execute(_DECIDED, values).rowcount != len(values):
         raise IllegalChangeError("a try was not uncertain any more")
     connection.execute(insert(decisions).values(_values(batch_id, decision, tries)))
-
-
-def explained(decision: Decision) -> Fault:
-    """What is said about a decision on its row."""
-    told = (("date", decision.at.date().isoformat()), ("who", decision.who), ("note", decision.note or "-"))
-    return Fault(f"decided-{decision.outcome}", details=told)
 
 
 def of_batch(connection: Connection, batch_id: int) -> Iterator[Decision]:

@@ -17,11 +17,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Select, bindparam, func, insert, or_, select, update
 
-from pipeline.domain import attempt_rules
+from pipeline.domain import attempt_rules, row_status
 from pipeline.domain.model import Outcome, Payment
 from pipeline.journal import roll, serialization
 from pipeline.journal.attempts import ATTEMPT_COLUMNS, LEGAL, IllegalChangeError, attempt_of
 from pipeline.journal.tables import attempts, batches, evidence
+from schemas.money import from_cents
 
 _EFFECTIVE: Final = (Outcome.CREATED, *sorted(attempt_rules.UNCERTAIN))
 
@@ -89,8 +90,7 @@ def asked(engine: Engine, batch_id: int) -> Iterator[Asked]:
     for identity, group in groupby(records, key=attrgetter("identity")):
         tried = list(group)
         history = [attempt_of(record) for record in tried]
-        unanswered = attempt_rules.open_questions(history)
-        shown = {attempt.number for attempt in (*unanswered[-1:], *_created(history))}
+        shown = {attempt.number for attempt in row_status.requests_that_exist(history)}
         for record, attempt in zip(tried, history, strict=True):
             if attempt.number in shown:
                 place = places.get(identity, roll.NOWHERE)
@@ -106,10 +106,6 @@ def asked(engine: Engine, batch_id: int) -> Iterator[Asked]:
                     session_id=attempt.session_id,
                     payment=serialization.payment(record.content),
                 )
-
-
-def _created(history: Sequence[Any]) -> list[Any]:
-    return [attempt for attempt in history if attempt.outcome is Outcome.CREATED]
 
 
 def _elsewhere(batch_id: int, *columns: Any) -> Select[Any]:
@@ -139,7 +135,7 @@ def requests_elsewhere(engine: Engine, batch_id: int) -> Iterator[tuple[Payment,
             if payment is not None:
                 yield (
                     payment,
-                    serialization.dollars(record.amount_cents),
+                    from_cents(record.amount_cents),
                     serialization.time(record.intended_at),
                     record.name,
                 )

@@ -1,6 +1,6 @@
 """What the journal tells: every row of a run as it stands now, and the batches.
 
-The one place where attempts become a status, and where the rows of a batch's roll are told. The workbook after a crash,
+The one place where the rows of a batch's roll are told. The workbook after a crash,
 after `run` and weeks later, when the input file is gone, is made by these lines.
 """
 
@@ -14,21 +14,19 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, and_, exists, func, or_, select
 
-from pipeline.domain import attempt_rules
+from pipeline.domain import attempt_rules, row_status
 from pipeline.domain.model import Attempt, Column, Outcome, Report, ReportRow, SheetRow, Source, Status, kind_of
+from pipeline.domain.row_status import PlannedRow, RowStatus
 from pipeline.domain.session_states import notices
 from pipeline.journal import roll, serialization, states
 from pipeline.journal.asking import ASKED, batched
 from pipeline.journal.attempts import ATTEMPT_COLUMNS, attempt_of, cancelled, histories, mark_cancelled
 from pipeline.journal.tables import attempts, batches, rows, runs
 from pipeline.journal.tables import states as states_table
-from schemas.faults import Fault, Severity
+from schemas.money import from_cents
 
 CHUNK: Final = 2_000
 """Rows that are in memory at a time."""
-
-DECIDED: Final = frozenset({"decided-created", "decided-not-created"})
-"""The faults by which a person's decision is told (`decisions.explained`)."""
 
 
 def report(engine: Engine, run_id: int) -> Report:
@@ -246,7 +244,7 @@ def _further(
             amount=attempt.amount,
             session_id=attempt.session_id,
             launch_url=_launch_url(base_url, attempt.session_id),
-            notices=_remarks(attempt),
+            notices=row_status.notices_of(attempt),
             reference_sent=attempt.reference_id,
             amount_sent=attempt.amount,
             attempts=0,
@@ -301,24 +299,24 @@ def _with_states(connection: Connection, shown: Sequence[ReportRow]) -> list[Rep
 def _present(
     record: Any, history: Sequence[Attempt], run: Any, *, of_roll: bool = False, elsewhere: Attempt | None = None
 ) -> ReportRow:
-    of_other_batch: _Told = (Status.ALREADY_CREATED, elsewhere, (), ())
-    status, attempt, errors, remarks = _status(record, history, run) if elsewhere is None else of_other_batch
-    if of_roll and status in {Status.HELD, Status.INVALID}:
-        # In the roll a row has the request of its earlier form; on its own sheet nothing was sent of it.
-        attempt = next((one for one in reversed(history) if one.outcome is Outcome.CREATED), attempt)
-    elif status is Status.HELD:
-        attempt = None
-    latest = attempt or (history[-1] if history and status is not Status.HELD else None)
+    planned = _planned(record)
+    told = (
+        row_status.status_of(planned, history, run.id, sends=run.purpose == "run")
+        if elsewhere is None
+        else RowStatus(Status.ALREADY_CREATED, elsewhere)
+    )
+    attempt = row_status.request_shown(told, history, of_roll=of_roll)
+    latest = attempt or (history[-1] if history and told.status is not Status.HELD else None)
     made = attempt if attempt is not None and attempt.outcome is Outcome.CREATED else None
     return ReportRow(
         row=SheetRow(record.number, serialization.cells(record.cells), record.kinds),
-        status=status,
-        payment=serialization.payment(record.payment),
-        amount=serialization.dollars(record.amount_cents),
+        status=told.status,
+        payment=planned.payment,
+        amount=from_cents(record.amount_cents),
         session_id=made.session_id if made else "",
         launch_url=_launch_url(run.base_url, made.session_id) if made and made.session_id else "",
-        errors=errors,
-        notices=(*serialization.faults(record.notices), *remarks, *_decided_before(history, attempt)),
+        errors=told.errors,
+        notices=(*serialization.faults(record.notices), *told.notices, *row_status.decided_before(history, attempt)),
         reference_sent=latest.reference_id if latest else None,
         amount_sent=latest.amount if latest else None,
         attempts=len(history),
@@ -332,108 +330,15 @@ def _launch_url(base_url: str, session_id: str) -> str:
     return f"{base_url}/app/?sessionId={session_id}"
 
 
-_Told = tuple[Status, Attempt | None, tuple[Fault, ...], tuple[Fault, ...]]
-
-
-def _status(record: Any, history: Sequence[Attempt], run: Any) -> _Told:
-    """A row's status, the attempt that decides it, what keeps it from its session, and what else is to be said."""
-    if record.plan == "invalid":
-        faults = serialization.faults(record.faults)
-        if tries := attempt_rules.open_questions(history):
-            return Status.UNKNOWN, tries[-1], (*_reasons(tries[-1]), *faults), _other_references(tries)
-        return Status.INVALID, None, faults, _sessions_from_before(history)
-    standing = attempt_rules.stand(history, bytes(record.fingerprint))
-    match standing:
-        case attempt_rules.Made(attempt, uncertain):
-            in_this_run = attempt.run == run.id and not _decisions(attempt)
-            status = Status.CREATED if in_this_run else Status.ALREADY_CREATED
-            return status, attempt, (), (*_remarks(attempt), *_other_tries(uncertain))
-        case attempt_rules.Uncertain(tries):
-            why = (*_reasons(tries[-1]), *_refused_since(history), *_hold(record))
-            return Status.UNKNOWN, tries[-1], why, _other_references(tries)
-        case attempt_rules.MadeOtherwise(attempt) if record.hold is None:
-            # The repeat was allowed and did not come about in this run, or the run stopped before it.
-            held = (attempt_rules.changed(attempt, _content(record)),)
-            return Status.HELD, attempt, held, ()
-        case _ if record.hold is not None:
-            return Status.HELD, None, _hold(record), ()
-        case attempt_rules.Refused(attempt):
-            return Status.REJECTED, attempt, attempt.reasons, ()
-        case attempt_rules.NotCreated(attempt):
-            return Status.FAILED, attempt, attempt.reasons, ()
-        case attempt_rules.Fresh():
-            code = "not-sent-stopped" if run.purpose == "run" else "not-sent-dry-run"
-            return Status.NOT_SENT, None, (Fault(code),), ()
-        case _:
-            raise AssertionError(standing)
-
-
-def _remarks(attempt: Attempt) -> tuple[Fault, ...]:
-    """What is to be said about a session that exists: not why it was uncertain once."""
-    if not attempt.reasons:
-        return ()
-    return tuple(fault for fault in attempt.reasons if fault.severity is Severity.NOTICE)
-
-
-def _decisions(attempt: Attempt) -> tuple[Fault, ...]:
-    """What a person decided about a try."""
-    if not attempt.reasons:
-        return ()
-    return tuple(fault for fault in attempt.reasons if fault.code in DECIDED)
-
-
-def _decided_before(history: Sequence[Attempt], shown: Attempt | None) -> tuple[Fault, ...]:
-    """What a person decided about other tries of a row; several tries that were decided at once say it once."""
-    if len(history) == 1 and history[0] is shown:
-        return ()
-    others = (fault for attempt in history if attempt is not shown for fault in _decisions(attempt))
-    said = _decisions(shown) if shown is not None else ()
-    return tuple(fault for fault in dict.fromkeys(others) if fault not in said)
-
-
-def _content(record: Any) -> str:
-    payment = serialization.payment(record.payment)
-    return payment.describe() if payment else ""
-
-
-def _hold(record: Any) -> tuple[Fault, ...]:
-    hold = serialization.fault(record.hold)
-    return (hold,) if hold else ()
-
-
-def _reasons(attempt: Attempt) -> tuple[Fault, ...]:
-    """Why an attempt's outcome is unknown; an attempt that was never settled has no reason of its own."""
-    if not attempt.reasons:
-        return (Fault("unknown-interrupted", details=(("date", attempt.at.date().isoformat()),)),)
-    return tuple(fault for fault in attempt.reasons if fault.code not in attempt_rules.NAMES_A_SESSION)
-
-
-def _refused_since(history: Sequence[Attempt]) -> tuple[Fault, ...]:
-    """Why the API refused the last try of a row whose earlier try is uncertain: without it nobody could mend it."""
-    return history[-1].reasons if history[-1].outcome is Outcome.REFUSED else ()
-
-
-def _other_references(uncertain: Sequence[Attempt]) -> tuple[Fault, ...]:
-    """The sessions that the API named for another reference (api: "its sessionId is kept in the notices")."""
-    return tuple(
-        fault for attempt in uncertain for fault in attempt.reasons if fault.code in attempt_rules.NAMES_A_SESSION
+def _planned(record: Any) -> PlannedRow:
+    fingerprint = bytes(record.fingerprint) if record.fingerprint is not None else None
+    return PlannedRow(
+        serialization.payment(record.payment),
+        fingerprint,
+        serialization.faults(record.faults),
+        serialization.fault(record.hold),
+        invalid=record.plan == "invalid",
     )
-
-
-def _sessions_from_before(history: Sequence[Attempt]) -> tuple[Fault, ...]:
-    return tuple(
-        Fault("session-exists", details=(("session", attempt.session_id), ("date", attempt_rules.day(attempt))))
-        for attempt in history
-        if attempt.outcome is Outcome.CREATED
-    )
-
-
-def _other_tries(uncertain: Sequence[Attempt]) -> tuple[Fault, ...]:
-    """What a row with a session still has to say about tries without a usable answer."""
-    if not uncertain:
-        return ()
-    code = "resent-unknown" if any(attempt.send_link for attempt in uncertain) else "possible-orphan"
-    return (Fault(code, details=(("tries", str(len(uncertain))),)), *_other_references(uncertain))
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -579,13 +484,9 @@ def _unknown(connection: Connection) -> Counter[int]:
     for batch_id, identities in perhaps.items():
         for some in batched(identities, ASKED):
             chosen = and_(roll.in_roll(batch_id), rows.c.identity.in_(some))
-            found = connection.execute(select(rows.c.identity, rows.c.fingerprint, rows.c.plan).where(chosen)).all()
+            found = connection.execute(select(rows).where(chosen)).all()
             history = _histories(connection, batch_id, found)
-            counted[batch_id] += sum(_is_unknown(record, history.get(record.identity, [])) for record in found)
+            counted[batch_id] += sum(
+                row_status.is_unknown(_planned(record), history.get(record.identity, [])) for record in found
+            )
     return counted
-
-
-def _is_unknown(record: Any, history: Sequence[Attempt]) -> bool:
-    if record.plan == "invalid":
-        return bool(attempt_rules.open_questions(history))
-    return isinstance(attempt_rules.stand(history, bytes(record.fingerprint)), attempt_rules.Uncertain)

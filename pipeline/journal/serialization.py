@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Final
 
 import msgspec
@@ -91,18 +90,3 @@ def time(text: str) -> datetime:
 def time_or_none(text: str | None) -> datetime | None:
     """An aware time, in local time, or None where none is kept."""
     return time(text) if text else None
-
-
-def cents(amount: Decimal | None) -> int | None:
-    """Dollars as whole cents. Raises ValueError for an amount with a fraction of a cent: that is checked before."""
-    if amount is None:
-        return None
-    whole = amount.scaleb(2)
-    if whole != whole.to_integral_value():
-        raise ValueError("an amount with a fraction of a cent came to the journal")
-    return int(whole)
-
-
-def dollars(whole_cents: int | None) -> Decimal | None:
-    """Whole cents as dollars with two decimals."""
-    return None if whole_cents is None else Decimal(whole_cents).scaleb(-2)

@@ -22,6 +22,7 @@ from pipeline.journal.attempts import Charge, RepeatSearch, histories, mark_canc
 from pipeline.journal.roll import Staged
 from pipeline.journal.tables import attempts, rows, runs
 from schemas.faults import Fault
+from schemas.money import to_cents
 
 CHUNK: Final = 5_000
 """Rows that are in memory at a time while planning."""
@@ -74,7 +75,7 @@ def finish(engine: Engine, staged: Staged, identity: Sequence[str], columns: Seq
             _refuse_repeated_identities(connection, run_id, columns)
         roll.refuse_taken_identities(connection, staged)
         if not staged.source.partial:
-            duplicates.adopt(connection, run_id, batch_id)
+            duplicates.reuse_earlier_payment(connection, run_id, batch_id)
         roll.find_earlier_forms(connection, staged)
         connection.execute(update(runs).where(runs.c.id == run_id).values(staged_at=serialization.dump_time(now)))
 
@@ -93,7 +94,7 @@ def _values(run_id: int, position: int, checked: CheckedRow) -> dict[str, Any]:
         "named": identity,
         "fingerprint": payment.fingerprint() if payment else None,
         "payment": serialization.dump(payment) if payment else None,
-        "amount_cents": serialization.cents(checked.amount),
+        "amount_cents": to_cents(checked.amount),
         "send_link": payment.send_link if payment else None,
         "faults": serialization.dump_faults(checked.faults),
         "notices": serialization.dump_faults(checked.notices),
@@ -216,7 +217,7 @@ def plan(
             _plan_range(connection, chosen, batch_id, permissions, partial(repeats_elsewhere, search=search, now=now))
     if not permissions.allow_repeats:
         with engine.begin() as connection:
-            duplicates.hold_lookalikes(connection, staged, now - search.window)
+            duplicates.hold_possible_duplicates(connection, staged, now - search.window)
     return forecast(engine, run_id, batch_id)
 
 
@@ -255,7 +256,7 @@ def _plan_range(
                 exceptions.append({"which": row.id, "decision": "keep", "why": None})
             case attempt_rules.Hold(fault):
                 exceptions.append({"which": row.id, "decision": "hold", "why": serialization.dump(fault)})
-            case attempt_rules.LookFirst():
+            case attempt_rules.Review():
                 exceptions.append({"which": row.id, "decision": "look", "why": None})
             case never:
                 assert_never(never)

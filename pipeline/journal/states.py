@@ -15,6 +15,7 @@ from pipeline.domain.session_states import same
 from pipeline.journal import roll, serialization
 from pipeline.journal.asking import ASKED, batched
 from pipeline.journal.tables import attempts, states
+from schemas.money import from_cents, to_cents
 
 CHUNK: Final = 500
 """Sessions that are read at a time."""
@@ -68,7 +69,7 @@ def sessions(engine: Engine, batch_id: int, since: datetime | None) -> Iterator[
                 yield Session(
                     record.session_id,
                     place.number,
-                    serialization.dollars(record.amount_cents),
+                    from_cents(record.amount_cents),
                     created_at,
                     known.get(record.session_id),
                     payment.reference_id if payment else "",
@@ -147,7 +148,7 @@ def _state(line: Any) -> SessionState:
     return SessionState(
         session=line.session_status,
         transactions=serialization.cells(line.transactions),
-        amount=serialization.dollars(line.amount_cents),
+        amount=from_cents(line.amount_cents),
         since=serialization.time(line.since),
         known=line.known,
     )
@@ -159,7 +160,7 @@ def _values(batch_id: int, one: Seen) -> dict[str, Any]:
         "session_id": one.session_id,
         "session_status": one.state.session,
         "transactions": serialization.dump(one.state.transactions),
-        "amount_cents": serialization.cents(one.state.amount),
+        "amount_cents": to_cents(one.state.amount),
         "known": one.state.known,
         "since": serialization.dump_time(one.state.since),
         "asked_at": serialization.dump_time(one.at),

@@ -71,7 +71,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a column was understood as: a field or None, and the key of the text that says why."""
+    """What a column was understood as: a field or None, and the code of why."""
 
     field: Field | None
     why: str
@@ -195,12 +195,10 @@ def understand(
         if field is Field.AMOUNT:
             claimed = {candidate.heading.position for rivals in candidates.values() for candidate in rivals}
             _refuse_other_amounts(best.heading, [one for one in free if one.position not in claimed], sample)
-        meanings[best.heading.position] = Meaning(
-            field, "sheet.why_exact" if best.strength == _EXACT else "sheet.why_alias"
-        )
+        meanings[best.heading.position] = Meaning(field, "why_exact" if best.strength == _EXACT else "why_alias")
         notices += [_yields(field, other.heading, best.heading) for other in found if other is not best]
     for heading in headings:
-        meanings.setdefault(heading.position, Meaning(None, "sheet.why_own"))
+        meanings.setdefault(heading.position, Meaning(None, "why_own"))
     _require(headings, meanings, mapping, sample, amount_optional=amount_optional)
     known = {meaning.field for meaning in meanings.values() if meaning.field} | {*mapping.constants}
     spare = [one for one in free if meanings[one.position].field is None]
@@ -211,13 +209,13 @@ def understand(
 def _by_mapping(headings: Sequence[Heading], mapping: Mapping) -> dict[int, Meaning]:
     meanings: dict[int, Meaning] = {}
     for wanted, field in mapping.columns.items():
-        meanings[_the_one(headings, wanted).position] = Meaning(Field(field), "sheet.why_mapping")
+        meanings[_the_one(headings, wanted).position] = Meaning(Field(field), "why_mapping")
     if mapping.split_names:
-        meanings[_the_one(headings, mapping.split_names).position] = Meaning(None, "sheet.why_split")
+        meanings[_the_one(headings, mapping.split_names).position] = Meaning(None, "why_split")
     ignored = {fold(heading) for heading in mapping.ignore}
     for heading in headings:
         if fold(heading.text) in ignored:
-            meanings.setdefault(heading.position, Meaning(None, "sheet.why_ignored"))
+            meanings.setdefault(heading.position, Meaning(None, "why_ignored"))
     return meanings
 
 

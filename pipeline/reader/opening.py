@@ -387,7 +387,7 @@ def _columns(kept: Sequence[Heading], understood: Understanding, found: _Found) 
                 index=index,
                 heading=heading.text,
                 field=meaning.field if meaning else None,
-                why=meaning.why if meaning else "sheet.why_own",
+                why=meaning.why if meaning else "why_own",
                 number_format=look.usual,
                 other_formats=look.others,
             )

@@ -53,14 +53,14 @@ _KEPT: Final = re.compile(
 """Parts that openpyxl keeps or makes anew, or whose loss nobody sees (printer settings, the order of calculation)."""
 
 _LOST: Final = (
-    ("macros", re.compile(r"xl/(?:vbaProject|macrosheets|dialogsheets)|.*vbaProject")),
-    ("pivots", re.compile(r"xl/(?:pivot|slicer|timeline)", re.IGNORECASE)),
-    ("links", re.compile(r"xl/externalLinks")),
-    ("controls", re.compile(r"xl/(?:ctrlProps|activeX|embeddings|webextensions)")),
-    ("threads", re.compile(r"xl/(?:threadedComments|persons)")),
-    ("queries", re.compile(r"xl/(?:connections|queryTables|queries|model)|customData|xl/customData")),
-    ("drawings", re.compile(r"xl/(?:charts|chartsheets|drawings|media|diagrams|richData|cellimages)")),
-    ("signatures", re.compile(r"_xmlsignatures")),
+    ("exports.lost_macros", re.compile(r"xl/(?:vbaProject|macrosheets|dialogsheets)|.*vbaProject")),
+    ("exports.lost_pivots", re.compile(r"xl/(?:pivot|slicer|timeline)", re.IGNORECASE)),
+    ("exports.lost_links", re.compile(r"xl/externalLinks")),
+    ("exports.lost_controls", re.compile(r"xl/(?:ctrlProps|activeX|embeddings|webextensions)")),
+    ("exports.lost_threads", re.compile(r"xl/(?:threadedComments|persons)")),
+    ("exports.lost_queries", re.compile(r"xl/(?:connections|queryTables|queries|model)|customData|xl/customData")),
+    ("exports.lost_drawings", re.compile(r"xl/(?:charts|chartsheets|drawings|media|diagrams|richData|cellimages)")),
+    ("exports.lost_signatures", re.compile(r"_xmlsignatures")),
 )
 _SHEET: Final = re.compile(r"xl/worksheets/sheet\d+\.xml")
 _EXTENSION: Final = b"<extLst"
@@ -103,7 +103,7 @@ class _Losses:
     lost: Sequence[tuple[str, str]]
 
     def __format__(self, lang: str) -> str:
-        return ", ".join(say(f"exports.lost_{kind}", language(lang), part=part) for kind, part in self.lost)
+        return ", ".join(say(kind, language(lang), part=part) for kind, part in self.lost)
 
 
 def _losses(package: zipfile.ZipFile, names: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -111,12 +111,12 @@ def _losses(package: zipfile.ZipFile, names: Iterable[str]) -> Iterator[tuple[st
     for name in names:
         if _KEPT.fullmatch(name) or name.endswith("/"):
             if _SHEET.fullmatch(name) and _holds(package, name, _EXTENSION):
-                yield "extensions", ""
+                yield "exports.lost_extensions", ""
             if _has_long_token(package, name):
-                yield "long_texts", ""
+                yield "exports.lost_long_texts", ""
             continue
         kind = next((kind for kind, pattern in _LOST if pattern.match(name)), None)
-        yield (kind, "") if kind else ("other", name)
+        yield (kind, "") if kind else ("exports.lost_other", name)
 
 
 def _holds(package: zipfile.ZipFile, name: str, wanted: bytes) -> bool:

@@ -14,7 +14,17 @@ from pipeline.report.styles import FAINT, HEADING, INK, LINE, MONEY, TEXT, Looks
 from schemas.languages import Lang
 from schemas.money import format_amount
 
-_HEADINGS: Final = ("kind", "rows", "payor", "email", "before", "now", "difference", "share", "look")
+_HEADINGS: Final = (
+    "changes.heading_kind",
+    "changes.heading_rows",
+    "changes.heading_payor",
+    "changes.heading_email",
+    "changes.heading_before",
+    "changes.heading_now",
+    "changes.heading_difference",
+    "changes.heading_share",
+    "changes.heading_look",
+)
 _WIDTHS: Final = (18, 10, 28, 34, 14, 14, 14, 11, 66)
 _TABLE_AT: Final = 4
 """The row of the headings, from 0: above it stand the title, what is compared, and the counts."""
@@ -27,7 +37,24 @@ _COLOURS: Final[dict[Kind, tuple[str, str]]] = {
     Kind.NEW: ("#D5F0DC", "#14532D"),
     Kind.GONE: ("#E5E7EB", "#374151"),
 }
-_HUNDRED_WORDS: Final = {Decimal(10): "ten", Decimal(100): "hundred", Decimal("0.1"): "tenth"}
+_NAMES: Final[dict[Kind, str]] = {
+    Kind.SLIP: "changes.kind_slip",
+    Kind.CHANGED: "changes.kind_changed",
+    Kind.NEW: "changes.kind_new",
+    Kind.GONE: "changes.kind_gone",
+}
+_COUNTS: Final[dict[Kind, str]] = {
+    Kind.SLIP: "changes.count_slip",
+    Kind.CHANGED: "changes.count_changed",
+    Kind.NEW: "changes.count_new",
+    Kind.GONE: "changes.count_gone",
+}
+_SLIPS: Final[dict[Decimal, str]] = {
+    Decimal(10): "changes.look_slip_ten",
+    Decimal(100): "changes.look_slip_hundred",
+    Decimal("0.1"): "changes.look_slip_tenth",
+    Decimal("0.01"): "changes.look_slip_hundredth",
+}
 
 
 def write(sheet: Any, looks: Looks, lang: Lang, before: Before, now: Sequence[Charge]) -> None:
@@ -60,7 +87,7 @@ class _ChangesSheet:
         self._above(found)
         heading = self._looks.of(**HEADING)
         for index, name in enumerate(_HEADINGS):
-            self._sheet.write_string(_TABLE_AT, index, self._say(f"heading_{name}"), heading)
+            self._sheet.write_string(_TABLE_AT, index, self._say(name), heading)
         # More than Excel opens is cut: the counts above the table are of all.
         shown = found[: MAX_ROWS - _TABLE_AT - 1]
         for number, change in enumerate(shown, _TABLE_AT + 1):
@@ -69,28 +96,30 @@ class _ChangesSheet:
             self._sheet.autofilter(_TABLE_AT, 0, _TABLE_AT + len(shown), len(_HEADINGS) - 1)
         self._print_setup()
 
-    def _say(self, name: str, **params: object) -> str:
-        return say(f"changes.{name}", self._lang, **params)
+    def _say(self, key: str, **params: object) -> str:
+        return say(key, self._lang, **params)
 
     def _above(self, found: Sequence[Change]) -> None:
         before = self._before
         self._sheet.set_row(0, 30)
-        self._sheet.write_string(0, 0, self._say("title"), self._looks.of(bold=True, font_size=18, font_color=INK))
+        self._sheet.write_string(
+            0, 0, self._say("changes.title"), self._looks.of(bold=True, font_size=18, font_color=INK)
+        )
         day = before.at.date().isoformat() if before.at else "-"
         over = f"{before.over.normalize():f}"
-        told = self._say("compared", batch=cut(before.batch), date=day, over=over)
+        told = self._say("changes.compared", batch=cut(before.batch), date=day, over=over)
         plain = self._looks.of(font_color=INK)
         self._sheet.write_string(1, 0, told, plain)
         counts = [
-            self._say(f"count_{kind}", count=count)
+            self._say(_COUNTS[kind], count=count)
             for kind in Kind
             if (count := sum(change.kind is kind for change in found))
         ]
         strong = self._looks.of(bold=True, font_color=INK)
-        self._sheet.write_string(2, 0, " · ".join(counts) or self._say("nothing"), strong)
+        self._sheet.write_string(2, 0, " · ".join(counts) or self._say("changes.nothing"), strong)
 
     def _row(self, number: int, change: Change) -> None:
-        self._sheet.write_string(number, 0, self._say(f"kind_{change.kind}"), self._kinds[change.kind])
+        self._sheet.write_string(number, 0, self._say(_NAMES[change.kind]), self._kinds[change.kind])
         self._sheet.write_string(number, 1, cut(", ".join(map(str, change.rows))), self._text)
         self._sheet.write_string(number, 2, cut(change.name), self._text)
         self._sheet.write_string(number, 3, cut(change.email), self._text)
@@ -116,15 +145,17 @@ class _ChangesSheet:
         match change.kind:
             case Kind.SLIP:
                 assert change.factor is not None
-                name = f"look_slip_{_HUNDRED_WORDS.get(change.factor, 'hundredth')}"
                 assert change.before is not None
-                return self._say(name, before=format_amount(change.before, self._lang))
+                return self._say(_SLIPS[change.factor], before=format_amount(change.before, self._lang))
             case Kind.CHANGED:
                 share = change.share
-                name = "look_open" if share is None else "look_more" if share > 0 else "look_less"
-                return self._say(name, batch=self._before.batch)
-            case kind:
-                return self._say(f"look_{kind}", batch=self._before.batch)
+                less_or_more = "changes.look_more" if share and share > 0 else "changes.look_less"
+                key = "changes.look_open" if share is None else less_or_more
+                return self._say(key, batch=self._before.batch)
+            case Kind.NEW:
+                return self._say("changes.look_new", batch=self._before.batch)
+            case Kind.GONE:
+                return self._say("changes.look_gone", batch=self._before.batch)
 
     def _print_setup(self) -> None:
         sheet = self._sheet

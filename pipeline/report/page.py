@@ -21,7 +21,7 @@ from pipeline.domain.totals import NEEDS_A_PERSON, WholeTally
 from pipeline.messages import say
 from pipeline.report.formatting import control_figure, control_name, dollars, zone
 from pipeline.report.styles import FAINT, INK, LINE, PAID_COLOURS, STATUS_COLOURS
-from pipeline.report.summary import status_lines
+from pipeline.report.summary import meaning_of_paid, status_lines
 from schemas.faults import Fault, mend, sentence
 from schemas.fields import Field
 from schemas.languages import Lang
@@ -64,6 +64,11 @@ _LONG_NUMBER: Final = re.compile(r"[0-9]{7,}")
 _SECRET: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F-]{14,}")
 _UNSHOWABLE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
 _SHORTEST: Final = 2
+
+_STATUS: Final = "page.heading_status"
+_MEANING: Final = "page.heading_meaning"
+_ROWS: Final = "page.heading_rows"
+_AMOUNT: Final = "page.heading_amount"
 
 _STYLE: Final = f"""
 body {{ margin: 0; padding: 24px 12px; background: {FAINT}; color: {INK};
@@ -181,33 +186,34 @@ class _Page:
             self._payments(payments) if payments else "",
             self._controls(),
             self._needing(needing, more),
-            f'<p class="quiet">{self._say("foot")}</p>\n</main>\n</body>\n</html>\n',
+            f'<p class="quiet">{self._say("page.foot")}</p>\n</main>\n</body>\n</html>\n',
         ]
         return "".join(parts)
 
-    def _say(self, name: str, **params: object) -> str:
-        return _safe(say(f"page.{name}", self._lang, **params))
+    def _say(self, key: str, **params: object) -> str:
+        return _safe(say(key, self._lang, **params))
 
     def _number(self, number: int) -> str:
         return format_number(number, self._lang)
 
     def _head(self) -> str:
+        title = self._say("page.title", batch=self._report.batch)
         # The policy holds even if an escape were ever forgotten: nothing is loaded and nothing runs.
         return (
             f'<!DOCTYPE html>\n<html lang="{self._lang}">\n<head>\n<meta charset="utf-8">\n{_GENERATOR}\n'
             "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f"<title>{self._say('title', batch=self._report.batch)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+            f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
         )
 
     def _top(self, whole: Whole, needing: Sequence[_Needing], more: int) -> str:
         report = self._report
         # "As of" is when the API told the states: neither when a command ran nor when the page was written.
         told_at = report.asked_at or report.ended_at or report.started_at
-        at = self._say("asked_at" if report.asked_at else "ran_at", moment=told_at.isoformat(" ", "minutes"))
+        at = self._say("page.asked_at" if report.asked_at else "page.ran_at", moment=told_at.isoformat(" ", "minutes"))
         lines = [
-            f"<main>\n<h1>{self._say('title', batch=report.batch)}</h1>",
-            f'<p class="quiet">{self._say("from", file=report.source.name, environment=report.environment)}<br>',
+            f"<main>\n<h1>{self._say('page.title', batch=report.batch)}</h1>",
+            f'<p class="quiet">{self._say("page.from", file=report.source.name, environment=report.environment)}<br>',
             f"{at} {_safe(say('report.in_zone', self._lang, zone=zone()))}</p>",
         ]
         if report.dry_run:
@@ -215,11 +221,11 @@ class _Page:
         if report.stopped:
             lines.append(f'<p class="loud">{_safe(say(report.stopped, self._lang, **report.stopped_details))}</p>')
         counts = {"count": self._number(whole.requests.rows), "rows": self._number(whole.totals.rows)}
-        told = self._say("headline", **counts, amount=dollars(whole.requests.amount, self._lang))
+        told = self._say("page.headline", **counts, amount=dollars(whole.requests.amount, self._lang))
         if not report.dry_run:
             lines.append(f"<p><strong>{told}</strong></p>")
         persons = len(needing) + more
-        needed = self._say("persons", count=self._number(persons)) if persons else self._say("no_persons")
+        needed = self._say("page.persons", count=self._number(persons)) if persons else self._say("page.no_persons")
         lines.append(f"<p>{needed}</p>\n")
         return "\n".join(lines)
 
@@ -238,20 +244,20 @@ class _Page:
             f'<td class="figure">{self._number(totals.rows)}</td>'
             f'<td class="figure">{_safe(dollars(totals.amount, self._lang))}</td></tr></tfoot>'
         )
-        return self._table("statuses", ("status", "meaning", "rows", "amount"), rows, foot)
+        return self._table("page.statuses", (_STATUS, _MEANING, _ROWS, _AMOUNT), rows, foot)
 
     def _payments(self, payments: Payments) -> str:
         """Who has paid, as the API last told."""
         rows = []
         for verdict in Paid:
             fill, ink = PAID_COLOURS[verdict]
-            meaning = say(f"status.means_{verdict.name.lower()}", self._lang)
+            meaning = meaning_of_paid(verdict, self._lang)
             rows.append(
                 f'<tr><td class="word" style="background:{fill};color:{ink}">{verdict}</td><td>{_safe(meaning)}</td>'
                 f'<td class="figure">{self._number(payments.counts[verdict])}</td>'
                 f'<td class="figure">{_safe(dollars(payments.amounts[verdict], self._lang))}</td></tr>'
             )
-        return self._table("payments", ("paid", "meaning", "rows", "amount"), rows)
+        return self._table("page.payments", ("page.heading_paid", _MEANING, _ROWS, _AMOUNT), rows)
 
     def _controls(self) -> str:
         rows = [
@@ -261,7 +267,8 @@ class _Page:
             f"<td>{_safe(say('report.yes' if control.agrees else 'report.no', self._lang))}</td></tr>"
             for control in self._report.controls
         ]
-        return self._table("controls", ("control", "expected", "found", "agrees"), rows) if rows else ""
+        headings = ("page.heading_control", "page.heading_expected", "page.heading_found", "page.heading_agrees")
+        return self._table("page.controls", headings, rows) if rows else ""
 
     def _needing(self, needing: Sequence[_Needing], more: int) -> str:
         if not needing:
@@ -275,11 +282,12 @@ class _Page:
                 f'<td class="word" style="background:{fill};color:{ink}">{one.status}</td>'
                 f"<td>{_safe(one.reason)}{how}</td></tr>"
             )
-        table = self._table("needing", ("row", "reference", "status", "reason"), rows)
-        return table + (f"<p>{self._say('more', count=self._number(more))}</p>\n" if more else "")
+        headings = ("page.heading_row", "page.heading_reference", _STATUS, "page.heading_reason")
+        table = self._table("page.needing", headings, rows)
+        return table + (f"<p>{self._say('page.more', count=self._number(more))}</p>\n" if more else "")
 
     def _table(self, title: str, headings: Sequence[str], rows: Sequence[str], foot: str = "") -> str:
-        cells = "".join(f"<th>{self._say(f'heading_{name}')}</th>" for name in headings)
+        cells = "".join(f"<th>{self._say(heading)}</th>" for heading in headings)
         body = "\n".join(rows)
         return (
             f"<h2>{self._say(title)}</h2>\n<table>\n<thead><tr>{cells}</tr></thead>\n<tbody>\n{body}\n</tbody>\n{foot}"

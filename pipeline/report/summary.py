@@ -10,6 +10,7 @@ from typing import Final
 
 from pipeline.domain.errors import ExitCode
 from pipeline.domain.model import Report, ReportRow, Status, Totals, Whole
+from pipeline.domain.session_states import Paid
 from pipeline.domain.totals import WholeTally
 from pipeline.messages import say
 from pipeline.report.masking import account_columns, mask_in
@@ -43,15 +44,47 @@ class StatusLine:
     next_step: str
 
 
+_MEANINGS: Final[dict[Status, str]] = {
+    Status.CREATED: "report.means_created",
+    Status.ALREADY_CREATED: "report.means_already_created",
+    Status.INVALID: "report.means_invalid",
+    Status.REJECTED: "report.means_rejected",
+    Status.FAILED: "report.means_failed",
+    Status.UNKNOWN: "report.means_unknown",
+    Status.HELD: "report.means_held",
+    Status.NOT_SENT: "report.means_not_sent",
+}
+_NEXT_STEPS: Final[dict[Status, str]] = {
+    Status.CREATED: "report.next_created",
+    Status.ALREADY_CREATED: "report.next_already_created",
+    Status.INVALID: "report.next_invalid",
+    Status.REJECTED: "report.next_rejected",
+    Status.FAILED: "report.next_failed",
+    Status.UNKNOWN: "report.next_unknown",
+    Status.HELD: "report.next_held",
+    Status.NOT_SENT: "report.next_not_sent",
+}
+_MEANINGS_OF_PAID: Final[dict[Paid, str]] = {
+    Paid.YES: "status.means_yes",
+    Paid.NOT_YET: "status.means_not_yet",
+    Paid.NO: "status.means_no",
+}
+
+
+def meaning_of_paid(paid: Paid, lang: Lang) -> str:
+    """What it means that a request was paid, or was not, in a sentence."""
+    return say(_MEANINGS_OF_PAID[paid], lang)
+
+
 def status_lines(totals: Totals, lang: Lang = "en") -> tuple[StatusLine, ...]:
     """All eight statuses in their order, those without rows too."""
     return tuple(
         StatusLine(
             status,
-            say(f"report.means_{_name(status)}", lang),
+            say(_MEANINGS[status], lang),
             totals.counts[status],
             totals.amounts[status],
-            say(f"report.next_{_name(status)}", lang),
+            say(_NEXT_STEPS[status], lang),
         )
         for status in Status
     )
@@ -61,12 +94,15 @@ def status_lines(totals: Totals, lang: Lang = "en") -> tuple[StatusLine, ...]:
 class Gathered:
     """What one reading of a sheet's rows gives: what they come to, the first errors as the JSON summary has them, and
     the rows that are held for one reason.
+
+    `to_fix` are those errors that a person fixes, row by row: not that a row is held, or was not sent.
     """
 
     whole: Whole
     errors: tuple[dict[str, object], ...]
     omitted: int
     held: tuple[HeldGroup, ...] = ()
+    to_fix: tuple[dict[str, object], ...] = ()
 
     @property
     def totals(self) -> Totals:
@@ -97,6 +133,7 @@ class Gathering:
         self._tally = WholeTally()
         self._held: dict[tuple[str, str, str], list[int]] = {}
         self._errors: list[dict[str, object]] = []
+        self._to_fix: list[dict[str, object]] = []
         self._omitted = 0
 
     def add(self, row: ReportRow) -> None:
@@ -114,12 +151,14 @@ class Gathering:
             for fault, message in islice(said, room):
                 error = {"row": row.row.number, "field": fault.field, "code": fault.code, "message": message}
                 self._errors.append(error)
+                if row.status not in {Status.HELD, Status.NOT_SENT}:
+                    self._to_fix.append(error)
         self._omitted += max(0, len(row.errors) - room)
 
     def gathered(self) -> Gathered:
         """What was seen so far."""
         held = tuple(HeldGroup(*why, len(rows), tuple(rows[:HELD_ROWS])) for why, rows in self._held.items())
-        return Gathered(self._tally.whole(), tuple(self._errors), self._omitted, held)
+        return Gathered(self._tally.whole(), tuple(self._errors), self._omitted, held, tuple(self._to_fix))
 
 
 def messages(report: Report, row: ReportRow, lang: Lang = "en") -> list[str]:
@@ -152,7 +191,3 @@ def as_json(report: Report, gathered: Gathered, written: Written | None, exit_co
         "output": str(written.path) if written else None,
         "exitCode": int(exit_code),
     }
-
-
-def _name(status: Status) -> str:
-    return status.value.replace("-", "_")

@@ -24,7 +24,7 @@ from pipeline.report.styles import (
     TEXT,
     Looks,
 )
-from pipeline.report.summary import status_lines
+from pipeline.report.summary import meaning_of_paid, status_lines
 from schemas.faults import sentence
 from schemas.languages import Lang
 
@@ -83,33 +83,34 @@ class FrontPage:
         self._next_steps(figures.totals)
         self._print_setup()
 
-    def _say(self, name: str, **params: object) -> str:
-        return say(f"report.{name}", self._lang, **params)
+    def _say(self, key: str, **params: object) -> str:
+        return say(key, self._lang, **params)
 
     def _title(self) -> None:
         title = self._looks.of(bold=True, font_size=18, font_color=INK)
         self._sheet.set_row(0, 30)
-        self._sheet.write_string(0, 0, self._say("title"), title)
+        self._sheet.write_string(0, 0, self._say("report.title"), title)
         self._row = 1
         if self._report.dry_run:
             loud = self._looks.of(bold=True, font_size=14, font_color="#8A1C0B", bg_color=FAULTY, text_wrap=True)
             self._sheet.set_row(1, 40)
-            self._sheet.merge_range(1, 0, 1, _LAST, self._say("dry_run"), loud)
+            self._sheet.merge_range(1, 0, 1, _LAST, self._say("report.dry_run"), loud)
             self._row = 2
         self._row += 1
 
     def _facts(self) -> None:
         report = self._report
+        ended = report.ended_at.isoformat(timespec="seconds") if report.ended_at else self._say("report.not_ended")
         facts = [
-            ("batch", report.batch),
-            ("file", report.source.name),
-            ("sheet", report.source.sheet),
-            ("sha256", report.source.sha256),
-            ("environment", report.environment),
-            ("identity", ", ".join(report.identity)),
-            ("started", report.started_at.isoformat(timespec="seconds")),
-            ("ended", report.ended_at.isoformat(timespec="seconds") if report.ended_at else self._say("not_ended")),
-            ("zone", zone()),
+            ("report.batch", report.batch),
+            ("report.file", report.source.name),
+            ("report.sheet", report.source.sheet),
+            ("report.sha256", report.source.sha256),
+            ("report.environment", report.environment),
+            ("report.identity", ", ".join(report.identity)),
+            ("report.started", report.started_at.isoformat(timespec="seconds")),
+            ("report.ended", ended),
+            ("report.zone", zone()),
         ]
         for name, text in facts:
             if text:
@@ -117,9 +118,9 @@ class FrontPage:
         if report.approval is not None:
             made_by, made_at, sent_by = report.approval.made_by, report.approval.made_at, report.approval.sent_by
             approved = say("report.approved_by", self._lang, made_by=made_by, made_at=made_at, sent_by=sent_by)
-            self._fact(self._say("approved"), approved)
+            self._fact(self._say("report.approved"), approved)
         if report.stopped:
-            self._fact(self._say("stopped"), say(report.stopped, self._lang, **report.stopped_details))
+            self._fact(self._say("report.stopped"), say(report.stopped, self._lang, **report.stopped_details))
         self._row += 1
 
     def _fact(self, label: str, text: str) -> None:
@@ -129,21 +130,18 @@ class FrontPage:
         self._grow(text, sum(_WIDTHS[1:]))
         self._row += 1
 
-    def _headings(self, *names: str) -> None:
-        for index, name in enumerate(names):
-            self._sheet.write_string(self._row, index, self._say(name), self._heading)
+    def _headings(self, *keys: str) -> None:
+        for index, key in enumerate(keys):
+            self._sheet.write_string(self._row, index, self._say(key), self._heading)
         self._row += 1
 
     def _payments(self, payments: Payments) -> None:
         """Who has paid: also the legend of the column `paid` in `Results`."""
-        names = (say("status.paid", self._lang), self._say("meaning"), self._say("rows"), self._say("amount"))
-        for index, name in enumerate(names):
-            self._sheet.write_string(self._row, index, name, self._heading)
-        self._row += 1
+        self._headings("status.paid", "report.meaning", "report.rows", "report.amount")
         for verdict in Paid:
             fill, ink = PAID_COLOURS[verdict]
             look = self._looks.of(bold=True, font_color=ink, bg_color=fill, border=1, border_color=LINE)
-            meaning = say(f"status.means_{verdict.name.lower()}", self._lang)
+            meaning = meaning_of_paid(verdict, self._lang)
             self._figure_row(verdict.value, meaning, payments.counts[verdict], payments.amounts[verdict], look)
         if payments.late:
             late = say("status.late", self._lang)
@@ -165,7 +163,7 @@ class FrontPage:
 
     def _statuses(self, totals: Totals) -> None:
         """The table of statuses: also the legend of the colours in `Results`, and what the chart shows."""
-        self._headings("status", "meaning", "rows", "amount")
+        self._headings("report.status", "report.meaning", "report.rows", "report.amount")
         first = self._row
         for line in status_lines(totals, self._lang):
             fill, ink = STATUS_COLOURS[line.status]
@@ -176,14 +174,14 @@ class FrontPage:
             self._sheet.write_number(self._row, 3, float(line.amount), self._money)
             self._grow(line.meaning, _WIDTHS[1])
             self._row += 1
-        self._total(self._say("all_rows"), first, totals)
+        self._total(self._say("report.all_rows"), first, totals)
         self._chart(first)
 
     def _total(self, label: str, first: int, totals: Totals) -> None:
         strong = {"bold": True, "bg_color": FAINT, "border": 1, "border_color": LINE}
         last = self._row
         self._sheet.write_string(self._row, 0, label, self._looks.of(**strong))
-        self._sheet.write_string(self._row, 1, self._say("legend"), self._looks.of(**{**strong, "bold": False}))
+        self._sheet.write_string(self._row, 1, self._say("report.legend"), self._looks.of(**{**strong, "bold": False}))
         self._sheet.write_formula(
             self._row, 2, f"=SUM(C{first + 1}:C{last})", self._looks.of(num_format="#,##0", **strong), totals.rows
         )
@@ -197,7 +195,7 @@ class FrontPage:
         chart = self._looks.book.add_chart({"type": "bar"})
         chart.add_series(
             {
-                "name": self._say("rows"),
+                "name": self._say("report.rows"),
                 "categories": ["Summary", first, 0, last, 0],
                 "values": ["Summary", first, 2, last, 2],
                 "data_labels": {"value": True},
@@ -207,78 +205,77 @@ class FrontPage:
                 ],
             }
         )
-        chart.set_title({"name": self._say("chart"), "name_font": {"size": 12, "color": INK}})
+        chart.set_title({"name": self._say("report.chart"), "name_font": {"size": 12, "color": INK}})
         chart.set_legend({"none": True})
         chart.set_y_axis({"reverse": True, "line": {"color": LINE}})
         chart.set_x_axis({"visible": False, "major_gridlines": {"visible": False}})
         chart.set_size({"width": 800, "height": _CHART_ROWS * 20 - 10})
         self._sheet.insert_chart(
-            self._row, 0, chart, {"description": self._say("chart"), "object_position": 1, "x_offset": 2}
+            self._row, 0, chart, {"description": self._say("report.chart"), "object_position": 1, "x_offset": 2}
         )
         self._row += _CHART_ROWS + 1
 
     def _filtered(self, figures: Figures) -> None:
         """Totals that follow the filter on `Results`, beside those that were computed from the journal."""
-        self._headings("check", "how_checked", "rows", "amount_sent")
+        self._headings("report.check", "report.how_checked", "report.rows", "report.amount_sent")
         shown = [
             (2, f"=SUBTOTAL(103,{figures.status_cells})", self._count, figures.lines),
             (3, f"=SUBTOTAL(109,{figures.sent_cells})", self._money, figures.sent),
         ]
-        self._sheet.write_string(self._row, 0, self._say("shown"), self._cell)
-        self._sheet.write_string(self._row, 1, self._say("follows_filter"), self._cell)
+        self._sheet.write_string(self._row, 0, self._say("report.shown"), self._cell)
+        self._sheet.write_string(self._row, 1, self._say("report.follows_filter"), self._cell)
         for column, formula, look, value in shown:
             self._sheet.write_formula(self._row, column, formula, look, value)
         self._row += 1
-        self._sheet.write_string(self._row, 0, self._say("computed"), self._cell)
-        self._sheet.write_string(self._row, 1, self._say("from_journal"), self._cell)
-        self._grow(self._say("from_journal"), _WIDTHS[1])
+        self._sheet.write_string(self._row, 0, self._say("report.computed"), self._cell)
+        self._sheet.write_string(self._row, 1, self._say("report.from_journal"), self._cell)
+        self._grow(self._say("report.from_journal"), _WIDTHS[1])
         self._sheet.write_number(self._row, 2, figures.lines, self._count)
         self._sheet.write_number(self._row, 3, float(figures.sent), self._money)
         self._row += 2
 
     def _whole(self, whole: Whole) -> None:
         """What the whole batch comes to: its rows by status where it has others than this sheet's, and its requests."""
-        self._headings("whole", "meaning", "rows", "amount")
+        self._headings("report.whole", "report.meaning", "report.rows", "report.amount")
         if not self._report.roll:
             for line in status_lines(whole.totals, self._lang):
                 if line.rows:
                     self._figure_row(line.status.value, line.meaning, line.rows, line.amount, self._cell)
-            self._figure_row(self._say("all_rows"), "", whole.totals.rows, whole.totals.amount, self._cell)
-        for name, figure in (
-            ("requests", whole.requests),
-            ("cancelled", whole.cancelled),
-            ("never_asked", whole.never_asked),
+            self._figure_row(self._say("report.all_rows"), "", whole.totals.rows, whole.totals.amount, self._cell)
+        for name, meaning, figure in (
+            ("report.requests", "report.means_requests", whole.requests),
+            ("report.cancelled", "report.means_cancelled", whole.cancelled),
+            ("report.never_asked", "report.means_never_asked", whole.never_asked),
         ):
-            meaning = self._say(f"means_{name}")
-            self._figure_row(self._say(name), meaning, figure.rows, figure.amount, self._cell)
+            self._figure_row(self._say(name), self._say(meaning), figure.rows, figure.amount, self._cell)
         self._row += 1
 
     def _controls(self) -> None:
         if not self._report.controls:
             return
-        self._headings("control", "agrees", "expected", "found")
+        self._headings("report.control", "report.agrees", "report.expected", "report.found")
         right = self._looks.of(border=1, border_color=LINE, align="right")
         for control in self._report.controls:
             fill, ink = STATUS_COLOURS[Status.CREATED if control.agrees else Status.INVALID]
             verdict = self._looks.of(bold=True, font_color=ink, bg_color=fill, border=1, border_color=LINE)
             self._sheet.write_string(self._row, 0, control_name(control.where, self._lang), self._cell)
-            self._sheet.write_string(self._row, 1, self._say("yes" if control.agrees else "no"), verdict)
+            self._sheet.write_string(self._row, 1, self._say("report.yes" if control.agrees else "report.no"), verdict)
             for column, figure in ((2, control.expected), (3, control.found)):
                 self._sheet.write_string(self._row, column, control_figure(control.where, figure, self._lang), right)
             self._row += 1
         self._row += 1
 
     def _notices(self) -> None:
-        self._list("notices", [sentence(fault, self._lang) for fault in self._report.notices])
+        self._list("report.notices", [sentence(fault, self._lang) for fault in self._report.notices])
 
     def _next_steps(self, totals: Totals) -> None:
         steps = [f"{line.status}: {line.next_step}" for line in status_lines(totals, self._lang) if line.rows]
-        self._list("next", steps)
+        self._list("report.next", steps)
 
-    def _list(self, name: str, lines: list[str]) -> None:
+    def _list(self, key: str, lines: list[str]) -> None:
         if not lines:
             return
-        self._sheet.merge_range(self._row, 0, self._row, _LAST, self._say(name), self._heading)
+        self._sheet.merge_range(self._row, 0, self._row, _LAST, self._say(key), self._heading)
         self._row += 1
         for line in lines:
             self._sheet.merge_range(self._row, 0, self._row, _LAST, "", self._text)

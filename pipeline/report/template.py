@@ -24,6 +24,23 @@ _MOST_MESSAGE: Final = 255
 """Characters of an input message. Excel: `dataValidation`, attribute `prompt`."""
 
 _OPTIONAL: Final = "#5B6B8C"
+_HEADINGS: Final[dict[Field, str]] = {
+    Field.REFERENCE_ID: "template.heading_referenceId",
+    Field.FIRST_NAME: "template.heading_firstName",
+    Field.MIDDLE_NAME: "template.heading_middleName",
+    Field.LAST_NAME: "template.heading_lastName",
+    Field.EMAIL: "template.heading_email",
+    Field.AMOUNT: "template.heading_amount",
+    Field.CURRENCY: "template.heading_currency",
+    Field.TYPE: "template.heading_type",
+    Field.DIRECTION: "template.heading_direction",
+    Field.SEND_INTERAC_LINK: "template.heading_sendInteracLink",
+    Field.INSTITUTION_CODE: "template.heading_institutionCode",
+    Field.TRANSIT_NUMBER: "template.heading_transitNumber",
+    Field.ACCOUNT_NUMBER: "template.heading_accountNumber",
+}
+_HOW: Final = ("template.how_1", "template.how_2", "template.how_3", "template.how_4")
+_HELP: Final = ("template.help_column", "template.help_needed", "template.help_limits", "template.help_example")
 _WIDTHS: Final[dict[Field, float]] = {
     Field.REFERENCE_ID: 20,
     Field.FIRST_NAME: 18,
@@ -48,7 +65,7 @@ def template(lang: Lang) -> bytes:
 
 def heading(field: Field, lang: Lang) -> str:
     """The heading of a field's column; `run` knows each again."""
-    return say(f"template.heading_{field.value}", lang)
+    return say(_HEADINGS[field], lang)
 
 
 class _Template:
@@ -64,7 +81,7 @@ class _Template:
 
     def write(self) -> None:
         """All of the workbook."""
-        self._book.set_properties({"title": self._say("title"), "author": "flinks-import"})
+        self._book.set_properties({"title": self._say("template.title"), "author": "flinks-import"})
         self._write_help()
         for index, rule in enumerate(FIELDS):
             self._column(index, rule)
@@ -82,8 +99,8 @@ class _Template:
         self._sheet.repeat_rows(0)
         self._sheet.activate()
 
-    def _say(self, name: str, **params: object) -> str:
-        return say(f"template.{name}", self._lang, **params)
+    def _say(self, key: str, **params: object) -> str:
+        return say(key, self._lang, **params)
 
     # The sheet that is filled in
 
@@ -119,7 +136,7 @@ class _Template:
                 # The other values are another product and another direction: a fault in most sheets, so not offered.
                 return {"validate": "list", "source": [rule.choices[0]], "error_type": "warning"}
             case Kind.YES_NO:
-                return {"validate": "list", "source": [self._say("yes"), self._say("no")]}
+                return {"validate": "list", "source": [self._say("template.yes"), self._say("template.no")]}
             case Kind.DIGITS if rule.field is Field.INSTITUTION_CODE:
                 # Other codes exist: the list helps and refuses nothing.
                 return {"validate": "list", "source": self._institutions, "error_type": "information"}
@@ -129,32 +146,32 @@ class _Template:
 
     def _need(self, rule: FieldRule) -> str:
         if rule.field in ACCOUNT_FIELDS:
-            return self._say("need_account")
-        return self._say("need_yes" if rule.required else "need_no")
+            return self._say("template.need_account")
+        return self._say("template.need_yes" if rule.required else "template.need_no")
 
     def _limits(self, rule: FieldRule) -> str:
         """What a cell may hold, in a sentence."""
         match rule.kind:
             case Kind.AMOUNT:
-                return self._say("limit_amount", limit=format_amount(DEFAULT_MAX_AMOUNT, self._lang))
+                return self._say("template.limit_amount", limit=format_amount(DEFAULT_MAX_AMOUNT, self._lang))
             case Kind.CHOICE:
-                return self._say("limit_choice", choice=rule.choices[0])
+                return self._say("template.limit_choice", choice=rule.choices[0])
             case Kind.YES_NO:
-                return self._say("limit_yes_no", yes=self._say("yes"), no=self._say("no"))
+                return self._say("template.limit_yes_no", yes=self._say("template.yes"), no=self._say("template.no"))
             case Kind.DIGITS if rule.min_length == rule.max_length:
-                return self._say("limit_digits", count=rule.max_length)
+                return self._say("template.limit_digits", count=rule.max_length)
             case Kind.DIGITS:
-                return self._say("limit_digits_between", least=rule.min_length, most=rule.max_length)
+                return self._say("template.limit_digits_between", least=rule.min_length, most=rule.max_length)
             case Kind.NAME:
-                return self._say("limit_name", count=rule.max_length)
+                return self._say("template.limit_name", count=rule.max_length)
             case _:
-                return self._say("limit_text", count=rule.max_length)
+                return self._say("template.limit_text", count=rule.max_length)
 
     def _example(self, rule: FieldRule) -> str:
-        return self._say("example", example=self._example_value(rule))
+        return self._say("template.example", example=self._example_value(rule))
 
     def _example_value(self, rule: FieldRule) -> str:
-        return self._say("yes") if rule.kind is Kind.YES_NO else rule.example
+        return self._say("template.yes") if rule.kind is Kind.YES_NO else rule.example
 
     # The help
 
@@ -164,10 +181,10 @@ class _Template:
             sheet.set_column(index, index, width)
         sheet.set_row(0, 30)
         title = self._looks.of(bold=True, font_size=18, font_color=INK)
-        sheet.write_string(0, 0, self._say("title"), title)
+        sheet.write_string(0, 0, self._say("template.title"), title)
         plain = self._looks.of(font_color=INK)
-        for number in range(1, 5):
-            sheet.write_string(number, 0, self._say(f"how_{number}", sheet=self._say("sheet")), plain)
+        for number, key in enumerate(_HOW, 1):
+            sheet.write_string(number, 0, self._say(key, sheet=self._say("template.sheet")), plain)
         self._help_table(6)
         self._institution_table(6)
         sheet.hide_gridlines(2)
@@ -175,8 +192,8 @@ class _Template:
 
     def _help_table(self, top: int) -> None:
         look = self._looks.of(**HEADING)
-        for index, name in enumerate(("column", "needed", "limits", "example")):
-            self._help.write_string(top, index, self._say(f"help_{name}"), look)
+        for index, key in enumerate(_HELP):
+            self._help.write_string(top, index, self._say(key), look)
         line: dict[str, object] = {"border": 1, "border_color": LINE}
         cell, wrapped = self._looks.of(num_format=TEXT, **line), self._looks.of(text_wrap=True, **line)
         for number, rule in enumerate(FIELDS, top + 1):
@@ -190,8 +207,8 @@ class _Template:
     def _institution_table(self, top: int) -> None:
         """The known institutions; the drop-down shows the codes, since only they are to stand in the sheet."""
         look = self._looks.of(**HEADING)
-        self._help.write_string(top, 5, self._say("help_code"), look)
-        self._help.write_string(top, 6, self._say("help_institution"), look)
+        self._help.write_string(top, 5, self._say("template.help_code"), look)
+        self._help.write_string(top, 6, self._say("template.help_institution"), look)
         line: dict[str, object] = {"border": 1, "border_color": LINE}
         cell = self._looks.of(num_format=TEXT, **line)
         code = self._looks.of(num_format=TEXT, bold=True, bg_color=FAINT, **line)
@@ -200,4 +217,4 @@ class _Template:
             self._help.write_string(number, 6, name, cell)
         last = top + 1 + len(INSTITUTIONS)
         self._help.ignore_errors({"number_stored_as_text": f"A1:G{last}"})
-        self._institutions = f"='{self._say('help_sheet')}'!$F${top + 2}:$F${last}"
+        self._institutions = f"='{self._say('template.help_sheet')}'!$F${top + 2}:$F${last}"

@@ -232,7 +232,7 @@ class _Engine:
         An answer that needs it is first recorded as uncertain, since its session is the only trace of what was asked;
         then `details` is asked whose that session is.
         """
-        verdict = attempt_rules.judge(exchange, row.payment.reference_id, after_uncertain=after_uncertain)
+        verdict = attempt_rules.classify_response(exchange, row.payment.reference_id, after_uncertain=after_uncertain)
         if not attempt_rules.needs_confirmation(verdict, row.payment):
             return verdict, self._recorder.settle(self._settlement(row, number, verdict))
         uncertain = attempt_rules.unconfirmed(verdict)

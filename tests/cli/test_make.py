@@ -54,9 +54,9 @@ def test_make_run_ends_with_the_path_of_the_workbook(apart):
         assert re.search(rf"^{status} +47 ", done.stdout, re.MULTILINE)
 
 
-def test_ci_runs_the_same_two_commands():
+def test_ci_runs_the_commands_of_the_makefile():
     """What is checked elsewhere is what a person checks here, and the last thing shown is pytest's last line."""
     script = REPOSITORY / ".ci" / "run"
     assert script.stat().st_mode & 0o111
-    assert script.read_text("utf-8").splitlines()[-2:] == ["make check", "make test"]
+    assert script.read_text("utf-8").splitlines()[-3:] == ["make check", "make coverage", "make test"]
     assert subprocess.run(["bash", "-n", script], check=False).returncode == 0

@@ -86,6 +86,6 @@ def test_a_mapping_that_is_no_mapping_gets_one_sentence(tmp_path, content, key):
 def test_whole_names_may_be_split_when_the_mapping_says_so(tmp_path):
     """The column is named; the split itself is the business of the check room."""
     table = opened(tmp_path, "Ref,Name,Date,Email,Amount,Note\n", mapping=Mapping(split_names="Name"))
-    assert [(column.heading, column.why) for column in table.columns if column.why == "sheet.why_split"] == [
-        ("Name", "sheet.why_split")
+    assert [(column.heading, column.why) for column in table.columns if column.why == "why_split"] == [
+        ("Name", "why_split")
     ]

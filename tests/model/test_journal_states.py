@@ -296,7 +296,7 @@ class JournalStates(RuleBasedStateMachine):
             row.history, resend=run.permissions.resend_unknown
         )
         uncertain = tally.uncertain > 0 or any(attempt.outcome in attempt_rules.UNCERTAIN for attempt in row.history)
-        verdict = attempt_rules.judge(exchange, row.payment.reference_id, after_uncertain=uncertain)
+        verdict = attempt_rules.classify_response(exchange, row.payment.reference_id, after_uncertain=uncertain)
         session = verdict.session_id if isinstance(verdict, attempt_rules.Created) else ""
         settlement = Settlement(
             intent.batch, intent.identity, intent.number, attempt_rules.outcome_of(verdict), self.now, session,
@@ -410,7 +410,7 @@ class JournalStates(RuleBasedStateMachine):
         """A row whose e-mailed try is uncertain is `unknown` until a session of its content is made."""
         for planned in self.last.values():
             for row, history in self._told(planned):
-                open_since = attempt_rules.open_questions(history)
+                open_since = attempt_rules.unresolved_attempts(history)
                 if row.status in {Status.INVALID, Status.CREATED, Status.ALREADY_CREATED}:
                     continue
                 if any(attempt.send_link for attempt in open_since):

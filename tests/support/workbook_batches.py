@@ -30,7 +30,7 @@ PEOPLE = (("Zoé", "Tremblay"), ("Liam", "O'Brien-Smith"), ("Nadège", "Ångstr�
 
 def columns(*headings: tuple[str, str | None, str]) -> tuple[Column, ...]:
     return tuple(
-        Column(index, heading, field, "sheet.why_own", number_format)
+        Column(index, heading, field, "why_own", number_format)
         for index, (heading, field, number_format) in enumerate(headings)
     )
 

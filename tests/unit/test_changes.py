@@ -95,9 +95,7 @@ def test_kinds_stand_in_the_order_in_which_people_read_them():
     ]
 
 
-COLUMNS = tuple(
-    Column(index, name, name, "sheet.why_exact") for index, name in enumerate(("email", "firstName", "lastName"))
-)
+COLUMNS = tuple(Column(index, name, name, "why_exact") for index, name in enumerate(("email", "firstName", "lastName")))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from pipeline.domain.attempt_rules import (
     Fresh,
     Hold,
     Keep,
-    LookFirst,
     Made,
     MadeOtherwise,
     NoAccess,
@@ -24,13 +23,14 @@ from pipeline.domain.attempt_rules import (
     Perhaps,
     Permissions,
     Refused,
+    Review,
     Send,
     Tally,
     Throttled,
     TokenDenied,
     Uncertain,
     Unsent,
-    judge,
+    classify_response,
     needs_confirmation,
     next_step,
     outcome_of,
@@ -38,7 +38,7 @@ from pipeline.domain.attempt_rules import (
     reasons_of,
     refusal,
     rewritten,
-    stand,
+    row_state,
     start_tally,
     status_of,
     unconfirmed,
@@ -105,9 +105,9 @@ CHANGED_ELSEWHERE = Repeat("october", NOW, Outcome.CREATED, ID, b"other", "INV-1
         ),
     ],
 )
-def test_where_a_row_stands(history: list[Attempt], standing: attempt_rules.Standing):
+def test_where_a_row_stands(history: list[Attempt], standing: attempt_rules.RowState):
     """A row's standing is a fold over its attempts in which a session outweighs all, and *perhaps* sticks."""
-    assert stand(history, SAME) == standing
+    assert row_state(history, SAME) == standing
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ NOTHING = Permissions()
 REPEATS = Permissions(allow_repeats=True)
 RESEND = Permissions(resend_unknown=True)
 BOTH = Permissions(allow_repeats=True, resend_unknown=True)
-KEEP, SEND, HOLD, LOOK = Keep, Send, Hold, LookFirst
+KEEP, SEND, HOLD, LOOK = Keep, Send, Hold, Review
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_a_session_for_other_content_is_never_doubled_unasked(history, elsewhere
     """An identity that has a session gets a second one only with `--allow-repeats`, or when such a one is unknown."""
     decision = plan(history, SAME, "now", elsewhere, Permissions(resend_unknown=resend_unknown))
     made = any(one.outcome is Outcome.CREATED for one in history)
-    if made and not (resend_unknown and attempt_rules.open_questions(history)):
+    if made and not (resend_unknown and attempt_rules.unresolved_attempts(history)):
         assert not isinstance(decision, Send)
 
 
@@ -237,7 +237,7 @@ def test_no_row_is_sent_more_often_than_three_times_into_the_dark(history, link)
         sent += 1
         if next_step(verdict, tally, fresh_token=True) == Finished():
             break
-    assert sent == 1 or sent + len(attempt_rules.open_questions(history)) <= attempt_rules.UNCERTAIN_TRIES
+    assert sent == 1 or sent + len(attempt_rules.unresolved_attempts(history)) <= attempt_rules.UNCERTAIN_TRIES
     assert sent == 1 or not link
 
 
@@ -284,7 +284,7 @@ OTHERS = [100, 402, 405, 406, 408, 410, 415, 418, 425, 451, 500, 501, 502, 503, 
 @pytest.mark.parametrize("after_uncertain", [False, True], ids=["first", "after an uncertain try"])
 def test_what_an_answer_means(exchange: attempt_rules.Exchange, verdict: type, after_uncertain: bool):
     """Each answer means the same whatever went before, and all its words are in the catalogue."""
-    judged = judge(exchange, "INV-1", after_uncertain=after_uncertain)
+    judged = classify_response(exchange, "INV-1", after_uncertain=after_uncertain)
     assert type(judged) is verdict
     for reason in reasons_of(judged):
         assert sentence(reason, "en")
@@ -305,14 +305,14 @@ def test_an_answer_that_nobody_can_read_means_what_its_status_says(status: int):
     """An exception while an answer is judged takes nothing away from what is certain, and adds nothing."""
     with_body, without = Answered(status, Cursed(b"{}"), 1.0), Answered(status, b"", 1.0)
     for after_uncertain in (False, True):
-        judged = judge(with_body, "INV-1", after_uncertain=after_uncertain)
-        assert judged == judge(without, "INV-1", after_uncertain=after_uncertain)
+        judged = classify_response(with_body, "INV-1", after_uncertain=after_uncertain)
+        assert judged == classify_response(without, "INV-1", after_uncertain=after_uncertain)
 
 
 def test_a_401_is_certain_only_before_an_uncertain_try():
     """A refused token proves that nothing was created, but not when an uncertain try may have used the token up."""
-    assert isinstance(judge(said(401), "INV-1", after_uncertain=False), TokenDenied)
-    assert isinstance(judge(said(401), "INV-1", after_uncertain=True), Perhaps)
+    assert isinstance(classify_response(said(401), "INV-1", after_uncertain=False), TokenDenied)
+    assert isinstance(classify_response(said(401), "INV-1", after_uncertain=True), Perhaps)
 
 
 @pytest.mark.parametrize(
@@ -326,19 +326,19 @@ def test_a_401_is_certain_only_before_an_uncertain_try():
 )
 def test_the_echo_of_a_reference(sent: str, echoed: str, verdict: type):
     """The reference that comes back must be the one that was sent, or none."""
-    assert isinstance(judge(said(201, session(echoed)), sent, after_uncertain=False), verdict)
+    assert isinstance(classify_response(said(201, session(echoed)), sent, after_uncertain=False), verdict)
 
 
 def test_a_missing_echo_is_a_notice():
     """A session without our reference is ours, and said so."""
-    judged = judge(said(201, session("null")), "INV-1", after_uncertain=False)
+    judged = classify_response(said(201, session("null")), "INV-1", after_uncertain=False)
     assert isinstance(judged, Created)
     assert (judged.session_id, [notice.code for notice in judged.notices]) == (ID, ["reference-not-echoed"])
 
 
 def test_a_session_of_another_reference_is_kept_for_people():
     """An answer for another reference keeps that session's id, and says that it must be looked at."""
-    judged = judge(said(201, session('"INV-2"')), "INV-1", after_uncertain=False)
+    judged = classify_response(said(201, session('"INV-2"')), "INV-1", after_uncertain=False)
     assert isinstance(judged, Perhaps)
     assert judged.names_another
     assert ID in sentence(judged.reasons[-1])
@@ -360,7 +360,7 @@ def test_a_session_of_another_reference_is_kept_for_people():
 )
 def test_the_reasons_of_a_refusal(body: bytes, faults: list[tuple[str, str]]):
     """A refusal gives one fault for each field that it names, else one for the row in its own words."""
-    judged = judge(said(400, body), "INV-1", after_uncertain=False)
+    judged = classify_response(said(400, body), "INV-1", after_uncertain=False)
     assert isinstance(judged, Denied)
     assert [(fault.field, dict(fault.details)["message"]) for fault in judged.reasons] == faults
 

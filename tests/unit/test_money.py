@@ -204,3 +204,8 @@ def test_a_text_too_long_for_an_amount_is_not_read() -> None:
     """Digits by the thousand would cost time, and prove no convention."""
     endless = "1" * (money.LONGEST + 1)
     assert (money.parse(endless), money.convention_of(endless)) == (money.Reason.UNREADABLE, None)
+
+
+def test_no_amount_has_no_cents() -> None:
+    """The payor chooses it: the journal keeps nothing, not zero."""
+    assert to_cents(None) is None

@@ -79,6 +79,14 @@ def test_every_link_to_a_file_leads_somewhere(path):
     assert [link for link in files if not (path.parent / link).exists()] == []
 
 
+def test_every_path_in_the_guide_for_contributors_exists():
+    """A module that moves takes its line in CONTRIBUTING.md with it."""
+    quoted = re.findall(r"`([\w./-]+)`", (REPOSITORY / "CONTRIBUTING.md").read_text("utf-8"))
+    paths = {name for name in quoted if "/" in name or name.endswith((".md", ".toml", ".yaml"))}
+    assert len(paths) > 40
+    assert {name for name in paths if not (REPOSITORY / name).exists()} == set()
+
+
 @pytest.mark.skipif(shutil.which("git") is None or not (REPOSITORY / ".git").exists(), reason="needs a git checkout")
 def test_every_file_can_be_checked_out_on_windows():
     """No name has a character that Windows refuses: one such file, and nobody there can check out anything."""

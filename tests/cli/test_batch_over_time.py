@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from openpyxl import Workbook, load_workbook
+from support.command import Command, StandaloneSandbox
 
 HEADINGS = ("Invoice #", "First name", "Last name", "Email", "Amount", "sendInteracLink")
 FIRST = (
@@ -78,13 +81,13 @@ def correct(workbook: Path, to: Path, changes: dict[str, dict[str, str] | None])
 class Month:
     """The batch `rent`, its six sheets, and the server's own record."""
 
-    def __init__(self, command, sandbox) -> None:
+    def __init__(self, command: Command, sandbox: StandaloneSandbox) -> None:
         self.command, self.home = command, command.home
         self.env = sandbox.env | {"FLINKS_IMPORT_ANSWER_TIMEOUT": "2"}
         self._about = sandbox._about
         self.last: dict = {}
 
-    def run(self, file: Path, *more: str | Path) -> dict:
+    def run(self, file: Path, *more: str | Path) -> dict[str, Any]:
         done = self.command("run", file, "--yes", "--json", *more, env=self.env)
         assert done.code in {0, 1, 5}, done.err
         self.last = done.json()
@@ -125,13 +128,13 @@ class Month:
 
 
 @pytest.fixture
-def month(command, standalone_sandbox) -> Month:
+def month(command: Command, standalone_sandbox: StandaloneSandbox) -> Month:
     month = Month(command, standalone_sandbox)
     month.play()
     return month
 
 
-def dollars(amounts) -> Decimal:
+def dollars(amounts: Iterator[Any]) -> Decimal:
     return sum((Decimal(str(amount)) for amount in amounts), Decimal(0)).quantize(Decimal("0.01"))
 
 

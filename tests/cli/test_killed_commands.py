@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.chaos import SECONDS, until_time_is_up
+from support.command import Command
 from support.fault_server import FaultServer, created
 from support.run_fixture import Desk, Line, write_sheet
 from test_signals import COMMANDS as SIGNALLED
@@ -30,7 +31,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 @pytest.mark.chaos
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 240)
-def test_a_killed_command_leaves_nothing_half_done(desk: Desk, command):
+def test_a_killed_command_leaves_nothing_half_done(desk: Desk, command: Command) -> None:
     """Each file under its own name is whole, the journal too; nobody is asked twice, and what is left over goes."""
     temporary = desk.folder / "temporary"
     drop = desk.folder / "drop"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -28,7 +29,7 @@ def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journal]
         yield opened
 
 
-def given_back(planned: Planned, numbers: Sequence[int], ids: Sequence[str] = ()) -> dict[str, object]:
+def given_back(planned: Planned, numbers: Sequence[int], ids: Sequence[str] = ()) -> dict[str, Any]:
     """How a workbook of ours is run: rows of the sheet of `planned`, by their numbers there."""
     began = planned.journal.report(planned.run).mark
     source = Source("billing.results.xlsx", "2" * 64, "Errors", "billing", began, partial=True)
@@ -107,7 +108,7 @@ def test_a_corrected_reference_of_an_asked_row_asks_nobody_again(journal: Journa
     assert told(errors) == [(2, "created", "INV-1"), (3, "unknown", "INV-2")]
 
 
-def settle_all(planned: Planned, rows: Sequence[object], outcome: Outcome) -> None:
+def settle_all(planned: Planned, rows: Sequence[Any], outcome: Outcome) -> None:
     from support.journals import attempt  # noqa: PLC0415 - used here only
 
     for row in rows:
@@ -323,7 +324,9 @@ STEPS = st.lists(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, data=st.data())
-def test_the_roll_has_every_row_once_and_every_request(steps: list, data: st.DataObject, tmp_path_factory) -> None:
+def test_the_roll_has_every_row_once_and_every_request(
+    steps: list, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """However sheets follow each other: one row an identity, every request once, nothing that was asked is lost."""
     folder = tmp_path_factory.mktemp("roll")
     with open_journal(str(folder / "journal.sqlite")) as journal:
@@ -333,7 +336,7 @@ def test_the_roll_has_every_row_once_and_every_request(steps: list, data: st.Dat
                 line(ref, amount, own=own) if right else replace(faulty(ref, amount), own=own)
                 for ref, amount, right, own in rows
             ]
-            how: dict[str, object] = {"source": replace(SHEET, sha256=str(at) * 64)}
+            how: dict[str, Any] = {"source": replace(SHEET, sha256=str(at) * 64)}
             if kind == "own sheet, saved as":
                 how = {"source": Source("saved.csv", str(at) * 64)}
             if kind == "errors" and last is not None:

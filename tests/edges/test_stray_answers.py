@@ -8,9 +8,10 @@ import asyncio
 import select
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -149,7 +150,7 @@ def _without_a_reference(talk: Talk) -> None:
     talk.answer(201, {"sessionId": talk.create(), "referenceId": None})
 
 
-def _told(**members: object) -> Behaviour:
+def _told(**members: Any) -> Behaviour:
     """Answer to `details` as documented, but for these members."""
 
     def behave(talk: Talk) -> None:
@@ -187,7 +188,9 @@ def _lost(talk: Talk) -> None:
         pytest.param([answers(200, b"<html>")], "unknown", id="a page"),
     ],
 )
-def test_an_answer_without_a_reference_is_checked_where_an_email_left(desk: Desk, script, status: str) -> None:
+def test_an_answer_without_a_reference_is_checked_where_an_email_left(
+    desk: Desk, script: list[Callable[..., Any]], status: str
+) -> None:
     """`details` shows whose the session is, else the row is unknown, and the session is named for a person."""
     desk.server.on_create.append(_without_a_reference)
     desk.server.on_other += script

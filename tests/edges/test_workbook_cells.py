@@ -92,7 +92,7 @@ KINDS = [
 
 
 @pytest.mark.parametrize(("kind", "text", "value"), [case[1:] for case in KINDS], ids=[case[0] for case in KINDS])
-def test_each_kind_of_cell_comes_back_as_it_was(tmp_path: Path, kind: str, text: str, value: object) -> None:
+def test_each_kind_of_cell_comes_back_as_it_was(tmp_path: Path, kind: str, text: str, value: Any) -> None:
     """Numbers, dates, booleans and errors keep their kind; what Excel can't hold becomes text, with every digit."""
     (cell,) = _written(tmp_path / "out.xlsx", [text], kind)
     assert cell.value == value

@@ -22,6 +22,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 from urllib.request import urlopen
 
@@ -104,7 +105,7 @@ class Told:
     out: str
     err: str
 
-    def json(self) -> dict:
+    def json(self) -> dict[str, Any]:
         return json.loads(self.out)
 
 
@@ -142,7 +143,7 @@ class Player:
     # -----------------------------------------------------------------------------------------------------------
     # The command, and the server
 
-    def command(self, *args: object) -> Told:
+    def command(self, *args: Any) -> Told:
         line = [str(arg) for arg in args]
         self.story.append(f"day {self.days}: {' '.join(line)}")
         out, err = StringIO(), StringIO()
@@ -166,7 +167,7 @@ class Player:
             told = json.load(answer)
         return {one["sessionId"]: one for one in told["sessions"]}
 
-    def run(self, book: Book, path: Path, *more: object, names: dict[str, bool] | None = None) -> Told:
+    def run(self, book: Book, path: Path, *more: Any, names: dict[str, bool] | None = None) -> Told:
         """Run a file for a book. `names` are the rows in it: whether each may be a row more of the roll."""
         told = self.command("run", path, "--yes", "--json", *more)
         now = self.fetch()
@@ -300,11 +301,11 @@ class Player:
         self.books.append(book)
         self.send(book)
 
-    def send(self, book: Book, path: Path | None = None, aloud: bool = True, *more: object) -> Told:
+    def send(self, book: Book, path: Path | None = None, aloud: bool = True, *more: Any) -> Told:
         """Write the sheet as it is now, and run it."""
         path = self.write(path or book.path, book.charges)
         names = {one.name: self.doubles(book, one) for one in book.charges}
-        options: list[object] = ["--batch", book.batch] if aloud else []
+        options: list[Any] = ["--batch", book.batch] if aloud else []
         if path.suffix == ".xlsx" and self.chance.random() < 0.5:
             copy = self.fresh("marked", ".xlsx")
             options += ["--mended", copy]
@@ -324,7 +325,7 @@ class Player:
         used.add(sign)
         return new
 
-    used: dict
+    used: dict[str, Any]
     last: Book
 
     def pick(self) -> Book:
@@ -367,8 +368,8 @@ class Player:
         self.story.append(f"correct {path.name} of run, {names}")
         self.give(book, self.save(workbook, to), names)
 
-    def give(self, book: Book, path: Path, names: list[str], *more: object) -> None:
-        options: list[object] = self.chance.choice([[], ["--batch", book.batch], ["--lang", "fr"]])
+    def give(self, book: Book, path: Path, names: list[str], *more: Any) -> None:
+        options: list[Any] = self.chance.choice([[], ["--batch", book.batch], ["--lang", "fr"]])
         self.run(book, path, *options, *more, names=dict.fromkeys(names, False))
 
     def edit(self, book: Book, sheet, delete: float, columns: tuple[str, ...] = HEADINGS) -> list[str]:
@@ -532,7 +533,7 @@ class Player:
         if not book.known:
             return
         rows = list(self.roll(book))
-        options: list[object] = []
+        options: list[Any] = []
         chosen = [one for one in rows if one["sessionId"]]
         if chosen and self.chance.random() < 0.8:
             one = self.chance.choice(chosen)

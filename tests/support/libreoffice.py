@@ -12,6 +12,7 @@ import subprocess
 import time
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,7 @@ def convert(path: Path, form: str, folder: Path) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=100)
 
 
-def by_hand(home: Path, action: str, **wanted: object) -> None:
+def by_hand(home: Path, action: str, **wanted: Any) -> None:
     """Does in LibreOffice what a person would do (`libreoffice_script.py` tells which actions there are)."""
     python = python_with_uno()
     assert OFFICE is not None, "CI needs LibreOffice"

@@ -1,5 +1,8 @@
 """Sheets opened as the command opens them: their rows, the refusal, the notices; each sentence in both languages."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from pipeline.domain.errors import InputError
@@ -8,13 +11,13 @@ from pipeline.reader import ReadOptions, open_table
 from schemas.faults import sentence
 
 
-def rows_of(path, **options):
+def rows_of(path: Path, **options: Any):
     """The table of a file, and all its rows."""
     table = open_table(path, ReadOptions(**options))
     return table, [row for chunk in table.chunks() for row in chunk]
 
 
-def refusal(path, **options):
+def refusal(path, **options: Any):
     """Why a file is refused."""
     with pytest.raises(InputError) as caught:
         rows_of(path, **options)

@@ -7,6 +7,7 @@ a real journal and a real workbook.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from openpyxl import load_workbook
 from sqlalchemy import func, select
@@ -104,7 +105,7 @@ class Desk:
             **{f"FLINKS_IMPORT_{name.upper()}": value for name, value in self.settings.items()},
         }
 
-    def run(self, lines: Iterable[Line], name: str = "sheet.csv", **asked: object) -> Ran:
+    def run(self, lines: Iterable[Line], name: str = "sheet.csv", **asked: Any) -> Ran:
         """Run a sheet of these lines; `asked` are options by the names of `Request`."""
         request = Request(write_sheet(self.folder / name, lines), **asked)  # type: ignore[arg-type]
         try:

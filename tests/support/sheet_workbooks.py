@@ -2,9 +2,12 @@
 
 import zipfile
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 import xlsxwriter
+from xlsxwriter.workbook import Workbook
+from xlsxwriter.worksheet import Worksheet
 
 from support.binary_workbooks import Error, Formula, write_xls, write_xlsb
 
@@ -12,7 +15,7 @@ UNSAVED = object()
 """A cell whose formula was never calculated; .xls and .xlsb have no such cells."""
 
 
-def _write_cell(book, sheet, place, cell, style):
+def _write_cell(book: Workbook, sheet: Worksheet, place: tuple[int, int], cell: Any, style: dict[str, bool]) -> None:
     match cell:
         case Formula(number, look):
             sheet.write_formula(*place, "=1", book.add_format({"num_format": look} | style), number)
@@ -89,7 +92,7 @@ ABOVE = (
 )
 
 
-def _ods_cell(cell, style):
+def _ods_cell(cell: Any, style: str) -> str:
     value, look = cell if isinstance(cell, tuple) else (cell, "")
     kind = STYLES.get(look, "float")
     if look:

@@ -9,7 +9,7 @@ from string import Formatter
 import pytest
 
 from schemas.faults import Entry, Fault, Severity, catalogue, mend, sentence
-from schemas.languages import LANGUAGES
+from schemas.languages import LANGUAGES, Lang
 from schemas.money import Reason
 
 ROOT = Path(__file__).parents[2]
@@ -70,7 +70,7 @@ def test_every_error_says_how_to_mend_it(code: str) -> None:
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_a_value_with_braces_is_only_text(lang: str) -> None:
+def test_a_value_with_braces_is_only_text(lang: Lang) -> None:
     """A cell can't reach into the sentence that shows it."""
     fault = Fault("email-invalid", "email", "{field} {0}")
     assert "{field} {0}" in sentence(fault, lang)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import money
-from schemas.languages import LANGUAGES
+from schemas.languages import LANGUAGES, Lang
 from schemas.money import (
     Convention,
     Reason,
@@ -141,7 +141,7 @@ def test_every_amount_is_read_back_in_every_convention(number: int, marks: tuple
 
 
 @given(cents, st.sampled_from(["en", "fr"]))
-def test_what_people_are_shown_is_read_back(number: int, lang: str) -> None:
+def test_what_people_are_shown_is_read_back(number: int, lang: Lang) -> None:
     """The figure shown in either language can be typed into a sheet again."""
     assert parse(format_amount(from_cents(number), lang)) == from_cents(number)
 

@@ -91,19 +91,19 @@ EVERY_FORM = pytest.mark.parametrize("nothing", MISSING.values(), ids=MISSING.ke
 
 @EVERY_FORM
 @pytest.mark.parametrize("field", REQUIRED)
-def test_a_required_field_without_a_value_is_only_missing(field: Field, nothing: object) -> None:
+def test_a_required_field_without_a_value_is_only_missing(field: Field, nothing: Any) -> None:
     """Whatever stands for nothing: one fault, not one from every check."""
     assert found({field: nothing}, {}, dtype="object") == {(0, field, "missing")}
 
 
 @EVERY_FORM
-def test_optional_fields_may_have_no_value(nothing: object) -> None:
+def test_optional_fields_may_have_no_value(nothing: Any) -> None:
     """What the API does not require may be left out, in whatever form; an account as a whole."""
     assert found(dict.fromkeys(OPTIONAL, nothing), {}, dtype="object") == set()
 
 
 @EVERY_FORM
-def test_an_account_without_one_part_is_incomplete(nothing: object) -> None:
+def test_an_account_without_one_part_is_incomplete(nothing: Any) -> None:
     """A part that is missing in whatever form is the one at fault."""
     assert found({Field.TRANSIT_NUMBER: nothing}, dtype="object") == {(0, "transitNumber", "account-incomplete")}
 
@@ -163,7 +163,7 @@ def test_a_sheet_that_pandas_read(read: dict[str, bool]) -> None:
     ],
     ids=repr,
 )
-def test_an_amount_is_text_or_an_exact_number(amount: object, code: str | None) -> None:
+def test_an_amount_is_text_or_an_exact_number(amount: Any, code: str | None) -> None:
     """Decimal and whole numbers are judged to the last digit; a binary float is no amount, whatever it looks like."""
     assert found({Field.AMOUNT: amount}, {}, dtype="object") == ({(0, "amount", code)} if code else set())
 
@@ -247,7 +247,7 @@ def test_the_direction_of_the_account_is_a_setting() -> None:
 
 
 @pytest.mark.parametrize("word", ["yes", "NO", "Oui", "non", "true", "False", True, False, YES, "\u2713"])
-def test_yes_and_no_are_told_in_two_languages(word: object) -> None:
+def test_yes_and_no_are_told_in_two_languages(word: Any) -> None:
     """The words for yes and no that the product reads are the schema's too, and so are real booleans."""
     assert found({Field.SEND_INTERAC_LINK: word}, dtype="object") == set()
 
@@ -412,7 +412,7 @@ def test_a_part_that_the_product_has_faulted_is_a_part_of_the_account() -> None:
         ("missing", ()),
     ],
 )
-def test_a_failure_carries_what_its_sentence_says(code: str, details: object) -> None:
+def test_a_failure_carries_what_its_sentence_says(code: str, details: Any) -> None:
     """The limit that was passed, or what was expected, fills the sentence of the product's fault."""
     columns = {field: [text] for field, text in (GOOD | CODES[code]).items()}
     assert [(failed.code, failed.details) for failed in payment.failures(columns, Limits())] == [(code, details)]

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -30,13 +31,15 @@ from schemas.reports import Meaning
 ASKED_ON = date(2026, 11, 3)
 
 
-def reconcile(expected, lines, known: Known | None = None) -> tuple[Match, ...]:
+def reconcile(
+    expected: list[ExpectedPayment], lines: tuple[Line, ...] | list[Line], known: Known | None = None
+) -> tuple[Match, ...]:
     """The matches of a batch with the lines of its reports."""
     asked = {one.session_id.casefold(): one.amount for one in expected if one.session_id}
     return reconcile_payments(expected, payments_of(lines, asked), known).matches
 
 
-def claim(**changes: object) -> ExpectedPayment:
+def claim(**changes: Any) -> ExpectedPayment:
     fields = {
         "key": "1:R-1",
         "row": 2,
@@ -54,7 +57,7 @@ def claim(**changes: object) -> ExpectedPayment:
     return ExpectedPayment(**fields)
 
 
-def line(**changes: object) -> Line:
+def line(**changes: Any) -> Line:
     fields = {
         "file": "settlement.csv",
         "sha256": "aa",
@@ -91,7 +94,7 @@ OTHER_SESSION = {"session_id": "S-2", "number": 3}
 UNKNOWN = {"session_id": "", "uncertain": True, "status": "unknown"}
 
 
-def later(meaning: Meaning, **changes: object) -> Line:
+def later(meaning: Meaning, **changes: Any) -> Line:
     """The next that is told of the payment, on a later day."""
     return line(**{"number": 3, "meaning": meaning, "status": meaning.value, "settled": "2026-11-09", **changes})
 
@@ -439,7 +442,7 @@ def test_parts_are_found_among_several_requests_of_a_reference() -> None:
     assert [(match.expected[0].key, pile_of(match)) for match in matched] == [("b", Pile.IN_PARTS)]
 
 
-def plain(amount: object, word: str = "Settled", day: str = "2026-11-05", **changes: object) -> Line:
+def plain(amount: Any, word: str = "Settled", day: str = "2026-11-05", **changes: Any) -> Line:
     """A line as banks' reports have it: reference, amount, word and day."""
     meanings = {"Settled": Meaning.SETTLED, "Refunded": Meaning.RETURNED, "Failed": Meaning.FAILED, "?": Meaning.LOOK}
     empty = {"session_id": "", "name": "", "email": "", "account": "", "created": "", "completed": ""}
@@ -555,7 +558,7 @@ FAILURES = [
 @pytest.mark.parametrize(
     ("paid", "failed", "pile", "left"), [case[1:] for case in FAILURES], ids=[case[0] for case in FAILURES]
 )
-def test_a_failure_beside_a_payment(paid: dict, failed: dict, pile: str, left: int) -> None:
+def test_a_failure_beside_a_payment(paid: dict[str, Any], failed: dict[str, Any], pile: str, left: int) -> None:
     """It takes back what came before it; which came first, only a day or a transaction can say."""
     (match,) = reconcile([claim()], [plain(250, **paid), plain(250, "Failed", number=3, **failed)])
     assert (pile_of(match).value, match.paid) == (pile, Decimal(left))
@@ -641,7 +644,7 @@ HINTS = [
 
 
 @pytest.mark.parametrize(("what", "told"), HINTS, ids=[hint[0] for hint in HINTS])
-def test_what_is_known_of_an_unmatched_payment_is_said(what: str, told: dict) -> None:
+def test_what_is_known_of_an_unmatched_payment_is_said(what: str, told: dict[str, Any]) -> None:
     """ "Not known here" is said only of what is; else the row that has something in common, and its amount."""
     alone, _ = reconcile([claim()], [line(**{"session_id": "S-9", **told})])
     assert (pile_of(alone), alone.hints[0].what, alone.hints[0].amount) == (Pile.UNEXPLAINED, what, Decimal("250.00"))
@@ -907,5 +910,5 @@ def test_neither_order_nor_repetition_matters(claims, lines, known, random) -> N
     )
 
 
-def _plain(entries: tuple[Match, ...]) -> list[object]:
+def _plain(entries: tuple[Match, ...]) -> list[Any]:
     return [(entry.category, entry.expected, entry.payments, entry.method, entry.differences) for entry in entries]

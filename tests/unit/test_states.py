@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -105,7 +106,7 @@ PLAIN = session_states.Told("Completed", ("Settled",), Decimal("10.50"))
 NO_AMOUNT = replace(PLAIN, amount=None)
 
 
-def details(**members: object) -> bytes:
+def details(**members: Any) -> bytes:
     whole = {
         "sessionId": SESSION,
         "status": "Completed",
@@ -188,7 +189,9 @@ def test_a_reference_of_any_kind_is_read(value: bytes) -> None:
     ],
     ids=["404", "403", "500", "302", "lost"],
 )
-def test_an_answer_without_a_state_says_why(exchange, expected: session_states.Reading) -> None:
+def test_an_answer_without_a_state_says_why(
+    exchange: Answered | MaybeSentFailure, expected: session_states.Reading
+) -> None:
     """Only 404 means that the session is unknown; everything else teaches nothing."""
     assert session_states.read(exchange, SESSION) == expected
 
@@ -246,7 +249,7 @@ CONFIRMED = Answered(200, json.dumps({"sessionId": SESSION, "status": "Cancelled
     ],
 )
 def test_what_became_of_a_cancellation_is_told_by_details(
-    exchange, after, expected: session_states.Cancellation
+    exchange: Answered | MaybeSentFailure, after: SessionState | None, expected: session_states.Cancellation
 ) -> None:
     """The state afterwards counts more than the answer; what neither confirms is not yet decided."""
     confirmed = session_states.confirms(exchange, SESSION, "INV-1")
@@ -280,7 +283,7 @@ def test_a_contradiction_is_told_and_confirms_nothing() -> None:
         pytest.param(500, {}, False, id="failed"),
     ],
 )
-def test_an_answer_to_cancel_confirms_only_what_it_says(status: int, members: dict, expected: bool) -> None:
+def test_an_answer_to_cancel_confirms_only_what_it_says(status: int, members: dict[str, Any], expected: bool) -> None:
     """It names this session and says cancelled; a 200 alone says nothing."""
     answer = {"sessionId": SESSION, "referenceId": "INV-1", "status": "Cancelled"} | members
     assert session_states.confirms(Answered(status, json.dumps(answer).encode()), SESSION, "INV-1") is expected
@@ -291,7 +294,7 @@ def test_an_answer_to_cancel_confirms_only_what_it_says(status: int, members: di
     [(405, None, True), (501, OPEN, True), (404, OPEN, True), (404, None, False), (400, OPEN, False)],
     ids=["405", "501", "404 for a known session", "404 and nothing known", "400"],
 )
-def test_an_api_without_cancel_is_recognised(status: int, after, expected: bool) -> None:
+def test_an_api_without_cancel_is_recognised(status: int, after: SessionState | None, expected: bool) -> None:
     """405 and 501 say it alone; 404 says it only of a session that the API knows."""
     assert session_states.cancel_not_offered(Answered(status, b""), after) is expected
 
@@ -323,7 +326,7 @@ PAYORS = {"email": "ZOE@example.com"}
     ],
 )
 def test_an_answer_is_for_a_payment_by_its_reference_or_payor_and_amount(
-    members: dict, reference: str, expected: bool
+    members: dict[str, Any], reference: str, expected: bool
 ) -> None:
     """What shows neither is not believed."""
     payment = Payment(reference, "Zoé", "Tremblay", "zoe@example.com", Decimal(10), send_link=True)

@@ -4,7 +4,7 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -67,7 +67,9 @@ def test_both_formats_have_the_same_rows(tmp_path: Path) -> None:
         pytest.param("high", 0.9, 1.8, False, id="a better rate"),
     ],
 )
-def test_a_step_back_is_told(better: str, before: float, now: float, worse: bool, tmp_path: Path) -> None:
+def test_a_step_back_is_told(
+    better: Literal["low", "high"], before: float, now: float, worse: bool, tmp_path: Path
+) -> None:
     """A ratio that is worse than the committed table by more than a quarter is told, and no other."""
     table.write("full", {}, [Line("read", "rows", "floor", before, 1.0, "s", better)], tmp_path)
     found = list(

@@ -65,7 +65,7 @@ def correct(workbook: Path, to: Path, changes: dict[str, dict[str, str] | None])
     sheet = book["Errors"]
     at = {cell.value: cell.column for cell in sheet[1]}
     for number in range(sheet.max_row, 1, -1):
-        who = sheet.cell(number, at["First name"]).value
+        who = sheet.cell(number, at["First name"]).value  # type: ignore[arg-type]
         if who not in changes:
             continue
         new = changes[who]
@@ -73,7 +73,7 @@ def correct(workbook: Path, to: Path, changes: dict[str, dict[str, str] | None])
             sheet.delete_rows(number)
             continue
         for heading, text in new.items():
-            sheet.cell(number, at[heading]).value = text
+            sheet.cell(number, at[heading]).value = text  # type: ignore[arg-type]
     book.save(to)
     return to
 
@@ -206,7 +206,7 @@ def test_every_output_says_the_same_of_a_batch_of_six_sheets(month: Month) -> No
 
     # the workbooks
     assert figures(home / "status.xlsx", "requests") == (count, asked)
-    assert figures(home / "status.xlsx", "of these cancelled") == (len(gone), Decimal(cancelled["amount"]))
+    assert figures(home / "status.xlsx", "of these cancelled") == (len(gone), Decimal(str(cancelled["amount"])))
     assert figures(Path(month.last["output"]), "requests") == (count, asked)
     sheet = load_workbook(home / "status.xlsx")["Results"]
     headings, *rows = sheet.iter_rows(values_only=True)
@@ -234,5 +234,5 @@ def figures(workbook: Path, label: str) -> tuple[int, Decimal]:
     """Rows and dollars of a line of `Summary`."""
     for row in load_workbook(workbook)["Summary"].iter_rows(values_only=True):
         if row[0] == label:
-            return row[2], Decimal(str(row[3])).quantize(Decimal("0.01"))
+            return row[2], Decimal(str(row[3])).quantize(Decimal("0.01"))  # type: ignore[return-value]
     raise AssertionError(label)

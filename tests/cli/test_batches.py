@@ -8,14 +8,12 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Timer
+from typing import Any
 
 import psycopg
 import pytest
-from psycopg import Connection
 from support.command import Command
 from support.journals import place
-
-from pipeline.inbox.folder import Folder
 
 HEADINGS = "Invoice #,First name,Last name,Email,Amount,Institution,Transit,Account,Contract,Notes,sendInteracLink"
 PEOPLE = (
@@ -46,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def ran(command: Command, sheet: Path, folder: Folder) -> Command:
+def ran(command: Command, sheet: Path, folder: Path) -> Command:
     """The command, after it has sent the sheet: one created, one refused, one unknown, one invalid."""
     if not folder.exists():
         assert command("run", sheet, "--sandbox", "-q").code == 5
@@ -176,7 +174,7 @@ def make_old(command: Command, days: int = 400) -> None:
         move_back(connection, days)
 
 
-def move_back(connection: Connection, days: int) -> None:
+def move_back(connection: Any, days: int) -> None:
     columns = {
         "batches": ("created_at",),
         "runs": ("started_at", "staged_at", "ended_at"),
@@ -351,13 +349,13 @@ def test_a_purge_of_postgresql_says_when_copies_remain(
         assert found_in(pages(connection), PERSONAL) == set()
 
 
-def everything(connection: Connection) -> bytes:
+def everything(connection: Any) -> bytes:
     tables = [name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
     found = [connection.execute(f"SELECT whole::text FROM {name} AS whole").fetchall() for name in tables]
     return "\n".join(text for records in found for (text,) in records).replace('""', '"').encode()
 
 
-def pages(connection: Connection) -> bytes:
+def pages(connection: Any) -> bytes:
     """The files of the tables as they lie on the server's disk, live and dead records alike."""
     connection.execute("CHECKPOINT")
     names = [name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]

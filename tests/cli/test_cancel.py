@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openpyxl import load_workbook
@@ -26,7 +27,7 @@ Puzzles-1,Flo,Fraser,flo@example.com,320.00
 
 
 @contextmanager
-def sandbox_that(command, *options: str) -> Iterator[dict[str, str]]:
+def sandbox_that(command: Command, *options: str) -> Iterator[dict[str, str]]:
     """A sandbox with options of its own; the settings with which the command talks to it."""
     process = command.start("sandbox", "--port", "0", "--store", command.home / "own.jsonl", *options)
     try:
@@ -60,7 +61,8 @@ def words(command: Command) -> dict[int, str]:
     """The sessions' words in the workbook, by row number; none where none was written."""
     if not (workbook := command.home / "rent.status.xlsx").exists():
         return {}
-    headings, *rows = load_workbook(workbook)["Results"].iter_rows(values_only=True)
+    rows_of_sheet: Any = load_workbook(workbook)["Results"].iter_rows(values_only=True)
+    headings, *rows = rows_of_sheet
     return {row[0]: row[headings.index("sessionStatus")] for row in rows}
 
 

@@ -96,7 +96,7 @@ def serving(certificate: Path | None = None, **how: Any) -> Iterator[tuple[str, 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, TLS / "key.pem")
         host.socket = context.wrap_socket(host.socket, server_side=True)
-        host.handle_error = lambda *_: None  # a client that does not like the certificate goes
+        host.handle_error = lambda *_: None  # type: ignore[method-assign] # a client that does not like the certificate goes
     thread = threading.Thread(target=host.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

@@ -64,7 +64,7 @@ def test_the_whole_results_given_back_ask_nobody_again(command: Command) -> None
 
 def _cell_under(sheet: Worksheet, heading: str) -> Cell:
     column = next(cell.column for cell in sheet[1] if cell.value == heading)
-    return sheet.cell(row=2, column=column)
+    return sheet.cell(row=2, column=column)  # type: ignore[return-value]
 
 
 def test_a_repeat_in_the_errors_sheet_given_back_is_not_billed(command: Command) -> None:

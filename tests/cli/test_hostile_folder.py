@@ -211,6 +211,7 @@ def test_what_takes_a_files_name_is_not_moved_in_its_place(
     path = folder.path / "good.csv"
     path.write_text(sheet("GOOD-1"))
     seen = folder.seen("good.csv")
+    assert seen is not None
     path.unlink()
     if other == "a link":
         path.symlink_to(elsewhere / "journal.sqlite")
@@ -237,6 +238,7 @@ def test_only_the_file_that_was_seen_is_taken(folder: Folder, elsewhere: Path, t
     path = folder.path / "good.csv"
     path.write_text(sheet("GOOD-1"))
     seen = folder.seen("good.csv")
+    assert seen is not None
     private = tmp_path / "private"
     private.mkdir()
     if kind == "grown":
@@ -261,6 +263,7 @@ def test_the_folder_may_be_moved_away_between_two_steps(folder: Folder, elsewher
     """Whoever may rename the folder and put a link in its place moves nothing of what the link leads to."""
     (folder.path / "good.csv").write_text(sheet("GOOD-1"))
     seen = folder.seen("good.csv")
+    assert seen is not None
     before = everything(elsewhere)
     moved = tmp_path / "moved"
     folder.path.rename(moved)

@@ -416,7 +416,7 @@ def test_the_service_takes_what_comes_and_ends_when_it_is_told(drop: Drop, servi
     process = service()
     for name in ("a", "b"):
         drop.put(f"{name}.csv", sheet(f"{name}-1"))
-        until(lambda name=name: f"done/DAY/{name}.results.xlsx" in drop.tree())
+        until(lambda name=name: f"done/DAY/{name}.results.xlsx" in drop.tree())  # type: ignore[misc]
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, [line[:11] for line in out.splitlines()]) == (0, ["done: a.csv", "done: b.csv"]), err

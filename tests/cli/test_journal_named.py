@@ -123,7 +123,7 @@ def test_however_it_was_named(office: Office, args: tuple[str, ...], said: str) 
         case "file":
             toml = 'journal = "typo.sqlite"\n'
         case "profile":
-            toml, more = '[profile.night]\njournal = "typo.sqlite"\n', ("--profile", "night")
+            toml, more = '[profile.night]\njournal = "typo.sqlite"\n', ("--profile", "night")  # type: ignore[assignment]
     (office.home / "flinks-import.toml").write_text(toml)
     before = office.files()
     done = office(*args, *more, env=env)

@@ -43,7 +43,7 @@ def test_a_killed_command_leaves_nothing_half_done(desk: Desk, command: Command)
         sheet = desk.folder / f"sheet-{number // 5}.csv"
         write_sheet(sheet, [Line(f"INV-{number // 5}-{row}") for row in range(30)])
         write_sheet(drop / f"drop-{number}.csv", [Line(f"DROP-{number}-{row}", link=True) for row in range(5)])
-        desk.server.well_created = lambda talk, chance=chance: (time.sleep(chance.random() * 0.02), created(talk))[1]
+        desk.server.well_created = lambda talk, chance=chance: (time.sleep(chance.random() * 0.02), created(talk))[1]  # type: ignore[misc]
         name = chance.choice(sorted(COMMANDS))
         process = command.start(*COMMANDS[name](sheet), env=environment)
         time.sleep(chance.random() ** 2)

@@ -97,11 +97,11 @@ def at_request(number: int, phase: str) -> Instant:
         killer = {
             "unread": Unread(_killing(victim)),
             "read": _killing(victim),
-            "made": _killing(victim, Talk.create),
+            "made": _killing(victim, Talk.create),  # type: ignore[arg-type]
             "answered": _killing(victim, created),
         }[phase]
         victim.desk.server.on_create.clear()
-        victim.desk.server.on_create.extend([*[answers_in_a_while] * number, killer])
+        victim.desk.server.on_create.extend([*[answers_in_a_while] * number, killer])  # type: ignore[list-item]
 
     return arrange
 
@@ -120,7 +120,7 @@ def _watching(victim: Victim, is_time: Callable[[], bool]) -> None:
     def watch() -> None:
         while not victim.process:
             time.sleep(0.0002)
-        while victim.process and not is_time():
+        while victim.process and not is_time():  # type: ignore[truthy-bool]
             time.sleep(0.0002)
         victim.kill()
 

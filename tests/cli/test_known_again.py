@@ -182,7 +182,7 @@ def corrected(sheet: Worksheet) -> None:
     sheet.cell(5, 4).value = RIGHT[3]
 
 
-def corrected_and_sorted(sheet) -> None:
+def corrected_and_sorted(sheet: Any) -> None:
     corrected(sheet)
     rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=2)]
     for number, row in enumerate(reversed(rows), 2):
@@ -190,7 +190,7 @@ def corrected_and_sorted(sheet) -> None:
             sheet.cell(number, column).value = value
 
 
-def corrected_and_rewritten(sheet) -> None:
+def corrected_and_rewritten(sheet: Any) -> None:
     corrected(sheet)
     sheet.cell(2, 1).value = "12-Mar"
 

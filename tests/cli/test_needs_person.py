@@ -33,7 +33,7 @@ class Trouble:
 
 def elsewhere(*answer: Any) -> Trouble:
     """An address that is not the API's."""
-    return Trouble(2, "The base URL leads to no API", "leads to no API", answers(*answer))  # type: ignore[arg-type]
+    return Trouble(2, "The base URL leads to no API", "leads to no API", answers(*answer))
 
 
 TROUBLES = {

@@ -72,7 +72,7 @@ def fill(drop: Path) -> dict[str, set[str]]:
 class Night:
     """Passes over one folder at one sandbox."""
 
-    def __init__(self, command, sandbox) -> None:
+    def __init__(self, command: Command, sandbox: StandaloneSandbox) -> None:
         self.command, self.sandbox = command, sandbox
         self.drop = command.home / "drop"
         self.drop.mkdir()

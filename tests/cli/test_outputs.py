@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from openpyxl import Workbook, load_workbook
 from support.command import Command, Finished, serving
+from support.fork_server import ForkServer
 
 SHEET = """Reference,First name,Last name,Email,Amount
 A-1,Zoé,Tremblay,zoe@example.com,250
@@ -85,7 +86,7 @@ def numbered(names: set[str], number: int = 2) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory, fork_server) -> Iterator[Desk]:
+def desk(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) -> Iterator[Desk]:
     """One for the module: each test has names of its own."""
     command = Command(tmp_path_factory.mktemp("desk"), fork_server)
     home = command.home / "work"

@@ -43,7 +43,7 @@ class Month:
 
     def sessions(self, batch: str = "november") -> dict[str, str]:
         sheet = load_workbook(self.folder / f"{batch}.results.xlsx")["Results"]
-        rows = [[cell.value for cell in row] for row in sheet]
+        rows: Any = [[cell.value for cell in row] for row in sheet]
         reference, session = rows[0].index("Reference"), rows[0].index("sessionId")
         return {row[reference]: row[session] for row in rows[1:] if row[session]}
 
@@ -193,7 +193,7 @@ def test_a_name_in_two_environments_is_told_apart(month: Month) -> None:
 
 def test_a_proposal_is_taken_only_when_a_person_confirms_it(month: Month) -> None:
     """What is alike by e-mail, amount and date is shown; confirmed once, it is matched from then on."""
-    rows = [row for row in lines_of(month.report("settlement")) if row[1] in {"Reference Id", "R-1"}]
+    rows: Any = [row for row in lines_of(month.report("settlement")) if row[1] in {"Reference Id", "R-1"}]
     rows[1][0], rows[1][1] = "5f3c2a1e-0000-4000-8000-000000000002", "OTHER"
     report = month.folder / "settlement.csv"
     report.write_text("\n".join(",".join(row) for row in rows), encoding="utf-8")

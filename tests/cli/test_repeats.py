@@ -16,7 +16,7 @@ HEADINGS = ("Invoice #", "First name", "Last name", "Email", "Amount", "Contract
 
 
 def charge(
-    reference: str = "INV-1", who: str = "Zoé", amount: str = "250.00", contract="K-1", link="yes"
+    reference: str = "INV-1", who: str = "Zoé", amount: str = "250.00", contract: str = "K-1", link: str = "yes"
 ) -> tuple[str, ...]:
     return (
         reference,
@@ -101,15 +101,15 @@ def test_the_same_command_again_asks_nobody_and_says_so_first(office: Office) ->
     assert office.asked() == {"INV-1": 1, "INV-2": 1, "INV-3": 1}
 
 
-def _saved_as_workbook(office, sheet):
+def _saved_as_workbook(office: Any, sheet: Path) -> Any:
     return office.sheet(MONTH, "billing-final.xlsx")
 
 
-def _sorted_and_in_another_case(office, sheet):
+def _sorted_and_in_another_case(office: Any, sheet: Path) -> Any:
     return office.sheet([tuple(c.upper() if "@" in c else c for c in row) for row in reversed(MONTH)], "sorted.csv")
 
 
-def _delivered_otherwise(office, sheet):
+def _delivered_otherwise(office: Any, sheet: Path) -> Any:
     return office.sheet([(*row[:-1], "no") for row in MONTH], "links.csv")
 
 
@@ -164,7 +164,7 @@ def test_a_corrected_sheet_sends_the_corrected_rows_only(office: Office) -> None
 
 def test_a_nightly_file_that_only_grows_sends_what_is_new(office: Office) -> None:
     """Each night the new rows are sent, wherever they stand in the file, also after weeks."""
-    charges = []
+    charges: list[Any] = []
     for night in range(4):
         charges.insert(night % 2, charge(f"INV-{night}", f"Payor{night}"))
         counts = office.counts(office.sheet(charges, "nightly.csv"))

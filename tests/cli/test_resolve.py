@@ -31,7 +31,8 @@ def sent(command: Command, standalone_sandbox: StandaloneSandbox) -> Path:
 
 def rows(command: Command) -> dict[int, dict[str, Any]]:
     """The rows of `Results` by their numbers."""
-    headings, *found = load_workbook(command.home / "rent.results.xlsx")["Results"].iter_rows(values_only=True)
+    rows_of_sheet: Any = load_workbook(command.home / "rent.results.xlsx")["Results"].iter_rows(values_only=True)
+    headings, *found = rows_of_sheet
     return {row[0]: dict(zip(headings, row, strict=True)) for row in found}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from support.command import Command
-from support.fault_server import FaultServer, answers, creates_and_answers
+from support.fault_server import FaultServer, Talk, answers, creates_and_answers
 
 PASSWORD = "correct-horse-battery"
 USERNAME = "billing-user-7731"
@@ -186,7 +186,7 @@ def test_the_process_list_names_nobody(command: Command, sheet: Path, api: Fault
     """While it sends, no process of the run has a secret or a person in its command line or name."""
     arrived, go_on = threading.Event(), threading.Event()
 
-    def waits(talk) -> None:
+    def waits(talk: Talk) -> None:
         arrived.set()
         go_on.wait(60)
         talk.answer_created()

@@ -13,7 +13,7 @@ from random import Random
 
 import pytest
 from support.chaos import SECONDS, until_time_is_up
-from support.command import Command
+from support.command import Command, Process
 from support.fault_server import FaultServer, Talk, created
 from support.run_fixture import Desk, Line, check_truth, write_sheet
 
@@ -97,7 +97,7 @@ COMMANDS: dict[str, Callable[[Path], tuple[str, ...]]] = {
 }
 
 
-def storm(process, chance: Random) -> None:
+def storm(process: Process, chance: Random) -> None:
     """Signals without a pause from some moment on, once the process can hear them."""
     caught = 1 << (signal.SIGHUP - 1)
     with suppress(OSError):
@@ -128,7 +128,7 @@ def test_a_storm_of_signals_ends_with_the_right_code_workbook_and_json(desk: Des
         if name == "inbox":
             (desk.folder / "drop").mkdir(exist_ok=True)
             write_sheet(desk.folder / "drop" / f"drop-{number}.csv", [Line(f"DROP-{number}-{row}") for row in range(9)])
-        desk.server.well_created = lambda talk, chance=chance: (time.sleep(chance.random() * 0.02), created(talk))[1]
+        desk.server.well_created = lambda talk, chance=chance: (time.sleep(chance.random() * 0.02), created(talk))[1]  # type: ignore[misc]
         process = command.start(*COMMANDS[name](sheet), "--json", env=environment)
         storming = threading.Thread(target=storm, args=(process, chance))
         storming.start()

@@ -43,7 +43,8 @@ def sent(command: Command, standalone_sandbox: StandaloneSandbox) -> Path:
 
 def results(workbook: Path) -> tuple[list[str], dict[str, dict[str, Any]]]:
     """The headings of `Results`, and its rows by their reference."""
-    headings, *rows = load_workbook(workbook)["Results"].iter_rows(values_only=True)
+    rows_of_sheet: Any = load_workbook(workbook)["Results"].iter_rows(values_only=True)
+    headings, *rows = rows_of_sheet
     return list(headings), {row[1]: dict(zip(headings, row, strict=True)) for row in rows}
 
 
@@ -102,7 +103,8 @@ def test_what_is_open_too_long_is_listed_apart(
     """A request that nobody has paid for longer than N days stands on a sheet of its own and on the terminal."""
     done = command("status", "rent", "--open-days", "0", env=standalone_sandbox.env)
     assert "row 10: INV-1" in done.out
-    headings, *rows = load_workbook(sent)["Open"].iter_rows(values_only=True)
+    rows_of_sheet: Any = load_workbook(sent)["Open"].iter_rows(values_only=True)
+    headings, *rows = rows_of_sheet
     assert [(row[headings.index("row")], row[headings.index("sessionStatus")]) for row in rows] == [
         (9, "UnderReview"),
         (10, "Initiated"),
@@ -227,7 +229,7 @@ def test_watching_ends_when_nothing_can_change_any_more(
     assert json.loads(out)["paid"]["no"]["rows"] == 1
 
 
-def serving(command, port: str):
+def serving(command: Command, port: str) -> tuple[Process, str]:
     """A sandbox that can be started again: its process and its address."""
     process = command.start("sandbox", "--port", port, "--store", command.home / "own.jsonl")
     assert process.stdout is not None

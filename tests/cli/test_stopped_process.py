@@ -64,7 +64,7 @@ class Sleeper:
         yield
         if first:
             talk.server.stopping.wait(ASLEEP)
-            os.kill(self.process.pid, signal.SIGCONT)  # type: ignore[union-attr]
+            os.kill(self.process.pid, signal.SIGCONT)
             self.awake.set()
 
 

@@ -7,11 +7,12 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from support.command import Command, Process, StandaloneSandbox
-from support.fault_server import FaultServer
+from support.fault_server import FaultServer, Talk
 from support.journals import KINDS, place
 
 HEADINGS = "Invoice #,First name,Last name,Email,Amount,sendInteracLink"
@@ -65,7 +66,7 @@ def test_the_second_run_of_a_batch_leaves_at_once(command: Command, journal: str
     call = sending(sheet, journal, "--concurrency", "1")
     arrived, go_on = threading.Event(), threading.Event()
 
-    def waits(talk) -> None:
+    def waits(talk: Talk) -> None:
         arrived.set()
         go_on.wait(PATIENCE)
         talk.answer_created()
@@ -99,7 +100,7 @@ def test_two_batches_go_on_beside_each_other(
     assert standalone_sandbox.created() == {"Slow-a": 1, "INV-a": 1, "Slow-b": 1, "INV-b": 1}
 
 
-def ended(run: Process) -> tuple[int, str]:
+def ended(run: Process) -> tuple[int | None, str]:
     out, _ = run.communicate(timeout=PATIENCE)
     return run.returncode, out
 
@@ -139,7 +140,7 @@ def test_one_file_under_two_names_at_once_asks_each_payor_once(
     results = [ended(run) for run in runs]
     assert {code for code, _ in results} <= {0, 1}
     assert standalone_sandbox.created() == dict.fromkeys(references, 1)
-    totals = Counter()
+    totals: Counter[Any] = Counter()
     for name in ("morning", "evening"):
         told = command(*sending(sheet, journal, "--batch", name), env=standalone_sandbox.env).json()
         totals += Counter(told["counts"])

@@ -9,7 +9,8 @@ from zipfile import ZipFile
 
 import click
 import pytest
-from support.fork_server import REPOSITORY, Command
+from support.command import Command
+from support.fork_server import REPOSITORY
 
 from schemas.languages import Lang
 
@@ -64,7 +65,7 @@ def test_the_wheel_names_its_command_and_what_it_needs(wheel: Path) -> None:
 
 
 @pytest.fixture
-def alone(command: Command, installed) -> Command:
+def alone(command: Command, installed: Path) -> Command:
     """The command, from the installed wheel: the sources can't be seen from where it runs."""
     command.environment["PYTHONPATH"] = str(installed)
     command.environment["PYTHONSAFEPATH"] = "1"

@@ -30,7 +30,9 @@ from schemas.languages import Lang
 WRITERS = {"--csv": exports.write_csv, "--parquet": exports.write_parquet, "--html": page.write_page}
 
 
-def write(option: str, path: Path, about: Report | None = None, rows: list[ReportRow] | None = None, lang="en") -> None:
+def write(
+    option: str, path: Path, about: Report | None = None, rows: list[ReportRow] | None = None, lang: Lang = "en"
+) -> None:
     """One file beside the workbook, put in its place as `run` does."""
     about, rows = about or report(), month() if rows is None else rows
     put(path, lambda part: WRITERS[option](about, rows, part, lang))
@@ -72,7 +74,7 @@ def test_a_text_becomes_no_formula_and_a_number_stays_one(tmp_path: Path, text: 
 
 
 @given(st.text())
-def test_no_text_at_all_begins_like_a_formula(text) -> None:
+def test_no_text_at_all_begins_like_a_formula(text: str) -> None:
     """Whatever a cell holds, what stands in the file is a number or begins with no sign of a formula."""
     out = exports.harmless(text)
     assert out.removeprefix("'") == text.removeprefix("'") or out == f"'{text}"
@@ -220,7 +222,7 @@ class Markup(HTMLParser):
         self.text = ""
         self.feed(text)
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str]]) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
 
     def handle_data(self, data: str) -> None:

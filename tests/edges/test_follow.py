@@ -83,14 +83,12 @@ class Bench:
         return [seen.state.session if seen.state.known else "?" for seen in self.kept]
 
     def ask(self, wanted: Sequence[Session], *, stop_after: float | None = None) -> Followed:
-        return asyncio.run(self._within(lambda api, stop: follow(*self._how(iter(wanted), api, stop)), stop_after))
+        return asyncio.run(self._within(lambda api, stop: follow(*self._how(iter(wanted), api, stop)), stop_after))  # type: ignore[return-value]
 
     def cancel(self, wanted: Sequence[Session], *, stop_after: float | None = None) -> CancelledAll:
-        return asyncio.run(self._within(lambda api, stop: cancel(*self._how(wanted, api, stop)), stop_after))
+        return asyncio.run(self._within(lambda api, stop: cancel(*self._how(wanted, api, stop)), stop_after))  # type: ignore[return-value]
 
-    def _how(
-        self, wanted: Iterable[Session], api: Api, stop: Stop
-    ) -> tuple[Iterable[Session], Api, FollowRules, Callable[..., Any], Bench, Stop]:
+    def _how(self, wanted: Iterable[Session], api: Api, stop: Stop) -> tuple[Any, ...]:
         return wanted, api, self.rules, self.keep or self.kept.extend, self, stop
 
     async def _within(self, what: Callable[..., Any], stop_after: float | None) -> Followed | CancelledAll:

@@ -395,8 +395,8 @@ def _holding(kind: str, url: str, content: str) -> None:
         with closing(sqlite3.connect(url)) as connection, connection:
             connection.execute(content)
     else:
-        with psycopg.connect(url) as connection:
-            connection.execute(content.encode())
+        with psycopg.connect(url) as connection:  # type: ignore[assignment]
+            connection.execute(content.encode())  # type: ignore[arg-type]
 
 
 def _tables(kind: str, url: str) -> list[str]:

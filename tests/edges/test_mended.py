@@ -60,7 +60,7 @@ def original(folder: Path, change: Callable[..., Any] | None = None) -> Path:
     sheet.row_dimensions[4].height = 33
     sheet.freeze_panes = "A4"
     sheet.auto_filter.ref = "A3:F5"
-    sheet.conditional_formatting.add("E4:E9", CellIsRule("greaterThan", ["100"], font=Font(color="FFFF0000")))
+    sheet.conditional_formatting.add("E4:E9", CellIsRule("greaterThan", ["100"], font=Font(color="FFFF0000")))  # type: ignore[no-untyped-call]
     choices = DataValidation("list", formula1='"yes,no"')
     choices.add("F4:F9")
     sheet.add_data_validation(choices)
@@ -102,7 +102,7 @@ def make(path: Path, out: Path, lang: str = "en") -> Workbook:
     )
     annotated_copy.check_original(path)
     write = partial(annotated_copy.write_mended, path, about, rows())
-    put(out, lambda part: write(part, lang))
+    put(out, lambda part: write(part, lang))  # type: ignore[arg-type]
     return load_workbook(out, rich_text=True)
 
 
@@ -148,7 +148,7 @@ def test_our_columns_stand_at_the_right_within_the_filter(tmp_path: Path) -> Non
 def test_an_excel_table_grows_with_our_columns(tmp_path: Path) -> None:
     """A table of the user's takes our columns in: outside of it they would stay behind when it is sorted."""
 
-    def change(_book, sheet) -> None:
+    def change(_book: Any, sheet: Any) -> None:
         sheet.auto_filter.ref = None
         sheet.add_table(Table(displayName="Rent", ref="A3:F5"))
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -34,7 +34,7 @@ class Desk(HTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: ClassVar[Desk]
+    server: Desk
 
     def do_POST(self) -> None:
         self.server.messages.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
@@ -70,7 +70,7 @@ def ended(code: ExitCode, name: str = "a.csv") -> Ended:
 
 
 def told(desk: Desk, *what: Ended, lang: str = "en", on: tuple[str, ...] = Settings().notify_on) -> bool | None:
-    made = notifier(Settings(notify_on=on), {NOTIFY_VARIABLE: desk.url}, lang)
+    made = notifier(Settings(notify_on=on), {NOTIFY_VARIABLE: desk.url}, lang)  # type: ignore[arg-type]
     assert made is not None
     return made.tell(what)
 

@@ -269,7 +269,7 @@ def test_a_cancelled_request_holds_nothing(journal: Journal) -> None:
 def test_a_reference_that_names_a_transaction_is_held_at_any_age(journal: Journal) -> None:
     """With the same content as a repeat, with other content as changed; a customer's is a new charge."""
     plan(journal, [line("INV-1"), line("INV-2")]).send()
-    later = {"batch": "december", "now": NOW + timedelta(days=365)}
+    later: dict[str, Any] = {"batch": "december", "now": NOW + timedelta(days=365)}
     rows = [line("INV-1"), line("INV-2", "1.00"), line("INV-3")]
     held = plan(journal, rows, search=AT_ANY_AGE, **later)
     assert held.codes() == [["held-repeat"], ["held-reference"], ["not-sent-stopped"]]
@@ -291,7 +291,7 @@ def test_a_reference_that_was_sent_under_an_earlier_rows_key_is_held(journal: Jo
 def test_a_reference_is_known_at_any_age_though_own_columns_named_it_before(journal: Journal) -> None:
     """`--identity` named rows by a column of the user's then, and by their references now."""
     plan(journal, [line("INV-1", own="c1")], identity=("referenceId", "Contract")).send()
-    later = {"batch": "other", "now": NOW + timedelta(days=60), "search": AT_ANY_AGE}
+    later: dict[str, Any] = {"batch": "other", "now": NOW + timedelta(days=60), "search": AT_ANY_AGE}
     again = plan(journal, [line("INV-1", own="c1"), line("INV-1b", own="c1")], **later)
     assert again.codes() == [["held-repeat"], ["not-sent-stopped"]]
     columns = plan(journal, [line("INV-1", own="c2")], identity=("referenceId", "Contract"), **later)

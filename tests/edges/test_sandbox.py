@@ -106,7 +106,7 @@ def payload(**changes: Any) -> dict[str, Any]:
         *parents, member = path.split("__")
         place = content
         for parent in parents:
-            place = place[parent]
+            place = place[parent]  # type: ignore[assignment]
         if value is ...:
             del place[member]
         else:
@@ -216,7 +216,7 @@ def test_a_single_use_token_creates_one_session_and_still_reads() -> None:
 def test_the_client_id_can_be_required() -> None:
     """With `require_client_id` a call without the header is refused 403."""
     with running(SandboxOptions(port=0, require_client_id=True)) as sandbox:
-        ask = {"data": FORM, "auth": ("sandbox", "sandbox")}
+        ask: dict[str, Any] = {"data": FORM, "auth": ("sandbox", "sandbox")}
         assert httpx.post(f"{sandbox.base_url}/api/v1/authorize", **ask).status_code == 403
         answer = httpx.post(f"{sandbox.base_url}/api/v1/authorize", **ask, headers={"x-client-id": "42"})
         assert answer.status_code == 200
@@ -1014,10 +1014,10 @@ def test_a_port_that_is_taken_is_replaced_by_a_free_one() -> None:
     """When the preferred port is taken the sandbox listens on another; when it is free again, on that."""
     with running(SandboxOptions(port=0)) as first:
         port = urlsplit(first.base_url).port
-        with running(SandboxOptions(port=port)) as second:
+        with running(SandboxOptions(port=port)) as second:  # type: ignore[arg-type]
             assert second.base_url != first.base_url
             assert httpx.get(second.base_url).status_code == 200
-    with running(SandboxOptions(port=port)) as again:
+    with running(SandboxOptions(port=port)) as again:  # type: ignore[arg-type]
         assert again.base_url == first.base_url
 
 

@@ -20,7 +20,7 @@ HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount", "Until"]
 ROW = ["007", "Jane", "Doe", "j@example.com", 5.0, "x"]
 
 
-def biff5(path, *sheets):
+def biff5(path: Path, *sheets: Sheet) -> Path:
     return write_xls(path, *sheets, version=0x0500)
 
 
@@ -33,7 +33,7 @@ EACH = pytest.mark.parametrize(
 @EACH
 def test_hidden_rows_are_refused_with_their_numbers_unless_decided(tmp_path: Path, write: Callable[..., Any]) -> None:
     """As in .xlsx: rows hidden by hand or by a filter, and rows without any height."""
-    rows = [["Acme"], HEAD, ROW, ROW, ROW, ROW, ROW]
+    rows: list[Any] = [["Acme"], HEAD, ROW, ROW, ROW, ROW, ROW]
     path = write(tmp_path / "b", Sheet(rows, hidden=[1, 4, 5], flat=[7]))
     failure = refusal(path)
     assert (failure.key, failure.params["rows"], failure.params["count"]) == ("sheet.hidden_rows", "4-5, 7", 3)
@@ -105,7 +105,7 @@ def test_a_date_is_a_date_however_it_is_saved(
 ) -> None:
     """As a number of eight bytes, of four, or as the result of a formula: what .xlsx gives."""
     numbers = [46000, 46000.0, 0.25, 46000.75, 59.0, 1.0, -1.5]
-    rows = [[*ROW[:5], cell] for number in numbers for cell in ((number, look), Formula(number, look))]
+    rows: list[Any] = [[*ROW[:5], cell] for number in numbers for cell in ((number, look), Formula(number, look))]
     if write is biff5 and look == "[h]:mm":
         rows = rows[4:6]  # where a length of time is a date
     sheet = Sheet([HEAD, *rows], from_1904=from_1904)
@@ -113,12 +113,12 @@ def test_a_date_is_a_date_however_it_is_saved(
     assert read == [(row.cells[5], row.kinds[5]) for row in rows_of(write_xlsx(tmp_path / "b.xlsx", sheet))[1]]
 
 
-def unseen_xls(tmp_path):
+def unseen_xls(tmp_path: Path) -> Path:
     """A sheet whose record of a row is too short to say whether it is hidden."""
     return write_xls(tmp_path / "b.xls", Sheet([HEAD, ROW], extra=struct.pack("<HHHH", 0x0208, 4, 1, 0)))
 
 
-def unseen_xlsb(tmp_path):
+def unseen_xlsb(tmp_path: Path) -> Path:
     """A part that ends within a record, behind the end of its rows."""
     path = write_xlsb(tmp_path / "b.xlsb", Sheet([HEAD, ROW], extra=b"\x3c\x02\x00\x00"))
     assert path.exists()

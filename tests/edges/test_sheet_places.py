@@ -82,12 +82,14 @@ def seen(
     by=st.tuples(st.integers(0, 9), st.integers(0, 30)),
     data=st.data(),
 )
-def test_a_table_is_read_the_same_wherever_it_stands(tmp_path: Path, write, rows, by, data) -> None:
+def test_a_table_is_read_the_same_wherever_it_stands(
+    tmp_path: Path, write: Callable[..., Path], rows: list[Any], by: tuple[int, int], data: Any
+) -> None:
     """Number formats, error values, unsaved formulas, hidden rows and columns belong to their own cells."""
     down, right = by
     known = [UNSAVED] if write in {write_xlsx, write_ods} else []
     rows = [[data.draw(st.sampled_from([cell, *known])) for cell in row] for row in rows]
-    table = [HEAD, ROW, *[[f"INV-{at}", *ROW[1:4], *row] for at, row in enumerate(rows, 2)], ROW]
+    table: list[Any] = [HEAD, ROW, *[[f"INV-{at}", *ROW[1:4], *row] for at, row in enumerate(rows, 2)], ROW]
     sheet = Sheet(
         table, hidden=data.draw(st.sampled_from([[], [3]])), columns=data.draw(st.sampled_from([[], [2], [5]]))
     )

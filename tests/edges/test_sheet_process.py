@@ -106,7 +106,7 @@ def test_readings_do_not_disturb_each_other(tmp_path: Path, write: Callable[...,
     for _ in range(1500):
         assert next(first) == next(again)
         next(other)
-    again.close()
+    again.close()  # type: ignore[attr-defined]
     assert (sum(1 for _ in first), sum(1 for _ in other)) == (501, 1501)
 
 

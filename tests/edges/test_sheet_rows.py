@@ -15,8 +15,8 @@ from pipeline.reader.table import Table
 from pipeline.validation import CheckOptions, check_table
 
 CASES = Path(__file__).parents[1] / "cases"
-HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount", "Note"]
-ROW = ["INV-1", "Jane", "Doe", "j@example.com", 5.0, None]
+HEAD: list[Any] = ["Invoice #", "First name", "Last name", "Email", "Amount", "Note"]
+ROW: list[Any] = ["INV-1", "Jane", "Doe", "j@example.com", 5.0, None]
 
 
 def checked(path: Path, **options: Any) -> tuple[Table, list[CheckedRow]]:
@@ -30,14 +30,20 @@ def page(*rows: str, style: str = "") -> str:
     return f"<html><head><style>{style}</style></head><body><table>{''.join(rows)}</table></body></html>"
 
 
-def tr(*cells: str | float, attributes: str = "") -> str:
+def tr(*cells: Any, attributes: str = "") -> str:
     return f"<tr {attributes}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
 @EACH
 def test_a_merged_value_belongs_to_every_row_it_spans(tmp_path: Path, write: Callable[..., Any]) -> None:
     """Two invoices of one payor, whose name and address are merged; the rows beside it are left alone."""
-    rows = [HEAD, ROW, ["INV-2", "Al", "Roy", "al@example.com", 6.0, None], ["INV-3", None, None, None, 7.0, None], ROW]
+    rows: list[Any] = [
+        HEAD,
+        ROW,
+        ["INV-2", "Al", "Roy", "al@example.com", 6.0, None],
+        ["INV-3", None, None, None, 7.0, None],
+        ROW,
+    ]
     path = write(tmp_path / "b", Sheet(rows, merges=[(3, 4, at, at) for at in (1, 2, 3)]))
     table, read = rows_of(path)
     assert [row.cells[:5] for row in read[1:3]] == [
@@ -50,7 +56,16 @@ def test_a_merged_value_belongs_to_every_row_it_spans(tmp_path: Path, write: Cal
 @EACH
 def test_a_merge_makes_no_row_of_its_own(tmp_path: Path, write: Callable[..., Any]) -> None:
     """Where everything is merged the row is only tall; a merge over columns is a title; one above does not count."""
-    rows = [["Billing", *[None] * 5], [None] * 6, HEAD, ROW, [None] * 6, ["Late ones", *[None] * 5], [None] * 6, ROW]
+    rows: list[Any] = [
+        ["Billing", *[None] * 5],
+        [None] * 6,
+        HEAD,
+        ROW,
+        [None] * 6,
+        ["Late ones", *[None] * 5],
+        [None] * 6,
+        ROW,
+    ]
     merges = [(1, 2, 0, 5), *[(4, 5, at, at) for at in range(6)], (6, 7, 0, 5)]
     _, read = rows_of(write(tmp_path / "b", Sheet(rows, merges=merges)))
     assert [row.number for row in read] == [4, 6, 8]
@@ -59,7 +74,7 @@ def test_a_merge_makes_no_row_of_its_own(tmp_path: Path, write: Callable[..., An
 @EACH
 def test_a_merged_amount_is_never_taken_twice(tmp_path: Path, write: Callable[..., Any]) -> None:
     """Whether it is meant for both rows together can't be known."""
-    rows = [HEAD, ROW, ["INV-2", *ROW[1:4], None, None], ["INV-3", *ROW[1:4], 7.0, None]]
+    rows: list[Any] = [HEAD, ROW, ["INV-2", *ROW[1:4], None, None], ["INV-3", *ROW[1:4], 7.0, None]]
     table, read = checked(write(tmp_path / "b", Sheet(rows, merges=[(2, 3, 4, 4)])))
     assert [[fault.code for fault in row.faults] for row in read] == [[], ["merged-amount", "missing"], []]
     assert dict(read[1].faults[0].details)["cells"] == "E2:E3"
@@ -69,7 +84,14 @@ def test_a_merged_amount_is_never_taken_twice(tmp_path: Path, write: Callable[..
 @EACH
 def test_a_value_under_a_merge_is_a_fault(tmp_path: Path, write: Callable[..., Any]) -> None:
     """The sheet shows Jane's name there; the same value again is none, and a row that shows nothing is no row."""
-    rows = [HEAD, ROW, ["INV-2", "Al", *ROW[2:]], [None, "Bo", "Li", None, None, None], ["INV-3", *ROW[1:]], ROW]
+    rows: list[Any] = [
+        HEAD,
+        ROW,
+        ["INV-2", "Al", *ROW[2:]],
+        [None, "Bo", "Li", None, None, None],
+        ["INV-3", *ROW[1:]],
+        ROW,
+    ]
     merges = [(2, 3, 1, 1), (4, 4, 0, 2), (5, 6, 1, 1)]
     table, read = checked(write(tmp_path / "b", Sheet(rows, merges=merges)))
     assert [(row.row.number, row.row.cells[1], [fault.code for fault in row.faults]) for row in read] == [
@@ -106,7 +128,15 @@ def test_a_cell_over_several_rows_stands_at_the_end_of_a_row_too(tmp_path: Path)
     """Also below a row that is cut short: no row further down is moved by it."""
     first = "<tr>" + "".join(f"<td>{cell}" for cell in ROW[:5]) + "<td rowspan=2>late"
     short = "<tr><td>INV-2<td>Al"
-    rows = [tr(*HEAD), first, tr("INV-2", *ROW[1:5]), tr("INV-3", *ROW[1:5], "x"), first, short, tr(*ROW[:5], "y")]
+    rows: list[Any] = [
+        tr(*HEAD),
+        first,
+        tr("INV-2", *ROW[1:5]),
+        tr("INV-3", *ROW[1:5], "x"),
+        first,
+        short,
+        tr(*ROW[:5], "y"),
+    ]
     (tmp_path / "b.xls").write_text(page(*rows))
     _, read = checked(tmp_path / "b.xls")
     assert [row.row.cells[5] for row in read] == ["late", "late", "x", "late", "late", "y"]
@@ -115,7 +145,7 @@ def test_a_cell_over_several_rows_stands_at_the_end_of_a_row_too(tmp_path: Path)
 
 def test_a_blank_cell_of_a_page_is_not_struck_through(tmp_path: Path) -> None:
     """There is nothing in it that could be."""
-    rows = [tr("", *ROW[1:5]), tr("<s></s>", *ROW[1:5]), tr("<s> <br></s>", *ROW[1:5])]
+    rows: list[Any] = [tr("", *ROW[1:5]), tr("<s></s>", *ROW[1:5]), tr("<s> <br></s>", *ROW[1:5])]
     (tmp_path / "b.xls").write_text(page(tr(*HEAD[:5]), *rows))
     assert [row.number for row in rows_of(tmp_path / "b.xls")[1]] == [2, 3, 4]
 
@@ -147,7 +177,11 @@ def test_a_struck_through_note_is_no_struck_through_row() -> None:
 def test_a_row_that_a_page_does_not_show_is_asked_about(tmp_path: Path, attributes: str) -> None:
     """However it is hidden, or struck through."""
     style = ".gone { color: red; display:none } tr.dim, .x {visibility:hidden} #away{display: none} .row{height:20px}"
-    rows = [tr(*HEAD[:5]), tr(*ROW[:5], attributes='class="row"'), tr("INV-2", *ROW[1:5], attributes=attributes)]
+    rows: list[Any] = [
+        tr(*HEAD[:5]),
+        tr(*ROW[:5], attributes='class="row"'),
+        tr("INV-2", *ROW[1:5], attributes=attributes),
+    ]
     (tmp_path / "b.xls").write_text(page(*rows, tr("INV-3", *ROW[1:5], attributes='style="height:20px"'), style=style))
     failure = refusal(tmp_path / "b.xls")
     assert (failure.key, failure.params["rows"]) == ("sheet.hidden_rows", "3")
@@ -219,7 +253,7 @@ def test_a_row_without_content_is_no_row(
 )
 def test_a_row_with_content_stays_one(tmp_path: Path, row: list[str | float | None], says: str) -> None:
     """However little it has: what it is is for the validation to say."""
-    rows = [["101", *ROW[1:]], ["102", *ROW[1:]], row, ["104", *ROW[1:]]]
+    rows: list[Any] = [["101", *ROW[1:]], ["102", *ROW[1:]], row, ["104", *ROW[1:]]]
     path = tmp_path / "b.csv"
     path.write_text("\n".join(",".join("" if cell is None else str(cell) for cell in one) for one in [HEAD, *rows]))
     assert [one.number for one in rows_of(path)[1]] == [2, 3, 4, 5], says
@@ -230,7 +264,7 @@ def test_running_references_below_the_payments_are_no_rows(tmp_path: Path) -> No
     numbered = [[f"{at}", *ROW[1:]] for at in range(101, 104)] + [[f"{at}"] + [None] * 5 for at in range(104, 110)]
     total = [None, None, None, None, 15.0, "Total"]
     path = tmp_path / "b.csv"
-    rows = [HEAD, *numbered, total]
+    rows: list[Any] = [HEAD, *numbered, total]
     path.write_text("\n".join(",".join("" if cell is None else str(cell) for cell in one) for one in rows))
     table, read = checked(path)
     assert [row.row.number for row in read] == [2, 3, 4]
@@ -250,7 +284,7 @@ def test_labels_left_of_the_first_heading_are_looked_at() -> None:
 @pytest.mark.parametrize("end", ["csv", "xls"])
 def test_labels_left_of_the_first_heading_in_every_format(tmp_path: Path, end: str) -> None:
     """In text and in a page, too; a blank column is still none."""
-    rows = [["", *HEAD[:5]], ["North", *ROW[:5]], ["", "INV-2", *ROW[1:5]]]
+    rows: list[Any] = [["", *HEAD[:5]], ["North", *ROW[:5]], ["", "INV-2", *ROW[1:5]]]
     path = tmp_path / f"b.{end}"
     path.write_text(
         "\n".join(",".join(map(str, row)) for row in rows) if end == "csv" else page(*[tr(*row) for row in rows])
@@ -262,7 +296,7 @@ def test_labels_left_of_the_first_heading_in_every_format(tmp_path: Path, end: s
 def test_headings_again_in_another_order_are_refused(tmp_path: Path, write: Callable[..., Any]) -> None:
     """What stands below them would be taken for something else; in the same order they are a new page."""
     other = [*HEAD[:4], "Note", "Amount"]
-    rows = [HEAD, ROW, HEAD, ["INV-2", *ROW[1:]]]
+    rows: list[Any] = [HEAD, ROW, HEAD, ["INV-2", *ROW[1:]]]
     assert [row.number for row in rows_of(write(tmp_path / "b", Sheet(rows)))[1]] == [2, 4]
     spelt = ["Invoice No.", "FIRST NAME", "Last Name", "E-mail", "Amount", "Note"]
     assert [row.number for row in rows_of(write(tmp_path / "b", Sheet([*rows[:2], spelt, rows[3]])))[1]] == [2, 4]

@@ -1,6 +1,6 @@
 """Several sheets with the same headings: asked about, and read as one when they are named."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount", "Until"]
 ROW = ["INV-1", "Jane", "Doe", "j@example.com", 5.0, (46000.0, "yyyy-mm-dd")]
 
 
-def two(more: list[Sheet] = (), second: list[str] = HEAD, **there: Any) -> list[Sheet]:
+def two(more: Sequence[Sheet] = (), second: list[str] = HEAD, **there: Any) -> list[Sheet]:
     """A-M with a title, and N-Z, with dates in another format; `more` sheets behind them."""
     other = [["INV-2", *ROW[1:4], (0.25, "0%"), (46001.0, "dd/mm/yyyy")], ["INV-3", *ROW[1:4], 6.0, None]]
     return [Sheet([["Billing"], HEAD, ROW], name="A-M"), Sheet([second, *other], name="N-Z", **there), *more]
@@ -104,7 +104,7 @@ def code(*words: str) -> ExitCode:
     """The exit code of a command."""
     with pytest.raises(SystemExit) as left:
         main([*words])
-    return left.value.code
+    return left.value.code  # type: ignore[return-value]
 
 
 def test_the_option_can_be_given_several_times(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -278,9 +278,7 @@ plain = st.text(st.sampled_from("abZ é.;'"), min_size=1, max_size=6)
     at=st.integers(0, 4),
     place=st.integers(0, 20),
 )
-def test_one_mark_too_many_leaves_every_cell_what_it_was(
-    tmp_path: Path, cells, at: Callable[[str], None], place
-) -> None:
+def test_one_mark_too_many_leaves_every_cell_what_it_was(tmp_path: Path, cells: list[str], at: int, place: int) -> None:
     """Wherever it stands within a cell in quotation marks: that cell has it as a letter, and the row is at fault."""
     text = cells[at]
     place %= len(text)
@@ -386,7 +384,7 @@ def test_rows_can_be_read_twice(tmp_path: Path) -> None:
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     """Ten thousand rows and a hundred thousand need the same."""
 
-    def peak(count):
+    def peak(count: int) -> int:
         path = tmp_path / f"{count}.csv"
         path.write_text(HEAD + "1,Jane,Doe,jane@example.com,12.50\n" * count)
         tracemalloc.start()
@@ -529,7 +527,9 @@ cell = st.text(st.sampled_from(ALPHABET), max_size=12)
     codec=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
     end=st.sampled_from(["\n", "\r\n"]),
 )
-def test_any_table_written_as_csv_reads_back_the_same(tmp_path: Path, rows, delimiter, codec, end) -> None:
+def test_any_table_written_as_csv_reads_back_the_same(
+    tmp_path: Path, rows: list[list[str]], delimiter: str, codec: str, end: str
+) -> None:
     """Whatever the cells hold, in each delimiter and encoding: the same texts under the same row numbers."""
     # A row that names nobody may have no content, and is no row then.
     rows = [[row[0], f"x{row[1]}", *row[2:]] if "".join(row).strip() else row for row in rows]
@@ -538,7 +538,7 @@ def test_any_table_written_as_csv_reads_back_the_same(tmp_path: Path, rows, deli
     lone = any("\r" in cell for row in rows for cell in row)
     quoting = csv.QUOTE_ALL if lone else csv.QUOTE_MINIMAL
     text = io.StringIO(newline="")
-    writer = csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=quoting)
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=quoting)  # type: ignore[arg-type]
     writer.writerows([["Invoice #", "First name", "Last name", "Email", "Amount"], *rows])
     _, found = read(tmp_path, text.getvalue().encode(codec))
     expected = [(number, tuple(row)) for number, row in enumerate(rows, 2) if "".join(row).strip()]
@@ -548,7 +548,7 @@ def test_any_table_written_as_csv_reads_back_the_same(tmp_path: Path, rows, deli
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(noise=st.binary(max_size=300))
-def test_no_bytes_are_a_crash(tmp_path: Path, noise) -> None:
+def test_no_bytes_are_a_crash(tmp_path: Path, noise: bytes) -> None:
     """A table with any bytes behind it is read or refused in a sentence."""
     with suppress(InputError):
         table, rows = read(tmp_path, HEAD.encode() + noise)

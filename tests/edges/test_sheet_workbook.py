@@ -5,7 +5,7 @@ import random
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -49,7 +49,11 @@ SHEET = (
 
 
 def by_hand(
-    tmp_path: Path, sheet: str, extra: dict[str, str] | None = None, name="hand.xlsx", compression=zipfile.ZIP_DEFLATED
+    tmp_path: Path,
+    sheet: str,
+    extra: dict[str, str] | None = None,
+    name: str = "hand.xlsx",
+    compression: int = zipfile.ZIP_DEFLATED,
 ) -> Path:
     """A workbook whose only sheet is this XML (inside `<worksheet>`, unless it brings its own)."""
     parts = {
@@ -74,7 +78,7 @@ def by_hand(
     return tmp_path / name
 
 
-def text_cells(number: int, texts: list[str | int], attributes: str = "") -> str:
+def text_cells(number: int, texts: Sequence[Any], attributes: str = "") -> str:
     """The XML of a row of inline strings."""
     cells = "".join(
         f'<c r="{chr(65 + at)}{number}" t="inlineStr"><is><t>{text}</t></is></c>' for at, text in enumerate(texts)
@@ -206,7 +210,7 @@ def test_the_table_is_found_below_a_title(tmp_path: Path) -> None:
 def test_the_first_visible_sheet_with_headings_is_read(tmp_path: Path) -> None:
     """Covers and hidden sheets are passed over and named."""
 
-    def change(book, sheet) -> None:
+    def change(book: Any, sheet: Any) -> None:
         book.create_sheet("Cover", 0)["A1"] = "Welcome"
         hidden = book.create_sheet("Old", 0)
         hidden.append(HEAD)
@@ -239,7 +243,7 @@ def test_a_sheet_that_is_only_a_chart_is_passed_over(tmp_path: Path) -> None:
 def hide(attributes: dict[int, dict[str, bool]]) -> Callable[..., Any]:
     """A change that sets attributes of row dimensions."""
 
-    def change(_, sheet) -> None:
+    def change(_: Any, sheet: Any) -> None:
         for row, names in attributes.items():
             for name, value in names.items():
                 setattr(sheet.row_dimensions[row], name, value)
@@ -300,7 +304,7 @@ def test_cells_without_references_are_counted(tmp_path: Path) -> None:
 def test_hidden_columns_are_noticed(tmp_path: Path) -> None:
     """They are read, and named by their letters."""
 
-    def change(_, sheet) -> None:
+    def change(_: Any, sheet: Any) -> None:
         sheet.column_dimensions["C"].hidden = True
 
     table, rows = rows_of(saved(tmp_path, HEAD, ROW, change=change))
@@ -311,7 +315,7 @@ def test_hidden_columns_are_noticed(tmp_path: Path) -> None:
 def test_our_own_workbook_is_taken_back(tmp_path: Path) -> None:
     """`Errors` is read, our columns are left out, and rows have the numbers of the user's own sheet."""
 
-    def change(book, sheet) -> None:
+    def change(book: Any, sheet: Any) -> None:
         sheet.title = "Summary"
         for name in ("Results", "Errors"):
             ours = book.create_sheet(name)
@@ -331,7 +335,7 @@ def test_our_own_workbook_is_taken_back(tmp_path: Path) -> None:
 def test_row_numbers_that_no_longer_tell_rows_apart_are_not_used(tmp_path: Path) -> None:
     """A person copied a row within `Errors`: the sheet's own numbers are used, and it is said."""
 
-    def change(book, sheet) -> None:
+    def change(book: Any, sheet: Any) -> None:
         sheet.title = "Errors"
 
     ours = [["row", *HEAD, *OWN_COLUMNS]] + [[number, *ROW, *[None] * len(OWN_COLUMNS)] for number in (12, 12)]
@@ -454,7 +458,7 @@ def test_macros_and_links_are_left_alone_and_said(tmp_path: Path, member: str, c
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.integers(0, 4000), byte=st.integers(0, 255), cut=st.integers(0, 4000))
-def test_a_damaged_workbook_is_never_a_crash(tmp_path: Path, at: Callable[[str], None], byte, cut) -> None:
+def test_a_damaged_workbook_is_never_a_crash(tmp_path: Path, at: int, byte: int, cut: bool) -> None:
     """One byte changed or the end cut off: read, or refused in a sentence."""
     path = tmp_path / "d.xlsx"
     whole = tmp_path / "whole.xlsx"
@@ -498,7 +502,7 @@ def converted(path: Path, form: str) -> Path:
 
 @pytest.fixture(scope="module")
 def office_workbook(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    def change(book, sheet) -> None:
+    def change(book: Any, sheet: Any) -> None:
         sheet.row_dimensions[4].hidden = True
         sheet["F3"].number_format = "d mmmm yyyy"
         sheet["G3"].data_type = "e"
@@ -545,7 +549,7 @@ def test_a_damaged_xls_neither_ends_the_process_nor_prints_a_trace(
     assert "panicked" not in capfd.readouterr().err
 
 
-def looking(tmp_path: Path, *cells: tuple[float, str], name="t.xlsx") -> Path:
+def looking(tmp_path: Path, *cells: tuple[float, str], name: str = "t.xlsx") -> Path:
     """A sheet with one row for each value and number format, in a column of the user's own."""
     path = tmp_path / name
     book = xlsxwriter.Workbook(path)
@@ -602,7 +606,7 @@ def test_escaped_characters_are_read_as_a_spreadsheet_shows_them(tmp_path: Path,
 @pytest.mark.parametrize("text", ["x" * 40_000, "😀" * 17_000], ids=["letters", "pairs"])
 def test_a_text_too_long_for_the_results_is_said(tmp_path: Path, form: str, text: str) -> None:
     """The workbook of the results holds its beginning, with a mark: the row says so, the others say nothing."""
-    lines = [[*HEAD, "Own"], [*ROW, text], [*ROW, "x" * 32_767], [*ROW, "short"]]
+    lines: list[Any] = [[*HEAD, "Own"], [*ROW, text], [*ROW, "x" * 32_767], [*ROW, "short"]]
     if form == "csv":
         path = tmp_path / "long.csv"
         path.write_text("\n".join(",".join(map(str, line)) for line in lines), encoding="utf-8")

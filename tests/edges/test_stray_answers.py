@@ -81,7 +81,7 @@ def test_what_was_said_before_the_request_had_arrived_is_no_answer(already_there
                         written(content)
                         _readable_in_time(connection)
 
-                    connection._transport.write = write
+                    connection._transport.write = write  # type: ignore[method-assign]
                 mark = Mark()
                 with pytest.raises(Lost, match="before the request had arrived"):
                     await connection.exchange(request, 5, mark)
@@ -210,7 +210,7 @@ def test_an_answer_without_a_reference_is_checked_where_an_email_left(
 
 def test_its_session_is_on_record_before_anything_is_asked(desk: Desk) -> None:
     """Whatever happens while `details` is asked, the id that nobody can ask for again is not lost."""
-    on_record = []
+    on_record: list[Any] = []
 
     def look(talk: Talk) -> None:
         with open_journal(desk.place) as journal, journal.engine.connect() as connection:

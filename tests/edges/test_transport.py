@@ -44,12 +44,11 @@ from pipeline.client.connection import MAX_ANSWER, MAX_BYTES, Connection, Mark
 from pipeline.client.transport import (
     ExactTransport,
     MaybeSent,
-    MaybeSentKind,
     NotSent,
-    NotSentKind,
     Timeouts,
     system_trust,
 )
+from pipeline.domain.responses import MaybeSentKind, NotSentKind
 
 PATIENT = Timeouts(connect=20, answer=20)
 SHORT = Timeouts(connect=0.5, answer=0.5)
@@ -284,7 +283,7 @@ def answers_then_resets_when_asked_again(talk: Talk) -> None:
 def test_an_early_hint_is_no_answer() -> None:
     """Informational answers are passed over; the final one counts."""
     with FaultServer() as server:
-        server.on_create.append(lambda talk: (talk.send(b"HTTP/1.1 103 Early Hints\r\n\r\n"), talk.answer_created()))
+        server.on_create.append(lambda talk: (talk.send(b"HTTP/1.1 103 Early Hints\r\n\r\n"), talk.answer_created()))  # type: ignore[arg-type]
         assert send(server.url).status_code == 201
 
 

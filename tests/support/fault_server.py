@@ -98,7 +98,7 @@ class Talk:
         with self.server.lock:
             self.server.created[self.asked.reference] += 1
             self.server.sessions[session_id] = self.asked.reference
-            if self.asked.json["options"]["notificationPreferences"]["sendInteracLink"]:  # type: ignore[index]
+            if self.asked.json["options"]["notificationPreferences"]["sendInteracLink"]:
                 self.server.emailed[self.asked.reference] += 1
         return session_id
 

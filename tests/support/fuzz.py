@@ -208,8 +208,8 @@ FORMATS: dict[str, Callable[..., Iterator[bytes]]] = {
     "txt": text,
     "html": page,
     "xlsx": workbook(_write_xlsx),
-    "xls": workbook(lambda path, rows: write_xls(path, Sheet(rows))),
-    "xlsb": workbook(lambda path, rows: write_xlsb(path, Sheet(rows))),
+    "xls": workbook(lambda path, rows: write_xls(path, Sheet(rows))),  # type: ignore[arg-type]
+    "xlsb": workbook(lambda path, rows: write_xlsb(path, Sheet(rows))),  # type: ignore[arg-type]
     "ods": workbook(_write_ods),
 }
 

@@ -187,7 +187,7 @@ RESEND = Permissions(resend_unknown=True)
 
 def plan(journal: Journal, lines: Sequence[Line], asked: Asked = Asked(), **changes: Any) -> Planned:
     """Stage and plan a sheet as `run` does."""
-    asked = replace(asked, **changes)  # type: ignore[arg-type]
+    asked = replace(asked, **changes)
     batch = journal.batch(asked.batch, asked.environment, asked.now)
     beginning = Beginning(asked.purpose, asked.source, asked.environment, COLUMNS, asked.identity, asked.now)
     run = journal.begin(batch, beginning)

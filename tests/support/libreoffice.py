@@ -55,7 +55,7 @@ needs_merge = pytest.mark.skipif(
 def convert(path: Path, form: str, folder: Path) -> None:
     """Converts a file as `soffice --convert-to` does; what comes of it stands in `folder`."""
     assert OFFICE is not None, "CI needs LibreOffice"
-    command = [OFFICE, _profile(folder), "--headless", "--convert-to", form, "--outdir", folder, path]
+    command: list[Any] = [OFFICE, _profile(folder), "--headless", "--convert-to", form, "--outdir", folder, path]
     subprocess.run(command, check=True, capture_output=True, timeout=100)
 
 

@@ -52,7 +52,7 @@ def report(**changes: Any) -> Report:
         "notices": (Fault("headings-repeated", details=(("rows", "41"),)),),
         **changes,
     }
-    return Report(**fields)  # type: ignore[arg-type]
+    return Report(**fields)
 
 
 def one_column(texts: list[str], kinds: str | None = None, number_format: str = "") -> tuple[Report, list[ReportRow]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -151,13 +153,13 @@ shares = st.integers(0, 500).map(Decimal)
 
 
 @given(charges, shares)
-def test_a_month_does_not_differ_from_itself(month, over) -> None:
+def test_a_month_does_not_differ_from_itself(month: list[Charge], over: Decimal) -> None:
     """Whatever a month holds, compared with itself nothing is different."""
     assert compare(month, month, over) == []
 
 
 @given(charges, charges, shares)
-def test_each_payor_stands_once(before, now, over) -> None:
+def test_each_payor_stands_once(before: list[Charge], now: list[Charge], over: Decimal) -> None:
     """No payor stands on the sheet twice, and each that does is in one of the months."""
     found = [Charge(change.email, change.name, None).payor for change in compare(before, now, over)]
     assert len(found) == len(set(found))
@@ -165,7 +167,9 @@ def test_each_payor_stands_once(before, now, over) -> None:
 
 
 @given(charges, charges, shares)
-def test_new_and_gone_are_the_same_seen_from_the_other_side(before, now, over) -> None:
+def test_new_and_gone_are_the_same_seen_from_the_other_side(
+    before: list[Charge], now: list[Charge], over: Decimal
+) -> None:
     """Who is new against the month before is gone when the months are exchanged."""
     there, back = compare(before, now, over), compare(now, before, over)
     new = {change.email.casefold() for change in there if change.kind is Kind.NEW}
@@ -173,11 +177,13 @@ def test_new_and_gone_are_the_same_seen_from_the_other_side(before, now, over) -
 
 
 @given(charges, charges, shares, st.randoms(use_true_random=False))
-def test_the_order_of_rows_changes_no_verdict(before, now, over, random) -> None:
+def test_the_order_of_rows_changes_no_verdict(
+    before: list[Charge], now: list[Charge], over: Decimal, random: Random
+) -> None:
     """A sheet that was sorted otherwise says the same of every payor."""
     shuffled = random.sample(now, len(now))
 
-    def verdicts(month):
+    def verdicts(month: list[Charge]) -> Any:
         return {Charge(c.email, c.name, None).payor: (c.kind, c.factor) for c in compare(before, month, over)}
 
     assert verdicts(shuffled).keys() == verdicts(now).keys()
@@ -187,7 +193,7 @@ def test_the_order_of_rows_changes_no_verdict(before, now, over, random) -> None
 
 
 @given(st.integers(1, 100_000), st.sampled_from([10, 100]), shares)
-def test_every_wrong_point_is_a_slip(cents, factor, over) -> None:
+def test_every_wrong_point_is_a_slip(cents: int, factor: Decimal, over: Decimal) -> None:
     """Ten or a hundred times as much is a slip in both directions, whatever the share."""
     small, large = Decimal(cents).scaleb(-2), Decimal(cents * factor).scaleb(-2)
     for before, now in ((small, large), (large, small)):
@@ -195,7 +201,7 @@ def test_every_wrong_point_is_a_slip(cents, factor, over) -> None:
 
 
 @given(st.lists(amounts.filter(bool), min_size=1, max_size=1), st.lists(amounts.filter(bool), min_size=1, max_size=1))
-def test_a_larger_share_never_shows_more(before, now) -> None:
+def test_a_larger_share_never_shows_more(before: Any, now: Any) -> None:
     """What is shown at 50 per cent is shown at 20 per cent too."""
     months = [charge(str(before[0]))], [charge(str(now[0]))]
     assert len(kinds(*months, over="50")) <= len(kinds(*months, over="20"))
@@ -216,7 +222,7 @@ def test_a_faulty_row_is_compared_as_far_as_it_can_be_read() -> None:
 def test_the_difference_needs_an_amount_on_either_side(before: str | None, now: str | None, more: str | None) -> None:
     """An amount that is not there counts as nothing, unless both are not there."""
     amounts = [None if text is None else Decimal(text) for text in (before, now)]
-    assert Change(Kind.CHANGED, "", "", *amounts).difference == (None if more is None else Decimal(more))
+    assert Change(Kind.CHANGED, "", "", amounts[0], amounts[1]).difference == (None if more is None else Decimal(more))
 
 
 def test_a_charge_without_a_payor_is_compared_with_nothing() -> None:

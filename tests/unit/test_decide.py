@@ -46,7 +46,15 @@ from pipeline.domain.attempt_rules import (
 )
 from pipeline.domain.errors import CredentialsError
 from pipeline.domain.model import Attempt, Outcome, Payment, Repeat
-from pipeline.domain.responses import Answered, MaybeSentFailure, MaybeSentKind, NotSentFailure, NotSentKind, Problem
+from pipeline.domain.responses import (
+    Answered,
+    Exchange,
+    MaybeSentFailure,
+    MaybeSentKind,
+    NotSentFailure,
+    NotSentKind,
+    Problem,
+)
 from schemas.faults import Fault, sentence
 
 NOW = datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
@@ -202,7 +210,9 @@ REPEAT_LISTS = st.lists(st.sampled_from([ELSEWHERE, PERHAPS_ELSEWHERE]), max_siz
 
 
 @given(HISTORIES, REPEAT_LISTS, st.booleans())
-def test_an_e_mailed_uncertain_try_is_never_repeated_unasked(history, elsewhere, allow_repeats) -> None:
+def test_an_e_mailed_uncertain_try_is_never_repeated_unasked(
+    history: list[Attempt], elsewhere: list[Any], allow_repeats: bool
+) -> None:
     """While a try that may have e-mailed a link is undecided, nothing is sent without `--resend-unknown`."""
     last_made = max((i for i, made in enumerate(history) if made.outcome is Outcome.CREATED), default=-1)
     undecided = [a for a in history[last_made + 1 :] if a.outcome in attempt_rules.UNCERTAIN and a.send_link]
@@ -212,14 +222,18 @@ def test_an_e_mailed_uncertain_try_is_never_repeated_unasked(history, elsewhere,
 
 
 @given(HISTORIES, REPEAT_LISTS, PERMISSIONS)
-def test_a_session_for_the_same_content_is_always_kept(history, elsewhere, permissions) -> None:
+def test_a_session_for_the_same_content_is_always_kept(
+    history: list[Attempt], elsewhere: list[Any], permissions: Permissions
+) -> None:
     """Whatever else happened and whatever is allowed, a row that has its session is not sent."""
     if any(made.outcome is Outcome.CREATED and made.fingerprint == SAME for made in history):
         assert isinstance(plan(history, SAME, "now", elsewhere, permissions), Keep)
 
 
 @given(HISTORIES, REPEAT_LISTS, st.booleans())
-def test_a_session_for_other_content_is_never_doubled_unasked(history, elsewhere, resend_unknown) -> None:
+def test_a_session_for_other_content_is_never_doubled_unasked(
+    history: list[Attempt], elsewhere: list[Any], resend_unknown: bool
+) -> None:
     """An identity that has a session gets a second one only with `--allow-repeats`, or when such a one is unknown."""
     decision = plan(history, SAME, "now", elsewhere, Permissions(resend_unknown=resend_unknown))
     made = any(one.outcome is Outcome.CREATED for one in history)
@@ -228,7 +242,7 @@ def test_a_session_for_other_content_is_never_doubled_unasked(history, elsewhere
 
 
 @given(HISTORIES, st.booleans())
-def test_no_row_is_sent_more_often_than_three_times_into_the_dark(history, link) -> None:
+def test_no_row_is_sent_more_often_than_three_times_into_the_dark(history: list[Attempt], link: bool) -> None:
     """A run never goes on after three uncertain tries, or after one that must be looked at, counted from the start."""
     tally = start_tally(history, resend=False)
     sent = 0
@@ -283,7 +297,7 @@ OTHERS = [100, 402, 405, 406, 408, 410, 415, 418, 425, 451, 500, 501, 502, 503, 
     ],
 )
 @pytest.mark.parametrize("after_uncertain", [False, True], ids=["first", "after an uncertain try"])
-def test_what_an_answer_means(exchange: attempt_rules.Exchange, verdict: type, after_uncertain: bool) -> None:
+def test_what_an_answer_means(exchange: Exchange, verdict: type, after_uncertain: bool) -> None:
     """Each answer means the same whatever went before, and all its words are in the catalogue."""
     judged = classify_response(exchange, "INV-1", after_uncertain=after_uncertain)
     assert type(judged) is verdict
@@ -298,7 +312,7 @@ class Cursed(bytes):
     def removeprefix(self, _prefix: Any) -> bytes:
         raise MemoryError
 
-    decode = removeprefix
+    decode = removeprefix  # type: ignore[assignment]
 
 
 @pytest.mark.parametrize("status", [200, 201, 302, *DENIALS, 401, 429, 500, 503])
@@ -473,6 +487,7 @@ def test_a_session_without_our_reference_is_confirmed_when_the_payor_is_e_mailed
     payment = Payment("INV-1", "Zoé", "Tremblay", "zoe@example.com", Decimal(10), send_link=link)
     assert needs_confirmation(verdict, payment) is needed
     if needed:
+        assert isinstance(verdict, Created)
         told = unconfirmed(verdict)
         assert (told.status, told.reasons[-1].details) == (200, (("session", ID),))
 

@@ -35,7 +35,7 @@ def test_a_heading_stands_under_one_field_only() -> None:
     for field, tiers in alias_tiers().items():
         for strength, tier in enumerate(tiers):
             for alias in tier:
-                assert seen.setdefault(fold(alias), (field, strength)) == (field, strength), alias
+                assert seen.setdefault(fold(alias), (field, strength)) == (field, strength), alias  # type: ignore[arg-type]
 
 
 def test_aliases_of_every_field_begin_with_its_name() -> None:
@@ -226,7 +226,7 @@ def test_a_mapped_heading_must_be_there_once(headings: list[str], key: str) -> N
 
 
 @given(st.text())
-def test_folding_is_stable(heading) -> None:
+def test_folding_is_stable(heading: str) -> None:
     """Folding a folded heading changes nothing."""
     assert fold(fold(heading)) == fold(heading)
 

@@ -78,7 +78,7 @@ def test_one_verdict_on_the_same_values(rows: list[dict[Field, str]], form: str,
     product = checked(sheet(rows))[1]
     numbers = [row.row.number for row in product]
     cells = [{field.value: text if text.strip() else nothing for field, text in row.items()} for row in rows]
-    payments = pd.DataFrame(cells, dtype="object").astype(form)
+    payments = pd.DataFrame(cells, dtype="object").astype(form)  # type: ignore[arg-type]
     payments.index = pd.RangeIndex(2, 2 + len(rows))
     expected = {(row.row.number, fault.field, fault.code) for row in product for fault in row.faults}
     event(f"{len({code for _, _, code in expected})} different codes")

@@ -55,7 +55,7 @@ def told(file: Path, profile: str | None = None, lang: str = "en", **options: An
     """What is said of a file that is wrong, a line each."""
     with pytest.raises(UsageError) as caught:
         load(options, {}, file, profile)
-    return explain(caught.value, lang).splitlines()
+    return explain(caught.value, lang).splitlines()  # type: ignore[arg-type]
 
 
 def test_without_anything_the_defaults_count() -> None:

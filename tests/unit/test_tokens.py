@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import pytest
 from support import virtual_time
@@ -59,7 +60,7 @@ def test_one_authorize_at_a_time_however_many_wait() -> None:
     """A hundred requests that need a token make one authorize, and one of them is the token's first user."""
     issuer = Issuer()
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer)
         return await asyncio.gather(*(lent.lease() for _ in range(100)))
 
@@ -82,7 +83,7 @@ def test_a_token_is_renewed_before_it_expires(lifetime: float | None, renewed_at
     """The margin is half a minute, or a fifth of a short life; a lifetime that is not said is the shorter known one."""
     issuer = Issuer(lifetime, seconds=0)
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer)
         await lent.lease()
         await asyncio.sleep(renewed_at - 0.01)
@@ -98,7 +99,7 @@ def test_a_lifetime_counts_from_before_the_request() -> None:
     """A slow authorize does not stretch the life of its token."""
     issuer = Issuer(lifetime=10, seconds=9)
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer)
         lease = await lent.lease()
         return lease.expires_at
@@ -110,7 +111,7 @@ def test_a_token_that_is_already_old_is_still_lent_once() -> None:
     """When authorize takes longer than its tokens live, each is tried once rather than asked for without end."""
     issuer = Issuer(lifetime=1, seconds=5)
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer)
         return [(await lent.lease()).token for _ in range(2)]
 
@@ -121,7 +122,7 @@ def test_one_who_stops_waiting_does_not_stop_the_others() -> None:
     """The authorize that many wait for goes on when one of them is cancelled."""
     issuer = Issuer()
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer)
         first, second = (asyncio.create_task(lent.lease()) for _ in range(2))
         await asyncio.sleep(0.05)
@@ -139,7 +140,7 @@ def test_a_refused_token_is_not_lent_again() -> None:
     """After a 401 the next request gets another token, also when many were refused at once."""
     issuer = Issuer()
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer, "reuse")
         leases = [await lent.lease() for _ in range(5)]
         for lease in leases:
@@ -153,7 +154,7 @@ def test_a_late_refusal_of_an_old_token_leaves_the_new_one() -> None:
     """A 401 for a token that was replaced meanwhile says nothing about its successor."""
     issuer = Issuer()
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer, "reuse")
         old = await lent.lease()
         lent.refused(old)
@@ -168,7 +169,7 @@ def test_auto_learns_single_use_and_says_so_once() -> None:
     """A 401 for a living token that was used before: from then on each lease has a token of its own."""
     issuer, said = Issuer(), []
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer, learned=lambda: said.append("single"))
         leases = await asyncio.gather(*(lent.lease() for _ in range(8)))
         for lease in leases:
@@ -213,7 +214,7 @@ def test_a_fresh_token_was_used_by_nobody(use: str) -> None:
     """Whoever asks for a fresh token gets one of its own, whatever the use."""
     issuer = Issuer()
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer, use)
         shared = await lent.lease()
         own = await asyncio.gather(*(lent.lease(fresh=True) for _ in range(10)))
@@ -233,7 +234,7 @@ def test_single_use_tokens_are_never_lent_twice_and_asked_for_in_bounds() -> Non
     """Each lease has its own token, and no more are asked for at a time than allowed."""
     issuer = Issuer()
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer, "single", at_a_time=4)
         leases = await asyncio.gather(*(lent.lease() for _ in range(50)))
         await lent.aclose()
@@ -262,7 +263,7 @@ def test_a_stocked_token_that_grew_old_is_not_lent() -> None:
     """A token asked for ahead and not needed in time is thrown away."""
     issuer = Issuer(lifetime=10)
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer, "single", at_a_time=4)
         for _ in range(8):
             await lent.lease()
@@ -305,7 +306,7 @@ def test_refused_credentials_stop_everybody(use: str) -> None:
     """When the credentials are refused everyone who waits hears it, and it is not tried again."""
     issuer = Issuer(script=(REFUSED,))
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer, use, at_a_time=1)
         return await asyncio.gather(*(lent.lease() for _ in range(3)), return_exceptions=True)
 
@@ -324,7 +325,7 @@ def test_what_waiting_does_not_help_is_not_tried_again(use: str, answer: Authori
     """Who answers there gives no tokens, or is not trusted: everybody hears it after the first try."""
     issuer = Issuer(script=(answer,))
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer, use, at_a_time=1)
         return await asyncio.gather(*(lent.lease() for _ in range(3)), return_exceptions=True)
 
@@ -336,7 +337,7 @@ def test_an_address_that_gave_a_token_before_is_right() -> None:
     """A page in the middle of a run is an outage: it is asked again."""
     issuer = Issuer(lifetime=10)
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer)
         await lent.lease()
         issuer.script = [AuthorizeElsewhere("HTTP 404")] * 2
@@ -350,7 +351,7 @@ def test_a_failing_authorize_is_tried_again_as_the_server_wishes() -> None:
     """Asking for a token creates nothing: it is tried again, not before the server's Retry-After."""
     issuer = Issuer(seconds=0, script=(AuthorizeFailed("HTTP 503"), AuthorizeFailed("HTTP 429", 7.0)))
 
-    async def run():
+    async def run() -> Any:
         return (await tokens(issuer).lease()).token
 
     assert virtual_time.run(run()) == "token-3"
@@ -362,7 +363,7 @@ def test_a_failing_authorize_ends_the_run_in_the_end(use: str) -> None:
     """Without a token nothing can be sent: after some tries the run stops, and says why."""
     issuer = Issuer(script=(AuthorizeFailed("HTTP 502"),) * 100)
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer, use, at_a_time=1)
         with pytest.raises(StoppedEarlyError) as caught:
             await lent.lease()
@@ -376,7 +377,7 @@ def test_a_failing_authorize_ends_the_run_in_the_end(use: str) -> None:
 def test_a_lease_does_not_show_its_token() -> None:
     """A token is in no repr."""
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(Issuer())
         lease = await lent.lease()
         return repr(lease) + repr(lent.__dict__)

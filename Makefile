@@ -50,6 +50,7 @@ check: setup  ## lint, format, types and import rules; changes nothing
 	@$(BIN)/ruff format --check .
 	@echo "Types"
 	@$(BIN)/mypy
+	@$(BIN)/mypy tests
 	@$(BIN)/mypy samples/make_samples.py docs/make_docs.py docs/make_pictures.py
 	@echo "Import rules"
 	@$(BIN)/lint-imports --no-logo

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _slow(items: list[pytest.Item]) -> list[list[pytest.Item]]:
     """The tests that are marked `slow`, each by itself; a module that is slow as a whole shares what it sets up."""
-    found: dict[object, list[pytest.Item]] = {}
+    found: dict[Any, list[pytest.Item]] = {}
     for item in items:
         if item.get_closest_marker("slow"):
             module = item.getparent(pytest.Module)

@@ -2,7 +2,9 @@
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
@@ -18,21 +20,21 @@ TINY = Size(rows=30, times=1, peers=False)
 
 
 @pytest.mark.parametrize("step", [local.reading, local.validation, local.staging, local.workbook])
-def test_a_step_on_tiny_input(step, tmp_path: Path):
+def test_a_step_on_tiny_input(step: Callable[..., Any], tmp_path: Path) -> None:
     """Each step that touches no network gives lines with figures on both sides."""
     lines = list(step(TINY, tmp_path))
     assert lines
     assert all(line.ours > 0 and line.theirs > 0 for line in lines)
 
 
-def test_sending_reaches_the_server(tmp_path: Path):
+def test_sending_reaches_the_server(tmp_path: Path) -> None:
     """The sending phase and the transport alone each ask for every row once."""
     case = sending.Case(0.001, 4, 20)
     assert sending.sent(case, tmp_path).wall > 0
     assert sending.sent_by_transport(case).wall > 0
 
 
-def test_the_server_tells_what_it_saw():
+def test_the_server_tells_what_it_saw() -> None:
     """A server that nobody asked anything has seen nothing."""
     with serving(0.0) as server:
         assert server.url.startswith("http://127.0.0.1:")
@@ -40,14 +42,14 @@ def test_the_server_tells_what_it_saw():
 
 
 @pytest.mark.parametrize(("badness", "faults"), [(Badness.NONE, {0}), (Badness.ALL, {1}), (Badness.TENFOLD, {10})])
-def test_sheets_are_as_bad_as_they_say(badness: Badness, faults: set[int], tmp_path: Path):
+def test_sheets_are_as_bad_as_they_say(badness: Badness, faults: set[int], tmp_path: Path) -> None:
     """A sheet's rows have as many faults as its name says."""
     opened = local.opened(write_csv(tmp_path / "sheet.csv", 5, badness))
     counted = {len(row.faults) for chunk in check_table(opened, CheckOptions()).chunks() for row in chunk}
     assert counted <= faults
 
 
-def test_both_formats_have_the_same_rows(tmp_path: Path):
+def test_both_formats_have_the_same_rows(tmp_path: Path) -> None:
     """The workbook has the rows of the text file."""
     text, book = write_csv(tmp_path / "sheet.csv", 7), write_xlsx(tmp_path / "sheet.xlsx", 7)
     assert local.read(text) == local.read(book) == 7
@@ -65,7 +67,9 @@ def test_both_formats_have_the_same_rows(tmp_path: Path):
         pytest.param("high", 0.9, 1.8, False, id="a better rate"),
     ],
 )
-def test_a_step_back_is_told(better, before: float, now: float, worse: bool, tmp_path: Path):
+def test_a_step_back_is_told(
+    better: Literal["low", "high"], before: float, now: float, worse: bool, tmp_path: Path
+) -> None:
     """A ratio that is worse than the committed table by more than a quarter is told, and no other."""
     table.write("full", {}, [Line("read", "rows", "floor", before, 1.0, "s", better)], tmp_path)
     found = list(
@@ -74,7 +78,7 @@ def test_a_step_back_is_told(better, before: float, now: float, worse: bool, tmp
     assert bool(found) is worse
 
 
-def test_one_step_by_the_command(tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_one_step_by_the_command(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     """The command measures a step and writes its table as Markdown and JSON."""
     assert bench.main(["--only", "read", "--rows", "20", "--times", "1", "--output", str(tmp_path)]) == 0
     assert "bare calamine" in capsys.readouterr().out

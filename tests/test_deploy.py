@@ -54,7 +54,7 @@ LINES = {
 
 
 @pytest.mark.parametrize("name", LINES)
-def test_each_example_calls_the_command_with_options_that_it_has(name):
+def test_each_example_calls_the_command_with_options_that_it_has(name: str) -> None:
     """Every option of an example is one of `inbox`, and `--yes` is among them."""
     words = arguments(LINES[name])
     command = cli.get_command(click.Context(cli), "inbox")
@@ -64,7 +64,7 @@ def test_each_example_calls_the_command_with_options_that_it_has(name):
 
 
 @pytest.mark.parametrize("path", sorted(DEPLOY.iterdir()), ids=lambda path: path.name)
-def test_each_example_explains_the_exit_codes(path):
+def test_each_example_explains_the_exit_codes(path: Path) -> None:
     """Whoever installs it reads there what the command says when it ends. The timer has its service for that."""
     text = path.read_text("utf-8")
     codes = {int(code) for code in re.findall(r"(?:^|\W)(\d{1,2})(?: \(| [a-z]|\))", text)}
@@ -73,7 +73,7 @@ def test_each_example_explains_the_exit_codes(path):
     assert not re.search(r"(?i)(password|token|secret)\s*=\s*[^\s/%$]", text)
 
 
-def test_the_cron_line_runs_in_the_shell_that_cron_uses(tmp_path):
+def test_the_cron_line_runs_in_the_shell_that_cron_uses(tmp_path: Path) -> None:
     """The line is five times, a user and a command; the command does what it says under /bin/sh."""
     *when, user, line = cron_line().split(None, 6)
     assert (len(when), user) == (5, "flinks-import")
@@ -94,7 +94,7 @@ def test_the_cron_line_runs_in_the_shell_that_cron_uses(tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here")
-def test_systemd_finds_nothing_wrong_with_the_units(tmp_path):
+def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
     """`systemd-analyze verify` knows every setting of the units and of what they name."""
     program = tmp_path / "flinks-import"
     program.write_text("#!/bin/sh\n")
@@ -107,7 +107,7 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path):
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_can_do_no_more_than_it_must(name):
+def test_a_service_can_do_no_more_than_it_must(name: str) -> None:
     """Its own user, a system it can't write to but for the drop folder, and secrets that only it can read."""
     service = unit(name)["Service"]
     wanted = {"NoNewPrivileges": "yes", "PrivateTmp": "yes", "ProtectSystem": "strict", "ProtectHome": "yes"}
@@ -118,7 +118,7 @@ def test_a_service_can_do_no_more_than_it_must(name):
     assert "6" in service["SuccessExitStatus"].split()
 
 
-def test_the_windows_task_calls_the_command_without_asking_for_more_rights():
+def test_the_windows_task_calls_the_command_without_asking_for_more_rights() -> None:
     """The XML is well formed, runs `flinks-import.exe` and lets one pass at a time run."""
     assert task()["Command"].endswith("flinks-import.exe")
     text = (DEPLOY / "flinks-import.xml").read_text("utf-8")
@@ -140,12 +140,12 @@ def instructions() -> list[tuple[str, str]]:
 KNOWN = {"FROM", "RUN", "COPY", "ENV", "USER", "WORKDIR", "VOLUME", "STOPSIGNAL", "HEALTHCHECK", "ENTRYPOINT", "CMD"}
 
 
-def test_the_image_is_made_of_instructions_that_docker_knows():
+def test_the_image_is_made_of_instructions_that_docker_knows() -> None:
     """Each line is an instruction, and all of them are used: two stages, a user, volumes, a health check."""
     assert {name for name, _ in instructions()} == KNOWN
 
 
-def test_the_image_runs_as_nobody_who_matters_from_a_base_with_a_version():
+def test_the_image_runs_as_nobody_who_matters_from_a_base_with_a_version() -> None:
     """Not root, the base pinned by a tag, and the last stage takes only what the first has made."""
     values = [value for name, value in instructions() if name == "FROM"]
     assert len(values) == 2
@@ -157,7 +157,7 @@ def test_the_image_runs_as_nobody_who_matters_from_a_base_with_a_version():
     assert order.index("USER") < order.index("ENTRYPOINT")
 
 
-def test_the_image_holds_no_secret_and_names_no_index():
+def test_the_image_holds_no_secret_and_names_no_index() -> None:
     """Passwords are mounted when it runs, and where packages come from is for whoever builds it."""
     assert not re.search(r"https?://|--index-url|--extra-index|--trusted-host", DOCKERFILE)
     assert "--require-hashes" in DOCKERFILE
@@ -165,7 +165,7 @@ def test_the_image_holds_no_secret_and_names_no_index():
     assert not re.search(r"(PASSWORD|TOKEN|SECRET|USERNAME)=", settings)
 
 
-def test_only_what_the_wheel_is_made_of_goes_into_the_build():
+def test_only_what_the_wheel_is_made_of_goes_into_the_build() -> None:
     """`.dockerignore` leaves everything out and lets in what the Dockerfile copies."""
     first, *others = [
         line for line in (REPOSITORY / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")

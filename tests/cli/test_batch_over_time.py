@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from openpyxl import Workbook, load_workbook
+from support.command import Command, StandaloneSandbox
 
 HEADINGS = ("Invoice #", "First name", "Last name", "Email", "Amount", "sendInteracLink")
 FIRST = (
@@ -62,7 +65,7 @@ def correct(workbook: Path, to: Path, changes: dict[str, dict[str, str] | None])
     sheet = book["Errors"]
     at = {cell.value: cell.column for cell in sheet[1]}
     for number in range(sheet.max_row, 1, -1):
-        who = sheet.cell(number, at["First name"]).value
+        who = sheet.cell(number, at["First name"]).value  # type: ignore[arg-type]
         if who not in changes:
             continue
         new = changes[who]
@@ -70,7 +73,7 @@ def correct(workbook: Path, to: Path, changes: dict[str, dict[str, str] | None])
             sheet.delete_rows(number)
             continue
         for heading, text in new.items():
-            sheet.cell(number, at[heading]).value = text
+            sheet.cell(number, at[heading]).value = text  # type: ignore[arg-type]
     book.save(to)
     return to
 
@@ -78,13 +81,13 @@ def correct(workbook: Path, to: Path, changes: dict[str, dict[str, str] | None])
 class Month:
     """The batch `rent`, its six sheets, and the server's own record."""
 
-    def __init__(self, command, sandbox) -> None:
+    def __init__(self, command: Command, sandbox: StandaloneSandbox) -> None:
         self.command, self.home = command, command.home
         self.env = sandbox.env | {"FLINKS_IMPORT_ANSWER_TIMEOUT": "2"}
         self._about = sandbox._about
         self.last: dict = {}
 
-    def run(self, file: Path, *more: str | Path) -> dict:
+    def run(self, file: Path, *more: str | Path) -> dict[str, Any]:
         done = self.command("run", file, "--yes", "--json", *more, env=self.env)
         assert done.code in {0, 1, 5}, done.err
         self.last = done.json()
@@ -125,13 +128,13 @@ class Month:
 
 
 @pytest.fixture
-def month(command, standalone_sandbox) -> Month:
+def month(command: Command, standalone_sandbox: StandaloneSandbox) -> Month:
     month = Month(command, standalone_sandbox)
     month.play()
     return month
 
 
-def dollars(amounts) -> Decimal:
+def dollars(amounts: Iterator[Any]) -> Decimal:
     return sum((Decimal(str(amount)) for amount in amounts), Decimal(0)).quantize(Decimal("0.01"))
 
 
@@ -203,7 +206,7 @@ def test_every_output_says_the_same_of_a_batch_of_six_sheets(month: Month) -> No
 
     # the workbooks
     assert figures(home / "status.xlsx", "requests") == (count, asked)
-    assert figures(home / "status.xlsx", "of these cancelled") == (len(gone), Decimal(cancelled["amount"]))
+    assert figures(home / "status.xlsx", "of these cancelled") == (len(gone), Decimal(str(cancelled["amount"])))
     assert figures(Path(month.last["output"]), "requests") == (count, asked)
     sheet = load_workbook(home / "status.xlsx")["Results"]
     headings, *rows = sheet.iter_rows(values_only=True)
@@ -231,5 +234,5 @@ def figures(workbook: Path, label: str) -> tuple[int, Decimal]:
     """Rows and dollars of a line of `Summary`."""
     for row in load_workbook(workbook)["Summary"].iter_rows(values_only=True):
         if row[0] == label:
-            return row[2], Decimal(str(row[3])).quantize(Decimal("0.01"))
+            return row[2], Decimal(str(row[3])).quantize(Decimal("0.01"))  # type: ignore[return-value]
     raise AssertionError(label)

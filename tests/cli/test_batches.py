@@ -3,12 +3,16 @@
 import json
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Timer
+from typing import Any
 
 import psycopg
 import pytest
+from support.command import Command
 from support.journals import place
 
 HEADINGS = "Invoice #,First name,Last name,Email,Amount,Institution,Transit,Account,Contract,Notes,sendInteracLink"
@@ -27,20 +31,20 @@ KEPT = ("INV-1", "Refuse400-2", "ResetAfter-3", "billing.csv")
 
 
 @pytest.fixture
-def sheet(command):
+def sheet(command: Command) -> Path:
     path = command.home / "billing.csv"
     path.write_text("\n".join([HEADINGS, *PEOPLE]) + "\n", encoding="utf-8")
     return path
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the data of the first run is kept for the other tests."""
     return tmp_path_factory.mktemp("ran") / "data"
 
 
 @pytest.fixture
-def ran(command, sheet, folder):
+def ran(command: Command, sheet: Path, folder: Path) -> Command:
     """The command, after it has sent the sheet: one created, one refused, one unknown, one invalid."""
     if not folder.exists():
         assert command("run", sheet, "--sandbox", "-q").code == 5
@@ -49,7 +53,7 @@ def ran(command, sheet, folder):
     return command
 
 
-def session_of(command) -> str:
+def session_of(command: Command) -> str:
     with closing(sqlite3.connect(command.data / "sandbox-journal.sqlite")) as connection:
         [(session,)] = connection.execute("SELECT session_id FROM attempts WHERE session_id != ''").fetchall()
     return session
@@ -59,20 +63,20 @@ def session_of(command) -> str:
 # The list and the story
 
 
-def test_the_bare_call_lists_the_batches(ran):
+def test_the_bare_call_lists_the_batches(ran: Command) -> None:
     """`batches` lists every batch with what was created and what is unknown, for people and as JSON."""
     assert "billing.csv" in ran("batches", "--sandbox").out
     [line] = ran("batches", "--sandbox", "--json").json()
     assert (line["batch"], line["created"], line["amount"], line["unknown"]) == ("billing", 1, "250.00", 1)
 
 
-def test_an_empty_journal_lists_nothing(command):
+def test_an_empty_journal_lists_nothing(command: Command) -> None:
     """A journal without batches says so and leaves with 0."""
     assert command("batches", "--sandbox").code == 0
     assert command("batches", "--sandbox", "--json").json() == []
 
 
-def test_the_story_of_a_batch_is_its_runs_and_its_sheet(ran, sheet):
+def test_the_story_of_a_batch_is_its_runs_and_its_sheet(ran: Command, sheet: Path) -> None:
     """`batches show` tells each run, when it ended and how, and what the present sheet comes to."""
     assert ran("run", sheet, "--sandbox", "-q").code == 5
     story = ran("batches", "show", "billing", "--sandbox", "--json").json()
@@ -100,7 +104,9 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("status", "row", "attempts"), ROWS, ids=[case[0] for case in ROWS])
-def test_the_story_of_a_row_is_every_attempt(ran, status, row, attempts):
+def test_the_story_of_a_row_is_every_attempt(
+    ran: Command, status: str, row: int, attempts: list[tuple[str, int | None]]
+) -> None:
     """`--row N` tells every attempt with its times, its outcome, its HTTP status and the reasons."""
     story = ran("batches", "show", "billing", "--sandbox", "--row", row, "--json").json()["row"]
     assert story["status"] == status
@@ -114,7 +120,7 @@ def test_the_story_of_a_row_is_every_attempt(ran, status, row, attempts):
     assert told.count("attempt 1") == len(attempts)
 
 
-def test_a_row_that_was_sent_again_tells_both_attempts(ran, sheet):
+def test_a_row_that_was_sent_again_tells_both_attempts(ran: Command, sheet: Path) -> None:
     """A second attempt stands beside the first, each with its own time."""
     assert ran("run", sheet, "--sandbox", "--resend-unknown", "-q").code == 5
     attempts = ran("batches", "show", "billing", "--sandbox", "--row", 4, "--json").json()["row"]["attempts"]
@@ -123,7 +129,7 @@ def test_a_row_that_was_sent_again_tells_both_attempts(ran, sheet):
 
 
 @pytest.mark.parametrize("as_json", [[], ["--json"]], ids=["text", "json"])
-def test_session_ids_are_shown_only_when_asked_for(ran, as_json):
+def test_session_ids_are_shown_only_when_asked_for(ran: Command, as_json: list[str]) -> None:
     """Whoever has a session id can open the payment page: it is shown with `--show-sessions` only."""
     session = session_of(ran)
     story = ("batches", "show", "billing", "--sandbox", "--row", 2, *as_json)
@@ -143,7 +149,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("arguments", "told"), [case[1:] for case in WRONG], ids=[case[0] for case in WRONG])
-def test_a_wrong_call_is_answered_with_a_sentence(ran, arguments, told):
+def test_a_wrong_call_is_answered_with_a_sentence(ran: Command, arguments: list[str], told: str) -> None:
     """What can't be done leaves with 2 and says why, and nothing is removed."""
     make_old(ran)
     refused = ran("batches", *arguments)
@@ -152,7 +158,7 @@ def test_a_wrong_call_is_answered_with_a_sentence(ran, arguments, told):
     assert b"Tremblay" in (ran.data / "sandbox-journal.sqlite").read_bytes()
 
 
-def test_options_may_stand_before_the_command(ran):
+def test_options_may_stand_before_the_command(ran: Command) -> None:
     """`batches --sandbox show …` is the same as `batches show … --sandbox`."""
     assert ran("batches", "--sandbox", "show", "billing").code == 0
     assert ran("batches", "--sandbox", "--json", "show", "billing").json()["batch"] == "billing"
@@ -162,13 +168,13 @@ def test_options_may_stand_before_the_command(ran):
 # Forgetting
 
 
-def make_old(command, days: int = 400) -> None:
+def make_old(command: Command, days: int = 400) -> None:
     """Move all times of the journal back, as if the batch had been sent long ago."""
     with closing(sqlite3.connect(command.data / "sandbox-journal.sqlite")) as connection, connection:
         move_back(connection, days)
 
 
-def move_back(connection, days: int) -> None:
+def move_back(connection: Any, days: int) -> None:
     columns = {
         "batches": ("created_at",),
         "runs": ("started_at", "staged_at", "ended_at"),
@@ -183,7 +189,7 @@ def move_back(connection, days: int) -> None:
                 connection.execute(f"UPDATE {table} SET {name} = '{told}' WHERE id = {key}")
 
 
-def journal_bytes(command) -> bytes:
+def journal_bytes(command: Command) -> bytes:
     """Everything that the journal's files hold, whatever part of them is in use."""
     return b"".join(path.read_bytes() for path in sorted(command.data.glob("sandbox-journal.sqlite*")))
 
@@ -192,13 +198,13 @@ def yesterday() -> str:
     return f"{datetime.now().astimezone() - timedelta(days=1):%Y-%m-%d}"
 
 
-def found_in(content: bytes, words) -> set[str]:
+def found_in(content: bytes, words: tuple[str, ...] | list[str]) -> set[str]:
     """The words that stand in it, in UTF-8 or as JSON escapes them."""
     spelt = {word: (word.encode(), json.dumps(word)[1:-1].encode()) for word in words}
     return {word for word, spellings in spelt.items() if any(spelling in content for spelling in spellings)}
 
 
-def test_a_purge_leaves_no_personal_value_in_any_byte_of_the_journal(ran, sheet):
+def test_a_purge_leaves_no_personal_value_in_any_byte_of_the_journal(ran: Command, sheet: Path) -> None:
     """Names, addresses, accounts, cells, session ids are gone from records, free pages and the log; references stay."""
     corrected = sheet.read_text(encoding="utf-8").replace("nobody@@example.com", "nobody@example.com")
     sheet.write_text(corrected, encoding="utf-8")
@@ -219,7 +225,7 @@ def test_a_purge_leaves_no_personal_value_in_any_byte_of_the_journal(ran, sheet)
     )
 
 
-def test_a_purged_batch_asks_nobody_again(ran, sheet):
+def test_a_purged_batch_asks_nobody_again(ran: Command, sheet: Path) -> None:
     """The same sheet, run again after a purge, finds what was created and what is unknown."""
     make_old(ran)
     assert ran("batches", "purge", "--before", yesterday(), "--sandbox", "--yes").code == 0
@@ -232,7 +238,7 @@ def test_a_purged_batch_asks_nobody_again(ran, sheet):
     }
 
 
-def test_a_purged_batch_knows_rows_of_the_users_own_column(command, sheet):
+def test_a_purged_batch_knows_rows_of_the_users_own_column(command: Command, sheet: Path) -> None:
     """Also rows that are known by a column of the user's own are found again, and a changed one is held."""
     own = ("--identity", "Contract", "--sandbox", "--json")
     assert command("run", sheet, *own).code == 5
@@ -245,7 +251,7 @@ def test_a_purged_batch_knows_rows_of_the_users_own_column(command, sheet):
     assert "250.00" in next(error["message"] for error in again["errors"] if error["code"] == "held-changed")
 
 
-def test_what_comes_after_a_purge_under_a_wrong_clock_is_purged_too(ran, sheet):
+def test_what_comes_after_a_purge_under_a_wrong_clock_is_purged_too(ran: Command, sheet: Path) -> None:
     """A clock in the future must not keep personal data for ever; and what is purged is not found again."""
     make_old(ran)
     assert ran("batches", "purge", "--before", yesterday(), "--sandbox", "--yes").code == 0
@@ -261,7 +267,7 @@ def test_what_comes_after_a_purge_under_a_wrong_clock_is_purged_too(ran, sheet):
     assert found_in(journal_bytes(ran), PERSONAL) == set()
 
 
-def test_a_purged_batch_still_tells_its_story(ran):
+def test_a_purged_batch_still_tells_its_story(ran: Command) -> None:
     """Amounts, times, outcomes and HTTP statuses are kept, and the journal is found whole."""
     story = ran("batches", "show", "billing", "--sandbox", "--row", 3, "--json").json()
     make_old(ran)
@@ -274,7 +280,7 @@ def test_a_purged_batch_still_tells_its_story(ran):
     assert ran("journal", "check", "--sandbox").code == 0
 
 
-def test_a_young_batch_is_left_as_it_is(ran):
+def test_a_young_batch_is_left_as_it_is(ran: Command) -> None:
     """A batch that was worked on since the date keeps everything, and the command says that nothing is old."""
     before = ran("batches", "show", "billing", "--sandbox", "--row", 2).out
     untouched = ran("batches", "purge", "--before", yesterday(), "--sandbox", "--yes")
@@ -282,7 +288,7 @@ def test_a_young_batch_is_left_as_it_is(ran):
     assert ran("batches", "show", "billing", "--sandbox", "--row", 2).out == before
 
 
-def test_a_purge_of_postgresql_leaves_no_personal_value(command, sheet, tmp_path):
+def test_a_purge_of_postgresql_leaves_no_personal_value(command: Command, sheet: Path, tmp_path: Path) -> None:
     """On PostgreSQL the tables hold no personal value afterwards, nor dead records of them."""
     with place("postgresql", tmp_path) as url:
         journal = ("--sandbox", "--journal", url)
@@ -300,7 +306,7 @@ def test_a_purge_of_postgresql_leaves_no_personal_value(command, sheet, tmp_path
 
 
 @pytest.fixture
-def old_on_postgresql(command, sheet, tmp_path):
+def old_on_postgresql(command: Command, sheet: Path, tmp_path: Path) -> Iterator[tuple[str, tuple[str, str, str]]]:
     """A journal on PostgreSQL with a batch that is old: its URL, and the options that name it."""
     with place("postgresql", tmp_path) as url:
         journal = ("--sandbox", "--journal", url)
@@ -310,7 +316,9 @@ def old_on_postgresql(command, sheet, tmp_path):
         yield url, journal
 
 
-def test_a_purge_of_postgresql_waits_for_a_transaction_that_still_sees_the_old_records(command, old_on_postgresql):
+def test_a_purge_of_postgresql_waits_for_a_transaction_that_still_sees_the_old_records(
+    command: Command, old_on_postgresql: tuple[str, tuple[str, str, str]]
+) -> None:
     """Whoever reads for a moment only delays the purge: nothing is left when it says that it is done."""
     url, journal = old_on_postgresql
     with psycopg.connect(url) as reader:
@@ -325,7 +333,9 @@ def test_a_purge_of_postgresql_waits_for_a_transaction_that_still_sees_the_old_r
 
 
 @pytest.mark.parametrize("reading", ["SELECT 1", "SELECT count(*) FROM attempts"])
-def test_a_purge_of_postgresql_says_when_copies_remain(command, old_on_postgresql, reading):
+def test_a_purge_of_postgresql_says_when_copies_remain(
+    command: Command, old_on_postgresql: tuple[str, tuple[str, str, str]], reading: str
+) -> None:
     """With a transaction that stays open the purge claims nothing; once that is closed, it is made good."""
     url, journal = old_on_postgresql
     purge = ("batches", "purge", "--before", yesterday(), "--yes", *journal)
@@ -339,13 +349,13 @@ def test_a_purge_of_postgresql_says_when_copies_remain(command, old_on_postgresq
         assert found_in(pages(connection), PERSONAL) == set()
 
 
-def everything(connection) -> bytes:
+def everything(connection: Any) -> bytes:
     tables = [name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
     found = [connection.execute(f"SELECT whole::text FROM {name} AS whole").fetchall() for name in tables]
     return "\n".join(text for records in found for (text,) in records).replace('""', '"').encode()
 
 
-def pages(connection) -> bytes:
+def pages(connection: Any) -> bytes:
     """The files of the tables as they lie on the server's disk, live and dead records alike."""
     connection.execute("CHECKPOINT")
     names = [name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]

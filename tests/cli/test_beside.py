@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from openpyxl import Workbook, load_workbook
+from support.command import Command
 
 SHEET = """Invoice #,First name,Last name,Email,Amount
 A-1,Zoé,Tremblay,zoe@example.com,250
@@ -19,14 +20,14 @@ AR = '[columns]\nreferenceId = "No"\namount = "Total"\n'
 
 
 @pytest.fixture
-def sheet(command) -> Path:
+def sheet(command: Command) -> Path:
     path = command.home / "rent-2026-11.csv"
     path.write_text(SHEET, encoding="utf-8")
     (command.home / "ar.toml").write_text(AR)
     return path
 
 
-def test_run_writes_every_file_that_was_asked_for(command, sheet):
+def test_run_writes_every_file_that_was_asked_for(command: Command, sheet: Path) -> None:
     """One run gives all of them, says where they are, and does it again when it goes on."""
     files = ["--csv", "r.csv", "--parquet", "r.parquet", "--html", "r.html"]
     files += ["--receivables", "ar.csv", "--receivables-mapping", "ar.toml"]
@@ -57,7 +58,9 @@ def test_run_writes_every_file_that_was_asked_for(command, sheet):
         pytest.param(["--compare", "rent-2026-11"], "is this batch itself", id="itself"),
     ],
 )
-def test_what_can_not_be_done_is_told_before_the_first_request(command, sheet, options, told):
+def test_what_can_not_be_done_is_told_before_the_first_request(
+    command: Command, sheet: Path, options: list[str], told: str
+) -> None:
     """Exit code 2, one sentence, and nobody was asked."""
     done = command("run", sheet, "--sandbox", "--json", *options)
     assert done.code == 2
@@ -66,7 +69,7 @@ def test_what_can_not_be_done_is_told_before_the_first_request(command, sheet, o
     assert "Traceback" not in done.err
 
 
-def test_a_file_that_is_lost_on_the_way_is_said_and_written_by_the_same_command(command, sheet):
+def test_a_file_that_is_lost_on_the_way_is_said_and_written_by_the_same_command(command: Command, sheet: Path) -> None:
     """The folder went while the rows were sent: everything else is done, the code is 6, and going on writes it."""
     folder = command.home / "gone"
     folder.mkdir()
@@ -112,7 +115,7 @@ def changes_in(path: Path) -> list[tuple]:
 
 
 @pytest.fixture
-def october(command):
+def october(command: Command) -> Path:
     path = command.home / "rent-2026-10.csv"
     path.write_text(OCTOBER, encoding="utf-8")
     assert command("run", path, "--sandbox").code == 0
@@ -128,7 +131,7 @@ FOUND = [
 
 
 @pytest.mark.parametrize("options", [["run"], ["run", "--dry-run"], ["validate"]], ids=" ".join)
-def test_the_month_before_is_found_by_itself(command, october, sheet, options):
+def test_the_month_before_is_found_by_itself(command: Command, october: Path, sheet: Path, options: list[str]) -> None:
     """The latest earlier batch with a name of the same shape is compared, also before anything is sent."""
     sheet.write_text(NOVEMBER, encoding="utf-8")
     out = command.home / "out.xlsx"
@@ -138,7 +141,7 @@ def test_the_month_before_is_found_by_itself(command, october, sheet, options):
     assert found[0] == FOUND[0]
 
 
-def test_a_batch_with_any_name_can_be_compared(command, october, sheet):
+def test_a_batch_with_any_name_can_be_compared(command: Command, october: Path, sheet: Path) -> None:
     """--compare names the batch, and --changes-over the share above which an amount is shown."""
     sheet.write_text(NOVEMBER.replace("1234.50", "1240"), encoding="utf-8")
     compared = ("--sandbox", "--batch", "autumn", "--compare", "rent-2026-10", "-o", "out.xlsx")
@@ -148,7 +151,7 @@ def test_a_batch_with_any_name_can_be_compared(command, october, sheet):
     assert not [change for change in changes_in(command.home / "out.xlsx") if change[0] == "amount"]
 
 
-def test_only_the_corrected_rows_given_back_make_nobody_look_gone(command, october, sheet):
+def test_only_the_corrected_rows_given_back_make_nobody_look_gone(command: Command, october: Path, sheet: Path) -> None:
     """The sheet Errors has one row; whoever was asked by the run before it is still there."""
     sheet.write_text(NOVEMBER, encoding="utf-8")
     command("run", sheet, "--sandbox")
@@ -165,7 +168,7 @@ def test_only_the_corrected_rows_given_back_make_nobody_look_gone(command, octob
     assert gone == ["mei@example.com"]
 
 
-def test_the_mended_copy_of_a_run(command):
+def test_the_mended_copy_of_a_run(command: Command) -> None:
     """`run --mended` gives a copy of the workbook in which the wrong cell is marked."""
     book = Workbook()
     for line in csv.reader(SHEET.splitlines()):

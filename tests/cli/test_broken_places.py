@@ -8,9 +8,10 @@ import shutil
 import sqlite3
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.fault_server import Behaviour, FaultServer, Talk, created
@@ -109,7 +110,7 @@ def check_server(desk: Desk) -> None:
 # The journal
 
 
-def test_the_journals_disk_fills_up(desk: Desk, disk: SmallDisk):
+def test_the_journals_disk_fills_up(desk: Desk, disk: SmallDisk) -> None:
     """When the disk fills up what was in flight is recorded all the same, and nothing is sent that can't be."""
     desk.settings["journal"] = str(disk.path / "journal.sqlite")
 
@@ -130,7 +131,7 @@ def test_the_journals_disk_fills_up(desk: Desk, disk: SmallDisk):
     assert desk.server.created == dict.fromkeys(REFERENCES, 1)
 
 
-def test_the_journals_disk_is_full_from_the_start(desk: Desk, disk: SmallDisk):
+def test_the_journals_disk_is_full_from_the_start(desk: Desk, disk: SmallDisk) -> None:
     """On a full disk nothing is sent, and the code is 6; with space the same command goes on."""
     desk.settings["journal"] = str(disk.path / "journal.sqlite")
     assert desk.run(LINES[:1]).code == 0
@@ -143,7 +144,7 @@ def test_the_journals_disk_is_full_from_the_start(desk: Desk, disk: SmallDisk):
     goes_on(desk)
 
 
-def test_the_journal_is_read_only(desk: Desk, disk: SmallDisk):
+def test_the_journal_is_read_only(desk: Desk, disk: SmallDisk) -> None:
     """With a journal that can't be written nothing is sent, and the code is 2; later the same command goes on."""
     desk.settings["journal"] = str(disk.path / "journal.sqlite")
     assert desk.run(LINES[:1]).code == 0
@@ -164,7 +165,7 @@ def hold(journal: Path, let_go: threading.Event, held: threading.Event) -> None:
         other.execute("ROLLBACK")
 
 
-def test_the_journal_is_locked_for_a_while(desk: Desk):
+def test_the_journal_is_locked_for_a_while(desk: Desk) -> None:
     """While another program writes to the journal a run waits; then it goes on, and each row is created once."""
     let_go = threading.Event()
 
@@ -181,7 +182,7 @@ def test_the_journal_is_locked_for_a_while(desk: Desk):
 
 
 @pytest.mark.slow
-def test_the_journal_stays_locked(desk: Desk):
+def test_the_journal_stays_locked(desk: Desk) -> None:
     """A journal that another program keeps locked ends the run with 6, nothing sent; the same command goes on."""
     assert desk.run(LINES[:1]).code == 0
     let_go, held = threading.Event(), threading.Event()
@@ -204,7 +205,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_the_journal_is_damaged(desk: Desk, damage):
+def test_the_journal_is_damaged(desk: Desk, damage: Callable[..., Any]) -> None:
     """A damaged journal ends the run before anything is sent, and is not made anew; restored, the command goes on."""
     assert desk.run(LINES[:5]).code == 0
     content = desk.journal.read_bytes()
@@ -219,7 +220,7 @@ def test_the_journal_is_damaged(desk: Desk, damage):
     goes_on(desk)
 
 
-def test_the_journal_is_damaged_while_it_sends(desk: Desk):
+def test_the_journal_is_damaged_while_it_sends(desk: Desk) -> None:
     """When the journal is destroyed under a run, nobody is asked twice, now or by the same command."""
 
     def destroys(talk: Talk) -> None:
@@ -244,7 +245,7 @@ def test_the_journal_is_damaged_while_it_sends(desk: Desk):
 # The workbook
 
 
-def test_the_output_folder_goes_away(desk: Desk, home: Path):
+def test_the_output_folder_goes_away(desk: Desk, home: Path) -> None:
     """When the folder of the workbook goes away while it sends, the workbook is written elsewhere, and said so."""
     folder = desk.folder / "out"
     folder.mkdir()
@@ -269,7 +270,7 @@ def test_the_output_folder_goes_away(desk: Desk, home: Path):
 
 
 @pytest.mark.parametrize("lock", ["~$sheet.results.xlsx", ".~lock.sheet.results.xlsx#"], ids=["Excel", "LibreOffice"])
-def test_the_workbook_is_open(desk: Desk, lock: str):
+def test_the_workbook_is_open(desk: Desk, lock: str) -> None:
     """A workbook that somebody has open is left alone, and the new one is written under the next free name."""
     assert desk.run(LINES[:1]).code == 0
     before = (desk.folder / "sheet.results.xlsx").read_bytes()
@@ -287,7 +288,7 @@ def test_the_workbook_is_open(desk: Desk, lock: str):
     goes_on(desk)
 
 
-def test_the_workbooks_place_is_taken_while_it_sends(desk: Desk):
+def test_the_workbooks_place_is_taken_while_it_sends(desk: Desk) -> None:
     """A file of somebody else's that appears in the workbook's place is not written over."""
     place = desk.folder / "sheet.results.xlsx"
 
@@ -303,7 +304,7 @@ def test_the_workbooks_place_is_taken_while_it_sends(desk: Desk):
     goes_on(desk)
 
 
-def test_the_workbooks_disk_fills_up(desk: Desk, disk: SmallDisk, home: Path):
+def test_the_workbooks_disk_fills_up(desk: Desk, disk: SmallDisk, home: Path) -> None:
     """When the workbook's disk fills up, the workbook is written elsewhere, and nothing is lost."""
 
     def fills(talk: Talk) -> None:
@@ -318,7 +319,7 @@ def test_the_workbooks_disk_fills_up(desk: Desk, disk: SmallDisk, home: Path):
     goes_on(desk)
 
 
-def test_the_workbooks_disk_is_full_from_the_start(desk: Desk, disk: SmallDisk):
+def test_the_workbooks_disk_is_full_from_the_start(desk: Desk, disk: SmallDisk) -> None:
     """A full disk is no mistake in the command: nothing is sent, the code is 6, and with space the command goes on."""
     disk.fill()
     ran = desk.run(LINES, output=disk.path / "results.xlsx")
@@ -327,7 +328,7 @@ def test_the_workbooks_disk_is_full_from_the_start(desk: Desk, disk: SmallDisk):
     assert desk.run(LINES, output=disk.path / "results.xlsx").code == 0
 
 
-def test_the_workbook_can_be_written_nowhere(desk: Desk, disk: SmallDisk, monkeypatch: pytest.MonkeyPatch):
+def test_the_workbook_can_be_written_nowhere(desk: Desk, disk: SmallDisk, monkeypatch: pytest.MonkeyPatch) -> None:
     """When every disk is full at the end the code is 6 and the sentence says why; the same command writes it."""
     monkeypatch.setenv("HOME", str(disk.path))
     monkeypatch.setattr("tempfile.tempdir", str(disk.path))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openpyxl import load_workbook
 from sqlalchemy import select
+from support.command import Command, StandaloneSandbox
 from support.fault_server import FaultServer, Talk, answers, details
 
 from pipeline.journal.journal import Batch, open_journal
@@ -25,7 +27,7 @@ Puzzles-1,Flo,Fraser,flo@example.com,320.00
 
 
 @contextmanager
-def sandbox_that(command, *options: str) -> Iterator[dict[str, str]]:
+def sandbox_that(command: Command, *options: str) -> Iterator[dict[str, str]]:
     """A sandbox with options of its own; the settings with which the command talks to it."""
     process = command.start("sandbox", "--port", "0", "--store", command.home / "own.jsonl", *options)
     try:
@@ -40,7 +42,7 @@ def sandbox_that(command, *options: str) -> Iterator[dict[str, str]]:
         process.communicate(timeout=20)
 
 
-def send(command, env: dict[str, str], sheet: str = SHEET) -> Path:
+def send(command: Command, env: dict[str, str], sheet: str = SHEET) -> Path:
     """Send a batch `rent`; its sheet."""
     path = command.home / "rent.csv"
     path.write_text(sheet, encoding="utf-8")
@@ -49,21 +51,22 @@ def send(command, env: dict[str, str], sheet: str = SHEET) -> Path:
 
 
 @pytest.fixture
-def env(command, standalone_sandbox) -> dict[str, str]:
+def env(command: Command, standalone_sandbox: StandaloneSandbox) -> dict[str, str]:
     """A batch `rent` that was sent to a sandbox; its settings."""
     send(command, standalone_sandbox.env)
     return standalone_sandbox.env
 
 
-def words(command) -> dict[int, str]:
+def words(command: Command) -> dict[int, str]:
     """The sessions' words in the workbook, by row number; none where none was written."""
     if not (workbook := command.home / "rent.status.xlsx").exists():
         return {}
-    headings, *rows = load_workbook(workbook)["Results"].iter_rows(values_only=True)
+    rows_of_sheet: Any = load_workbook(workbook)["Results"].iter_rows(values_only=True)
+    headings, *rows = rows_of_sheet
     return {row[0]: row[headings.index("sessionStatus")] for row in rows}
 
 
-def test_what_is_open_is_cancelled_and_the_rest_is_told(command, env) -> None:
+def test_what_is_open_is_cancelled_and_the_rest_is_told(command: Command, env: dict[str, str]) -> None:
     """Open requests are cancelled; what was paid is named, what the API refuses is told with its reason."""
     done = command("cancel", "rent", "--yes", env=env)
     assert done.code == 1
@@ -79,7 +82,9 @@ def test_what_is_open_is_cancelled_and_the_rest_is_told(command, env) -> None:
     }
 
 
-def test_a_cancelled_row_is_not_sent_again(command, standalone_sandbox, env) -> None:
+def test_a_cancelled_row_is_not_sent_again(
+    command: Command, standalone_sandbox: StandaloneSandbox, env: dict[str, str]
+) -> None:
     """The same run command leaves it alone: its row stays already-created."""
     command("cancel", "rent", "--yes", env=env)
     received = standalone_sandbox.received()
@@ -88,7 +93,7 @@ def test_a_cancelled_row_is_not_sent_again(command, standalone_sandbox, env) -> 
     assert standalone_sandbox.received() == received
 
 
-def test_only_the_named_rows_are_cancelled(command, env) -> None:
+def test_only_the_named_rows_are_cancelled(command: Command, env: dict[str, str]) -> None:
     """--rows takes numbers and ranges of the user's sheet; all of them done is exit code 0."""
     done = command("cancel", "rent", "--rows", "2,3-4", "--yes", "--json", env=env)
     assert (done.code, done.json()["cancelled"]) == (0, {"rows": 3, "amount": "70.00"})
@@ -99,13 +104,15 @@ def test_only_the_named_rows_are_cancelled(command, env) -> None:
     ("which", "rows"),
     [("open", 4), ("initiated", 3), ("in-progress", 0), ("not-paid", 5)],
 )
-def test_the_states_that_are_cancelled_can_be_chosen(command, env, which: str, rows: int) -> None:
+def test_the_states_that_are_cancelled_can_be_chosen(
+    command: Command, env: dict[str, str], which: str, rows: int
+) -> None:
     """--status narrows or widens what is cancelled."""
     told = command("cancel", "rent", "--status", which, "--dry-run", "--json", env=env).json()
     assert told["toCancel"]["rows"] == rows
 
 
-def test_a_dry_run_changes_nothing(command, env) -> None:
+def test_a_dry_run_changes_nothing(command: Command, env: dict[str, str]) -> None:
     """It asks for the states, shows what would be cancelled, and neither asks nor cancels."""
     done = command("cancel", "rent", "--dry-run", env=env)
     assert "Nothing was cancelled" in done.out
@@ -114,7 +121,7 @@ def test_a_dry_run_changes_nothing(command, env) -> None:
     assert words(command)[2] == "Initiated"
 
 
-def test_nothing_is_cancelled_without_a_word(command, env) -> None:
+def test_nothing_is_cancelled_without_a_word(command: Command, env: dict[str, str]) -> None:
     """Without a terminal --yes is needed."""
     done = command("cancel", "rent", env=env)
     assert done.code == 2
@@ -124,7 +131,7 @@ def test_nothing_is_cancelled_without_a_word(command, env) -> None:
 
 
 @pytest.mark.parametrize("answer", ["404", "405", "501"])
-def test_an_api_without_cancel_is_one_sentence(command, answer: str) -> None:
+def test_an_api_without_cancel_is_one_sentence(command: Command, answer: str) -> None:
     """It is asked once, nothing is changed, and the exit code is 1."""
     with sandbox_that(command, "--cancel", answer) as env:
         send(command, env)
@@ -135,7 +142,7 @@ def test_an_api_without_cancel_is_one_sentence(command, answer: str) -> None:
     assert store.count("/cancel") == 1
 
 
-def test_a_row_whose_session_nobody_knows_is_told(command, standalone_sandbox) -> None:
+def test_a_row_whose_session_nobody_knows_is_told(command: Command, standalone_sandbox: StandaloneSandbox) -> None:
     """An unknown row may exist and can't be cancelled: exit code 5, and what to do about it."""
     sheet = SHEET.splitlines()[0] + "\nResetAfter-1,Ana,Fraser,ana@example.com,10.00\n"
     env = standalone_sandbox.env | {"FLINKS_IMPORT_SEND_LINK": "true"}
@@ -149,14 +156,16 @@ def test_a_row_whose_session_nobody_knows_is_told(command, standalone_sandbox) -
     ("rows", "told"),
     [("2-", "write it like 5,7-9"), ("9-7", "write it like 5,7-9"), ("0", "write it like 5,7-9"), ("99", "None of")],
 )
-def test_rows_that_can_not_be_meant_are_one_sentence(command, env, rows: str, told: str) -> None:
+def test_rows_that_can_not_be_meant_are_one_sentence(
+    command: Command, env: dict[str, str], rows: str, told: str
+) -> None:
     """A slip in --rows cancels nothing."""
     done = command("cancel", "rent", "--rows", rows, "--yes", env=env)
     assert done.code == 2
     assert told in done.err
 
 
-def test_a_batch_that_is_being_run_is_left_alone(command, env) -> None:
+def test_a_batch_that_is_being_run_is_left_alone(command: Command, env: dict[str, str]) -> None:
     """While a run holds the batch the exit code is 7."""
     with open_journal(str(command.data / "journal.sqlite")) as journal:
         (line,) = journal.batch_lines()
@@ -170,7 +179,7 @@ def _only_says_ok(talk: Talk) -> None:
     (answers(200, {}) if talk.asked.path.endswith("/cancel") else details)(talk)
 
 
-def test_a_cancellation_that_nothing_confirms_is_done_nowhere(command) -> None:
+def test_a_cancellation_that_nothing_confirms_is_done_nowhere(command: Command) -> None:
     """A 200 alone is asked again and exits 6; neither workbook nor journal calls it cancelled, and it still holds."""
     sheet = "\n".join(SHEET.splitlines()[:3]) + "\n"
     with FaultServer(well_other=_only_says_ok) as server:
@@ -190,7 +199,7 @@ def test_a_cancellation_that_nothing_confirms_is_done_nowhere(command) -> None:
         assert set(connection.scalars(select(states.c.session_status))) == {"Initiated"}
 
 
-def test_what_was_cancelled_does_not_hold_the_right_upload(command, env) -> None:
+def test_what_was_cancelled_does_not_hold_the_right_upload(command: Command, env: dict[str, str]) -> None:
     """Once a wrong batch is cancelled, its rows are sent under another name; what could not be cancelled holds its own.
 
     Rows 5 (paid), 6 (expired) and 7 (the API refused) are still out, or were paid for.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.command import Command
 
 CASES = Path(__file__).parents[1] / "cases"
 
@@ -47,7 +49,9 @@ SHEETS: list[tuple[str, int, dict[str, int], str]] = [
 
 
 @pytest.mark.parametrize(("name", "code", "counts", "said"), SHEETS, ids=[case[0] for case in SHEETS])
-def test_a_sheet_comes_to_what_is_in_it(command, name: str, code: int, counts: dict[str, int], said: str) -> None:
+def test_a_sheet_comes_to_what_is_in_it(
+    command: Command, name: str, code: int, counts: dict[str, int], said: str
+) -> None:
     """Rows, faults and refusals of the whole command, with a word of what it says."""
     done = command("validate", CASES / name, "--sandbox", "--json", timeout=90)
     assert done.code == code, done.err
@@ -55,13 +59,13 @@ def test_a_sheet_comes_to_what_is_in_it(command, name: str, code: int, counts: d
     assert said in done.err + done.out
 
 
-def test_an_expected_total_is_that_of_the_rows(command) -> None:
+def test_an_expected_total_is_that_of_the_rows(command: Command) -> None:
     """Labels and totals stand left of the first heading."""
     sheet = CASES / "grouped-by-customer.xlsx"
     assert command("validate", sheet, "--sandbox", "--expect-total", "1250.40").code == 0
 
 
-def test_a_sheet_that_a_spreadsheet_saved_again_asks_nobody_again(command) -> None:
+def test_a_sheet_that_a_spreadsheet_saved_again_asks_nobody_again(command: Command) -> None:
     """`3-12` is `12-Mar`, `0012` is `12`: three are held, the corrected one is sent."""
     sheet = command.home / "condo.csv"
     sheet.write_bytes((CASES / "condo.csv").read_bytes())
@@ -71,14 +75,14 @@ def test_a_sheet_that_a_spreadsheet_saved_again_asks_nobody_again(command) -> No
     assert (counts["held"], counts["created"]) == (3, 1)
 
 
-def test_two_equal_charges_are_two(command) -> None:
+def test_two_equal_charges_are_two(command: Command) -> None:
     """With `#` in `--identity` the second is a row of its own."""
     sheet = CASES / "two-equal-charges.csv"
     done = command("run", sheet, "--sandbox", "--identity", "referenceId,#", "-o", command.home / "out.xlsx", "--json")
     assert (done.code, done.json()["counts"]["created"]) == (0, 3)
 
 
-def test_names_beyond_the_consoles_letters_leave_the_json_whole(command) -> None:
+def test_names_beyond_the_consoles_letters_leave_the_json_whole(command: Command) -> None:
     """Standard output in cp1252."""
     narrow = {**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
     done = command("run", CASES / "names-beyond-cp1252.csv", "--sandbox", "--dry-run", "--json", env=narrow)
@@ -118,7 +122,9 @@ RECONCILED = [
 
 
 @pytest.mark.parametrize(("batch", "report", "piles", "paid"), RECONCILED, ids=[case[1] for case in RECONCILED])
-def test_a_report_comes_to_its_payments(command, batch: str, report: str, piles: dict, paid: str) -> None:
+def test_a_report_comes_to_its_payments(
+    command: Command, batch: str, report: str, piles: dict[str, Any], paid: str
+) -> None:
     """Each request is in its pile, with the lines of the report; a person must look."""
     sheet = command.home / f"{batch}.csv"
     content = REFERENCES[batch]

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.command import Command
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 SCRIPT = SAMPLES / "play_a_month.py"
@@ -15,7 +16,7 @@ DESK = SAMPLES.parent / "out" / "demo"
 
 
 @pytest.mark.slow
-def test_the_month_is_played_to_a_reconciliation_that_adds_up(command) -> None:
+def test_the_month_is_played_to_a_reconciliation_that_adds_up(command: Command) -> None:
     """Import, payors, status and two days' reports end in a reconciliation, and what was refunded is named."""
     done = subprocess.run(
         [sys.executable, SCRIPT], env=command.environment, capture_output=True, text=True, check=False, timeout=100

@@ -9,15 +9,17 @@ import stat
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs
 
 import openpyxl
 import pytest
+from support.command import Command, StandaloneSandbox
 
 from pipeline.commands.anonymise import shape
 
@@ -87,14 +89,14 @@ class Answering(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(certificate: Path | None = None, **how: object) -> Iterator[tuple[str, Host]]:
+def serving(certificate: Path | None = None, **how: Any) -> Iterator[tuple[str, Host]]:
     """Such a host on a free port, with its base URL."""
     host = Host(**how)
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, TLS / "key.pem")
         host.socket = context.wrap_socket(host.socket, server_side=True)
-        host.handle_error = lambda *_: None  # a client that does not like the certificate goes
+        host.handle_error = lambda *_: None  # type: ignore[method-assign] # a client that does not like the certificate goes
     thread = threading.Thread(target=host.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
@@ -105,7 +107,7 @@ def serving(certificate: Path | None = None, **how: object) -> Iterator[tuple[st
 
 
 @pytest.fixture
-def examine(command):
+def examine(command: Command) -> Callable[..., Any]:
     """Runs the doctor; gives its exit code and each check's state and message."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         command.environment |= {name: "", name.upper(): ""}
@@ -122,7 +124,9 @@ def examine(command):
     return run
 
 
-def test_everything_passes_where_everything_is_right(examine, command, standalone_sandbox):
+def test_everything_passes_where_everything_is_right(
+    examine: Callable[..., Any], command: Command, standalone_sandbox: StandaloneSandbox
+) -> None:
     """Each check once and in its order, all of them pass, exit code 0, and nothing was created."""
     code, checks = examine(**standalone_sandbox.env)
     assert code == 0
@@ -133,7 +137,7 @@ def test_everything_passes_where_everything_is_right(examine, command, standalon
     assert not command.data.joinpath("journal.sqlite").exists()
 
 
-def test_for_people_each_check_is_one_line(command, standalone_sandbox):
+def test_for_people_each_check_is_one_line(command: Command, standalone_sandbox: StandaloneSandbox) -> None:
     """A line a check; with -q only what is to be mended."""
     done = command("doctor", env=standalone_sandbox.env)
     assert len(done.out.splitlines()) == len(CHECKS)
@@ -141,12 +145,12 @@ def test_for_people_each_check_is_one_line(command, standalone_sandbox):
     assert command("doctor", "-q", env=standalone_sandbox.env).out == ""
 
 
-def test_the_lines_are_french_where_that_is_wanted(command):
+def test_the_lines_are_french_where_that_is_wanted(command: Command) -> None:
     """Messages follow --lang."""
     assert "ÉCHEC" in command("doctor", "--lang", "fr").out
 
 
-def test_only_a_token_is_asked_for(examine):
+def test_only_a_token_is_asked_for(examine: Callable[..., Any]) -> None:
     """Of the API the doctor asks nothing but the time and a token."""
     with serving() as (base_url, host):
         assert examine(FLINKS_BASE_URL=base_url)[0] == 0
@@ -157,7 +161,7 @@ def test_only_a_token_is_asked_for(examine):
 # Settings
 
 
-def test_a_wrong_file_is_told_with_all_its_mistakes_on_one_line(examine, command):
+def test_a_wrong_file_is_told_with_all_its_mistakes_on_one_line(examine: Callable[..., Any], command: Command) -> None:
     """What depends on the settings is skipped; what does not is checked all the same; exit code 2."""
     (command.home / "flinks-import.toml").write_text('ratte = 1\nlang = "de"\n')
     code, checks = examine()
@@ -180,7 +184,9 @@ def test_a_wrong_file_is_told_with_all_its_mistakes_on_one_line(examine, command
     ],
     ids=["base URL", "password", "password file", "CA file", "journal", "kind of journal", "data folder"],
 )
-def test_what_is_missing_ends_with_2_and_names_the_setting(examine, env, name, parts):
+def test_what_is_missing_ends_with_2_and_names_the_setting(
+    examine: Callable[..., Any], env: dict[str, str], name: str, parts: tuple[str, ...]
+) -> None:
     """The mend names the very variable, option or command."""
     with serving() as (base_url, _):
         code, checks = examine(**({"FLINKS_BASE_URL": base_url} | env))
@@ -190,14 +196,16 @@ def test_what_is_missing_ends_with_2_and_names_the_setting(examine, env, name, p
         assert part in message
 
 
-def test_a_variable_that_no_setting_has_is_a_note(command, standalone_sandbox):
+def test_a_variable_that_no_setting_has_is_a_note(command: Command, standalone_sandbox: StandaloneSandbox) -> None:
     """A misspelt variable is worth a word and stops nothing."""
     done = command("doctor", env=standalone_sandbox.env | {"FLINKS_IMPORT_RAET": "1"})
     assert (done.code, "FLINKS_IMPORT_RAET" in done.out) == (0, True)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
-def test_a_password_file_that_others_can_read_is_a_note(command, standalone_sandbox, tmp_path):
+def test_a_password_file_that_others_can_read_is_a_note(
+    command: Command, standalone_sandbox: StandaloneSandbox, tmp_path: Path
+) -> None:
     """Whoever can read the file has the password."""
     path = tmp_path / "password"
     path.write_text("sandbox\n")
@@ -212,7 +220,7 @@ def test_a_password_file_that_others_can_read_is_a_note(command, standalone_sand
 # The way to the API
 
 
-def test_a_name_that_does_not_exist_ends_with_6(examine):
+def test_a_name_that_does_not_exist_ends_with_6(examine: Callable[..., Any]) -> None:
     """A misspelt host is told as such, and nothing behind it is tried."""
     code, checks = examine(FLINKS_BASE_URL="https://pay.invalid")
     assert (code, checks["dns"][0], checks["tls"][0], checks["credentials"][0]) == (6, "fail", "skip", "skip")
@@ -220,7 +228,7 @@ def test_a_name_that_does_not_exist_ends_with_6(examine):
 
 
 @pytest.mark.parametrize(("scheme", "name"), [("https", "tls"), ("http", "api")])
-def test_a_port_that_nobody_listens_to_ends_with_6(examine, scheme, name):
+def test_a_port_that_nobody_listens_to_ends_with_6(examine: Callable[..., Any], scheme: str, name: str) -> None:
     """An API that is down is told by the first check that needs it."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -230,7 +238,7 @@ def test_a_port_that_nobody_listens_to_ends_with_6(examine, scheme, name):
     assert "firewall" in checks[name][1]
 
 
-def test_a_certificate_is_told_with_the_days_that_it_has_left(examine):
+def test_a_certificate_is_told_with_the_days_that_it_has_left(examine: Callable[..., Any]) -> None:
     """A trusted certificate passes, with its last day."""
     with serving(TRUSTED) as (base_url, host):
         code, checks = examine(FLINKS_BASE_URL=base_url, FLINKS_IMPORT_CA_FILE=str(TRUSTED))
@@ -244,7 +252,9 @@ def test_a_certificate_is_told_with_the_days_that_it_has_left(examine):
     [(TRUSTED, "", "ca_file"), (EXPIRED, str(EXPIRED), "expired")],
     ids=["nobody vouches for it", "expired"],
 )
-def test_a_certificate_that_is_not_accepted_ends_with_6_and_sends_nothing(examine, certificate, trust, part):
+def test_a_certificate_that_is_not_accepted_ends_with_6_and_sends_nothing(
+    examine: Callable[..., Any], certificate: Path, trust: str, part: str
+) -> None:
     """Credentials never go to a host whose certificate is not accepted."""
     with serving(certificate) as (base_url, host):
         code, checks = examine(FLINKS_BASE_URL=base_url, FLINKS_IMPORT_CA_FILE=trust)
@@ -256,7 +266,7 @@ def test_a_certificate_that_is_not_accepted_ends_with_6_and_sends_nothing(examin
     ("ahead", "state", "code"),
     [(0, "pass", 0), (40, "pass", 0), (-40, "pass", 0), (300, "fail", 2), (-300, "fail", 2)],
 )
-def test_a_clock_that_is_wrong_ends_with_2(examine, ahead, state, code):
+def test_a_clock_that_is_wrong_ends_with_2(examine: Callable[..., Any], ahead: int, state: str, code: int) -> None:
     """A minute is forgiven; more, in either direction, is to be mended by the network time."""
     with serving(ahead=ahead) as (base_url, _):
         found, checks = examine(FLINKS_BASE_URL=base_url)
@@ -276,14 +286,14 @@ def test_a_clock_that_is_wrong_ends_with_2(examine, ahead, state, code):
     ],
     ids=["negative", "huge", "another form", "an endless offset", "no text", "two of them"],
 )
-def test_a_clock_that_can_not_be_read_is_as_none(examine, date):
+def test_a_clock_that_can_not_be_read_is_as_none(examine: Callable[..., Any], date: str) -> None:
     """A `Date` that is none keeps nothing from working."""
     with serving(date=date) as (base_url, _):
         code, checks = examine(FLINKS_BASE_URL=base_url)
     assert (code, checks["clock"][0]) == (0, "note")
 
 
-def test_an_address_that_is_no_api_ends_with_2(examine):
+def test_an_address_that_is_no_api_ends_with_2(examine: Callable[..., Any]) -> None:
     """What a run would end with is found before it."""
     with serving(authorize=404) as (base_url, _):
         code, checks = examine(FLINKS_BASE_URL=base_url)
@@ -301,7 +311,9 @@ def test_an_address_that_is_no_api_ends_with_2(examine):
     ],
     ids=["basic", "form", "only the form works", "only basic works", "neither"],
 )
-def test_refused_credentials_end_with_4_and_name_the_form_that_works(examine, set_to, forms, state, part):
+def test_refused_credentials_end_with_4_and_name_the_form_that_works(
+    examine: Callable[..., Any], set_to: str, forms: tuple[str, ...], state: str, part: str
+) -> None:
     """The API's pages disagree on the form: when one is refused the other is tried, and the mend says which works."""
     with serving(forms=forms) as (base_url, _):
         code, checks = examine(FLINKS_BASE_URL=base_url, FLINKS_IMPORT_CREDENTIALS=set_to)
@@ -309,14 +321,14 @@ def test_refused_credentials_end_with_4_and_name_the_form_that_works(examine, se
     assert part in checks["credentials"][1]
 
 
-def test_an_api_that_gives_no_token_ends_with_6(examine):
+def test_an_api_that_gives_no_token_ends_with_6(examine: Callable[..., Any]) -> None:
     """A fault of the API is not told as wrong credentials."""
     with serving(authorize=503) as (base_url, _):
         code, checks = examine(FLINKS_BASE_URL=base_url)
     assert (code, checks["credentials"][0], "HTTP 503" in checks["credentials"][1]) == (6, "fail", True)
 
 
-def test_a_socks_proxy_is_said_to_be_ignored(examine):
+def test_a_socks_proxy_is_said_to_be_ignored(examine: Callable[..., Any]) -> None:
     """A proxy that the transport can't use is told, without its password, and what can be used instead."""
     with serving(TRUSTED) as (base_url, _):
         env = {"all_proxy": "socks5://me:s3cret@127.0.0.1:9", "FLINKS_IMPORT_CA_FILE": str(TRUSTED)}
@@ -327,7 +339,7 @@ def test_a_socks_proxy_is_said_to_be_ignored(examine):
     assert "s3cret" not in str(checks)
 
 
-def test_a_proxy_is_named_and_everything_goes_through_it(examine):
+def test_a_proxy_is_named_and_everything_goes_through_it(examine: Callable[..., Any]) -> None:
     """With an HTTP proxy the certificate is looked at, and the API called, by way of it."""
     with serving(TRUSTED) as (base_url, host), tunnelling() as (proxy, connects):
         env = {"https_proxy": proxy.replace("//", "//me:s3cret@"), "FLINKS_IMPORT_CA_FILE": str(TRUSTED)}
@@ -339,7 +351,7 @@ def test_a_proxy_is_named_and_everything_goes_through_it(examine):
     assert host.asked == ["HEAD /", "POST /api/v1/authorize"]
 
 
-def test_a_proxy_that_refuses_is_told_with_its_answer(examine):
+def test_a_proxy_that_refuses_is_told_with_its_answer(examine: Callable[..., Any]) -> None:
     """A proxy that wants a login says 407: that is what the line says."""
     with serving(TRUSTED) as (base_url, host), tunnelling(b"407 Proxy Authentication Required") as (proxy, _):
         env = {"https_proxy": proxy, "FLINKS_IMPORT_CA_FILE": str(TRUSTED)}
@@ -392,7 +404,7 @@ def tunnelling(says: bytes = b"200 OK") -> Iterator[tuple[str, list[str]]]:
 
 
 @pytest.fixture
-def with_journal(command, standalone_sandbox, tmp_path) -> Path:
+def with_journal(command: Command, standalone_sandbox: StandaloneSandbox, tmp_path: Path) -> Path:
     """A journal of one run; its file."""
     sheet = tmp_path / "sheet.csv"
     sheet.write_text("Reference,First Name,Last Name,Email,Amount\nR-1,Ann,Roe,ann@example.com,1.00\n")
@@ -400,7 +412,9 @@ def with_journal(command, standalone_sandbox, tmp_path) -> Path:
     return command.data / "journal.sqlite"
 
 
-def test_a_journal_is_told_with_its_version_and_the_room_that_is_left(examine, with_journal, standalone_sandbox):
+def test_a_journal_is_told_with_its_version_and_the_room_that_is_left(
+    examine: Callable[..., Any], with_journal: Path, standalone_sandbox: StandaloneSandbox
+) -> None:
     """A healthy journal passes and is left as it is."""
     before = with_journal.read_bytes()
     code, checks = examine(**standalone_sandbox.env)
@@ -410,7 +424,9 @@ def test_a_journal_is_told_with_its_version_and_the_room_that_is_left(examine, w
 
 
 @pytest.mark.parametrize("damage", ["bytes", "mode"])
-def test_a_journal_that_is_not_well_ends_with_2(examine, with_journal, standalone_sandbox, damage):
+def test_a_journal_that_is_not_well_ends_with_2(
+    examine: Callable[..., Any], with_journal: Path, standalone_sandbox: StandaloneSandbox, damage: str
+) -> None:
     """Lost bytes and open doors are found before the next run."""
     if damage == "mode":
         with_journal.chmod(0o644)
@@ -439,7 +455,7 @@ SECRETS = ("jane-user", "hunter2", "client-9", "hunter3", "s3cret")
 
 
 @pytest.fixture
-def sheet(tmp_path) -> Path:
+def sheet(tmp_path: Path) -> Path:
     """A workbook with values that would be known again."""
     path = tmp_path / "jane's november.xlsx"
     book = openpyxl.Workbook()
@@ -455,7 +471,9 @@ def packed(path: Path) -> dict[str, str]:
         return {name: bundle.read(name).decode("utf-8") for name in bundle.namelist()}
 
 
-def test_the_bundle_has_no_value_of_the_sheet_and_no_secret(command, sheet, standalone_sandbox, tmp_path):
+def test_the_bundle_has_no_value_of_the_sheet_and_no_secret(
+    command: Command, sheet: Path, standalone_sandbox: StandaloneSandbox, tmp_path: Path
+) -> None:
     """A bundle can be sent to whoever helps: no cell, no file name, no password, no user, no session is in it."""
     log, bundle = tmp_path / "run.log", tmp_path / "help.zip"
     env = standalone_sandbox.env | {"FLINKS_IMPORT_LOG_FILE": str(log)}
@@ -480,7 +498,9 @@ def test_the_bundle_has_no_value_of_the_sheet_and_no_secret(command, sheet, stan
         assert "session" not in str(record)
 
 
-def test_the_bundle_has_what_a_helper_needs(command, sheet, with_journal, standalone_sandbox, tmp_path):
+def test_the_bundle_has_what_a_helper_needs(
+    command: Command, sheet: Path, with_journal: Path, standalone_sandbox: StandaloneSandbox, tmp_path: Path
+) -> None:
     """Versions, what was set, counts, the doctor's findings, events, and the shapes of the cells."""
     bundle = tmp_path / "help.zip"
     env = standalone_sandbox.env | {"FLINKS_IMPORT_RATE": "7.5"}
@@ -498,7 +518,7 @@ def test_the_bundle_has_what_a_helper_needs(command, sheet, with_journal, standa
     assert parts["sheet.json"]["rows"] == 2
 
 
-def test_a_sheet_that_cannot_be_read_is_told_by_its_reason(command, tmp_path):
+def test_a_sheet_that_cannot_be_read_is_told_by_its_reason(command: Command, tmp_path: Path) -> None:
     """Without a heading row nothing of the sheet is known, and nothing of it is packed."""
     sheet, bundle = tmp_path / "odd.csv", tmp_path / "help.zip"
     sheet.write_text("Zoé,Tremblay\nLiam,O'Connor\n", "utf-8")
@@ -517,7 +537,9 @@ def test_a_sheet_that_cannot_be_read_is_told_by_its_reason(command, tmp_path):
     ],
     ids=["no folder", "a sheet without a bundle", "no sheet"],
 )
-def test_a_bundle_that_cannot_be_written_says_why(command, words, code, part):
+def test_a_bundle_that_cannot_be_written_says_why(
+    command: Command, words: tuple[str, ...], code: int, part: str
+) -> None:
     """One sentence and the fitting exit code."""
     done = command("doctor", *words)
     assert done.code == code
@@ -541,6 +563,6 @@ def test_a_bundle_that_cannot_be_written_says_why(command, words, code, part):
         ("x" * 100, "a" * 60 + "…"),
     ],
 )
-def test_a_shape_keeps_what_is_odd_and_nothing_that_is_said(text, expected):
+def test_a_shape_keeps_what_is_odd_and_nothing_that_is_said(text: str, expected: str) -> None:
     """Letters become A and a, the first three digits 9 and the others *; what can't be seen is named by its number."""
     assert shape(text) == expected

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support.command import Command
 
 SHEET = """Invoice #,First name,Last name,Email,Amount
 INV-1,Ana,Fraser,ana@example.com,10.00
@@ -20,7 +21,7 @@ VARIES = re.compile(
 """What is another one each time: times, what is made by chance, and how quickly it went."""
 
 
-def told(command, home: Path, *args: str, afresh: bool) -> tuple[int, str, str, set[str]]:
+def told(command: Command, home: Path, *args: str, afresh: bool) -> tuple[int, str, str, set[str]]:
     """What a command says and leaves in a folder of its own; what varies is blotted out."""
     home.mkdir()
     (home / "rent.csv").write_text(SHEET, encoding="utf-8")
@@ -44,14 +45,16 @@ def told(command, home: Path, *args: str, afresh: bool) -> tuple[int, str, str, 
     ],
     ids=" ".join,
 )
-def test_a_forked_command_is_as_one_that_was_started_afresh(command, tmp_path, args):
+def test_a_forked_command_is_as_one_that_was_started_afresh(
+    command: Command, tmp_path: Path, args: tuple[str, ...]
+) -> None:
     """Exit code, standard output, standard error and files are the same either way."""
     forked = told(command, tmp_path / "forked", *args, afresh=False)
     assert forked == told(command, tmp_path / "afresh", *args, afresh=True)
     assert forked[1] + forked[2]
 
 
-def test_what_changes_how_python_starts_is_started_afresh(command, tmp_path):
+def test_what_changes_how_python_starts_is_started_afresh(command: Command, tmp_path: Path) -> None:
     """A module that is to be found before others is found: a fork server could not do that."""
     (tmp_path / "sitecustomize.py").write_text("raise SystemExit(77)")
     path = f"{tmp_path}{os.pathsep}{command.environment['PYTHONPATH']}"
@@ -59,7 +62,7 @@ def test_what_changes_how_python_starts_is_started_afresh(command, tmp_path):
     assert command("--version").code == 0
 
 
-def test_a_forked_process_ends_as_it_is_told(command):
+def test_a_forked_process_ends_as_it_is_told(command: Command) -> None:
     """Signals reach the process itself, and its code says which one ended it; what it said till then is not lost."""
     process = command.start("sandbox", "--port", "0", "--store", command.home / "s.jsonl")
     assert process.stdout.readline().startswith("http://")

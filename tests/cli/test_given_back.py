@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from openpyxl import load_workbook
+from openpyxl.cell.cell import Cell
+from openpyxl.worksheet.worksheet import Worksheet
+from support.command import Command
 
 SHEET = """Invoice #,First name,Last name,Email,Amount,status,Institution,Transit,Account
 A-1,Zoé,Tremblay,zoe@example.com,250,new,003,30265,9876541
@@ -13,7 +16,7 @@ A-3,Ann,Roy,ann@example.com,12.5,old,,,
 """
 
 
-def test_the_errors_sheet_corrected_is_a_billing_sheet(command) -> None:
+def test_the_errors_sheet_corrected_is_a_billing_sheet(command: Command) -> None:
     """The sheet Errors, mended in place, sends just the mended row: our columns are left out, the user's come back."""
     sheet = command.home / "rent.csv"
     sheet.write_text(SHEET, encoding="utf-8")
@@ -35,7 +38,7 @@ def test_the_errors_sheet_corrected_is_a_billing_sheet(command) -> None:
     assert [cell.value for cell in again[2]][:2] == [3, "A-2"]
 
 
-def test_the_whole_results_given_back_ask_nobody_again(command) -> None:
+def test_the_whole_results_given_back_ask_nobody_again(command: Command) -> None:
     """The sheet Results of our workbook is the same batch's rows: everything has its session already."""
     sheet = command.home / "rent.csv"
     sheet.write_text(SHEET.replace("@@", "@"), encoding="utf-8")
@@ -59,12 +62,12 @@ def test_the_whole_results_given_back_ask_nobody_again(command) -> None:
     assert not Path(command.home / "rent.sandbox.results.results.xlsx").exists()
 
 
-def _cell_under(sheet, heading: str):
+def _cell_under(sheet: Worksheet, heading: str) -> Cell:
     column = next(cell.column for cell in sheet[1] if cell.value == heading)
-    return sheet.cell(row=2, column=column)
+    return sheet.cell(row=2, column=column)  # type: ignore[return-value]
 
 
-def test_a_repeat_in_the_errors_sheet_given_back_is_not_billed(command) -> None:
+def test_a_repeat_in_the_errors_sheet_given_back_is_not_billed(command: Command) -> None:
     """A row that repeats another of its batch stays out when the sheet Errors is given back."""
     sheet = command.home / "rent.csv"
     sheet.write_text(SHEET.replace("@@", "@") + "A-1,Zoé,Tremblay,zoe@example.com,999,new,003,30265,9876541\n", "utf-8")

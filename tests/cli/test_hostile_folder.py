@@ -12,6 +12,7 @@ from random import Random
 
 import pytest
 from support.chaos import SECONDS, until_time_is_up
+from support.command import Command, StandaloneSandbox
 from support.privileges import NOBODY
 from test_inbox import Drop, sheet
 
@@ -23,7 +24,7 @@ PLACE = "0123456789ab-0123456789ab"
 
 
 @pytest.fixture
-def drop(command, standalone_sandbox) -> Drop:
+def drop(command: Command, standalone_sandbox: StandaloneSandbox) -> Drop:
     drop = Drop(command, standalone_sandbox)
     drop.tail = ("--yes", "--settle", "0")
     return drop
@@ -159,7 +160,9 @@ TRAPS = (
 
 
 @pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.__name__)
-def test_nothing_outside_the_folder_is_moved_removed_read_or_changed(drop, elsewhere, trap: Callable):
+def test_nothing_outside_the_folder_is_moved_removed_read_or_changed(
+    drop: Drop, elsewhere: Path, trap: Callable
+) -> None:
     """Whatever lies in the folder, what is elsewhere stays as it was, and nobody in it is asked."""
     trap(drop.path, elsewhere)
     drop.put("good.csv", sheet("GOOD-1"))
@@ -177,7 +180,7 @@ def test_nothing_outside_the_folder_is_moved_removed_read_or_changed(drop, elsew
         assert str(drop.path) in done.err or "good.csv" in done.out
 
 
-def test_working_places_of_somebody_else_are_said(drop, elsewhere):
+def test_working_places_of_somebody_else_are_said(drop: Drop, elsewhere: Path) -> None:
     """A link in the place of our own folder is a person's matter: exit 2, with its path, before anything is sent."""
     a_link_for_working_places(drop.path, elsewhere)
     drop.put("good.csv", sheet("GOOD-1"))
@@ -186,7 +189,7 @@ def test_working_places_of_somebody_else_are_said(drop, elsewhere):
     assert drop.sandbox.received() == {}
 
 
-def test_a_linked_file_of_ours_waits_and_is_named(drop, elsewhere):
+def test_a_linked_file_of_ours_waits_and_is_named(drop: Drop, elsewhere: Path) -> None:
     """A second name of a file of the service may be somebody else's doing: it is not read, and said to wait."""
     hard_links(drop.path, elsewhere)
     assert "a.csv" in drop.summary()["waiting"]
@@ -201,11 +204,14 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
 
 
 @pytest.mark.parametrize("other", ["a link", "a folder", "a file", "nothing"])
-def test_what_takes_a_files_name_is_not_moved_in_its_place(folder, elsewhere, tmp_path, other: str):
+def test_what_takes_a_files_name_is_not_moved_in_its_place(
+    folder: Folder, elsewhere: Path, tmp_path: Path, other: str
+) -> None:
     """Between the last look and the move the name may come to be of anything."""
     path = folder.path / "good.csv"
     path.write_text(sheet("GOOD-1"))
     seen = folder.seen("good.csv")
+    assert seen is not None
     path.unlink()
     if other == "a link":
         path.symlink_to(elsewhere / "journal.sqlite")
@@ -227,11 +233,12 @@ def test_what_takes_a_files_name_is_not_moved_in_its_place(folder, elsewhere, tm
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo", "hard link", "grown"])
-def test_only_the_file_that_was_seen_is_taken(folder, elsewhere, tmp_path, kind: str):
+def test_only_the_file_that_was_seen_is_taken(folder: Folder, elsewhere: Path, tmp_path: Path, kind: str) -> None:
     """Between the look and the copy the name may come to be of anything: no link is read, no pipe waited for."""
     path = folder.path / "good.csv"
     path.write_text(sheet("GOOD-1"))
     seen = folder.seen("good.csv")
+    assert seen is not None
     private = tmp_path / "private"
     private.mkdir()
     if kind == "grown":
@@ -252,10 +259,11 @@ def test_only_the_file_that_was_seen_is_taken(folder, elsewhere, tmp_path, kind:
     assert taken is None
 
 
-def test_the_folder_may_be_moved_away_between_two_steps(folder, elsewhere, tmp_path):
+def test_the_folder_may_be_moved_away_between_two_steps(folder: Folder, elsewhere: Path, tmp_path: Path) -> None:
     """Whoever may rename the folder and put a link in its place moves nothing of what the link leads to."""
     (folder.path / "good.csv").write_text(sheet("GOOD-1"))
     seen = folder.seen("good.csv")
+    assert seen is not None
     before = everything(elsewhere)
     moved = tmp_path / "moved"
     folder.path.rename(moved)
@@ -318,7 +326,7 @@ class Adversary(threading.Thread):
 @pytest.mark.chaos
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 120)
-def test_an_adversary_at_work_during_the_passes_reaches_nothing_elsewhere(drop, elsewhere):
+def test_an_adversary_at_work_during_the_passes_reaches_nothing_elsewhere(drop: Drop, elsewhere: Path) -> None:
     """Nothing that lies elsewhere is moved, removed, changed or sent, whatever is swapped at whatever moment."""
     before = everything(elsewhere)
     for chance in until_time_is_up():

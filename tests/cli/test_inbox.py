@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
-from support.command import Command, clean_environment
-from support.fork_server import REPOSITORY, Forked, ForkServer
+from support.command import Command, Finished, Process, StandaloneSandbox, clean_environment
+from support.fork_server import REPOSITORY, ForkServer
 
 from pipeline.commands.interrupts import interrupts
 from pipeline.inbox.signals import listening
@@ -29,7 +30,7 @@ def sheet(*references: str, email: str = "zoe@example.com", amount: str = "250.0
 class Drop:
     """A drop folder, and the command on it. `tail` is added to every pass."""
 
-    def __init__(self, command, sandbox) -> None:
+    def __init__(self, command: Command, sandbox: StandaloneSandbox) -> None:
         self.path = command.home / "drop"
         self.path.mkdir()
         self.command = command
@@ -44,10 +45,10 @@ class Drop:
     def line(self, *options: str) -> tuple[str, ...]:
         return ("inbox", str(self.path), *self.tail, *options)
 
-    def pass_(self, *options: str, env: dict[str, str] | None = None):
+    def pass_(self, *options: str, env: dict[str, str] | None = None) -> Finished:
         return self.command(*self.line(*options), env=self.sandbox.env | (env or {}))
 
-    def summary(self, *options: str) -> dict:
+    def summary(self, *options: str) -> dict[str, Any]:
         return self.pass_("--json", *options).json()
 
     def tree(self) -> set[str]:
@@ -66,11 +67,11 @@ class Drop:
 
 
 @pytest.fixture
-def drop(command, standalone_sandbox) -> Drop:
+def drop(command: Command, standalone_sandbox: StandaloneSandbox) -> Drop:
     return Drop(command, standalone_sandbox)
 
 
-def until(true: Callable[[], object], patience: float = 30) -> None:
+def until(true: Callable[[], Any], patience: float = 30) -> None:
     deadline = time.monotonic() + patience
     while not true():
         assert time.monotonic() < deadline
@@ -81,7 +82,7 @@ def until(true: Callable[[], object], patience: float = 30) -> None:
 # Where each file goes
 
 
-def test_each_file_goes_where_its_outcome_belongs_with_its_workbook(drop):
+def test_each_file_goes_where_its_outcome_belongs_with_its_workbook(drop: Drop) -> None:
     """Good files are done, faulty ones need attention, unreadable ones are refused, and a bad one stops no other."""
     drop.put("a-pdf.xlsx", b"%PDF-1.7\n")
     drop.put("b-empty.csv", "")
@@ -118,7 +119,7 @@ def test_each_file_goes_where_its_outcome_belongs_with_its_workbook(drop):
     assert drop.pass_().out.startswith("Nothing to do")
 
 
-def test_what_is_no_whole_sheet_is_left_where_it_is(drop):
+def test_what_is_no_whole_sheet_is_left_where_it_is(drop: Drop) -> None:
     """Partial uploads, lock files, folders, links, settings and the journal itself are not touched."""
     left = {"a.csv.part", "b.xlsx.tmp", ".hidden.csv", "~$c.xlsx", ".~lock.d.ods#", "mapping.toml"}
     for name in left:
@@ -136,7 +137,7 @@ def test_what_is_no_whole_sheet_is_left_where_it_is(drop):
     assert "done/DAY/a.csv" in drop.tree()
 
 
-def test_nothing_is_ever_written_over(drop):
+def test_nothing_is_ever_written_over(drop: Drop) -> None:
     """A file that comes again gets a number, and so do its workbook and its explanation."""
     for _ in range(3):
         drop.put("a.csv", sheet("A-1"))
@@ -150,14 +151,14 @@ def test_nothing_is_ever_written_over(drop):
     assert drop.sandbox.created() == {"A-1": 1}
 
 
-def test_a_very_long_name_finds_room_for_its_workbook(drop):
+def test_a_very_long_name_finds_room_for_its_workbook(drop: Drop) -> None:
     """A name as long as a file system allows is run and moved under a shorter one."""
     drop.put("é" * 120 + "x" * 10 + ".csv", sheet("A-1"))
     assert drop.pass_().code == 0
     assert {Path(name).name for name in drop.tree()} == {"é" * 100 + ".csv", "é" * 100 + ".results.xlsx"}
 
 
-def test_the_json_summary_has_each_files_own_and_the_sum(drop):
+def test_the_json_summary_has_each_files_own_and_the_sum(drop: Drop) -> None:
     """One object: each file's summary as `run` has it, what became of it, and the totals of the pass."""
     drop.put("a.csv", sheet("A-1", "A-2"))
     drop.put("b.csv", sheet("B-1", email="?"))
@@ -178,14 +179,14 @@ def test_the_json_summary_has_each_files_own_and_the_sum(drop):
     assert (c["outcome"], c["exitCode"], c["output"], c["rows"]) == ("refused", 3, None, 0)
 
 
-def test_the_sentences_are_in_french_where_that_is_asked_for(drop):
+def test_the_sentences_are_in_french_where_that_is_asked_for(drop: Drop) -> None:
     """`--lang fr` speaks French in the line and in the explanation."""
     drop.put("a.csv", sheet("A-1", email="?"))
     drop.pass_("--lang", "fr")
     assert "demandent l'attention" in next(drop.path.rglob("*.why.txt")).read_text("utf-8")
 
 
-def test_quiet_says_only_what_needs_a_person(drop):
+def test_quiet_says_only_what_needs_a_person(drop: Drop) -> None:
     """With `-q` a night in which all went well says nothing at all, but that the first one made its journal."""
     first = drop.pass_("-q")
     assert (first.code, first.out, len(first.err.splitlines())) == (0, "", 1)
@@ -201,7 +202,7 @@ def test_quiet_says_only_what_needs_a_person(drop):
 # When a file has arrived
 
 
-def test_a_file_that_still_grows_is_left_until_it_stands_still(drop):
+def test_a_file_that_still_grows_is_left_until_it_stands_still(drop: Drop) -> None:
     """A file that changes while it is watched waits for a later pass; then all of it is run."""
     path = drop.put("slow.csv", sheet("S-1"))
     ended = threading.Event()
@@ -227,7 +228,7 @@ def test_a_file_that_still_grows_is_left_until_it_stands_still(drop):
 
 
 @pytest.mark.parametrize("marker", ["a.csv.done", "a.ready"])
-def test_a_marker_lets_its_file_be_taken_at_once_and_goes(drop, marker):
+def test_a_marker_lets_its_file_be_taken_at_once_and_goes(drop: Drop, marker: str) -> None:
     """A file that is vouched for does not wait; its marker would vouch for the next one, so it is removed."""
     drop.put("a.csv", sheet("A-1"))
     drop.put(marker, "")
@@ -237,7 +238,7 @@ def test_a_marker_lets_its_file_be_taken_at_once_and_goes(drop, marker):
     assert drop.tree() == {"done/DAY/a.csv", "done/DAY/a.results.xlsx"}
 
 
-def test_the_marker_stays_with_a_file_that_waits(drop):
+def test_the_marker_stays_with_a_file_that_waits(drop: Drop) -> None:
     """A file that is left for the next pass keeps what vouches for it."""
     drop.put("a.csv", sheet("A-1"))
     drop.put("a.csv.done", "")
@@ -249,7 +250,7 @@ def test_the_marker_stays_with_a_file_that_waits(drop):
 # Which batch
 
 
-def test_next_months_file_of_the_same_name_is_refused_with_the_name_to_give_it(drop):
+def test_next_months_file_of_the_same_name_is_refused_with_the_name_to_give_it(drop: Drop) -> None:
     """After a pause nobody can know whether it goes on or is new: it bills nobody in silence and nobody twice."""
     drop.put("billing.csv", sheet("A-1"))
     drop.pass_()
@@ -265,7 +266,7 @@ def test_next_months_file_of_the_same_name_is_refused_with_the_name_to_give_it(d
     assert drop.sandbox.created() == {"A-1": 1, "B-1": 1}
 
 
-def test_the_same_bytes_after_a_pause_need_a_person(drop):
+def test_the_same_bytes_after_a_pause_need_a_person(drop: Drop) -> None:
     """A sheet that is the same every month must not be called done while it bills nobody."""
     drop.put("rent.csv", sheet("A-1"))
     drop.pass_()
@@ -277,7 +278,7 @@ def test_the_same_bytes_after_a_pause_need_a_person(drop):
     assert drop.sandbox.created() == {"A-1": 1}
 
 
-def test_two_files_of_one_stem_are_one_batch(drop):
+def test_two_files_of_one_stem_are_one_batch(drop: Drop) -> None:
     """The same list as .csv and .txt asks once; what only one of them has is asked too."""
     drop.put("a.csv", sheet("A-1"))
     drop.put("a.txt", sheet("A-1", "A-2"))
@@ -286,7 +287,7 @@ def test_two_files_of_one_stem_are_one_batch(drop):
     assert drop.tree() == {f"done/DAY/a{end}" for end in (".csv", ".results.xlsx", " (2).txt", " (2).results.xlsx")}
 
 
-def test_a_copy_under_another_name_is_refused(drop):
+def test_a_copy_under_another_name_is_refused(drop: Drop) -> None:
     """The same file once more, renamed, asks nobody and needs a person."""
     drop.put("a.csv", sheet("A-1"))
     drop.put("copy of a.csv", sheet("A-1"))
@@ -296,7 +297,7 @@ def test_a_copy_under_another_name_is_refused(drop):
     assert "byte for byte" in next(drop.path.rglob("copy of a.why.txt")).read_text("utf-8")
 
 
-def test_a_copy_that_was_saved_anew_is_held(drop):
+def test_a_copy_that_was_saved_anew_is_held(drop: Drop) -> None:
     """Its rows ask for what was asked for, though its bytes are others."""
     drop.put("a.csv", sheet("A-1"))
     drop.put("copy of a.csv", sheet("A-1") + "\n")
@@ -305,7 +306,7 @@ def test_a_copy_that_was_saved_anew_is_held(drop):
     assert "attention/DAY/copy of a.csv" in drop.tree()
 
 
-def test_the_corrected_errors_sheet_comes_back_under_another_name(drop):
+def test_the_corrected_errors_sheet_comes_back_under_another_name(drop: Drop) -> None:
     """A results workbook is left, and said so; saved under another name it goes on with its own batch."""
     drop.put("rent.csv", sheet("A-1") + sheet("A-2", email="zoe@@example.com").removeprefix(HEADINGS))
     drop.pass_()
@@ -340,7 +341,9 @@ def test_the_corrected_errors_sheet_comes_back_under_another_name(drop):
     ],
     ids=["credentials", "no API", "no user", "no URL", "no mapping", "no journal", "no log"],
 )
-def test_what_is_wrong_for_every_file_leaves_every_file(drop, env, options, code):
+def test_what_is_wrong_for_every_file_leaves_every_file(
+    drop: Drop, env: dict[str, str], options: tuple[str, ...], code: int
+) -> None:
     """Settings, credentials, journal and API are no fault of a file: none is moved, and the pass says why once."""
     drop.put("a.csv", sheet("A-1"))
     drop.put("b.csv", sheet("B-1"))
@@ -351,7 +354,7 @@ def test_what_is_wrong_for_every_file_leaves_every_file(drop, env, options, code
     assert drop.pass_().code == 0
 
 
-def test_without_a_terminal_yes_is_needed_before_any_file_is_touched(drop):
+def test_without_a_terminal_yes_is_needed_before_any_file_is_touched(drop: Drop) -> None:
     """As for `run`: who sends unattended has to say so."""
     drop.put("a.csv", sheet("A-1"))
     done = drop.command("inbox", drop.path, env=drop.sandbox.env)
@@ -360,14 +363,14 @@ def test_without_a_terminal_yes_is_needed_before_any_file_is_touched(drop):
 
 
 @pytest.mark.parametrize(("name", "says"), [("nowhere", "no folder"), ("file.csv", "is a file")])
-def test_a_folder_that_is_none_is_named(drop, name, says):
+def test_a_folder_that_is_none_is_named(drop: Drop, name: str, says: str) -> None:
     """A wrong path ends with 2 and says what is there instead."""
     (drop.command.home / "file.csv").write_text(sheet("A-1"))
     done = drop.command("inbox", name, "--yes", env=drop.sandbox.env)
     assert (done.code, says in done.err) == (2, True)
 
 
-def test_a_file_whose_batch_another_run_holds_is_left(drop):
+def test_a_file_whose_batch_another_run_holds_is_left(drop: Drop) -> None:
     """The journal's lock decides: 7, the file stays, and the others are run."""
     drop.put("a.csv", sheet("A-1"))
     drop.put("b.csv", sheet("B-1"))
@@ -380,7 +383,7 @@ def test_a_file_whose_batch_another_run_holds_is_left(drop):
     assert drop.pass_().code == 0
 
 
-def test_an_option_that_does_not_fit_one_sheet_refuses_that_sheet(drop):
+def test_an_option_that_does_not_fit_one_sheet_refuses_that_sheet(drop: Drop) -> None:
     """A column that `--identity` names and one sheet does not have is no reason to leave the others."""
     drop.put("a.csv", sheet("A-1"))
     drop.put("b.csv", sheet("B-1").replace("Reference", "Invoice"))
@@ -393,11 +396,11 @@ def test_an_option_that_does_not_fit_one_sheet_refuses_that_sheet(drop):
 
 
 @pytest.fixture
-def service(drop) -> Iterator[Callable[..., Forked]]:
+def service(drop: Drop) -> Iterator[Callable[..., Process]]:
     """Starts `inbox --watch` and sees to its end."""
     started = []
 
-    def start(*options: str) -> Forked:
+    def start(*options: str) -> Process:
         process = drop.command.start(*drop.line("--watch", "--every", "1", *options), env=drop.sandbox.env)
         started.append(process)
         return process
@@ -408,18 +411,18 @@ def service(drop) -> Iterator[Callable[..., Forked]]:
         process.communicate()
 
 
-def test_the_service_takes_what_comes_and_ends_when_it_is_told(drop, service):
+def test_the_service_takes_what_comes_and_ends_when_it_is_told(drop: Drop, service: Callable[..., Process]) -> None:
     """`--watch` makes a pass again and again; SIGTERM ends it with 0 while nothing is in flight."""
     process = service()
     for name in ("a", "b"):
         drop.put(f"{name}.csv", sheet(f"{name}-1"))
-        until(lambda name=name: f"done/DAY/{name}.results.xlsx" in drop.tree())
+        until(lambda name=name: f"done/DAY/{name}.results.xlsx" in drop.tree())  # type: ignore[misc]
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, [line[:11] for line in out.splitlines()]) == (0, ["done: a.csv", "done: b.csv"]), err
 
 
-def test_the_service_finishes_what_is_in_flight(drop, service):
+def test_the_service_finishes_what_is_in_flight(drop: Drop, service: Callable[..., Process]) -> None:
     """SIGTERM in the middle of a file ends it with 6; the file stays, and the next pass asks the others only."""
     drop.put("a.csv", sheet(*(f"A-{number}" for number in range(40))))
     process = service("--rate", "10", "--concurrency", "2")
@@ -433,13 +436,13 @@ def test_the_service_finishes_what_is_in_flight(drop, service):
     assert drop.sandbox.created() == {f"A-{number}": 1 for number in range(40)}
 
 
-def test_the_service_ends_when_the_credentials_are_refused(drop):
+def test_the_service_ends_when_the_credentials_are_refused(drop: Drop) -> None:
     """A service that knocked on with a wrong password would lock the account."""
     drop.put("a.csv", sheet("A-1"))
     assert drop.pass_("--watch", "--every", "1", env={"FLINKS_PASSWORD": "wrong"}).code == 4
 
 
-def test_a_signal_is_heard_although_a_run_forgets_it():
+def test_a_signal_is_heard_although_a_run_forgets_it() -> None:
     """While results are written a run only remembers a signal; the pass must still end after it."""
     with listening() as signals:
         assert not signals.came()
@@ -471,7 +474,7 @@ sys.addaudithook(hook)
 
 
 @pytest.fixture
-def deadly(command, tmp_path) -> Iterator[Command]:
+def deadly(command: Command, tmp_path: Path) -> Iterator[Command]:
     """The command, from a fork server of its own, in whose processes a step can be the last one."""
     (tmp_path / "sitecustomize.py").write_text(KILL)
     path = f"{tmp_path}{os.pathsep}{REPOSITORY}"
@@ -483,7 +486,7 @@ def deadly(command, tmp_path) -> Iterator[Command]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_kill_at_any_step_loses_nothing_and_asks_nobody_twice(drop, deadly):
+def test_a_kill_at_any_step_loses_nothing_and_asks_nobody_twice(drop: Drop, deadly: Command) -> None:
     """Whatever rename, removal or new folder is the last one: passes afterwards leave the folder as if none was."""
     drop.tail = ("--yes", "--settle", "0")
     killing = drop.sandbox.env | {"KILL_IN": str(drop.path)}
@@ -507,7 +510,7 @@ def test_a_kill_at_any_step_loses_nothing_and_asks_nobody_twice(drop, deadly):
     assert set(drop.sandbox.created().values()) == {1}
 
 
-def test_a_file_that_was_run_and_not_moved_is_moved_without_asking(drop):
+def test_a_file_that_was_run_and_not_moved_is_moved_without_asking(drop: Drop) -> None:
     """A crash between run and move: the same file is run once more, which asks nobody, and moved as done."""
     path = drop.put("a.csv", sheet("A-1"))
     assert (
@@ -518,7 +521,7 @@ def test_a_file_that_was_run_and_not_moved_is_moved_without_asking(drop):
     assert drop.sandbox.received() == {"A-1": 1}
 
 
-def test_two_passes_at_once_ask_nobody_twice(drop):
+def test_two_passes_at_once_ask_nobody_twice(drop: Drop) -> None:
     """Cron jobs that overlap on one folder: each file is run by one of them and lies in done/ once."""
     for number in range(6):
         drop.put(f"f{number}.csv", sheet(f"F-{number}"))

@@ -9,6 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine.base import Connection
+from support.command import Command
 from support.journals import FIRST
 
 from pipeline.domain.errors import UsageError
@@ -23,7 +25,7 @@ SHEET = (
 
 
 @pytest.fixture
-def journal(command, tmp_path) -> Path:
+def journal(command: Command, tmp_path: Path) -> Path:
     """The journal of one run against the built-in sandbox."""
     sheet = tmp_path / "sheet.csv"
     sheet.write_text(SHEET)
@@ -47,7 +49,7 @@ def asked(path: Path, statement: str) -> list[tuple]:
 # Backup
 
 
-def test_a_backup_is_a_journal_of_its_own(command, journal, tmp_path):
+def test_a_backup_is_a_journal_of_its_own(command: Command, journal: Path, tmp_path: Path) -> None:
     """The backup is one file, whole, its owner's, and can be used as it is."""
     backup = tmp_path / "backup.sqlite"
     done = command("journal", "backup", backup, "--sandbox")
@@ -59,7 +61,7 @@ def test_a_backup_is_a_journal_of_its_own(command, journal, tmp_path):
     assert command("journal", "check", "--journal", backup).code == 0
 
 
-def test_a_backup_can_be_made_while_another_program_writes(command, journal, tmp_path):
+def test_a_backup_can_be_made_while_another_program_writes(command: Command, journal: Path, tmp_path: Path) -> None:
     """A write that is not committed is not in the backup, and does not keep it from being made."""
     with closing(sqlite3.connect(journal, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
@@ -70,7 +72,7 @@ def test_a_backup_can_be_made_while_another_program_writes(command, journal, tmp
     assert asked(tmp_path / "backup.sqlite", "SELECT name FROM batches") == [("sheet",)]
 
 
-def test_a_backup_is_never_written_over_a_file(command, journal, tmp_path):
+def test_a_backup_is_never_written_over_a_file(command: Command, journal: Path, tmp_path: Path) -> None:
     """The backup of yesterday is worth more than a second name."""
     taken = tmp_path / "backup.sqlite"
     taken.write_bytes(b"yesterday")
@@ -79,7 +81,7 @@ def test_a_backup_is_never_written_over_a_file(command, journal, tmp_path):
     assert str(tmp_path / "backup (2).sqlite") in done.out
 
 
-def test_a_backup_that_fails_leaves_nothing(command, tmp_path):
+def test_a_backup_that_fails_leaves_nothing(command: Command, tmp_path: Path) -> None:
     """What is no journal makes no backup, not even an empty file."""
     damaged = tmp_path / "damaged.sqlite"
     damaged.write_bytes(b"SQLite format 3\0" + b"\xff" * 8192)
@@ -98,7 +100,9 @@ def test_a_backup_that_fails_leaves_nothing(command, tmp_path):
     ],
     ids=["no folder", "no journal", "PostgreSQL"],
 )
-def test_a_backup_that_cannot_be_made_says_why(command, journal, place, journal_url, parts):
+def test_a_backup_that_cannot_be_made_says_why(
+    command: Command, journal: Path, place: str, journal_url: str | None, parts: tuple[str, str]
+) -> None:
     """One sentence each, and exit code 2; a PostgreSQL server has its own tool."""
     where = ("--journal", journal_url) if journal_url else ("--sandbox",)
     done = command("journal", "backup", place, *where)
@@ -111,7 +115,7 @@ def test_a_backup_that_cannot_be_made_says_why(command, journal, place, journal_
 
 
 @pytest.mark.slow
-def test_a_backup_that_is_killed_is_whole_or_not_there(command, journal, tmp_path):
+def test_a_backup_that_is_killed_is_whole_or_not_there(command: Command, journal: Path, tmp_path: Path) -> None:
     """At its name is a whole backup or nothing, at any instant; what is left beside it goes with the next one."""
     with closing(sqlite3.connect(journal)) as grown:
         grown.execute("CREATE TABLE ballast (weight BLOB)")
@@ -139,7 +143,7 @@ def test_a_backup_that_is_killed_is_whole_or_not_there(command, journal, tmp_pat
     assert [path.name for path in folder.iterdir()] == ["last.sqlite"]
 
 
-def test_of_two_backups_at_once_each_has_a_name(command, journal, tmp_path):
+def test_of_two_backups_at_once_each_has_a_name(command: Command, journal: Path, tmp_path: Path) -> None:
     """The second finds the name taken and goes to the next, and neither is half of a backup."""
     processes = [command.start("journal", "backup", tmp_path / "backup.sqlite", "--sandbox") for _ in range(2)]
     for process in processes:
@@ -154,7 +158,7 @@ def test_of_two_backups_at_once_each_has_a_name(command, journal, tmp_path):
 
 
 @pytest.mark.parametrize("content", ["nothing", "another program's tables"])
-def test_what_is_no_journal_is_not_healthy(command, tmp_path, content):
+def test_what_is_no_journal_is_not_healthy(command: Command, tmp_path: Path, content: str) -> None:
     """A backup that was killed by an older version is an empty file: nobody may take it for a journal."""
     place = tmp_path / "other.sqlite"
     place.touch()
@@ -169,7 +173,7 @@ def test_what_is_no_journal_is_not_healthy(command, tmp_path, content):
     assert not (tmp_path / "backup.sqlite").exists()
 
 
-def test_a_healthy_journal_is_told_with_its_counts(command, journal):
+def test_a_healthy_journal_is_told_with_its_counts(command: Command, journal: Path) -> None:
     """What is in it, in numbers; exit code 0."""
     done = command("journal", "check", "--sandbox", "--json")
     told = done.json()
@@ -196,7 +200,7 @@ DAMAGE = [
 
 
 @pytest.mark.parametrize(("finding", "statement"), DAMAGE, ids=[case[0] for case in DAMAGE])
-def test_what_must_not_be_is_found(command, journal, finding, statement):
+def test_what_must_not_be_is_found(command: Command, journal: Path, finding: str, statement: str) -> None:
     """Each illegal state and each orphan is counted by its name, and ends with 2 and a sentence."""
     changed(journal, "PRAGMA foreign_keys = OFF", statement)
     done = command("journal", "check", "--sandbox", "--json")
@@ -207,14 +211,14 @@ def test_what_must_not_be_is_found(command, journal, finding, statement):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
-def test_a_journal_that_others_can_read_is_found(command, journal):
+def test_a_journal_that_others_can_read_is_found(command: Command, journal: Path) -> None:
     """A journal holds names and accounts: only its owner may read it."""
     journal.chmod(0o644)
     done = command("journal", "check", "--sandbox")
     assert (done.code, "chmod 600" in done.err) == (2, True)
 
 
-def test_a_damaged_file_is_told_as_such(command, journal):
+def test_a_damaged_file_is_told_as_such(command: Command, journal: Path) -> None:
     """Bytes that a disk has lost are found before a run trusts them."""
     with journal.open("r+b") as file:
         file.seek(4096)
@@ -225,7 +229,7 @@ def test_a_damaged_file_is_told_as_such(command, journal):
     assert str(journal) in done.err
 
 
-def test_looking_makes_no_journal(command):
+def test_looking_makes_no_journal(command: Command) -> None:
     """A misspelt place is told, and no empty journal is made there."""
     done = command("journal", "check", "--journal", "typo.sqlite")
     assert (done.code, "typo.sqlite" in done.err) == (2, True)
@@ -237,7 +241,7 @@ def test_looking_makes_no_journal(command):
 
 
 @pytest.fixture
-def old(tmp_path) -> Path:
+def old(tmp_path: Path) -> Path:
     """A journal that a program of version 1 has left."""
     path = tmp_path / "old.sqlite"
     with closing(sqlite3.connect(path)) as connection:
@@ -246,18 +250,18 @@ def old(tmp_path) -> Path:
     return path
 
 
-def add_colour(connection) -> None:
+def add_colour(connection: Connection) -> None:
     """A later step, as a later program would bring it."""
     connection.exec_driver_sql("ALTER TABLE batches ADD COLUMN colour TEXT NOT NULL DEFAULT 'blue'")
 
 
-def broken(connection) -> None:
+def broken(connection: Connection) -> None:
     """A later step that ends in the middle."""
     add_colour(connection)
     connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)")
 
 
-def test_an_old_journal_keeps_what_it_has(command, old):
+def test_an_old_journal_keeps_what_it_has(command: Command, old: Path) -> None:
     """The batch, the run and the attempt of an older program are there after the new one has opened its journal."""
     attempts = asked(old, "SELECT batch_id, number, outcome, session_id, amount_cents, content FROM attempts")
     (line,) = command("batches", "--journal", old, "--json").json()
@@ -267,7 +271,7 @@ def test_an_old_journal_keeps_what_it_has(command, old):
     assert command("journal", "check", "--journal", old).code == 0
 
 
-def test_looking_at_an_old_journal_changes_nothing(command, old, tmp_path):
+def test_looking_at_an_old_journal_changes_nothing(command: Command, old: Path, tmp_path: Path) -> None:
     """A check and a backup are made before an upgrade: they leave the version as it is."""
     done = command("journal", "check", "--journal", old, "--json")
     assert (done.code, done.json()["version"], done.json()["counts"]["attempts"]) == (0, 1, 1)
@@ -276,7 +280,7 @@ def test_looking_at_an_old_journal_changes_nothing(command, old, tmp_path):
         assert asked(path, "SELECT version FROM migrations") == [(1,)]
 
 
-def test_a_later_step_runs_once_and_keeps_every_record(old):
+def test_a_later_step_runs_once_and_keeps_every_record(old: Path) -> None:
     """From any version to the next: each step once, in order, with the record that it ran."""
     steps = (*database.STEPS, add_colour)
     before = asked(old, "SELECT * FROM runs")
@@ -287,7 +291,7 @@ def test_a_later_step_runs_once_and_keeps_every_record(old):
     assert asked(old, "SELECT max(version), count(*) FROM migrations") == [(len(steps), len(steps))]
 
 
-def test_a_step_that_fails_leaves_no_trace(old):
+def test_a_step_that_fails_leaves_no_trace(old: Path) -> None:
     """A step and the record that it ran are one transaction: half a step is none."""
     database.connect(str(old)).dispose()
     with pytest.raises(Exception, match="journal"):
@@ -297,7 +301,7 @@ def test_a_step_that_fails_leaves_no_trace(old):
     database.connect(str(old), (*database.STEPS, add_colour)).dispose()
 
 
-def test_a_newer_journal_is_refused_by_an_older_program(command, old, tmp_path):
+def test_a_newer_journal_is_refused_by_an_older_program(command: Command, old: Path, tmp_path: Path) -> None:
     """An older program does not touch what it does not know: one sentence, exit code 2, nothing changed."""
     database.connect(str(old), (*database.STEPS, add_colour)).dispose()
     before = asked(old, "SELECT * FROM migrations")
@@ -311,7 +315,7 @@ def test_a_newer_journal_is_refused_by_an_older_program(command, old, tmp_path):
     assert asked(old, "SELECT * FROM migrations") == before
 
 
-def test_two_programs_that_start_at_once_run_each_step_once(command, old):
+def test_two_programs_that_start_at_once_run_each_step_once(command: Command, old: Path) -> None:
     """Two runs on the first night after an upgrade: one brings the journal up to date, the other finds it done."""
     line = command.line("batches", "--journal", old, "--json")
     both = [subprocess.Popen(line, env=command.environment, cwd=command.home, stdout=subprocess.PIPE) for _ in range(2)]

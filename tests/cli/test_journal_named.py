@@ -6,9 +6,11 @@ import shutil
 import sqlite3
 import zipfile
 from contextlib import closing
+from pathlib import Path
 
 import psycopg
 import pytest
+from support.command import Command, Finished, StandaloneSandbox
 from support.journals import place
 
 from pipeline.config.passwords import MASK
@@ -61,7 +63,7 @@ PLACES = {
 class Office:
     """A home with a sheet, a drop folder and files that are no journals; `witness` is the API that may be asked."""
 
-    def __init__(self, command, witness) -> None:
+    def __init__(self, command: Command, witness: StandaloneSandbox) -> None:
         self.command, self.home = command, command.home
         self.env = witness.env
         self.witness = witness
@@ -73,7 +75,7 @@ class Office:
         with closing(sqlite3.connect(self.home / "other.sqlite")) as connection, connection:
             connection.execute("CREATE TABLE customers (name TEXT)")
 
-    def __call__(self, *args, env=None):
+    def __call__(self, *args: str, env: dict[str, str] | None = None) -> Finished:
         return self.command(*args, env=self.env | (env or {}))
 
     def files(self) -> dict[str, bytes | None]:
@@ -85,14 +87,16 @@ class Office:
 
 
 @pytest.fixture
-def office(command, witness) -> Office:
+def office(command: Command, witness: StandaloneSandbox) -> Office:
     return Office(command, witness)
 
 
 @pytest.mark.parametrize("given", ["-q", "--json"])
 @pytest.mark.parametrize(("named", "parts"), PLACES.values(), ids=PLACES)
 @pytest.mark.parametrize("args", COMMANDS.values(), ids=COMMANDS)
-def test_a_journal_that_was_named_must_be_there(office, args, named, parts, given):
+def test_a_journal_that_was_named_must_be_there(
+    office: Office, args: tuple[str, ...], named: str, parts: tuple[str, ...], given: str
+) -> None:
     """Every command ends with 2 and says why, also with -q; nothing is made or changed, nobody is asked."""
     before = office.files()
     done = office(*args, "--journal", named, given)
@@ -110,7 +114,7 @@ def test_a_journal_that_was_named_must_be_there(office, args, named, parts, give
 
 @pytest.mark.parametrize("said", ["variable", "file", "profile"])
 @pytest.mark.parametrize("args", SENDING.values(), ids=SENDING)
-def test_however_it_was_named(office, args, said):
+def test_however_it_was_named(office: Office, args: tuple[str, ...], said: str) -> None:
     """A place from the environment or the settings file is as strict as one from an option."""
     toml, env, more = "", {}, ()
     match said:
@@ -119,7 +123,7 @@ def test_however_it_was_named(office, args, said):
         case "file":
             toml = 'journal = "typo.sqlite"\n'
         case "profile":
-            toml, more = '[profile.night]\njournal = "typo.sqlite"\n', ("--profile", "night")
+            toml, more = '[profile.night]\njournal = "typo.sqlite"\n', ("--profile", "night")  # type: ignore[assignment]
     (office.home / "flinks-import.toml").write_text(toml)
     before = office.files()
     done = office(*args, *more, env=env)
@@ -127,7 +131,7 @@ def test_however_it_was_named(office, args, said):
     assert (office.files(), office.witness.received()) == (before, {})
 
 
-def test_an_empty_name_is_not_the_default_place(office):
+def test_an_empty_name_is_not_the_default_place(office: Office) -> None:
     """`--journal "$JOURNAL"` without that variable would begin an empty memory."""
     before = office.files()
     done = office("run", "billing.csv", "--yes", "--journal", "")
@@ -136,7 +140,9 @@ def test_an_empty_name_is_not_the_default_place(office):
 
 @pytest.mark.parametrize("content", ["", "CREATE TABLE customers (name TEXT)", "CREATE TABLE batches (name TEXT)"])
 @pytest.mark.parametrize("args", COMMANDS.values(), ids=COMMANDS)
-def test_a_database_without_a_journal_is_none(office, args, content, tmp_path_factory):
+def test_a_database_without_a_journal_is_none(
+    office: Office, args: tuple[str, ...], content: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """On a server too: a database that can be reached and holds no journal is refused, and stays as it is."""
     with place("postgresql", tmp_path_factory.mktemp("server")) as url, psycopg.connect(url, autocommit=True) as server:
         if content:
@@ -158,7 +164,9 @@ def test_a_database_without_a_journal_is_none(office, args, content, tmp_path_fa
 
 @pytest.mark.parametrize("given", [("-q",), ("--json",), ("--log-json",), ("--lang", "fr")])
 @pytest.mark.parametrize("args", SENDING.values(), ids=SENDING)
-def test_the_default_place_is_made_and_said(command, standalone_sandbox, args, given):
+def test_the_default_place_is_made_and_said(
+    command: Command, standalone_sandbox: StandaloneSandbox, args: tuple[str, ...], given: tuple[str, ...]
+) -> None:
     """It is made when first needed, private with its folder, and said once, whatever -q."""
     office = Office(command, standalone_sandbox)
     first, second = office(*args, *given), office(*args, *given)
@@ -173,7 +181,7 @@ def test_the_default_place_is_made_and_said(command, standalone_sandbox, args, g
 
 @pytest.mark.parametrize("sandbox", [(), ("--sandbox",)], ids=["API", "sandbox"])
 @pytest.mark.parametrize("args", (REHEARSING | READING | LOOKING).values(), ids=REHEARSING | READING | LOOKING)
-def test_what_only_reads_makes_no_journal(office, args, sandbox):
+def test_what_only_reads_makes_no_journal(office: Office, args: tuple[str, ...], sandbox: tuple[str, ...]) -> None:
     """Where the default place has none, a rehearsal does without, no batch is known, and the list is empty."""
     if args == ("doctor",) and sandbox:
         return
@@ -187,7 +195,7 @@ def test_what_only_reads_makes_no_journal(office, args, sandbox):
     assert office.witness.received() == {}
 
 
-def test_without_a_journal_there_are_no_batches(office):
+def test_without_a_journal_there_are_no_batches(office: Office) -> None:
     """`batches` says that there is none yet; for a script the list is empty."""
     told, listed = office("batches"), office("batches", "--json")
     assert (told.code, told.out.strip()) == (0, "The journal has no batches yet.")
@@ -198,7 +206,7 @@ def test_without_a_journal_there_are_no_batches(office):
 # The sandbox, and `journal create`
 
 
-def test_the_sandbox_makes_its_journal_and_no_folder(office):
+def test_the_sandbox_makes_its_journal_and_no_folder(office: Office) -> None:
     """Play keeps nobody from being asked: only its file is made, where a folder is."""
     made = office("run", "billing.csv", "--sandbox", "--journal", "play.sqlite")
     assert (made.code, (office.home / "play.sqlite").stat().st_mode & 0o777) == (0, 0o600)
@@ -212,7 +220,7 @@ def test_the_sandbox_makes_its_journal_and_no_folder(office):
 
 
 @pytest.mark.parametrize("given", [(), ("-q",), ("--json",), ("--lang", "fr")])
-def test_a_journal_is_made_aloud(office, given):
+def test_a_journal_is_made_aloud(office: Office, given: tuple[str, ...]) -> None:
     """`journal create` says what it made; it is private, and the run that named it goes on."""
     made = office("journal", "create", "new.sqlite", *given)
     journal = office.home / "new.sqlite"
@@ -231,7 +239,7 @@ def test_a_journal_is_made_aloud(office, given):
 @pytest.mark.parametrize(
     ("named", "parts"), [case for name, case in PLACES.items() if name not in {"missing", "on a drive that is missing"}]
 )
-def test_a_journal_is_made_only_where_nothing_is(office, named, parts):
+def test_a_journal_is_made_only_where_nothing_is(office: Office, named: str, parts: tuple[str, ...]) -> None:
     """What is there stays as it is: an empty file, another program's, a folder, or what is no place at all."""
     before = office.files()
     done = office("journal", "create", named)
@@ -239,7 +247,7 @@ def test_a_journal_is_made_only_where_nothing_is(office, named, parts):
     assert all(part in done.err for part in parts)
 
 
-def test_a_journal_is_made_once_and_without_folders(office):
+def test_a_journal_is_made_once_and_without_folders(office: Office) -> None:
     """A second one would be an empty memory; a folder that is missing may be a drive that is."""
     assert office("journal", "create", "new.sqlite").code == 0
     before = office.files()
@@ -249,7 +257,7 @@ def test_a_journal_is_made_once_and_without_folders(office):
     assert office.files() == before
 
 
-def test_a_journal_is_made_in_a_database(office, tmp_path):
+def test_a_journal_is_made_in_a_database(office: Office, tmp_path: Path) -> None:
     """On a server as in a file: made once, said without its password."""
     with place("postgresql", tmp_path / "server") as url:
         made, again = (office("journal", "create", url.replace("@", ":hunter2@")) for _ in range(2))
@@ -264,7 +272,7 @@ def test_a_journal_is_made_in_a_database(office, tmp_path):
 
 
 @pytest.fixture
-def asked(command, standalone_sandbox) -> Office:
+def asked(command: Command, standalone_sandbox: StandaloneSandbox) -> Office:
     """A batch that was run: its workbook lies beside the sheet, its journal at the default place."""
     office = Office(command, standalone_sandbox)
     assert office("run", "billing.csv", "--yes").code == 0
@@ -275,7 +283,9 @@ AGAIN = {**REHEARSING, "run": SENDING["run"]}
 
 
 @pytest.mark.parametrize("args", AGAIN.values(), ids=AGAIN)
-def test_a_workbook_with_requests_that_the_journal_does_not_know_stops_the_run(asked, args):
+def test_a_workbook_with_requests_that_the_journal_does_not_know_stops_the_run(
+    asked: Office, args: tuple[str, ...]
+) -> None:
     """With an empty journal everyone would be asked again: refused with 3, the workbook, the count and the ways out."""
     assert asked("journal", "create", "wrong.sqlite").code == 0
     done = asked(*args, "--journal", "wrong.sqlite")
@@ -287,7 +297,7 @@ def test_a_workbook_with_requests_that_the_journal_does_not_know_stops_the_run(a
     assert asked(*args).code in {0, 3 if args[0] == "plan" else 0}  # with its own journal it goes on
 
 
-def test_a_journal_that_was_lost_is_not_begun_anew(asked):
+def test_a_journal_that_was_lost_is_not_begun_anew(asked: Office) -> None:
     """The default place is made when it is missing; the workbook knows that it was there."""
     (asked.command.data / "journal.sqlite").unlink()
     done = asked("run", "billing.csv", "--yes", "--json")
@@ -299,7 +309,7 @@ def test_a_journal_that_was_lost_is_not_begun_anew(asked):
 @pytest.mark.parametrize(
     "name", ["billing.results (2).xlsx", "billing.sandbox.results.xlsx", "mine.xlsx", "mine (2).xlsx"]
 )
-def test_wherever_a_run_writes_its_workbook(asked, name):
+def test_wherever_a_run_writes_its_workbook(asked: Office, name: str) -> None:
     """Under a number too, under the sandbox's name, and where -o points or pointed with a number."""
     (asked.home / "billing.results.xlsx").rename(asked.home / name)
     assert asked("journal", "create", "wrong.sqlite").code == 0
@@ -307,7 +317,7 @@ def test_wherever_a_run_writes_its_workbook(asked, name):
     assert (done.code, name in done.err) == (3, True)
 
 
-def test_a_workbook_of_french_words_is_read_as_well(command, standalone_sandbox):
+def test_a_workbook_of_french_words_is_read_as_well(command: Command, standalone_sandbox: StandaloneSandbox) -> None:
     """The workbook speaks the language of the run that wrote it, the message that of the run that reads it."""
     office = Office(command, standalone_sandbox)
     assert office("run", "billing.csv", "--yes", "--lang", "fr").code == 0
@@ -318,7 +328,7 @@ def test_a_workbook_of_french_words_is_read_as_well(command, standalone_sandbox)
     assert (done.code, "3 demandes" in done.err) == (3, True)
 
 
-def test_a_workbook_given_back_to_another_journal_is_refused(asked):
+def test_a_workbook_given_back_to_another_journal_is_refused(asked: Office) -> None:
     """It names its batch itself, under whatever name: the journal that it goes on with must know its requests."""
     (asked.home / "billing.results.xlsx").rename(asked.home / "corrected.xlsx")
     assert asked("journal", "create", "wrong.sqlite").code == 0
@@ -326,7 +336,7 @@ def test_a_workbook_given_back_to_another_journal_is_refused(asked):
     assert (done.code, "corrected.xlsx" in done.err) == (3, True)
 
 
-def test_workbooks_of_others_are_ignored(asked):
+def test_workbooks_of_others_are_ignored(asked: Office) -> None:
     """Another batch, another environment, a damaged file, one that is not ours: they say nothing about this batch."""
     assert asked("journal", "create", "wrong.sqlite").code == 0
     workbook = asked.home / "billing.results.xlsx"
@@ -352,7 +362,7 @@ def _with_part(workbook: bytes, name: str, content: bytes) -> bytes:
     return changed.getvalue()
 
 
-def test_a_batch_whose_people_were_forgotten_is_no_lost_one(asked):
+def test_a_batch_whose_people_were_forgotten_is_no_lost_one(asked: Office) -> None:
     """A purge removes the ids of requests from the journal, not that they were made: the batch goes on."""
     with closing(sqlite3.connect(asked.command.data / "journal.sqlite")) as connection, connection:
         for table, column in (("runs", "started_at"), ("runs", "ended_at"), ("attempts", "intended_at")):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.chaos import SECONDS, until_time_is_up
+from support.command import Command
 from support.fault_server import FaultServer, created
 from support.run_fixture import Desk, Line, write_sheet
 from test_signals import COMMANDS as SIGNALLED
@@ -30,7 +31,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 @pytest.mark.chaos
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 240)
-def test_a_killed_command_leaves_nothing_half_done(desk: Desk, command):
+def test_a_killed_command_leaves_nothing_half_done(desk: Desk, command: Command) -> None:
     """Each file under its own name is whole, the journal too; nobody is asked twice, and what is left over goes."""
     temporary = desk.folder / "temporary"
     drop = desk.folder / "drop"
@@ -42,7 +43,7 @@ def test_a_killed_command_leaves_nothing_half_done(desk: Desk, command):
         sheet = desk.folder / f"sheet-{number // 5}.csv"
         write_sheet(sheet, [Line(f"INV-{number // 5}-{row}") for row in range(30)])
         write_sheet(drop / f"drop-{number}.csv", [Line(f"DROP-{number}-{row}", link=True) for row in range(5)])
-        desk.server.well_created = lambda talk, chance=chance: (time.sleep(chance.random() * 0.02), created(talk))[1]
+        desk.server.well_created = lambda talk, chance=chance: (time.sleep(chance.random() * 0.02), created(talk))[1]  # type: ignore[misc]
         name = chance.choice(sorted(COMMANDS))
         process = command.start(*COMMANDS[name](sheet), env=environment)
         time.sleep(chance.random() ** 2)

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support.command import Command
+from support.command import Command, Process
 from support.fault_server import Behaviour, FaultServer, Gone, Talk, Unread, authorized, created
-from support.fork_server import Forked
 from support.run_fixture import Desk, Line, check_truth, write_sheet
 
 CONCURRENCY = 4
@@ -35,7 +34,7 @@ class Victim:
     desk: Desk
     command: Command
     lines: list[Line]
-    process: Forked | None = None
+    process: Process | None = None
     kills: int = 0
 
     def start(self, *args: str) -> None:
@@ -98,11 +97,11 @@ def at_request(number: int, phase: str) -> Instant:
         killer = {
             "unread": Unread(_killing(victim)),
             "read": _killing(victim),
-            "made": _killing(victim, Talk.create),
+            "made": _killing(victim, Talk.create),  # type: ignore[arg-type]
             "answered": _killing(victim, created),
         }[phase]
         victim.desk.server.on_create.clear()
-        victim.desk.server.on_create.extend([*[answers_in_a_while] * number, killer])
+        victim.desk.server.on_create.extend([*[answers_in_a_while] * number, killer])  # type: ignore[list-item]
 
     return arrange
 
@@ -121,7 +120,7 @@ def _watching(victim: Victim, is_time: Callable[[], bool]) -> None:
     def watch() -> None:
         while not victim.process:
             time.sleep(0.0002)
-        while victim.process and not is_time():
+        while victim.process and not is_time():  # type: ignore[truthy-bool]
             time.sleep(0.0002)
         victim.kill()
 
@@ -210,7 +209,7 @@ PHASES = ("unread", "read", "made", "answered")
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_killed_at_requests(victim: Victim, phase: str):
+def test_killed_at_requests(victim: Victim, phase: str) -> None:
     """Killed at the n-th request again and again, before it is read, carried out or answered or after, it goes on."""
     for number in (0, 1, 3, 2, 5, 4, 0):
         kill_at(victim, at_request(number, phase))
@@ -218,7 +217,7 @@ def test_killed_at_requests(victim: Victim, phase: str):
     check_story(victim)
 
 
-def test_killed_at_the_token(victim: Victim):
+def test_killed_at_the_token(victim: Victim) -> None:
     """Killed while it asks for a token nothing was sent, and nothing is unknown."""
     for answered in (False, True, False, True):
         kill_at(victim, at_authorize(answered=answered))
@@ -228,14 +227,14 @@ def test_killed_at_the_token(victim: Victim):
 
 
 @pytest.mark.parametrize("start", [0, 4_000, 9_000])
-def test_killed_at_sizes_of_the_journals_log(victim: Victim, start: int):
+def test_killed_at_sizes_of_the_journals_log(victim: Victim, start: int) -> None:
     """Killed at any size of the journal's log, in a commit or between two, it goes on."""
     for step in range(8):
         kill_at(victim, at_log_size(start + 24_000 * step))
     check_story(victim)
 
 
-def test_killed_by_time(victim: Victim):
+def test_killed_by_time(victim: Victim) -> None:
     """Killed at instants spread over the run, from its first moments to its workbook, it goes on."""
     for step in range(12):
         kill_at(victim, after_seconds(0.05 + 0.05 * step))
@@ -244,7 +243,7 @@ def test_killed_by_time(victim: Victim):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
-def test_killed_hundreds_of_times(tmp_path: Path, command: Command, seed: int):
+def test_killed_hundreds_of_times(tmp_path: Path, command: Command, seed: int) -> None:
     """Hundreds of kills, by every kind of instant in turn, each sheet taken up again until it is done."""
     lines = [Line(f"INV-{number}", link=number % 4 != seed % 4) for number in range(60)]
     kills = 0
@@ -263,7 +262,7 @@ def test_killed_hundreds_of_times(tmp_path: Path, command: Command, seed: int):
     assert kills >= 35
 
 
-def test_the_real_command_is_killed(tmp_path: Path, command):
+def test_the_real_command_is_killed(tmp_path: Path, command: Command) -> None:
     """The command as it is installed, killed while its requests are in flight, says so and goes on."""
     with FaultServer() as server:
         desk = Desk(tmp_path, server, {"concurrency": "4", "answer_timeout": "10"})

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openpyxl import Workbook, load_workbook
+from openpyxl.worksheet.worksheet import Worksheet
+from support.command import Command, Finished, StandaloneSandbox
 
 HEADINGS = ("Ref", "First name", "Last name", "Email", "Amount")
 ROWS = (
@@ -24,7 +27,7 @@ RIGHT = ("7-1", "Ann", "Roy", "ann@example.com", "50.00")
 class Office:
     """Somebody who runs sheets against one sandbox in the real environment's way, while time passes."""
 
-    def __init__(self, command, sandbox) -> None:
+    def __init__(self, command: Command, sandbox: StandaloneSandbox) -> None:
         self.command, self.sandbox, self.home = command, sandbox, command.home
 
     def sheet(self, name: str, rows: Sequence[Sequence[str]]) -> Path:
@@ -38,7 +41,7 @@ class Office:
             path.write_text("\n".join(",".join(row) for row in (HEADINGS, *rows)) + "\n", encoding="utf-8")
         return path
 
-    def run(self, path: Path, *more: str | Path):
+    def run(self, path: Path, *more: str | Path) -> Finished:
         return self.command("run", path, "--yes", "--json", *more, env=self.sandbox.env)
 
     def counts(self, path: Path, *more: str | Path) -> dict[str, int]:
@@ -61,7 +64,7 @@ class Office:
 
 
 @pytest.fixture
-def office(command, standalone_sandbox) -> Office:
+def office(command: Command, standalone_sandbox: StandaloneSandbox) -> Office:
     return Office(command, standalone_sandbox)
 
 
@@ -168,18 +171,18 @@ def marked_copy(office: Office) -> Path:
     return copy
 
 
-def saved(copy: Path, to: Path, change) -> Path:
+def saved(copy: Path, to: Path, change: Callable[..., Any]) -> Path:
     book = load_workbook(copy)
     change(book.active)
     book.save(to)
     return to
 
 
-def corrected(sheet) -> None:
+def corrected(sheet: Worksheet) -> None:
     sheet.cell(5, 4).value = RIGHT[3]
 
 
-def corrected_and_sorted(sheet) -> None:
+def corrected_and_sorted(sheet: Any) -> None:
     corrected(sheet)
     rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=2)]
     for number, row in enumerate(reversed(rows), 2):
@@ -187,7 +190,7 @@ def corrected_and_sorted(sheet) -> None:
             sheet.cell(number, column).value = value
 
 
-def corrected_and_rewritten(sheet) -> None:
+def corrected_and_rewritten(sheet: Any) -> None:
     corrected(sheet)
     sheet.cell(2, 1).value = "12-Mar"
 
@@ -195,7 +198,7 @@ def corrected_and_rewritten(sheet) -> None:
 @pytest.mark.parametrize(
     "change", [corrected, corrected_and_sorted, corrected_and_rewritten], ids=lambda one: one.__name__
 )
-def test_a_marked_copy_goes_on_with_its_batch(office: Office, change) -> None:
+def test_a_marked_copy_goes_on_with_its_batch(office: Office, change: Callable[..., Any]) -> None:
     """Under any name and at any age: what it was asked for is known, and only the corrected row is sent."""
     copy = marked_copy(office)
     office.time_passes(60)

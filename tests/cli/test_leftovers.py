@@ -9,7 +9,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from support.command import Command, Finished, clean_environment
+from support.command import Command, Finished, StandaloneSandbox, clean_environment
 from support.fault_server import FaultServer, Talk, created
 from support.fork_server import REPOSITORY, ForkServer
 from support.run_fixture import Desk, Line, check_truth, write_sheet
@@ -41,7 +41,9 @@ def desk(tmp_path: Path, server: FaultServer) -> Desk:
     return Desk(tmp_path, server, {"concurrency": "4", "answer_timeout": "10"})
 
 
-def test_whatever_a_command_makes_is_for_its_owner_only(command, tmp_path, standalone_sandbox):
+def test_whatever_a_command_makes_is_for_its_owner_only(
+    command: Command, tmp_path: Path, standalone_sandbox: StandaloneSandbox
+) -> None:
     """Files and folders of every command, whatever the umask; metrics alone are for a collector to read."""
     work = tmp_path / "work"
     (work / "drop").mkdir(parents=True)
@@ -80,7 +82,9 @@ def test_whatever_a_command_makes_is_for_its_owner_only(command, tmp_path, stand
     assert {path: mode for path, mode in open_ones.items() if not path.endswith(".prom")} == {}
 
 
-def test_a_folder_that_is_set_up_for_its_group_shares_results_with_it(command, standalone_sandbox):
+def test_a_folder_that_is_set_up_for_its_group_shares_results_with_it(
+    command: Command, standalone_sandbox: StandaloneSandbox
+) -> None:
     """With `chmod 2770` the group reads what came of a file that it could read, and changes nothing."""
     drop = command.home / "drop"
     drop.mkdir()
@@ -94,7 +98,7 @@ def test_a_folder_that_is_set_up_for_its_group_shares_results_with_it(command, s
 
 
 @pytest.mark.parametrize("how", ["removed", "replaced"])
-def test_a_journal_that_goes_in_mid_run_is_an_error_at_once(desk: Desk, command, how: str):
+def test_a_journal_that_goes_in_mid_run_is_an_error_at_once(desk: Desk, command: Command, how: str) -> None:
     """Nothing more is sent, the workbook says what is known, and no empty journal takes the place."""
     lines = [Line(f"INV-{number}", link=True) for number in range(200)]
     sheet = write_sheet(desk.folder / "sheet.csv", lines)
@@ -125,7 +129,7 @@ def test_a_journal_that_goes_in_mid_run_is_an_error_at_once(desk: Desk, command,
 
 
 @pytest.mark.slow
-def test_what_a_killed_run_leaves_goes_with_the_next(desk: Desk, command):
+def test_what_a_killed_run_leaves_goes_with_the_next(desk: Desk, command: Command) -> None:
     """An unfinished workbook and a temporary folder."""
     temporary = command.home / "temporary"
     temporary.mkdir()
@@ -150,7 +154,7 @@ def test_what_a_killed_run_leaves_goes_with_the_next(desk: Desk, command):
 
 
 @pytest.fixture
-def vanishing(command, tmp_path) -> Iterator[Callable[[Path, int], Finished]]:
+def vanishing(command: Command, tmp_path: Path) -> Iterator[Callable[[Path, int], Finished]]:
     """The command `validate`, from a fork server of its own, whose sheet goes just before it is opened so often."""
     (tmp_path / "sitecustomize.py").write_text(VANISH)
     path = f"{tmp_path}{os.pathsep}{REPOSITORY}"
@@ -162,7 +166,9 @@ def vanishing(command, tmp_path) -> Iterator[Callable[[Path, int], Finished]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["sheet.csv", "sheet.xlsx", "sheet.xls"])
-def test_a_sheet_that_goes_while_it_is_read_is_a_sentence(vanishing, tmp_path, name: str):
+def test_a_sheet_that_goes_while_it_is_read_is_a_sentence(
+    vanishing: Callable[[Path, int], Finished], tmp_path: Path, name: str
+) -> None:
     """At whatever moment: a drive is pulled, an export begins anew. Exit code 3, and what happened."""
     sheet = tmp_path / name
     rows = [["Reference", "First Name", "Last Name", "Email", "Amount"], ["R-1", "Ann", "Roe", "a@example.com", "1"]]

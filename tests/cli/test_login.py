@@ -4,8 +4,10 @@ import json
 import os
 import pty
 import subprocess
+from pathlib import Path
 
 import pytest
+from support.command import Command, StandaloneSandbox
 
 SHEET = "Reference,First Name,Last Name,Email,Amount\nR-1,Ann,Roe,ann@example.com,1.00\n"
 
@@ -38,7 +40,7 @@ NO_PACKAGE = "raise ModuleNotFoundError(name='keyring')"
 
 
 @pytest.fixture
-def keyring(command, tmp_path):
+def keyring(command: Command, tmp_path: Path) -> Path:
     """A system with a keyring, which is the file that comes back."""
     modules = tmp_path / "modules"
     modules.mkdir()
@@ -51,7 +53,7 @@ def keyring(command, tmp_path):
     return tmp_path / "keyring.json"
 
 
-def piped(command, text: str, *args: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def piped(command: Command, text: str, *args: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run `login` with something piped in."""
     return subprocess.run(
         command.line("login", *args),
@@ -65,7 +67,9 @@ def piped(command, text: str, *args: str, env: dict[str, str]) -> subprocess.Com
     )
 
 
-def test_what_was_kept_is_used_by_a_run(command, keyring, standalone_sandbox, tmp_path):
+def test_what_was_kept_is_used_by_a_run(
+    command: Command, keyring: Path, standalone_sandbox: StandaloneSandbox, tmp_path: Path
+) -> None:
     """After `login` a run needs neither variables nor files, and after --logout it has no credentials again."""
     env = {"FLINKS_BASE_URL": standalone_sandbox.base_url}
     sheet = tmp_path / "sheet.csv"
@@ -79,7 +83,9 @@ def test_what_was_kept_is_used_by_a_run(command, keyring, standalone_sandbox, tm
     assert (done.code, "flinks-import login" in done.err) == (2, True)
 
 
-def test_credentials_are_kept_for_one_base_url(command, keyring, standalone_sandbox, tmp_path):
+def test_credentials_are_kept_for_one_base_url(
+    command: Command, keyring: Path, standalone_sandbox: StandaloneSandbox, tmp_path: Path
+) -> None:
     """The sandbox's password is never sent to production."""
     sheet = tmp_path / "sheet.csv"
     sheet.write_text(SHEET)
@@ -89,7 +95,9 @@ def test_credentials_are_kept_for_one_base_url(command, keyring, standalone_sand
     assert standalone_sandbox.received() == {}
 
 
-def test_the_environment_counts_before_the_keyring(command, keyring, standalone_sandbox, tmp_path):
+def test_the_environment_counts_before_the_keyring(
+    command: Command, keyring: Path, standalone_sandbox: StandaloneSandbox, tmp_path: Path
+) -> None:
     """A variable is closer at hand than what was kept once."""
     env = {"FLINKS_BASE_URL": standalone_sandbox.base_url}
     piped(command, "sandbox\nwrong-one\n", env=env)
@@ -99,7 +107,9 @@ def test_the_environment_counts_before_the_keyring(command, keyring, standalone_
     assert command("run", sheet, "--yes", env=standalone_sandbox.env).code == 0
 
 
-def test_the_keyrings_password_is_not_sent_for_another_user(command, keyring, standalone_sandbox, tmp_path):
+def test_the_keyrings_password_is_not_sent_for_another_user(
+    command: Command, keyring: Path, standalone_sandbox: StandaloneSandbox, tmp_path: Path
+) -> None:
     """User and password belong together: a user that is set and another that was kept make no credentials."""
     env = {"FLINKS_BASE_URL": standalone_sandbox.base_url}
     piped(command, "sandbox\nsandbox\n", env=env)
@@ -120,7 +130,9 @@ def test_the_keyrings_password_is_not_sent_for_another_user(command, keyring, st
     ],
     ids=["two lines", "Windows' line ends, blanks kept", "one line with a user set", "one line", "no password", "none"],
 )
-def test_credentials_can_be_piped_in(command, keyring, text, env, kept):
+def test_credentials_can_be_piped_in(
+    command: Command, keyring: Path, text: str, env: dict[str, str], kept: dict[str, str] | None
+) -> None:
     """A line each, or the password alone where the user is set; half of them are not kept."""
     done = piped(command, text, env=env | {"FLINKS_BASE_URL": "https://pay.example.com"})
     assert (done.returncode == 0) is (kept is not None)
@@ -129,7 +141,7 @@ def test_credentials_can_be_piped_in(command, keyring, text, env, kept):
     assert "hunter" not in done.stdout + done.stderr
 
 
-def test_a_password_that_is_typed_is_not_shown(command, keyring):
+def test_a_password_that_is_typed_is_not_shown(command: Command, keyring: Path) -> None:
     """On a terminal both are asked for, and the password does not appear."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
@@ -162,7 +174,9 @@ def read_until(terminal: int, words: bytes) -> bytes:
 
 @pytest.mark.parametrize("missing", ["package", "keyring"])
 @pytest.mark.parametrize("option", [(), ("--logout",)], ids=["login", "logout"])
-def test_without_a_keyring_it_says_how_to_keep_a_password(command, tmp_path, missing, option):
+def test_without_a_keyring_it_says_how_to_keep_a_password(
+    command: Command, tmp_path: Path, missing: str, option: tuple[str, ...]
+) -> None:
     """Where no keyring can be used, one sentence names the other way."""
     env = {"FLINKS_BASE_URL": "https://pay.example.com"}
     if missing == "package":
@@ -176,7 +190,9 @@ def test_without_a_keyring_it_says_how_to_keep_a_password(command, tmp_path, mis
     assert "FLINKS_PASSWORD_FILE" in sentence
 
 
-def test_a_run_works_without_the_package(command, standalone_sandbox, tmp_path):
+def test_a_run_works_without_the_package(
+    command: Command, standalone_sandbox: StandaloneSandbox, tmp_path: Path
+) -> None:
     """The package is an extra: nothing but `login` needs it."""
     (tmp_path / "keyring.py").write_text(NO_PACKAGE)
     env = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{command.environment['PYTHONPATH']}"}
@@ -186,18 +202,18 @@ def test_a_run_works_without_the_package(command, standalone_sandbox, tmp_path):
     assert command("run", sheet, "--yes", env=env | {"FLINKS_BASE_URL": standalone_sandbox.base_url}).code == 2
 
 
-def test_a_logout_without_a_login_says_so(command, keyring):
+def test_a_logout_without_a_login_says_so(command: Command, keyring: Path) -> None:
     """Nothing to remove is no fault."""
     done = command("login", "--logout", env={"FLINKS_BASE_URL": "https://pay.example.com"})
     assert (done.code, "Nothing was removed" in done.out) == (0, True)
 
 
-def test_a_login_needs_to_know_where(command, keyring):
+def test_a_login_needs_to_know_where(command: Command, keyring: Path) -> None:
     """Without a base URL nothing is kept."""
     assert piped(command, "jane\nhunter2\n", env={}).returncode == 2
     assert not keyring.exists()
 
 
-def test_no_option_takes_a_password(command):
+def test_no_option_takes_a_password(command: Command) -> None:
     """Command lines are in the shell's history and in the list of processes."""
     assert command("login", "--password", "hunter2").code == 2

@@ -7,8 +7,10 @@ import stat
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.command import Command
 
 from pipeline.cli.logs import KEPT, log_to
 
@@ -22,7 +24,7 @@ SHEET = (
 
 
 @pytest.fixture
-def sheet(tmp_path) -> Path:
+def sheet(tmp_path: Path) -> Path:
     """A row that is created, one that the API refuses, one that is invalid."""
     path = tmp_path / "november.csv"
     path.write_text(SHEET, "utf-8")
@@ -33,12 +35,12 @@ def events(text: str) -> list[dict]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def named(found: list[dict], name: str) -> dict:
+def named(found: list[dict], name: str) -> dict[str, Any]:
     (event,) = [event for event in found if event["event"] == name]
     return event
 
 
-def test_a_run_is_told_as_events_of_known_names(command, sheet, tmp_path):
+def test_a_run_is_told_as_events_of_known_names(command: Command, sheet: Path, tmp_path: Path) -> None:
     """A line an event: when, of which run, what; rows by their number in the sheet, and the end with its counts."""
     log = tmp_path / "run.log"
     assert command("run", sheet, "--sandbox", "--log-file", log).code == 1
@@ -53,7 +55,7 @@ def test_a_run_is_told_as_events_of_known_names(command, sheet, tmp_path):
     assert (end["exitCode"], end["counts"]["created"], end["amounts"]["created"]) == (1, 1, "250.00")
 
 
-def test_the_file_and_standard_error_tell_the_same(command, sheet, tmp_path):
+def test_the_file_and_standard_error_tell_the_same(command: Command, sheet: Path, tmp_path: Path) -> None:
     """One place builds an event: --log-json and --log-file differ in nothing."""
     log = tmp_path / "run.log"
     done = command("run", sheet, "--sandbox", "--log-file", log, "--log-json", "--json")
@@ -61,7 +63,7 @@ def test_the_file_and_standard_error_tell_the_same(command, sheet, tmp_path):
     assert done.json()["exitCode"] == 1
 
 
-def test_people_read_the_same_with_a_log_file_as_without(command, sheet, tmp_path):
+def test_people_read_the_same_with_a_log_file_as_without(command: Command, sheet: Path, tmp_path: Path) -> None:
     """The file is beside what people see, not instead of it."""
     done = command("run", sheet, "--sandbox", "--log-file", tmp_path / "run.log")
     assert "Reading november.csv" in done.err
@@ -69,7 +71,7 @@ def test_people_read_the_same_with_a_log_file_as_without(command, sheet, tmp_pat
 
 
 @pytest.mark.parametrize("words", [("run", "--sandbox"), ("validate",), ("run", "--sandbox", "--first", "1")])
-def test_no_event_has_personal_data(command, sheet, tmp_path, words):
+def test_no_event_has_personal_data(command: Command, sheet: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
     """No name, address, reference or cell is in the log, whatever becomes of the row."""
     log = tmp_path / "run.log"
     command(words[0], sheet, *words[1:], "--log-file", log)
@@ -79,7 +81,7 @@ def test_no_event_has_personal_data(command, sheet, tmp_path, words):
         assert value not in text
 
 
-def test_a_refusal_is_an_event_with_its_code(command, sheet, tmp_path):
+def test_a_refusal_is_an_event_with_its_code(command: Command, sheet: Path, tmp_path: Path) -> None:
     """What keeps a run from beginning is in the log too, by its code."""
     log = tmp_path / "run.log"
     done = command("run", sheet, "--sandbox", "--expect-rows", "9", "--log-file", log)
@@ -90,14 +92,14 @@ def test_a_refusal_is_an_event_with_its_code(command, sheet, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
-def test_the_log_is_its_owners(command, sheet, tmp_path):
+def test_the_log_is_its_owners(command: Command, sheet: Path, tmp_path: Path) -> None:
     """Amounts and batch names are nobody else's business."""
     log = tmp_path / "run.log"
     command("run", sheet, "--sandbox", "--log-file", log)
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
-def test_the_log_is_added_to(command, sheet, tmp_path):
+def test_the_log_is_added_to(command: Command, sheet: Path, tmp_path: Path) -> None:
     """The second night does not remove the first."""
     log = tmp_path / "run.log"
     for _ in range(2):
@@ -105,7 +107,7 @@ def test_the_log_is_added_to(command, sheet, tmp_path):
     assert len({event["run"] for event in events(log.read_text())}) == 2
 
 
-def test_a_log_of_a_certain_size_is_set_aside(tmp_path, monkeypatch):
+def test_a_log_of_a_certain_size_is_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The log does not fill the disk: a full one is renamed, the oldest is removed, each stays its owner's."""
     monkeypatch.setattr("pipeline.cli.logs.MOST_BYTES", 400)
     path = tmp_path / "small.log"
@@ -121,7 +123,9 @@ def test_a_log_of_a_certain_size_is_set_aside(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("option", ["--log-file", "FLINKS_IMPORT_LOG_FILE"])
-def test_a_log_that_cannot_be_written_is_refused_before_anything_is_sent(command, sheet, tmp_path, option):
+def test_a_log_that_cannot_be_written_is_refused_before_anything_is_sent(
+    command: Command, sheet: Path, tmp_path: Path, option: str
+) -> None:
     """Whoever asked for a log must not find out in the morning that there is none."""
     place = str(tmp_path / "nowhere" / "run.log")
     extra, env = ((option, place), {}) if option.startswith("--") else ((), {option: place})
@@ -145,7 +149,9 @@ def metrics(path: Path) -> dict[str, float]:
     return found
 
 
-def test_the_metrics_of_a_run_have_rows_amounts_duration_and_code(command, sheet, tmp_path):
+def test_the_metrics_of_a_run_have_rows_amounts_duration_and_code(
+    command: Command, sheet: Path, tmp_path: Path
+) -> None:
     """Everything that a dashboard of nightly runs shows, for every status, zeros included."""
     path = tmp_path / "flinks.prom"
     began = time.time()
@@ -163,7 +169,7 @@ def test_the_metrics_of_a_run_have_rows_amounts_duration_and_code(command, sheet
     assert found["flinks_import_last_success_timestamp_seconds"] >= began - 1
 
 
-def test_the_last_success_outlives_a_run_that_fails(command, sheet, tmp_path):
+def test_the_last_success_outlives_a_run_that_fails(command: Command, sheet: Path, tmp_path: Path) -> None:
     """An alarm on "no success since" needs the time of the last one, also after tonight's failure."""
     path = tmp_path / "flinks.prom"
     command("run", sheet, "--sandbox", "--metrics-file", path)
@@ -175,7 +181,7 @@ def test_the_last_success_outlives_a_run_that_fails(command, sheet, tmp_path):
     assert found["flinks_import_last_success_timestamp_seconds"] == success
 
 
-def test_a_run_that_never_succeeded_claims_no_success(command, tmp_path):
+def test_a_run_that_never_succeeded_claims_no_success(command: Command, tmp_path: Path) -> None:
     """No success is no sample, not a success in 1970."""
     path = tmp_path / "flinks.prom"
     command("run", tmp_path / "gone.csv", "--sandbox", "--metrics-file", path)
@@ -183,14 +189,16 @@ def test_a_run_that_never_succeeded_claims_no_success(command, tmp_path):
 
 
 @pytest.mark.parametrize("words", [("validate",), ("run", "--sandbox", "--dry-run")], ids=" ".join)
-def test_a_rehearsal_leaves_the_metrics_of_the_last_run(command, sheet, tmp_path, words):
+def test_a_rehearsal_leaves_the_metrics_of_the_last_run(
+    command: Command, sheet: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
     """Looking at a sheet is not a run."""
     path = tmp_path / "flinks.prom"
     command(words[0], sheet, *words[1:], "--metrics-file", path)
     assert not path.exists()
 
 
-def test_nothing_else_is_left_beside_the_metrics(command, sheet, tmp_path):
+def test_nothing_else_is_left_beside_the_metrics(command: Command, sheet: Path, tmp_path: Path) -> None:
     """Written whole and renamed: the collector never finds half a file, nor a second one."""
     folder = tmp_path / "collector"
     folder.mkdir()
@@ -201,7 +209,7 @@ def test_nothing_else_is_left_beside_the_metrics(command, sheet, tmp_path):
         assert value not in (folder / "flinks.prom").read_text("utf-8")
 
 
-def test_metrics_that_cannot_be_written_fail_nothing(command, sheet, tmp_path):
+def test_metrics_that_cannot_be_written_fail_nothing(command: Command, sheet: Path, tmp_path: Path) -> None:
     """The run ends with its own code, and the sentence says that the metrics are missing."""
     done = command("run", sheet, "--sandbox", "--metrics-file", tmp_path / "nowhere" / "flinks.prom")
     assert (done.code, "--metrics-file" in done.err) == (1, True)

@@ -5,8 +5,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.command import Command
 
 REPOSITORY = Path(__file__).parents[2]
 MAKEFILE = (REPOSITORY / "Makefile").read_text("utf-8")
@@ -20,7 +22,7 @@ def make(*words: str) -> subprocess.CompletedProcess:
     return subprocess.run(line, cwd=REPOSITORY, capture_output=True, encoding="utf-8", timeout=100, check=False)
 
 
-def test_make_alone_lists_every_target_with_a_line():
+def test_make_alone_lists_every_target_with_a_line() -> None:
     """Whoever types `make` sees what there is to type next."""
     targets = set(re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[1].split())
     done = make()
@@ -30,7 +32,7 @@ def test_make_alone_lists_every_target_with_a_line():
 
 
 @pytest.fixture
-def apart(command, tmp_path) -> dict:
+def apart(command: Command, tmp_path: Path) -> dict[str, Any]:
     """make's own environment: the user's journal and the checkout's `out` folder are left alone."""
     copy = tmp_path / "checkout"
     copy.mkdir()
@@ -42,7 +44,7 @@ def apart(command, tmp_path) -> dict:
     return {"cwd": copy, "env": command.environment}
 
 
-def test_make_run_ends_with_the_path_of_the_workbook(apart):
+def test_make_run_ends_with_the_path_of_the_workbook(apart: dict[str, Any]) -> None:
     """`make run` sends the sample to the sandbox, says where the workbook is, and succeeds; twice over."""
     for status in ("created", "already-created"):
         line = ["make", "--no-print-directory", "run"]
@@ -54,9 +56,9 @@ def test_make_run_ends_with_the_path_of_the_workbook(apart):
         assert re.search(rf"^{status} +47 ", done.stdout, re.MULTILINE)
 
 
-def test_ci_runs_the_same_two_commands():
+def test_ci_runs_the_commands_of_the_makefile() -> None:
     """What is checked elsewhere is what a person checks here, and the last thing shown is pytest's last line."""
     script = REPOSITORY / ".ci" / "run"
     assert script.stat().st_mode & 0o111
-    assert script.read_text("utf-8").splitlines()[-2:] == ["make check", "make test"]
+    assert script.read_text("utf-8").splitlines()[-3:] == ["make check", "make coverage", "make test"]
     assert subprocess.run(["bash", "-n", script], check=False).returncode == 0

@@ -6,8 +6,10 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.command import Command
 from support.fault_server import Behaviour, FaultServer, answers
 from test_notified_run import Mailbox, sheet
 
@@ -29,9 +31,9 @@ class Trouble:
     env: dict[str, str] = field(default_factory=dict)
 
 
-def elsewhere(*answer: object) -> Trouble:
+def elsewhere(*answer: Any) -> Trouble:
     """An address that is not the API's."""
-    return Trouble(2, "The base URL leads to no API", "leads to no API", answers(*answer))  # type: ignore[arg-type]
+    return Trouble(2, "The base URL leads to no API", "leads to no API", answers(*answer))
 
 
 TROUBLES = {
@@ -72,7 +74,7 @@ def check(trouble: Trouble, server: FaultServer, told: str, mailbox: Mailbox) ->
 
 
 @pytest.mark.parametrize("name", TROUBLES)
-def test_a_run_ends_at_the_first_try_and_tells_a_person(command, mailbox: Mailbox, name: str) -> None:
+def test_a_run_ends_at_the_first_try_and_tells_a_person(command: Command, mailbox: Mailbox, name: str) -> None:
     """One request at most, one sentence that is not "can't be reached", the right exit code, one notification."""
     trouble = TROUBLES[name]
     with server_of(trouble) as server:
@@ -83,7 +85,7 @@ def test_a_run_ends_at_the_first_try_and_tells_a_person(command, mailbox: Mailbo
 
 
 @pytest.mark.parametrize("name", ["404", *list(TROUBLES)[-2:]])
-def test_a_pass_ends_and_leaves_every_file_where_it_is(command, mailbox: Mailbox, name: str) -> None:
+def test_a_pass_ends_and_leaves_every_file_where_it_is(command: Command, mailbox: Mailbox, name: str) -> None:
     """The next file would meet the same: none is moved, and a person hears of it once."""
     trouble = TROUBLES[name]
     drop = command.home / "drop"
@@ -99,7 +101,7 @@ def test_a_pass_ends_and_leaves_every_file_where_it_is(command, mailbox: Mailbox
 
 
 @pytest.mark.parametrize("call", ["status", "cancel"])
-def test_other_commands_end_the_same_way(command, call: str) -> None:
+def test_other_commands_end_the_same_way(command: Command, call: str) -> None:
     """A wrong address is exit code 2 whoever asks."""
     with FaultServer() as server:
         env = {"FLINKS_BASE_URL": server.url, "FLINKS_USERNAME": "user", "FLINKS_PASSWORD": "hunter2"}

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from support.fork_server import Forked
+from support.command import Command, Process, StandaloneSandbox
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 ENGLISH = "Reference,First Name,Last Name,Email,Amount\n"
@@ -72,14 +72,14 @@ def fill(drop: Path) -> dict[str, set[str]]:
 class Night:
     """Passes over one folder at one sandbox."""
 
-    def __init__(self, command, sandbox) -> None:
+    def __init__(self, command: Command, sandbox: StandaloneSandbox) -> None:
         self.command, self.sandbox = command, sandbox
         self.drop = command.home / "drop"
         self.drop.mkdir()
         line = ("inbox", self.drop, "--yes", "-q", "--settle", "0.5", "--send-link", "--concurrency", "4")
         self.line = (*line, "--rate", "150")
 
-    def start(self) -> Forked:
+    def start(self) -> Process:
         return self.command.start(*self.line, env=self.sandbox.env)
 
     def wait_for(self, sessions: int, patience: float = 4) -> None:
@@ -98,13 +98,13 @@ class Night:
 
 
 @pytest.fixture
-def night(command, standalone_sandbox) -> Night:
+def night(command: Command, standalone_sandbox: StandaloneSandbox) -> Night:
     return Night(command, standalone_sandbox)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_in_the_morning_every_file_lies_where_it_belongs_and_nobody_was_asked_twice(night):
+def test_in_the_morning_every_file_lies_where_it_belongs_and_nobody_was_asked_twice(night: Night) -> None:
     """Whatever overlaps and whatever is killed: no file is lost, no link is e-mailed twice, nothing needs cleaning."""
     expected = fill(night.drop)
     assert len(expected) == 40
@@ -176,7 +176,7 @@ def _not_e_mailed() -> set[str]:
 
 
 @pytest.mark.slow
-def test_a_full_disk_loses_no_file_and_the_next_pass_goes_on(night, tmp_path):
+def test_a_full_disk_loses_no_file_and_the_next_pass_goes_on(night: Night, tmp_path: Path) -> None:
     """Where nothing can be written any more, files stay or are moved whole; with room again the pass goes on."""
     size = shutil.which("prlimit")
     if size is None:

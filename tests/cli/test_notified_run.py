@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from support.command import Command
 
 HEADINGS = "Reference,First name,Last name,Email,Amount\n"
 GOOD = "N-1,Zoé,Tremblay,zoe@example.com,250\n"
@@ -41,7 +42,7 @@ class Mailbox:
 
 
 @pytest.fixture(params=[200])
-def mailbox(request) -> Iterator[Mailbox]:
+def mailbox(request: pytest.FixtureRequest) -> Iterator[Mailbox]:
     box = Mailbox(request.param)
     yield box
     box.server.shutdown()
@@ -54,7 +55,9 @@ def sheet(home: Path, *rows: str) -> Path:
     return path
 
 
-def test_a_person_is_told_when_rows_need_mending_and_the_message_names_nobody(command, mailbox: Mailbox) -> None:
+def test_a_person_is_told_when_rows_need_mending_and_the_message_names_nobody(
+    command: Command, mailbox: Mailbox
+) -> None:
     """The message has counts and totals, and no personal data."""
     done = command("run", sheet(command.home, GOOD, BAD), "--sandbox", env=mailbox.env)
     assert done.code == 1
@@ -65,14 +68,14 @@ def test_a_person_is_told_when_rows_need_mending_and_the_message_names_nobody(co
     assert not any(value in text for value in ("Tremblay", "Zoé", "example.com", "N-1"))
 
 
-def test_nobody_is_told_about_success(command, mailbox: Mailbox) -> None:
+def test_nobody_is_told_about_success(command: Command, mailbox: Mailbox) -> None:
     """A run after which nobody is needed sends nothing."""
     assert command("run", sheet(command.home, GOOD), "--sandbox", env=mailbox.env).code == 0
     assert mailbox.messages == []
 
 
 @pytest.mark.parametrize("mailbox", [500], indirect=True, ids=["a service that fails"])
-def test_a_notification_that_fails_does_not_fail_the_run(command, mailbox: Mailbox) -> None:
+def test_a_notification_that_fails_does_not_fail_the_run(command: Command, mailbox: Mailbox) -> None:
     """The exit code is the run's own, and that nobody was told is said."""
     done = command("run", sheet(command.home, GOOD, BAD), "--sandbox", env=mailbox.env)
     assert done.code == 1

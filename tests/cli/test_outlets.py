@@ -13,6 +13,7 @@ import openpyxl
 import pytest
 from rich.text import Text
 from support.chaos import SECONDS, until_time_is_up
+from support.command import Command
 from support.fault_server import FaultServer, answers
 
 from pipeline.cli import outlets
@@ -101,7 +102,7 @@ def lines_of(sheet: Path, batch: str, report: Path) -> list[tuple[str, ...]]:
 @pytest.mark.chaos
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 240)
-def test_no_command_writes_what_acts_on_a_terminal(command, tmp_path):
+def test_no_command_writes_what_acts_on_a_terminal(command: Command, tmp_path: Path) -> None:
     """Whatever stands in a cell, a heading, a sheet's name, a file's, a batch's, a report or an answer."""
     with FaultServer() as server:
         environment = {"FLINKS_USERNAME": "u", "FLINKS_PASSWORD": "p", "FLINKS_BASE_URL": server.url}
@@ -127,7 +128,7 @@ def test_no_command_writes_what_acts_on_a_terminal(command, tmp_path):
                     json.loads(done.out)
 
 
-def test_a_name_cannot_look_like_a_line_of_ours(command, tmp_path):
+def test_a_name_cannot_look_like_a_line_of_ours(command: Command, tmp_path: Path) -> None:
     """A line break in the name of a file or a batch does not begin a sentence or a row of a table."""
     sheet = tmp_path / "a\ncreated 5.csv"
     sheet.write_text("Reference,First Name,Last Name,Email,Amount\nR-1,Ann,Roe,ann@example.com,1.00\n")
@@ -139,7 +140,9 @@ def test_a_name_cannot_look_like_a_line_of_ours(command, tmp_path):
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8", "cp437"])
 @pytest.mark.parametrize("manner", [("--json",), ()], ids=["json", "text"])
-def test_a_terminal_that_cannot_encode_a_text_ends_nothing(command, tmp_path, encoding, manner):
+def test_a_terminal_that_cannot_encode_a_text_ends_nothing(
+    command: Command, tmp_path: Path, encoding: str, manner: tuple[str, ...]
+) -> None:
     """What can't be encoded is shown by its number, and JSON stays whole and says the same."""
     sheet = tmp_path / "billing.csv"
     sheet.write_text("Référence,Prénom,Nom,Courriel,Montant\nR-1,Zoé,東京,zoe@@example.com☃,1.00\n", encoding="utf-8")
@@ -155,7 +158,7 @@ def test_a_terminal_that_cannot_encode_a_text_ends_nothing(command, tmp_path, en
         assert "« zoe@@example.com☃ »" in json.loads(out)["errors"][0]["message"]
 
 
-def test_a_name_that_is_no_utf8_is_a_sentence(command, tmp_path):
+def test_a_name_that_is_no_utf8_is_a_sentence(command: Command, tmp_path: Path) -> None:
     """Names of files are bytes; what the journal keeps is text."""
     sheet = tmp_path / os.fsdecode(b"b\xe9lling.csv")
     sheet.write_bytes(b"Reference,First Name,Last Name,Email,Amount\nR-1,Ann,Roe,ann@example.com,1.00\n")
@@ -173,7 +176,7 @@ def test_a_name_that_is_no_utf8_is_a_sentence(command, tmp_path):
         assert b"Traceback" not in done.stderr
 
 
-def test_json_keeps_its_meaning():
+def test_json_keeps_its_meaning() -> None:
     """Characters that act are escaped as JSON does it, and what cannot be a character at all too."""
     value = {"name": "".join(HOSTILE) + "\udcff"}
     told = outlets.visible_json(json.dumps(value, ensure_ascii=False))
@@ -181,7 +184,7 @@ def test_json_keeps_its_meaning():
     assert json.loads(told) == value
 
 
-def test_a_console_shows_its_own_colours_and_nobody_elses(monkeypatch):
+def test_a_console_shows_its_own_colours_and_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
     """rich colours and moves by itself; what it is given is text."""
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", outlets.Outlet(stream, vital=False))
@@ -195,6 +198,6 @@ def test_a_console_shows_its_own_colours_and_nobody_elses(monkeypatch):
     assert not re.search("\x1b\\[(31m|2J)", shown)
 
 
-def test_a_text_is_shown_as_the_workbook_shows_it():
+def test_a_text_is_shown_as_the_workbook_shows_it() -> None:
     """The same number in the same form."""
     assert outlets.visible("a\x1bb\tc\nd") == "a_x001B_b\tc\nd"

@@ -6,10 +6,12 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openpyxl import Workbook, load_workbook
-from support.command import Command, serving
+from support.command import Command, Finished, serving
+from support.fork_server import ForkServer
 
 SHEET = """Reference,First name,Last name,Email,Amount
 A-1,Zoé,Tremblay,zoe@example.com,250
@@ -56,11 +58,11 @@ CASES = [
 class Desk:
     """A folder with a batch `rent` and a batch `other` of one environment, and both in the sandbox."""
 
-    command: object
+    command: Any
     home: Path
     env: dict[str, str]
 
-    def call(self, case: Case, out: str, *more: str, batch: str = "rent"):
+    def call(self, case: Case, out: str, *more: str, batch: str = "rent") -> tuple[Finished, set[str]]:
         """Run a case; gives what ended, and the names of the files that are new or were written anew."""
         before = self._files()
         done = self.command(*case.words.format(out=out, batch=batch).split(), *more, "--json", env=self.env)
@@ -84,7 +86,7 @@ def numbered(names: set[str], number: int = 2) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory, fork_server) -> Iterator[Desk]:
+def desk(tmp_path_factory: pytest.TempPathFactory, fork_server: ForkServer) -> Iterator[Desk]:
     """One for the module: each test has names of its own."""
     command = Command(tmp_path_factory.mktemp("desk"), fork_server)
     home = command.home / "work"
@@ -124,7 +126,7 @@ def holds(desk: Desk, case: Case, out: str, *more: str, batch: str = "rent") -> 
 
 
 @cases
-def test_what_is_as_it_was_left_is_written_over(desk, case):
+def test_what_is_as_it_was_left_is_written_over(desk: Desk, case: Case) -> None:
     """The same name for ever, as long as nobody touches it."""
     out = f"{case.id}-same"
     for _ in range(3):
@@ -134,7 +136,7 @@ def test_what_is_as_it_was_left_is_written_over(desk, case):
 
 
 @cases
-def test_what_was_changed_stays(desk, case):
+def test_what_was_changed_stays(desk: Desk, case: Case) -> None:
     """A byte is enough; and what was written beside it is written over the next time."""
     out = f"{case.id}-changed"
     desk.call(case, out)
@@ -145,7 +147,7 @@ def test_what_was_changed_stays(desk, case):
 
 
 @cases
-def test_what_was_changed_and_set_back_is_ours_again(desk, case):
+def test_what_was_changed_and_set_back_is_ours_again(desk: Desk, case: Case) -> None:
     """Only the bytes count, not the time of the file."""
     out = f"{case.id}-back"
     desk.call(case, out)
@@ -157,7 +159,7 @@ def test_what_was_changed_and_set_back_is_ours_again(desk, case):
 
 
 @cases
-def test_what_is_of_another_batch_stays(desk, case):
+def test_what_is_of_another_batch_stays(desk: Desk, case: Case) -> None:
     """Except the metrics, which belong to none: the collector knows one name."""
     out = f"{case.id}-batch"
     desk.call(case, out)
@@ -168,7 +170,7 @@ def test_what_is_of_another_batch_stays(desk, case):
 
 
 @cases
-def test_what_is_of_another_environment_stays(desk, case):
+def test_what_is_of_another_environment_stays(desk: Desk, case: Case) -> None:
     """A trial in the sandbox takes nothing from a real batch of the same name."""
     out = f"{case.id}-sandbox"
     desk.call(case, out)
@@ -177,7 +179,7 @@ def test_what_is_of_another_environment_stays(desk, case):
 
 @cases
 @pytest.mark.parametrize("lock", ["~${}", ".~lock.{}#"], ids=["Excel", "LibreOffice"])
-def test_what_is_open_stays(desk, case, lock):
+def test_what_is_open_stays(desk: Desk, case: Case, lock: str) -> None:
     """Whoever has it open would save the old over the new."""
     out = f"{case.id}-open-{len(lock)}"
     desk.call(case, out)
@@ -187,7 +189,7 @@ def test_what_is_open_stays(desk, case, lock):
 
 
 @cases
-def test_what_was_never_ours_stays(desk, case):
+def test_what_was_never_ours_stays(desk: Desk, case: Case) -> None:
     """Whatever it is; and it is no reason to refuse."""
     out = f"{case.id}-mine"
     for name in case.files(out):
@@ -206,7 +208,7 @@ def test_what_was_never_ours_stays(desk, case):
         ("reconcile rent input.csv -o link.xlsx", "input.csv"),
     ],
 )
-def test_the_input_is_never_written_over(desk, words, given):
+def test_the_input_is_never_written_over(desk: Desk, words: str, given: str) -> None:
     """By no name and no link, and also where it is the program's own file as it left it."""
     content = (desk.home / "rent.xlsx").read_bytes() if given == "input.xlsx" else REPORT.encode()
     if words.startswith("plan"):
@@ -221,7 +223,7 @@ def test_the_input_is_never_written_over(desk, words, given):
     assert (desk.home / "link.xlsx").is_symlink()
 
 
-def test_a_workbook_given_back_is_an_input_though_it_is_ours(desk):
+def test_a_workbook_given_back_is_an_input_though_it_is_ours(desk: Desk) -> None:
     """`x.results.xlsx` as it was left gives `x.results (2).xlsx`, which given back gives no doubled name either."""
     first = desk.home / "back.results.xlsx"
     (desk.home / "back.csv").write_text(SHEET.replace("A-", "C-"), encoding="utf-8")
@@ -237,7 +239,7 @@ def test_a_workbook_given_back_is_an_input_though_it_is_ours(desk):
     assert not list(desk.home.glob("back*results*results*"))
 
 
-def test_each_command_has_a_name_of_its_own(desk):
+def test_each_command_has_a_name_of_its_own(desk: Desk) -> None:
     """A trial, a run, `status` and `reconcile` never meet at one place."""
     (desk.home / "names.csv").write_text(SHEET.replace("A-", "D-"), encoding="utf-8")
     for words, name in (
@@ -251,7 +253,7 @@ def test_each_command_has_a_name_of_its_own(desk):
     assert len(list(desk.home.glob("names*.xlsx"))) == 4
 
 
-def test_a_mapping_that_is_there_stays(desk):
+def test_a_mapping_that_is_there_stays(desk: Desk) -> None:
     """A command without a journal remembers nothing: what it wrote itself stays too."""
     words = ("columns", "rent.xlsx", "--write-mapping", "map.toml", "--json")
     first = desk.command(*words, env=desk.env)
@@ -262,7 +264,7 @@ def test_a_mapping_that_is_there_stays(desk):
     assert "map (2).toml" in again.err
 
 
-def test_a_bundle_that_is_there_stays(desk):
+def test_a_bundle_that_is_there_stays(desk: Desk) -> None:
     """Nor is a bundle for the helper written over anything."""
     (desk.home / "help.zip").write_bytes(b"mine")
     done = desk.command("doctor", "--bundle", "help.zip", env=desk.env)
@@ -271,7 +273,7 @@ def test_a_bundle_that_is_there_stays(desk):
     assert (desk.home / "help.zip").read_bytes() == b"mine"
 
 
-def test_a_large_workbook_is_remembered_too(desk):
+def test_a_large_workbook_is_remembered_too(desk: Desk) -> None:
     """The other process, which writes it while the answers come in, knows what may be written over."""
     lines = [SHEET.splitlines()[0], *(f"L-{n},Zoé,Roy,z{n}@example.com,5" for n in range(1_200))]
     (desk.home / "large.csv").write_text("\n".join(lines), encoding="utf-8")

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from support.command import Command
 
 from pipeline.config.passwords import without_password
 from pipeline.config.settings import load
@@ -47,7 +48,7 @@ def parts_of(secret: str) -> set[str]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_no_form_of_a_place_shows_its_password(form: str):
+def test_no_form_of_a_place_shows_its_password(form: str) -> None:
     """Whatever characters it has, and however it is written."""
     for secret in (*SECRETS, *map(quote, SECRETS)):
         shown = without_password(form.format(secret))
@@ -66,7 +67,7 @@ def test_no_form_of_a_place_shows_its_password(form: str):
         "https://api.example.com/a/b",
     ],
 )
-def test_a_place_without_a_password_is_shown_whole(place: str):
+def test_a_place_without_a_password_is_shown_whole(place: str) -> None:
     assert without_password(place) == place
 
 
@@ -82,7 +83,7 @@ def test_a_place_without_a_password_is_shown_whole(place: str):
         "mysql://me:hunter2@127.0.0.1:9/x",
     ],
 )
-def test_no_command_shows_a_databases_password(command, tmp_path: Path, place: str):
+def test_no_command_shows_a_databases_password(command: Command, tmp_path: Path, place: str) -> None:
     """In no output, JSON, log, bundle or error, whether it was given as an option, a variable or in a file."""
     sheet = tmp_path / "sheet.csv"
     sheet.write_text("Reference,First Name,Last Name,Email,Amount\nR-1,Ann,Roe,ann@example.com,1.00\n")
@@ -115,7 +116,7 @@ def test_no_command_shows_a_databases_password(command, tmp_path: Path, place: s
     assert not [part for part in ("hunter2", "ter2", "hun/") if part in told]
 
 
-def test_relative_places_of_a_settings_file_count_from_it(tmp_path: Path, monkeypatch):
+def test_relative_places_of_a_settings_file_count_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same file means the same journal, from whatever folder a command is started."""
     folder = tmp_path / "settings"
     (folder / "away").mkdir(parents=True)
@@ -141,7 +142,7 @@ def test_relative_places_of_a_settings_file_count_from_it(tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize("place", ["journal.sqlite", "data/journal.sqlite", "sqlite:///journal.sqlite"])
-def test_a_relative_journal_in_the_environment_is_refused(command, tmp_path: Path, place: str):
+def test_a_relative_journal_in_the_environment_is_refused(command: Command, tmp_path: Path, place: str) -> None:
     """It would be another journal in each folder: everybody would be asked again."""
     done = command("batches", env={"FLINKS_IMPORT_JOURNAL": place})
     assert (done.code, "FLINKS_IMPORT_JOURNAL" in done.err, place in done.err) == (2, True, True), done

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook
+from support.command import Command
 
 SHEET = """Invoice #,First name,Last name,Email,Amount
 A-1,Zoé,Tremblay,zoe@example.com,250
@@ -16,13 +17,13 @@ A-3,Ann,Roy,ann@@example.com,12
 
 
 @pytest.fixture
-def sheet(command) -> Path:
+def sheet(command: Command) -> Path:
     path = command.home / "rent.csv"
     path.write_text(SHEET, encoding="utf-8")
     return path
 
 
-def test_what_was_planned_is_sent_and_both_names_stand_on_the_summary(command, sheet: Path) -> None:
+def test_what_was_planned_is_sent_and_both_names_stand_on_the_summary(command: Command, sheet: Path) -> None:
     """A run with its plan sends exactly that, and Summary names who made the plan and who sent it."""
     assert command("plan", sheet, "--sandbox").code == 0
     plan = sheet.with_name("rent.plan.json")
@@ -35,7 +36,7 @@ def test_what_was_planned_is_sent_and_both_names_stand_on_the_summary(command, s
     assert json.loads(plan.read_text("utf-8"))["made_by"] in approved
 
 
-def test_a_plan_has_no_personal_data_and_is_its_owners_only(command, sheet: Path) -> None:
+def test_a_plan_has_no_personal_data_and_is_its_owners_only(command: Command, sheet: Path) -> None:
     """A plan may be mailed to the person who approves it: names, addresses and accounts are not in it."""
     command("plan", sheet, "--sandbox")
     plan = sheet.with_name("rent.plan.json")
@@ -52,7 +53,9 @@ def test_a_plan_has_no_personal_data_and_is_its_owners_only(command, sheet: Path
         pytest.param(("liam@", "liam@@"), "row 3 is in the plan and would not be sent", id="a row that became invalid"),
     ],
 )
-def test_a_sheet_that_is_not_the_approved_one_is_refused(command, sheet: Path, change, told: str) -> None:
+def test_a_sheet_that_is_not_the_approved_one_is_refused(
+    command: Command, sheet: Path, change: tuple[str, str], told: str
+) -> None:
     """Whatever differs from the plan is named, nothing is sent, and the exit code is 3."""
     command("plan", sheet, "--sandbox")
     sheet.write_text(SHEET.replace(*change), encoding="utf-8")
@@ -62,7 +65,7 @@ def test_a_sheet_that_is_not_the_approved_one_is_refused(command, sheet: Path, c
     assert done.json()["counts"]["created"] == 0
 
 
-def test_a_run_that_was_cut_short_goes_on_with_its_plan(command, sheet: Path) -> None:
+def test_a_run_that_was_cut_short_goes_on_with_its_plan(command: Command, sheet: Path) -> None:
     """Rows that the plan's run has sent already are no difference."""
     command("plan", sheet, "--sandbox")
     plan = sheet.with_name("rent.plan.json")
@@ -80,7 +83,9 @@ def test_a_run_that_was_cut_short_goes_on_with_its_plan(command, sheet: Path) ->
         pytest.param("Invoice #,Amount", "is not a plan of this program", id="no JSON"),
     ],
 )
-def test_a_file_that_is_no_plan_is_refused_before_anything_is_sent(command, sheet: Path, text, told: str) -> None:
+def test_a_file_that_is_no_plan_is_refused_before_anything_is_sent(
+    command: Command, sheet: Path, text: str | None, told: str
+) -> None:
     """A wrong plan file gets one sentence and exit code 3."""
     path = command.home / "other.json"
     if text is not None:
@@ -90,7 +95,7 @@ def test_a_file_that_is_no_plan_is_refused_before_anything_is_sent(command, shee
     assert told in done.err
 
 
-def test_a_plan_of_another_batch_is_refused(command, sheet: Path) -> None:
+def test_a_plan_of_another_batch_is_refused(command: Command, sheet: Path) -> None:
     """A plan approves one batch in one environment."""
     command("plan", sheet, "--sandbox", "--batch", "october")
     done = command("run", sheet, "--sandbox", "--plan", sheet.with_name("rent.plan.json"))
@@ -98,7 +103,7 @@ def test_a_plan_of_another_batch_is_refused(command, sheet: Path) -> None:
     assert "The plan is for batch october, not rent" in done.err
 
 
-def test_nothing_to_send_makes_no_plan(command, sheet: Path) -> None:
+def test_nothing_to_send_makes_no_plan(command: Command, sheet: Path) -> None:
     """A sheet whose rows all have their sessions leaves nothing to approve."""
     command("run", sheet, "--sandbox")
     done = command("plan", sheet, "--sandbox")

@@ -5,12 +5,14 @@ import io
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import pytest
 import xlsxwriter
 from openpyxl import load_workbook
+from support.command import Command, Finished
 
 HEADINGS = "Reference,First Name,Last Name,Email,Amount,Send link\n"
 SHEET = HEADINGS + (
@@ -28,20 +30,20 @@ FRENCH_WORDS = {"Settled": "Réglé", "Declined": "Refusé", "Initiated": "Initi
 class Month:
     """A batch `november` in a sandbox of its own, where money settles at once."""
 
-    def __init__(self, command, base_url: str) -> None:
+    def __init__(self, command: Command, base_url: str) -> None:
         self.command = command
         self.base_url = base_url
         self.env = {"FLINKS_BASE_URL": base_url, "FLINKS_USERNAME": "sandbox", "FLINKS_PASSWORD": "sandbox"}
         self.folder = command.home
 
-    def run(self, sheet: str = SHEET, batch: str = "november"):
+    def run(self, sheet: str = SHEET, batch: str = "november") -> Finished:
         path = self.folder / f"{batch}.csv"
         path.write_text(sheet, encoding="utf-8")
         return self.command("run", path, "--yes", env=self.env)
 
     def sessions(self, batch: str = "november") -> dict[str, str]:
         sheet = load_workbook(self.folder / f"{batch}.results.xlsx")["Results"]
-        rows = [[cell.value for cell in row] for row in sheet]
+        rows: Any = [[cell.value for cell in row] for row in sheet]
         reference, session = rows[0].index("Reference"), rows[0].index("sessionId")
         return {row[reference]: row[session] for row in rows[1:] if row[session]}
 
@@ -55,12 +57,12 @@ class Month:
             path.write_bytes(answer.read())
         return path
 
-    def reconcile(self, *args: object, batch: str = "november"):
+    def reconcile(self, *args: Any, batch: str = "november") -> Finished:
         return self.command("reconcile", batch, *args, "--lang", "en", env=self.env)
 
 
 @pytest.fixture
-def month(command) -> Iterator[Month]:
+def month(command: Command) -> Iterator[Month]:
     """The sandbox in a process of its own; R-1 and R-2 have paid, R-3 declined, R-4 is open, row 7 is unknown."""
     process = command.start("sandbox", "--port", "0", "--store", command.home / "s.jsonl", "--settle-after", "0")
     try:
@@ -92,7 +94,7 @@ def french(path: Path, rows: Sequence[Sequence[str]], extra: bytes = b"") -> Pat
     return path
 
 
-def counted(summary: dict) -> dict[str, int]:
+def counted(summary: dict[str, Any]) -> dict[str, int]:
     return {place: count for place, count in summary["counts"].items() if count}
 
 
@@ -191,7 +193,7 @@ def test_a_name_in_two_environments_is_told_apart(month: Month) -> None:
 
 def test_a_proposal_is_taken_only_when_a_person_confirms_it(month: Month) -> None:
     """What is alike by e-mail, amount and date is shown; confirmed once, it is matched from then on."""
-    rows = [row for row in lines_of(month.report("settlement")) if row[1] in {"Reference Id", "R-1"}]
+    rows: Any = [row for row in lines_of(month.report("settlement")) if row[1] in {"Reference Id", "R-1"}]
     rows[1][0], rows[1][1] = "5f3c2a1e-0000-4000-8000-000000000002", "OTHER"
     report = month.folder / "settlement.csv"
     report.write_text("\n".join(",".join(row) for row in rows), encoding="utf-8")

@@ -4,9 +4,11 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import xlsxwriter
+from support.command import Command, StandaloneSandbox
 
 HEADINGS = "Reference,First Name,Last Name,Email,Amount\n"
 SHEET = HEADINGS + "R-1,Zoé,Tremblay,zoe@example.com,250.00\nR-2,Liam,O'Connor,liam@example.com,99.50\n"
@@ -23,7 +25,7 @@ class Refused:
     case: str
     code: int
     says: tuple[str, ...]
-    content: str | bytes | Callable[[Path], object] | None = SHEET
+    content: str | bytes | Callable[[Path], Any] | None = SHEET
     name: str = "sheet.csv"
     tail: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
@@ -131,7 +133,7 @@ def cases(table: list[Refused]) -> pytest.MarkDecorator:
 
 
 @pytest.fixture
-def refuse(command, witness, tmp_path) -> Callable[..., str]:
+def refuse(command: Command, witness: StandaloneSandbox, tmp_path: Path) -> Callable[..., str]:
     """Runs a case against a sandbox that must hear nothing; gives the sentence that was said."""
 
     def run(refused: Refused, *extra: str) -> str:
@@ -149,7 +151,7 @@ def refuse(command, witness, tmp_path) -> Callable[..., str]:
     return run
 
 
-def make(path: Path, content: str | bytes | Callable[[Path], object] | None) -> None:
+def make(path: Path, content: str | bytes | Callable[[Path], Any] | None) -> None:
     match content:
         case None:
             pass
@@ -173,42 +175,48 @@ def last_sentence(err: str) -> str:
 
 
 @cases(SHEETS)
-def test_a_file_that_is_no_sheet_is_refused_with_its_reason_and_remedy(refuse, refused):
+def test_a_file_that_is_no_sheet_is_refused_with_its_reason_and_remedy(
+    refuse: Callable[..., str], refused: Refused
+) -> None:
     """What can't be read ends with 3 before anything is sent, and the sentence says what to do."""
     refuse(refused, "--yes")
 
 
 @cases(GUARDS)
-def test_a_guard_that_fails_sends_nothing(refuse, refused):
+def test_a_guard_that_fails_sends_nothing(refuse: Callable[..., str], refused: Refused) -> None:
     """A sheet that is not as expected ends with 3, with both figures, before anything is sent."""
     refuse(refused, "--yes")
 
 
 @cases(OPTIONS)
-def test_a_wrong_option_is_named(refuse, refused):
+def test_a_wrong_option_is_named(refuse: Callable[..., str], refused: Refused) -> None:
     """A command line that is wrong ends with 2 and names the option and what it takes."""
     refuse(refused, "--yes")
 
 
 @cases(PLACES)
-def test_a_place_that_cannot_be_written_is_found_before_the_first_request(refuse, refused):
+def test_a_place_that_cannot_be_written_is_found_before_the_first_request(
+    refuse: Callable[..., str], refused: Refused
+) -> None:
     """Results that could not be written must not exist: the place is tried before anything is sent."""
     refuse(refused, "--yes")
 
 
 @cases(CREDENTIALS)
-def test_without_usable_settings_nothing_is_sent(refuse, refused):
+def test_without_usable_settings_nothing_is_sent(refuse: Callable[..., str], refused: Refused) -> None:
     """Missing and unsafe settings end with 2 and name the variable; credentials that are refused end with 4."""
     assert "secret" not in refuse(refused, "--yes")
 
 
-def test_without_a_terminal_nobody_is_asked_and_nothing_is_sent(refuse):
+def test_without_a_terminal_nobody_is_asked_and_nothing_is_sent(refuse: Callable[..., str]) -> None:
     """A script must say --yes: a question that nobody can answer is a refusal."""
     refuse(Refused("", 2, ("--yes", "nothing was sent")))
 
 
 @pytest.mark.parametrize("case", ["sheet", "guard"])
-def test_a_refusal_as_json_is_one_object_with_the_exit_code(command, witness, tmp_path, case):
+def test_a_refusal_as_json_is_one_object_with_the_exit_code(
+    command: Command, witness: StandaloneSandbox, tmp_path: Path, case: str
+) -> None:
     """With --json a script reads the reason and the code from one object, also when nothing was begun."""
     sheet = tmp_path / "sheet.csv"
     sheet.write_text(SHEET if case == "guard" else "")
@@ -219,7 +227,7 @@ def test_a_refusal_as_json_is_one_object_with_the_exit_code(command, witness, tm
     assert witness.received() == {}
 
 
-def test_a_wrong_option_is_told_as_json_too_where_json_was_asked_for(command) -> None:
+def test_a_wrong_option_is_told_as_json_too_where_json_was_asked_for(command: Command) -> None:
     """A script that asked for JSON gets one JSON object also when its options are wrong."""
     done = command("run", "rent.csv", "--json", "--nope")
     assert done.code == 2
@@ -227,7 +235,7 @@ def test_a_wrong_option_is_told_as_json_too_where_json_was_asked_for(command) ->
     assert "--nope" in done.json()["errors"][0]["message"]
 
 
-def test_a_sheet_without_rows_says_so_and_ends_well(command) -> None:
+def test_a_sheet_without_rows_says_so_and_ends_well(command: Command) -> None:
     """Headings without rows ask nobody: that is said, and a nightly export of an empty day is no fault."""
     (command.home / "empty.csv").write_text("Reference,First name,Last name,Email,Amount\n", "utf-8")
     done = command("run", "empty.csv", "--sandbox")
@@ -235,7 +243,7 @@ def test_a_sheet_without_rows_says_so_and_ends_well(command) -> None:
     assert "no rows" in done.out
 
 
-def test_validate_shows_no_account_number(command) -> None:
+def test_validate_shows_no_account_number(command: Command) -> None:
     """What is printed is read by others: an account number that is wrong is shown by its end only."""
     (command.home / "a.csv").write_text(
         "Reference,First name,Last name,Email,Amount,Institution,Transit,Account\n"

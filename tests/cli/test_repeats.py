@@ -2,16 +2,22 @@
 
 import hashlib
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from openpyxl import Workbook, load_workbook
+from support.command import Command, Finished, StandaloneSandbox
 
 HEADINGS = ("Invoice #", "First name", "Last name", "Email", "Amount", "Contract", "sendInteracLink")
 
 
-def charge(reference="INV-1", who="Zoé", amount="250.00", contract="K-1", link="yes"):
+def charge(
+    reference: str = "INV-1", who: str = "Zoé", amount: str = "250.00", contract: str = "K-1", link: str = "yes"
+) -> tuple[str, ...]:
     return (
         reference,
         who,
@@ -26,7 +32,7 @@ def charge(reference="INV-1", who="Zoé", amount="250.00", contract="K-1", link=
 MONTH = (charge("INV-1", "Zoé"), charge("INV-2", "Liam", "99.00", "K-2"), charge("INV-3", "Nadège", "12.50", "K-3"))
 
 
-def write(path, charges):
+def write(path: Path, charges: tuple[tuple[str, ...], ...] | list[tuple[str, ...]]) -> Path:
     if path.suffix == ".xlsx":
         book = Workbook()
         for row in (HEADINGS, *charges):
@@ -40,24 +46,24 @@ def write(path, charges):
 class Office:
     """Somebody who runs sheets against one sandbox, and reads the summary."""
 
-    def __init__(self, command, sandbox):
+    def __init__(self, command: Command, sandbox: StandaloneSandbox) -> None:
         self.command, self.sandbox = command, sandbox
 
-    def sheet(self, charges, name="billing.csv"):
+    def sheet(self, charges: tuple[tuple[str, ...], ...] | list[tuple[str, ...]], name: str = "billing.csv") -> Path:
         return write(self.command.home / name, charges)
 
-    def run(self, path, *more):
+    def run(self, path: Path, *more: str) -> Finished:
         return self.command("run", path, "--yes", "--json", *more, env=self.sandbox.env)
 
-    def counts(self, path, *more):
+    def counts(self, path: Path, *more: str) -> dict[str, int]:
         """The statuses that some rows have."""
         return {status: count for status, count in self.run(path, *more).json()["counts"].items() if count}
 
-    def asked(self):
+    def asked(self) -> dict[str, int]:
         """How often each reference was asked for, on the wire."""
         return self.sandbox.received()
 
-    def time_passes(self, days):
+    def time_passes(self, days: int) -> None:
         """Move everything in the journal back: the clock goes on."""
         columns = {
             "batches": ("created_at",),
@@ -75,7 +81,7 @@ class Office:
 
 
 @pytest.fixture
-def office(command, standalone_sandbox):
+def office(command: Command, standalone_sandbox: StandaloneSandbox) -> Office:
     return Office(command, standalone_sandbox)
 
 
@@ -83,7 +89,7 @@ def office(command, standalone_sandbox):
 # The same file
 
 
-def test_the_same_command_again_asks_nobody_and_says_so_first(office):
+def test_the_same_command_again_asks_nobody_and_says_so_first(office: Office) -> None:
     """A run that creates nothing because everything existed says so first, with the date."""
     sheet = office.sheet(MONTH)
     assert office.counts(sheet) == {"created": 3}
@@ -95,15 +101,15 @@ def test_the_same_command_again_asks_nobody_and_says_so_first(office):
     assert office.asked() == {"INV-1": 1, "INV-2": 1, "INV-3": 1}
 
 
-def _saved_as_workbook(office, sheet):
+def _saved_as_workbook(office: Any, sheet: Path) -> Any:
     return office.sheet(MONTH, "billing-final.xlsx")
 
 
-def _sorted_and_in_another_case(office, sheet):
+def _sorted_and_in_another_case(office: Any, sheet: Path) -> Any:
     return office.sheet([tuple(c.upper() if "@" in c else c for c in row) for row in reversed(MONTH)], "sorted.csv")
 
 
-def _delivered_otherwise(office, sheet):
+def _delivered_otherwise(office: Any, sheet: Path) -> Any:
     return office.sheet([(*row[:-1], "no") for row in MONTH], "links.csv")
 
 
@@ -111,7 +117,7 @@ COPIES = [_saved_as_workbook, _sorted_and_in_another_case, _delivered_otherwise]
 
 
 @pytest.mark.parametrize("copy", COPIES, ids=lambda copy: copy.__name__.strip("_"))
-def test_the_same_charges_under_another_name_are_held(office, copy):
+def test_the_same_charges_under_another_name_are_held(office: Office, copy: Callable[..., Any]) -> None:
     """The same rows in another file are caught by `held`, which names the batch and the day."""
     sheet = office.sheet(MONTH)
     assert office.counts(sheet) == {"created": 3}
@@ -122,7 +128,7 @@ def test_the_same_charges_under_another_name_are_held(office, copy):
     assert office.asked() == {"INV-1": 1, "INV-2": 1, "INV-3": 1}
 
 
-def test_a_repeat_that_is_allowed_is_sent_once(office):
+def test_a_repeat_that_is_allowed_is_sent_once(office: Office) -> None:
     """`--allow-repeats` asks again, and running that command once more does not."""
     office.run(office.sheet(MONTH))
     copy = office.sheet(MONTH, "copy.csv")
@@ -131,7 +137,7 @@ def test_a_repeat_that_is_allowed_is_sent_once(office):
     assert office.asked() == {"INV-1": 2, "INV-2": 2, "INV-3": 2}
 
 
-def test_the_file_saved_anew_under_its_own_name_goes_on(office):
+def test_the_file_saved_anew_under_its_own_name_goes_on(office: Office) -> None:
     """Other bytes with the same rows are the same batch: nobody is asked, nothing is held."""
     sheet = office.sheet(MONTH, "billing.xlsx")
     assert office.counts(sheet) == {"created": 3}
@@ -147,7 +153,7 @@ def test_the_file_saved_anew_under_its_own_name_goes_on(office):
 # Sheets that change
 
 
-def test_a_corrected_sheet_sends_the_corrected_rows_only(office):
+def test_a_corrected_sheet_sends_the_corrected_rows_only(office: Office) -> None:
     """Rows that were invalid or refused are sent once they are mended; the others are left alone."""
     wrong = (MONTH[0], charge("INV-2", "Liam", "0"), charge("Refuse400-3", "Mei"))
     assert office.counts(office.sheet(wrong)) == {"created": 1, "invalid": 1, "rejected": 1}
@@ -156,9 +162,9 @@ def test_a_corrected_sheet_sends_the_corrected_rows_only(office):
     assert office.asked() == {"INV-1": 1, "INV-2": 1, "Refuse400-3": 1, "INV-3": 1}
 
 
-def test_a_nightly_file_that_only_grows_sends_what_is_new(office):
+def test_a_nightly_file_that_only_grows_sends_what_is_new(office: Office) -> None:
     """Each night the new rows are sent, wherever they stand in the file, also after weeks."""
-    charges = []
+    charges: list[Any] = []
     for night in range(4):
         charges.insert(night % 2, charge(f"INV-{night}", f"Payor{night}"))
         counts = office.counts(office.sheet(charges, "nightly.csv"))
@@ -167,7 +173,7 @@ def test_a_nightly_file_that_only_grows_sends_what_is_new(office):
     assert office.asked() == {f"INV-{night}": 1 for night in range(4)}
 
 
-def test_an_amount_that_was_changed_after_creation_is_held_with_both_versions(office):
+def test_an_amount_that_was_changed_after_creation_is_held_with_both_versions(office: Office) -> None:
     """The payor has the old request: the new amount is not sent, and the message shows then and now."""
     office.run(office.sheet(MONTH))
     changed = office.run(office.sheet((charge("INV-1", "Zoé", "25.00"), *MONTH[1:])))
@@ -180,7 +186,7 @@ def test_an_amount_that_was_changed_after_creation_is_held_with_both_versions(of
     assert office.asked()["INV-1"] == 1
 
 
-def test_a_row_without_a_reference_is_known_by_its_content(office):
+def test_a_row_without_a_reference_is_known_by_its_content(office: Office) -> None:
     """Without a reference the same row is found again, and its changed form is held."""
     assert office.counts(office.sheet([charge("")])) == {"created": 1}
     assert office.counts(office.sheet([charge("")])) == {"already-created": 1}
@@ -196,7 +202,7 @@ PERIODS = [("weekly", 7), ("biweekly", 14), ("monthly", 30)]
 
 
 @pytest.mark.parametrize("days", [case[1] for case in PERIODS], ids=[case[0] for case in PERIODS])
-def test_the_same_charge_of_the_next_period_is_sent(office, days):
+def test_the_same_charge_of_the_next_period_is_sent(office: Office, days: int) -> None:
     """Where references name customers, the same charge is a new one period after period, under a batch named aloud."""
     for period in range(3):
         sheet = office.sheet(MONTH, f"billing-{period}.csv")
@@ -205,7 +211,7 @@ def test_the_same_charge_of_the_next_period_is_sent(office, days):
 
 
 @pytest.mark.parametrize("days", [case[1] for case in PERIODS], ids=[case[0] for case in PERIODS])
-def test_a_reference_that_names_a_transaction_is_held_whatever_the_period(office, days):
+def test_a_reference_that_names_a_transaction_is_held_whatever_the_period(office: Office, days: int) -> None:
     """Without that setting a reference that was requested is never requested again, with the same amount or another."""
     office.run(office.sheet(MONTH))
     office.time_passes(days)
@@ -214,7 +220,7 @@ def test_a_reference_that_names_a_transaction_is_held_whatever_the_period(office
     assert office.asked() == {"INV-1": 1, "INV-2": 1, "INV-3": 1, "INV-4": 1}
 
 
-def test_the_next_month_under_the_same_name_is_refused_with_both_ways_out(office):
+def test_the_next_month_under_the_same_name_is_refused_with_both_ways_out(office: Office) -> None:
     """A batch named after its file does not reach back over a pause: it is refused, and nobody is silently left out."""
     office.run(office.sheet(MONTH))
     office.time_passes(30)
@@ -232,7 +238,7 @@ def test_the_next_month_under_the_same_name_is_refused_with_both_ways_out(office
     assert office.counts(other, *fresh.split(), *CUSTOMERS) == {"created": 3, "held": 1, "already-created": 1}
 
 
-def test_a_refusal_does_not_make_the_batch_young(office):
+def test_a_refusal_does_not_make_the_batch_young(office: Office) -> None:
     """However often it is refused, the next try is refused as well."""
     office.run(office.sheet(MONTH))
     office.time_passes(30)
@@ -243,7 +249,7 @@ def test_a_refusal_does_not_make_the_batch_young(office):
 
 
 @pytest.mark.parametrize("rehearsal", [("validate",), ("run", "--dry-run"), ("plan",)], ids=" ".join)
-def test_a_rehearsal_foresees_the_refusal_of_an_old_name(office, rehearsal):
+def test_a_rehearsal_foresees_the_refusal_of_an_old_name(office: Office, rehearsal: tuple[str, ...]) -> None:
     """What `run` would refuse is refused by what rehearses it, with the same ways out; the name said aloud is taken."""
     office.run(office.sheet(MONTH))
     office.time_passes(30)
@@ -258,7 +264,7 @@ def test_a_rehearsal_foresees_the_refusal_of_an_old_name(office, rehearsal):
     assert aloud.code == (0 if name == "plan" else 1)
 
 
-def test_the_same_bytes_are_never_refused(office):
+def test_the_same_bytes_are_never_refused(office: Office) -> None:
     """The file itself, run again after months, is the old batch: nobody is asked."""
     sheet = office.sheet(MONTH)
     office.run(sheet)
@@ -273,7 +279,7 @@ PAYORS = (charge("C-77", contract="K-1"), charge("C-77", contract="K-2"), charge
 """A sheet whose reference names the payor and not the transaction."""
 
 
-def test_a_repeated_reference_is_invalid_and_says_how(office):
+def test_a_repeated_reference_is_invalid_and_says_how(office: Office) -> None:
     """Without anything that tells them apart the first row is used, and the others name it and the way out."""
     told = office.run(office.sheet(PAYORS)).json()
     assert {status: count for status, count in told["counts"].items() if count} == {"created": 1, "invalid": 2}
@@ -288,7 +294,7 @@ KEYS = [
 
 
 @pytest.mark.parametrize("identity", [case[1] for case in KEYS], ids=[case[0] for case in KEYS])
-def test_rows_of_one_reference_are_charges_of_their_own(office, identity):
+def test_rows_of_one_reference_are_charges_of_their_own(office: Office, identity: str) -> None:
     """By a column of the user's own, or by their occurrence, every row is created, once."""
     sheet = office.sheet(PAYORS)
     assert office.counts(sheet, "--identity", identity) == {"created": 3}
@@ -296,7 +302,7 @@ def test_rows_of_one_reference_are_charges_of_their_own(office, identity):
     assert office.asked() == {"C-77": 3}
 
 
-def test_occurrences_move_with_their_rows(office):
+def test_occurrences_move_with_their_rows(office: Office) -> None:
     """With `#` a row inserted above the others is the only one that is sent."""
     office.run(office.sheet(PAYORS), "--identity", "referenceId,#")
     more = office.sheet((charge("C-77", amount="44.00"), *PAYORS))
@@ -304,7 +310,7 @@ def test_occurrences_move_with_their_rows(office):
     assert office.asked() == {"C-77": 4}
 
 
-def test_a_second_equal_charge_is_sent_when_it_stands_there_twice(office):
+def test_a_second_equal_charge_is_sent_when_it_stands_there_twice(office: Office) -> None:
     """With `#` a charge that is equal to an earlier one is asked for when the sheet has both."""
     one = charge("C-77")
     assert office.counts(office.sheet([one]), "--identity", "referenceId,#") == {"created": 1}
@@ -316,7 +322,7 @@ def test_a_second_equal_charge_is_sent_when_it_stands_there_twice(office):
 
 
 @pytest.mark.parametrize("identity", [case[1] for case in KEYS], ids=[case[0] for case in KEYS])
-def test_another_identity_on_the_same_batch_asks_nobody_again(office, identity):
+def test_another_identity_on_the_same_batch_asks_nobody_again(office: Office, identity: str) -> None:
     """Changing `--identity` between two runs of a batch, and back again, finds every payment."""
     sheet = office.sheet(MONTH)
     assert office.counts(sheet) == {"created": 3}
@@ -325,7 +331,7 @@ def test_another_identity_on_the_same_batch_asks_nobody_again(office, identity):
     assert office.asked() == {"INV-1": 1, "INV-2": 1, "INV-3": 1}
 
 
-def test_the_sandbox_and_the_configured_api_never_mix(office):
+def test_the_sandbox_and_the_configured_api_never_mix(office: Office) -> None:
     """What was tried in the sandbox is sent for real, and holds nothing there."""
     sheet = office.sheet(MONTH)
     assert office.counts(sheet, "--sandbox") == {"created": 3}
@@ -333,7 +339,7 @@ def test_the_sandbox_and_the_configured_api_never_mix(office):
     assert office.counts(sheet) == {"created": 3}
 
 
-def test_a_reference_that_differs_in_blanks_only_is_no_difference(command):
+def test_a_reference_that_differs_in_blanks_only_is_no_difference(command: Command) -> None:
     """A repeat says what differs once blanks are tidied up: what only looks different is not named."""
     sheet = write(command.home / "blanks.csv", [charge("DU-1"), charge(" DU-1 "), charge("DU-1 ", amount=" 9.00")])
     errors = command("validate", sheet, "--json").json()["errors"]
@@ -346,7 +352,7 @@ def test_a_reference_that_differs_in_blanks_only_is_no_difference(command):
 # The memory itself
 
 
-def test_a_journal_that_lacks_a_table_is_told_from_a_disk_that_fails(office):
+def test_a_journal_that_lacks_a_table_is_told_from_a_disk_that_fails(office: Office) -> None:
     """What only a person can mend ends with 2, as a configuration that is wrong; nothing is sent."""
     sheet = office.sheet(MONTH)
     assert office.run(sheet).code == 0
@@ -361,7 +367,7 @@ def test_a_journal_that_lacks_a_table_is_told_from_a_disk_that_fails(office):
     assert office.command("journal", "check", env=office.sandbox.env).code == 2
 
 
-def test_one_api_by_two_spellings_is_one_environment(office):
+def test_one_api_by_two_spellings_is_one_environment(office: Office) -> None:
     """The host's case and a final slash do not make a second memory: nobody is asked twice."""
     sheet = office.sheet(MONTH)
     url = office.sandbox.base_url.replace("127.0.0.1", "localhost")

@@ -4,8 +4,10 @@ import os
 import pty
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.command import Command
 
 from pipeline.commands.status_words import MAPPING_NAME, keep_words, unknown_words
 from pipeline.domain.errors import UsageError
@@ -19,7 +21,7 @@ REPORT = "Reference,Amount,Status\nR-1,10.00,Viré\nR-2,5.00,VIRÉ\nR-3,7.00,Zig
 
 
 @pytest.fixture
-def report(command) -> Path:
+def report(command: Command) -> Path:
     """A report with two unknown words, of a batch `november` in the built-in sandbox."""
     sheet = command.home / "november.csv"
     sheet.write_text(SHEET, encoding="utf-8")
@@ -29,7 +31,7 @@ def report(command) -> Path:
     return path
 
 
-def at_terminal(command, *args: object, answers: str) -> str:
+def at_terminal(command: Command, *args: Any, answers: str) -> str:
     """What a terminal shows of `reconcile` when these answers are typed."""
     ours, theirs = pty.openpty()
     line = command.line("reconcile", "november", *args, "--sandbox", "--lang", "en")
@@ -49,7 +51,7 @@ def at_terminal(command, *args: object, answers: str) -> str:
     return shown.decode()
 
 
-def test_each_unknown_word_is_asked_about_once(command, report: Path) -> None:
+def test_each_unknown_word_is_asked_about_once(command: Command, report: Path) -> None:
     """The word, its files and lines are shown; another answer than a number is asked for again; then nobody asks."""
     mapping = report.with_name(MAPPING_NAME)
     shown = at_terminal(command, report, answers="perhaps\n1\n7\n")
@@ -62,7 +64,7 @@ def test_each_unknown_word_is_asked_about_once(command, report: Path) -> None:
     assert ("What does it mean?" in again, f"{mapping} knows" in again) == (False, True)
 
 
-def test_the_answers_go_into_the_mapping_file_that_was_named(command, report: Path) -> None:
+def test_the_answers_go_into_the_mapping_file_that_was_named(command: Command, report: Path) -> None:
     """Also where it is not there yet; nothing is put beside the report."""
     mapping = command.home / "bank.toml"
     at_terminal(command, report, "--mapping", mapping, answers="2\n6\n")
@@ -71,7 +73,7 @@ def test_the_answers_go_into_the_mapping_file_that_was_named(command, report: Pa
 
 
 @pytest.mark.parametrize("manner", [["--json"], ["-q"], []])
-def test_nobody_is_asked_where_nobody_answers(command, report: Path, manner: list[str]) -> None:
+def test_nobody_is_asked_where_nobody_answers(command: Command, report: Path, manner: list[str]) -> None:
     """A notice names the word, its lines and what to write; no file is made."""
     done = command("reconcile", "november", report, "--sandbox", "--lang", "en", *manner)
     told = done.json()["notices"] if manner == ["--json"] else done.out.splitlines()
@@ -80,12 +82,12 @@ def test_nobody_is_asked_where_nobody_answers(command, report: Path, manner: lis
     assert not report.with_name(MAPPING_NAME).exists()
 
 
-def test_a_terminal_of_which_quiet_is_wanted_is_not_asked(command, report: Path) -> None:
+def test_a_terminal_of_which_quiet_is_wanted_is_not_asked(command: Command, report: Path) -> None:
     assert "What does it mean?" not in at_terminal(command, report, "-q", answers="1\n1\n")
     assert not report.with_name(MAPPING_NAME).exists()
 
 
-def test_a_kept_word_counts_without_a_terminal_too(command, report: Path) -> None:
+def test_a_kept_word_counts_without_a_terminal_too(command: Command, report: Path) -> None:
     report.with_name(MAPPING_NAME).write_text('[statuses]\n"viré" = "settled"\nzigzag = "settled"\n', encoding="utf-8")
     summary = command("reconcile", "november", report, "--sandbox", "--json").json()
     assert summary["counts"]["matched"] == 3

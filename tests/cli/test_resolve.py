@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openpyxl import load_workbook
+from support.command import Command, StandaloneSandbox
 
-from pipeline.journal.journal import Batch, open_journal
+from pipeline.journal.journal import Batch, Journal, open_journal
 
 SHEET = """Invoice #,First name,Last name,Email,Amount,Account,Institution,Transit
 ResetAfterOnce-1,Ana,Fraser,ana@example.com,10.00,9876541,001,30265
@@ -19,7 +21,7 @@ LINK = f"https://payments.example.com/app/?sessionId={SESSION}"
 
 
 @pytest.fixture
-def sent(command, standalone_sandbox) -> Path:
+def sent(command: Command, standalone_sandbox: StandaloneSandbox) -> Path:
     """A batch `rent` whose rows 2 and 3 are unknown and row 4 is created; its sheet."""
     sheet = command.home / "rent.csv"
     sheet.write_text(SHEET, encoding="utf-8")
@@ -27,14 +29,17 @@ def sent(command, standalone_sandbox) -> Path:
     return sheet
 
 
-def rows(command) -> dict[int, dict[str, object]]:
+def rows(command: Command) -> dict[int, dict[str, Any]]:
     """The rows of `Results` by their numbers."""
-    headings, *found = load_workbook(command.home / "rent.results.xlsx")["Results"].iter_rows(values_only=True)
+    rows_of_sheet: Any = load_workbook(command.home / "rent.results.xlsx")["Results"].iter_rows(values_only=True)
+    headings, *found = rows_of_sheet
     return {row[0]: dict(zip(headings, row, strict=True)) for row in found}
 
 
 @pytest.mark.parametrize("given", [SESSION, f" {SESSION} ", LINK], ids=["a session", "with blanks", "a launch URL"])
-def test_a_session_that_was_found_makes_the_row_created(command, standalone_sandbox, sent: Path, given: str) -> None:
+def test_a_session_that_was_found_makes_the_row_created(
+    command: Command, standalone_sandbox: StandaloneSandbox, sent: Path, given: str
+) -> None:
     """After --created the row has this session, says who decided, and is not sent again."""
     env = standalone_sandbox.env
     done = command("resolve", "rent", "2", "--created", given, "--who", "Bruno", "--yes", env=env)
@@ -48,7 +53,9 @@ def test_a_session_that_was_found_makes_the_row_created(command, standalone_sand
     assert "Bruno recorded on" in str(row["notices"])
 
 
-def test_a_row_that_was_not_created_is_sent_by_the_same_run(command, standalone_sandbox, sent: Path) -> None:
+def test_a_row_that_was_not_created_is_sent_by_the_same_run(
+    command: Command, standalone_sandbox: StandaloneSandbox, sent: Path
+) -> None:
     """After --not-created the same command sends that row, and no other."""
     env = standalone_sandbox.env
     assert command("resolve", "rent", "3", "--not-created", "--note", "asked Flinks", "--yes", env=env).code == 0
@@ -72,7 +79,9 @@ def test_a_row_that_was_not_created_is_sent_by_the_same_run(command, standalone_
         pytest.param(["99", "--created", SESSION], "has a row 99", id="a row that is not there"),
     ],
 )
-def test_a_decision_that_can_not_be_meant_is_one_sentence(command, standalone_sandbox, sent: Path, args, told) -> None:
+def test_a_decision_that_can_not_be_meant_is_one_sentence(
+    command: Command, standalone_sandbox: StandaloneSandbox, sent: Path, args: list[str], told: str
+) -> None:
     """Exit code 2, one sentence, and nothing is recorded."""
     done = command("resolve", "rent", *args, "--yes", env=standalone_sandbox.env)
     assert (done.code, len(done.err.strip().splitlines())) == (2, 1)
@@ -80,7 +89,7 @@ def test_a_decision_that_can_not_be_meant_is_one_sentence(command, standalone_sa
     assert recorded(command) == []
 
 
-def test_a_session_belongs_to_one_row(command, standalone_sandbox, sent: Path) -> None:
+def test_a_session_belongs_to_one_row(command: Command, standalone_sandbox: StandaloneSandbox, sent: Path) -> None:
     """The session of another row is refused, and the row that has it is named."""
     taken = str(rows(command)[4]["sessionId"]).upper()
     done = command("resolve", "rent", "2", "--created", taken, "--yes", env=standalone_sandbox.env)
@@ -88,7 +97,9 @@ def test_a_session_belongs_to_one_row(command, standalone_sandbox, sent: Path) -
     assert "row 4 of batch rent already" in done.err
 
 
-def test_nobody_is_decided_for_without_a_word(command, standalone_sandbox, sent: Path) -> None:
+def test_nobody_is_decided_for_without_a_word(
+    command: Command, standalone_sandbox: StandaloneSandbox, sent: Path
+) -> None:
     """Without a terminal --yes is needed; what is asked shows the row without its account and address."""
     done = command("resolve", "rent", "2", "--created", SESSION, env=standalone_sandbox.env)
     assert done.code == 2
@@ -97,14 +108,18 @@ def test_nobody_is_decided_for_without_a_word(command, standalone_sandbox, sent:
     assert recorded(command) == []
 
 
-def test_a_batch_that_is_being_run_is_left_alone(command, standalone_sandbox, sent: Path) -> None:
+def test_a_batch_that_is_being_run_is_left_alone(
+    command: Command, standalone_sandbox: StandaloneSandbox, sent: Path
+) -> None:
     """While another run holds the batch the exit code is 7."""
     with open_journal(str(command.data / "journal.sqlite")) as journal, journal.lease(batch(journal)):
         done = command("resolve", "rent", "2", "--created", SESSION, "--yes", env=standalone_sandbox.env)
     assert done.code == 7
 
 
-def test_a_decision_is_kept_with_who_and_when(command, standalone_sandbox, sent: Path) -> None:
+def test_a_decision_is_kept_with_who_and_when(
+    command: Command, standalone_sandbox: StandaloneSandbox, sent: Path
+) -> None:
     """Without --who it is whoever is logged in."""
     env = standalone_sandbox.env | {"LOGNAME": "carla"}
     told = command("resolve", "rent", "2", "--created", SESSION, "--note", "seen", "--yes", "--json", env=env).json()
@@ -113,12 +128,12 @@ def test_a_decision_is_kept_with_who_and_when(command, standalone_sandbox, sent:
     assert (decision.row, decision.who, decision.note, decision.session_id) == (2, "carla", "seen", SESSION)
 
 
-def batch(journal) -> Batch:
+def batch(journal: Journal) -> Batch:
     (line,) = journal.batch_lines()
     return Batch(line.id, line.name, line.environment)
 
 
-def recorded(command) -> list:
+def recorded(command: Command) -> list:
     """The decisions in the journal."""
     with open_journal(str(command.data / "journal.sqlite")) as journal:
         return journal.decisions(batch(journal))
@@ -128,7 +143,7 @@ HEAD, ANA, BEN, CLEO = SHEET.splitlines()
 
 
 def test_a_row_that_left_the_sheet_goes_by_the_number_under_which_it_was_sent(
-    command, standalone_sandbox, sent: Path
+    command: Command, standalone_sandbox: StandaloneSandbox, sent: Path
 ) -> None:
     """Its number is free, or another row bears it today: then --gone says which is meant, and nothing is guessed."""
     env = standalone_sandbox.env
@@ -147,7 +162,9 @@ def test_a_row_that_left_the_sheet_goes_by_the_number_under_which_it_was_sent(
     assert standalone_sandbox.received()["ResetAfterOnce-2"] == 2
 
 
-def test_a_row_that_became_invalid_can_be_resolved_too(command, standalone_sandbox, sent: Path) -> None:
+def test_a_row_that_became_invalid_can_be_resolved_too(
+    command: Command, standalone_sandbox: StandaloneSandbox, sent: Path
+) -> None:
     """A fault of today does not change that something was sent yesterday."""
     env = standalone_sandbox.env
     sent.write_text("\n".join([HEAD, ANA.replace("10.00", "-10.00"), BEN, CLEO]), encoding="utf-8")

@@ -2,9 +2,11 @@
 
 import runpy
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
+from support.command import Command, StandaloneSandbox
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -69,30 +71,32 @@ EXPECTED = {
 each_sample = pytest.mark.parametrize("name", EXPECTED)
 
 
-def counts(summary: dict) -> dict[str, int]:
+def counts(summary: dict[str, Any]) -> dict[str, int]:
     return {status: count for status, count in summary["counts"].items() if count}
 
 
-def faults(summary: dict) -> dict[int, set[tuple[str, str]]]:
+def faults(summary: dict[str, Any]) -> dict[int, set[tuple[str, str]]]:
     rows: dict[int, set[tuple[str, str]]] = {}
     for error in summary["errors"]:
         rows.setdefault(error["row"], set()).add((error["field"], error["code"]))
     return rows
 
 
-def results(path: Path) -> dict[int, dict[str, object]]:
+def results(path: Path) -> dict[int, dict[str, Any]]:
     """The rows of the sheet Results by their number in the user's own sheet."""
     headings, *rows = openpyxl.load_workbook(path)["Results"].values
-    return {row[0]: dict(zip(headings, row, strict=True)) for row in rows}
+    return {row[0]: dict(zip(headings, row, strict=True)) for row in rows}  # type: ignore[arg-type, misc]
 
 
-def test_every_sample_is_expected_here():
+def test_every_sample_is_expected_here() -> None:
     """A sample that no test runs is a sample that may be wrong."""
     assert {path.name for path in SAMPLES.iterdir() if path.suffix != ".py" and path.is_file()} == set(EXPECTED)
 
 
 @each_sample
-def test_each_row_gets_its_status_and_faults_and_nobody_is_asked_twice(command, standalone_sandbox, tmp_path, name):
+def test_each_row_gets_its_status_and_faults_and_nobody_is_asked_twice(
+    command: Command, standalone_sandbox: StandaloneSandbox, tmp_path: Path, name: str
+) -> None:
     """Each row of a sample has the status and the faults that it was made for; a second run creates nothing."""
     expected_faults, expected_counts, total = EXPECTED[name]
     line = ("run", SAMPLES / name, "--json", "--yes", "-o", tmp_path / "out.xlsx")
@@ -115,11 +119,11 @@ def test_each_row_gets_its_status_and_faults_and_nobody_is_asked_twice(command, 
 
 
 @pytest.mark.parametrize("name", ["billing-2026-11.xlsx", "billing-2026-11.csv"])
-def test_rows_that_are_sent_with_something_to_look_at_say_what(command, tmp_path, name):
+def test_rows_that_are_sent_with_something_to_look_at_say_what(command: Command, tmp_path: Path, name: str) -> None:
     """A notice stands on its row and does not keep it from being sent."""
     out = tmp_path / "out.xlsx"
     assert command("run", SAMPLES / name, "--sandbox", "-q", "-o", out).code == 1
-    rows = results(out)
+    rows: Any = results(out)
     noticed = {row for row, line in rows.items() if line["notices"] and line["status"] == "created"}
     noise = {33} if name.endswith(".xlsx") else set()  # only a number has the noise of arithmetic
     assert noticed == NOTICES.keys() | noise
@@ -127,7 +131,7 @@ def test_rows_that_are_sent_with_something_to_look_at_say_what(command, tmp_path
         assert words in rows[row]["notices"]
 
 
-def test_rows_that_wait_are_not_counted_among_what_is_to_be_mended(command):
+def test_rows_that_wait_are_not_counted_among_what_is_to_be_mended(command: Command) -> None:
     """After `--first` the terminal counts the faults that are left to read, not the rows that are left to send."""
     done = command("run", SAMPLES / "billing-2026-11.csv", "--sandbox", "--first", "3", "-o", command.home / "out.xlsx")
     faults_of_the_sheet = sum(map(len, ENGLISH.values())) - 1  # the row that the API refuses was not reached
@@ -135,7 +139,7 @@ def test_rows_that_wait_are_not_counted_among_what_is_to_be_mended(command):
     assert f"and {faults_of_the_sheet - 10} more" in done.out
 
 
-def test_the_workbook_and_the_text_file_come_out_the_same(command, tmp_path):
+def test_the_workbook_and_the_text_file_come_out_the_same(command: Command, tmp_path: Path) -> None:
     """The same month as .xlsx and as .csv asks for the same payments."""
     sent = []
     for name in ("billing-2026-11.xlsx", "billing-2026-11.csv"):
@@ -145,7 +149,7 @@ def test_the_workbook_and_the_text_file_come_out_the_same(command, tmp_path):
     assert sent[0] == sent[1]
 
 
-def test_the_script_makes_the_files_that_are_there(tmp_path):
+def test_the_script_makes_the_files_that_are_there(tmp_path: Path) -> None:
     """The samples are what their script makes: cell by cell the workbook, byte by byte the text files."""
     made = runpy.run_path(str(SAMPLES / "make_samples.py"))["make"](tmp_path)
     assert {path.name for path in made} == set(EXPECTED)
@@ -156,7 +160,7 @@ def test_the_script_makes_the_files_that_are_there(tmp_path):
             assert path.read_bytes() == (SAMPLES / path.name).read_bytes()
 
 
-def cells(path: Path) -> list[tuple[str, object, str, object]]:
+def cells(path: Path) -> list[tuple[str, Any, str, Any]]:
     """Every cell of a workbook: its place, its content, its number format, and the saved result of a formula."""
     saved = openpyxl.load_workbook(path, data_only=True)
     return [

@@ -6,11 +6,14 @@ import sqlite3
 import stat
 import threading
 from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
-from support.fault_server import FaultServer, answers, creates_and_answers
+from support.command import Command
+from support.fault_server import FaultServer, Talk, answers, creates_and_answers
 
 PASSWORD = "correct-horse-battery"
 USERNAME = "billing-user-7731"
@@ -37,7 +40,7 @@ ECHO = "liam.obrien@example.com (O'Brien-Smith, account 11223344) is refused"
 
 
 @pytest.fixture
-def sheet(command):
+def sheet(command: Command) -> Path:
     path = command.home / "billing.csv"
     lines = [HEADINGS, *(f"{reference},{rest}" for reference, rest in PEOPLE.items())]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -45,7 +48,7 @@ def sheet(command):
 
 
 @pytest.fixture
-def api():
+def api() -> Iterator[FaultServer]:
     """An API that echoes people in its refusals, loses an answer, and names another reference."""
     with FaultServer() as server:
         server.well_authorized = answers(200, {"access_token": TOKEN, "token_type": "bearer", "expires_in": 599})
@@ -59,12 +62,12 @@ def api():
         yield server
 
 
-def _queue(*behaviours):
+def _queue(*behaviours: Callable[..., Any]) -> deque:
 
     return deque(behaviours)
 
 
-def environment(api, home):
+def environment(api: FaultServer, home: Path) -> dict[str, str]:
     return {
         "FLINKS_BASE_URL": api.url,
         "FLINKS_USERNAME": USERNAME,
@@ -73,16 +76,16 @@ def environment(api, home):
     }
 
 
-def secrets_of(api) -> list[str]:
+def secrets_of(api: FaultServer) -> list[str]:
     return [*CELLS, PASSWORD, USERNAME, TOKEN, *api.sessions, "0a0b0c0d-1111-4222"]
 
 
-def leaked(text: str, api) -> set[str]:
+def leaked(text: str, api: FaultServer) -> set[str]:
     """The secrets that stand in a text, as they are or as JSON escapes them."""
     return {word for word in secrets_of(api) if word in text or json.dumps(word)[1:-1] in text}
 
 
-def journal_of(command) -> Path:
+def journal_of(command: Command) -> Path:
     return command.data / "journal.sqlite"
 
 
@@ -96,7 +99,9 @@ MANNERS = [
 
 
 @pytest.mark.parametrize("manner", [case[1] for case in MANNERS], ids=[case[0] for case in MANNERS])
-def test_no_secret_is_in_the_log_or_on_standard_error(command, sheet, api, manner):
+def test_no_secret_is_in_the_log_or_on_standard_error(
+    command: Command, sheet: Path, api: FaultServer, manner: list[str]
+) -> None:
     """However much is said, and whatever the API echoes, standard error and the log file name nobody and no secret."""
     log = command.home / "run.log"
     done = command("run", sheet, "--yes", "--log-file", log, *manner, env=environment(api, command.home))
@@ -106,7 +111,7 @@ def test_no_secret_is_in_the_log_or_on_standard_error(command, sheet, api, manne
     assert leaked(log.read_text("utf-8"), api) == set()
 
 
-def test_no_credential_is_in_any_output_or_file(command, sheet, api):
+def test_no_credential_is_in_any_output_or_file(command: Command, sheet: Path, api: FaultServer) -> None:
     """The password and the tokens are in no output, and in no file that a run leaves: journal, workbook, log."""
     done = command(
         "run", sheet, "--yes", "--json", "--log-file", command.home / "run.log", env=environment(api, command.home)
@@ -127,7 +132,9 @@ WRONG_CREDENTIALS = [
 @pytest.mark.parametrize(
     ("status", "body"), [case[1:] for case in WRONG_CREDENTIALS], ids=[case[0] for case in WRONG_CREDENTIALS]
 )
-def test_refused_credentials_are_not_shown(command, sheet, api, status, body):
+def test_refused_credentials_are_not_shown(
+    command: Command, sheet: Path, api: FaultServer, status: int, body: str | dict[str, str]
+) -> None:
     """A refusal of the credentials ends with 4 and does not repeat them, whatever the API echoes."""
     api.well_authorized = answers(status, body)
     done = command("run", sheet, "--yes", "-v", env=environment(api, command.home))
@@ -146,7 +153,9 @@ DAMAGE = [
 
 @pytest.mark.parametrize("damage", [case[1] for case in DAMAGE], ids=[case[0] for case in DAMAGE])
 @pytest.mark.parametrize("manner", [[], ["-v", "--log-json"]], ids=["text", "JSON lines"])
-def test_a_crash_tells_where_and_nobodys_name(command, sheet, api, damage, manner):
+def test_a_crash_tells_where_and_nobodys_name(
+    command: Command, sheet: Path, api: FaultServer, damage: str, manner: list[str]
+) -> None:
     """A fault of the program leaves with 70 and a report of places, without a value; nothing is sent again."""
     environ = environment(api, command.home)
     assert command("run", sheet, "--yes", "-q", env=environ).code == 5
@@ -164,7 +173,7 @@ def test_a_crash_tells_where_and_nobodys_name(command, sheet, api, damage, manne
     assert sum(api.created.values()) == sent
 
 
-def test_a_server_that_says_personal_things_in_its_errors_is_not_repeated(command, sheet):
+def test_a_server_that_says_personal_things_in_its_errors_is_not_repeated(command: Command, sheet: Path) -> None:
     """The database's own words (PostgreSQL names the values of a conflict) never reach the user."""
     url = "postgresql://zoe:hunter2-secret@127.0.0.1:1/billing"
     done = command("run", sheet, "--sandbox", "-v", "--journal", url)
@@ -173,11 +182,11 @@ def test_a_server_that_says_personal_things_in_its_errors_is_not_repeated(comman
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="the process list is read from /proc")
-def test_the_process_list_names_nobody(command, sheet, api):
+def test_the_process_list_names_nobody(command: Command, sheet: Path, api: FaultServer) -> None:
     """While it sends, no process of the run has a secret or a person in its command line or name."""
     arrived, go_on = threading.Event(), threading.Event()
 
-    def waits(talk):
+    def waits(talk: Talk) -> None:
         arrived.set()
         go_on.wait(60)
         talk.answer_created()
@@ -214,7 +223,7 @@ def _shown_of(pid: int) -> str:
     return (folder / "cmdline").read_bytes().decode() + "\n" + "\n".join(names)
 
 
-def test_what_a_run_leaves_is_for_its_owner_only(command, sheet, api):
+def test_what_a_run_leaves_is_for_its_owner_only(command: Command, sheet: Path, api: FaultServer) -> None:
     """The journal with all that belongs to it, the workbook and the log are closed to others, whatever the umask."""
     before = os.umask(0)
     try:
@@ -229,14 +238,14 @@ def test_what_a_run_leaves_is_for_its_owner_only(command, sheet, api):
     assert stat.S_IMODE(command.data.stat().st_mode) == 0o700
 
 
-def test_account_numbers_are_masked_in_the_summary(command, sheet, api):
+def test_account_numbers_are_masked_in_the_summary(command: Command, sheet: Path, api: FaultServer) -> None:
     """The JSON summary goes to scripts and their logs: no whole account number, session or token is in it."""
     done = command("run", sheet, "--yes", "--json", env=environment(api, command.home))
     summary = json.dumps(done.json(), ensure_ascii=False)
     assert {word for word in ("98765431", TOKEN, PASSWORD, *api.sessions) if word in summary} == set()
 
 
-def test_an_account_number_in_another_cell_is_masked_too(command):
+def test_an_account_number_in_another_cell_is_masked_too(command: Command) -> None:
     """Institution, transit and account typed into the transit's cell: a message about the row shows its end only."""
     headings = "referenceId,firstName,lastName,email,amount,institutionCode,transitNumber,accountNumber"
     row = "INV-1,Jane,Doe,jane@example.com,twelve,999,30265-003-98765431,"

@@ -6,9 +6,11 @@ import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
 
 import pytest
 from openpyxl import load_workbook
+from support.command import Command
 
 SESSION = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
 SHEET = """Reference,First name,Last name,Email,Amount,Send link
@@ -29,7 +31,7 @@ class Confused(BaseHTTPRequestHandler):
         else:
             self._answer(201, {"sessionId": SESSION, "referenceId": json.loads(body)["referenceId"]})
 
-    def _answer(self, status: int, content: dict[str, object]) -> None:
+    def _answer(self, status: int, content: dict[str, Any]) -> None:
         body = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -53,7 +55,9 @@ def confused() -> Iterator[dict[str, str]]:
 
 @pytest.mark.parametrize("link", ["yes", "no"])
 @pytest.mark.parametrize("concurrency", ["1", "2"])
-def test_one_session_is_not_given_to_two_payors(command, confused, link: str, concurrency: str) -> None:
+def test_one_session_is_not_given_to_two_payors(
+    command: Command, confused: dict[str, str], link: str, concurrency: str
+) -> None:
     """Of two rows that the API gives one session, one has it; the other is unknown and not sent again by itself."""
     sheet = command.home / "s.csv"
     sheet.write_text(SHEET.format(link=link), encoding="utf-8")

@@ -13,6 +13,7 @@ from random import Random
 
 import pytest
 from support.chaos import SECONDS, until_time_is_up
+from support.command import Command, Process
 from support.fault_server import FaultServer, Talk, created
 from support.run_fixture import Desk, Line, check_truth, write_sheet
 
@@ -32,7 +33,7 @@ def desk(tmp_path: Path, server: FaultServer) -> Desk:
     return Desk(tmp_path, server, {"concurrency": "4", "answer_timeout": "10"})
 
 
-def test_a_terminal_that_is_closed_ends_a_run_as_a_signal_does(desk: Desk, command):
+def test_a_terminal_that_is_closed_ends_a_run_as_a_signal_does(desk: Desk, command: Command) -> None:
     """What is in flight is finished and the workbook written, though nobody is there to be told."""
     sheet = write_sheet(desk.folder / "sheet.csv", LINES)
     environment = command.environment | desk.environment()
@@ -67,7 +68,7 @@ def drain(terminal: int) -> None:
             pass
 
 
-def test_whoever_started_it_under_nohup_has_it_outlive_the_terminal(desk: Desk, command):
+def test_whoever_started_it_under_nohup_has_it_outlive_the_terminal(desk: Desk, command: Command) -> None:
     """A process whose SIGHUP is ignored goes on to its end."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
@@ -96,7 +97,7 @@ COMMANDS: dict[str, Callable[[Path], tuple[str, ...]]] = {
 }
 
 
-def storm(process, chance: Random) -> None:
+def storm(process: Process, chance: Random) -> None:
     """Signals without a pause from some moment on, once the process can hear them."""
     caught = 1 << (signal.SIGHUP - 1)
     with suppress(OSError):
@@ -115,7 +116,7 @@ def _caught(pid: int) -> int:
 @pytest.mark.chaos
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 120)
-def test_a_storm_of_signals_ends_with_the_right_code_workbook_and_json(desk: Desk, command):
+def test_a_storm_of_signals_ends_with_the_right_code_workbook_and_json(desk: Desk, command: Command) -> None:
     """Whatever moment it begins at: one JSON object with the exit code, a true workbook, and nobody asked twice."""
     environment = desk.environment()
     asked = 0
@@ -127,7 +128,7 @@ def test_a_storm_of_signals_ends_with_the_right_code_workbook_and_json(desk: Des
         if name == "inbox":
             (desk.folder / "drop").mkdir(exist_ok=True)
             write_sheet(desk.folder / "drop" / f"drop-{number}.csv", [Line(f"DROP-{number}-{row}") for row in range(9)])
-        desk.server.well_created = lambda talk, chance=chance: (time.sleep(chance.random() * 0.02), created(talk))[1]
+        desk.server.well_created = lambda talk, chance=chance: (time.sleep(chance.random() * 0.02), created(talk))[1]  # type: ignore[misc]
         process = command.start(*COMMANDS[name](sheet), "--json", env=environment)
         storming = threading.Thread(target=storm, args=(process, chance))
         storming.start()

@@ -3,8 +3,10 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from support.command import Command
 
 HEAVY = {
     *("pandas", "numpy", "pandera", "sqlalchemy", "httpx", "httptools", "openpyxl", "python_calamine", "rich"),
@@ -24,7 +26,9 @@ finally:
 COMMANDS = ("run", "validate", "columns", "plan", "batches", "config", "login", "doctor", "journal", "completion")
 
 
-def run(command, *args: str, env: dict[str, str] | None = None) -> tuple[subprocess.CompletedProcess[str], set[str]]:
+def run(
+    command: Command, *args: str, env: dict[str, str] | None = None
+) -> tuple[subprocess.CompletedProcess[str], set[str]]:
     """Run the command in a process that tells what it has imported at its end."""
     done = subprocess.run(
         [sys.executable, "-c", LOOKS, *args],
@@ -44,7 +48,7 @@ def run(command, *args: str, env: dict[str, str] | None = None) -> tuple[subproc
     [("--help",), ("-h",), ("--version",), (), *((name, "--help") for name in COMMANDS), ("config", "show", "--help")],
     ids=" ".join,
 )
-def test_a_short_answer_imports_nothing_heavy(command, words):
+def test_a_short_answer_imports_nothing_heavy(command: Command, words: tuple[str, ...]) -> None:
     """Help and version are there at once: none of the heavy modules is imported for them."""
     done, imported = run(command, *words)
     assert done.returncode in {0, 2}
@@ -52,13 +56,13 @@ def test_a_short_answer_imports_nothing_heavy(command, words):
     assert imported & HEAVY == set()
 
 
-def test_help_does_not_look_up_the_version(command):
+def test_help_does_not_look_up_the_version(command: Command) -> None:
     """Looking up the version takes longer than all of --help."""
     assert "importlib_metadata" not in run(command, "--help")[1]
     assert "email" not in run(command, "--help")[1]
 
 
-def test_the_version_is_one_line(command):
+def test_the_version_is_one_line(command: Command) -> None:
     """`--version` says name and number, and nothing else."""
     done = command("--version", afresh=True)
     assert (done.code, done.err) == (0, "")
@@ -67,14 +71,14 @@ def test_the_version_is_one_line(command):
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_completion_script_is_printed(command, shell):
+def test_the_completion_script_is_printed(command: Command, shell: str) -> None:
     """Each shell gets a script that asks the command itself."""
     done = command("completion", shell, afresh=True)
     assert (done.code, done.err) == (0, "")
     assert f"_FLINKS_IMPORT_COMPLETE={shell}_complete" in done.out
 
 
-def test_the_script_for_bash_is_bash(command):
+def test_the_script_for_bash_is_bash(command: Command) -> None:
     """What is printed can be read by the shell that it is for."""
     script = command("completion", "bash", afresh=True).out
     assert subprocess.run(["bash", "-n"], input=script, encoding="utf-8", timeout=30, check=False).returncode == 0
@@ -90,7 +94,7 @@ def test_the_script_for_bash_is_bash(command):
     ],
     ids=["a command", "a command of a command", "a choice", "an option"],
 )
-def test_the_shell_is_told_what_can_follow(command, words, position, expected):
+def test_the_shell_is_told_what_can_follow(command: Command, words: str, position: int, expected: set[str]) -> None:
     """Commands, options and their values are completed."""
     asked = {"_FLINKS_IMPORT_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(position)}
     done = command(env=asked, afresh=True)
@@ -99,7 +103,9 @@ def test_the_shell_is_told_what_can_follow(command, words, position, expected):
 
 @pytest.mark.parametrize("encoding", ["cp1252", "cp850", "latin-1"])
 @pytest.mark.parametrize("name", ["Nguy\u1ec5n", "\u0141ukasz", "\U00020bb7\u7530"])
-def test_json_is_whole_on_a_console_that_lacks_the_letters(command, tmp_path, encoding, name):
+def test_json_is_whole_on_a_console_that_lacks_the_letters(
+    command: Command, tmp_path: Path, encoding: str, name: str
+) -> None:
     """Windows' own encoding has no Vietnamese: what it lacks is escaped, and the text is the same when it is read."""
     sheet = tmp_path / "sheet.csv"
     sheet.write_text(f"Reference,First name,Last name,Email,Amount\nN-1,Thi,{name},{name}@@example.com,5.00\n", "utf-8")

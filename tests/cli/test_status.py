@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import signal
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import pytest
 from openpyxl import load_workbook
+from support.command import Command, Process, StandaloneSandbox
 
 SHEET = """Invoice #,First name,Last name,Email,Amount,Contract
 Happy1-1,Ana,Fraser,ana@example.com,10.00,C-1
@@ -30,7 +32,7 @@ OWN_COLUMNS = [
 
 
 @pytest.fixture
-def sent(command, standalone_sandbox) -> Path:
+def sent(command: Command, standalone_sandbox: StandaloneSandbox) -> Path:
     """A batch `rent` that was sent; its sheet is gone. Where `status` writes its workbook."""
     sheet = command.home / "rent.csv"
     sheet.write_text(SHEET, encoding="utf-8")
@@ -39,13 +41,14 @@ def sent(command, standalone_sandbox) -> Path:
     return command.home / "rent.status.xlsx"
 
 
-def results(workbook: Path) -> tuple[list[str], dict[str, dict[str, object]]]:
+def results(workbook: Path) -> tuple[list[str], dict[str, dict[str, Any]]]:
     """The headings of `Results`, and its rows by their reference."""
-    headings, *rows = load_workbook(workbook)["Results"].iter_rows(values_only=True)
+    rows_of_sheet: Any = load_workbook(workbook)["Results"].iter_rows(values_only=True)
+    headings, *rows = rows_of_sheet
     return list(headings), {row[1]: dict(zip(headings, row, strict=True)) for row in rows}
 
 
-def test_the_workbook_says_who_has_paid(command, standalone_sandbox, sent: Path) -> None:
+def test_the_workbook_says_who_has_paid(command: Command, standalone_sandbox: StandaloneSandbox, sent: Path) -> None:
     """Each row has its session's word, its transaction's, whether it was paid, how much and since when."""
     before, _ = results(command.home / "rent.results.xlsx")
     assert before[-len(OWN_COLUMNS) :] == OWN_COLUMNS
@@ -69,7 +72,7 @@ def test_the_workbook_says_who_has_paid(command, standalone_sandbox, sent: Path)
     assert all(row["statusAt"] and row["Contract"] for row in rows.values())
 
 
-def test_the_summary_adds_up(command, standalone_sandbox, sent: Path) -> None:
+def test_the_summary_adds_up(command: Command, standalone_sandbox: StandaloneSandbox, sent: Path) -> None:
     """Counts and dollars of yes, not yet and no are those of the sheet, also as JSON."""
     told = command("status", "rent", "--json", env=standalone_sandbox.env).json()
     assert told["paid"] == {
@@ -87,18 +90,21 @@ def test_the_summary_adds_up(command, standalone_sandbox, sent: Path) -> None:
     ]
 
 
-def test_what_is_final_is_not_asked_again(command, standalone_sandbox, sent: Path) -> None:
+def test_what_is_final_is_not_asked_again(command: Command, standalone_sandbox: StandaloneSandbox, sent: Path) -> None:
     """Accepted and Processed go on being asked about; what has ended on both levels does not."""
     command("status", "rent", "-q", env=standalone_sandbox.env)
     again = command("status", "rent", "--json", env=standalone_sandbox.env).json()
     assert (again["asked"], again["final"]) == (4, 5)
 
 
-def test_what_is_open_too_long_is_listed_apart(command, standalone_sandbox, sent: Path) -> None:
+def test_what_is_open_too_long_is_listed_apart(
+    command: Command, standalone_sandbox: StandaloneSandbox, sent: Path
+) -> None:
     """A request that nobody has paid for longer than N days stands on a sheet of its own and on the terminal."""
     done = command("status", "rent", "--open-days", "0", env=standalone_sandbox.env)
     assert "row 10: INV-1" in done.out
-    headings, *rows = load_workbook(sent)["Open"].iter_rows(values_only=True)
+    rows_of_sheet: Any = load_workbook(sent)["Open"].iter_rows(values_only=True)
+    headings, *rows = rows_of_sheet
     assert [(row[headings.index("row")], row[headings.index("sessionStatus")]) for row in rows] == [
         (9, "UnderReview"),
         (10, "Initiated"),
@@ -107,14 +113,16 @@ def test_what_is_open_too_long_is_listed_apart(command, standalone_sandbox, sent
     assert "Open" not in load_workbook(sent).sheetnames
 
 
-def test_links_that_are_of_no_use_any_more_are_not_in_the_mail_merge(command, standalone_sandbox, sent: Path) -> None:
+def test_links_that_are_of_no_use_any_more_are_not_in_the_mail_merge(
+    command: Command, standalone_sandbox: StandaloneSandbox, sent: Path
+) -> None:
     """Whoever has paid, or can't pay any more, is not written to again."""
     command("status", "rent", env=standalone_sandbox.env)
     rows = [row[0] for row in load_workbook(sent)["Links"].iter_rows(min_row=2, values_only=True)]
     assert rows == ["Hal", "Ida"]
 
 
-def test_a_session_that_the_api_does_not_know_is_told(command) -> None:
+def test_a_session_that_the_api_does_not_know_is_told(command: Command) -> None:
     """404 is shown in the row and counted, and what was paid before stays paid."""
     sheet = command.home / "rent.csv"
     sheet.write_text(SHEET, encoding="utf-8")
@@ -129,7 +137,7 @@ def test_a_session_that_the_api_does_not_know_is_told(command) -> None:
     assert (rows["Happy1-1"]["paid"], rows["Happy3-1"]["sessionStatus"]) == ("yes", "Completed")
 
 
-def test_a_row_whose_outcome_is_unknown_ends_it_with_5(command, standalone_sandbox) -> None:
+def test_a_row_whose_outcome_is_unknown_ends_it_with_5(command: Command, standalone_sandbox: StandaloneSandbox) -> None:
     """All were asked about, and still a person must look."""
     sheet = command.home / "rent.csv"
     sheet.write_text(SHEET + "ResetAfter-1,Joy,Fraser,joy@example.com,1.00,C-10\n", encoding="utf-8")
@@ -139,7 +147,9 @@ def test_a_row_whose_outcome_is_unknown_ends_it_with_5(command, standalone_sandb
     assert 'resolve "rent" ROW' in done.out
 
 
-def test_refused_credentials_are_one_sentence(command, standalone_sandbox, sent: Path) -> None:
+def test_refused_credentials_are_one_sentence(
+    command: Command, standalone_sandbox: StandaloneSandbox, sent: Path
+) -> None:
     """Nothing was learnt: no workbook is written, and the exit code is 4."""
     done = command("status", "rent", env=standalone_sandbox.env | {"FLINKS_PASSWORD": "wrong"})
     assert done.code == 4
@@ -156,7 +166,9 @@ def test_refused_credentials_are_one_sentence(command, standalone_sandbox, sent:
         pytest.param(["rent", "--sandbox"], "sent to http://127.0.0.1", id="the other environment"),
     ],
 )
-def test_a_batch_that_is_not_there_is_one_sentence(command, standalone_sandbox, sent, args, told) -> None:
+def test_a_batch_that_is_not_there_is_one_sentence(
+    command: Command, standalone_sandbox: StandaloneSandbox, sent: Path, args: list[str], told: str
+) -> None:
     """An unknown name is told with the nearest ones, and the sandbox is not taken for the API."""
     journal = {"FLINKS_IMPORT_JOURNAL": str(command.data / "journal.sqlite")}
     done = command("status", *args, env=standalone_sandbox.env | journal)
@@ -164,7 +176,9 @@ def test_a_batch_that_is_not_there_is_one_sentence(command, standalone_sandbox, 
     assert told in done.err
 
 
-def test_the_sandbox_and_the_api_are_told_apart_in_one_journal(command, standalone_sandbox) -> None:
+def test_the_sandbox_and_the_api_are_told_apart_in_one_journal(
+    command: Command, standalone_sandbox: StandaloneSandbox
+) -> None:
     """The same name in two environments is two batches: --sandbox chooses."""
     shared = standalone_sandbox.env | {"FLINKS_IMPORT_JOURNAL": str(command.home / "shared.sqlite")}
     assert command("journal", "create", command.home / "shared.sqlite").code == 0
@@ -186,7 +200,7 @@ def decide(link: str, verb: str) -> None:
         assert answer.status == 200
 
 
-def until(process, told: str) -> None:
+def until(process: Process, told: str) -> None:
     """Read standard error until a line says it."""
     for line in process.stderr:
         if told in line:
@@ -195,7 +209,7 @@ def until(process, told: str) -> None:
 
 
 @pytest.fixture
-def open_one(command, standalone_sandbox) -> str:
+def open_one(command: Command, standalone_sandbox: StandaloneSandbox) -> str:
     """A batch `rent` with one open request; its link."""
     sheet = command.home / "rent.csv"
     sheet.write_text("\n".join([SHEET.splitlines()[0], SHEET.splitlines()[-1]]), encoding="utf-8")
@@ -203,7 +217,9 @@ def open_one(command, standalone_sandbox) -> str:
     return str(results(command.home / "rent.results.xlsx")[1]["INV-1"]["launchUrl"])
 
 
-def test_watching_ends_when_nothing_can_change_any_more(command, standalone_sandbox, open_one: str) -> None:
+def test_watching_ends_when_nothing_can_change_any_more(
+    command: Command, standalone_sandbox: StandaloneSandbox, open_one: str
+) -> None:
     """--watch asks again until all are final, and shows where it stands in between."""
     process = command.start("status", "rent", "--watch", "--every", "0.2", "--json", env=standalone_sandbox.env)
     until(process, "not yet 1")
@@ -213,7 +229,7 @@ def test_watching_ends_when_nothing_can_change_any_more(command, standalone_sand
     assert json.loads(out)["paid"]["no"]["rows"] == 1
 
 
-def serving(command, port: str):
+def serving(command: Command, port: str) -> tuple[Process, str]:
     """A sandbox that can be started again: its process and its address."""
     process = command.start("sandbox", "--port", port, "--store", command.home / "own.jsonl")
     assert process.stdout is not None
@@ -221,7 +237,7 @@ def serving(command, port: str):
 
 
 @pytest.mark.slow
-def test_a_watch_goes_on_through_an_outage(command) -> None:
+def test_a_watch_goes_on_through_an_outage(command: Command) -> None:
     """An API that was there and is out of reach for a while is asked again, and that is said; the watch ends with 0."""
     sandbox, base_url = serving(command, "0")
     env = {"FLINKS_BASE_URL": base_url, "FLINKS_USERNAME": "sandbox", "FLINKS_PASSWORD": "sandbox"}
@@ -244,7 +260,9 @@ def test_a_watch_goes_on_through_an_outage(command) -> None:
     assert json.loads(out)["paid"]["no"]["rows"] == 1
 
 
-def test_ctrl_c_leaves_a_watch_with_6_and_keeps_what_is_known(command, standalone_sandbox, open_one: str) -> None:
+def test_ctrl_c_leaves_a_watch_with_6_and_keeps_what_is_known(
+    command: Command, standalone_sandbox: StandaloneSandbox, open_one: str
+) -> None:
     """A watch that is left has written the workbook of what it has learnt."""
     process = command.start("status", "rent", "--watch", "--every", "60", env=standalone_sandbox.env)
     until(process, "not yet 1")
@@ -255,20 +273,26 @@ def test_ctrl_c_leaves_a_watch_with_6_and_keeps_what_is_known(command, standalon
     assert results(command.home / "rent.status.xlsx")[1]["INV-1"]["sessionStatus"] == "Initiated"
 
 
-def test_sessions_before_a_day_are_not_asked_about(command, standalone_sandbox, sent: Path) -> None:
+def test_sessions_before_a_day_are_not_asked_about(
+    command: Command, standalone_sandbox: StandaloneSandbox, sent: Path
+) -> None:
     """--since tomorrow asks about nothing, and says so."""
     done = command("status", "rent", "--since", "2999-01-01", "--json", env=standalone_sandbox.env)
     assert (done.code, done.json()["asked"]) == (0, 0)
 
 
-def test_no_session_stands_on_the_terminal_or_in_the_log(command, standalone_sandbox, sent: Path) -> None:
+def test_no_session_stands_on_the_terminal_or_in_the_log(
+    command: Command, standalone_sandbox: StandaloneSandbox, sent: Path
+) -> None:
     """A session opens a payment page: it is in the workbook, and nowhere else."""
     ids = {str(row["sessionId"]) for row in results(command.home / "rent.results.xlsx")[1].values()}
     done = command("status", "rent", "--open-days", "0", "-v", "--log-json", env=standalone_sandbox.env)
     assert not any(session in done.out + done.err for session in ids)
 
 
-def test_other_files_are_written_beside_the_workbook_with_who_has_paid(command, standalone_sandbox, sent: Path) -> None:
+def test_other_files_are_written_beside_the_workbook_with_who_has_paid(
+    command: Command, standalone_sandbox: StandaloneSandbox, sent: Path
+) -> None:
     """The CSV and the page of `status` say who has paid, and the month before is still compared in the workbook."""
     earlier = command.home / "rent-2026-10.csv"
     earlier.write_text(SHEET.replace("10.00", "5.00"), encoding="utf-8")

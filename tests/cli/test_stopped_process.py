@@ -16,9 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from support.command import Command
+from support.command import Command, Process
 from support.fault_server import FaultServer, Gone, Talk, authorized, created, details
-from support.fork_server import Forked
 from support.run_fixture import Desk, Line, check_truth, write_sheet
 
 pytestmark = pytest.mark.slow
@@ -36,7 +35,7 @@ class Sleeper:
 
     desk: Desk
     command: Command
-    process: Forked | None = None
+    process: Process | None = None
     stops: int = 0
     _gate: threading.Barrier = field(default_factory=lambda: threading.Barrier(IN_FLIGHT))
     _asleep: threading.Event = field(default_factory=threading.Event)
@@ -65,7 +64,7 @@ class Sleeper:
         yield
         if first:
             talk.server.stopping.wait(ASLEEP)
-            os.kill(self.process.pid, signal.SIGCONT)  # type: ignore[union-attr]
+            os.kill(self.process.pid, signal.SIGCONT)
             self.awake.set()
 
 

@@ -17,10 +17,12 @@ from pathlib import Path
 import pandas as pd
 import pandera.pandas as pa
 import pytest
+from support.command import Command
 from support.fault_server import Behaviour, FaultServer, Talk, answers, created, creates_and_resets
 from support.run_fixture import Desk, Line, check_truth, write_sheet
 
 from schemas import payment
+from schemas.languages import Lang
 from schemas.payment import PaymentSchema
 
 LINES = [Line(f"INV-{number}", link=number % 2 == 0) for number in range(30)]
@@ -55,7 +57,7 @@ def goes_on(desk: Desk, lines: list[Line] = LINES) -> None:
 
 @pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
 @pytest.mark.parametrize("times", [1, 3], ids=["once", "three times"])
-def test_a_signal_while_it_sends(desk: Desk, command, number: int, times: int):
+def test_a_signal_while_it_sends(desk: Desk, command: Command, number: int, times: int) -> None:
     """What is in flight is finished, the workbook is written, and the exit code is 6; the same command goes on."""
     signalled = threading.Event()
 
@@ -85,7 +87,7 @@ def test_a_signal_while_it_sends(desk: Desk, command, number: int, times: int):
 
 
 @pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
-def test_a_signal_before_anything_was_sent(desk: Desk, command, number: int):
+def test_a_signal_before_anything_was_sent(desk: Desk, command: Command, number: int) -> None:
     """A signal while it asks for its first token ends the run with 6, nothing sent; the same command goes on."""
 
     def signals(talk: Talk) -> None:
@@ -102,7 +104,7 @@ def test_a_signal_before_anything_was_sent(desk: Desk, command, number: int):
     goes_on(desk)
 
 
-def test_a_signal_in_the_middle_of_a_check(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+def test_a_signal_in_the_middle_of_a_check(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """pandera takes an exception in a check for a finding about the sheet: a signal must not be one."""
 
     class Interrupted(PaymentSchema):
@@ -167,7 +169,7 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(desk: Desk, command) -> Iterator[Callable[..., Terminal]]:
+def terminal(desk: Desk, command: Command) -> Iterator[Callable[..., Terminal]]:
     opened: list[Terminal] = []
 
     def start(*args: str) -> Terminal:
@@ -186,7 +188,7 @@ ASKED = "[y/n]"
 
 
 @pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
-def test_a_signal_at_the_confirmation(desk: Desk, terminal: Callable[..., Terminal], number: int):
+def test_a_signal_at_the_confirmation(desk: Desk, terminal: Callable[..., Terminal], number: int) -> None:
     """A signal while it asks whether to send is a no: nothing is sent, the workbook says so, and it ends with 6."""
     one = terminal()
     one.wait_for(ASKED)
@@ -198,7 +200,7 @@ def test_a_signal_at_the_confirmation(desk: Desk, terminal: Callable[..., Termin
     assert set(statuses.values()) == {"not-sent"}
 
 
-def test_first_at_a_terminal(desk: Desk, terminal: Callable[..., Terminal]):
+def test_first_at_a_terminal(desk: Desk, terminal: Callable[..., Terminal]) -> None:
     """With `--first` the first rows are sent and shown; a yes sends the others, each once, and the code is 0."""
     one = terminal("--first", "3", "--yes")
     one.wait_for(ASKED)
@@ -209,7 +211,7 @@ def test_first_at_a_terminal(desk: Desk, terminal: Callable[..., Terminal]):
     assert desk.server.created == dict.fromkeys(REFERENCES, 1)
 
 
-def test_no_after_the_first(desk: Desk, terminal: Callable[..., Terminal]):
+def test_no_after_the_first(desk: Desk, terminal: Callable[..., Terminal]) -> None:
     """A no after the first rows leaves the others `not-sent` and ends with 6; the same command goes on."""
     one = terminal("--first", "3", "--yes")
     one.wait_for(ASKED)
@@ -220,7 +222,7 @@ def test_no_after_the_first(desk: Desk, terminal: Callable[..., Terminal]):
 
 
 @pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
-def test_a_signal_at_the_question_after_the_first(desk: Desk, terminal: Callable[..., Terminal], number: int):
+def test_a_signal_at_the_question_after_the_first(desk: Desk, terminal: Callable[..., Terminal], number: int) -> None:
     """A signal while it asks whether to go on ends the run with 6 at once: nobody has to answer first."""
     one = terminal("--first", "3", "--yes")
     one.wait_for(ASKED)
@@ -237,7 +239,7 @@ def test_a_signal_at_the_question_after_the_first(desk: Desk, terminal: Callable
 # --first without a terminal
 
 
-def test_first_without_a_terminal(desk: Desk, command):
+def test_first_without_a_terminal(desk: Desk, command: Command) -> None:
     """Without a terminal `--first` stops after the first rows with 6; the same command sends the next ones."""
     sheet = write_sheet(desk.folder / "sheet.csv", LINES)
     for made in (12, 24):
@@ -250,14 +252,14 @@ def test_first_without_a_terminal(desk: Desk, command):
 
 
 @pytest.mark.parametrize("first", [30, 31, 1000], ids=["all", "one more", "many more"])
-def test_first_of_fewer_rows(desk: Desk, first: int):
+def test_first_of_fewer_rows(desk: Desk, first: int) -> None:
     """`--first` with as many rows as there are sends them all and has nothing to ask."""
     assert desk.run(LINES, first=first).code == 0
     goes_on(desk)
 
 
 @pytest.mark.parametrize("link", [False, True], ids=["no link", "e-mailed"])
-def test_first_meets_a_fault(desk: Desk, link: bool):
+def test_first_meets_a_fault(desk: Desk, link: bool) -> None:
     """When one of the first rows is unknown the code is 5, though the run stopped early too."""
     lines = [Line(line.reference, link) for line in LINES]
     desk.server.on_create.append(creates_and_resets)
@@ -283,7 +285,7 @@ def answers_of(reference_of: Callable[[str], bytes]) -> Behaviour:
     return behave
 
 
-def test_max_failures(desk: Desk):
+def test_max_failures(desk: Desk) -> None:
     """After `--max-failures` rows in a row that were refused for one reason the rest is not sent, with 6."""
     desk.settings |= {"max_failures": "5", "concurrency": "1"}
     desk.server.on_create.append(created)
@@ -294,7 +296,7 @@ def test_max_failures(desk: Desk):
     goes_on(desk)
 
 
-def test_failures_for_different_reasons(desk: Desk):
+def test_failures_for_different_reasons(desk: Desk) -> None:
     """Rows that are refused for different reasons do not stop a run."""
     desk.settings |= {"max_failures": "2", "concurrency": "1"}
     desk.server.on_create.extend([answers(400), answers(422)] * 15)
@@ -303,14 +305,14 @@ def test_failures_for_different_reasons(desk: Desk):
     goes_on(desk)
 
 
-def test_refusals_that_were_the_whole_sheet(desk: Desk):
+def test_refusals_that_were_the_whole_sheet(desk: Desk) -> None:
     """When the last refusal of a sheet is the one too many, nothing was stopped: the run finished, with 1."""
     desk.settings["max_failures"] = "30"
     desk.server.well_created = answers(400)
     assert desk.run(LINES).code == 1
 
 
-def test_forbidden_from_the_start(desk: Desk):
+def test_forbidden_from_the_start(desk: Desk) -> None:
     """When the first 20 answers are all 403 the run stops with 4; the rest is not sent, the same command goes on."""
     desk.server.well_created = answers(403)
     ran = desk.run(LINES)
@@ -320,7 +322,7 @@ def test_forbidden_from_the_start(desk: Desk):
     goes_on(desk)
 
 
-def test_forbidden_later(desk: Desk):
+def test_forbidden_later(desk: Desk) -> None:
     """403s after a session are about their rows: they end with `--max-failures`, not with 4."""
     desk.settings["concurrency"] = "1"
     desk.server.on_create.append(created)
@@ -331,7 +333,7 @@ def test_forbidden_later(desk: Desk):
 
 
 @pytest.mark.parametrize("link", [False, True], ids=["no link", "e-mailed"])
-def test_twenty_uncertain_answers(desk: Desk, link: bool):
+def test_twenty_uncertain_answers(desk: Desk, link: bool) -> None:
     """After 20 uncertain answers in a row nothing more is sent, so that no more rows need a person; the code is 5."""
     lines = [Line(line.reference, link) for line in LINES]
     desk.server.well_created = creates_and_resets
@@ -353,7 +355,7 @@ def test_twenty_uncertain_answers(desk: Desk, link: bool):
 # --until and --rate, by the command itself
 
 
-def test_until_and_rate_as_options(desk: Desk, command):
+def test_until_and_rate_as_options(desk: Desk, command: Command) -> None:
     """`--until` in a minute or two and `--rate` hold for the command as it is typed; the same command goes on."""
     soon = datetime.now().astimezone() + timedelta(minutes=2)
     sheet = write_sheet(desk.folder / "sheet.csv", LINES)
@@ -367,7 +369,7 @@ def test_until_and_rate_as_options(desk: Desk, command):
 
 @pytest.mark.parametrize(("lang", "said"), [("en", "sending stops at"), ("fr", "l'envoi s'arrête au plus tard")])
 @pytest.mark.parametrize("minutes", [-1, 2], ids=["just past", "soon"])
-def test_until_is_said_with_its_date(desk: Desk, command, lang: str, said: str, minutes: int):
+def test_until_is_said_with_its_date(desk: Desk, command: Command, lang: Lang, said: str, minutes: int) -> None:
     """A time that is just past means tomorrow's: before anything is sent it is said when sending stops."""
     meant = datetime.now().astimezone() + timedelta(minutes=minutes)
     resolved = meant if minutes > 0 else meant + timedelta(days=1)
@@ -386,7 +388,7 @@ def test_until_is_said_with_its_date(desk: Desk, command, lang: str, said: str, 
 
 
 @pytest.mark.parametrize("options", [(), ("--log-json",)], ids=["text", "JSON lines"])
-def test_a_long_pause_is_said_once(desk: Desk, command, options: tuple[str, ...]):
+def test_a_long_pause_is_said_once(desk: Desk, command: Command, options: tuple[str, ...]) -> None:
     """When the API asks for a long pause it is said until when, once for all in flight; a signal ends the waiting."""
 
     def ends_the_waiting() -> None:
@@ -412,7 +414,7 @@ def test_a_long_pause_is_said_once(desk: Desk, command, options: tuple[str, ...]
     ("en", "after the first row (", "after the first 2 rows ("),
     ("fr", "après la première ligne (", "après les 2 premières lignes ("),
 ])  # fmt: skip
-def test_one_row_is_not_told_as_many(desk: Desk, command, lang: str, one: str, two: str):
+def test_one_row_is_not_told_as_many(desk: Desk, command: Command, lang: Lang, one: str, two: str) -> None:
     """Sentences that count read as a person would write them, and no line ends with blanks."""
     sheet = write_sheet(desk.folder / "sheet.csv", LINES)
     for first, said in (("1", one), ("2", two)):
@@ -422,7 +424,7 @@ def test_one_row_is_not_told_as_many(desk: Desk, command, lang: str, one: str, t
 
 
 @pytest.mark.parametrize("options", [(), ("--log-json",)], ids=["text", "JSON lines"])
-def test_failed_rows_alone_say_why_the_code_is_6(desk: Desk, command, options: tuple[str, ...]):
+def test_failed_rows_alone_say_why_the_code_is_6(desk: Desk, command: Command, options: tuple[str, ...]) -> None:
     """When rows certainly were not created and nothing else is left, a sentence says so and what to do."""
     desk.server.well_created = answers(429, headers={"Retry-After": "0"})
     sheet = write_sheet(desk.folder / "sheet.csv", LINES[:1])

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openpyxl import load_workbook
+from support.command import Command
 from support.libreoffice import by_hand, needs_uno
 
 from schemas.fields import DEFAULT_MAX_AMOUNT, FIELDS, INSTITUTIONS, RULES, Field
+from schemas.languages import Lang
 
 SHEETS = {"en": ("Billing", "Help"), "fr": ("Facturation", "Aide")}
 
@@ -16,8 +20,8 @@ languages = pytest.mark.parametrize("lang", SHEETS)
 
 
 @pytest.fixture
-def template(command):
-    def make(lang: str) -> Path:
+def template(command: Command) -> Callable[..., Any]:
+    def make(lang: Lang) -> Path:
         path = command.home / f"sheet-{lang}.xlsx"
         assert command("template", "-o", path, "--lang", lang).code == 0
         return path
@@ -26,7 +30,7 @@ def template(command):
 
 
 @languages
-def test_every_heading_is_one_that_run_knows(command, template, lang):
+def test_every_heading_is_one_that_run_knows(command: Command, template: Callable[..., Any], lang: Lang) -> None:
     """Each field has one column, in the order of the fields, whatever the language."""
     columns = command("columns", template(lang), "--json").json()["columns"]
     assert [column["field"] for column in columns] == [rule.field.value for rule in FIELDS]
@@ -38,7 +42,9 @@ def test_every_heading_is_one_that_run_knows(command, template, lang):
     ("lang", "amount", "yes"),
     [pytest.param("en", "1234.50", "yes", id="en"), pytest.param("fr", "250", "oui", id="fr")],
 )
-def test_what_is_typed_by_hand_is_what_run_reads(command, template, lang, amount, yes):
+def test_what_is_typed_by_hand_is_what_run_reads(
+    command: Command, template: Callable[..., Any], lang: Lang, amount: str, yes: str
+) -> None:
     """Typed in LibreOffice by the keyboard's own command, identifiers keep their zeros and the row has no fault."""
     path, filled = template(lang), command.home / "filled.xlsx"
     typed = ["0007", "Zoé", "Anne", "Tremblay", "zoe@example.com", amount, "CAD", "e-Transfer", "DEBIT", yes]
@@ -54,7 +60,9 @@ def test_what_is_typed_by_hand_is_what_run_reads(command, template, lang, amount
 
 
 @languages
-def test_the_help_beside_our_own_template_is_not_said_to_be_unread(command, template, lang):
+def test_the_help_beside_our_own_template_is_not_said_to_be_unread(
+    command: Command, template: Callable[..., Any], lang: Lang
+) -> None:
     """Nothing in it was to be read; a sheet of the user's own is said, also under that name."""
     path = template(lang)
     assert "only the sheet" not in command("validate", path, "--lang", "en").err
@@ -65,7 +73,7 @@ def test_the_help_beside_our_own_template_is_not_said_to_be_unread(command, temp
 
 
 @languages
-def test_an_empty_template_sends_nothing(command, template, lang):
+def test_an_empty_template_sends_nothing(command: Command, template: Callable[..., Any], lang: Lang) -> None:
     """There is no example row that somebody could send: run finds no payment."""
     done = command("run", template(lang), "--sandbox", "--json")
     assert done.json()["rows"] == 0
@@ -73,7 +81,7 @@ def test_an_empty_template_sends_nothing(command, template, lang):
 
 
 @languages
-def test_identifiers_are_text_and_limits_are_those_of_the_fields(template, lang):
+def test_identifiers_are_text_and_limits_are_those_of_the_fields(template: Callable[..., Any], lang: Lang) -> None:
     """Every identifier column is typed as text, and what Excel refuses is what the table of fields refuses."""
     book = load_workbook(template(lang))
     sheet = book[SHEETS[lang][0]]
@@ -97,7 +105,7 @@ def test_identifiers_are_text_and_limits_are_those_of_the_fields(template, lang)
 
 
 @languages
-def test_the_list_of_institutions_stores_the_code_alone(template, lang):
+def test_the_list_of_institutions_stores_the_code_alone(template: Callable[..., Any], lang: Lang) -> None:
     """The drop-down points at the codes on the help sheet, which are texts; the names stand beside them."""
     book = load_workbook(template(lang))
     sheet, help_sheet = (book[name] for name in SHEETS[lang])
@@ -107,7 +115,7 @@ def test_the_list_of_institutions_stores_the_code_alone(template, lang):
     assert rule.errorStyle == "information"
 
 
-def test_a_file_that_exists_is_never_written_over(command):
+def test_a_file_that_exists_is_never_written_over(command: Command) -> None:
     """The second time another name is taken, and what a person typed into the first is still there."""
     first = command("template")
     path = command.home / "billing-template.xlsx"
@@ -128,7 +136,7 @@ def test_a_file_that_exists_is_never_written_over(command):
         pytest.param("nowhere/sheet.xlsx", "can't be written", id="a folder that is not there"),
     ],
 )
-def test_a_place_that_can_not_be_had_gets_one_sentence(command, output, told):
+def test_a_place_that_can_not_be_had_gets_one_sentence(command: Command, output: str, told: str) -> None:
     """Exit code 2, what is wrong, and nothing is left behind."""
     done = command("template", "-o", output)
     assert done.code == 2

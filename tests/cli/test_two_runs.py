@@ -4,12 +4,15 @@ import sqlite3
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
-from support.fault_server import FaultServer
-from support.fork_server import Forked
+from support.command import Command, Process, StandaloneSandbox
+from support.fault_server import FaultServer, Talk
 from support.journals import KINDS, place
 
 HEADINGS = "Invoice #,First name,Last name,Email,Amount,sendInteracLink"
@@ -17,14 +20,14 @@ PATIENCE = 60
 
 
 @pytest.fixture(params=KINDS)
-def journal(request, command, tmp_path):
+def journal(request: pytest.FixtureRequest, command: Command, tmp_path: Path) -> Iterator[str]:
     """One journal for both: a file, or a server that two machines share."""
     with place(request.param, tmp_path) as url:
         assert command("journal", "create", url).code == 0
         yield url
 
 
-def sheet_of(folder, references, name="billing.csv"):
+def sheet_of(folder: Path, references: list[str], name: str = "billing.csv") -> Path:
     path = folder / name
     lines = [
         f"{reference},Zoé,Tremblay {number},zoe{number}@example.com,{number}.50,{'yes' if number % 2 else 'no'}"
@@ -34,7 +37,7 @@ def sheet_of(folder, references, name="billing.csv"):
     return path
 
 
-def sending(sheet, journal, *more):
+def sending(sheet: Path, journal: str, *more: str | Path) -> tuple[str | Path, ...]:
     return ("run", sheet, "--yes", "--json", "--journal", journal, *more)
 
 
@@ -57,13 +60,13 @@ def _attempts(journal: str) -> int:
         return 0
 
 
-def test_the_second_run_of_a_batch_leaves_at_once(command, journal):
+def test_the_second_run_of_a_batch_leaves_at_once(command: Command, journal: str) -> None:
     """While a run works on a batch the second leaves with 7 and names it; the first ends as if it were alone."""
     sheet = sheet_of(command.home, ["INV-1", "INV-2", "INV-3"])
     call = sending(sheet, journal, "--concurrency", "1")
     arrived, go_on = threading.Event(), threading.Event()
 
-    def waits(talk):
+    def waits(talk: Talk) -> None:
         arrived.set()
         go_on.wait(PATIENCE)
         talk.answer_created()
@@ -87,7 +90,9 @@ def test_the_second_run_of_a_batch_leaves_at_once(command, journal):
         assert server.created == {"INV-1": 1, "INV-2": 1, "INV-3": 1}
 
 
-def test_two_batches_go_on_beside_each_other(command, standalone_sandbox, journal):
+def test_two_batches_go_on_beside_each_other(
+    command: Command, standalone_sandbox: StandaloneSandbox, journal: str
+) -> None:
     """Runs of two batches share a journal, and both come to their end."""
     sheets = [sheet_of(command.home, [f"Slow-{name}", f"INV-{name}"], f"{name}.csv") for name in ("a", "b")]
     runs = [command.start(*sending(sheet, journal), env=standalone_sandbox.env) for sheet in sheets]
@@ -95,12 +100,14 @@ def test_two_batches_go_on_beside_each_other(command, standalone_sandbox, journa
     assert standalone_sandbox.created() == {"Slow-a": 1, "INV-a": 1, "Slow-b": 1, "INV-b": 1}
 
 
-def ended(run: Forked) -> tuple[int, str]:
+def ended(run: Process) -> tuple[int | None, str]:
     out, _ = run.communicate(timeout=PATIENCE)
     return run.returncode, out
 
 
-def test_a_run_that_was_killed_is_taken_over_at_once(command, standalone_sandbox, journal):
+def test_a_run_that_was_killed_is_taken_over_at_once(
+    command: Command, standalone_sandbox: StandaloneSandbox, journal: str
+) -> None:
     """After `kill -9` the same command goes on: what was in flight and e-mailed is unknown, the rest is sent once."""
     sheet = sheet_of(command.home, ["HangAfter-1", "INV-2", "INV-3"])
     call = sending(sheet, journal, "--concurrency", "1")
@@ -117,7 +124,9 @@ def test_a_run_that_was_killed_is_taken_over_at_once(command, standalone_sandbox
     assert standalone_sandbox.created() == {"HangAfter-1": 1, "INV-2": 1, "INV-3": 1}
 
 
-def test_one_file_under_two_names_at_once_asks_each_payor_once(command, standalone_sandbox, journal):
+def test_one_file_under_two_names_at_once_asks_each_payor_once(
+    command: Command, standalone_sandbox: StandaloneSandbox, journal: str
+) -> None:
     """Two runs of the same file under two names: each row is created by one of them and held by the other."""
     references = [f"INV-{number}" for number in range(60)]
     sheet = sheet_of(command.home, references)
@@ -131,7 +140,7 @@ def test_one_file_under_two_names_at_once_asks_each_payor_once(command, standalo
     results = [ended(run) for run in runs]
     assert {code for code, _ in results} <= {0, 1}
     assert standalone_sandbox.created() == dict.fromkeys(references, 1)
-    totals = Counter()
+    totals: Counter[Any] = Counter()
     for name in ("morning", "evening"):
         told = command(*sending(sheet, journal, "--batch", name), env=standalone_sandbox.env).json()
         totals += Counter(told["counts"])

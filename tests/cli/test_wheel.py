@@ -9,7 +9,10 @@ from zipfile import ZipFile
 
 import click
 import pytest
-from support.command import REPOSITORY
+from support.command import Command
+from support.fork_server import REPOSITORY
+
+from schemas.languages import Lang
 
 PACKAGES = ("pipeline", "schemas")
 
@@ -32,7 +35,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def test_every_file_of_the_packages_is_in_the_wheel_and_nothing_else(wheel):
+def test_every_file_of_the_packages_is_in_the_wheel_and_nothing_else(wheel: Path) -> None:
     """Texts, aliases, faults and pages travel with the code; tests, samples and caches stay at home."""
     wanted = {
         path.relative_to(REPOSITORY).as_posix()
@@ -47,12 +50,12 @@ def test_every_file_of_the_packages_is_in_the_wheel_and_nothing_else(wheel):
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_no_dependency_brings_a_package_of_this_name(package):
+def test_no_dependency_brings_a_package_of_this_name(package: str) -> None:
     """The names are common ones (docs/decisions/0014-package-names.md): what is locked beside them has others."""
     assert {*packages_distributions().get(package, ())} <= {"flinks-import"}
 
 
-def test_the_wheel_names_its_command_and_what_it_needs(wheel):
+def test_the_wheel_names_its_command_and_what_it_needs(wheel: Path) -> None:
     """pipx finds the command `flinks-import`, and pip the extras."""
     archive = ZipFile(wheel)
     read = {Path(name).name: archive.read(name).decode() for name in archive.namelist() if ".dist-info/" in name}
@@ -62,7 +65,7 @@ def test_the_wheel_names_its_command_and_what_it_needs(wheel):
 
 
 @pytest.fixture
-def alone(command, installed):
+def alone(command: Command, installed: Path) -> Command:
     """The command, from the installed wheel: the sources can't be seen from where it runs."""
     command.environment["PYTHONPATH"] = str(installed)
     command.environment["PYTHONSAFEPATH"] = "1"
@@ -73,14 +76,14 @@ def alone(command, installed):
 
 
 @pytest.mark.parametrize(("option", "says"), [("--version", "flinks-import 0."), ("--help", "Commands:")])
-def test_the_installed_wheel_answers(alone, option, says):
+def test_the_installed_wheel_answers(alone: Command, option: str, says: str) -> None:
     """What is asked first works from the wheel alone."""
     done = alone(option)
     assert (done.code, says in done.out) == (0, True)
 
 
 @pytest.mark.parametrize("lang", ["en", "fr"])
-def test_the_installed_wheel_imports_a_sheet(alone, lang):
+def test_the_installed_wheel_imports_a_sheet(alone: Command, lang: Lang) -> None:
     """A whole run against the built-in sandbox, sentences and workbook included, needs nothing from the sources."""
     sheet = alone.home / "a.csv"
     sheet.write_text("Reference,First Name,Last Name,Email,Amount\nA-1,Zoé,Roy,zoe@example.com,1.00\n", "utf-8")
@@ -90,7 +93,7 @@ def test_the_installed_wheel_imports_a_sheet(alone, lang):
 
 
 @pytest.fixture
-def never_installed(command, tmp_path) -> list[str]:
+def never_installed(command: Command, tmp_path: Path) -> list[str]:
     """The line of a Python that sees the sources and every package that they need, but no record of an installation."""
     seen = tmp_path / "packages"
     seen.mkdir()
@@ -101,7 +104,7 @@ def never_installed(command, tmp_path) -> list[str]:
     return [sys.executable, "-S"]
 
 
-def test_a_fault_is_reported_by_sources_that_were_never_installed(command, never_installed):
+def test_a_fault_is_reported_by_sources_that_were_never_installed(command: Command, never_installed: list[str]) -> None:
     """A report without the program's version is better than none, and than a traceback of the reporter."""
     crash = "from pipeline.cli.failing import report_bug; raise SystemExit(report_bug(ValueError()))"
     line = [*never_installed, "-c", crash]
@@ -114,7 +117,9 @@ def test_a_fault_is_reported_by_sources_that_were_never_installed(command, never
 @pytest.mark.parametrize(
     ("words", "says"), [(["--version"], "unknown version"), (["doctor"], "unknown version, Python")]
 )
-def test_sources_that_were_never_installed_say_so(command, never_installed, words, says):
+def test_sources_that_were_never_installed_say_so(
+    command: Command, never_installed: list[str], words: list[str], says: str
+) -> None:
     """What a person asks for help with answers all the same."""
     line = [*never_installed, "-m", "pipeline", *words]
     done = subprocess.run(line, env=command.environment, cwd=command.home, capture_output=True, check=False)
@@ -122,7 +127,7 @@ def test_sources_that_were_never_installed_say_so(command, never_installed, word
     assert b"fault of its own" not in done.stderr
 
 
-def test_the_wheel_has_no_path_of_the_machine_that_built_it(wheel):
+def test_the_wheel_has_no_path_of_the_machine_that_built_it(wheel: Path) -> None:
     """Nothing inside tells where it was made."""
     archive = ZipFile(wheel)
     for name in archive.namelist():

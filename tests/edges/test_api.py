@@ -46,7 +46,7 @@ def ask(
     return asyncio.run(run())
 
 
-def test_authorize_by_basic():
+def test_authorize_by_basic() -> None:
     """By default the credentials go as HTTP Basic, in UTF-8."""
     with FaultServer() as server:
         answer = ask(server.url, Api.authorize)
@@ -57,7 +57,7 @@ def test_authorize_by_basic():
     assert b64decode(asked.headers["authorization"].removeprefix("Basic ")).decode() == "user-name:pass:wörd&=+ é"
 
 
-def test_authorize_by_form():
+def test_authorize_by_form() -> None:
     """By configuration the credentials go as form fields, and nowhere else."""
     with FaultServer() as server:
         ask(server.url, Api.authorize, Credentials("user-name", "pass:wörd&=+ é", "form"))
@@ -71,7 +71,7 @@ def test_authorize_by_form():
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
-def test_refused_credentials(status: int):
+def test_refused_credentials(status: int) -> None:
     """400, 401 and 403 to authorize mean that the credentials are refused."""
     with FaultServer() as server:
         server.on_authorize.append(answers(status, {"title": "No"}))
@@ -89,7 +89,7 @@ def test_refused_credentials(status: int):
         pytest.param(hangs, "no whole answer in time", None, id="no answer"),
     ],
 )
-def test_authorize_that_fails(behaviour: Behaviour, text: str, retry_after: float | None):
+def test_authorize_that_fails(behaviour: Behaviour, text: str, retry_after: float | None) -> None:
     """Anything else is no token this time, and says why."""
     with FaultServer() as server:
         server.on_authorize.append(behaviour)
@@ -110,14 +110,14 @@ def test_authorize_that_fails(behaviour: Behaviour, text: str, retry_after: floa
         pytest.param(answers(200, {"access_token": ""}), "the answer has no usable access_token", id="no token"),
     ],
 )
-def test_authorize_at_an_address_that_is_no_api(behaviour: Behaviour, text: str):
+def test_authorize_at_an_address_that_is_no_api(behaviour: Behaviour, text: str) -> None:
     """What the API has no reason to say is said by somebody else: the address is wrong."""
     with FaultServer() as server:
         server.on_authorize.append(behaviour)
         assert ask(server.url, Api.authorize) == AuthorizeElsewhere(text)
 
 
-def test_create():
+def test_create() -> None:
     """The body goes as it is, with the token, as JSON; the answer comes back whole."""
     with FaultServer() as server:
         answer = ask(server.url, lambda api: api.create(BODY, "token-1"))
@@ -142,7 +142,7 @@ def test_create():
         ),
     ],
 )
-def test_calls_on_a_session(call: Callable[[Api], Awaitable[Any]], method: str, path: str):
+def test_calls_on_a_session(call: Callable[[Api], Awaitable[Any]], method: str, path: str) -> None:
     """Each call is one request with the token, no body, under the base URL's own path."""
     with FaultServer() as server:
         server.on_other.append(answers(200, {"status": "Initiated"}))
@@ -154,7 +154,7 @@ def test_calls_on_a_session(call: Callable[[Api], Awaitable[Any]], method: str, 
     assert asked.headers["authorization"] == "Bearer t"
 
 
-def test_the_client_id_goes_with_every_call():
+def test_the_client_id_goes_with_every_call() -> None:
     """`x-client-id` is sent on every call when it is configured."""
     with FaultServer() as server:
 
@@ -184,7 +184,7 @@ def test_the_client_id_goes_with_every_call():
         (307, {"Location": "/elsewhere"}, None),
     ],
 )
-def test_an_answer_is_handed_on_unjudged(status: int, headers: dict[str, str], retry_after: float | None):
+def test_an_answer_is_handed_on_unjudged(status: int, headers: dict[str, str], retry_after: float | None) -> None:
     """Any status is an answer; only the wait that the server asks for is read from its headers."""
     with FaultServer() as server:
         server.on_create.append(answers(status, b"<p>No</p>", headers))
@@ -193,12 +193,12 @@ def test_an_answer_is_handed_on_unjudged(status: int, headers: dict[str, str], r
     assert len(server.requests) == 1
 
 
-def test_what_failed_before_and_after_leaving_is_told_apart():
+def test_what_failed_before_and_after_leaving_is_told_apart() -> None:
     """Failures are values: proven not sent, or perhaps carried out."""
     with FaultServer() as server:
         server.on_create += [creates_and_closes, creates_and_hangs, created]
 
-        async def thrice(api: Api) -> list[object]:
+        async def thrice(api: Api) -> list[Any]:
             return [await api.create(BODY, "t") for _ in range(3)]
 
         lost, late, fine = ask(server.url, thrice, patience=1)
@@ -214,7 +214,7 @@ def test_what_failed_before_and_after_leaving_is_told_apart():
 
 
 @pytest.mark.parametrize("behaviour", [resets_at_once, resets_on_first_byte])
-def test_nothing_is_retried_here(behaviour: Behaviour):
+def test_nothing_is_retried_here(behaviour: Behaviour) -> None:
     """A lost connection is told once, and not tried again."""
     with FaultServer() as server:
         server.on_connect += [behaviour] * 9
@@ -223,7 +223,7 @@ def test_nothing_is_retried_here(behaviour: Behaviour):
     assert server.requests == []
 
 
-def test_no_repr_tells_a_secret():
+def test_no_repr_tells_a_secret() -> None:
     """Passwords, tokens, session ids and bodies are in no repr."""
     shown = repr([CREDENTIALS, Token("s3cret", 1.0), Answered(201, b'{"sessionId": "s3cret"}')])
     assert "s3cret" not in shown

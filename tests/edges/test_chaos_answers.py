@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -109,15 +110,15 @@ class Chaos:
         ours, emailed = "", False
         if talk.asked.path.endswith("/sessions"):
             ours = talk.asked.reference
-            emailed = bool(talk.asked.json["options"]["notificationPreferences"]["sendInteracLink"])  # type: ignore[index]
+            emailed = bool(talk.asked.json["options"]["notificationPreferences"]["sendInteracLink"])
         if not odd:
             return json.dumps({"sessionId": session_id, "referenceId": ours}).encode()
         named = self.rng.choice([None, 7, "", "x", session_id, session_id, *list(talk.server.sessions)[:2]])
-        echoes: list[object] = [ours, None, "", 7, 10**30, [ours], f"{ours}0"]
+        echoes: list[Any] = [ours, None, "", 7, 10**30, [ours], f"{ours}0"]
         if named != session_id or named not in talk.server.sessions:
             theirs = talk.server.sessions.get(str(named), f"{ours}0")
             echoes = [theirs, theirs, *[None] * (emailed or self.strays)]
-        word = self.rng.choice(["Initiated", "\0", None, {}])
+        word: Any = self.rng.choice(["Initiated", "\0", None, {}])
         return json.dumps({"sessionId": named, "referenceId": self.rng.choice(echoes), "status": word}).encode()
 
     def _problem(self) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
@@ -30,7 +30,7 @@ def state(session: str, *transactions: str) -> SessionState:
     return SessionState(session, transactions, Decimal("250.00"), NOW)
 
 
-def tell(planned: Planned, session_id: str, told: SessionState, at=NOW) -> None:
+def tell(planned: Planned, session_id: str, told: SessionState, at: datetime = NOW) -> None:
     planned.journal.record_states(planned.batch, [Seen(session_id, told, at)])
 
 

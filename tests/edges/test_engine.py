@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import psycopg
 import pytest
@@ -59,7 +60,7 @@ class Mint:
     """Gives out tokens and takes them: each lives so long, whatever it says, and serves so often."""
 
     lives: float = 600.0
-    says: object = 599
+    says: Any = 599
     uses: int = 1_000_000
     revoked_at: int = -1
     given: int = 0
@@ -120,7 +121,7 @@ MINTS = {
 
 
 @pytest.mark.parametrize(("mint", "tokens", "refused"), MINTS.values(), ids=MINTS)
-def test_tokens_of_every_kind(desk: Desk, mint: Mint, tokens: tuple[int, int], refused: int):
+def test_tokens_of_every_kind(desk: Desk, mint: Mint, tokens: tuple[int, int], refused: int) -> None:
     """However long tokens live and whatever is said of it, each row is created once, with few refusals."""
     mint.serve(desk.server)
     desk.settings |= {"concurrency": "4", "rate": "10"}
@@ -131,7 +132,7 @@ def test_tokens_of_every_kind(desk: Desk, mint: Mint, tokens: tuple[int, int], r
 
 
 @pytest.mark.parametrize("count", [1, 16])
-def test_one_authorize_at_a_time(desk: Desk, count: int):
+def test_one_authorize_at_a_time(desk: Desk, count: int) -> None:
     """However many rows wait for the first token, it is asked for once."""
     mint = Mint(takes=0.3)
     mint.serve(desk.server)
@@ -139,7 +140,7 @@ def test_one_authorize_at_a_time(desk: Desk, count: int):
     assert (ran.code, mint.given, mint.asking_at_once) == (0, 1, 1)
 
 
-def test_renewal_is_one_authorize_too(desk: Desk):
+def test_renewal_is_one_authorize_too(desk: Desk) -> None:
     """When a token ends under many rows, one is asked for in its place."""
     mint = Mint(lives=0.5, says=0.5, takes=0.1)
     mint.serve(desk.server)
@@ -157,7 +158,7 @@ def test_renewal_is_one_authorize_too(desk: Desk):
         pytest.param([hangs], id="hangs"),
     ],
 )
-def test_authorize_fails_for_a_while(desk: Desk, behaviours: list[Behaviour]):
+def test_authorize_fails_for_a_while(desk: Desk, behaviours: list[Behaviour]) -> None:
     """A failure to get a token is certainly "not sent": it is asked for again, and each row is created once."""
     desk.server.on_authorize.extend(behaviours)
     ran = desk.run(lines(5, link=True))
@@ -170,7 +171,7 @@ def test_authorize_fails_for_a_while(desk: Desk, behaviours: list[Behaviour]):
     [answers(200, b"<html>"), answers(302, b"", {"Location": "/login"}), answers(404)],
     ids=["HTML", "a redirect", "404"],
 )
-def test_an_address_that_is_no_api(desk: Desk, behaviour: Behaviour):
+def test_an_address_that_is_no_api(desk: Desk, behaviour: Behaviour) -> None:
     """The address is wrong: the run ends with 2 after one request, and the same command goes on once it is right."""
     desk.server.well_authorized = behaviour
     ran = desk.run(lines(50))
@@ -180,7 +181,7 @@ def test_an_address_that_is_no_api(desk: Desk, behaviour: Behaviour):
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
-def test_refused_credentials(desk: Desk, status: int):
+def test_refused_credentials(desk: Desk, status: int) -> None:
     """Credentials that are refused end the run with 4 before anything is sent, and the same command goes on."""
     desk.server.well_authorized = answers(status)
     ran = desk.run(lines(5))
@@ -189,7 +190,7 @@ def test_refused_credentials(desk: Desk, status: int):
     assert desk.run(lines(5)).code == 0
 
 
-def test_a_fresh_token_is_refused(desk: Desk):
+def test_a_fresh_token_is_refused(desk: Desk) -> None:
     """When fresh tokens are refused too, the run stops with 4; nothing was created, and the same command goes on."""
     desk.settings["concurrency"] = "2"
     desk.server.well_created = answers(401)
@@ -225,7 +226,7 @@ WAITS: dict[str, Callable[[FaultServer], None]] = {
 
 @pytest.mark.parametrize("wait", WAITS.values(), ids=WAITS)
 @pytest.mark.parametrize("token_use", ["auto", "single"])
-def test_ctrl_c_ends_every_wait(desk: Desk, wait: Callable[[FaultServer], None], token_use: str):
+def test_ctrl_c_ends_every_wait(desk: Desk, wait: Callable[[FaultServer], None], token_use: str) -> None:
     """Whatever a run waits for when nothing is in flight, Ctrl-C ends it at once; the same command goes on."""
     desk.settings |= {"answer_timeout": "30", "token_use": token_use, "concurrency": "4"}
     wait(desk.server)
@@ -240,7 +241,7 @@ def test_ctrl_c_ends_every_wait(desk: Desk, wait: Callable[[FaultServer], None],
     assert set(desk.server.created.values()) == {1}
 
 
-def test_ctrl_c_while_it_backs_off_after_an_uncertain_answer(desk: Desk):
+def test_ctrl_c_while_it_backs_off_after_an_uncertain_answer(desk: Desk) -> None:
     """A row that would be tried again after an uncertain answer stays unknown for now; the same command tries it."""
     desk.settings["concurrency"] = "1"
     desk.server.on_create.append(interrupt(answers(500)))
@@ -251,7 +252,7 @@ def test_ctrl_c_while_it_backs_off_after_an_uncertain_answer(desk: Desk):
     assert (again.code, desk.server.created) == (0, {"INV-0": 1, "INV-1": 1, "INV-2": 1})
 
 
-def test_what_is_in_flight_is_finished(desk: Desk):
+def test_what_is_in_flight_is_finished(desk: Desk) -> None:
     """A request that is in flight when Ctrl-C comes is waited for, and its session recorded; nothing new begins."""
     desk.settings |= {"concurrency": "2", "answer_timeout": "5"}
 
@@ -266,7 +267,7 @@ def test_what_is_in_flight_is_finished(desk: Desk):
     assert desk.server.created.total() == 2
 
 
-def test_until_in_the_past(desk: Desk):
+def test_until_in_the_past(desk: Desk) -> None:
     """A time to stop that has passed sends nothing, and says so with 6."""
     ran = desk.run(lines(3), until=datetime.now(UTC) - timedelta(minutes=1))
     assert (ran.code, ran.stopped, desk.server.creations) == (6, "send.stopped_until", [])
@@ -274,7 +275,7 @@ def test_until_in_the_past(desk: Desk):
     assert desk.run(lines(3)).code == 0
 
 
-def test_until(desk: Desk):
+def test_until(desk: Desk) -> None:
     """At the time of `--until` what is in flight is finished and the rest is not sent; the same command goes on."""
     desk.settings |= {"rate": "20", "concurrency": "2"}
     desk.environment()  # makes the journal, which takes none of the run's second
@@ -288,7 +289,7 @@ def test_until(desk: Desk):
     assert set(desk.server.created.values()) == {1}
 
 
-def test_rate(desk: Desk):
+def test_rate(desk: Desk) -> None:
     """With `--rate` no second has more requests than that, however many may be in flight."""
     times: list[float] = []
 
@@ -302,7 +303,7 @@ def test_rate(desk: Desk):
     assert all(later - earlier > 0.85 for earlier, later in zip(times, times[20:], strict=False))
 
 
-def test_a_signal_after_the_loop_has_ended():
+def test_a_signal_after_the_loop_has_ended() -> None:
     """A signal that comes when the last loop has closed changes nothing: it must not be a fault of the program."""
 
     async def send(stop_of: list[Stop]) -> None:
@@ -359,7 +360,7 @@ def try_row(journal: Journal, batch: Batch, run: int, row: Sendable, outcome: Ou
 
 
 @pytest.mark.parametrize("outcome", [Outcome.CREATED, Outcome.PERHAPS, None], ids=["created", "perhaps", "in flight"])
-def test_another_program_sent_a_row_since_the_plan(desk: Desk, outcome: Outcome | None):
+def test_another_program_sent_a_row_since_the_plan(desk: Desk, outcome: Outcome | None) -> None:
     """Though the lock was lost, a row that another program sent after this one had planned it is not sent again."""
 
     def other() -> None:
@@ -373,7 +374,7 @@ def test_another_program_sent_a_row_since_the_plan(desk: Desk, outcome: Outcome 
     assert ran.code == (7 if outcome is Outcome.CREATED else 5)
 
 
-def test_another_program_sends_a_row_at_this_very_moment(desk: Desk):
+def test_another_program_sends_a_row_at_this_very_moment(desk: Desk) -> None:
     """When another program records the same attempt first, the request is not sent, and the run ends with 7."""
 
     def other(talk: Talk) -> None:
@@ -389,7 +390,7 @@ def test_another_program_sends_a_row_at_this_very_moment(desk: Desk):
     assert desk.server.created == {"INV-0": 1}
 
 
-def test_two_names_of_one_journal_are_one_lock(desk: Desk, tmp_path: Path):
+def test_two_names_of_one_journal_are_one_lock(desk: Desk, tmp_path: Path) -> None:
     """A batch is held whatever name the journal goes by."""
     assert desk.run(lines(1)).code == 0
     link = tmp_path / "elsewhere" / "link.sqlite"
@@ -401,7 +402,7 @@ def test_two_names_of_one_journal_are_one_lock(desk: Desk, tmp_path: Path):
     assert (ran.code, ran.stopped) == (7, "journal.batch_is_busy")
 
 
-def test_a_rehearsal_leaves_a_run_alone_that_is_being_staged(tmp_path: Path):
+def test_a_rehearsal_leaves_a_run_alone_that_is_being_staged(tmp_path: Path) -> None:
     """`validate` beside a run of the same batch does not take that run, half staged, for one that a crash left."""
     now = datetime.now(UTC)
 
@@ -418,7 +419,7 @@ def test_a_rehearsal_leaves_a_run_alone_that_is_being_staged(tmp_path: Path):
             journal.report(run)
 
 
-def test_an_outcome_may_be_said_twice_but_not_changed(desk: Desk):
+def test_an_outcome_may_be_said_twice_but_not_changed(desk: Desk) -> None:
     """An outcome whose commit got lost on the way back is offered again; another outcome for it raises."""
     desk.run(lines(2), until=datetime.now(UTC))
     journal, batch, run, rows = staged(desk)
@@ -442,7 +443,7 @@ def test_an_outcome_may_be_said_twice_but_not_changed(desk: Desk):
 # Repeats at the last moment
 
 
-def test_two_batches_of_one_content_at_once(desk: Desk):
+def test_two_batches_of_one_content_at_once(desk: Desk) -> None:
     """When another batch sends the same content after this one was planned, the row is held at the last moment."""
     other = Desk(desk.folder, desk.server, desk.settings)
     desk.screen = meanwhile(lambda: check_done(other.run(lines(2, link=True), name="copy.csv").code))
@@ -458,7 +459,7 @@ def check_done(code: int) -> None:
     assert code == 0
 
 
-def test_the_second_of_two_equal_rows(desk: Desk):
+def test_the_second_of_two_equal_rows(desk: Desk) -> None:
     """With `#` in `--identity` two equal rows are two payments, each sent once, also when one of them was unknown."""
     desk.settings |= {"identity": "referenceId,#", "concurrency": "1"}
     desk.server.on_create.extend([created, hangs])
@@ -471,7 +472,7 @@ def test_the_second_of_two_equal_rows(desk: Desk):
     assert desk.server.created == {"INV-1": 2}
 
 
-def test_another_identity_for_the_same_sheet(desk: Desk):
+def test_another_identity_for_the_same_sheet(desk: Desk) -> None:
     """A sheet that is run again with another `--identity` finds its earlier payments, certain and uncertain ones."""
     desk.server.on_create.append(hangs)
     desk.settings["concurrency"] = "1"
@@ -487,7 +488,7 @@ def test_another_identity_for_the_same_sheet(desk: Desk):
 # Outcomes that share a commit
 
 
-def test_an_outcome_that_can_not_be_kept_takes_no_other_with_it(desk: Desk):
+def test_an_outcome_that_can_not_be_kept_takes_no_other_with_it(desk: Desk) -> None:
     """One outcome of a group is a fault of the program; its neighbour's session is kept all the same."""
     desk.run(lines(3), until=datetime.now(UTC))
     journal, batch, run, rows = staged(desk)
@@ -497,7 +498,7 @@ def test_an_outcome_that_can_not_be_kept_takes_no_other_with_it(desk: Desk):
     with journal.engine.begin() as connection:
         attempts.settle(connection, [Settlement(batch.id, rows[1].identity, 1, Outcome.NOT_CREATED, now)])
 
-    async def both() -> list[object]:
+    async def both() -> list[Any]:
         async with recording(journal, None) as recorder:
             good = recorder.settle(Settlement(batch.id, rows[0].identity, 1, Outcome.CREATED, now, ID))
             bad = recorder.settle(Settlement(batch.id, rows[1].identity, 1, Outcome.PERHAPS, now))
@@ -508,7 +509,7 @@ def test_an_outcome_that_can_not_be_kept_takes_no_other_with_it(desk: Desk):
     assert journal.to_send(run, batch, -1, 10)[0].history[0].session_id == ID
 
 
-def test_an_outcome_nobody_waits_for_any_more_is_kept(desk: Desk):
+def test_an_outcome_nobody_waits_for_any_more_is_kept(desk: Desk) -> None:
     """Whoever was cancelled while he waited: what the API answered is in the journal."""
     desk.run(lines(3), until=datetime.now(UTC))
     journal, batch, run, rows = staged(desk)
@@ -522,7 +523,7 @@ def test_an_outcome_nobody_waits_for_any_more_is_kept(desk: Desk):
     assert journal.to_send(run, batch, -1, 10)[0].history[0].session_id == ID
 
 
-def test_an_outcome_outlives_the_connection_that_was_kept_for_it(desk: Desk):
+def test_an_outcome_outlives_the_connection_that_was_kept_for_it(desk: Desk) -> None:
     """The server ends the connection between two commits: the next outcome finds another one."""
     with place("postgresql", desk.folder) as url:
         desk.settings["journal"] = url
@@ -548,16 +549,16 @@ def test_an_outcome_outlives_the_connection_that_was_kept_for_it(desk: Desk):
     assert kept == [Outcome.CREATED, Outcome.REFUSED]
 
 
-def test_rows_that_come_together_are_spread_over_commits_and_all_are_kept(desk: Desk):
+def test_rows_that_come_together_are_spread_over_commits_and_all_are_kept(desk: Desk) -> None:
     """A group that finds the journal idle is cut, so that its rows do not stay together; nothing of it is lost."""
     desk.run(lines(8), until=datetime.now(UTC))
     journal, batch, run, rows = staged(desk)
     now = datetime.now(UTC)
     intents = [Intent(batch.id, run, row.identity, 1, row.number, row.payment, row.fingerprint, now) for row in rows]
-    commits: list[object] = []
+    commits: list[Any] = []
     event.listen(journal.engine, "commit", commits.append)
 
-    async def together() -> list[object]:
+    async def together() -> list[Any]:
         async with recording(journal, None) as recorder:
             return await asyncio.gather(*map(recorder.intend, intents))
 
@@ -588,7 +589,7 @@ class _Broken:
         raise BrokenPipeError
 
 
-def test_a_row_that_was_only_intended_is_not_taken_for_perhaps(desk: Desk):
+def test_a_row_that_was_only_intended_is_not_taken_for_perhaps(desk: Desk) -> None:
     """The row before can't be shown, and the program ends: the next row, whose intent is durable, was never sent."""
     desk.settings["concurrency"] = "1"
     desk.screen = lambda: ShowingFails(Manner(yes=True, quiet=True))
@@ -601,11 +602,11 @@ def test_a_row_that_was_only_intended_is_not_taken_for_perhaps(desk: Desk):
     assert desk.server.created == {"INV-0": 1, "INV-1": 1, "INV-2": 1}
 
 
-def test_more_workers_than_rows_are_read_at_a_time(desk: Desk):
+def test_more_workers_than_rows_are_read_at_a_time(desk: Desk) -> None:
     """Nobody gives up because the first rows were taken by others: the queue reads on while there are rows."""
 
     class Rows:
-        def to_send(self, _run: int, _batch: object, after: int, limit: int) -> list[SimpleNamespace]:
+        def to_send(self, _run: int, _batch: Any, after: int, limit: int) -> list[SimpleNamespace]:
             time.sleep(0.01)
             return [SimpleNamespace(position=at) for at in range(after + 1, min(1_200, after + 1 + limit))]
 

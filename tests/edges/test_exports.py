@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -18,23 +19,26 @@ from hypothesis import strategies as st
 from support.workbook_batches import columns, month, one_column, report
 
 from pipeline.domain.errors import UsageError
-from pipeline.domain.model import ControlTotal, ReportRow, SheetRow, Status
+from pipeline.domain.model import ControlTotal, Report, ReportRow, SheetRow, Status
 from pipeline.messages import explain
 from pipeline.report import exports, page
 from pipeline.system.atomic_output import put
 from schemas.faults import Fault
 from schemas.fields import OWN_COLUMNS
+from schemas.languages import Lang
 
 WRITERS = {"--csv": exports.write_csv, "--parquet": exports.write_parquet, "--html": page.write_page}
 
 
-def write(option: str, path: Path, about=None, rows=None, lang="en") -> None:
+def write(
+    option: str, path: Path, about: Report | None = None, rows: list[ReportRow] | None = None, lang: Lang = "en"
+) -> None:
     """One file beside the workbook, put in its place as `run` does."""
     about, rows = about or report(), month() if rows is None else rows
     put(path, lambda part: WRITERS[option](about, rows, part, lang))
 
 
-def read_csv(path: Path, **how) -> list[list[str]]:
+def read_csv(path: Path, **how: Any) -> list[list[str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.reader(file, **how))
 
@@ -62,7 +66,7 @@ def read_csv(path: Path, **how) -> list[list[str]]:
         pytest.param("", "", id="nothing"),
     ],
 )
-def test_a_text_becomes_no_formula_and_a_number_stays_one(tmp_path, text, expected):
+def test_a_text_becomes_no_formula_and_a_number_stays_one(tmp_path: Path, text: str, expected: str) -> None:
     """What a spreadsheet would calculate gets an apostrophe; numbers come out as they went in."""
     about, rows = one_column([text])
     write("--csv", tmp_path / "out.csv", about, rows)
@@ -70,7 +74,7 @@ def test_a_text_becomes_no_formula_and_a_number_stays_one(tmp_path, text, expect
 
 
 @given(st.text())
-def test_no_text_at_all_begins_like_a_formula(text):
+def test_no_text_at_all_begins_like_a_formula(text: str) -> None:
     """Whatever a cell holds, what stands in the file is a number or begins with no sign of a formula."""
     out = exports.harmless(text)
     assert out.removeprefix("'") == text.removeprefix("'") or out == f"'{text}"
@@ -84,7 +88,7 @@ def test_no_text_at_all_begins_like_a_formula(text):
 # CSV and Parquet
 
 
-def test_the_csv_has_the_columns_and_rows_of_results(tmp_path):
+def test_the_csv_has_the_columns_and_rows_of_results(tmp_path: Path) -> None:
     """Row numbers, the user's columns and ours, in the sheet's order, with accounts by their end only."""
     write("--csv", tmp_path / "out.csv")
     head, *lines = read_csv(tmp_path / "out.csv")
@@ -96,7 +100,7 @@ def test_the_csv_has_the_columns_and_rows_of_results(tmp_path):
     assert sent == ["" if row.amount_sent is None else f"{row.amount_sent:.2f}" for row in month()]
 
 
-def test_the_csv_hides_a_whole_account_in_the_transit_s_column(tmp_path):
+def test_the_csv_hides_a_whole_account_in_the_transit_s_column(tmp_path: Path) -> None:
     """What `Results` hides is hidden beside it too."""
     about = report(columns=columns(("Transit", "transitNumber", ""), ("Account", "accountNumber", "")))
     cells = (("30265-003-9876541", ""), ("30265", "9876541"))
@@ -105,7 +109,7 @@ def test_the_csv_hides_a_whole_account_in_the_transit_s_column(tmp_path):
     assert [line[1:3] for line in read_csv(tmp_path / "out.csv")[1:]] == [["•••6541", ""], ["30265", "•••6541"]]
 
 
-def test_parquet_keeps_types_and_adds_up_to_the_cent(tmp_path):
+def test_parquet_keeps_types_and_adds_up_to_the_cent(tmp_path: Path) -> None:
     """Amounts are decimals, times are times, identifiers are texts; the sum is that of the rows."""
     write("--parquet", tmp_path / "out.parquet")
     table = pq.read_table(tmp_path / "out.parquet")
@@ -116,7 +120,7 @@ def test_parquet_keeps_types_and_adds_up_to_the_cent(tmp_path):
     assert first == datetime(2026, 11, 24, 17, 0, 5, tzinfo=UTC)
 
 
-def test_parquet_names_are_unique(tmp_path):
+def test_parquet_names_are_unique(tmp_path: Path) -> None:
     """A heading that stands twice, or is one of ours, gets a number; ours keep their names."""
     about = report(columns=columns(("Due", None, ""), ("Due", None, ""), ("status", None, "")))
     rows = [ReportRow(SheetRow(2, ("a", "b", "\ud800"), "sss"), Status.CREATED, None, None)]
@@ -126,7 +130,7 @@ def test_parquet_names_are_unique(tmp_path):
     assert table["status"].to_pylist() == ["created"]
 
 
-def test_without_pyarrow_one_sentence_says_what_to_install():
+def test_without_pyarrow_one_sentence_says_what_to_install() -> None:
     """A machine without the extra is told so before anything else happens."""
     script = (
         "import sys; sys.modules['pyarrow'] = None\n"
@@ -165,7 +169,7 @@ def receivables(tmp_path: Path, text: str) -> exports.Receivables:
     return exports.load_receivables(path, report().columns)
 
 
-def test_a_receivables_import_has_the_columns_that_the_mapping_names(tmp_path):
+def test_a_receivables_import_has_the_columns_that_the_mapping_names(tmp_path: Path) -> None:
     """Order, constants, date format, decimal mark and separator are the mapping's; only rows with a session are in."""
     mapping = receivables(tmp_path, MAPPING)
     path = tmp_path / "ar.csv"
@@ -198,7 +202,7 @@ def test_a_receivables_import_has_the_columns_that_the_mapping_names(tmp_path):
         pytest.param("[columns]\nemail = 1", "[columns]", id="a name that is no text"),
     ],
 )
-def test_a_mistake_in_a_receivables_mapping_is_named(tmp_path, text, told):
+def test_a_mistake_in_a_receivables_mapping_is_named(tmp_path: Path, text: str, told: str) -> None:
     """Every mistake is said before anything is sent."""
     with pytest.raises(UsageError) as failure:
         receivables(tmp_path, text)
@@ -218,10 +222,10 @@ class Markup(HTMLParser):
         self.text = ""
         self.feed(text)
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         self.text += data
 
 
@@ -229,7 +233,7 @@ HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(1)>"
 
 
 @pytest.mark.parametrize("lang", ["en", "fr"])
-def test_the_page_loads_and_runs_nothing(lang):
+def test_the_page_loads_and_runs_nothing(lang: Lang) -> None:
     """No script, no address, no event: whatever a batch is called and whatever its references are."""
     rows = [
         ReportRow(
@@ -253,7 +257,7 @@ def test_the_page_loads_and_runs_nothing(lang):
     assert dict(made.tags)["html"] == {"lang": lang}
 
 
-def test_the_page_holds_no_more_of_a_person_than_the_reference():
+def test_the_page_holds_no_more_of_a_person_than_the_reference() -> None:
     """No name, address, account number, session or link is in it; the references of rows that need a person are."""
     text = page.page(report(), month())
     for row in month():
@@ -266,7 +270,7 @@ def test_the_page_holds_no_more_of_a_person_than_the_reference():
     assert "INV-2026-0000" not in text, "a row that needs nobody"
 
 
-def test_what_the_api_says_is_told_without_the_persons_data():
+def test_what_the_api_says_is_told_without_the_persons_data() -> None:
     """A refusal keeps its words; the account, the address and the name that it repeats are left out."""
     message = "Zoé Tremblay <zoe@x.ca>, account 98765410000, is unknown to 5f3c2a1e-0000-4c1d-8000-1234567890ab"
     fault = Fault("refused", details=(("status", "422"), ("message", message)))
@@ -284,7 +288,7 @@ NUMBERS = {
 
 
 @pytest.mark.parametrize("lang", NUMBERS)
-def test_the_page_writes_numbers_as_the_language_does(lang):
+def test_the_page_writes_numbers_as_the_language_does(lang: Lang) -> None:
     """The table, the sentences and the control totals of a French page have no English number."""
     rows = [
         ReportRow(SheetRow(number, (f"A-{number}",), "s"), Status.FAILED, None, Decimal("1.00"))
@@ -295,7 +299,7 @@ def test_the_page_writes_numbers_as_the_language_does(lang):
         assert [number in text for number in numbers] == [told == lang] * len(numbers)
 
 
-def test_a_long_list_is_cut_and_says_so():
+def test_a_long_list_is_cut_and_says_so() -> None:
     """A mail has the first 500 rows that need a person and the number of the others."""
     rows = [
         ReportRow(SheetRow(number, (f"A-{number}",), "s"), Status.FAILED, None, Decimal("1.00"))
@@ -312,7 +316,7 @@ def test_a_long_list_is_cut_and_says_so():
 
 
 @pytest.mark.parametrize("option", WRITERS)
-def test_a_file_is_for_its_owner_only(tmp_path, option):
+def test_a_file_is_for_its_owner_only(tmp_path: Path, option: str) -> None:
     """Nobody else can read it, and nothing is left beside it."""
     path = tmp_path / "out"
     write(option, path)
@@ -329,7 +333,9 @@ def test_a_file_is_for_its_owner_only(tmp_path, option):
         pytest.param("out.xlsx", "exports.taken", id="the workbook's place"),
     ],
 )
-def test_a_place_that_can_not_be_had_is_told_before_anything_is_sent(tmp_path, option, place, key):
+def test_a_place_that_can_not_be_had_is_told_before_anything_is_sent(
+    tmp_path: Path, option: str, place: str, key: str
+) -> None:
     """The option and the path are named, in both languages."""
     (tmp_path / "folder").mkdir()
     with pytest.raises(UsageError) as failure:
@@ -339,7 +345,7 @@ def test_a_place_that_can_not_be_had_is_told_before_anything_is_sent(tmp_path, o
         assert option in explain(failure.value, lang)
 
 
-def test_a_file_that_fails_on_the_way_leaves_nothing(tmp_path):
+def test_a_file_that_fails_on_the_way_leaves_nothing(tmp_path: Path) -> None:
     """Whole or not at all: an earlier file stays as it was when the new one can't be finished."""
     path = tmp_path / "out.csv"
     write("--csv", path)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.fault_server import (
@@ -296,7 +297,7 @@ def expected_fates(played: Played, name: str) -> tuple[Fate, Fate]:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_each_answer_means_what_the_api_notes_say(played: Played, name: str):
+def test_each_answer_means_what_the_api_notes_say(played: Played, name: str) -> None:
     """A row's status, its attempts and what the server created are those of the API notes, in both runs."""
     first, second = expected_fates(played, name)
     reference = REFERENCES[name]
@@ -307,20 +308,20 @@ def test_each_answer_means_what_the_api_notes_say(played: Played, name: str):
         assert "possible-orphan" in played.notices[reference]
 
 
-def test_nobody_is_asked_twice(played: Played):
+def test_nobody_is_asked_twice(played: Played) -> None:
     """Where the API e-mails the link, no reference is created twice; where it does not, three times at most."""
     assert max(played.emailed.values(), default=0) <= 1
     assert all(each.created <= 3 for each in played.fates[0].values())
 
 
-def test_rows_without_a_fault_are_not_disturbed(played: Played):
+def test_rows_without_a_fault_are_not_disturbed(played: Played) -> None:
     """Whatever happens to their neighbours, good rows are created once, at their first or a certain try."""
     for key, each in played.fates[1].items():
         if key.startswith("WELL"):
             assert (each.status, each.created) == ("already-created", 1)
 
 
-def test_the_exit_code_is_the_most_serious(played: Played):
+def test_the_exit_code_is_the_most_serious(played: Played) -> None:
     """A run ends with 5 when a row is unknown, else with 1 when one was rejected, else with 0."""
     for code, after in zip(played.codes, played.fates, strict=True):
         assert code == max((CODES[each.status] for each in after.values()), key=(0, 1, 6, 5).index)
@@ -379,7 +380,7 @@ OF_EACH_KIND = ["201", "503 with Retry-After", "401", "400", "500 after creation
 
 @pytest.mark.parametrize("name", OF_EACH_KIND)
 @LINKS
-def test_after_a_certain_failure(desk: Desk, name: str, link: bool):
+def test_after_a_certain_failure(desk: Desk, name: str, link: bool) -> None:
     """An answer means the same after a try that certainly created nothing."""
     script = [BUSY, FAULTS[name]]
     play(desk.server, script)
@@ -396,7 +397,7 @@ BEFORE_READING = {"reset": Fault(resets_unread, PERHAPS, 0), "closed": Fault(clo
 
 @pytest.mark.parametrize("name", BEFORE_READING)
 @LINKS
-def test_a_request_that_was_not_read(desk: Desk, name: str, link: bool):
+def test_a_request_that_was_not_read(desk: Desk, name: str, link: bool) -> None:
     """A connection that ends before the request was read is uncertain all the same: who knows what was read."""
     play(desk.server, [BEFORE_READING[name]])
     expected = fate([BEFORE_READING[name]], link=link)
@@ -406,14 +407,14 @@ def test_a_request_that_was_not_read(desk: Desk, name: str, link: bool):
 
 @pytest.mark.parametrize("name", ["201", "429 with seconds", "401", "400", "500", "hangs after creation"])
 @LINKS
-def test_the_exit_code_of_one_row(desk: Desk, name: str, link: bool):
+def test_the_exit_code_of_one_row(desk: Desk, name: str, link: bool) -> None:
     """A sheet of one row ends with the exit code of that row's status."""
     play(desk.server, [FAULTS[name]])
     ran = desk.run([Line(ROW, link)])
     assert ran.code == CODES[fate([FAULTS[name]], link=link).status]
 
 
-def test_three_restarts(desk: Desk):
+def test_three_restarts(desk: Desk) -> None:
     """Tries that were cut off count too: after the third a row is unknown, whoever delivers the link."""
     cut_off(desk, [Line(ROW)], [ROW], tries=3)
     ran = desk.run([Line(ROW)])
@@ -440,7 +441,7 @@ LASTING_BEHAVIOURS = {
 
 
 @pytest.mark.parametrize("name", LASTING)
-def test_to_the_end(desk: Desk, name: str):
+def test_to_the_end(desk: Desk, name: str) -> None:
     """A fault that does not pass ends in the status that the API notes give it, after a bounded number of tries."""
     desk.server.well_created = LASTING_BEHAVIOURS[name]
     ran = desk.run([Line(ROW)])
@@ -456,7 +457,7 @@ def test_to_the_end(desk: Desk, name: str):
 
 
 @LINKS
-def test_an_answer_for_another_reference_is_kept_for_people(desk: Desk, link: bool):
+def test_an_answer_for_another_reference_is_kept_for_people(desk: Desk, link: bool) -> None:
     """The session that came for another reference stands in the notices of its row, and nowhere as its session."""
     play(desk.server, [FAULTS["another reference"]])
     ran = desk.run([Line(ROW, link)])
@@ -466,7 +467,7 @@ def test_an_answer_for_another_reference_is_kept_for_people(desk: Desk, link: bo
     assert all(OTHER_ID not in dict(fault.details).values() for fault in row.errors)
 
 
-def test_a_refusal_after_an_uncertain_try_is_told(desk: Desk):
+def test_a_refusal_after_an_uncertain_try_is_told(desk: Desk) -> None:
     """A row that is unknown because of an earlier try still says why the API refused the last one."""
     play(desk.server, [LOST, Fault(answers(422, {"errors": {"Payor.Email": ["blocked"]}}), DENIED, 0)])
     ran = desk.run([Line(ROW)])
@@ -488,7 +489,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize(("problem", "told"), REFUSALS.values(), ids=REFUSALS)
-def test_a_refusal_is_told_whole(desk: Desk, problem: dict[str, object], told: list[str]):
+def test_a_refusal_is_told_whole(desk: Desk, problem: dict[str, Any], told: list[str]) -> None:
     """Title, detail and errors are shown when they are there (API notes, "Create a session"), each once."""
     play(desk.server, [Fault(answers(400, problem), DENIED, 0)])
     errors = desk.run([Line(ROW)]).rows[ROW].errors
@@ -498,7 +499,7 @@ def test_a_refusal_is_told_whole(desk: Desk, problem: dict[str, object], told: l
 
 @pytest.mark.parametrize("name", ["hangs after creation", "half a header", "500", "another reference"])
 @LINKS
-def test_resend_unknown(desk: Desk, name: str, link: bool):
+def test_resend_unknown(desk: Desk, name: str, link: bool) -> None:
     """`--resend-unknown` creates an unknown row once more, says that there may be two, and then it is done."""
     play(desk.server, [FAULTS[name]] * 3)
     assert desk.run([Line(ROW, link)]).status(ROW) == "unknown"
@@ -524,7 +525,7 @@ def authorized_and_closed(talk: Talk) -> None:
 
 
 @pytest.mark.slow
-def test_the_api_refuses_connections(tmp_path: Path):
+def test_the_api_refuses_connections(tmp_path: Path) -> None:
     """What finds no connection to the end is `failed` and certainly not created; later the same command creates it."""
     with FaultServer() as server:
 
@@ -548,7 +549,7 @@ def test_the_api_refuses_connections(tmp_path: Path):
 
 @LINKS
 @pytest.mark.parametrize("reset", [resets_on_first_byte, Talk.reset], ids=["at the first byte", "at once"])
-def test_a_new_connection_is_reset(desk: Desk, reset: Callable[[Talk], None], link: bool):
+def test_a_new_connection_is_reset(desk: Desk, reset: Callable[[Talk], None], link: bool) -> None:
     """A connection that is reset before the server read a byte is at worst uncertain, and nobody is asked twice."""
     desk.server.on_authorize.append(authorized_and_closed)
     desk.server.on_connect += [Talk.serve, reset]
@@ -569,7 +570,7 @@ KEPT = {
 
 @pytest.mark.parametrize("kept", KEPT.values(), ids=KEPT)
 @LINKS
-def test_a_kept_connection_goes_bad(desk: Desk, kept: Behaviour, link: bool):
+def test_a_kept_connection_goes_bad(desk: Desk, kept: Behaviour, link: bool) -> None:
     """A request on a kept connection that goes bad leaves once at most: no library sends it a second time by itself."""
     lines = [Line(f"INV-{number}", link) for number in range(8)]
     desk.server.on_reference = {f"INV-{number}": deque([kept]) for number in range(0, 8, 2)}
@@ -592,7 +593,7 @@ def test_a_kept_connection_goes_bad(desk: Desk, kept: Behaviour, link: bool):
 
 
 @pytest.mark.parametrize("outcome", [Outcome.OPEN, Outcome.PERHAPS])
-def test_a_changed_row_after_a_second_try(desk: Desk, outcome: Outcome):
+def test_a_changed_row_after_a_second_try(desk: Desk, outcome: Outcome) -> None:
     """A row that got its session at its second try is held when its amount changes: the first try asks for nothing."""
     if outcome is Outcome.OPEN:
         cut_off(desk, [Line(ROW)], [ROW])

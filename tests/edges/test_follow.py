@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -82,15 +83,15 @@ class Bench:
         return [seen.state.session if seen.state.known else "?" for seen in self.kept]
 
     def ask(self, wanted: Sequence[Session], *, stop_after: float | None = None) -> Followed:
-        return asyncio.run(self._within(lambda api, stop: follow(*self._how(iter(wanted), api, stop)), stop_after))
+        return asyncio.run(self._within(lambda api, stop: follow(*self._how(iter(wanted), api, stop)), stop_after))  # type: ignore[return-value]
 
     def cancel(self, wanted: Sequence[Session], *, stop_after: float | None = None) -> CancelledAll:
-        return asyncio.run(self._within(lambda api, stop: cancel(*self._how(wanted, api, stop)), stop_after))
+        return asyncio.run(self._within(lambda api, stop: cancel(*self._how(wanted, api, stop)), stop_after))  # type: ignore[return-value]
 
-    def _how(self, wanted, api: Api, stop: Stop):
+    def _how(self, wanted: Iterable[Session], api: Api, stop: Stop) -> tuple[Any, ...]:
         return wanted, api, self.rules, self.keep or self.kept.extend, self, stop
 
-    async def _within(self, what, stop_after: float | None):
+    async def _within(self, what: Callable[..., Any], stop_after: float | None) -> Followed | CancelledAll:
         transport = ExactTransport(connections=8, timeouts=Timeouts(2, self.patience))
         api, stop = Api(self.server.url, transport, Credentials("user", "password")), Stop()
         if stop_after is not None:
@@ -173,7 +174,9 @@ def test_a_token_that_was_used_up_is_renewed(bench: Bench) -> None:
         pytest.param([], [answers(500)] * (3 * TRIES), StoppedEarlyError, id="down", marks=pytest.mark.slow),
     ],
 )
-def test_an_api_that_lets_nobody_ask_stops_it(bench: Bench, authorize, other, expected: type) -> None:
+def test_an_api_that_lets_nobody_ask_stops_it(
+    bench: Bench, authorize: list[Callable[..., Any]], other: list[Callable[..., Any]], expected: type
+) -> None:
     """Refused credentials and an API that is down end it with their own failures; nothing is kept."""
     bench.rules = FollowRules(concurrency=3)
     bench.server.on_authorize += authorize
@@ -301,7 +304,9 @@ def test_a_refused_cancellation_shows_the_present_state(bench: Bench) -> None:
         pytest.param([answers(200), answers(200, {"status": "Cancelled"})] * 3, "Unsure", 3, id="details of nobody"),
     ],
 )
-def test_a_cancellation_is_believed_when_it_is_confirmed(bench: Bench, script, expected: str, cancels: int) -> None:
+def test_a_cancellation_is_believed_when_it_is_confirmed(
+    bench: Bench, script: list[Callable[..., Any]], expected: str, cancels: int
+) -> None:
     """A cancellation that nothing confirms is repeated while the session is still open; and is never kept as done."""
     bench.server.on_other += script
     assert results(bench.cancel(sessions(1))) == [expected]

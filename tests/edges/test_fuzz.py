@@ -11,7 +11,7 @@ TESTS = Path(__file__).parents[1]
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_minute_of_spoilt_sheets_finds_nothing():
+def test_a_minute_of_spoilt_sheets_finds_nothing() -> None:
     """No slip gives a valid row another value, and no damage is a fault of the program; in a process that may die."""
     done = subprocess.run(
         [sys.executable, "-m", "support.fuzz", "60"], cwd=TESTS, capture_output=True, encoding="utf-8", check=False

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -100,7 +101,7 @@ def test_a_rehearsal_leaves_a_run_that_is_staging_alone(journal: Journal) -> Non
     assert (len(staging.rows()), len(rehearsal.rows())) == (1, 1)
 
 
-def replace_staged(planned: object, **values: object) -> int:
+def replace_staged(planned: Any, **values: Any) -> int:
     run, engine = planned.run, planned.journal.engine
     with engine.begin() as connection:
         connection.execute(runs.update().where(runs.c.id == run).values(**values))
@@ -308,7 +309,7 @@ def test_a_session_of_a_row_that_became_faulty_is_told(journal: Journal) -> None
 # Planned: other batches
 
 
-def held(journal: Journal, **changes: object) -> bool:
+def held(journal: Journal, **changes: Any) -> bool:
     return plan(journal, [line()], batch="copy", **changes).forecast.held == 1
 
 

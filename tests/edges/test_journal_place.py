@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -242,7 +243,7 @@ def test_a_journal_of_the_released_version_gets_its_rolls(url: str) -> None:
         assert again.codes() == [["held-reference"]]
 
 
-def _shape(engine: object) -> dict[str, tuple[list[str], list[str]]]:
+def _shape(engine: Any) -> dict[str, tuple[list[str], list[str]]]:
     tables = inspect(engine)
     return {
         name: (
@@ -394,8 +395,8 @@ def _holding(kind: str, url: str, content: str) -> None:
         with closing(sqlite3.connect(url)) as connection, connection:
             connection.execute(content)
     else:
-        with psycopg.connect(url) as connection:
-            connection.execute(content.encode())
+        with psycopg.connect(url) as connection:  # type: ignore[assignment]
+            connection.execute(content.encode())  # type: ignore[arg-type]
 
 
 def _tables(kind: str, url: str) -> list[str]:

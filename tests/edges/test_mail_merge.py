@@ -19,7 +19,7 @@ WAITING = [row for row in month() if belongs(row)]
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory) -> Path:
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("merge") / "month.xlsx"
     write(report(), stream(month()), path)
     return path

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openpyxl import Workbook, load_workbook
@@ -38,7 +40,7 @@ OURS = ("row", *OWN_COLUMNS, "howToFix")
 FAULT = Fault("email-invalid", "email", "liam@@x.ca")
 
 
-def original(folder: Path, change=None) -> Path:
+def original(folder: Path, change: Callable[..., Any] | None = None) -> Path:
     """A workbook as somebody keeps it: a title, a coloured heading row, widths, a filter, a note, a rule, a list."""
     book = Workbook()
     sheet = book.active
@@ -58,7 +60,7 @@ def original(folder: Path, change=None) -> Path:
     sheet.row_dimensions[4].height = 33
     sheet.freeze_panes = "A4"
     sheet.auto_filter.ref = "A3:F5"
-    sheet.conditional_formatting.add("E4:E9", CellIsRule("greaterThan", ["100"], font=Font(color="FFFF0000")))
+    sheet.conditional_formatting.add("E4:E9", CellIsRule("greaterThan", ["100"], font=Font(color="FFFF0000")))  # type: ignore[no-untyped-call]
     choices = DataValidation("list", formula1='"yes,no"')
     choices.add("F4:F9")
     sheet.add_data_validation(choices)
@@ -93,18 +95,18 @@ def rows() -> list[ReportRow]:
     ]
 
 
-def make(path: Path, out: Path, lang="en"):
+def make(path: Path, out: Path, lang: str = "en") -> Workbook:
     about = report(
         source=Source(path.name, sha256_of(path), "November"),
         columns=columns(*((text, field, "") for text, field in zip(HEAD, FIELDS, strict=True))),
     )
     annotated_copy.check_original(path)
     write = partial(annotated_copy.write_mended, path, about, rows())
-    put(out, lambda part: write(part, lang))
+    put(out, lambda part: write(part, lang))  # type: ignore[arg-type]
     return load_workbook(out, rich_text=True)
 
 
-def test_the_look_is_kept(tmp_path):
+def test_the_look_is_kept(tmp_path: Path) -> None:
     """Formulas, formats, widths, heights, merges, rich text, rules, lists and other sheets are as they were."""
     book = make(original(tmp_path), tmp_path / "out.xlsx")
     sheet = book["November"]
@@ -119,7 +121,7 @@ def test_the_look_is_kept(tmp_path):
     assert book["Notes"]["A1"].value == "do not lose me"
 
 
-def test_faulty_cells_are_coloured_and_say_how_to_mend_them(tmp_path):
+def test_faulty_cells_are_coloured_and_say_how_to_mend_them(tmp_path: Path) -> None:
     """Only the cell that a fault is about is coloured; its comment tells what and how, before the user's own."""
     sheet = make(original(tmp_path), tmp_path / "out.xlsx")["November"]
     marked = {cell.coordinate for row in sheet["A4:F5"] for cell in row if cell.fill.fgColor.rgb == "FFFBD9D3"}
@@ -130,7 +132,7 @@ def test_faulty_cells_are_coloured_and_say_how_to_mend_them(tmp_path):
     assert lines[2] == "asked her on the phone"
 
 
-def test_our_columns_stand_at_the_right_within_the_filter(tmp_path):
+def test_our_columns_stand_at_the_right_within_the_filter(tmp_path: Path) -> None:
     """Without a gap and inside the user's filter, so that sorting keeps each status on its row."""
     sheet = make(original(tmp_path), tmp_path / "out.xlsx")["November"]
     assert tuple(cell.value for cell in sheet[3][6:]) == OURS
@@ -143,10 +145,10 @@ def test_our_columns_stand_at_the_right_within_the_filter(tmp_path):
     assert sheet.cell(4, 7 + OURS.index("amountSent")).value == 250
 
 
-def test_an_excel_table_grows_with_our_columns(tmp_path):
+def test_an_excel_table_grows_with_our_columns(tmp_path: Path) -> None:
     """A table of the user's takes our columns in: outside of it they would stay behind when it is sorted."""
 
-    def change(_book, sheet):
+    def change(_book: Any, sheet: Any) -> None:
         sheet.auto_filter.ref = None
         sheet.add_table(Table(displayName="Rent", ref="A3:F5"))
 
@@ -155,13 +157,13 @@ def test_an_excel_table_grows_with_our_columns(tmp_path):
     assert tuple(column.name for column in table.tableColumns) == (*HEAD, *OURS)
 
 
-def test_the_french_copy_speaks_french(tmp_path):
+def test_the_french_copy_speaks_french(tmp_path: Path) -> None:
     """The comments are in the reader's language."""
     sheet = make(original(tmp_path), tmp_path / "out.xlsx", "fr")["November"]
     assert sheet["D5"].comment.text.startswith("Ce qui ne va pas : email: « liam@@x.ca »")
 
 
-def test_a_corrected_copy_is_a_billing_sheet(tmp_path):
+def test_a_corrected_copy_is_a_billing_sheet(tmp_path: Path) -> None:
     """The copy is read as the original was; given back and copied again, our columns stand in it once."""
     out, again = tmp_path / "out.xlsx", tmp_path / "again.xlsx"
     make(original(tmp_path), out)
@@ -173,7 +175,7 @@ def test_a_corrected_copy_is_a_billing_sheet(tmp_path):
     assert sheet["D5"].comment.text.count("What is wrong") == 1
 
 
-def test_an_original_that_changed_meanwhile_gets_no_copy(tmp_path):
+def test_an_original_that_changed_meanwhile_gets_no_copy(tmp_path: Path) -> None:
     """Rows are found by their numbers: in a file that is not the one that was read they could be others."""
     path = original(tmp_path)
     about = report(source=Source(path.name, "0" * 64, "November"), columns=columns(("Email", "email", "")))
@@ -199,7 +201,9 @@ def test_an_original_that_changed_meanwhile_gets_no_copy(tmp_path):
         pytest.param("xl/somethingNew/new1.xml", "xl/somethingNew/new1.xml", "inconnues", id="what nobody knows"),
     ],
 )
-def test_a_workbook_with_what_would_be_lost_is_left_alone(tmp_path, member, told, en_francais):
+def test_a_workbook_with_what_would_be_lost_is_left_alone(
+    tmp_path: Path, member: str, told: str, en_francais: str
+) -> None:
     """What a copy would lose is named, in both languages, and no copy is made."""
     path = original(tmp_path)
     with zipfile.ZipFile(path, "a") as package:
@@ -210,7 +214,7 @@ def test_a_workbook_with_what_would_be_lost_is_left_alone(tmp_path, member, told
     assert en_francais in explain(failure.value, "fr")
 
 
-def test_extensions_of_a_sheet_would_be_lost_too(tmp_path):
+def test_extensions_of_a_sheet_would_be_lost_too(tmp_path: Path) -> None:
     """Sparklines and newer data bars stand inside a sheet's own part."""
     path, other = original(tmp_path), tmp_path / "other.xlsx"
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(other, "w") as new:
@@ -234,7 +238,7 @@ def test_extensions_of_a_sheet_would_be_lost_too(tmp_path):
         pytest.param(lambda _path: None, "exports.mended_not_xlsx", id="no file"),
     ],
 )
-def test_what_is_no_workbook_gets_one_sentence(tmp_path, make_file, key):
+def test_what_is_no_workbook_gets_one_sentence(tmp_path: Path, make_file: Callable[..., Any], key: str) -> None:
     """A copy is made of .xlsx workbooks only."""
     make_file(tmp_path / "in.xlsx")
     with pytest.raises(UsageError) as failure:
@@ -244,7 +248,7 @@ def test_what_is_no_workbook_gets_one_sentence(tmp_path, make_file, key):
 
 @needs_office
 @pytest.mark.slow
-def test_libreoffice_opens_the_copy(tmp_path):
+def test_libreoffice_opens_the_copy(tmp_path: Path) -> None:
     """What LibreOffice saves of the copy has the same cells, comments and columns."""
     make(original(tmp_path), tmp_path / "out.xlsx")
     convert(tmp_path / "out.xlsx", "xlsx", tmp_path / "saved")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any
 
 import pytest
 
@@ -34,14 +34,14 @@ class Desk(HTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: ClassVar[Desk]
+    server: Desk
 
     def do_POST(self) -> None:
         self.server.messages.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         self.send_response(self.server.status)
         self.end_headers()
 
-    def log_message(self, *_args: object) -> None:
+    def log_message(self, *_args: Any) -> None:
         pass
 
 
@@ -70,7 +70,7 @@ def ended(code: ExitCode, name: str = "a.csv") -> Ended:
 
 
 def told(desk: Desk, *what: Ended, lang: str = "en", on: tuple[str, ...] = Settings().notify_on) -> bool | None:
-    made = notifier(Settings(notify_on=on), {NOTIFY_VARIABLE: desk.url}, lang)
+    made = notifier(Settings(notify_on=on), {NOTIFY_VARIABLE: desk.url}, lang)  # type: ignore[arg-type]
     assert made is not None
     return made.tell(what)
 
@@ -80,19 +80,19 @@ BY_DEFAULT |= {ExitCode.UNKNOWN_OUTCOME, ExitCode.BUG}
 
 
 @pytest.mark.parametrize("code", list(ExitCode), ids=lambda code: code.name)
-def test_by_default_people_are_told_only_when_they_are_needed(desk, code):
+def test_by_default_people_are_told_only_when_they_are_needed(desk: Desk, code: ExitCode) -> None:
     """Success, and what the next pass mends by itself, wakes nobody."""
     arrived = told(desk, ended(code))
     assert (arrived, len(desk.messages)) == ((True, 1) if code in BY_DEFAULT else (None, 0))
 
 
 @pytest.mark.parametrize("code", [code for code in ExitCode if code is not ExitCode.BATCH_IS_BUSY])
-def test_all_that_can_be_told_is_told_when_that_is_set(desk, code):
+def test_all_that_can_be_told_is_told_when_that_is_set(desk: Desk, code: ExitCode) -> None:
     """`notify_on` may name every occasion; a batch that another run holds is told by that run."""
     assert told(desk, ended(code), on=OCCASIONS) is True
 
 
-def test_a_message_has_counts_totals_and_the_path_of_the_workbook(desk):
+def test_a_message_has_counts_totals_and_the_path_of_the_workbook(desk: Desk) -> None:
     """One message for all, with the counts and dollars of each and together, and what to open."""
     told(desk, ended(ExitCode.SOME_ROWS_NEED_MENDING), ended(ExitCode.UNKNOWN_OUTCOME, "b.csv"))
     [message] = desk.messages
@@ -107,14 +107,14 @@ def test_a_message_has_counts_totals_and_the_path_of_the_workbook(desk):
     assert lines[-3:] == ["All together:", "  created: 4, 40.00", "  invalid: 2, 20.00"]
 
 
-def test_a_message_is_in_the_language_of_the_settings(desk):
+def test_a_message_is_in_the_language_of_the_settings(desk: Desk) -> None:
     """In French too, amounts as French writes them."""
     told(desk, ended(ExitCode.SOME_ROWS_NEED_MENDING), lang="fr")
     assert "demandent l'attention" in desk.messages[0]["message"]
     assert "20,00" in desk.messages[0]["message"]
 
 
-def test_a_bad_night_is_still_one_short_message(desk):
+def test_a_bad_night_is_still_one_short_message(desk: Desk) -> None:
     """After so many files only the number of the others is told."""
     told(desk, *(ended(ExitCode.INPUT, f"f{number}.csv") for number in range(MOST_FILES + 5)))
     assert "and 5 more" in desk.messages[0]["message"]
@@ -122,21 +122,21 @@ def test_a_bad_night_is_still_one_short_message(desk):
 
 
 @pytest.mark.parametrize("status", [403, 500])
-def test_a_notification_that_fails_is_only_reported(desk, status, capfd):
+def test_a_notification_that_fails_is_only_reported(desk: Desk, status: int, capfd: pytest.CaptureFixture[str]) -> None:
     """A server that refuses is no failure of the run; nothing of the URL is printed."""
     desk.status = status
     assert told(desk, ended(ExitCode.INPUT)) is False
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_server_that_is_not_there_is_only_reported(capfd):
+def test_a_server_that_is_not_there_is_only_reported(capfd: pytest.CaptureFixture[str]) -> None:
     """No connection is no failure of the run either."""
     made = notifier(Settings(), {NOTIFY_VARIABLE: "json://user:hunter2@127.0.0.1:9/"}, "en")
     assert made.tell([ended(ExitCode.INPUT)]) is False
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_urls_come_from_the_variable_else_from_the_file(desk, tmp_path):
+def test_the_urls_come_from_the_variable_else_from_the_file(desk: Desk, tmp_path: Path) -> None:
     """Lines that begin with # and empty ones say nothing; the variable counts before the file."""
     path = tmp_path / "urls"
     path.write_text(f"# who is told\n\n{desk.url}\n", "utf-8")
@@ -156,7 +156,9 @@ MISTAKES = [
 @pytest.mark.parametrize(
     ("file", "environ", "says"), [case[1:] for case in MISTAKES], ids=[case[0] for case in MISTAKES]
 )
-def test_a_mistake_is_told_before_anything_is_sent_and_shows_no_url(tmp_path, monkeypatch, file, environ, says):
+def test_a_mistake_is_told_before_anything_is_sent_and_shows_no_url(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, environ: dict[str, str], says: str
+) -> None:
     """Who would be told must be known at the start; a URL may hold a password, so only its place is shown."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "urls").write_text("json://127.0.0.1:9/\nnosuch://user:hunter2@host\n")
@@ -165,7 +167,7 @@ def test_a_mistake_is_told_before_anything_is_sent_and_shows_no_url(tmp_path, mo
     assert "hunter2" not in sentence
 
 
-def test_without_the_package_one_sentence_says_how_to_get_it(monkeypatch):
+def test_without_the_package_one_sentence_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The extra `notify` brings Apprise; without it the start is refused, but only where URLs are set."""
     monkeypatch.setitem(sys.modules, "apprise", None)
     assert "flinks-import[notify]" in refusal(Settings(), {NOTIFY_VARIABLE: "json://127.0.0.1/"})
@@ -190,7 +192,7 @@ def inbox(home: Path, url: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_pass_tells_of_the_files_that_need_a_person_and_of_no_payor(desk, tmp_path):
+def test_a_pass_tells_of_the_files_that_need_a_person_and_of_no_payor(desk: Desk, tmp_path: Path) -> None:
     """A night's pass sends one message: which files, what is in them, what to open; nothing of who pays."""
     done = inbox(tmp_path, desk.url)
     assert done.returncode == 3, done
@@ -206,7 +208,7 @@ def test_a_pass_tells_of_the_files_that_need_a_person_and_of_no_payor(desk, tmp_
     assert "hunter2" not in log + done.stdout + done.stderr
 
 
-def test_a_pass_is_not_touched_by_a_notification_that_fails(desk, tmp_path):
+def test_a_pass_is_not_touched_by_a_notification_that_fails(desk: Desk, tmp_path: Path) -> None:
     """The files go where they belong and the exit code is theirs; the failure stands in the log and is said."""
     desk.status = 500
     done = inbox(tmp_path, desk.url)

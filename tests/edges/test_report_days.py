@@ -147,7 +147,7 @@ def test_a_wrong_order_is_told_with_the_other_mistakes(tmp_path: Path) -> None:
     path.write_text('dates = "day_first"\nheadings = "Date"\n[statuses]\nA = "payed"\n', encoding="utf-8")
     with pytest.raises(UsageError) as failure:
         load_vocabulary(path)
-    mistakes = failure.value.params["mistakes"].split("; ")
+    mistakes = str(failure.value.params["mistakes"]).split("; ")
     assert mistakes == ['dates = "day_first" → "day-first"?', 'headings = ["…", "…"]', '[statuses] "payed" → "paid"?']
 
 

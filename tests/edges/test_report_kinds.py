@@ -11,7 +11,7 @@ from pipeline.domain.errors import InputError
 from pipeline.messages import explain
 from pipeline.reconciliation.daily_reports import Daily, read_report
 from pipeline.reconciliation.vocabulary import load_vocabulary
-from schemas.languages import LANGUAGES
+from schemas.languages import LANGUAGES, Lang
 from schemas.reports import Meaning
 
 
@@ -156,7 +156,7 @@ def test_a_bank_statement_is_understood(tmp_path: Path, statement: Statement) ->
     ],
 )
 def test_a_file_without_headings_is_refused_with_what_to_write(
-    tmp_path: Path, lang: str, row: str, headings: str
+    tmp_path: Path, lang: Lang, row: str, headings: str
 ) -> None:
     """The line that the sentence gives, put into a mapping file, is enough."""
     with pytest.raises(InputError) as failure:

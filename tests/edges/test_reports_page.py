@@ -43,7 +43,8 @@ def test_an_example_comes_to_what_it_says(tmp_path: Path, kind: str) -> None:
     mapping = tmp_path / "mapping.toml"
     mapping.write_text(found.pop("toml", ""), encoding="utf-8")
     report = tmp_path / "report.csv"
-    report.write_text(*found.values(), encoding="utf-8")
+    [text] = found.values()
+    report.write_text(text, encoding="utf-8")
     daily = read_report(report, load_vocabulary(mapping))
     lines = [(str(line.amount), line.meaning.value, line.settled) for line in daily.lines]
     assert (lines, daily.damaged, daily.disagrees) == (COMES_TO[kind], (), ())

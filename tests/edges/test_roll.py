@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -28,7 +29,7 @@ def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journal]
         yield opened
 
 
-def given_back(planned: Planned, numbers: Sequence[int], ids: Sequence[str] = ()) -> dict[str, object]:
+def given_back(planned: Planned, numbers: Sequence[int], ids: Sequence[str] = ()) -> dict[str, Any]:
     """How a workbook of ours is run: rows of the sheet of `planned`, by their numbers there."""
     began = planned.journal.report(planned.run).mark
     source = Source("billing.results.xlsx", "2" * 64, "Errors", "billing", began, partial=True)
@@ -107,7 +108,7 @@ def test_a_corrected_reference_of_an_asked_row_asks_nobody_again(journal: Journa
     assert told(errors) == [(2, "created", "INV-1"), (3, "unknown", "INV-2")]
 
 
-def settle_all(planned: Planned, rows: Sequence[object], outcome: Outcome) -> None:
+def settle_all(planned: Planned, rows: Sequence[Any], outcome: Outcome) -> None:
     from support.journals import attempt  # noqa: PLC0415 - used here only
 
     for row in rows:
@@ -268,7 +269,7 @@ def test_a_cancelled_request_holds_nothing(journal: Journal) -> None:
 def test_a_reference_that_names_a_transaction_is_held_at_any_age(journal: Journal) -> None:
     """With the same content as a repeat, with other content as changed; a customer's is a new charge."""
     plan(journal, [line("INV-1"), line("INV-2")]).send()
-    later = {"batch": "december", "now": NOW + timedelta(days=365)}
+    later: dict[str, Any] = {"batch": "december", "now": NOW + timedelta(days=365)}
     rows = [line("INV-1"), line("INV-2", "1.00"), line("INV-3")]
     held = plan(journal, rows, search=AT_ANY_AGE, **later)
     assert held.codes() == [["held-repeat"], ["held-reference"], ["not-sent-stopped"]]
@@ -290,7 +291,7 @@ def test_a_reference_that_was_sent_under_an_earlier_rows_key_is_held(journal: Jo
 def test_a_reference_is_known_at_any_age_though_own_columns_named_it_before(journal: Journal) -> None:
     """`--identity` named rows by a column of the user's then, and by their references now."""
     plan(journal, [line("INV-1", own="c1")], identity=("referenceId", "Contract")).send()
-    later = {"batch": "other", "now": NOW + timedelta(days=60), "search": AT_ANY_AGE}
+    later: dict[str, Any] = {"batch": "other", "now": NOW + timedelta(days=60), "search": AT_ANY_AGE}
     again = plan(journal, [line("INV-1", own="c1"), line("INV-1b", own="c1")], **later)
     assert again.codes() == [["held-repeat"], ["not-sent-stopped"]]
     columns = plan(journal, [line("INV-1", own="c2")], identity=("referenceId", "Contract"), **later)
@@ -323,7 +324,9 @@ STEPS = st.lists(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, data=st.data())
-def test_the_roll_has_every_row_once_and_every_request(steps: list, data: st.DataObject, tmp_path_factory) -> None:
+def test_the_roll_has_every_row_once_and_every_request(
+    steps: list, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """However sheets follow each other: one row an identity, every request once, nothing that was asked is lost."""
     folder = tmp_path_factory.mktemp("roll")
     with open_journal(str(folder / "journal.sqlite")) as journal:
@@ -333,7 +336,7 @@ def test_the_roll_has_every_row_once_and_every_request(steps: list, data: st.Dat
                 line(ref, amount, own=own) if right else replace(faulty(ref, amount), own=own)
                 for ref, amount, right, own in rows
             ]
-            how: dict[str, object] = {"source": replace(SHEET, sha256=str(at) * 64)}
+            how: dict[str, Any] = {"source": replace(SHEET, sha256=str(at) * 64)}
             if kind == "own sheet, saved as":
                 how = {"source": Source("saved.csv", str(at) * 64)}
             if kind == "errors" and last is not None:

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
+from signal import Signals
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -43,7 +45,7 @@ class Client:
         headers = {"Authorization": f"Bearer {token or self.token}", "Content-Type": "application/json"}
         return self.http.post(SESSIONS, content=body.encode(), headers=headers)
 
-    def created_id(self, **changes) -> str:
+    def created_id(self, **changes: Any) -> str:
         answer = self.create(payload(**changes))
         assert answer.status_code == 201, answer.text
         return answer.json()["sessionId"]
@@ -75,7 +77,7 @@ class Client:
 
 
 @contextmanager
-def sandboxed(**options) -> Iterator[Client]:
+def sandboxed(**options: Any) -> Iterator[Client]:
     with running(SandboxOptions(port=0, **options)) as sandbox:
         client = Client(sandbox)
         yield client
@@ -88,7 +90,7 @@ def client() -> Iterator[Client]:
         yield client
 
 
-def payload(**changes) -> dict:
+def payload(**changes: Any) -> dict[str, Any]:
     """The vendor's sample. A change `payor__email` is at `payor.email`; a change to Ellipsis takes the member out."""
     content = {
         "referenceId": f"REF-{uuid.uuid4().hex[:8]}",
@@ -104,7 +106,7 @@ def payload(**changes) -> dict:
         *parents, member = path.split("__")
         place = content
         for parent in parents:
-            place = place[parent]
+            place = place[parent]  # type: ignore[assignment]
         if value is ...:
             del place[member]
         else:
@@ -163,7 +165,9 @@ def read_to_end(sock: socket.socket) -> tuple[bytes, str]:
         pytest.param({"username": None, "password": None}, {"data": FORM}, 401, id="any-but-none"),
     ],
 )
-def test_authorize_takes_the_credentials_that_are_configured_by_the_ways_that_are_open(options, request_, status):
+def test_authorize_takes_the_credentials_that_are_configured_by_the_ways_that_are_open(
+    options: dict[str, Any], request_: dict[str, Any], status: int
+) -> None:
     """A token is given for the right credentials as Basic or as form fields, and for nothing else."""
     with running(SandboxOptions(port=0, **options)) as sandbox:
         answer = httpx.post(f"{sandbox.base_url}/api/v1/authorize", **request_)
@@ -172,7 +176,7 @@ def test_authorize_takes_the_credentials_that_are_configured_by_the_ways_that_ar
         assert answer.json() | {"access_token": ""} == {"access_token": "", "token_type": "bearer", "expires_in": 599}
 
 
-def test_expires_in_can_be_left_out():
+def test_expires_in_can_be_left_out() -> None:
     """With `omit_expires_in` the answer of authorize does not say how long the token lasts."""
     with sandboxed(omit_expires_in=True) as client:
         answer = client.http.post("/api/v1/authorize", data=FORM, auth=("sandbox", "sandbox"))
@@ -183,7 +187,9 @@ def test_expires_in_can_be_left_out():
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", ""), ("GET", "/x/details"), ("GET", "/x/status"), ("POST", "/x/cancel")]
 )
-def test_every_call_needs_a_token_that_is_known(client, authorization, method, path):
+def test_every_call_needs_a_token_that_is_known(
+    client: Client, authorization: str | None, method: str, path: str
+) -> None:
     """Without a known bearer token every call is answered 401 ProblemDetails, before its content is looked at."""
     headers = {} if authorization is None else {"Authorization": authorization}
     answer = client.http.request(method, SESSIONS + path, headers=headers)
@@ -192,13 +198,13 @@ def test_every_call_needs_a_token_that_is_known(client, authorization, method, p
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-def test_a_token_expires():
+def test_a_token_expires() -> None:
     """A token is refused when its lifetime is over."""
     with sandboxed(token_lifetime=0) as client:
         assert client.create(payload()).status_code == 401
 
 
-def test_a_single_use_token_creates_one_session_and_still_reads():
+def test_a_single_use_token_creates_one_session_and_still_reads() -> None:
     """With `single_use` a token is refused for a second creation, and still opens `details`."""
     with sandboxed(single_use=True) as client:
         session_id = client.created_id()
@@ -207,10 +213,10 @@ def test_a_single_use_token_creates_one_session_and_still_reads():
         assert client.create(payload(), token=client.authorize()).status_code == 201
 
 
-def test_the_client_id_can_be_required():
+def test_the_client_id_can_be_required() -> None:
     """With `require_client_id` a call without the header is refused 403."""
     with running(SandboxOptions(port=0, require_client_id=True)) as sandbox:
-        ask = {"data": FORM, "auth": ("sandbox", "sandbox")}
+        ask: dict[str, Any] = {"data": FORM, "auth": ("sandbox", "sandbox")}
         assert httpx.post(f"{sandbox.base_url}/api/v1/authorize", **ask).status_code == 403
         answer = httpx.post(f"{sandbox.base_url}/api/v1/authorize", **ask, headers={"x-client-id": "42"})
         assert answer.status_code == 200
@@ -240,7 +246,7 @@ TEXT_100 = "é" * 100
         pytest.param({"unknown": {"deep": [1]}, "payor__phone": 1}, id="unknown-members"),
     ],
 )
-def test_what_api_md_allows_is_created_and_its_reference_echoed(client, changes):
+def test_what_api_md_allows_is_created_and_its_reference_echoed(client: Client, changes: dict[str, Any]) -> None:
     """A request within the documented limits is answered 201 with a UUID and the reference that was sent."""
     content = payload(**changes)
     answer = client.create(content)
@@ -250,7 +256,7 @@ def test_what_api_md_allows_is_created_and_its_reference_echoed(client, changes)
 
 
 @pytest.mark.parametrize("reference", [None, ...], ids=["null", "absent"])
-def test_a_reference_is_optional(client, reference):
+def test_a_reference_is_optional(client: Client, reference: Any) -> None:
     """A null or absent referenceId is created, and comes back as null."""
     answer = client.create(payload(referenceId=reference))
     assert (answer.status_code, answer.json()["referenceId"]) == (201, None)
@@ -312,7 +318,9 @@ def test_a_reference_is_optional(client, reference):
         ),
     ],
 )
-def test_each_broken_limit_is_refused_under_the_name_of_its_field(client, changes, key):
+def test_each_broken_limit_is_refused_under_the_name_of_its_field(
+    client: Client, changes: dict[str, Any], key: str
+) -> None:
     """A field that breaks a rule of `api.md` is refused 400 ProblemDetails with `errors` for it alone."""
     before = client.created_in_all()
     answer = client.create(payload(**changes))
@@ -322,13 +330,13 @@ def test_each_broken_limit_is_refused_under_the_name_of_its_field(client, change
     assert client.created_in_all() == before
 
 
-def test_all_broken_limits_are_told_at_once(client):
+def test_all_broken_limits_are_told_at_once(client: Client) -> None:
     """Several faults of one request come back together."""
     answer = client.create(payload(amount=0, payor__email=..., payee__account__transitNumber="1"))
     assert set(answer.json()["errors"]) == {"Amount", "Payor.Email", "Payee.Account.TransitNumber"}
 
 
-def test_without_a_default_account_a_payee_is_required():
+def test_without_a_default_account_a_payee_is_required() -> None:
     """With `default_payee=False` a request that names no account is refused 400."""
     with sandboxed(default_payee=False) as client:
         assert list(client.create(payload(payee=...)).json()["errors"]) == ["Payee"]
@@ -340,14 +348,14 @@ def test_without_a_default_account_a_payee_is_required():
     [b"", b"[]", b"{", b"\xff", b'{"amount": NaN}', b"[" * 100_000, b'{"amount": 1e99999999999999999999}'],
     ids=["empty", "list", "torn", "not-utf-8", "nan", "nested", "exponent"],
 )
-def test_a_body_that_is_no_json_object_is_refused(client, body):
+def test_a_body_that_is_no_json_object_is_refused(client: Client, body: bytes) -> None:
     """What can't be read as a JSON object is refused 400, and the sandbox goes on."""
     headers = {"Authorization": f"Bearer {client.token}", "Content-Type": "application/json"}
     answer = client.http.post(SESSIONS, content=body, headers=headers)
     assert (answer.status_code, list(answer.json()["errors"])) == (400, ["$"])
 
 
-def test_the_content_type_must_be_json(client):
+def test_the_content_type_must_be_json(client: Client) -> None:
     """A right body under another content type is refused 400."""
     headers = {"Authorization": f"Bearer {client.token}", "Content-Type": "text/plain"}
     answer = client.http.post(SESSIONS, content=json.dumps(payload()), headers=headers)
@@ -355,14 +363,14 @@ def test_the_content_type_must_be_json(client):
 
 
 @pytest.mark.parametrize("amount", ["250.00", "0.01", "79228162514264337593543950335", "1234567890123456.78"])
-def test_an_amount_keeps_its_digits(client, amount):
+def test_an_amount_keeps_its_digits(client: Client, amount: str) -> None:
     """The number in `details` is, digit by digit, the number that was sent: no binary floating point."""
     body = json.dumps(payload(amount="@")).replace('"@"', amount)
     session_id = client.create(body).json()["sessionId"]
     assert f'"amount":{amount},' in client.get(f"{SESSIONS}/{session_id}/details").text
 
 
-def test_an_amount_with_three_decimals_is_refused_as_it_is_written(client):
+def test_an_amount_with_three_decimals_is_refused_as_it_is_written(client: Client) -> None:
     """`250.000` has three decimals, although the last is zero."""
     body = json.dumps(payload(amount="@")).replace('"@"', "250.000")
     assert list(client.create(body).json()["errors"]) == ["Amount"]
@@ -410,7 +418,9 @@ WIRE_FAULTS = {
 
 
 @pytest.mark.parametrize(("name", "status", "created"), [(name, *rest) for name, rest in HTTP_FAULTS.items()])
-def test_a_scenario_answers_with_its_status_and_creates_what_it_says(client, name, status, created):
+def test_a_scenario_answers_with_its_status_and_creates_what_it_says(
+    client: Client, name: str, status: int, created: int
+) -> None:
     """A fault that HTTP can express has its status, and the sandbox knows whether it created anything."""
     reference = f"{name}-{uuid.uuid4().hex[:6]}"
     assert client.create(payload(referenceId=reference)).status_code == status
@@ -419,7 +429,9 @@ def test_a_scenario_answers_with_its_status_and_creates_what_it_says(client, nam
 
 
 @pytest.mark.parametrize(("name", "start", "end", "created"), [(name, *rest) for name, rest in WIRE_FAULTS.items()])
-def test_a_scenario_really_breaks_the_connection(client, name, start, end, created):
+def test_a_scenario_really_breaks_the_connection(
+    client: Client, name: str, start: bytes, end: str, created: int
+) -> None:
     """A fault that HTTP can't express happens on the socket, byte by byte."""
     reference = f"{name}-{uuid.uuid4().hex[:6]}"
     with connect(client, timeout=0.2) as sock:
@@ -432,7 +444,7 @@ def test_a_scenario_really_breaks_the_connection(client, name, start, end, creat
 
 
 @pytest.mark.parametrize(("name", "sign"), [("HalfBody", 1), ("ShortLength", -1), ("LongLength", 1)])
-def test_a_length_differs_from_the_body_that_arrives(client, name, sign):
+def test_a_length_differs_from_the_body_that_arrives(client: Client, name: str, sign: int) -> None:
     """Half a body and a wrong Content-Length promise more, or less, than is sent."""
     with connect(client, timeout=0.2) as sock:
         sock.sendall(raw_create(client, f"{name}-{uuid.uuid4().hex[:6]}"))
@@ -441,14 +453,14 @@ def test_a_length_differs_from_the_body_that_arrives(client, name, sign):
     assert (promised - len(body)) * sign == 20
 
 
-def test_every_scenario_of_the_table_is_tried_here():
+def test_every_scenario_of_the_table_is_tried_here() -> None:
     """No scenario is documented without a test of its answer."""
     tried = {*HTTP_FAULTS, *WIRE_FAULTS, *ENDINGS, "Slow", "Stale", "Revoke"}
     assert {scenario.name for scenario in SCENARIOS} == tried
 
 
 @pytest.mark.parametrize("name", HTTP_FAULTS)
-def test_once_is_a_fault_for_the_first_create_of_a_reference_only(client, name):
+def test_once_is_a_fault_for_the_first_create_of_a_reference_only(client: Client, name: str) -> None:
     """With `Once` behind its name a fault meets the first create of each reference, and the second succeeds."""
     reference = f"{name}Once-{uuid.uuid4().hex[:6]}"
     first = client.create(payload(referenceId=reference))
@@ -471,12 +483,12 @@ def test_once_is_a_fault_for_the_first_create_of_a_reference_only(client, name):
         (None, ""),
     ],
 )
-def test_the_name_of_a_scenario_stands_before_the_first_hyphen(reference, name):
+def test_the_name_of_a_scenario_stands_before_the_first_hyphen(reference: str | None, name: str) -> None:
     """A scenario is selected by the whole first part of the reference, whatever its case."""
     assert scenario_for(reference, earlier=0).name == name
 
 
-def test_retry_after_comes_in_both_spellings(client):
+def test_retry_after_comes_in_both_spellings(client: Client) -> None:
     """`Retry-After` is a number of seconds or an HTTP date in the near future; a plain 503 has none."""
     seconds = client.create(payload(referenceId="Busy429-1")).headers["retry-after"]
     dated = client.create(payload(referenceId="Busy429Date-1")).headers["retry-after"]
@@ -486,7 +498,7 @@ def test_retry_after_comes_in_both_spellings(client):
     assert "retry-after" not in client.create(payload(referenceId="Error503-1")).headers
 
 
-def test_unusable_answers_are_what_they_say(client):
+def test_unusable_answers_are_what_they_say(client: Client) -> None:
     """Answers that a client must not take for success differ from it in exactly one thing."""
     assert "sessionId" not in client.create(payload(referenceId="NoId-1")).json()
     assert client.create(payload(referenceId="BadId-1")).json()["sessionId"] == "session-1"
@@ -496,7 +508,7 @@ def test_unusable_answers_are_what_they_say(client):
     assert client.create(payload(referenceId="Redirect307-1")).headers["location"] == SESSIONS
 
 
-def test_a_stale_connection_looks_alive_and_is_reset_unread(client):
+def test_a_stale_connection_looks_alive_and_is_reset_unread(client: Client) -> None:
     """After `Stale` the connection stays open, and the next request on it is reset without being read."""
     with connect(client, timeout=0.2) as sock:
         sock.sendall(raw_create(client, "Stale-first"))
@@ -508,7 +520,7 @@ def test_a_stale_connection_looks_alive_and_is_reset_unread(client):
     assert client.created("Stale-first") == 1
 
 
-def test_slow_creates_at_once_and_answers_after_two_seconds(client):
+def test_slow_creates_at_once_and_answers_after_two_seconds(client: Client) -> None:
     """A client that gives up on `Slow` has left a session behind; one that waits gets its 201."""
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(
@@ -523,7 +535,7 @@ def test_slow_creates_at_once_and_answers_after_two_seconds(client):
     assert time.monotonic() - started >= 2
 
 
-def test_revoke_forgets_every_token():
+def test_revoke_forgets_every_token() -> None:
     """`Revoke` answers 401, and a token that was good is refused from then on."""
     with sandboxed() as client:
         assert client.create(payload(referenceId="RevokeOnce-1")).status_code == 401
@@ -531,7 +543,7 @@ def test_revoke_forgets_every_token():
         assert client.create(payload(referenceId="RevokeOnce-1"), token=client.authorize()).status_code == 201
 
 
-def test_latency_comes_after_the_session_is_written_down():
+def test_latency_comes_after_the_session_is_written_down() -> None:
     """With `latency` a create is recorded before the wait, so that giving up leaves an orphan."""
     with sandboxed(latency=0.5) as client:
         client.http.timeout = httpx.Timeout(0.2)
@@ -540,7 +552,7 @@ def test_latency_comes_after_the_session_is_written_down():
         assert client.created("REF-late") == 1
 
 
-def test_a_hanging_answer_does_not_keep_the_sandbox_from_stopping():
+def test_a_hanging_answer_does_not_keep_the_sandbox_from_stopping() -> None:
     """A stopping sandbox drops the connections that it would hold for ever."""
     with sandboxed() as client:
         sock = connect(client, timeout=0.2)
@@ -572,7 +584,9 @@ ENDINGS = {
 
 
 @pytest.mark.parametrize(("name", "session", "transaction", "code"), [(name, *rest) for name, rest in ENDINGS.items()])
-def test_a_scenario_ends_in_its_states(client, name, session, transaction, code):
+def test_a_scenario_ends_in_its_states(
+    client: Client, name: str, session: str, transaction: str, code: str | None
+) -> None:
     """A session of a scenario that ends by itself is created, and is found in its final states."""
     session_id = client.created_id(referenceId=f"{name}-{uuid.uuid4().hex[:6]}")
     assert client.states(session_id) == (session, transaction)
@@ -580,7 +594,7 @@ def test_a_scenario_ends_in_its_states(client, name, session, transaction, code)
     assert client.post(f"{SESSIONS}/{session_id}/cancel").status_code == 400
 
 
-def test_details_has_the_members_of_api_md(client):
+def test_details_has_the_members_of_api_md(client: Client) -> None:
     """`details` gives what the API documents, with the default account when the request named none."""
     session_id = client.created_id(referenceId="REF-details", payee=..., payor__middleName="Ann")
     details = client.get(f"{SESSIONS}/{session_id}/details").json()
@@ -602,13 +616,13 @@ def test_details_has_the_members_of_api_md(client):
 
 @pytest.mark.parametrize("call", ["details", "status"])
 @pytest.mark.parametrize("session_id", ["3c90c3cc-0d44-4b50-8888-8dd25736052a", "no-uuid"])
-def test_an_unknown_session_is_404(client, call, session_id):
+def test_an_unknown_session_is_404(client: Client, call: str, session_id: str) -> None:
     """A session that was never created is answered 404 ProblemDetails."""
     answer = client.get(f"{SESSIONS}/{session_id}/{call}")
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
 
 
-def test_cancel_works_once(client):
+def test_cancel_works_once(client: Client) -> None:
     """An open session is cancelled with both levels of its state; a final one is refused 400."""
     session_id = client.created_id(referenceId="REF-cancel")
     answer = client.post(f"{SESSIONS}/{session_id}/cancel")
@@ -619,7 +633,7 @@ def test_cancel_works_once(client):
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])
-def test_cancel_can_be_absent(status):
+def test_cancel_can_be_absent(status: int) -> None:
     """An API that has no cancel yet answers with the configured status, and nothing changes."""
     with sandboxed(cancel=status) as client:
         session_id = client.created_id()
@@ -630,7 +644,7 @@ def test_cancel_can_be_absent(status):
 # --- the hosted page ---------------------------------------------------------------------------------------------
 
 
-def test_the_hosted_page_shows_the_request_and_moves_it_on(client):
+def test_the_hosted_page_shows_the_request_and_moves_it_on(client: Client) -> None:
     """The first look at the launch URL moves the session to InProgress and shows amount, payor and reference."""
     session_id = client.created_id(referenceId="REF-page", amount=1250.5)
     page = client.page(session_id)
@@ -645,7 +659,7 @@ def test_the_hosted_page_shows_the_request_and_moves_it_on(client):
     ("decision", "states", "heading"),
     [("accepted", ("Completed", "Accepted"), "Accepted"), ("declined", ("Failed", "Declined"), "Declined")],
 )
-def test_the_payor_decides_once(client, decision, states, heading):
+def test_the_payor_decides_once(client: Client, decision: str, states: tuple[str, str], heading: str) -> None:
     """Accept and Decline lead back to the page, which says how it ended; a second decision changes nothing."""
     session_id = client.created_id()
     answer = client.decide(session_id, decision)
@@ -657,7 +671,7 @@ def test_the_payor_decides_once(client, decision, states, heading):
     assert "<form" not in page
 
 
-def test_an_accepted_payment_settles():
+def test_an_accepted_payment_settles() -> None:
     """After `settle_after` the transaction of an accepted session is Settled, and the session is still Completed."""
     with sandboxed(settle_after=timedelta(0)) as client:
         session_id = client.created_id()
@@ -665,7 +679,7 @@ def test_an_accepted_payment_settles():
         assert client.states(session_id) == ("Completed", "Settled")
 
 
-def test_an_open_session_expires():
+def test_an_open_session_expires() -> None:
     """After its lifetime a session is Expired on both levels; it can be neither paid nor cancelled."""
     with sandboxed(session_lifetime=timedelta(0)) as client:
         session_id = client.created_id()
@@ -675,14 +689,14 @@ def test_an_open_session_expires():
         assert "<strong>Expired</strong>" in client.page(session_id).text
 
 
-def test_the_page_speaks_french_when_the_request_says_so(client):
+def test_the_page_speaks_french_when_the_request_says_so(client: Client) -> None:
     """With language FR the whole page, its `lang` and its amount are French."""
     page = client.page(client.created_id(amount=1250.5, options__notificationPreferences__language="FR")).text
     for text in ('<html lang="fr">', "aucun argent ne circule", "1\u00a0250,50\u00a0$", ">Accepter<", ">Refuser<"):
         assert text in page
 
 
-def test_text_of_the_request_can_not_become_markup(client):
+def test_text_of_the_request_can_not_become_markup(client: Client) -> None:
     """Names, addresses and references are escaped, also inside attributes."""
     evil = "<script>\"'&"
     page = client.page(client.created_id(referenceId=evil, payor__firstName=evil, payor__email=f"{evil}@x")).text
@@ -693,7 +707,7 @@ def test_text_of_the_request_can_not_become_markup(client):
 @pytest.mark.parametrize(
     ("text", "amount"), [("120.50", 120.5), ("120,50", 120.5), ("0", None), ("1.234", None), ("1e3", None), ("", None)]
 )
-def test_the_payor_chooses_an_open_amount(client, text, amount):
+def test_the_payor_chooses_an_open_amount(client: Client, text: str, amount: float | None) -> None:
     """A request without amount is accepted with the payor's own, above 0 and with at most 2 decimals."""
     session_id = client.created_id(amount=None)
     answer = client.decide(session_id, "accepted", amount=text)
@@ -702,14 +716,14 @@ def test_the_payor_chooses_an_open_amount(client, text, amount):
     assert client.get(f"{SESSIONS}/{session_id}/details").json()["amount"] == amount
 
 
-def test_an_unknown_launch_url_is_a_page_that_says_so(client):
+def test_an_unknown_launch_url_is_a_page_that_says_so(client: Client) -> None:
     """A launch URL of no session is answered 404 with HTML for people, and so is a decision about one."""
     for answer in (client.page("nope"), client.http.get("/app/"), client.decide("nope", "accepted")):
         assert answer.status_code == 404
         assert "This link leads to no payment request" in answer.text
 
 
-def test_the_page_fetches_runs_and_leaks_nothing(client):
+def test_the_page_fetches_runs_and_leaks_nothing(client: Client) -> None:
     """The page allows itself no script and no outside resource, and its address leaves by no referrer."""
     headers = client.page(client.created_id()).headers
     assert headers["content-security-policy"].startswith("default-src 'none'")
@@ -725,7 +739,7 @@ def report(client: Client, name: str, day: date, **asked: str) -> list[dict[str,
     return list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"), newline="")))
 
 
-def test_the_daily_reports_tell_the_payments_of_a_day():
+def test_the_daily_reports_tell_the_payments_of_a_day() -> None:
     """Settlement lists what settled on the day, processing what was created or became final on it."""
     today = date.today()  # noqa: DTZ011 - a day of this machine, as the sandbox's
     with sandboxed() as client:
@@ -744,7 +758,7 @@ def test_the_daily_reports_tell_the_payments_of_a_day():
     ]
 
 
-def test_a_report_can_not_carry_a_formula():
+def test_a_report_can_not_carry_a_formula() -> None:
     """A cell whose text begins like a formula is made plain text."""
     references = [f"{start}1+1" for start in ("=", "+", "-", "@", "\t", "\r")]
     with sandboxed() as client:
@@ -776,7 +790,9 @@ def played() -> Iterator[tuple[Client, date]]:
 
 @pytest.mark.parametrize("kind", ["settlement", "processing"])
 @pytest.mark.parametrize("name", COURSES)
-def test_the_reports_of_days_to_come_tell_how_a_payment_s_money_came(played, kind, name):
+def test_the_reports_of_days_to_come_tell_how_a_payment_s_money_came(
+    played: tuple[Client, date], kind: str, name: str
+) -> None:
     """Parts, twice, returned, reversed and late are seen at once, each line in the report of its day."""
     client, today = played
     told = [
@@ -789,7 +805,7 @@ def test_the_reports_of_days_to_come_tell_how_a_payment_s_money_came(played, kin
     assert told == accepted + COURSES[name]
 
 
-def test_a_transaction_id_is_of_one_movement_of_money(played):
+def test_a_transaction_id_is_of_one_movement_of_money(played: tuple[Client, date]) -> None:
     """Each part, payment and reversal is a transaction; a refund is a new word for the one of the API."""
     client, today = played
     rows = report(client, "settlement", today + timedelta(days=3), days="4")
@@ -801,7 +817,7 @@ def test_a_transaction_id_is_of_one_movement_of_money(played):
         assert details["schedule"]["transactions"][0]["id"] == ids[row["Reference Id"].removesuffix("-1")][0]
 
 
-def test_what_came_back_is_still_settled_to_the_api(played):
+def test_what_came_back_is_still_settled_to_the_api(played: tuple[Client, date]) -> None:
     """Only the reports tell of a return: both calls know the documented words and no others."""
     client, today = played
     for row in report(client, "settlement", today):
@@ -810,7 +826,7 @@ def test_what_came_back_is_still_settled_to_the_api(played):
 
 
 @pytest.mark.parametrize("kind", ["settlement", "processing"])
-def test_reports_of_several_days_overlap(played, kind):
+def test_reports_of_several_days_overlap(played: tuple[Client, date], kind: str) -> None:
     """A report of two days has the lines of both; money is told in the same words by each, to the letter."""
     client, today = played
     tomorrow = today + timedelta(days=1)
@@ -820,7 +836,7 @@ def test_reports_of_several_days_overlap(played, kind):
     assert all(row in both for row in first + second if row["Settled Date"])
 
 
-def test_a_report_can_leave_out_the_ids(played):
+def test_a_report_can_leave_out_the_ids(played: tuple[Client, date]) -> None:
     """Without ids, as banks' reports are, nothing else differs."""
     client, today = played
     bare = report(client, "settlement", today, ids="no")
@@ -829,7 +845,7 @@ def test_a_report_can_leave_out_the_ids(played):
     assert bare == [{name: cell for name, cell in row.items() if name not in ids} for row in rows]
 
 
-def test_halves_of_the_largest_amount_add_up():
+def test_halves_of_the_largest_amount_add_up() -> None:
     """Two lines that add up to the cent whatever the amount; a request without amount has lines without one."""
     largest = "79228162514264337593543950335"
     with sandboxed(settle_after=timedelta(0)) as client:
@@ -844,7 +860,7 @@ def test_halves_of_the_largest_amount_add_up():
     ]
 
 
-def test_whoever_plays_the_payor_chooses_how_the_money_comes(tmp_path):
+def test_whoever_plays_the_payor_chooses_how_the_money_comes(tmp_path: Path) -> None:
     """With `course` beside the decision any request takes it, and the next sandbox on the file knows it still."""
     store = tmp_path / "sandbox.jsonl"
     today = date.today()  # noqa: DTZ011 - a day of this machine, as the sandbox's
@@ -862,24 +878,24 @@ def test_whoever_plays_the_payor_chooses_how_the_money_comes(tmp_path):
     "asked",
     ["date=30-11-2026", "date=9999-12-31", "days=0", "days=-1", "days=x", "days=99999999999999", "ids=maybe"],
 )
-def test_a_report_that_is_asked_for_wrongly_is_refused(client, asked):
+def test_a_report_that_is_asked_for_wrongly_is_refused(client: Client, asked: str) -> None:
     """What can't be understood is answered 400 with how to ask."""
     answer = client.http.get(f"/sandbox/reports/settlement.csv?{asked}")
     assert answer.status_code == 400
     assert "?date=2026-11-30&days=3&ids=no" in answer.json()["detail"]
 
 
-def test_only_this_machine_reads_what_was_created(client):
+def test_only_this_machine_reads_what_was_created(client: Client) -> None:
     """A web page that points its own name at loopback is refused."""
     assert client.http.get("/sandbox/sessions", headers={"Host": "evil.example"}).status_code == 403
 
 
-def test_the_base_url_welcomes_a_person(client):
+def test_the_base_url_welcomes_a_person(client: Client) -> None:
     """The address that is announced opens as a page."""
     assert "The sandbox is running" in client.http.get("/").text
 
 
-def test_the_documented_scenarios_are_the_real_ones():
+def test_the_documented_scenarios_are_the_real_ones() -> None:
     """The table in `docs/sandbox.md` is the one that the code draws."""
     assert markdown() in (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text("utf-8")
 
@@ -887,7 +903,7 @@ def test_the_documented_scenarios_are_the_real_ones():
 # --- memory ------------------------------------------------------------------------------------------------------
 
 
-def test_a_link_of_an_earlier_run_opens_again(tmp_path):
+def test_a_link_of_an_earlier_run_opens_again(tmp_path: Path) -> None:
     """What was created, opened and decided is known to the next sandbox on the same file."""
     store = tmp_path / "new folder" / "sandbox.jsonl"
     with sandboxed(store=store) as client:
@@ -900,7 +916,7 @@ def test_a_link_of_an_earlier_run_opens_again(tmp_path):
         assert client.created("REF-1") == client.received("REF-1") == 2
 
 
-def test_the_file_is_its_owner_s_only(tmp_path):
+def test_the_file_is_its_owner_s_only(tmp_path: Path) -> None:
     """The file holds names and addresses: nobody else may read it, whatever its mode was before."""
     store = tmp_path / "sandbox.jsonl"
     store.touch(0o644)
@@ -910,7 +926,7 @@ def test_the_file_is_its_owner_s_only(tmp_path):
 
 
 @pytest.mark.parametrize("torn", [b'{"created":{"se', b"\x00\xff", b'{"received":null}'])
-def test_a_line_that_was_torn_by_a_kill_is_forgotten(tmp_path, torn):
+def test_a_line_that_was_torn_by_a_kill_is_forgotten(tmp_path: Path, torn: bytes) -> None:
     """What stands behind the last newline is cut off, and later lines are whole."""
     store = tmp_path / "sandbox.jsonl"
     with sandboxed(store=store) as client:
@@ -924,7 +940,7 @@ def test_a_line_that_was_torn_by_a_kill_is_forgotten(tmp_path, torn):
         assert client.http.get("/sandbox/sessions").json()["unreadableLines"] == 0
 
 
-def test_a_damaged_line_is_passed_over_and_counted(tmp_path):
+def test_a_damaged_line_is_passed_over_and_counted(tmp_path: Path) -> None:
     """A line in the middle that can't be read costs no other line."""
     store = tmp_path / "sandbox.jsonl"
     store.write_bytes(b'damaged\n{"opened":{"session_id":"gone","at":"2026-11-30T00:00:00Z"}}\n')
@@ -951,7 +967,7 @@ def command(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
         process.communicate()
 
 
-def test_a_kill_loses_nothing_that_was_answered(tmp_path):
+def test_a_kill_loses_nothing_that_was_answered(tmp_path: Path) -> None:
     """After kill -9 every session whose answer had arrived is there for the next sandbox."""
     store = tmp_path / "sandbox.jsonl"
     with command("--port", "0", "--store", str(store)) as (process, url):
@@ -964,7 +980,7 @@ def test_a_kill_loses_nothing_that_was_answered(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "term"])
-def test_the_command_prints_its_address_and_stops_quietly(tmp_path, number):
+def test_the_command_prints_its_address_and_stops_quietly(tmp_path: Path, number: Signals) -> None:
     """The command prints one line, its address, writes nothing else, and ends with 0 when it is stopped."""
     with command("--port", "0", "--store", str(tmp_path / "s")) as (process, url):
         assert httpx.get(url).status_code == 200
@@ -977,7 +993,7 @@ def test_the_command_prints_its_address_and_stops_quietly(tmp_path, number):
         assert process.returncode == 0
 
 
-def test_a_store_that_can_not_be_used_is_one_sentence(tmp_path):
+def test_a_store_that_can_not_be_used_is_one_sentence(tmp_path: Path) -> None:
     """A place where no file can be made ends the command with 2 and a sentence that names it."""
     (tmp_path / "file").touch()
     with command("--port", "0", "--store", str(tmp_path / "file" / "s")) as (process, _):
@@ -987,25 +1003,25 @@ def test_a_store_that_can_not_be_used_is_one_sentence(tmp_path):
     assert "Traceback" not in told
 
 
-def test_the_command_lists_the_scenarios():
+def test_the_command_lists_the_scenarios() -> None:
     """`--scenarios` prints every name with its sentence and serves nothing."""
     code = "from pipeline.cli.sandbox import sandbox; sandbox()"
     found = subprocess.run([sys.executable, "-c", code, "--scenarios"], capture_output=True, text=True, check=True)
     assert [line.split()[0] for line in found.stdout.splitlines()] == [scenario.name for scenario in SCENARIOS]
 
 
-def test_a_port_that_is_taken_is_replaced_by_a_free_one():
+def test_a_port_that_is_taken_is_replaced_by_a_free_one() -> None:
     """When the preferred port is taken the sandbox listens on another; when it is free again, on that."""
     with running(SandboxOptions(port=0)) as first:
         port = urlsplit(first.base_url).port
-        with running(SandboxOptions(port=port)) as second:
+        with running(SandboxOptions(port=port)) as second:  # type: ignore[arg-type]
             assert second.base_url != first.base_url
             assert httpx.get(second.base_url).status_code == 200
-    with running(SandboxOptions(port=port)) as again:
+    with running(SandboxOptions(port=port)) as again:  # type: ignore[arg-type]
         assert again.base_url == first.base_url
 
 
-def test_it_listens_on_loopback_only(client):
+def test_it_listens_on_loopback_only(client: Client) -> None:
     """The base URL is of 127.0.0.1, and other addresses of loopback's network are not served."""
     url = urlsplit(client.sandbox.base_url)
     assert url.hostname == "127.0.0.1"
@@ -1013,7 +1029,7 @@ def test_it_listens_on_loopback_only(client):
         socket.create_connection(("127.0.0.2", url.port), timeout=0.3)
 
 
-def test_a_sandbox_inside_the_process_leaves_its_signals_and_threads_alone():
+def test_a_sandbox_inside_the_process_leaves_its_signals_and_threads_alone() -> None:
     """`running` installs no signal handler, and its thread is gone when it ends."""
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM), threading.active_count()
     with running(SandboxOptions(port=0)):
@@ -1021,14 +1037,14 @@ def test_a_sandbox_inside_the_process_leaves_its_signals_and_threads_alone():
     assert threading.active_count() == before[2]
 
 
-def test_importing_the_sandbox_is_cheap():
+def test_importing_the_sandbox_is_cheap() -> None:
     """The web server is imported when a sandbox is started, not when a command is."""
     code = "import sys, pipeline.sandbox; print({'starlette', 'uvicorn', 'msgspec'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "set()\n"
 
 
-def test_a_stopped_sandbox_lets_go_of_its_file(tmp_path):
+def test_a_stopped_sandbox_lets_go_of_its_file(tmp_path: Path) -> None:
     """Starting and stopping leaves no open file behind."""
     before = len(list(Path("/dev/fd").iterdir()))
     for _ in range(2):

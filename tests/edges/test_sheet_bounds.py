@@ -48,7 +48,7 @@ def seconds(path: Path, text: str, times: int) -> float:
 
 
 @pytest.mark.parametrize("text", REPEATED.values(), ids=REPEATED)
-def test_a_pages_time_grows_with_its_length(tmp_path: Path, text: str):
+def test_a_pages_time_grows_with_its_length(tmp_path: Path, text: str) -> None:
     """Four times the page takes about four times as long, not sixteen, whatever is never closed in it."""
     path = tmp_path / "page.html"
     few = min(seconds(path, text, 10_000) for _ in range(3))
@@ -56,14 +56,14 @@ def test_a_pages_time_grows_with_its_length(tmp_path: Path, text: str):
     assert many < 9 * max(few, 0.02)
 
 
-def test_a_declaration_that_nobody_knows_is_a_sentence(tmp_path: Path):
+def test_a_declaration_that_nobody_knows_is_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     path.write_text(PAGE.format("<![" * 1000))
     with pytest.raises(InputError, match=r"sheet\.damaged"):
         open_page(path)
 
 
-def test_spans_make_no_more_cells_than_a_page_can_be_worth(tmp_path: Path):
+def test_spans_make_no_more_cells_than_a_page_can_be_worth(tmp_path: Path) -> None:
     """A few bytes reach over a thousand cells: half a megabyte would be eighty million."""
     path = tmp_path / "page.html"
     path.write_text(PAGE.format("<td rowspan=1000 colspan=1000>x" * 20_000))
@@ -75,7 +75,7 @@ LONG = ("9", "9,", "9 ", "(", "-", "$", "CAD", ".", "'", "1.", "1 ", "1'")
 
 
 @pytest.mark.parametrize("text", [*(part * 50_000 for part in LONG), "1e99999999"], ids=lambda text: text[:5])
-def test_an_amount_of_a_hundred_thousand_characters_is_none(text: str):
+def test_an_amount_of_a_hundred_thousand_characters_is_none(text: str) -> None:
     """It is said to be none at once, as a text and as a number."""
     began = time.process_time()
     assert not isinstance(money.parse(text), Decimal)
@@ -87,7 +87,7 @@ def test_an_amount_of_a_hundred_thousand_characters_is_none(text: str):
     assert time.process_time() - began < 1
 
 
-def test_properties_of_a_workbook_are_looked_at_and_not_unpacked(tmp_path: Path):
+def test_properties_of_a_workbook_are_looked_at_and_not_unpacked(tmp_path: Path) -> None:
     """A results workbook is known by a property: a stranger's may unpack to a gigabyte."""
     path = tmp_path / "bomb.results.xlsx"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
@@ -129,14 +129,14 @@ def look(folder: Path, text: str, times: int) -> float:
 
 
 @pytest.mark.parametrize("text", NEVER_CLOSED.values(), ids=NEVER_CLOSED)
-def test_a_sheets_time_grows_with_its_length(tmp_path: Path, text: str):
+def test_a_sheets_time_grows_with_its_length(tmp_path: Path, text: str) -> None:
     """Four times the sheet takes about four times as long, whatever is never closed in it."""
     few = min(look(tmp_path, text, 10_000) for _ in range(3))
     many = min(look(tmp_path, text, 40_000) for _ in range(2))
     assert many < 9 * max(few, 0.02)
 
 
-def test_what_expat_parses_has_no_document_type(tmp_path: Path):
+def test_what_expat_parses_has_no_document_type(tmp_path: Path) -> None:
     """Not even behind a long comment: nothing expands, and no name is looked up."""
     path = tmp_path / "book.xlsx"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
@@ -145,7 +145,7 @@ def test_what_expat_parses_has_no_document_type(tmp_path: Path):
         Archive(path).read("xl/workbook.xml")
 
 
-def test_a_copy_is_not_made_of_a_workbook_with_texts_that_no_cell_holds(tmp_path: Path):
+def test_a_copy_is_not_made_of_a_workbook_with_texts_that_no_cell_holds(tmp_path: Path) -> None:
     """openpyxl parses by small pieces: an older expat begins a long tag anew with each."""
     path = tmp_path / "book.xlsx"
     openpyxl.Workbook().save(path)

@@ -2,9 +2,11 @@
 
 import tracemalloc
 import zipfile
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -14,8 +16,9 @@ from support.sheet_workbooks import EACH, write_ods, write_xlsx
 
 from pipeline.cli import main
 from pipeline.domain.errors import InputError
-from pipeline.domain.model import kind_of, look_of
+from pipeline.domain.model import CheckedRow, kind_of, look_of
 from pipeline.reader import ReadOptions, open_table
+from pipeline.reader.table import Table
 from pipeline.validation import CheckOptions, check_table
 from schemas.faults import mend, sentence
 
@@ -24,12 +27,12 @@ HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount", "Until"]
 ROW = ["INV-1", "Jane", "Doe", "j@example.com", 5.0, None]
 
 
-def checked(path):
+def checked(path: Path) -> list[CheckedRow]:
     result = check_table(open_table(path, ReadOptions()), CheckOptions())
     return [row for chunk in result.chunks() for row in chunk]
 
 
-def looks(table):
+def looks(table: Table) -> list[list[str]]:
     """The number format of each number cell, row by row."""
     found = []
     for rows in table.chunks():
@@ -43,7 +46,7 @@ def looks(table):
 
 @EACH
 @pytest.mark.parametrize("usual", ["", "0.00", "0.0%"])
-def test_a_percentage_in_the_amount_is_a_fault(tmp_path, write, usual):
+def test_a_percentage_in_the_amount_is_a_fault(tmp_path: Path, write: Callable[..., Any], usual: str) -> None:
     """25 % is not a quarter of a dollar, wherever in the column it stands."""
     amounts = [(5.0, usual), (7.0, usual), (0.25, "0%"), (9.0, usual)] if usual else [5.0, 7.0, (0.25, "0%"), 9.0]
     rows = checked(write(tmp_path / "b", Sheet([HEAD, *[[f"I-{n}", *ROW[1:4], n] for n in amounts]])))
@@ -89,14 +92,18 @@ def test_a_percentage_in_the_amount_is_a_fault(tmp_path, write, usual):
     ],
 )
 @pytest.mark.parametrize("write", [write_xlsx, write_xls, write_xlsb])
-def test_an_amount_that_is_shown_in_another_currency_is_a_fault(tmp_path, write, look, foreign):
+def test_an_amount_that_is_shown_in_another_currency_is_a_fault(
+    tmp_path: Path, write: Callable[..., Any], look: str, foreign: bool
+) -> None:
     """The sheet shows 5.00 €: five dollars were never meant. A width (`_€`) and a filling (`*€`) show nothing."""
     rows = checked(write(tmp_path / "b", Sheet([HEAD, [*ROW[:4], (5.0, look)], ["I-2", *ROW[1:4], 6.0]])))
     assert [[fault.code for fault in row.faults] for row in rows] == [["amount-foreign"] if foreign else [], []]
 
 
 @pytest.mark.parametrize(("currency", "foreign"), [("EUR", True), ("USD", True), ("CAD", False)])
-def test_the_currency_of_an_ods_cell_counts_where_its_style_shows_none(tmp_path, currency, foreign):
+def test_the_currency_of_an_ods_cell_counts_where_its_style_shows_none(
+    tmp_path: Path, currency: str, foreign: bool
+) -> None:
     """A spreadsheet program shows it, whatever wrote the file."""
     path = write_ods(tmp_path / "b.ods", Sheet([HEAD, [*ROW[:4], 5.0]]))
     with zipfile.ZipFile(path) as book:
@@ -110,20 +117,20 @@ def test_the_currency_of_an_ods_cell_counts_where_its_style_shows_none(tmp_path,
 
 
 @pytest.mark.parametrize(("case", "wrong"), [("foreign-formats", 8), ("euro-wide-space", 0)])
-def test_real_sheets_with_foreign_signs(case, wrong):
+def test_real_sheets_with_foreign_signs(case: str, wrong: int) -> None:
     """Each foreign sign once, and one that only takes its width; a French sheet that does so in every row."""
     rows = checked(CASES / f"{case}.xlsx")
     assert [bool(row.faults) for row in rows] == [True] * wrong + [False] * (len(rows) - wrong)
 
 
 @pytest.mark.parametrize("unit", ["h", "days", "boxes"])
-def test_an_amount_that_is_shown_with_another_unit_is_a_fault(tmp_path, unit):
+def test_an_amount_that_is_shown_with_another_unit_is_a_fault(tmp_path: Path, unit: str) -> None:
     """As it is in a .csv."""
     rows = checked(write_xlsx(tmp_path / "b.xlsx", Sheet([HEAD, [*ROW[:4], (5.0, f'0.00 "{unit}"')]])))
     assert [fault.code for fault in rows[0].faults] == ["amount-unreadable"]
 
 
-def test_a_percentage_as_text_is_the_same_fault(tmp_path):
+def test_a_percentage_as_text_is_the_same_fault(tmp_path: Path) -> None:
     """As in a .csv."""
     path = tmp_path / "b.csv"
     path.write_text(",".join(HEAD[:5]) + '\nI-1,Jane,Doe,j@example.com,25%\nI-2,Jane,Doe,j@example.com,"2,5 %"\n')
@@ -131,7 +138,7 @@ def test_a_percentage_as_text_is_the_same_fault(tmp_path):
 
 
 @EACH
-def test_an_identifier_is_what_the_cell_shows(tmp_path, write):
+def test_an_identifier_is_what_the_cell_shows(tmp_path: Path, write: Callable[..., Any]) -> None:
     """`00123` made of 123 by a format is what the person sees and means; the amount beside it stays a number."""
     rows = [
         [(123.0, "00000"), *ROW[1:4], (5.0, "0000.00")],
@@ -145,14 +152,14 @@ def test_an_identifier_is_what_the_cell_shows(tmp_path, write):
 
 
 @EACH
-def test_every_cell_keeps_its_own_number_format(tmp_path, write):
+def test_every_cell_keeps_its_own_number_format(tmp_path: Path, write: Callable[..., Any]) -> None:
     """Several forms of dates in one column, a format in one row only, a plain number among formatted ones."""
     own = [(46000.0, "yyyy-mm-dd"), (46001.0, "dd/mm/yyyy"), (46002.0, "yyyy-mm-dd"), (12.0, "00000"), 13.0]
     table = open_table(write(tmp_path / "b", Sheet([HEAD, *[[*ROW[:5], n] for n in own]])), ReadOptions())
     assert [row[1] for row in looks(table)] == ["yyyy-mm-dd", "dd/mm/yyyy", "yyyy-mm-dd", "00000", ""]
 
 
-def test_an_ods_spells_its_formats_out(tmp_path):
+def test_an_ods_spells_its_formats_out(tmp_path: Path) -> None:
     """Also those of a column, which its cells do not name, and of rows that are repeated."""
     own = [46000, (5.0, '"$"#,##0.00;-"$"#,##0.00'), (12345.0, "000-000"), (0.5, "0.0%")]
     path = write_ods(tmp_path / "b.ods", Sheet([HEAD, *[[*ROW[:5], n] for n in own]]), defaults="00000", repeated=2)
@@ -160,7 +167,7 @@ def test_an_ods_spells_its_formats_out(tmp_path):
     assert found == ["00000"] * 2 + ['"$"#,##0.00;-"$"#,##0.00'] * 2 + ["000-000"] * 2 + ["0.0%"] * 2
 
 
-def test_a_format_that_can_not_be_kept_is_said(tmp_path):
+def test_a_format_that_can_not_be_kept_is_said(tmp_path: Path) -> None:
     """A fraction of OpenDocument's has no code here; a workbook can have more formats than are kept."""
     path = write_ods(tmp_path / "b.ods", Sheet([HEAD, [*ROW[:5], (0.5, "# ?/?")]]))
     table = open_table(path, ReadOptions())
@@ -173,13 +180,13 @@ def test_a_format_that_can_not_be_kept_is_said(tmp_path):
     assert checked(write_xlsx(tmp_path / "b.xlsx", Sheet([HEAD, *many])))[-1].faults[0].code == "percentage"
 
 
-def test_hidden_columns_of_ods_are_noticed(tmp_path):
+def test_hidden_columns_of_ods_are_noticed(tmp_path: Path) -> None:
     """Like those of the others."""
     table = open_table(write_ods(tmp_path / "b.ods", Sheet([HEAD, ROW], columns=[2])), ReadOptions())
     assert [(notice.code, dict(notice.details)) for notice in table.notices] == [("hidden-columns", {"columns": "C"})]
 
 
-def test_a_locked_ods_says_so(tmp_path):
+def test_a_locked_ods_says_so(tmp_path: Path) -> None:
     """Its container is not locked: the list of its parts says that one of them is."""
     manifest = "<manifest:manifest><manifest:encryption-data/></manifest:manifest>"
     path = write_ods(tmp_path / "b.ods", Sheet([HEAD, ROW]), manifest=manifest)
@@ -188,7 +195,7 @@ def test_a_locked_ods_says_so(tmp_path):
     assert caught.value.key == "sheet.locked"
 
 
-def test_cells_that_look_unlike_are_found_anywhere_in_a_long_sheet(tmp_path):
+def test_cells_that_look_unlike_are_found_anywhere_in_a_long_sheet(tmp_path: Path) -> None:
     """Also a first number in a column of texts, blanks, and columns beyond Z."""
     path = tmp_path / "long.xlsx"
     wide = [*HEAD, *[f"Own {n}" for n in range(30)]]
@@ -211,7 +218,7 @@ def test_cells_that_look_unlike_are_found_anywhere_in_a_long_sheet(tmp_path):
     assert (table.columns[6].number_format, table.columns[35].number_format) == ("d.m.yy", "d.m.yy")
 
 
-def test_what_is_kept_of_formats_is_a_byte_a_cell(tmp_path):
+def test_what_is_kept_of_formats_is_a_byte_a_cell(tmp_path: Path) -> None:
     """A sheet in which every second cell looks unlike takes little more memory than one in which none does."""
     path = tmp_path / "b.xlsx"
     with xlsxwriter.Workbook(path) as book:
@@ -229,7 +236,7 @@ def test_what_is_kept_of_formats_is_a_byte_a_cell(tmp_path):
     assert kept < 1_000_000
 
 
-def test_the_formats_come_back_in_the_workbook(tmp_path, capsys):
+def test_the_formats_come_back_in_the_workbook(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Through the journal and into `Results`."""
     own = [date(2026, 1, 2), date(2026, 1, 3), 12, 0.5, 7]
     book = openpyxl.Workbook()
@@ -253,7 +260,7 @@ def test_the_formats_come_back_in_the_workbook(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("shown", ["#N/A", "#REF!", "#DIV/0!", "#VALEUR!", "#NOM?", "Err:502"])
-def test_an_error_that_excel_saves_in_an_ods_is_an_error(tmp_path, shown):
+def test_an_error_that_excel_saves_in_an_ods_is_an_error(tmp_path: Path, shown: str) -> None:
     """It stands there as the number 0."""
     path = write_ods(tmp_path / "b.ods", Sheet([HEAD, ROW, [*ROW[:4], 0.0]]))
     with zipfile.ZipFile(path) as book:
@@ -268,7 +275,7 @@ def test_an_error_that_excel_saves_in_an_ods_is_an_error(tmp_path, shown):
     assert faults == [[], [("error-value", shown)]]
 
 
-def test_references_that_were_shortened_are_no_repeats():
+def test_references_that_were_shortened_are_no_repeats() -> None:
     """Two customers whose references read the same since both lost their last digits."""
     assert [[fault.code for fault in row.faults] for row in checked(CASES / "references-shortened.csv")] == [
         ["scientific"]

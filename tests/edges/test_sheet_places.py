@@ -1,6 +1,9 @@
 """Where on a sheet a table stands does not matter: what is known of a cell is known of that cell."""
 
+from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -29,13 +32,20 @@ CELLS = [
 ]
 
 
-def shifted(sheet, down, right):
+def shifted(sheet: Sheet, down: int, right: int) -> Sheet:
     """The same sheet with so many blank rows above it and blank columns before it."""
     rows = [*[[None]] * down, *[[*[None] * right, *row] for row in sheet.rows]]
     return Sheet(rows, hidden=[row + down for row in sheet.hidden], columns=[one + right for one in sheet.columns])
 
 
-def seen(path, down=0, right=0):
+def seen(
+    path: Path, down: int = 0, right: int = 0
+) -> tuple[
+    list[tuple[int, tuple[str, ...], list[tuple[Any, ...]]]],
+    list[tuple[list[str], list[Any], Decimal | None]],
+    list[tuple[str, list[str]]],
+    list[str],
+]:
     """All that is known of a sheet: its cells with their looks, its notices; row numbers and letters shifted back."""
     table = open_table(path, ReadOptions(hidden="skip"))
     assert [table.letter(column) for column in table.columns] == [
@@ -72,12 +82,14 @@ def seen(path, down=0, right=0):
     by=st.tuples(st.integers(0, 9), st.integers(0, 30)),
     data=st.data(),
 )
-def test_a_table_is_read_the_same_wherever_it_stands(tmp_path, write, rows, by, data):
+def test_a_table_is_read_the_same_wherever_it_stands(
+    tmp_path: Path, write: Callable[..., Path], rows: list[Any], by: tuple[int, int], data: Any
+) -> None:
     """Number formats, error values, unsaved formulas, hidden rows and columns belong to their own cells."""
     down, right = by
     known = [UNSAVED] if write in {write_xlsx, write_ods} else []
     rows = [[data.draw(st.sampled_from([cell, *known])) for cell in row] for row in rows]
-    table = [HEAD, ROW, *[[f"INV-{at}", *ROW[1:4], *row] for at, row in enumerate(rows, 2)], ROW]
+    table: list[Any] = [HEAD, ROW, *[[f"INV-{at}", *ROW[1:4], *row] for at, row in enumerate(rows, 2)], ROW]
     sheet = Sheet(
         table, hidden=data.draw(st.sampled_from([[], [3]])), columns=data.draw(st.sampled_from([[], [2], [5]]))
     )
@@ -94,7 +106,7 @@ def test_a_table_is_read_the_same_wherever_it_stands(tmp_path, write, rows, by, 
     assert moved[3] == [str(int(number) + down) for number in hidden]
 
 
-def test_a_real_sheet_that_begins_in_column_b():
+def test_a_real_sheet_that_begins_in_column_b() -> None:
     """Four of its five rows are wrong, as they would be if it began in A; its letters are the sheet's."""
     table = open_table(CASES / "begins-in-column-b.xlsx", ReadOptions())
     rows = [row for chunk in check_table(table, CheckOptions()).chunks() for row in chunk]
@@ -106,7 +118,7 @@ def test_a_real_sheet_that_begins_in_column_b():
 
 
 @pytest.mark.parametrize("write", [write_xlsx, write_xls, write_xlsb])
-def test_what_a_sheet_shows_beside_a_blank_first_column_is_a_fault(tmp_path, write):
+def test_what_a_sheet_shows_beside_a_blank_first_column_is_a_fault(tmp_path: Path, write: Callable[..., Any]) -> None:
     """A table from column B on: foreign money, a percentage, an error value and an identifier by its format."""
     amounts = [(120.0, "#,##0.00\\ [$€-40C]"), (250.0, '"US$"\\ #,##0.00'), (0.25, "0%"), Error("#N/A"), 60.0]
     rows = [[(101.0 + at, '"INV-"00000'), *ROW[1:4], amount] for at, amount in enumerate(amounts)]

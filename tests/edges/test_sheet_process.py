@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.binary_workbooks import Sheet, write_xlsb
@@ -22,14 +24,14 @@ ROW = ["007", "Jane", "Doe", "j@example.com", 5.0]
 
 @pytest.mark.parametrize("dimension", ["A1:E2", "E2:A1", "A5:E2"])
 @pytest.mark.parametrize("last", ["XFD1048576", "A4294967295", "ZZZZ9"])
-def test_a_workbook_that_ends_its_reader_is_refused(tmp_path, dimension, last):
+def test_a_workbook_that_ends_its_reader_is_refused(tmp_path: Path, dimension: str, last: str) -> None:
     """Whatever the native reader makes of it, the process lives."""
     cells = f'<dimension ref="{dimension}"/><sheetData><row r="1"><c r="A1"><v>1</v></c></row>'
     path = by_hand(tmp_path, SHEET.format(f'{cells}<row r="2"><c r="{last}"><v>1</v></c></row></sheetData>'))
     assert refusal(path).key.startswith("sheet.")
 
 
-def test_a_reader_that_aborts_is_a_refusal(capfd):
+def test_a_reader_that_aborts_is_a_refusal(capfd: pytest.CaptureFixture[str]) -> None:
     """Not a trace, not the end of the process; the sentence has the bounds in it."""
     failure = refusal(CASES / "aborts.xlsx")
     assert failure.key == "sheet.not_readable"
@@ -50,7 +52,7 @@ except InputError as failure:
 
 
 @pytest.mark.parametrize("cells", [29_000, 100_000])
-def test_memory_beyond_the_bound_is_a_refusal(tmp_path, cells):
+def test_memory_beyond_the_bound_is_a_refusal(tmp_path: Path, cells: int) -> None:
     """A text of 32,767 letters that so many cells share: small in the file, too much in memory, for Python or for
     calamine. The workbook is not called damaged.
     """
@@ -64,7 +66,7 @@ def test_memory_beyond_the_bound_is_a_refusal(tmp_path, cells):
     assert int(kilobytes) < 1024**2
 
 
-def test_a_reader_that_takes_too_long_is_a_refusal(tmp_path, monkeypatch):
+def test_a_reader_that_takes_too_long_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that never ends is not waited for."""
     monkeypatch.setattr(probe, "SECONDS", 1)
     os.mkfifo(tmp_path / "endless")
@@ -73,7 +75,7 @@ def test_a_reader_that_takes_too_long_is_a_refusal(tmp_path, monkeypatch):
     assert caught.value.key == "sheet.not_readable"
 
 
-def test_a_reader_that_dies_on_the_way_is_a_refusal(tmp_path):
+def test_a_reader_that_dies_on_the_way_is_a_refusal(tmp_path: Path) -> None:
     """Among the rows, too."""
     path = write_xlsx(tmp_path / "b.xlsx", Sheet([HEAD, *[ROW] * 10_000]))
     book = probe.NativeBook(path)
@@ -85,7 +87,7 @@ def test_a_reader_that_dies_on_the_way_is_a_refusal(tmp_path):
     assert caught.value.key == "sheet.not_readable"
 
 
-def test_an_interruption_is_for_the_program_and_not_for_its_reader(tmp_path):
+def test_an_interruption_is_for_the_program_and_not_for_its_reader(tmp_path: Path) -> None:
     """Ctrl-C reaches every process of a terminal: the rows that are being read are read to their end."""
     book = probe.NativeBook(write_xlsx(tmp_path / "b.xlsx", Sheet([HEAD, *[ROW] * 10_000])))
     rows = book.rows(0)
@@ -96,7 +98,7 @@ def test_an_interruption_is_for_the_program_and_not_for_its_reader(tmp_path):
 
 
 @pytest.mark.parametrize("write", [write_xlsx, write_xlsb, write_ods])
-def test_readings_do_not_disturb_each_other(tmp_path, write):
+def test_readings_do_not_disturb_each_other(tmp_path: Path, write: Callable[..., Any]) -> None:
     """Two of one sheet and one of another, each some rows at a time; one is given up."""
     path = write(tmp_path / "b", Sheet([HEAD, *[ROW] * 2000], name="One"), Sheet([HEAD, *[ROW] * 3000], name="Two"))
     book = probe.NativeBook(path)
@@ -104,11 +106,11 @@ def test_readings_do_not_disturb_each_other(tmp_path, write):
     for _ in range(1500):
         assert next(first) == next(again)
         next(other)
-    again.close()
+    again.close()  # type: ignore[attr-defined]
     assert (sum(1 for _ in first), sum(1 for _ in other)) == (501, 1501)
 
 
-def test_a_table_can_be_read_long_after_it_was_opened(tmp_path, monkeypatch):
+def test_a_table_can_be_read_long_after_it_was_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound of time is for the reader's work, not for what is done between."""
     monkeypatch.setattr(probe, "SECONDS", 1)
     book = probe.NativeBook(write_xlsx(tmp_path / "b.xlsx", Sheet([HEAD, *[ROW] * 3000])))

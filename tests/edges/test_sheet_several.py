@@ -1,6 +1,8 @@
 """Several sheets with the same headings: asked about, and read as one when they are named."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.binary_workbooks import Sheet, write_xlsb
@@ -8,6 +10,7 @@ from support.reading import codes, refusal, rows_of
 from support.sheet_workbooks import EACH, write_xlsx
 
 from pipeline.cli import main
+from pipeline.domain.errors import ExitCode
 from pipeline.reader import ReadOptions, open_table
 from pipeline.validation import CheckOptions, check_table
 
@@ -16,14 +19,14 @@ HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount", "Until"]
 ROW = ["INV-1", "Jane", "Doe", "j@example.com", 5.0, (46000.0, "yyyy-mm-dd")]
 
 
-def two(more=(), second=HEAD, **there):
+def two(more: Sequence[Sheet] = (), second: list[str] = HEAD, **there: Any) -> list[Sheet]:
     """A-M with a title, and N-Z, with dates in another format; `more` sheets behind them."""
     other = [["INV-2", *ROW[1:4], (0.25, "0%"), (46001.0, "dd/mm/yyyy")], ["INV-3", *ROW[1:4], 6.0, None]]
     return [Sheet([["Billing"], HEAD, ROW], name="A-M"), Sheet([second, *other], name="N-Z", **there), *more]
 
 
 @EACH
-def test_two_sheets_with_the_same_headings_are_asked_about(tmp_path, write):
+def test_two_sheets_with_the_same_headings_are_asked_about(tmp_path: Path, write: Callable[..., Any]) -> None:
     """Whatever stands above them; with other letters, too."""
     path = write(tmp_path / "b", *two(second=[heading.upper() for heading in HEAD]))
     failure = refusal(path)
@@ -31,7 +34,7 @@ def test_two_sheets_with_the_same_headings_are_asked_about(tmp_path, write):
     assert [row.number for row in rows_of(path, sheets=("N-Z",))[1]] == [2, 3]
 
 
-def test_the_same_headings_in_other_columns_are_asked_about(tmp_path):
+def test_the_same_headings_in_other_columns_are_asked_about(tmp_path: Path) -> None:
     """They can't be read as one, but which is meant is not known."""
     shifted = Sheet([[None, *HEAD], [None, "INV-2", *ROW[1:]]], name="N-Z")
     path = write_xlsx(tmp_path / "b", Sheet([HEAD, ROW], name="A-M"), shifted)
@@ -49,7 +52,7 @@ def test_the_same_headings_in_other_columns_are_asked_about(tmp_path):
         Sheet([["Total", "Count"], [5.0, 1.0]], name="Summary"),
     ],
 )
-def test_a_sheet_that_is_no_second_one_is_not_asked_about(tmp_path, other):
+def test_a_sheet_that_is_no_second_one_is_not_asked_about(tmp_path: Path, other: Sheet) -> None:
     """Without rows, with other headings, hidden."""
     sheets = [Sheet([HEAD, ROW], name="Billing"), other]
     path = write_xlsb(tmp_path / "b.xlsb", *sheets)
@@ -58,7 +61,7 @@ def test_a_sheet_that_is_no_second_one_is_not_asked_about(tmp_path, other):
 
 @EACH
 @pytest.mark.parametrize("wanted", [("all",), ("A-M", "N-Z"), ("N-Z", "A-M")])
-def test_several_sheets_are_read_as_one(tmp_path, write, wanted):
+def test_several_sheets_are_read_as_one(tmp_path: Path, write: Callable[..., Any], wanted: tuple[str, ...]) -> None:
     """Their rows have numbers that tell them apart, and keep their formats, hidden rows and merges."""
     notes = Sheet([["nothing"], ["here"]], name="Notes")
     path = write(tmp_path / "b", *two([notes], hidden=[3], columns=[2]))
@@ -74,7 +77,7 @@ def test_several_sheets_are_read_as_one(tmp_path, write, wanted):
     assert codes(table) == ["sheets-joined", "sheets-not-read", "hidden-rows-included", "hidden-columns"]
 
 
-def test_sheets_with_other_headings_are_not_read_as_one(tmp_path):
+def test_sheets_with_other_headings_are_not_read_as_one(tmp_path: Path) -> None:
     """Named one by one; `all` leaves out what is no table of this kind."""
     path = write_xlsx(tmp_path / "b.xlsx", *two([Sheet([HEAD[:5], ROW[:5]], name="Short")]))
     failure = refusal(path, sheets=("A-M", "Short"))
@@ -83,13 +86,13 @@ def test_sheets_with_other_headings_are_not_read_as_one(tmp_path):
     assert refusal(path, sheets=("A-M", "Dec")).key == "sheet.no_such_sheet"
 
 
-def test_a_sheet_called_all_is_that_sheet(tmp_path):
+def test_a_sheet_called_all_is_that_sheet(tmp_path: Path) -> None:
     """A name is a name."""
     path = write_xlsx(tmp_path / "b.xlsx", *two([Sheet([HEAD, ROW], name="all")]))
     assert rows_of(path, sheets=("all",))[0].source.sheet == "all"
 
 
-def test_a_sheet_with_too_many_rows_is_not_read_together_with_others(tmp_path):
+def test_a_sheet_with_too_many_rows_is_not_read_together_with_others(tmp_path: Path) -> None:
     """Its numbers would be those of the next one."""
     far = Sheet([HEAD, *[[]] * 99_998, ["INV-9", *ROW[1:]]], name="Far")
     path = write_xlsx(tmp_path / "b.xlsx", far, Sheet([HEAD, ROW], name="Near"))
@@ -97,14 +100,14 @@ def test_a_sheet_with_too_many_rows_is_not_read_together_with_others(tmp_path):
     assert (failure.key, failure.params["sheet"]) == ("sheet.too_long_to_join", "Far")
 
 
-def code(*words):
+def code(*words: str) -> ExitCode:
     """The exit code of a command."""
     with pytest.raises(SystemExit) as left:
         main([*words])
-    return left.value.code
+    return left.value.code  # type: ignore[return-value]
 
 
-def test_the_option_can_be_given_several_times(capsys, tmp_path):
+def test_the_option_can_be_given_several_times(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Exit code 3 without it; with it, both sheets are read. A marked copy is of one sheet."""
     case = str(CASES / "two-sheets.xlsx")
     assert code("validate", case) == 3

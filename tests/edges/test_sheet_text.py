@@ -3,8 +3,10 @@
 import csv
 import io
 import tracemalloc
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,14 +14,16 @@ from hypothesis import strategies as st
 from support.privileges import as_nobody
 
 from pipeline.domain.errors import InputError
+from pipeline.domain.model import SheetRow
 from pipeline.messages import explain
 from pipeline.reader import ReadOptions, open_table, sha256_of
+from pipeline.reader.table import Table
 from schemas.faults import sentences
 
 HEAD = "Invoice #,First name,Last name,Email,Amount\n"
 
 
-def read(tmp_path, content, name="sheet.csv", **options):
+def read(tmp_path: Path, content: bytes | str, name: str = "sheet.csv", **options: Any) -> tuple[Table, list[SheetRow]]:
     """The table of a file with this content, and all its rows."""
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -27,7 +31,7 @@ def read(tmp_path, content, name="sheet.csv", **options):
     return table, [row for chunk in table.chunks() for row in chunk]
 
 
-def refusal(tmp_path, content, name="sheet.csv", **options):
+def refusal(tmp_path: Path, content: bytes | str, name: str = "sheet.csv", **options: Any) -> InputError:
     with pytest.raises(InputError) as caught:
         read(tmp_path, content, name, **options)
     assert explain(caught.value, "en") != explain(caught.value, "fr")
@@ -54,7 +58,7 @@ FRENCH = (
         ("mac_roman", "Mac Roman"),
     ],
 )
-def test_the_encoding_is_told_and_a_guess_is_said(tmp_path, codec, guessed):
+def test_the_encoding_is_told_and_a_guess_is_said(tmp_path: Path, codec: str, guessed: str | None) -> None:
     """Every encoding of an office gives the same letters; what is not marked or UTF-8 gets a notice."""
     table, rows = read(tmp_path, FRENCH.encode(codec))
     assert [row.cells for row in rows] == [
@@ -66,14 +70,14 @@ def test_the_encoding_is_told_and_a_guess_is_said(tmp_path, codec, guessed):
 
 @pytest.mark.parametrize("codec", ["cp1252", "latin-1", "mac_roman", "cp850"])
 @pytest.mark.parametrize("name", ["Hélène", "François", "Benoît", "ÉLISE", "Chloé"])
-def test_one_accent_in_a_whole_file_is_enough(tmp_path, codec, name):
+def test_one_accent_in_a_whole_file_is_enough(tmp_path: Path, codec: str, name: str) -> None:
     """The only accent may stand in the last row."""
     content = HEAD + "1,Jane,Doe,j@example.com,5\n" * 3000 + f"2,{name},Doe,j@example.com,5\n"
     _, rows = read(tmp_path, content.encode(codec))
     assert rows[-1].cells[1] == name
 
 
-def test_one_foreign_byte_in_utf_8_is_refused_with_its_line(tmp_path):
+def test_one_foreign_byte_in_utf_8_is_refused_with_its_line(tmp_path: Path) -> None:
     """To read the whole file as another encoding would spoil every good accent."""
     content = (HEAD + "1,Zoé,Côté,z@example.com,5\n" * 9).encode() + "2,Zoé,X,z@example.com,5\n".encode("cp1252")
     failure = refusal(tmp_path, content)
@@ -81,7 +85,7 @@ def test_one_foreign_byte_in_utf_8_is_refused_with_its_line(tmp_path):
 
 
 @pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16"])
-def test_a_file_cut_off_within_a_letter_is_refused(tmp_path, codec):
+def test_a_file_cut_off_within_a_letter_is_refused(tmp_path: Path, codec: str) -> None:
     """Half a letter at the end means that rows are missing."""
     content = (HEAD + "1,Zoé,Côté,z@example.com,é").encode(codec)[:-1]
     assert refusal(tmp_path, content).key in {"sheet.mixed_encodings", "sheet.not_its_encoding"}
@@ -90,7 +94,9 @@ def test_a_file_cut_off_within_a_letter_is_refused(tmp_path, codec):
 @pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig"])
 @pytest.mark.parametrize("name", ["D\u2019Août", "C\u0153ur", "\u017deljko", "Roy \u2013 Côté", "\u201cJo\u201d"])
 @pytest.mark.parametrize("rows_above", [0, 40_000])
-def test_letters_of_windows_that_became_control_characters_are_read_and_said(tmp_path, codec, name, rows_above):
+def test_letters_of_windows_that_became_control_characters_are_read_and_said(
+    tmp_path: Path, codec: str, name: str, rows_above: int
+) -> None:
     """A program took Windows-1252 for ISO-8859-1 and saved UTF-8: the letters can be told, and one word shows it."""
     text = HEAD + "1,Zoé,Doe,j@example.com,5\n" * rows_above + f"2,{name},Doe,j@example.com,5\n"
     misread = "".join(char if char in "éûôùà" else char.encode("cp1252").decode("latin-1") for char in text)
@@ -101,7 +107,7 @@ def test_letters_of_windows_that_became_control_characters_are_read_and_said(tmp
 
 @pytest.mark.parametrize("codec", ["utf-8", "utf-16"])
 @pytest.mark.parametrize("char", "\x81\x8d\x8f\x90\x9d")
-def test_a_control_character_that_is_no_letter_stays(tmp_path, codec, char):
+def test_a_control_character_that_is_no_letter_stays(tmp_path: Path, codec: str, char: str) -> None:
     """Nothing says what it was meant to be."""
     table, rows = read(tmp_path, f"{HEAD}1,A{char}B,Doe,j@example.com,5\n".encode(codec))
     assert (rows[0].cells[1], [notice.code for notice in table.notices][1:]) == (f"A{char}B", [])
@@ -109,7 +115,7 @@ def test_a_control_character_that_is_no_letter_stays(tmp_path, codec, char):
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_delimiters_and_line_ends_are_told(tmp_path, delimiter, end):
+def test_delimiters_and_line_ends_are_told(tmp_path: Path, delimiter: str, end: str) -> None:
     """The last line needs no end, and a delimiter may stand in quotes."""
     lines = ["Ref,First name,Last name,Email,Amount", "1,Jane,Doe,j@example.com,5", '2,"J,J",Doe,j@example.com,5']
     content = end.join(lines).replace('"J,J"', "\0").replace(",", delimiter).replace("\0", f'"J{delimiter}J"')
@@ -117,20 +123,20 @@ def test_delimiters_and_line_ends_are_told(tmp_path, delimiter, end):
     assert [(row.number, row.cells[1]) for row in rows] == [(2, "Jane"), (3, f"J{delimiter}J")]
 
 
-def test_a_decimal_comma_does_not_pass_for_the_delimiter(tmp_path):
+def test_a_decimal_comma_does_not_pass_for_the_delimiter(tmp_path: Path) -> None:
     """The delimiter is the sign that brings out the headings."""
     _, rows = read(tmp_path, FRENCH)
     assert rows[0].cells[4] == "1\xa0234,50"
 
 
 @pytest.mark.parametrize("line", ["sep=^\n", "sep=^\r\n", '"sep=^"\n', "SEP=^\n"])
-def test_a_separator_line_names_any_delimiter_and_is_no_row(tmp_path, line):
+def test_a_separator_line_names_any_delimiter_and_is_no_row(tmp_path: Path, line: str) -> None:
     """Excel does not count that line either."""
     table, rows = read(tmp_path, line + (HEAD + "1,Jane,Doe,j@example.com,5\n").replace(",", "^"))
     assert (table.heading_row, rows[0].number, rows[0].cells[1]) == (1, 2, "Jane")
 
 
-def test_row_numbers_are_those_of_a_spreadsheet(tmp_path):
+def test_row_numbers_are_those_of_a_spreadsheet(tmp_path: Path) -> None:
     """Titles and blank lines count, a cell over several lines is in one row; a title may hold a quotation mark."""
     content = 'Acme 5" pipes\n\n' + HEAD + '1,Jane,"a\nb",j@example.com,5\n\n,,,,\n2,Joe,Doe,k@example.com,6'
     table, rows = read(tmp_path, content)
@@ -141,13 +147,13 @@ def test_row_numbers_are_those_of_a_spreadsheet(tmp_path):
 @pytest.mark.parametrize(
     "value", ["Null", "NA", "True", "Nan", "1E5", "007", " x ", '5"', "=1+1", "-", "\xa0x", "O'Hara"]
 )
-def test_texts_stay_as_they_are(tmp_path, value):
+def test_texts_stay_as_they_are(tmp_path: Path, value: str) -> None:
     """Nothing becomes a missing value, a number or a trimmed text."""
     _, rows = read(tmp_path, HEAD + f"1,{value},Doe,j@example.com,5\n")
     assert (rows[0].cells[1], rows[0].kinds) == (value, "sssss")
 
 
-def test_a_row_with_too_many_cells_is_its_own_fault(tmp_path):
+def test_a_row_with_too_many_cells_is_its_own_fault(tmp_path: Path) -> None:
     """The rest is shown, and no neighbour is shifted."""
     _, rows = read(tmp_path, HEAD + "1,A,B,a@example.com,12,50\n2,C,D,c@example.com,5\n")
     assert [[fault.code for fault in row.faults] for row in rows] == [["too-many-cells"], []]
@@ -177,7 +183,7 @@ COUNTS = {
 
 
 @pytest.mark.parametrize(("lines", "wrong"), COUNTS.values(), ids=COUNTS)
-def test_a_row_with_another_number_of_cells_is_at_fault(tmp_path, lines, wrong):
+def test_a_row_with_another_number_of_cells_is_at_fault(tmp_path: Path, lines: list[str], wrong: list[int]) -> None:
     """A separator too many or too few is seen by what the other rows have, also when what is too much is blank."""
     text = "".join(line.format(number) + "\n" for number, line in enumerate(lines, 1))
     _, rows = read(tmp_path, HEAD.replace("Amount", "Amount,Notes") + text)
@@ -189,7 +195,7 @@ def test_a_row_with_another_number_of_cells_is_at_fault(tmp_path, lines, wrong):
 @pytest.mark.parametrize(
     ("ends", "wrong"), [((",", ",", ","), []), ((",", ",", ""), [4]), ((",50", ",00", ",25"), [2, 3, 4])]
 )
-def test_rows_without_any_address_are_counted_too(tmp_path, ends, wrong):
+def test_rows_without_any_address_are_counted_too(tmp_path: Path, ends: tuple[str, str, str], wrong: list[int]) -> None:
     """A separator behind every row is a habit, cents behind a comma are a fault, also where no row has an address."""
     _, rows = read(tmp_path, HEAD + "".join(f"{number},A,B,,12{end}\n" for number, end in enumerate(ends, 1)))
     assert [row.number for row in rows if row.faults] == wrong
@@ -203,7 +209,7 @@ def test_rows_without_any_address_are_counted_too(tmp_path, ends, wrong):
         ('1,A,B,a@example.com,"5\n', 2),
     ],
 )
-def test_a_quotation_mark_never_closed_swallows_no_other_row(tmp_path, bad, after):
+def test_a_quotation_mark_never_closed_swallows_no_other_row(tmp_path: Path, bad: str, after: int) -> None:
     """The row that it stands in has the fault, and the rows below are read."""
     good = '2,C,"D ""x""",c@example.com,5\n3,E,F,e@example.com,5\n'
     _, rows = read(tmp_path, HEAD + bad + good)
@@ -214,7 +220,7 @@ def test_a_quotation_mark_never_closed_swallows_no_other_row(tmp_path, bad, afte
     assert len(rows) == after + 1
 
 
-def test_an_open_quotation_mark_does_not_draw_in_a_long_file(tmp_path):
+def test_an_open_quotation_mark_does_not_draw_in_a_long_file(tmp_path: Path) -> None:
     """The end of the file is not searched for it."""
     rows = "".join(f"{n},A,B,a@example.com,5\n" for n in range(2, 5000))
     _, read_rows = read(tmp_path, HEAD + '1,"A,B,a@example.com,5\n' + rows)
@@ -222,14 +228,14 @@ def test_an_open_quotation_mark_does_not_draw_in_a_long_file(tmp_path):
     assert [row.number for row in read_rows if row.faults] == [2]
 
 
-def test_a_quotation_mark_closed_a_row_too_late_is_suspected(tmp_path):
+def test_a_quotation_mark_closed_a_row_too_late_is_suspected(tmp_path: Path) -> None:
     """A short row with a line break inside may have drawn in the next row: it is named, not sent."""
     _, rows = read(tmp_path, HEAD + '1,A,"B,a@example.com,5\n2,C,D",c@example.com\n3,E,F,e@example.com,5\n')
     assert [[fault.code for fault in row.faults] for row in rows] == [["quote-over-lines"], []]
 
 
 @pytest.mark.parametrize("closed", ['pipe 5"', '"'])
-def test_rows_within_a_cell_are_seen_whatever_its_row_looks_like(tmp_path, closed):
+def test_rows_within_a_cell_are_seen_whatever_its_row_looks_like(tmp_path: Path, closed: str) -> None:
     """A quotation mark that is closed at the end of a later row leaves the right number of cells, and hides rows."""
     lines = ['1,A,B,a@example.com,5,"x', "2,C,D,c@example.com,5,", f"3,E,F,e@example.com,5,{closed}"]
     _, rows = read(tmp_path, HEAD.replace("Amount", "Amount,Notes") + "\n".join(lines) + "\n4,G,H,g@example.com,5,\n")
@@ -248,14 +254,16 @@ def test_rows_within_a_cell_are_seen_whatever_its_row_looks_like(tmp_path, close
         ('6,"A ""b"" c" d, e","B",b@example.com,5', ("6", 'A "b" c" d, e', "B", "b@example.com", "5")),
     ],
 )
-def test_a_row_with_a_stray_quote_shows_its_cells_as_a_reader_would_cut_them(tmp_path, row, cells):
+def test_a_row_with_a_stray_quote_shows_its_cells_as_a_reader_would_cut_them(
+    tmp_path: Path, row: str, cells: tuple[str, str, str, str, str]
+) -> None:
     """Cells in good quotation marks keep their separators; what is out of place is a letter like others."""
     _, rows = read(tmp_path, f"{HEAD}{row}\n9,C,D,d@example.com,5\n")
     assert [row.cells for row in rows] == [cells, ("9", "C", "D", "d@example.com", "5")]
     assert [[fault.code for fault in row.faults] for row in rows] == [["broken-quote"], []]
 
 
-def test_a_row_with_a_stray_quote_does_not_tell_how_the_others_are_quoted(tmp_path):
+def test_a_row_with_a_stray_quote_does_not_tell_how_the_others_are_quoted(tmp_path: Path) -> None:
     """A blank before its mark is no habit of the file: blanks at the beginning of other cells stay."""
     _, rows = read(tmp_path, HEAD + '1," "A",B,a@example.com,5\n2, C,D,d@example.com,5\n')
     assert [row.cells[1] for row in rows] == [' "A', " C"]
@@ -270,7 +278,7 @@ plain = st.text(st.sampled_from("abZ é.;'"), min_size=1, max_size=6)
     at=st.integers(0, 4),
     place=st.integers(0, 20),
 )
-def test_one_mark_too_many_leaves_every_cell_what_it_was(tmp_path, cells, at, place):
+def test_one_mark_too_many_leaves_every_cell_what_it_was(tmp_path: Path, cells: list[str], at: int, place: int) -> None:
     """Wherever it stands within a cell in quotation marks: that cell has it as a letter, and the row is at fault."""
     text = cells[at]
     place %= len(text)
@@ -300,21 +308,21 @@ APOSTROPHES = "Ref,'First name','Last name','Email',Amount\n1,'Jo, Ann','O\"Roy'
         APOSTROPHES.replace(",", ", ").replace("Jo,  Ann", "Jo, Ann"),
     ],
 )
-def test_quotes_behind_blanks_and_apostrophes_are_quotes(tmp_path, text):
+def test_quotes_behind_blanks_and_apostrophes_are_quotes(tmp_path: Path, text: str) -> None:
     """`1, "Roy"` and `'1','Roy'` are quoted too: the marks are no part of the name."""
     _, rows = read(tmp_path, text)
     assert [cell.strip() for cell in rows[0].cells] == ["1", "Jo, Ann", 'O"Roy', "j@example.com", "5"]
     assert rows[0].faults == ()
 
 
-def test_an_apostrophe_within_a_name_quotes_nothing(tmp_path):
+def test_an_apostrophe_within_a_name_quotes_nothing(tmp_path: Path) -> None:
     """Names have apostrophes, also at their ends, and identifiers one in front."""
     _, rows = read(tmp_path, HEAD + "'001,D'Arcy,O'Hara,j@example.com,5\n'002,Jo,Roy',j@example.com,5\n")
     assert [row.cells[:3] for row in rows] == [("'001", "D'Arcy", "O'Hara"), ("'002", "Jo", "Roy'")]
 
 
 @pytest.mark.parametrize("cell", ["''", "'x'"])
-def test_one_cell_between_apostrophes_is_no_habit(tmp_path, cell):
+def test_one_cell_between_apostrophes_is_no_habit(tmp_path: Path, cell: str) -> None:
     """In a sheet of one row nothing else says that they are quotes."""
     _, rows = read(tmp_path, f"{HEAD}1,Jo,{cell},j@example.com,5\n")
     assert rows[0].cells[2] == cell
@@ -322,7 +330,7 @@ def test_one_cell_between_apostrophes_is_no_habit(tmp_path, cell):
 
 @pytest.mark.parametrize("end", ["\x1a", "\x1a\x1a\x1a", "\r\n\x1a", "\r\n\x1a\r\n", ""])
 @pytest.mark.parametrize("codec", ["utf-8", "cp1252", "utf-16"])
-def test_an_end_mark_is_the_end_of_the_file(tmp_path, end, codec):
+def test_an_end_mark_is_the_end_of_the_file(tmp_path: Path, end: str, codec: str) -> None:
     """DOS's Ctrl-Z is no cell, wherever the last line ends."""
     _, rows = read(tmp_path, (HEAD + "1,Zoé,Doe,j@example.com,5" + end).encode(codec))
     assert [(row.number, row.cells[4].strip(), row.faults) for row in rows if "".join(row.cells).strip()] == [
@@ -330,27 +338,27 @@ def test_an_end_mark_is_the_end_of_the_file(tmp_path, end, codec):
     ]
 
 
-def test_tables_with_a_title_line_as_old_numbers_wrote_them(tmp_path):
+def test_tables_with_a_title_line_as_old_numbers_wrote_them(tmp_path: Path) -> None:
     """Numbers of 2009 puts the table's name above, in Mac Roman with the line ends of a Mac."""
     text = "Table 1\r" + HEAD.replace("\n", "\r") + "1,Hélène,Côté,h@example.com,5\r\r"
     table, rows = read(tmp_path, text.encode("mac_roman"))
     assert (table.heading_row, [row.cells[1] for row in rows]) == (2, ["Hélène"])
 
 
-def test_a_nul_byte_is_a_fault_of_its_row(tmp_path):
+def test_a_nul_byte_is_a_fault_of_its_row(tmp_path: Path) -> None:
     """It is neither removed nor does it end the row."""
     _, rows = read(tmp_path, HEAD + "1,A\0B,C,a@example.com,5\n2,D,E,d@example.com,5\n")
     assert [[fault.code for fault in row.faults] for row in rows] == [["nul-byte"], []]
     assert rows[0].cells[1] == "A\0B"
 
 
-def test_a_cell_of_many_thousand_letters_is_a_fault_of_its_row(tmp_path):
+def test_a_cell_of_many_thousand_letters_is_a_fault_of_its_row(tmp_path: Path) -> None:
     """No limit of a library ends the run."""
     _, rows = read(tmp_path, HEAD + f"1,{'x' * 200_000},C,a@example.com,5\n2,D,E,d@example.com,5\n")
     assert [[fault.code for fault in row.faults] for row in rows] == [["cell-too-long"], []]
 
 
-def test_a_line_without_end_is_refused(tmp_path):
+def test_a_line_without_end_is_refused(tmp_path: Path) -> None:
     """Two megabytes in one line are no table, and are not held in memory."""
     failure = refusal(tmp_path, HEAD + "x" * 2_000_000)
     assert failure.key == "sheet.line_too_long"
@@ -358,14 +366,14 @@ def test_a_line_without_end_is_refused(tmp_path):
     assert "1\u00a0048\u00a0576 caractères" in explain(failure, "fr")
 
 
-def test_repeated_headings_are_left_out_and_said(tmp_path):
+def test_repeated_headings_are_left_out_and_said(tmp_path: Path) -> None:
     """Exports with page breaks repeat the headings; the notice is known after one pass."""
     table, rows = read(tmp_path, HEAD + "1,A,B,a@example.com,5\n" + HEAD + "2,C,D,c@example.com,5\n")
     assert [row.number for row in rows] == [2, 4]
     assert [dict(notice.details)["rows"] for notice in table.notices] == ["3"]
 
 
-def test_rows_can_be_read_twice(tmp_path):
+def test_rows_can_be_read_twice(tmp_path: Path) -> None:
     """Two passes give the same rows, in chunks of the size asked for."""
     table, rows = read(tmp_path, HEAD + "1,A,B,a@example.com,5\n" * 7)
     chunks = list(table.chunks(3))
@@ -373,10 +381,10 @@ def test_rows_can_be_read_twice(tmp_path):
     assert [row for chunk in chunks for row in chunk] == rows
 
 
-def test_memory_does_not_grow_with_the_file(tmp_path):
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     """Ten thousand rows and a hundred thousand need the same."""
 
-    def peak(count):
+    def peak(count: int) -> int:
         path = tmp_path / f"{count}.csv"
         path.write_text(HEAD + "1,Jane,Doe,jane@example.com,12.50\n" * count)
         tracemalloc.start()
@@ -390,7 +398,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
     assert peak(100_000) < peak(30_000) * 1.3
 
 
-def test_leading_and_trailing_blank_columns_are_left_out(tmp_path):
+def test_leading_and_trailing_blank_columns_are_left_out(tmp_path: Path) -> None:
     """The index counts what is left, the letter is the spreadsheet's."""
     table, rows = read(tmp_path, "".join(f",,{line},,\n" for line in (HEAD + "1,A,B,a@example.com,5").split("\n")))
     assert [table.letter(column) for column in table.columns] == list("CDEFG")
@@ -418,7 +426,7 @@ def test_leading_and_trailing_blank_columns_are_left_out(tmp_path):
         (b"Frist name,Last nme,Emial,Ammount\n1,2,3,4\n", "sheet.no_heading_row_near"),
     ],
 )
-def test_what_is_no_sheet_gets_one_sentence(tmp_path, content, key):
+def test_what_is_no_sheet_gets_one_sentence(tmp_path: Path, content: bytes, key: str) -> None:
     """The content decides, never the name; both languages have the sentence."""
     assert refusal(tmp_path, content, "list.xlsx").key == key
 
@@ -434,14 +442,14 @@ def test_what_is_no_sheet_gets_one_sentence(tmp_path, content, key):
         "Jane Doe\nJoe Roy\n",
     ],
 )
-def test_a_failure_never_shows_what_may_be_personal(tmp_path, text):
+def test_a_failure_never_shows_what_may_be_personal(tmp_path: Path, text: str) -> None:
     """A file without headings, such as a bank's, has people in its first row: it says what it is, and quotes nobody."""
     told = explain(refusal(tmp_path, text))
     assert not any(word.casefold() in told.casefold() for word in ("Jane", "Doe", "Joe", "example.com", "555", "125"))
     assert "row 1" in told.casefold()
 
 
-def test_headings_in_other_words_are_shown(tmp_path):
+def test_headings_in_other_words_are_shown(tmp_path: Path) -> None:
     """Words above data are headings, and help to see what is missing."""
     told = explain(refusal(tmp_path, "Kunde,Betrag\nJane Doe,125.40\n"))
     assert "Kunde, Betrag" in told
@@ -459,14 +467,14 @@ def test_headings_in_other_words_are_shown(tmp_path):
         ("", "Kunde,Art,Ort,Betrag", "x,x,x,12"),
     ],
 )
-def test_a_refusal_points_at_the_row_of_headings(tmp_path, above, headings, row):
+def test_a_refusal_points_at_the_row_of_headings(tmp_path: Path, above: str, headings: str, row: str) -> None:
     """It has words where the others have values, and is no title, whatever stands above it."""
     failure = refusal(tmp_path, f"{above}{headings}\n" + f"{row}\n" * 20)
     assert failure.params["row"] == above.count("\n") + 1
 
 
 @pytest.mark.parametrize(("make", "key"), [(lambda p: None, "sheet.no_file"), (lambda p: p.mkdir(), "sheet.is_folder")])
-def test_a_path_without_a_file_gets_one_sentence(tmp_path, make, key):
+def test_a_path_without_a_file_gets_one_sentence(tmp_path: Path, make: Callable[..., Any], key: str) -> None:
     """A missing file and a folder are told apart."""
     make(tmp_path / "x.csv")
     with pytest.raises(InputError) as caught:
@@ -474,7 +482,7 @@ def test_a_path_without_a_file_gets_one_sentence(tmp_path, make, key):
     assert caught.value.key == key
 
 
-def test_headings_over_two_rows_are_explained(tmp_path):
+def test_headings_over_two_rows_are_explained(tmp_path: Path) -> None:
     """ "First" above "name" is no heading by itself; the pairs are named."""
     failure = refusal(tmp_path, "Payor,Payor,,Total\nFirst name,Family name,Email,due\nA,B,a@example.com,5\n")
     assert failure.key == "sheet.two_line_headings"
@@ -489,7 +497,7 @@ PAGE = """<html><head><title>Export</title><style>td {x}</style></head><body><ta
 <tr><td>008</td><td>A<br>B</td><td>b@example.com</td><td>5</td></tr>"""
 
 
-def test_a_web_page_called_xls_gives_its_table(tmp_path):
+def test_a_web_page_called_xls_gives_its_table(tmp_path: Path) -> None:
     """Tags left open, spans, entities and links are read as a browser shows them, and nothing is followed."""
     table, rows = read(tmp_path, PAGE, "export.xls")
     assert [row.cells for row in rows] == [
@@ -500,7 +508,7 @@ def test_a_web_page_called_xls_gives_its_table(tmp_path):
     assert [notice.code for notice in table.notices] == ["page-read-as-sheet", "merged-cells"]
 
 
-def test_the_hash_is_of_the_bytes(tmp_path):
+def test_the_hash_is_of_the_bytes(tmp_path: Path) -> None:
     """The source carries the file's SHA-256."""
     table, _ = read(tmp_path, HEAD + "1,A,B,a@example.com,5\n")
     assert table.source.sha256 == sha256_of(tmp_path / "sheet.csv")
@@ -519,7 +527,9 @@ cell = st.text(st.sampled_from(ALPHABET), max_size=12)
     codec=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
     end=st.sampled_from(["\n", "\r\n"]),
 )
-def test_any_table_written_as_csv_reads_back_the_same(tmp_path, rows, delimiter, codec, end):
+def test_any_table_written_as_csv_reads_back_the_same(
+    tmp_path: Path, rows: list[list[str]], delimiter: str, codec: str, end: str
+) -> None:
     """Whatever the cells hold, in each delimiter and encoding: the same texts under the same row numbers."""
     # A row that names nobody may have no content, and is no row then.
     rows = [[row[0], f"x{row[1]}", *row[2:]] if "".join(row).strip() else row for row in rows]
@@ -528,7 +538,7 @@ def test_any_table_written_as_csv_reads_back_the_same(tmp_path, rows, delimiter,
     lone = any("\r" in cell for row in rows for cell in row)
     quoting = csv.QUOTE_ALL if lone else csv.QUOTE_MINIMAL
     text = io.StringIO(newline="")
-    writer = csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=quoting)
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=quoting)  # type: ignore[arg-type]
     writer.writerows([["Invoice #", "First name", "Last name", "Email", "Amount"], *rows])
     _, found = read(tmp_path, text.getvalue().encode(codec))
     expected = [(number, tuple(row)) for number, row in enumerate(rows, 2) if "".join(row).strip()]
@@ -538,7 +548,7 @@ def test_any_table_written_as_csv_reads_back_the_same(tmp_path, rows, delimiter,
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(noise=st.binary(max_size=300))
-def test_no_bytes_are_a_crash(tmp_path, noise):
+def test_no_bytes_are_a_crash(tmp_path: Path, noise: bytes) -> None:
     """A table with any bytes behind it is read or refused in a sentence."""
     with suppress(InputError):
         table, rows = read(tmp_path, HEAD.encode() + noise)

@@ -4,7 +4,9 @@ import re
 import struct
 import tracemalloc
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -18,7 +20,7 @@ ROW = ["INV-1", "Zoé", "Doe", "j@example.com", 5]
 
 
 @pytest.fixture
-def parts(tmp_path):
+def parts(tmp_path: Path) -> dict[str, bytes]:
     """The parts of an ordinary workbook: a hidden row, a percentage, an error value, two sheets."""
     book = openpyxl.Workbook()
     sheet = book.active
@@ -32,14 +34,14 @@ def parts(tmp_path):
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def saved(path, parts):
+def saved(path: Path, parts: dict[str, bytes]) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in parts.items():
             archive.writestr(name, content)
     return path
 
 
-def moved(parts, old, new, relations, target):
+def moved(parts: dict[str, bytes], old: str, new: str, relations: str, target: str) -> dict[str, bytes]:
     """The parts with one of them at another place, and the relation to it."""
     parts = {new if name == old else name: content for name, content in parts.items()}
     spelt = re.compile(rb'Target="[^"]*%s"' % re.escape(old.rpartition("/")[2].encode()))
@@ -47,7 +49,7 @@ def moved(parts, old, new, relations, target):
     return parts
 
 
-def assert_read(path):
+def assert_read(path: Path) -> None:
     """All that is in the workbook is seen: as when it is where it usually is."""
     assert refusal(path).params["rows"] == "5"
     table, read = rows_of(path, hidden="skip")
@@ -74,13 +76,15 @@ PLACES = {
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-def test_parts_at_other_places_are_found_by_their_relations(tmp_path, parts, place):
+def test_parts_at_other_places_are_found_by_their_relations(
+    tmp_path: Path, parts: dict[str, bytes], place: Callable[..., Any]
+) -> None:
     """Only the relations of the package say where a part is."""
     assert_read(saved(tmp_path / "b.xlsx", place(parts)))
 
 
 @pytest.mark.parametrize("new", ["xl/book.xml", "xl/Arbeitsmappe.xml", "data/xl.xml", "book.xml", "xl/workbook2.xml"])
-def test_a_workbook_at_another_place_is_read(tmp_path, parts, new):
+def test_a_workbook_at_another_place_is_read(tmp_path: Path, parts: dict[str, bytes], new: str) -> None:
     """With its relations beside it, and all its parts by paths from there."""
     folder, _, name = new.rpartition("/")
     beside = f"{folder}/_rels/{name}.rels".lstrip("/")
@@ -90,7 +94,7 @@ def test_a_workbook_at_another_place_is_read(tmp_path, parts, new):
     assert_read(saved(tmp_path / "b.xlsx", parts | {beside: relations, "[Content_Types].xml": types}))
 
 
-def test_backslashes_in_names_are_read(tmp_path, parts):
+def test_backslashes_in_names_are_read(tmp_path: Path, parts: dict[str, bytes]) -> None:
     """As some programs of Windows write them."""
     assert_read(saved(tmp_path / "b.xlsx", {name.replace("/", "\\"): part for name, part in parts.items()}))
     assert len(rows_of(CASES / "backslashes.xlsx")[1]) == 3
@@ -98,7 +102,9 @@ def test_backslashes_in_names_are_read(tmp_path, parts):
 
 @pytest.mark.parametrize("kind", ["xlMacrosheet", "xlIntlMacrosheet"])
 @pytest.mark.parametrize("first", [True, False])
-def test_a_macro_sheet_beside_a_good_one_is_passed_over(tmp_path, parts, kind, first):
+def test_a_macro_sheet_beside_a_good_one_is_passed_over(
+    tmp_path: Path, parts: dict[str, bytes], kind: str, first: bool
+) -> None:
     """Wherever it stands in the list."""
     parts["xl/macrosheets/sheet1.xml"] = (
         b'<xm:macrosheet xmlns:xm="http://schemas.microsoft.com/office/excel/2006/main"/>'
@@ -120,7 +126,9 @@ def test_a_macro_sheet_beside_a_good_one_is_passed_over(tmp_path, parts, kind, f
     "part", ["xl/workbook.xml", "xl/styles.xml", "_rels/.rels", OF_BOOK, "xl/worksheets/sheet1.xml"]
 )
 @pytest.mark.parametrize("encoding", ["utf-42", "x-user-defined", "utf-16"])
-def test_a_part_in_an_encoding_that_is_not_known_is_a_refusal(tmp_path, parts, part, encoding):
+def test_a_part_in_an_encoding_that_is_not_known_is_a_refusal(
+    tmp_path: Path, parts: dict[str, bytes], part: str, encoding: str
+) -> None:
     """Where what is in it can't be seen; the sheet itself may be read when its bytes are."""
     declared = f"<?xml version='1.0' encoding='{encoding}'?>".encode()
     parts[part] = declared + re.sub(rb"<\?xml.*?\?>", b"", parts[part], flags=re.DOTALL)
@@ -130,7 +138,9 @@ def test_a_part_in_an_encoding_that_is_not_known_is_a_refusal(tmp_path, parts, p
 
 
 @pytest.mark.parametrize("number", ["abc", "", "-1", "1.5", "99999999999999999999", "\u0663"])
-def test_a_number_format_whose_id_is_no_number_is_passed_over(tmp_path, parts, number):
+def test_a_number_format_whose_id_is_no_number_is_passed_over(
+    tmp_path: Path, parts: dict[str, bytes], number: str
+) -> None:
     """That format is not known; the others are."""
     look = f'<numFmts count="1"><numFmt numFmtId="{number}" formatCode="0.0"/></numFmts>'
     parts["xl/styles.xml"] = re.sub(rb"<numFmts[^>]*?/>", look.encode(), parts["xl/styles.xml"])
@@ -139,7 +149,7 @@ def test_a_number_format_whose_id_is_no_number_is_passed_over(tmp_path, parts, n
 
 
 @pytest.mark.parametrize("space", [" ", "\n", "\r\n\t   "])
-def test_an_ods_with_spaces_between_its_tags_is_read(tmp_path, space):
+def test_an_ods_with_spaces_between_its_tags_is_read(tmp_path: Path, space: str) -> None:
     """As a program writes it that makes XML for people; spaces within a text stay."""
     path = write_ods(tmp_path / "usual.ods", Sheet([HEAD, ROW, ["INV 2", *ROW[1:4], (0.25, "0%")]], hidden=[2]))
     with zipfile.ZipFile(path) as archive:
@@ -153,7 +163,7 @@ def test_an_ods_with_spaces_between_its_tags_is_read(tmp_path, space):
 
 
 @pytest.mark.parametrize(("version", "usual"), [(0x0600, "Workbook"), (0x0500, "Book")])
-def test_the_stream_of_an_xls_may_be_called_in_capitals(tmp_path, version, usual):
+def test_the_stream_of_an_xls_may_be_called_in_capitals(tmp_path: Path, version: int, usual: str) -> None:
     """Names in such a container are the same in any case ([MS-CFB] 2.6.4)."""
     sheet = Sheet([HEAD, [*ROW[:4], (0.25, "0%")], ROW], hidden=[3])
     path = write_xls(tmp_path / "usual.xls", sheet, version=version)
@@ -165,7 +175,7 @@ def test_the_stream_of_an_xls_may_be_called_in_capitals(tmp_path, version, usual
 
 
 @pytest.mark.parametrize(("version", "name"), [(0x0600, "Workbook"), (0x0500, "Book")])
-def test_a_locked_xls_says_so(tmp_path, version, name):
+def test_a_locked_xls_says_so(tmp_path: Path, version: int, name: str) -> None:
     """Behind the record that says so all is in cipher: it is not damaged."""
     stream = struct.pack("<HHHHHHII", 0x0809, 16, version, 5, 0, 1997, 0, 6)
     stream += struct.pack("<HHHHH", 0x002F, 6, 0, 1, 2) + b"\xa5" * 4000
@@ -174,7 +184,7 @@ def test_a_locked_xls_says_so(tmp_path, version, name):
 
 
 @pytest.mark.parametrize("head", ["0900040002001000", "0902060000001000", "0904060000001000"])
-def test_excel_2_to_4_is_named(tmp_path, head):
+def test_excel_2_to_4_is_named(tmp_path: Path, head: str) -> None:
     """Their workbooks have no container, and nothing that reads them today."""
     (tmp_path / "b.xls").write_bytes(bytes.fromhex(head) + bytes(200))
     assert refusal(tmp_path / "b.xls").key == "sheet.is_old_excel"
@@ -187,13 +197,13 @@ def test_excel_2_to_4_is_named(tmp_path, head):
         (".~lock.billing.xlsx#", b",jane,host,28.11.2026 21:00,file:///home/jane;"),
     ],
 )
-def test_the_file_that_says_who_has_a_workbook_open_is_named(tmp_path, name, content):
+def test_the_file_that_says_who_has_a_workbook_open_is_named(tmp_path: Path, name: str, content: bytes) -> None:
     """It stands beside the workbook, and has nearly its name."""
     (tmp_path / name).write_bytes(content)
     assert refusal(tmp_path / name).key == "sheet.is_owner_file"
 
 
-def test_a_row_without_an_end_is_not_held_in_memory(tmp_path, parts):
+def test_a_row_without_an_end_is_not_held_in_memory(tmp_path: Path, parts: dict[str, bytes]) -> None:
     """Some megabytes unpack to hundreds of them."""
     sheet = parts["xl/worksheets/sheet1.xml"].replace(b"</row>", b"", 1)
     many = b'<c r="A9" t="n"><v>1</v></c>' * 50_000

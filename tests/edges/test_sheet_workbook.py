@@ -5,8 +5,11 @@ import random
 import shutil
 import subprocess
 import zipfile
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -28,7 +31,7 @@ HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount"]
 ROW = ["007", "Jane", "Doe", "j@example.com", 5]
 
 
-def saved(tmp_path, *rows, name="book.xlsx", change=None):
+def saved(tmp_path: Path, *rows: list[Any], name: str = "book.xlsx", change: Callable[..., Any] | None = None) -> Path:
     """A workbook with these rows in its first sheet, changed by `change(workbook, sheet)`."""
     book = openpyxl.Workbook()
     sheet = book.active
@@ -45,7 +48,13 @@ SHEET = (
 )
 
 
-def by_hand(tmp_path, sheet, extra=None, name="hand.xlsx", compression=zipfile.ZIP_DEFLATED):
+def by_hand(
+    tmp_path: Path,
+    sheet: str,
+    extra: dict[str, str] | None = None,
+    name: str = "hand.xlsx",
+    compression: int = zipfile.ZIP_DEFLATED,
+) -> Path:
     """A workbook whose only sheet is this XML (inside `<worksheet>`, unless it brings its own)."""
     parts = {
         "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
@@ -69,7 +78,7 @@ def by_hand(tmp_path, sheet, extra=None, name="hand.xlsx", compression=zipfile.Z
     return tmp_path / name
 
 
-def text_cells(number, texts, attributes=""):
+def text_cells(number: int, texts: Sequence[Any], attributes: str = "") -> str:
     """The XML of a row of inline strings."""
     cells = "".join(
         f'<c r="{chr(65 + at)}{number}" t="inlineStr"><is><t>{text}</t></is></c>' for at, text in enumerate(texts)
@@ -107,14 +116,14 @@ def text_cells(number, texts, attributes=""):
         (None, "", "s"),
     ],
 )
-def test_every_kind_of_cell_has_its_text(tmp_path, value, text, kind):
+def test_every_kind_of_cell_has_its_text(tmp_path: Path, value: Any, text: str, kind: str) -> None:
     """Texts stay as they are, numbers are exact and without exponent, dates are ISO 8601."""
     _, rows = rows_of(saved(tmp_path, [*HEAD, "Own"], [*ROW, value]))
     assert (rows[0].cells[5], rows[0].kinds[5]) == (text, kind)
 
 
 @pytest.mark.parametrize("error", ["#REF!", "#N/A", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!"])
-def test_error_values_keep_their_text(tmp_path, error):
+def test_error_values_keep_their_text(tmp_path: Path, error: str) -> None:
     """Also as the result of a formula, and in a column of the user's own."""
     path = tmp_path / "e.xlsx"
     book = xlsxwriter.Workbook(path)
@@ -128,7 +137,7 @@ def test_error_values_keep_their_text(tmp_path, error):
     assert (rows[0].cells[4:], rows[0].kinds[4:]) == ((error, error), "ee")
 
 
-def test_a_formula_with_an_empty_text_is_saved(tmp_path):
+def test_a_formula_with_an_empty_text_is_saved(tmp_path: Path) -> None:
     """`=IF(A1="";"";…)` has a value: an empty text. Only a formula without any value is kind `f`."""
     row = (
         '<row r="2"><c r="A2" t="str"><f>""</f><v></v></c><c r="B2"><f>1+1</f></c><c r="C2"><f>1</f><v>1</v></c></row>'
@@ -137,7 +146,7 @@ def test_a_formula_with_an_empty_text_is_saved(tmp_path):
     assert (rows[0].cells[:3], rows[0].kinds) == (("", "", "1"), "sfnss")
 
 
-def test_rich_and_shared_and_inline_strings_are_texts(tmp_path):
+def test_rich_and_shared_and_inline_strings_are_texts(tmp_path: Path) -> None:
     """Bold letters within a name do not split it."""
     path = tmp_path / "r.xlsx"
     book = xlsxwriter.Workbook(path)
@@ -150,7 +159,7 @@ def test_rich_and_shared_and_inline_strings_are_texts(tmp_path):
 
 
 @pytest.mark.parametrize("value", [" 1", "1 ", "\n  1\n", "\t1", "1\r\n"])
-def test_spaces_around_the_number_of_a_text_are_a_refusal(tmp_path, value):
+def test_spaces_around_the_number_of_a_text_are_a_refusal(tmp_path: Path, value: str) -> None:
     """Calamine takes the first text of the workbook for it, and Jane would be called Billing; a text has its spaces."""
     strings = "".join(f"<si><t>{text}</t></si>" for text in ("Billing", "Jane", *HEAD))
     heads = "".join(f'<c t="s"><v>{at}</v></c>' for at in range(2, 2 + len(HEAD)))
@@ -165,7 +174,7 @@ def test_spaces_around_the_number_of_a_text_are_a_refusal(tmp_path, value):
 
 
 @pytest.mark.parametrize("look", ["yyyy-mm-dd", "d mmmm yyyy", "h:mm", "#,##0.00 [$CAD]", "0.0%", "# ##0,00 $"])
-def test_a_column_keeps_its_look(tmp_path, look):
+def test_a_column_keeps_its_look(tmp_path: Path, look: str) -> None:
     """The format of the first cell below the headings that has one."""
     path = tmp_path / "l.xlsx"
     book = xlsxwriter.Workbook(path)
@@ -180,7 +189,7 @@ def test_a_column_keeps_its_look(tmp_path, look):
     assert [column.number_format for column in table.columns] == ["", "", "", "", "", look]
 
 
-def test_the_table_is_found_below_a_title(tmp_path):
+def test_the_table_is_found_below_a_title(tmp_path: Path) -> None:
     """Row numbers are the sheet's own, blank rows count, a note beside the table is a column without a heading."""
     path = saved(
         tmp_path,
@@ -198,10 +207,10 @@ def test_the_table_is_found_below_a_title(tmp_path):
     assert rows[1].cells[5] == "call her"
 
 
-def test_the_first_visible_sheet_with_headings_is_read(tmp_path):
+def test_the_first_visible_sheet_with_headings_is_read(tmp_path: Path) -> None:
     """Covers and hidden sheets are passed over and named."""
 
-    def change(book, sheet):
+    def change(book: Any, sheet: Any) -> None:
         book.create_sheet("Cover", 0)["A1"] = "Welcome"
         hidden = book.create_sheet("Old", 0)
         hidden.append(HEAD)
@@ -217,7 +226,7 @@ def test_the_first_visible_sheet_with_headings_is_read(tmp_path):
     assert "November" in explain(failure)
 
 
-def test_a_sheet_that_is_only_a_chart_is_passed_over(tmp_path):
+def test_a_sheet_that_is_only_a_chart_is_passed_over(tmp_path: Path) -> None:
     """It has no cells."""
     path = tmp_path / "c.xlsx"
     book = xlsxwriter.Workbook(path)
@@ -231,10 +240,10 @@ def test_a_sheet_that_is_only_a_chart_is_passed_over(tmp_path):
     assert rows_of(path)[0].source.sheet == "Data"
 
 
-def hide(attributes):
+def hide(attributes: dict[int, dict[str, bool]]) -> Callable[..., Any]:
     """A change that sets attributes of row dimensions."""
 
-    def change(_, sheet):
+    def change(_: Any, sheet: Any) -> None:
         for row, names in attributes.items():
             for name, value in names.items():
                 setattr(sheet.row_dimensions[row], name, value)
@@ -242,7 +251,7 @@ def hide(attributes):
     return change
 
 
-def test_hidden_rows_are_refused_with_their_numbers_unless_decided(tmp_path):
+def test_hidden_rows_are_refused_with_their_numbers_unless_decided(tmp_path: Path) -> None:
     """Rows above the table and blank ones do not count; skip and include say what they did."""
     hidden = {row: {"hidden": True} for row in (1, 4, 5, 7, 8)}
     path = saved(tmp_path, ["Acme"], HEAD, ROW, ROW, ROW, ROW, ROW, change=hide(hidden))
@@ -267,7 +276,7 @@ def test_hidden_rows_are_refused_with_their_numbers_unless_decided(tmp_path):
     ],
 )
 @pytest.mark.parametrize("writing", ["plain", "single quotes", "prefix"])
-def test_rows_are_hidden_in_many_ways(tmp_path, before, second, hidden, writing):
+def test_rows_are_hidden_in_many_ways(tmp_path: Path, before: str, second: str, hidden: bool, writing: str) -> None:
     """By hand, by a filter, by height, by default; however the program wrote its XML."""
     rows = text_cells(1, HEAD, ' ht="15"') + text_cells(2, ["1", "A", "B", "a@example.com", "5"], second)
     xml = SHEET.format(f"{before}<sheetData>{rows}</sheetData>")
@@ -284,7 +293,7 @@ def test_rows_are_hidden_in_many_ways(tmp_path, before, second, hidden, writing)
         assert [row.number for row in rows_of(path)[1]] == [2]
 
 
-def test_cells_without_references_are_counted(tmp_path):
+def test_cells_without_references_are_counted(tmp_path: Path) -> None:
     """Some programs write neither row numbers nor cell references."""
     cells = "".join(f'<c t="inlineStr"><is><t>{text}</t></is></c>' for text in HEAD)
     bad = '<c t="inlineStr"><is><t>1</t></is></c><c/><c t="e"><v>#N/A</v></c>'
@@ -292,10 +301,10 @@ def test_cells_without_references_are_counted(tmp_path):
     assert (rows[0].number, rows[0].cells[:3], rows[0].kinds[2]) == (2, ("1", "", "#N/A"), "e")
 
 
-def test_hidden_columns_are_noticed(tmp_path):
+def test_hidden_columns_are_noticed(tmp_path: Path) -> None:
     """They are read, and named by their letters."""
 
-    def change(_, sheet):
+    def change(_: Any, sheet: Any) -> None:
         sheet.column_dimensions["C"].hidden = True
 
     table, rows = rows_of(saved(tmp_path, HEAD, ROW, change=change))
@@ -303,10 +312,10 @@ def test_hidden_columns_are_noticed(tmp_path):
     assert dict(table.notices[0].details)["columns"] == "C"
 
 
-def test_our_own_workbook_is_taken_back(tmp_path):
+def test_our_own_workbook_is_taken_back(tmp_path: Path) -> None:
     """`Errors` is read, our columns are left out, and rows have the numbers of the user's own sheet."""
 
-    def change(book, sheet):
+    def change(book: Any, sheet: Any) -> None:
         sheet.title = "Summary"
         for name in ("Results", "Errors"):
             ours = book.create_sheet(name)
@@ -323,10 +332,10 @@ def test_our_own_workbook_is_taken_back(tmp_path):
     assert len(rows_of(path, sheets=("Results",))[1]) == 3
 
 
-def test_row_numbers_that_no_longer_tell_rows_apart_are_not_used(tmp_path):
+def test_row_numbers_that_no_longer_tell_rows_apart_are_not_used(tmp_path: Path) -> None:
     """A person copied a row within `Errors`: the sheet's own numbers are used, and it is said."""
 
-    def change(book, sheet):
+    def change(book: Any, sheet: Any) -> None:
         sheet.title = "Errors"
 
     ours = [["row", *HEAD, *OWN_COLUMNS]] + [[number, *ROW, *[None] * len(OWN_COLUMNS)] for number in (12, 12)]
@@ -334,7 +343,7 @@ def test_row_numbers_that_no_longer_tell_rows_apart_are_not_used(tmp_path):
     assert ([row.number for row in rows], codes(table)) == ([2, 3], ["row-numbers-not-used"])
 
 
-def locked_member(path):
+def locked_member(path: Path) -> None:
     """Sets the flag of encryption on every member."""
     content = bytearray(path.read_bytes())
     for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
@@ -345,7 +354,7 @@ def locked_member(path):
     path.write_bytes(content)
 
 
-def test_a_locked_workbook_says_so(tmp_path):
+def test_a_locked_workbook_says_so(tmp_path: Path) -> None:
     """In the container of Microsoft's, and as a locked zip."""
     path = saved(tmp_path, HEAD, ROW)
     locked_member(path)
@@ -364,7 +373,7 @@ def test_a_locked_workbook_says_so(tmp_path):
         (["xl/workbook.xml"], "sheet.damaged"),
     ],
 )
-def test_a_zip_of_something_else_is_named(tmp_path, members, key):
+def test_a_zip_of_something_else_is_named(tmp_path: Path, members: list[str], key: str) -> None:
     """A document, an archive, another program's file and an empty workbook are told apart."""
     path = tmp_path / "list.xlsx"
     with zipfile.ZipFile(path, "w") as book:
@@ -373,14 +382,14 @@ def test_a_zip_of_something_else_is_named(tmp_path, members, key):
     assert refusal(path).key == key
 
 
-def test_a_bomb_by_its_declared_size_is_refused(tmp_path, monkeypatch):
+def test_a_bomb_by_its_declared_size_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is unpacked."""
     monkeypatch.setattr(archive, "MAX_MEMBER", 10_000)
     path = by_hand(tmp_path, f"<sheetData>{text_cells(1, HEAD)}</sheetData>{' ' * 20_000}")
     assert refusal(path).key == "sheet.bomb"
 
 
-def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path):
+def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
     """The headers declare less than the member unpacks to."""
     path = by_hand(tmp_path, f"<sheetData>{text_cells(1, HEAD)}</sheetData>{' ' * 3_000_000}")
     with zipfile.ZipFile(path) as book:
@@ -389,13 +398,13 @@ def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path):
     assert refusal(path).key == "sheet.bomb"
 
 
-def test_a_document_type_is_refused(tmp_path):
+def test_a_document_type_is_refused(tmp_path: Path) -> None:
     """No workbook needs one, and entities are how an XML bomb is built."""
     xml = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa">]>' + SHEET.format("<sheetData/>").partition("?>")[2]
     assert refusal(by_hand(tmp_path, xml)).key == "sheet.document_type"
 
 
-def test_a_cell_far_from_the_table_is_refused(tmp_path):
+def test_a_cell_far_from_the_table_is_refused(tmp_path: Path) -> None:
     """Two cells at opposite corners would be seventeen thousand million."""
     far = '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
     failure = refusal(by_hand(tmp_path, f"<sheetData>{text_cells(1, HEAD)}{far}</sheetData>"))
@@ -405,7 +414,7 @@ def test_a_cell_far_from_the_table_is_refused(tmp_path):
     assert limit.replace(",", "\u00a0") in explain(failure, "fr")
 
 
-def test_an_ods_cell_repeated_without_end_is_refused(tmp_path):
+def test_an_ods_cell_repeated_without_end_is_refused(tmp_path: Path) -> None:
     """Before the reader lays out what the repetitions say."""
     names = " ".join(
         f'xmlns:{one}="urn:oasis:names:tc:opendocument:xmlns:{one}:1.0"' for one in ("office", "table", "text")
@@ -421,7 +430,7 @@ def test_an_ods_cell_repeated_without_end_is_refused(tmp_path):
     assert refusal(path).key == "sheet.too_spread"
 
 
-def test_a_hundred_thousand_blank_formatted_rows_are_no_rows(tmp_path):
+def test_a_hundred_thousand_blank_formatted_rows_are_no_rows(tmp_path: Path) -> None:
     """Formats without values cost nothing, also in column XFD."""
     blank = "".join(f'<row r="{n}"><c r="XFD{n}" s="0"/></row>' for n in range(3, 100_000))
     row = text_cells(2, ["1", "A", "B", "a@example.com", "5"])
@@ -429,7 +438,7 @@ def test_a_hundred_thousand_blank_formatted_rows_are_no_rows(tmp_path):
     assert (len(rows), len(table.columns)) == (1, 5)
 
 
-def test_sixteen_thousand_columns_are_read(tmp_path):
+def test_sixteen_thousand_columns_are_read(tmp_path: Path) -> None:
     """A note in the last column of all is kept, and no limit is met."""
     row = '<row r="2"><c r="A2"><v>1</v></c><c r="XFD2"><v>9</v></c></row>'
     table, rows = rows_of(by_hand(tmp_path, f"<sheetData>{text_cells(1, HEAD)}{row}</sheetData>"))
@@ -440,7 +449,7 @@ def test_sixteen_thousand_columns_are_read(tmp_path):
     ("member", "code"),
     [("xl/vbaProject.bin", "macros-not-run"), ("xl/externalLinks/externalLink1.xml", "links-not-followed")],
 )
-def test_macros_and_links_are_left_alone_and_said(tmp_path, member, code):
+def test_macros_and_links_are_left_alone_and_said(tmp_path: Path, member: str, code: str) -> None:
     """The saved values are read."""
     row = text_cells(2, ["1", "A", "B", "a@example.com", "5"])
     table, rows = rows_of(by_hand(tmp_path, f"<sheetData>{text_cells(1, HEAD)}{row}</sheetData>", {member: "x"}))
@@ -449,7 +458,7 @@ def test_macros_and_links_are_left_alone_and_said(tmp_path, member, code):
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.integers(0, 4000), byte=st.integers(0, 255), cut=st.integers(0, 4000))
-def test_a_damaged_workbook_is_never_a_crash(tmp_path, at, byte, cut):
+def test_a_damaged_workbook_is_never_a_crash(tmp_path: Path, at: int, byte: int, cut: bool) -> None:
     """One byte changed or the end cut off: read, or refused in a sentence."""
     path = tmp_path / "d.xlsx"
     whole = tmp_path / "whole.xlsx"
@@ -463,7 +472,7 @@ def test_a_damaged_workbook_is_never_a_crash(tmp_path, at, byte, cut):
 
 
 @pytest.mark.parametrize("part", ["[Content_Types].xml", "mimetype", "docProps/custom.xml"])
-def test_a_part_that_cannot_be_unpacked_is_no_fault_of_ours(tmp_path, part):
+def test_a_part_that_cannot_be_unpacked_is_no_fault_of_ours(tmp_path: Path, part: str) -> None:
     """Whoever looks into a stranger's package: what a file is, whether it is ours, and of which batch."""
     path = tmp_path / "d.xlsx"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
@@ -476,7 +485,7 @@ def test_a_part_that_cannot_be_unpacked_is_no_fault_of_ours(tmp_path, part):
     assert (is_ours(path), properties_of(path)) == (False, {})
 
 
-def converted(path, form):
+def converted(path: Path, form: str) -> Path:
     """The workbook in another format, by LibreOffice. Skipped without it, unless in CI."""
     if path.with_suffix(f".{form}").exists():
         return path.with_suffix(f".{form}")
@@ -492,8 +501,8 @@ def converted(path, form):
 
 
 @pytest.fixture(scope="module")
-def office_workbook(tmp_path_factory):
-    def change(book, sheet):
+def office_workbook(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    def change(book: Any, sheet: Any) -> None:
         sheet.row_dimensions[4].hidden = True
         sheet["F3"].number_format = "d mmmm yyyy"
         sheet["G3"].data_type = "e"
@@ -505,7 +514,7 @@ def office_workbook(tmp_path_factory):
     return saved(folder, ["Acme"], [*HEAD, "Due", "Own"], [*ROW, *own], [*ROW, *own], ROW, change=change)
 
 
-def test_ods_is_read_like_xlsx(office_workbook):
+def test_ods_is_read_like_xlsx(office_workbook: Path) -> None:
     """Values, error values and hidden rows, whatever the file is called."""
     path = converted(office_workbook, "ods").rename(office_workbook.with_name("really-ods.xlsx"))
     assert refusal(path).params["rows"] == "4"
@@ -514,7 +523,7 @@ def test_ods_is_read_like_xlsx(office_workbook):
     assert (rows[0].kinds, [row.number for row in rows]) == ("ssssnde", [3, 4, 5])
 
 
-def test_xls_is_read_like_xlsx(office_workbook):
+def test_xls_is_read_like_xlsx(office_workbook: Path) -> None:
     """Values, error values, hidden rows and sheets."""
     path = converted(office_workbook, "xls")
     assert refusal(path).params["rows"] == "4"
@@ -525,7 +534,9 @@ def test_xls_is_read_like_xlsx(office_workbook):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_damaged_xls_neither_ends_the_process_nor_prints_a_trace(office_workbook, tmp_path, seed, capfd):
+def test_a_damaged_xls_neither_ends_the_process_nor_prints_a_trace(
+    office_workbook: Path, tmp_path: Path, seed: int, capfd: pytest.CaptureFixture[str]
+) -> None:
     """The format has no checksums, and its reader may abort: a process of its own tries first."""
     chance = random.Random(seed)
     content = bytearray(converted(office_workbook, "xls").read_bytes())
@@ -538,7 +549,7 @@ def test_a_damaged_xls_neither_ends_the_process_nor_prints_a_trace(office_workbo
     assert "panicked" not in capfd.readouterr().err
 
 
-def looking(tmp_path, *cells, name="t.xlsx"):
+def looking(tmp_path: Path, *cells: tuple[float, str], name: str = "t.xlsx") -> Path:
     """A sheet with one row for each value and number format, in a column of the user's own."""
     path = tmp_path / name
     book = xlsxwriter.Workbook(path)
@@ -553,7 +564,7 @@ def looking(tmp_path, *cells, name="t.xlsx"):
 
 
 @pytest.mark.parametrize("look", ["[h]:mm", "[hh]:mm:ss", "[mm]:ss", "[h]:mm:ss", '[ss]"s"'])
-def test_a_length_of_time_beyond_all_bounds_is_a_number(tmp_path, look):
+def test_a_length_of_time_beyond_all_bounds_is_a_number(tmp_path: Path, look: str) -> None:
     """A reference typed into a cell with the look of hours: only that cell is another, nothing else of its sheet."""
     path = looking(tmp_path, (1.25, look), (987654321012, look), (2.5, look), (987654321013, look))
     _, rows = rows_of(path)
@@ -564,7 +575,7 @@ def test_a_length_of_time_beyond_all_bounds_is_a_number(tmp_path, look):
 
 
 @pytest.mark.parametrize("look", ["yyyy-mm-dd", "h:mm", "d mmm yyyy h:mm"])
-def test_a_date_before_all_dates_stays_a_number(tmp_path, look):
+def test_a_date_before_all_dates_stays_a_number(tmp_path: Path, look: str) -> None:
     """Spreadsheets have no day before 1900: -1.5 is no 12:00, also as the result of a formula."""
     path = looking(tmp_path, (-1.5, look), (-1, look), (46000.5, look))
     _, rows = rows_of(path)
@@ -583,7 +594,7 @@ def test_a_date_before_all_dates_stays_a_number(tmp_path, look):
     ("saved", "shown"),
     [("_x000D_", "\r"), ("_x0041_", "A"), ("_x005F_x0041_", "_x0041_"), ("_x005F_", "_"), ("_x20AC_", "_x20AC_")],
 )
-def test_escaped_characters_are_read_as_a_spreadsheet_shows_them(tmp_path, saved, shown):
+def test_escaped_characters_are_read_as_a_spreadsheet_shows_them(tmp_path: Path, saved: str, shown: str) -> None:
     """`_x0041_` in a file is the letter A, and that text itself is saved with its first sign escaped. Characters beyond
     the first 256 are never escaped: what looks so stays as it is.
     """
@@ -593,9 +604,9 @@ def test_escaped_characters_are_read_as_a_spreadsheet_shows_them(tmp_path, saved
 
 @pytest.mark.parametrize("form", ["xlsx", "csv"])
 @pytest.mark.parametrize("text", ["x" * 40_000, "😀" * 17_000], ids=["letters", "pairs"])
-def test_a_text_too_long_for_the_results_is_said(tmp_path, form, text):
+def test_a_text_too_long_for_the_results_is_said(tmp_path: Path, form: str, text: str) -> None:
     """The workbook of the results holds its beginning, with a mark: the row says so, the others say nothing."""
-    lines = [[*HEAD, "Own"], [*ROW, text], [*ROW, "x" * 32_767], [*ROW, "short"]]
+    lines: list[Any] = [[*HEAD, "Own"], [*ROW, text], [*ROW, "x" * 32_767], [*ROW, "short"]]
     if form == "csv":
         path = tmp_path / "long.csv"
         path.write_text("\n".join(",".join(map(str, line)) for line in lines), encoding="utf-8")
@@ -612,7 +623,7 @@ def test_a_text_too_long_for_the_results_is_said(tmp_path, form, text):
     assert rows[0].cells[5] == text
 
 
-def test_a_long_text_does_not_hide_a_suspicious_line_break(tmp_path):
+def test_a_long_text_does_not_hide_a_suspicious_line_break(tmp_path: Path) -> None:
     """A short row that runs over lines is suspected, however long its cells are."""
     path = tmp_path / "long.csv"
     path.write_text(f'{",".join(HEAD)}\n007,"Jane{"x" * 40_000}\nDoe"\n', encoding="utf-8")

@@ -8,9 +8,10 @@ import asyncio
 import select
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -80,7 +81,7 @@ def test_what_was_said_before_the_request_had_arrived_is_no_answer(already_there
                         written(content)
                         _readable_in_time(connection)
 
-                    connection._transport.write = write
+                    connection._transport.write = write  # type: ignore[method-assign]
                 mark = Mark()
                 with pytest.raises(Lost, match="before the request had arrived"):
                     await connection.exchange(request, 5, mark)
@@ -149,7 +150,7 @@ def _without_a_reference(talk: Talk) -> None:
     talk.answer(201, {"sessionId": talk.create(), "referenceId": None})
 
 
-def _told(**members: object) -> Behaviour:
+def _told(**members: Any) -> Behaviour:
     """Answer to `details` as documented, but for these members."""
 
     def behave(talk: Talk) -> None:
@@ -187,7 +188,9 @@ def _lost(talk: Talk) -> None:
         pytest.param([answers(200, b"<html>")], "unknown", id="a page"),
     ],
 )
-def test_an_answer_without_a_reference_is_checked_where_an_email_left(desk: Desk, script, status: str) -> None:
+def test_an_answer_without_a_reference_is_checked_where_an_email_left(
+    desk: Desk, script: list[Callable[..., Any]], status: str
+) -> None:
     """`details` shows whose the session is, else the row is unknown, and the session is named for a person."""
     desk.server.on_create.append(_without_a_reference)
     desk.server.on_other += script
@@ -207,7 +210,7 @@ def test_an_answer_without_a_reference_is_checked_where_an_email_left(desk: Desk
 
 def test_its_session_is_on_record_before_anything_is_asked(desk: Desk) -> None:
     """Whatever happens while `details` is asked, the id that nobody can ask for again is not lost."""
-    on_record = []
+    on_record: list[Any] = []
 
     def look(talk: Talk) -> None:
         with open_journal(desk.place) as journal, journal.engine.connect() as connection:

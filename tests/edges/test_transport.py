@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx
 import pytest
@@ -44,12 +44,11 @@ from pipeline.client.connection import MAX_ANSWER, MAX_BYTES, Connection, Mark
 from pipeline.client.transport import (
     ExactTransport,
     MaybeSent,
-    MaybeSentKind,
     NotSent,
-    NotSentKind,
     Timeouts,
     system_trust,
 )
+from pipeline.domain.responses import MaybeSentKind, NotSentKind
 
 PATIENT = Timeouts(connect=20, answer=20)
 SHORT = Timeouts(connect=0.5, answer=0.5)
@@ -129,7 +128,7 @@ ENDLESS = b"HTTP/1.1 201 Created\r\n\r\n" + b"x" * (MAX_ANSWER + 1)
 )
 def test_a_request_that_may_have_left_is_never_called_not_sent(
     behaviour: Behaviour | Unread, kind: MaybeSentKind, created: int
-):
+) -> None:
     """Whatever happens after the request began to leave is "perhaps", and it is not sent again."""
     with FaultServer() as server:
         server.on_create.append(behaviour)
@@ -140,7 +139,7 @@ def test_a_request_that_may_have_left_is_never_called_not_sent(
     assert server.connections == 1
 
 
-def test_a_reset_on_the_first_byte_is_perhaps():
+def test_a_reset_on_the_first_byte_is_perhaps() -> None:
     """A server that resets when the request begins to arrive has perhaps read it."""
     with FaultServer() as server:
         server.on_connect.append(resets_on_first_byte)
@@ -150,21 +149,21 @@ def test_a_reset_on_the_first_byte_is_perhaps():
     assert server.requests == []
 
 
-def test_nobody_listens():
+def test_nobody_listens() -> None:
     """A refused connection is not sent."""
     with pytest.raises(NotSent) as caught:
         send(f"http://127.0.0.1:{free_port()}")
     assert caught.value.kind is NotSentKind.CONNECT
 
 
-def test_no_such_name():
+def test_no_such_name() -> None:
     """A name that can't be resolved is not sent."""
     with pytest.raises(NotSent) as caught:
         send("http://no-such-host.invalid")
     assert caught.value.kind is NotSentKind.DNS
 
 
-def test_nobody_accepts():
+def test_nobody_accepts() -> None:
     """A connection that is not made in time is not sent."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
@@ -186,7 +185,7 @@ def test_nobody_accepts():
         pytest.param(never_speaks, NotSentKind.TIMEOUT, id="a handshake that never ends"),
     ],
 )
-def test_a_handshake_that_fails(behaviour: Behaviour, kind: NotSentKind):
+def test_a_handshake_that_fails(behaviour: Behaviour, kind: NotSentKind) -> None:
     """The TLS handshake comes before the request: its failure is not sent."""
     with FaultServer() as server:
         server.on_connect.append(behaviour)
@@ -195,7 +194,7 @@ def test_a_handshake_that_fails(behaviour: Behaviour, kind: NotSentKind):
     assert caught.value.kind is kind
 
 
-def test_a_certificate_that_nobody_vouches_for():
+def test_a_certificate_that_nobody_vouches_for() -> None:
     """A server whose certificate is not trusted gets no request, whichever trust is configured."""
     with FaultServer(tls=server_tls()) as server:
         for trust in (None, system_trust()):
@@ -205,7 +204,7 @@ def test_a_certificate_that_nobody_vouches_for():
     assert server.requests == []
 
 
-def test_a_certificate_of_the_configured_authority():
+def test_a_certificate_of_the_configured_authority() -> None:
     """With a CA file its servers are trusted, also when a connection is used again."""
     with FaultServer(tls=server_tls()) as server:
 
@@ -227,7 +226,7 @@ def server_tls() -> ssl.SSLContext:
 # Kept connections
 
 
-def test_a_kept_connection_reset_just_as_it_is_reused_is_not_replayed():
+def test_a_kept_connection_reset_just_as_it_is_reused_is_not_replayed() -> None:
     """The library sends no POST again by itself when a kept connection is lost under it."""
     with FaultServer() as server:
         server.on_create.append(created_then_reset_when_reused)
@@ -243,7 +242,7 @@ def test_a_kept_connection_reset_just_as_it_is_reused_is_not_replayed():
     assert server.connections == 1
 
 
-def test_a_kept_connection_closed_after_it_carried_the_second_request_is_not_replayed():
+def test_a_kept_connection_closed_after_it_carried_the_second_request_is_not_replayed() -> None:
     """The request may have been carried out: it is said so, and not sent again."""
     with FaultServer() as server:
         server.on_create += [created, creates_and_closes]
@@ -258,7 +257,7 @@ def test_a_kept_connection_closed_after_it_carried_the_second_request_is_not_rep
     assert server.connections == 1
 
 
-def test_not_even_a_question_is_replayed():
+def test_not_even_a_question_is_replayed() -> None:
     """What the library does by itself for GET is stopped too: one exchange sends one request."""
     with FaultServer() as server:
         server.on_other += [answers_then_resets_when_asked_again]
@@ -281,10 +280,10 @@ def answers_then_resets_when_asked_again(talk: Talk) -> None:
     raise Gone
 
 
-def test_an_early_hint_is_no_answer():
+def test_an_early_hint_is_no_answer() -> None:
     """Informational answers are passed over; the final one counts."""
     with FaultServer() as server:
-        server.on_create.append(lambda talk: (talk.send(b"HTTP/1.1 103 Early Hints\r\n\r\n"), talk.answer_created()))
+        server.on_create.append(lambda talk: (talk.send(b"HTTP/1.1 103 Early Hints\r\n\r\n"), talk.answer_created()))  # type: ignore[arg-type]
         assert send(server.url).status_code == 201
 
 
@@ -295,7 +294,7 @@ def test_an_early_hint_is_no_answer():
         pytest.param(created_twice_said, id="spoke unasked"),
     ],
 )
-def test_a_kept_connection_that_is_no_longer_silent_is_not_used(behaviour: Behaviour):
+def test_a_kept_connection_that_is_no_longer_silent_is_not_used(behaviour: Behaviour) -> None:
     """A goodbye or a stray answer that waits on a kept connection is seen before the request is written to it."""
     with FaultServer() as server:
         server.on_create.append(behaviour)
@@ -313,7 +312,7 @@ def test_a_kept_connection_that_is_no_longer_silent_is_not_used(behaviour: Behav
     assert server.connections == 2
 
 
-def test_many_dead_connections_cost_no_choice():
+def test_many_dead_connections_cost_no_choice() -> None:
     """After a pause in which the server closed all that was kept, the next request connects anew and is sent."""
     with FaultServer() as server:
         server.on_create += [created_then_closed] * 4
@@ -330,7 +329,7 @@ def test_many_dead_connections_cost_no_choice():
 
 
 @pytest.mark.parametrize("behaviour", [resets_at_once, closes_at_once])
-def test_a_server_that_closes_every_connection_at_once(behaviour: Behaviour):
+def test_a_server_that_closes_every_connection_at_once(behaviour: Behaviour) -> None:
     """No connection lasts: the request is given up after a few, and it was never carried out."""
     with FaultServer() as server:
         server.on_connect += [behaviour] * 50
@@ -345,7 +344,7 @@ def test_a_server_that_closes_every_connection_at_once(behaviour: Behaviour):
 
 
 @pytest.mark.parametrize("status", [200, 201, 302, 307, 400, 401, 403, 429, 500, 503])
-def test_a_whole_answer_of_any_status_is_an_answer(status: int):
+def test_a_whole_answer_of_any_status_is_an_answer(status: int) -> None:
     """A status is never an exception, and a redirect is never followed."""
     with FaultServer() as server:
         server.on_create.append(creates_and_answers(status, b"<p>x</p>", {"Location": f"{server.url}/api/v2/sessions"}))
@@ -354,7 +353,7 @@ def test_a_whole_answer_of_any_status_is_an_answer(status: int):
     assert len(server.requests) == 1
 
 
-def test_a_compressed_answer_is_read_though_none_was_asked_for():
+def test_a_compressed_answer_is_read_though_none_was_asked_for() -> None:
     """A gateway that compresses unasked does not make a created session unknown."""
     content = gzip.compress(b'{"sessionId":"x"}')
     with FaultServer() as server:
@@ -376,7 +375,7 @@ BOMB = gzip.compress(bytes(50 * MAX_ANSWER))
     ],
 )
 @pytest.mark.parametrize("status", [201, 400])
-def test_a_body_that_can_not_be_unpacked_stays_as_it_came(status: int, coding: str, content: bytes):
+def test_a_body_that_can_not_be_unpacked_stays_as_it_came(status: int, coding: str, content: bytes) -> None:
     """Its status came whole and is as certain as ever; nobody finds anything in such a body."""
     with FaultServer() as server:
         server.on_create.append(answers(status, content, {"Content-Encoding": coding}))
@@ -384,7 +383,7 @@ def test_a_body_that_can_not_be_unpacked_stays_as_it_came(status: int, coding: s
     assert (answer.status_code, answer.content) == (status, content)
 
 
-def test_a_trailer_is_no_header():
+def test_a_trailer_is_no_header() -> None:
     """What stands behind the body can't change what the answer means: not its pause, not how its body is packed."""
     head = b"HTTP/1.1 503 Service Unavailable\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
     with FaultServer() as server:
@@ -394,7 +393,7 @@ def test_a_trailer_is_no_header():
     assert "Retry-After" not in answer.headers
 
 
-def test_an_endless_trailer_is_given_up():
+def test_an_endless_trailer_is_given_up() -> None:
     """The bytes of one answer are bounded wherever they stand."""
     with FaultServer() as server:
         head = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-Trailer: "
@@ -404,7 +403,7 @@ def test_an_endless_trailer_is_given_up():
     assert caught.value.kind is MaybeSentKind.PROTOCOL
 
 
-def test_an_empty_body_needs_no_unpacking():
+def test_an_empty_body_needs_no_unpacking() -> None:
     """A refusal without a body stays a refusal, whatever its headers say of the body that it has not."""
     with FaultServer() as server:
         server.on_create.append(answers(429, b"", {"Content-Encoding": "gzip"}))
@@ -412,7 +411,7 @@ def test_an_empty_body_needs_no_unpacking():
     assert (answer.status_code, answer.content) == (429, b"")
 
 
-def test_an_answer_to_head_ends_with_its_headers():
+def test_an_answer_to_head_ends_with_its_headers() -> None:
     """Its length is that of a body that does not come; nobody waits for it."""
     with FaultServer() as server:
         server.on_other.append(lambda talk: talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"))
@@ -425,7 +424,7 @@ def test_an_answer_to_head_ends_with_its_headers():
     assert server.connections == 2
 
 
-def test_a_cookie_is_not_kept():
+def test_a_cookie_is_not_kept() -> None:
     """What one answer sets is not sent with the next request."""
     with FaultServer() as server:
         server.on_create.append(creates_and_answers(201, {}, {"Set-Cookie": "a=b"}))
@@ -438,7 +437,7 @@ def test_a_cookie_is_not_kept():
     assert [asked.headers.get("cookie") for asked in server.requests] == [None, None]
 
 
-def test_a_cancellation_surfaces():
+def test_a_cancellation_surfaces() -> None:
     """Who cancels an exchange in flight hears CancelledError: it is theirs to call it "perhaps"."""
     with FaultServer() as server:
         server.on_create.append(creates_and_hangs)
@@ -455,12 +454,12 @@ def test_a_cancellation_surfaces():
     assert server.connections == 1
 
 
-def test_a_full_pool_is_not_sent():
+def test_a_full_pool_is_not_sent() -> None:
     """When no connection becomes free in time, nothing was sent."""
     with FaultServer() as server:
         server.on_create += [creates_and_hangs] * 4
 
-        async def five(transport: ExactTransport) -> list[object]:
+        async def five(transport: ExactTransport) -> list[Any]:
             asks = [transport.handle_async_request(creation(server.url)) for _ in range(5)]
             return list(await asyncio.gather(*asks, return_exceptions=True))
 
@@ -473,7 +472,7 @@ def test_a_full_pool_is_not_sent():
 # Proxies and secrets
 
 
-def test_the_proxy_of_the_environment_carries_tls_only(monkeypatch: pytest.MonkeyPatch):
+def test_the_proxy_of_the_environment_carries_tls_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """https goes through the configured proxy; plain http, which is loopback only, does not."""
     with FaultServer() as proxy, FaultServer() as server:
         monkeypatch.setenv("https_proxy", proxy.url)
@@ -533,7 +532,7 @@ class Tunnel:
                 target.sendall(data)
 
 
-def test_a_proxy_carries_the_request_unread(monkeypatch: pytest.MonkeyPatch):
+def test_a_proxy_carries_the_request_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     """Through a tunnel the request reaches the server over TLS; the proxy sees the host, and its own credentials."""
     with FaultServer(tls=server_tls()) as server, Tunnel(int(server.url.rpartition(":")[2])) as proxy:
         monkeypatch.setenv("https_proxy", f"http://who:p%40ss@{proxy.address}")
@@ -553,7 +552,7 @@ def test_a_proxy_carries_the_request_unread(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize(
     "says", [b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", b"ICY\r\n\r\n"]
 )
-def test_a_proxy_that_refuses_is_not_sent(monkeypatch: pytest.MonkeyPatch, says: bytes):
+def test_a_proxy_that_refuses_is_not_sent(monkeypatch: pytest.MonkeyPatch, says: bytes) -> None:
     """Without a tunnel nothing was sent, and the sentence says what the proxy answered."""
     with FaultServer(tls=server_tls()) as server, Tunnel(int(server.url.rpartition(":")[2]), says) as proxy:
         monkeypatch.setenv("https_proxy", f"http://{proxy.address}")
@@ -565,7 +564,7 @@ def test_a_proxy_that_refuses_is_not_sent(monkeypatch: pytest.MonkeyPatch, says:
     assert server.requests == []
 
 
-def test_a_proxy_without_a_scheme_is_http(monkeypatch: pytest.MonkeyPatch):
+def test_a_proxy_without_a_scheme_is_http(monkeypatch: pytest.MonkeyPatch) -> None:
     """`https_proxy=proxy.example.com:3128` is how many write it: it is asked, not gone around."""
     with FaultServer(tls=server_tls()) as server, Tunnel(int(server.url.rpartition(":")[2])) as proxy:
         monkeypatch.setenv("https_proxy", proxy.address)
@@ -578,7 +577,7 @@ def test_a_proxy_without_a_scheme_is_http(monkeypatch: pytest.MonkeyPatch):
 # What is written
 
 
-def test_a_header_can_not_become_two():
+def test_a_header_can_not_become_two() -> None:
     """A token with a line break in it is not written at all."""
     with FaultServer() as server:
         request = creation(server.url)
@@ -588,7 +587,7 @@ def test_a_header_can_not_become_two():
     assert server.requests == []
 
 
-def test_a_chunked_answer_and_one_that_ends_with_the_connection_are_whole():
+def test_a_chunked_answer_and_one_that_ends_with_the_connection_are_whole() -> None:
     """Both ways of ending a body without a length are read to the end."""
     chunked = b'HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{"a\r\n5\r\n":1}\n\r\n0\r\n\r\n'
     ended = b'HTTP/1.1 201 Created\r\n\r\n{"a":1}\n'
@@ -601,7 +600,7 @@ CHUNKED = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\n{
 SPLIT = b"HTTP/1.1 103 Early\r\nX: y\r\n\r\n" + CHUNKED
 
 
-def test_an_answer_is_the_same_wherever_the_wire_splits_it():
+def test_an_answer_is_the_same_wherever_the_wire_splits_it() -> None:
     """Cut in two at each byte, the answer is read the same."""
 
     async def read(parts: list[bytes]) -> tuple[int, bytes]:
@@ -633,7 +632,7 @@ class _Wire(asyncio.Transport):
         raise AssertionError("nothing of this is a reason to close")
 
 
-def test_what_comes_after_an_answer_is_not_taken_for_the_next():
+def test_what_comes_after_an_answer_is_not_taken_for_the_next() -> None:
     """A second answer in the same bytes makes its connection unusable; the next request gets its own."""
     two = b'HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 201 Created\r\nContent-Length: 7\r\n\r\n{"b":1}'
     with FaultServer() as server:
@@ -649,7 +648,7 @@ def test_what_comes_after_an_answer_is_not_taken_for_the_next():
 
 
 @pytest.mark.parametrize("behaviour", [creates_and_closes, creates_and_says(HALF_HEADER), creates_and_says(b"ICY\r\n")])
-def test_an_exception_tells_no_secrets(behaviour: Behaviour):
+def test_an_exception_tells_no_secrets(behaviour: Behaviour) -> None:
     """No URL, header or body is in what is raised, nor in what it was raised from when that is shown."""
     with FaultServer() as server:
         server.on_create.append(behaviour)
@@ -662,7 +661,7 @@ def test_an_exception_tells_no_secrets(behaviour: Behaviour):
     assert "INV-1" not in shown
 
 
-def test_a_process_that_is_only_slow_still_gives_up():
+def test_a_process_that_is_only_slow_still_gives_up() -> None:
     """Time in which the process did not run is given once more, and that is all: nobody waits for ever."""
 
     async def at_a_crawl(transport: ExactTransport) -> float:

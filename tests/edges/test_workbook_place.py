@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import xlsxwriter
@@ -375,7 +376,7 @@ def test_ours_is_known_again_after_a_spreadsheet_saved_it(tmp_path: Path) -> Non
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 def test_a_disk_that_does_not_take_it_is_one_error_and_nothing_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Python complains of the half written package once more when it is thrown away, with a traceback."""
-    shown: list[object] = []
+    shown: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", shown.append)
     book = xlsxwriter.Workbook("/dev/full")
     book.add_worksheet().write_column(0, 0, [str(number) for number in range(100_000)])

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -28,8 +29,8 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> openpyxl.Workbook:
     return openpyxl.load_workbook(path)
 
 
-def _cells(sheet: Worksheet) -> list[dict[str, object]]:
-    headings = [cell.value for cell in sheet[1]]
+def _cells(sheet: Worksheet) -> list[dict[str, Any]]:
+    headings: Any = [cell.value for cell in sheet[1]]
     return [dict(zip(headings, row, strict=True)) for row in sheet.iter_rows(min_row=2, values_only=True)]
 
 
@@ -53,7 +54,7 @@ def test_the_sheets_stand_in_their_order(book: openpyxl.Workbook) -> None:
 def test_results_hold_every_row_in_its_order_under_the_users_own_headings(book: openpyxl.Workbook) -> None:
     """First `row`, then the user's columns, then ours (interface: "The output workbook")."""
     sheet = book["Results"]
-    headings = [cell.value for cell in sheet[1]]
+    headings: Any = [cell.value for cell in sheet[1]]
     assert headings == ["row", *(column.heading for column in report().columns), *OWN_COLUMNS]
     assert [cells["row"] for cells in _cells(sheet)] == [row.row.number for row in month()]
     assert [cells["status"] for cells in _cells(sheet)] == [row.status.value for row in month()]

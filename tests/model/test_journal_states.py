@@ -132,7 +132,7 @@ class JournalStates(RuleBasedStateMachine):
     def a_sheet_arrives(self, sheet: list[Line], identity: tuple[str, ...], *, by_reference: bool) -> None:
         self.search = RepeatSearch(WINDOW, by_reference=by_reference)
         for batch in BATCHES:
-            self.sheets[batch], self.identities[batch] = list(sheet), identity
+            self.sheets[batch], self.identities[batch] = list(sheet), identity  # type: ignore[assignment]
 
     @rule(batch=batches, at=st.integers(0, 3), new=lines, change=st.sampled_from(CHANGES))
     def the_sheet_changes(self, batch: str, at: int, new: Line, change: str) -> None:
@@ -157,7 +157,7 @@ class JournalStates(RuleBasedStateMachine):
 
     @rule(batch=batches, identity=st.sampled_from(IDENTITIES))
     def the_identity_is_changed(self, batch: str, identity: tuple[str, ...]) -> None:
-        self.identities[batch] = identity
+        self.identities[batch] = identity  # type: ignore[assignment]
 
     @precondition(lambda self: len(self.working) < len(BATCHES))
     @rule(data=st.data(), permissions=permissions)
@@ -519,7 +519,7 @@ def _step(machine: JournalStates, random: Random) -> str:
                 machine._change(batch, random.randrange(4), _any_line(random), change)
                 return f"{batch}: {change}"
             case 3 if random.random() < 0.3:
-                machine.identities[batch] = random.choice(IDENTITIES)
+                machine.identities[batch] = random.choice(IDENTITIES)  # type: ignore[assignment]
                 return f"{batch}: --identity {machine.identities[batch]}"
             case _:
                 permissions = random.choice(PERMISSIONS)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import xlsxwriter
 from hypothesis import given, note, settings
@@ -155,7 +156,7 @@ def files(draw: st.DrawFn, asked: list[Request]) -> list[File]:
     made, first = [], 0
     while first <= LAST_DAY:
         last = first + draw(st.integers(0, 5))
-        form = {"lang": draw(st.sampled_from(["en", "fr"])), "book": draw(st.booleans()), "ids": ids}
+        form: Any = {"lang": draw(st.sampled_from(["en", "fr"])), "book": draw(st.booleans()), "ids": ids}
         made.append(File(first, last, negative=negative, damaged=damaged, **form))
         first = last + 1 - draw(st.integers(0, min(2, last - first)))
     return made
@@ -225,7 +226,7 @@ def test_the_proof_comes_to_the_payments_themselves(data: st.DataObject) -> None
     reports = data.draw(files(asked))
     lost = reports[0].damaged
     with tempfile.TemporaryDirectory() as folder:
-        read = {}
+        read: dict[Any, Any] = {}
         for number, file in enumerate(reports):
             rows = rows_of(file, asked)
             note(f"{file}\n{rows}")
@@ -247,11 +248,11 @@ def test_the_proof_comes_to_the_payments_themselves(data: st.DataObject) -> None
     assert proof.adds_up
     assert proof.closing == sum(paid for _, paid in truth.values())
 
-    days = Counter()
+    days: Counter[Any] = Counter()
     for request in asked:
         for one in request.told():
             if one.word in {"settled", "returned"} and one.identity not in lost:
-                days[one.day] += one.amount if one.word == "settled" else -one.amount
+                days[one.day] += one.amount if one.word == "settled" else -one.amount  # type: ignore[assignment]
     banked = {deposit.day: deposit.amount for deposit in deposits(done)}
     assert banked == {(ASKED_ON + timedelta(days=day)).isoformat(): amount for day, amount in days.items()}
 

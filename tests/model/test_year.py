@@ -15,13 +15,14 @@ import os
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 from urllib.request import urlopen
 
@@ -34,6 +35,7 @@ from pipeline import sandbox
 from pipeline.cli import main
 from pipeline.journal import database
 from pipeline.journal.journal import open_journal
+from pipeline.sandbox.server import RunningSandbox
 from schemas.fields import RUN_PROPERTY
 
 HEADINGS = ("Invoice #", "First name", "Last name", "Email", "Amount", "sendInteracLink", "Flat")
@@ -104,11 +106,11 @@ class Told:
     out: str
     err: str
 
-    def json(self) -> dict:
+    def json(self) -> dict[str, Any]:
         return json.loads(self.out)
 
 
-def dollars(amounts) -> Decimal:
+def dollars(amounts: Iterable[Any]) -> Decimal:
     return sum((Decimal(str(amount)) for amount in amounts), Decimal(0)).quantize(Decimal("0.01"))
 
 
@@ -119,7 +121,7 @@ def letters(number: int) -> str:
 class Player:
     """One office, its journal and its server, through a year."""
 
-    def __init__(self, seed: int, home: Path, server, journal: str, customers: bool) -> None:
+    def __init__(self, seed: int, home: Path, server: RunningSandbox, journal: str, customers: bool) -> None:
         self.chance, self.home, self.server, self.journal = random.Random(seed), home, server, journal
         self.customers = customers
         self.books: list[Book] = []
@@ -142,7 +144,7 @@ class Player:
     # -----------------------------------------------------------------------------------------------------------
     # The command, and the server
 
-    def command(self, *args: object) -> Told:
+    def command(self, *args: Any) -> Told:
         line = [str(arg) for arg in args]
         self.story.append(f"day {self.days}: {' '.join(line)}")
         out, err = StringIO(), StringIO()
@@ -166,7 +168,7 @@ class Player:
             told = json.load(answer)
         return {one["sessionId"]: one for one in told["sessions"]}
 
-    def run(self, book: Book, path: Path, *more: object, names: dict[str, bool] | None = None) -> Told:
+    def run(self, book: Book, path: Path, *more: Any, names: dict[str, bool] | None = None) -> Told:
         """Run a file for a book. `names` are the rows in it: whether each may be a row more of the roll."""
         told = self.command("run", path, "--yes", "--json", *more)
         now = self.fetch()
@@ -217,22 +219,22 @@ class Player:
         else:
             book = Workbook()
             for row in rows:
-                book.active.append(row)
+                book.active.append([*row])
             book.save(path)
         self.born[path.name] = self.days
         return path
 
-    def open(self, path: Path):
+    def open(self, path: Path) -> Any:
         """A workbook of ours as it would be had the clock gone on instead of the journal being moved back."""
         book = load_workbook(path)
         passed = timedelta(days=self.days - self.born[path.name])
-        for one in book.custom_doc_props.props:
+        for one in book.custom_doc_props.props:  # type: ignore[attr-defined]
             if one.name == RUN_PROPERTY and one.value:
                 moved = datetime.fromisoformat(one.value).astimezone(UTC) - passed
                 one.value = moved.isoformat(timespec="microseconds")
         return book
 
-    def save(self, book, path: Path) -> Path:
+    def save(self, book: Any, path: Path) -> Path:
         book.save(path)
         self.born[path.name] = self.days
         return path
@@ -300,11 +302,11 @@ class Player:
         self.books.append(book)
         self.send(book)
 
-    def send(self, book: Book, path: Path | None = None, aloud: bool = True, *more: object) -> Told:
+    def send(self, book: Book, path: Path | None = None, aloud: bool = True, *more: Any) -> Told:
         """Write the sheet as it is now, and run it."""
         path = self.write(path or book.path, book.charges)
         names = {one.name: self.doubles(book, one) for one in book.charges}
-        options: list[object] = ["--batch", book.batch] if aloud else []
+        options: list[Any] = ["--batch", book.batch] if aloud else []
         if path.suffix == ".xlsx" and self.chance.random() < 0.5:
             copy = self.fresh("marked", ".xlsx")
             options += ["--mended", copy]
@@ -318,13 +320,13 @@ class Player:
 
         Its reference was filled in, corrected or rewritten, or it has none and its content was changed.
         """
-        used = self.used.setdefault((book.batch, charge.name), set())
+        used = self.used.setdefault((book.batch, charge.name), set())  # type: ignore[call-overload]
         sign = charge.reference or charge
         new = bool(used) and sign not in used
         used.add(sign)
         return new
 
-    used: dict
+    used: dict[str, Any]
     last: Book
 
     def pick(self) -> Book:
@@ -367,11 +369,11 @@ class Player:
         self.story.append(f"correct {path.name} of run, {names}")
         self.give(book, self.save(workbook, to), names)
 
-    def give(self, book: Book, path: Path, names: list[str], *more: object) -> None:
-        options: list[object] = self.chance.choice([[], ["--batch", book.batch], ["--lang", "fr"]])
+    def give(self, book: Book, path: Path, names: list[str], *more: Any) -> None:
+        options: list[Any] = self.chance.choice([[], ["--batch", book.batch], ["--lang", "fr"]])
         self.run(book, path, *options, *more, names=dict.fromkeys(names, False))
 
-    def edit(self, book: Book, sheet, delete: float, columns: tuple[str, ...] = HEADINGS) -> list[str]:
+    def edit(self, book: Book, sheet: Any, delete: float, columns: tuple[str, ...] = HEADINGS) -> list[str]:
         """Correct some rows of a sheet of ours as their user means them; returns the names of those that are in it."""
         heading = next(row for row in range(1, sheet.max_row + 1) if any(c.value == "First name" for c in sheet[row]))
         at = {cell.value: cell.column for cell in sheet[heading] if cell.value}
@@ -389,7 +391,7 @@ class Player:
                 continue
             before = sheet.cell(number, at["Invoice #"]).value
             if before != right.reference:  # it repeats its own row now: another rewriting is one row more
-                self.used.get((book.batch, name), set()).discard(before)
+                self.used.get((book.batch, name), set()).discard(before)  # type: ignore[call-overload]
             for title, value in zip(HEADINGS, right.cells(), strict=True):
                 sheet.cell(number, at[title]).value = value or None
             # What its user has corrected stands in the sheet of the user's own too, perhaps.
@@ -532,7 +534,7 @@ class Player:
         if not book.known:
             return
         rows = list(self.roll(book))
-        options: list[object] = []
+        options: list[Any] = []
         chosen = [one for one in rows if one["sessionId"]]
         if chosen and self.chance.random() < 0.8:
             one = self.chance.choice(chosen)
@@ -558,7 +560,7 @@ class Player:
                 continue
             [session] = [
                 one for one in book.sessions - book.known if self.seen[one]["payor"]["firstName"] == row["First name"]
-            ] or [None]
+            ] or [None]  # type: ignore[list-item]
             if session is None:
                 continue
             options = ["--file", row["file"]] if row.get("file") else []
@@ -633,13 +635,13 @@ class Player:
         assert (line["rows"], line["unknown"]) == (len(lines), len(unknown))
         with base.with_suffix(".ar.csv").open(encoding="utf-8", newline="") as file:
             owed = list(csv.DictReader(file))
-        assert (len(owed), dollars(one["Amount"] for one in owed)) == (len(made), Decimal(requests["amount"]))
+        assert (len(owed), dollars(one["Amount"] for one in owed)) == (len(made), Decimal(str(requests["amount"])))
         if made:
             page = files["html"].read_text("utf-8")
             assert f"{len(made)} of {len(lines)} rows" in page or len(made) == len(lines), "html"
             assert f"{dollars(one['amount'] for one in made):,}" in page
         assert figures(base.with_suffix(".xlsx"), "requests") in {
-            (len(made), Decimal(requests["amount"])),
+            (len(made), Decimal(str(requests["amount"]))),
             *([None] if not made else []),
         }
         report = self.home / "settlement.csv"
@@ -652,7 +654,7 @@ class Player:
         if paid:
             proof = self.command("reconcile", book.batch, report, "--json", "-o", self.fresh("proof", ".xlsx")).json()
             perhaps = dollars(self.seen[one]["amount"] for one in book.sessions - book.known)
-            assert Decimal(proof["proof"]["opening"]) == Decimal(requests["amount"]) + perhaps
+            assert Decimal(proof["proof"]["opening"]) == Decimal(str(requests["amount"])) + perhaps
             assert proof["counts"]["matched"] == len(paid)
 
     def finish(self) -> None:
@@ -712,7 +714,7 @@ def figures(workbook: Path, label: str) -> tuple[int, Decimal] | None:
     """Rows and dollars of a line of `Summary`."""
     for row in load_workbook(workbook)["Summary"].iter_rows(values_only=True):
         if row[0] == label:
-            return row[2], Decimal(str(row[3])).quantize(Decimal("0.01"))
+            return row[2], Decimal(str(row[3])).quantize(Decimal("0.01"))  # type: ignore[return-value]
     return None
 
 

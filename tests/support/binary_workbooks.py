@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 SECTOR = 512
 CODES = {"#REF!": 0x17, "#N/A": 0x2A, "#DIV/0!": 0x07}
@@ -38,7 +39,7 @@ class Sheet:
     and last row from 1, first and last column from 0.
     """
 
-    rows: Sequence[Sequence[object]]
+    rows: Sequence[Sequence[Any]]
     name: str = "Billing"
     from_1904: bool = False
     merges: Sequence[tuple[int, int, int, int]] = ()
@@ -122,7 +123,7 @@ def _old_sheet(sheet: Sheet, formats: Sequence[str], version: int, row_records: 
     return b"".join([*parts, _old(0x000A, b"")])
 
 
-def _old_cell(place: bytes, cell: object, formats: Sequence[str], version: int) -> bytes:
+def _old_cell(place: bytes, cell: Any, formats: Sequence[str], version: int) -> bytes:
     plain = place + b"\0\0"
     match cell:
         case str():
@@ -247,7 +248,7 @@ def _new_sheet(sheet: Sheet, formats: Sequence[str]) -> bytes:
     return b"".join([*parts, _new(130)])
 
 
-def _new_cell(column: int, cell: object, formats: Sequence[str]) -> bytes:
+def _new_cell(column: int, cell: Any, formats: Sequence[str]) -> bytes:
     plain = struct.pack("<II", column, 0)
     match cell:
         case str():

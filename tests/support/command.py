@@ -10,10 +10,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 from support.fork_server import REPOSITORY, Forked, ForkServer
 
+Process = Forked | subprocess.Popen[str]
+"""The command in a process of its own; both kinds have the same methods."""
 PROGRAM = (sys.executable, "-m", "pipeline")
 OURS = ("FLINKS_", "XDG_", "LC_", "LANG", "COLUMNS", "NO_COLOR", "FORCE_COLOR")
 """Variables of whoever runs the tests that would change what the command does."""
@@ -37,7 +40,7 @@ class Finished:
     out: str
     err: str
 
-    def json(self) -> dict:
+    def json(self) -> dict[str, Any]:
         """The JSON summary (`--json`). Fails when standard output holds anything else."""
         return json.loads(self.out)
 
@@ -59,7 +62,7 @@ class Command:
 
     def __call__(
         self,
-        *args: str | Path,
+        *args: object,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         timeout: float = 60,
@@ -71,21 +74,22 @@ class Command:
             out, err = process.communicate(timeout=timeout)
         finally:
             process.kill()
+        assert process.returncode is not None
         return Finished(process.returncode, out, err)
 
     def start(
         self,
-        *args: str | Path,
+        *args: object,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         afresh: bool = False,
-    ) -> Forked | subprocess.Popen[str]:
+    ) -> Process:
         """Start it and go on; the caller ends it.
 
         `env` is added to the environment; `cwd` is `home` unless given. `afresh` has Python start and import all anew,
         as it does anyway where the environment changes how Python starts.
         """
-        environment = self.environment | (env or {})
+        environment = self.environment | dict(env or {})
         if self.fork_server.serves(environment) and not afresh:
             return self.fork_server.start([*map(str, args)], environment, cwd or self.home)
         return subprocess.Popen(
@@ -99,7 +103,7 @@ class Command:
         )
 
     @staticmethod
-    def line(*args: str | Path) -> list[str]:
+    def line(*args: object) -> list[str]:
         """The command line."""
         return [*PROGRAM, *map(str, args)]
 
@@ -123,7 +127,7 @@ class StandaloneSandbox:
         """How many creates arrived for each referenceId."""
         return self._about()["received"]
 
-    def _about(self) -> dict:
+    def _about(self) -> dict[str, Any]:
         with urlopen(f"{self.base_url}/sandbox/sessions", timeout=10) as answer:
             return json.load(answer)
 
@@ -138,7 +142,7 @@ def serving(command: Command) -> Iterator[StandaloneSandbox]:
         process.communicate(timeout=20)
 
 
-def announced_url(process: Forked | subprocess.Popen[str], patience: float = 30) -> str:
+def announced_url(process: Process, patience: float = 30) -> str:
     """The address that the sandbox prints once it listens."""
     assert process.stdout is not None
     deadline = time.monotonic() + patience

@@ -26,7 +26,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 from uuid import uuid4
 
 
@@ -40,7 +40,7 @@ class Asked:
     body: bytes = b""
 
     @property
-    def json(self) -> dict[str, object]:
+    def json(self) -> dict[str, Any]:
         return json.loads(self.body)
 
     @property
@@ -98,16 +98,16 @@ class Talk:
         with self.server.lock:
             self.server.created[self.asked.reference] += 1
             self.server.sessions[session_id] = self.asked.reference
-            if self.asked.json["options"]["notificationPreferences"]["sendInteracLink"]:  # type: ignore[index]
+            if self.asked.json["options"]["notificationPreferences"]["sendInteracLink"]:
                 self.server.emailed[self.asked.reference] += 1
         return session_id
 
-    def answer(self, status: int, body: object = b"", headers: dict[str, str] | None = None) -> None:
+    def answer(self, status: int, body: Any = b"", headers: dict[str, str] | None = None) -> None:
         """A whole, well-formed answer; `body` is bytes, or what JSON can say."""
         self.send(self.answer_bytes(status, body, headers))
 
     @staticmethod
-    def answer_bytes(status: int, body: object = b"", headers: dict[str, str] | None = None) -> bytes:
+    def answer_bytes(status: int, body: Any = b"", headers: dict[str, str] | None = None) -> bytes:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         kind = "text/html" if content.startswith(b"<") else "application/json"
         lines = {"Content-Type": kind, "Content-Length": str(len(content))} | (headers or {})
@@ -303,12 +303,12 @@ def details(talk: Talk) -> None:
     talk.answer(200, told | {"schedule": {"transactions": [{"id": "1", "status": "Initiated"}]}})
 
 
-def answers(status: int, body: object = b"", headers: dict[str, str] | None = None) -> Behaviour:
+def answers(status: int, body: Any = b"", headers: dict[str, str] | None = None) -> Behaviour:
     """Answer so, and create nothing."""
     return lambda talk: talk.answer(status, body, headers)
 
 
-def creates_and_answers(status: int, body: object = b"", headers: dict[str, str] | None = None) -> Behaviour:
+def creates_and_answers(status: int, body: Any = b"", headers: dict[str, str] | None = None) -> Behaviour:
     """Create the session, and answer as if something else had happened."""
 
     def behave(talk: Talk) -> None:

@@ -213,7 +213,7 @@ def _be_command(args: list[str], environment: dict[str, str], folder: str, umask
 
 def _leave(ended: SystemExit) -> NoReturn:
     """End as Python does, but for the modules, which it takes apart: that costs more than the command itself."""
-    threading._shutdown()
+    threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     gc.collect(1)  # what was made lately and forgotten complains now
     try:
@@ -221,7 +221,7 @@ def _leave(ended: SystemExit) -> NoReturn:
             stream.flush()
     except (OSError, ValueError):
         raise ended from None  # let Python see to it
-    os._exit(ended.code or 0)
+    os._exit(int(ended.code or 0))
 
 
 def _import_everything() -> None:

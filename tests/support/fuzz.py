@@ -17,7 +17,7 @@ from decimal import Decimal
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from openpyxl import Workbook
 
@@ -134,12 +134,12 @@ def page(rng: random.Random, sheet: Good, path: Path) -> Iterator[bytes]:
     yield written()
 
 
-def workbook(write: Callable[[Path, list[list[object]]], None]) -> Callable[..., Iterator[bytes]]:
+def workbook(write: Callable[[Path, list[list[Any]]], None]) -> Callable[..., Iterator[bytes]]:
     """The sheet as a workbook of some format, then the same with its table elsewhere or something more around it."""
 
     def written(rng: random.Random, sheet: Good, path: Path) -> Iterator[bytes]:
         numbers = rng.random() < 0.7
-        rows: list[list[object]] = [
+        rows: list[list[Any]] = [
             list(sheet.headings),
             *([_cell(cell, numbers) for cell in row] for row in sheet.rows),
         ]
@@ -151,14 +151,14 @@ def workbook(write: Callable[[Path, list[list[object]]], None]) -> Callable[...,
     return written
 
 
-def _cell(text: str, numbers: bool) -> object:
+def _cell(text: str, numbers: bool) -> Any:
     return float(text) if numbers and text.count(".") == 1 and text.replace(".", "").isdecimal() else text or None
 
 
-def _around(rng: random.Random, rows: list[list[object]]) -> list[list[object]]:
+def _around(rng: random.Random, rows: list[list[Any]]) -> list[list[Any]]:
     """A title, blank rows and columns, the headings again, an orphan below: none of it changes a row."""
     width = len(rows[0])
-    blank: list[object] = [None] * width
+    blank: list[Any] = [None] * width
     match rng.randrange(5):
         case 0:
             return [["Billing", *blank[1:]], blank, *rows]
@@ -173,15 +173,15 @@ def _around(rng: random.Random, rows: list[list[object]]) -> list[list[object]]:
             return [[*row, None, "x" if at else None] for at, row in enumerate(rows)]
 
 
-def _write_xlsx(path: Path, rows: list[list[object]]) -> None:
+def _write_xlsx(path: Path, rows: list[list[Any]]) -> None:
     book = Workbook()
     for row in rows:
         book.active.append(row)
     book.save(path)
 
 
-def _write_ods(path: Path, rows: list[list[object]]) -> None:
-    def cell(value: object) -> str:
+def _write_ods(path: Path, rows: list[list[Any]]) -> None:
+    def cell(value: Any) -> str:
         if value is None:
             return "<table:table-cell/>"
         if isinstance(value, float):
@@ -208,8 +208,8 @@ FORMATS: dict[str, Callable[..., Iterator[bytes]]] = {
     "txt": text,
     "html": page,
     "xlsx": workbook(_write_xlsx),
-    "xls": workbook(lambda path, rows: write_xls(path, Sheet(rows))),
-    "xlsb": workbook(lambda path, rows: write_xlsb(path, Sheet(rows))),
+    "xls": workbook(lambda path, rows: write_xls(path, Sheet(rows))),  # type: ignore[arg-type]
+    "xlsb": workbook(lambda path, rows: write_xlsb(path, Sheet(rows))),  # type: ignore[arg-type]
     "ods": workbook(_write_ods),
 }
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -184,9 +185,9 @@ ALOUD = Permissions(allow_repeats=True)
 RESEND = Permissions(resend_unknown=True)
 
 
-def plan(journal: Journal, lines: Sequence[Line], asked: Asked = Asked(), **changes: object) -> Planned:
+def plan(journal: Journal, lines: Sequence[Line], asked: Asked = Asked(), **changes: Any) -> Planned:
     """Stage and plan a sheet as `run` does."""
-    asked = replace(asked, **changes)  # type: ignore[arg-type]
+    asked = replace(asked, **changes)
     batch = journal.batch(asked.batch, asked.environment, asked.now)
     beginning = Beginning(asked.purpose, asked.source, asked.environment, COLUMNS, asked.identity, asked.now)
     run = journal.begin(batch, beginning)

@@ -12,6 +12,7 @@ import subprocess
 import time
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,11 +55,11 @@ needs_merge = pytest.mark.skipif(
 def convert(path: Path, form: str, folder: Path) -> None:
     """Converts a file as `soffice --convert-to` does; what comes of it stands in `folder`."""
     assert OFFICE is not None, "CI needs LibreOffice"
-    command = [OFFICE, _profile(folder), "--headless", "--convert-to", form, "--outdir", folder, path]
+    command: list[Any] = [OFFICE, _profile(folder), "--headless", "--convert-to", form, "--outdir", folder, path]
     subprocess.run(command, check=True, capture_output=True, timeout=100)
 
 
-def by_hand(home: Path, action: str, **wanted: object) -> None:
+def by_hand(home: Path, action: str, **wanted: Any) -> None:
     """Does in LibreOffice what a person would do (`libreoffice_script.py` tells which actions there are)."""
     python = python_with_uno()
     assert OFFICE is not None, "CI needs LibreOffice"

@@ -9,6 +9,7 @@ import pathlib
 import sys
 import time
 from contextlib import suppress
+from typing import Any
 
 import uno
 from com.sun.star.beans import PropertyValue
@@ -19,7 +20,7 @@ TABLE = 0
 FILE = 2
 
 
-def properties(**values):
+def properties(**values: Any):
     return tuple(PropertyValue(name, 0, value, 0) for name, value in values.items())
 
 
@@ -41,14 +42,14 @@ def connect(pipe, patience=60):
 
 
 class Office:
-    def __init__(self, context):
+    def __init__(self, context) -> None:
         self.context = context
         self.desktop = self.make("com.sun.star.frame.Desktop")
 
     def make(self, service):
         return self.context.ServiceManager.createInstanceWithContext(service, self.context)
 
-    def type_cells(self, source, target, cells):
+    def type_cells(self, source, target, cells) -> None:
         """Opens a workbook, types each text into its cell, and saves it as .xlsx elsewhere."""
         document = self.desktop.loadComponentFromURL(url(source), "_blank", 0, properties(Hidden=True))
         frame = document.CurrentController.Frame
@@ -59,7 +60,7 @@ class Office:
         document.storeToURL(url(target), properties(FilterName="Calc MS Excel 2007 XML"))
         leave(lambda: document.close(True))
 
-    def merge(self, source, table, fields, folder):
+    def merge(self, source, table, fields, folder) -> None:
         """Merges the sheet `table` of a workbook into one text file a row, `letter0.txt` and so on."""
         sources = self.make("com.sun.star.sdb.DatabaseContext")
         database = sources.createInstance()
@@ -90,13 +91,13 @@ class Office:
         sources.revokeObject("payments")
 
 
-def leave(call):
+def leave(call) -> None:
     """LibreOffice may be gone before it has said so, when what was asked of it is done and saved."""
     with suppress(DisposedException):
         call()
 
 
-def main():
+def main() -> None:
     pipe, action, wanted = sys.argv[1:]
     office = Office(connect(pipe))
     try:

@@ -7,6 +7,7 @@ a real journal and a real workbook.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from openpyxl import load_workbook
 from sqlalchemy import func, select
@@ -104,9 +105,9 @@ class Desk:
             **{f"FLINKS_IMPORT_{name.upper()}": value for name, value in self.settings.items()},
         }
 
-    def run(self, lines: Iterable[Line], name: str = "sheet.csv", **asked: object) -> Ran:
+    def run(self, lines: Iterable[Line], name: str = "sheet.csv", **asked: Any) -> Ran:
         """Run a sheet of these lines; `asked` are options by the names of `Request`."""
-        request = Request(write_sheet(self.folder / name, lines), **asked)  # type: ignore[arg-type]
+        request = Request(write_sheet(self.folder / name, lines), **asked)
         try:
             result = run(request, load({}, self.environment(), None), self.screen())
         except RunError as failure:
@@ -131,7 +132,9 @@ def latest_rows(journal: str, batch: str) -> dict[str, ReportRow]:
 def workbook_rows(path: Path) -> dict[str, dict[str, str]]:
     """The sheet `Results` of a workbook, by what stands under `referenceId`."""
     book = load_workbook(path, read_only=True)
-    rows = [[("" if cell is None else cell) for cell in row] for row in book["Results"].iter_rows(values_only=True)]
+    rows: Any = [
+        [("" if cell is None else cell) for cell in row] for row in book["Results"].iter_rows(values_only=True)
+    ]
     book.close()
     at = next(number for number, row in enumerate(rows) if "status" in row)
     names = rows[at]
@@ -143,7 +146,7 @@ def check_truth(workbook: Path, references: Iterable[str], sessions: Mapping[str
 
     `sessions` are the server's references by session id. Returns the statuses by reference.
     """
-    rows = workbook_rows(workbook)
+    rows: Any = workbook_rows(workbook)
     assert sorted(rows) == sorted(references)
     for reference, row in rows.items():
         assert row["status"] in set(Status)

@@ -2,17 +2,21 @@
 
 import zipfile
 from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 import xlsxwriter
+from xlsxwriter.workbook import Workbook
+from xlsxwriter.worksheet import Worksheet
 
-from support.binary_workbooks import Error, Formula, write_xls, write_xlsb
+from support.binary_workbooks import Error, Formula, Sheet, write_xls, write_xlsb
 
 UNSAVED = object()
 """A cell whose formula was never calculated; .xls and .xlsb have no such cells."""
 
 
-def _write_cell(book, sheet, place, cell, style):
+def _write_cell(book: Workbook, sheet: Worksheet, place: tuple[int, int], cell: Any, style: dict[str, bool]) -> None:
     match cell:
         case Formula(number, look):
             sheet.write_formula(*place, "=1", book.add_format({"num_format": look} | style), number)
@@ -26,7 +30,7 @@ def _write_cell(book, sheet, place, cell, style):
             sheet.write(*place, cell, book.add_format(style) if any(style.values()) else None)
 
 
-def write_xlsx(path, *sheets):
+def write_xlsx(path: Path, *sheets: Sheet) -> Path:
     """The same sheets as `binary_workbooks` takes, as an .xlsx."""
     book = xlsxwriter.Workbook(path, {"date_1904": any(one.from_1904 for one in sheets)})
     for one in sheets:
@@ -55,7 +59,7 @@ STYLES = {
 NUMBER = {look: at for at, look in enumerate(STYLES)}
 
 
-def digits(places, decimals=0, inside="", more=""):
+def digits(places: int, decimals: int = 0, inside: str = "", more: str = "") -> str:
     return (
         f'<number:number number:min-integer-digits="{places}" number:decimal-places="{decimals}"{more}>{inside}'
         "</number:number>"
@@ -89,7 +93,7 @@ ABOVE = (
 )
 
 
-def _ods_cell(cell, style):
+def _ods_cell(cell: Any, style: str) -> str:
     value, look = cell if isinstance(cell, tuple) else (cell, "")
     kind = STYLES.get(look, "float")
     if look:
@@ -110,7 +114,9 @@ def _ods_cell(cell, style):
     return f'<table:table-cell{style} office:value-type="{kind}" office:value="{value}"/>'
 
 
-def write_ods(path, *sheets, defaults="", repeated=1, manifest="<manifest:manifest/>"):
+def write_ods(
+    path: Path, *sheets: Sheet, defaults: str = "", repeated: int = 1, manifest: str = "<manifest:manifest/>"
+) -> Path:
     """The same sheets as OpenDocument; `defaults` is the format of every column, `repeated` how often a row stands."""
     spelt = "".join(
         f'<number:{kind}-style style:name="N{at}">{PARTS[look]}</number:{kind}-style>'

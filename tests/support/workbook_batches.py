@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from typing import Any
 
 from pipeline.domain.model import Column, ControlTotal, Payment, Report, ReportRow, SheetRow, Source, Status
 from schemas.faults import Fault
@@ -35,8 +36,8 @@ def columns(*headings: tuple[str, str | None, str]) -> tuple[Column, ...]:
     )
 
 
-def report(**changes: object) -> Report:
-    fields: dict[str, object] = {
+def report(**changes: Any) -> Report:
+    fields: dict[str, Any] = {
         "batch": "billing-2026-11",
         "source": Source("billing-2026-11.xlsx", "3f" * 32, "November"),
         "environment": "sandbox http://127.0.0.1:8700",
@@ -51,7 +52,7 @@ def report(**changes: object) -> Report:
         "notices": (Fault("headings-repeated", details=(("rows", "41"),)),),
         **changes,
     }
-    return Report(**fields)  # type: ignore[arg-type]
+    return Report(**fields)
 
 
 def one_column(texts: list[str], kinds: str | None = None, number_format: str = "") -> tuple[Report, list[ReportRow]]:

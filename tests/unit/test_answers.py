@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -36,12 +37,12 @@ NOW = datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
         pytest.param({"sessionId": ID, "more": [1]}, Created(ID, None), id="fields that nobody knows"),
     ],
 )
-def test_a_created_session(body: object, created: Created):
+def test_a_created_session(body: Any, created: Created) -> None:
     """A UUID as sessionId is a session; the reference is handed on as it came."""
     assert parse_created(json.dumps(body).encode()) == created
 
 
-def test_a_byte_order_mark_is_no_fault():
+def test_a_byte_order_mark_is_no_fault() -> None:
     """UTF-8 with a mark is read."""
     assert parse_created(b"\xef\xbb\xbf" + json.dumps({"sessionId": ID}).encode()) == Created(ID, None)
 
@@ -67,7 +68,7 @@ def test_a_byte_order_mark_is_no_fault():
         b"[" * 100_000,
     ],
 )
-def test_an_answer_without_a_session_is_unusable(body: bytes):
+def test_an_answer_without_a_session_is_unusable(body: bytes) -> None:
     """Anything else is unusable, and the reason quotes nothing of it."""
     answer = parse_created(body)
     assert isinstance(answer, Unusable)
@@ -91,20 +92,20 @@ def test_an_answer_without_a_session_is_unusable(body: bytes):
         pytest.param([599], None, id="list"),
     ],
 )
-def test_the_lifetime_of_a_token(expires_in: object, lifetime: float | None):
+def test_the_lifetime_of_a_token(expires_in: Any, lifetime: float | None) -> None:
     """A lifetime is a positive number of seconds, or was not said."""
     body = json.dumps({"access_token": "abc", "token_type": "bearer", "expires_in": expires_in}).encode()
     assert parse_token(body) == Token("abc", lifetime)
 
 
-def test_a_number_beyond_floats_is_a_long_life():
+def test_a_number_beyond_floats_is_a_long_life() -> None:
     """An integer that no float holds is not an exception."""
     answer = parse_token(b'{"access_token": "abc", "expires_in": 1' + b"0" * 400 + b"}")
     assert isinstance(answer, Token | Unusable)
 
 
 @pytest.mark.parametrize("token", [None, "", 12, "a b", "a\r\nX-Evil: 1", "é"])
-def test_a_token_that_no_header_can_carry_is_unusable(token: object):
+def test_a_token_that_no_header_can_carry_is_unusable(token: Any) -> None:
     """A token goes into a header as it is: anything but visible ASCII is refused."""
     assert isinstance(parse_token(json.dumps({"access_token": token}).encode()), Unusable)
 
@@ -128,12 +129,12 @@ def test_a_token_that_no_header_can_carry_is_unusable(token: object):
         ("$", "$"),
     ],
 )
-def test_the_field_that_a_key_means(key: str, field: str):
+def test_the_field_that_a_key_means(key: str, field: str) -> None:
     """Keys of `errors` are ours whatever their case and prefix; one that is unknown or unclear stays as it is."""
     assert field_of(key) == field
 
 
-def test_problem_details():
+def test_problem_details() -> None:
     """Title, detail and errors are read, errors by our names, single messages and lists alike."""
     problem = parse_problem(
         json.dumps(
@@ -152,7 +153,7 @@ def test_problem_details():
 
 
 @given(st.one_of(st.binary(max_size=3000), st.from_type(type(None)).map(lambda _: b"<html>" * 1000)))
-def test_any_body_is_a_problem(body: bytes):
+def test_any_body_is_a_problem(body: bytes) -> None:
     """HTML, nothing, or no text at all: a refusal always reads, and what is kept of it is bounded."""
     assert len(parse_problem(body).raw) <= MAX_RAW
 
@@ -165,7 +166,7 @@ JSON = st.recursive(
 
 
 @given(st.fixed_dictionaries({}, optional={"title": JSON, "detail": JSON, "errors": JSON, "sessionId": JSON}))
-def test_any_json_is_read(answer: dict[str, object]):
+def test_any_json_is_read(answer: dict[str, Any]) -> None:
     """Fields of unexpected types are no exception."""
     body = json.dumps(answer).encode()
     problem = parse_problem(body)
@@ -184,7 +185,7 @@ def test_any_json_is_read(answer: dict[str, object]):
         b"Username=me&Password=s3cret-token&grant_type=x",
     ],
 )
-def test_credentials_that_an_error_page_echoes_are_not_kept(body: bytes):
+def test_credentials_that_an_error_page_echoes_are_not_kept(body: bytes) -> None:
     """What is kept for people has no token and no password in it."""
     problem = parse_problem(body)
     assert "s3cret" not in f"{problem.raw} {problem.title} {problem.detail} {problem.errors}"
@@ -226,13 +227,13 @@ def test_credentials_that_an_error_page_echoes_are_not_kept(body: bytes):
         pytest.param("\xff\x00", None, id="no text"),
     ],
 )
-def test_retry_after(value: str, seconds: float | None):
+def test_retry_after(value: str, seconds: float | None) -> None:
     """Seconds or a date, in bounds; what can't be read counts as not said."""
     assert retry_after_seconds([value], NOW) == seconds
 
 
 @pytest.mark.parametrize("values", [[], ["3", "3"], ["3", "5"], ["soon", "3"]], ids=str)
-def test_none_and_several_headers_say_nothing(values: list[str]):
+def test_none_and_several_headers_say_nothing(values: list[str]) -> None:
     """Of several it can't be told which one is meant."""
     assert retry_after_seconds(values, NOW) is None
 
@@ -243,7 +244,13 @@ ODD_DATES = st.from_regex(
 
 
 @given(st.text() | ODD_DATES | st.integers().map(str) | st.floats().map(str) | st.datetimes().map(str))
-def test_no_retry_after_is_an_exception(value: str):
+def test_no_retry_after_is_an_exception(value: str) -> None:
     """Whatever the header says, the result is a wait in bounds or None."""
     seconds = retry_after_seconds([value], NOW)
     assert seconds is None or 0 <= seconds <= MAX_RETRY_AFTER
+
+
+@pytest.mark.parametrize("body", [b"[]", b"no JSON"])
+def test_an_answer_to_authorize_that_is_no_object_has_no_token(body: bytes) -> None:
+    """It is unusable, whatever it is."""
+    assert isinstance(parse_token(body), Unusable)

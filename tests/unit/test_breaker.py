@@ -44,12 +44,12 @@ def attempted(verdicts: list[Verdict]) -> list[int]:
         pytest.param([DARK, UNSENT, THROTTLED, NO_TOKEN] + [FORBIDDEN] * 20, [24], id="no answer, not counted"),
     ],
 )
-def test_attempts_that_stop_a_run(verdicts: list[Verdict], stops: list[int]):
+def test_attempts_that_stop_a_run(verdicts: list[Verdict], stops: list[int]) -> None:
     """20 uncertain results in a row stop the run, and so do 403s when they are all of the first 20 answers."""
     assert attempted(verdicts) == stops
 
 
-def test_why_attempts_stop_a_run():
+def test_why_attempts_stop_a_run() -> None:
     """Uncertain answers end a run early (6); being forbidden is about the credentials (4)."""
     uncertain, forbidden = Breaker(), Breaker()
     assert isinstance([uncertain.attempted(DARK) for _ in range(20)][-1], StoppedEarlyError)
@@ -77,13 +77,13 @@ def test_why_attempts_stop_a_run():
         pytest.param([denied(), denied(), UNSENT, UNSENT, UNSENT], [5], id="counted anew for another reason"),
     ],
 )
-def test_rows_that_stop_a_run(verdicts: list[Verdict], stops: list[int]):
+def test_rows_that_stop_a_run(verdicts: list[Verdict], stops: list[int]) -> None:
     """`--max-failures` rows in a row without a session stop the run when their reason is one and the same."""
     breaker = Breaker(max_failures=3)
     assert [number for number, verdict in enumerate(verdicts, 1) if breaker.ended(verdict) is not None] == stops
 
 
-def test_why_rows_stop_a_run():
+def test_why_rows_stop_a_run() -> None:
     """A run that rows have stopped ended early (6), and says whether the API refused them or was not there."""
     refused, unreachable = Breaker(1).ended(denied()), Breaker(1).ended(UNSENT)
     assert isinstance(refused, StoppedEarlyError)
@@ -91,7 +91,7 @@ def test_why_rows_stop_a_run():
     assert (refused.key, unreachable.key) == ("send.stopped_refused", "send.stopped_unreachable")
 
 
-def test_a_certificate_that_is_refused_in_mid_run_is_told_apart():
+def test_a_certificate_that_is_refused_in_mid_run_is_told_apart() -> None:
     """It is not that the API can't be reached: a person must look."""
     why = (("kind", NotSentKind.CERTIFICATE.value), ("cause", "certificate has expired"))
     stopped = Breaker(1).ended(Unsent((Fault("not-created-connection", details=why),)))

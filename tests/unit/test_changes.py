@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.comparison import Charge, ChargeReader, Kind, compare, month_before
+from pipeline.domain.comparison import Change, Charge, ChargeReader, Kind, compare, month_before
 from pipeline.domain.model import Column, Payment, ReportRow, SheetRow, Status
 
 
@@ -44,23 +46,23 @@ def kinds(before: list[Charge], now: list[Charge], over: str = "20") -> list[str
         pytest.param(["0.01"], ["0.10"], ["slip"], id="cents"),
     ],
 )
-def test_a_difference_is_of_one_kind(before, now, expected):
+def test_a_difference_is_of_one_kind(before: list[str | None], now: list[str | None], expected: list[str]) -> None:
     """A payor is a slip, changed, new, gone, or not worth a look."""
     assert kinds([charge(amount) for amount in before], [charge(amount) for amount in now]) == expected
 
 
-def test_a_payor_is_known_by_the_address_whatever_its_case():
+def test_a_payor_is_known_by_the_address_whatever_its_case() -> None:
     """An address in capitals and another spelling of the name are the same payor."""
     assert compare([charge("250.00", "Zoe@Example.com", name="Z. Tremblay")], [charge("250.00")]) == []
 
 
-def test_a_payor_without_an_address_is_known_by_the_name():
+def test_a_payor_without_an_address_is_known_by_the_name() -> None:
     """Two rows without an address are compared by the names on them."""
     before, now = charge("250.00", "", name="Zoé  Tremblay"), charge("2500.00", " ", name="zoé tremblay")
     assert kinds([before], [now]) == ["slip"]
 
 
-def test_a_new_address_alone_makes_nobody_new():
+def test_a_new_address_alone_makes_nobody_new() -> None:
     """Who is missing by the address and there by the name is one payor; two of that name are not told apart."""
     before = [charge("250.00", "ann@x.ca", name="Ann Roy")]
     assert kinds(before, [charge("250.00", "ann@@x.ca", name="ann  roy")]) == []
@@ -68,19 +70,19 @@ def test_a_new_address_alone_makes_nobody_new():
     assert kinds(before, twice) == ["new", "new", "gone"]
 
 
-def test_a_slip_names_its_row_and_both_amounts():
+def test_a_slip_names_its_row_and_both_amounts() -> None:
     """A person finds the cell: the row is that of the slip and not of the payor's other charge."""
     before = [charge("250.00"), charge("40.00")]
     [change] = compare(before, [charge("250.00", row=4), charge("400.00", row=9)])
     assert (change.rows, change.before, change.now, change.factor) == ((9,), Decimal("40.00"), Decimal("400.00"), 10)
 
 
-def test_a_slip_is_told_whatever_the_share():
+def test_a_slip_is_told_whatever_the_share() -> None:
     """A share of 5000 per cent hides no slip."""
     assert kinds([charge("250.00")], [charge("2500.00")], over="5000") == ["slip"]
 
 
-def test_kinds_stand_in_the_order_in_which_people_read_them():
+def test_kinds_stand_in_the_order_in_which_people_read_them() -> None:
     """Slips first, then changes, new payors, gone payors; within a kind the sheet's order."""
     before = [charge("10.00", mail, name=mail) for mail in ("gone@x.ca", "slip@x.ca", "more@x.ca")]
     now = [charge("10.00", mail, name=mail) for mail in ("new2@x.ca", "new1@x.ca")]
@@ -116,7 +118,7 @@ COLUMNS = tuple(Column(index, name, name, "why_exact") for index, name in enumer
         pytest.param(("zoe@x.ca",), None, Charge("zoe@x.ca", "", Decimal("9.00"), 7), id="a row that is too short"),
     ],
 )
-def test_a_row_is_read_as_far_as_it_can_be(cells, payment, expected):
+def test_a_row_is_read_as_far_as_it_can_be(cells: tuple[str, ...], payment: Payment | None, expected: Charge) -> None:
     """A payor whose row is faulty this month is not gone."""
     row = ReportRow(SheetRow(7, cells, "s" * len(cells)), Status.INVALID, payment, Decimal("9.00"))
     assert ChargeReader(COLUMNS).read(row) == expected
@@ -135,7 +137,7 @@ def test_a_row_is_read_as_far_as_it_can_be(cells, payment, expected):
         pytest.param("billing", ["billing", "billing-2026-10"], None, id="no digits"),
     ],
 )
-def test_the_month_before_has_a_name_of_the_same_shape(name, others, expected):
+def test_the_month_before_has_a_name_of_the_same_shape(name: str, others: list[str], expected: str | None) -> None:
     """The batch to compare with is found by its name alone."""
     assert month_before(name, others) == expected
 
@@ -151,13 +153,13 @@ shares = st.integers(0, 500).map(Decimal)
 
 
 @given(charges, shares)
-def test_a_month_does_not_differ_from_itself(month, over):
+def test_a_month_does_not_differ_from_itself(month: list[Charge], over: Decimal) -> None:
     """Whatever a month holds, compared with itself nothing is different."""
     assert compare(month, month, over) == []
 
 
 @given(charges, charges, shares)
-def test_each_payor_stands_once(before, now, over):
+def test_each_payor_stands_once(before: list[Charge], now: list[Charge], over: Decimal) -> None:
     """No payor stands on the sheet twice, and each that does is in one of the months."""
     found = [Charge(change.email, change.name, None).payor for change in compare(before, now, over)]
     assert len(found) == len(set(found))
@@ -165,7 +167,9 @@ def test_each_payor_stands_once(before, now, over):
 
 
 @given(charges, charges, shares)
-def test_new_and_gone_are_the_same_seen_from_the_other_side(before, now, over):
+def test_new_and_gone_are_the_same_seen_from_the_other_side(
+    before: list[Charge], now: list[Charge], over: Decimal
+) -> None:
     """Who is new against the month before is gone when the months are exchanged."""
     there, back = compare(before, now, over), compare(now, before, over)
     new = {change.email.casefold() for change in there if change.kind is Kind.NEW}
@@ -173,11 +177,13 @@ def test_new_and_gone_are_the_same_seen_from_the_other_side(before, now, over):
 
 
 @given(charges, charges, shares, st.randoms(use_true_random=False))
-def test_the_order_of_rows_changes_no_verdict(before, now, over, random):
+def test_the_order_of_rows_changes_no_verdict(
+    before: list[Charge], now: list[Charge], over: Decimal, random: Random
+) -> None:
     """A sheet that was sorted otherwise says the same of every payor."""
     shuffled = random.sample(now, len(now))
 
-    def verdicts(month):
+    def verdicts(month: list[Charge]) -> Any:
         return {Charge(c.email, c.name, None).payor: (c.kind, c.factor) for c in compare(before, month, over)}
 
     assert verdicts(shuffled).keys() == verdicts(now).keys()
@@ -187,7 +193,7 @@ def test_the_order_of_rows_changes_no_verdict(before, now, over, random):
 
 
 @given(st.integers(1, 100_000), st.sampled_from([10, 100]), shares)
-def test_every_wrong_point_is_a_slip(cents, factor, over):
+def test_every_wrong_point_is_a_slip(cents: int, factor: Decimal, over: Decimal) -> None:
     """Ten or a hundred times as much is a slip in both directions, whatever the share."""
     small, large = Decimal(cents).scaleb(-2), Decimal(cents * factor).scaleb(-2)
     for before, now in ((small, large), (large, small)):
@@ -195,7 +201,30 @@ def test_every_wrong_point_is_a_slip(cents, factor, over):
 
 
 @given(st.lists(amounts.filter(bool), min_size=1, max_size=1), st.lists(amounts.filter(bool), min_size=1, max_size=1))
-def test_a_larger_share_never_shows_more(before, now):
+def test_a_larger_share_never_shows_more(before: Any, now: Any) -> None:
     """What is shown at 50 per cent is shown at 20 per cent too."""
     months = [charge(str(before[0]))], [charge(str(now[0]))]
     assert len(kinds(*months, over="50")) <= len(kinds(*months, over="20"))
+
+
+def test_a_faulty_row_is_compared_as_far_as_it_can_be_read() -> None:
+    """Its cells give the payor; a cell beyond its end, or a column that the sheet has not, gives nothing."""
+    columns = [Column(0, "Mail", "email", ""), Column(1, "First", "firstName", "")]
+    rows = [
+        ReportRow(SheetRow(n, cells, "ss"), Status.INVALID, None, None)
+        for n, cells in ((2, (" z@example.com ", "Zoé")), (3, ()))
+    ]
+    reader = ChargeReader(columns)
+    assert [(read.email, read.name) for read in map(reader.read, rows)] == [("z@example.com", "Zoé"), ("", "")]
+
+
+@pytest.mark.parametrize(("before", "now", "more"), [(None, None, None), ("10", None, "-10"), (None, "5", "5")])
+def test_the_difference_needs_an_amount_on_either_side(before: str | None, now: str | None, more: str | None) -> None:
+    """An amount that is not there counts as nothing, unless both are not there."""
+    amounts = [None if text is None else Decimal(text) for text in (before, now)]
+    assert Change(Kind.CHANGED, "", "", amounts[0], amounts[1]).difference == (None if more is None else Decimal(more))
+
+
+def test_a_charge_without_a_payor_is_compared_with_nothing() -> None:
+    """A row of which the address can't be read is nobody's."""
+    assert compare([charge("10.00", email="", name="")], [charge("20.00", email="", name="")]) == []

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from support.memory_table import ACCOUNT, GOOD, PAYOR, MemoryTable, checked, codes, only, table
@@ -17,7 +18,7 @@ from schemas.faults import Fault, sentence
 from schemas.fields import DEFAULT_MAX_AMOUNT, NOTICE_AMOUNT, Field
 
 
-def amounts_of(*texts: str, kind: str = "s") -> list[tuple[Decimal | None, list[str]]]:
+def amounts_of(*texts: str, kind: str = "s") -> list[tuple[Any, list[str]]]:
     """What is read from a column of amounts: each amount, with what was said about it."""
     rows = [GOOD | {"referenceId": f"INV-{at}", "amount": text} for at, text in enumerate(texts)]
     found = checked(table(*rows, kinds={"amount": kind}))[1]

@@ -139,7 +139,7 @@ def test_another_currency() -> None:
         ("#", "s", ""),
     ],
 )
-def test_a_reference_whose_digits_a_spreadsheet_has_lost(text, kind, code):
+def test_a_reference_whose_digits_a_spreadsheet_has_lost(text: str, kind: str, code: str) -> None:
     """Shortened, rounded or not shown at all: never the name of something, and never equal to another one."""
     cell = clean_reference(text, kind)
     assert [fault.code for fault in cell.said] == ([code] if code else [])

@@ -1,6 +1,8 @@
 """The decisions, branch by branch: what to do with a row, what an answer means, what comes next."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -30,17 +32,29 @@ from pipeline.domain.attempt_rules import (
     Uncertain,
     Unsent,
     classify_response,
+    needs_confirmation,
     next_step,
     outcome_of,
     plan,
     reasons_of,
+    refusal,
+    rewritten,
     row_state,
     start_tally,
     status_of,
+    unconfirmed,
 )
 from pipeline.domain.errors import CredentialsError
-from pipeline.domain.model import Attempt, Outcome, Repeat
-from pipeline.domain.responses import Answered, MaybeSentFailure, MaybeSentKind, NotSentFailure, NotSentKind
+from pipeline.domain.model import Attempt, Outcome, Payment, Repeat
+from pipeline.domain.responses import (
+    Answered,
+    Exchange,
+    MaybeSentFailure,
+    MaybeSentKind,
+    NotSentFailure,
+    NotSentKind,
+    Problem,
+)
 from schemas.faults import Fault, sentence
 
 NOW = datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
@@ -100,7 +114,7 @@ CHANGED_ELSEWHERE = Repeat("october", NOW, Outcome.CREATED, ID, b"other", "INV-1
         ),
     ],
 )
-def test_where_a_row_stands(history: list[Attempt], standing: attempt_rules.RowState):
+def test_where_a_row_stands(history: list[Attempt], standing: attempt_rules.RowState) -> None:
     """A row's standing is a fold over its attempts in which a session outweighs all, and *perhaps* sticks."""
     assert row_state(history, SAME) == standing
 
@@ -147,13 +161,13 @@ KEEP, SEND, HOLD, LOOK = Keep, Send, Hold, Review
         pytest.param([CREATED_OTHER, E_MAILED], [], (LOOK, LOOK, SEND, SEND), id="an allowed repeat, perhaps e-mailed"),
     ],
 )
-def test_what_to_do_with_a_row(history: list[Attempt], elsewhere: list[Repeat], decisions: tuple[type, ...]):
+def test_what_to_do_with_a_row(history: list[Attempt], elsewhere: list[Repeat], decisions: tuple[type, ...]) -> None:
     """What is done with a row follows from its history, from other batches, and from what the user allowed aloud."""
     planned = [plan(history, SAME, "now", elsewhere, allowed) for allowed in (NOTHING, REPEATS, RESEND, BOTH)]
     assert tuple(map(type, planned)) == decisions
 
 
-def test_a_changed_row_shows_both_versions():
+def test_a_changed_row_shows_both_versions() -> None:
     """A row whose identity was created with other content is held with both versions in its message."""
     held = plan([CREATED_OTHER], SAME, "INV-1, Jane, 20.00", [], NOTHING)
     assert isinstance(held, Hold)
@@ -172,7 +186,7 @@ def test_a_changed_row_shows_both_versions():
         pytest.param([ELSEWHERE, CHANGED_ELSEWHERE], "held-repeat", "november", id="the same content is named"),
     ],
 )
-def test_a_repeat_names_the_other_batch(elsewhere: list[Repeat], code: str, batch: str):
+def test_a_repeat_names_the_other_batch(elsewhere: list[Repeat], code: str, batch: str) -> None:
     """A held repeat names the batch that has it; a certain one is named before an uncertain one."""
     held = plan([], SAME, "now", elsewhere, NOTHING)
     assert isinstance(held, Hold)
@@ -196,7 +210,9 @@ REPEAT_LISTS = st.lists(st.sampled_from([ELSEWHERE, PERHAPS_ELSEWHERE]), max_siz
 
 
 @given(HISTORIES, REPEAT_LISTS, st.booleans())
-def test_an_e_mailed_uncertain_try_is_never_repeated_unasked(history, elsewhere, allow_repeats):
+def test_an_e_mailed_uncertain_try_is_never_repeated_unasked(
+    history: list[Attempt], elsewhere: list[Any], allow_repeats: bool
+) -> None:
     """While a try that may have e-mailed a link is undecided, nothing is sent without `--resend-unknown`."""
     last_made = max((i for i, made in enumerate(history) if made.outcome is Outcome.CREATED), default=-1)
     undecided = [a for a in history[last_made + 1 :] if a.outcome in attempt_rules.UNCERTAIN and a.send_link]
@@ -206,14 +222,18 @@ def test_an_e_mailed_uncertain_try_is_never_repeated_unasked(history, elsewhere,
 
 
 @given(HISTORIES, REPEAT_LISTS, PERMISSIONS)
-def test_a_session_for_the_same_content_is_always_kept(history, elsewhere, permissions):
+def test_a_session_for_the_same_content_is_always_kept(
+    history: list[Attempt], elsewhere: list[Any], permissions: Permissions
+) -> None:
     """Whatever else happened and whatever is allowed, a row that has its session is not sent."""
     if any(made.outcome is Outcome.CREATED and made.fingerprint == SAME for made in history):
         assert isinstance(plan(history, SAME, "now", elsewhere, permissions), Keep)
 
 
 @given(HISTORIES, REPEAT_LISTS, st.booleans())
-def test_a_session_for_other_content_is_never_doubled_unasked(history, elsewhere, resend_unknown):
+def test_a_session_for_other_content_is_never_doubled_unasked(
+    history: list[Attempt], elsewhere: list[Any], resend_unknown: bool
+) -> None:
     """An identity that has a session gets a second one only with `--allow-repeats`, or when such a one is unknown."""
     decision = plan(history, SAME, "now", elsewhere, Permissions(resend_unknown=resend_unknown))
     made = any(one.outcome is Outcome.CREATED for one in history)
@@ -222,7 +242,7 @@ def test_a_session_for_other_content_is_never_doubled_unasked(history, elsewhere
 
 
 @given(HISTORIES, st.booleans())
-def test_no_row_is_sent_more_often_than_three_times_into_the_dark(history, link):
+def test_no_row_is_sent_more_often_than_three_times_into_the_dark(history: list[Attempt], link: bool) -> None:
     """A run never goes on after three uncertain tries, or after one that must be looked at, counted from the start."""
     tally = start_tally(history, resend=False)
     sent = 0
@@ -277,7 +297,7 @@ OTHERS = [100, 402, 405, 406, 408, 410, 415, 418, 425, 451, 500, 501, 502, 503, 
     ],
 )
 @pytest.mark.parametrize("after_uncertain", [False, True], ids=["first", "after an uncertain try"])
-def test_what_an_answer_means(exchange: attempt_rules.Exchange, verdict: type, after_uncertain: bool):
+def test_what_an_answer_means(exchange: Exchange, verdict: type, after_uncertain: bool) -> None:
     """Each answer means the same whatever went before, and all its words are in the catalogue."""
     judged = classify_response(exchange, "INV-1", after_uncertain=after_uncertain)
     assert type(judged) is verdict
@@ -289,14 +309,14 @@ def test_what_an_answer_means(exchange: attempt_rules.Exchange, verdict: type, a
 class Cursed(bytes):
     """A body that no reader survives."""
 
-    def removeprefix(self, _prefix: object) -> bytes:
+    def removeprefix(self, _prefix: Any) -> bytes:
         raise MemoryError
 
-    decode = removeprefix
+    decode = removeprefix  # type: ignore[assignment]
 
 
 @pytest.mark.parametrize("status", [200, 201, 302, *DENIALS, 401, 429, 500, 503])
-def test_an_answer_that_nobody_can_read_means_what_its_status_says(status: int):
+def test_an_answer_that_nobody_can_read_means_what_its_status_says(status: int) -> None:
     """An exception while an answer is judged takes nothing away from what is certain, and adds nothing."""
     with_body, without = Answered(status, Cursed(b"{}"), 1.0), Answered(status, b"", 1.0)
     for after_uncertain in (False, True):
@@ -304,7 +324,7 @@ def test_an_answer_that_nobody_can_read_means_what_its_status_says(status: int):
         assert judged == classify_response(without, "INV-1", after_uncertain=after_uncertain)
 
 
-def test_a_401_is_certain_only_before_an_uncertain_try():
+def test_a_401_is_certain_only_before_an_uncertain_try() -> None:
     """A refused token proves that nothing was created, but not when an uncertain try may have used the token up."""
     assert isinstance(classify_response(said(401), "INV-1", after_uncertain=False), TokenDenied)
     assert isinstance(classify_response(said(401), "INV-1", after_uncertain=True), Perhaps)
@@ -319,19 +339,19 @@ def test_a_401_is_certain_only_before_an_uncertain_try():
         pytest.param("7", "7", Created, id="a number back"),
     ],
 )
-def test_the_echo_of_a_reference(sent: str, echoed: str, verdict: type):
+def test_the_echo_of_a_reference(sent: str, echoed: str, verdict: type) -> None:
     """The reference that comes back must be the one that was sent, or none."""
     assert isinstance(classify_response(said(201, session(echoed)), sent, after_uncertain=False), verdict)
 
 
-def test_a_missing_echo_is_a_notice():
+def test_a_missing_echo_is_a_notice() -> None:
     """A session without our reference is ours, and said so."""
     judged = classify_response(said(201, session("null")), "INV-1", after_uncertain=False)
     assert isinstance(judged, Created)
     assert (judged.session_id, [notice.code for notice in judged.notices]) == (ID, ["reference-not-echoed"])
 
 
-def test_a_session_of_another_reference_is_kept_for_people():
+def test_a_session_of_another_reference_is_kept_for_people() -> None:
     """An answer for another reference keeps that session's id, and says that it must be looked at."""
     judged = classify_response(said(201, session('"INV-2"')), "INV-1", after_uncertain=False)
     assert isinstance(judged, Perhaps)
@@ -353,7 +373,7 @@ def test_a_session_of_another_reference_is_kept_for_people():
         pytest.param(b"", [("", "")], id="nothing"),
     ],
 )
-def test_the_reasons_of_a_refusal(body: bytes, faults: list[tuple[str, str]]):
+def test_the_reasons_of_a_refusal(body: bytes, faults: list[tuple[str, str]]) -> None:
     """A refusal gives one fault for each field that it names, else one for the row in its own words."""
     judged = classify_response(said(400, body), "INV-1", after_uncertain=False)
     assert isinstance(judged, Denied)
@@ -372,7 +392,7 @@ VERDICTS = {
 
 
 @pytest.mark.parametrize(("verdict", "outcome", "status"), VERDICTS.values(), ids=VERDICTS)
-def test_what_the_journal_keeps(verdict: attempt_rules.Verdict, outcome: Outcome, status: int | None):
+def test_what_the_journal_keeps(verdict: attempt_rules.Verdict, outcome: Outcome, status: int | None) -> None:
     """Each verdict has one outcome, and the status that it rests on."""
     assert (outcome_of(verdict), status_of(verdict)) == (outcome, status)
 
@@ -406,7 +426,7 @@ MISNAMING = Perhaps(201, NAMED_ANOTHER)
         pytest.param(DARK, Tally(uncertain=1, look_first=True), True, Finished(), id="perhaps, and perhaps e-mailed"),
     ],
 )
-def test_what_comes_next(verdict: attempt_rules.Verdict, tally: Tally, fresh: bool, step: attempt_rules.Step):
+def test_what_comes_next(verdict: attempt_rules.Verdict, tally: Tally, fresh: bool, step: attempt_rules.Step) -> None:
     """What is certain not to exist is tried again within its bounds; what may exist only where nobody can know it."""
     assert next_step(verdict, tally, fresh_token=fresh) == step
 
@@ -424,7 +444,7 @@ def test_what_comes_next(verdict: attempt_rules.Verdict, tally: Tally, fresh: bo
         pytest.param(MISNAMING, NO_LINK, Tally(uncertain=1, look_first=True), id="another reference"),
     ],
 )
-def test_what_a_row_has_been_through(verdict: attempt_rules.Verdict, link: bool, tally: Tally):
+def test_what_a_row_has_been_through(verdict: attempt_rules.Verdict, link: bool, tally: Tally) -> None:
     """Each kind of failure is counted by itself, so that one does not use up the tries of another."""
     assert Tally().with_verdict(verdict, send_link=link) == tally
 
@@ -441,11 +461,45 @@ def test_what_a_row_has_been_through(verdict: attempt_rules.Verdict, link: bool,
         pytest.param([E_MAILED, PERHAPS], True, Tally(), id="the user has looked at them"),
     ],
 )
-def test_what_a_row_brings_along(history: list[Attempt], resend: bool, tally: Tally):
+def test_what_a_row_brings_along(history: list[Attempt], resend: bool, tally: Tally) -> None:
     """Uncertain tries count over the life of a row, until a person has looked at them."""
     assert start_tally(history, resend=resend) == tally
 
 
-def test_no_access_is_about_the_credentials():
+def test_no_access_is_about_the_credentials() -> None:
     """A refused fresh token ends the run with exit code 4."""
     assert isinstance(attempt_rules.no_access(), CredentialsError)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "link", "needed"),
+    [
+        pytest.param(Created(ID, 200, echoed=False), LINK, True, id="e-mailed, no reference in the answer"),
+        pytest.param(Created(ID, 200, echoed=False), NO_LINK, False, id="not e-mailed"),
+        pytest.param(Created(ID, 200), LINK, False, id="the answer repeats the reference"),
+        pytest.param(Throttled(429, None, ()), LINK, False, id="no session"),
+    ],
+)
+def test_a_session_without_our_reference_is_confirmed_when_the_payor_is_e_mailed(
+    verdict: Created | Throttled, link: bool, needed: bool
+) -> None:
+    """A stray answer must decide nothing; until then the attempt is *perhaps*, and its session is kept."""
+    payment = Payment("INV-1", "Zoé", "Tremblay", "zoe@example.com", Decimal(10), send_link=link)
+    assert needs_confirmation(verdict, payment) is needed
+    if needed:
+        assert isinstance(verdict, Created)
+        told = unconfirmed(verdict)
+        assert (told.status, told.reasons[-1].details) == (200, (("session", ID),))
+
+
+def test_a_row_without_all_but_its_reference_names_the_request_that_it_may_be() -> None:
+    """The reason has the row, the reference and the day of the earlier request."""
+    told = rewritten(CREATED)
+    details = dict(told.details)
+    assert (told.code, details["reference"], details["date"]) == ("held-rewritten", "INV-1", "2026-11-24")
+
+
+def test_a_refusal_tells_title_and_detail_once_with_its_first_reason() -> None:
+    """The API names fields, and says in general what is wrong (api: "show title, detail and errors when there")."""
+    told = refusal(422, Problem("Invalid", "Two fields", (("email", "no address"), ("amount", "too large")), ""))
+    assert [dict(fault.details)["message"] for fault in told] == ["no address (Invalid: Two fields)", "too large"]

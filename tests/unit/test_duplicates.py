@@ -45,7 +45,7 @@ def earlier(payment: Payment, key: str = "", *, otherwise: bool = False, at: dat
         pytest.param(earlier(BARE, at=SINCE - timedelta(1)), DEARER, "row:1", None, id="another amount, long ago"),
     ],
 )
-def test_what_looks_like_an_earlier_payment(before: EarlierPayment, now: Payment, key: str, code: str | None):
+def test_what_looks_like_an_earlier_payment(before: EarlierPayment, now: Payment, key: str, code: str | None) -> None:
     """A row without history is held when it looks like the changed form of a payment that has no row any more."""
     known = {mark: [before] for mark in marks(before, SINCE)}
     why = possible_duplicate(now, key, known, set())
@@ -53,13 +53,13 @@ def test_what_looks_like_an_earlier_payment(before: EarlierPayment, now: Payment
 
 
 @pytest.mark.parametrize("others", [None, {"row:"}], ids=["it came from no sheet", "the payment has its own row"])
-def test_a_payment_beside_the_row_is_another(others: set[str] | None):
+def test_a_payment_beside_the_row_is_another(others: set[str] | None) -> None:
     """What stood beside a row in the sheet that it came from is no earlier form of it."""
     known = {mark: [earlier(BARE)] for mark in marks(earlier(BARE), SINCE)}
     assert possible_duplicate(NAMED, "ref:INV-1", known, others) is None
 
 
-def test_each_payment_is_reused_once():
+def test_each_payment_is_reused_once() -> None:
     """Under another identity each row takes over one payment with its content, and each payment is taken once."""
     content = NAMED.fingerprint()
     payments = [

@@ -17,7 +17,7 @@ from pipeline.reader.headings import Heading, understand
 from schemas.languages import Lang
 
 ROOT = Path(__file__).parents[2]
-FILES = [*sorted((ROOT / "pipeline" / "texts").glob("*.toml")), ROOT / "schemas" / "faults.toml"]
+FILES = [*sorted((ROOT / "pipeline" / "messages").glob("*.toml")), ROOT / "schemas" / "faults.toml"]
 CODE = re.compile(
     r"\{[^}]*\}|\S+://\S*|\b\d\d:\d\d\b|(?:= |\[|install |\[columns\] |--batch |resolve |status )\"[^\"]*\""
 )
@@ -48,6 +48,8 @@ def test_every_french_text_keeps_the_rule(rule: str) -> None:
     """Quebec's guillemets and spacing, the same in all sentences; what is to be typed stays as it is typed."""
     found = {place: text for place, text in french() if re.search(RULES[rule], CODE.sub("X", text))}
     assert found == {}
+    assert {place.split()[0] for place, _ in french()} == {file.name for file in FILES}, "a file has no French text"
+    assert len(FILES) > 1, "the folder of the messages has moved"
 
 
 def test_a_place_in_a_sheet_is_quoted_as_its_sentence_is() -> None:

@@ -3,6 +3,7 @@
 import tomllib
 from importlib.resources import files
 from string import Formatter
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,9 @@ from schemas.fields import Field, alias_tiers, aliases
 NEEDED = ["First name", "Last name", "Email"]
 
 
-def read(headings, mapping=None, samples=None, **options):
+def read(
+    headings: list[str], mapping: Mapping | None = None, samples: dict[str, list[str]] | None = None, **options: Any
+) -> tuple[dict[str, Field], list[str]]:
     """Heading -> field, and the notices."""
     columns = [Heading(at, text) for at, text in enumerate(headings)]
     found = understand(columns, mapping or Mapping(), lambda at: (samples or {}).get(headings[at], []), **options)
@@ -26,16 +29,16 @@ def read(headings, mapping=None, samples=None, **options):
     return fields, [notice.code for notice in found.notices]
 
 
-def test_a_heading_stands_under_one_field_only():
+def test_a_heading_stands_under_one_field_only() -> None:
     """No folded alias is known for two fields, or stands in two lists of one."""
     seen: dict[str, tuple[Field, str]] = {}
     for field, tiers in alias_tiers().items():
         for strength, tier in enumerate(tiers):
             for alias in tier:
-                assert seen.setdefault(fold(alias), (field, strength)) == (field, strength), alias
+                assert seen.setdefault(fold(alias), (field, strength)) == (field, strength), alias  # type: ignore[arg-type]
 
 
-def test_aliases_of_every_field_begin_with_its_name():
+def test_aliases_of_every_field_begin_with_its_name() -> None:
     """`aliases()` keeps its shape: every field, the API's own name first."""
     assert all(aliases()[field][0] == field.value for field in Field)
 
@@ -44,7 +47,7 @@ def test_aliases_of_every_field_begin_with_its_name():
     "heading",
     ["Invoice #", "INVOICE NO.", "invoice-number", "Invoice N°", "invoiceNumber", "  Invoice\nNo ", "Invoice\xa0№"],
 )
-def test_case_spacing_punctuation_and_number_signs_do_not_matter(heading):
+def test_case_spacing_punctuation_and_number_signs_do_not_matter(heading: str) -> None:
     """Every way of writing an invoice number folds to one heading."""
     assert fold(heading) == fold("invoice number")
 
@@ -65,7 +68,7 @@ def test_case_spacing_punctuation_and_number_signs_do_not_matter(heading):
         ("Envoyer le lien", Field.SEND_INTERAC_LINK),
     ],
 )
-def test_headings_are_known_in_both_languages(heading, field):
+def test_headings_are_known_in_both_languages(heading: str, field: Field) -> None:
     """Accents, composed or not, and capitals do not matter."""
     known = {fold(alias): field for field, names in aliases().items() for alias in names}
     assert known[fold(heading)] is field
@@ -85,7 +88,9 @@ def test_headings_are_known_in_both_languages(heading, field):
         (["Date", "Description", "Amount"], Field.AMOUNT, "Amount", []),
     ],
 )
-def test_a_surer_heading_wins_and_the_other_is_said(headings, field, taken, codes):
+def test_a_surer_heading_wins_and_the_other_is_said(
+    headings: list[str], field: Field, taken: str | None, codes: list[str]
+) -> None:
     """The API's own name wins over an alias, a surer alias over a weaker one; what yields gets a notice."""
     fields, notices = read([*NEEDED, *headings])
     assert next((text for text, one in fields.items() if one is field and text not in NEEDED), None) == taken
@@ -104,7 +109,7 @@ def test_a_surer_heading_wins_and_the_other_is_said(headings, field, taken, code
         ("Amount", "Total TTC (CAD)"),
     ],
 )
-def test_an_ambiguous_pair_is_asked_about_and_never_guessed(pair):
+def test_an_ambiguous_pair_is_asked_about_and_never_guessed(pair: tuple[str, str]) -> None:
     """Two equally good columns are named with their letters."""
     headings = ["First name", "Last name", *[text for text in ("Email", "Amount") if text not in pair], *pair]
     with pytest.raises(InputError) as caught:
@@ -115,7 +120,7 @@ def test_an_ambiguous_pair_is_asked_about_and_never_guessed(pair):
 
 
 @pytest.mark.parametrize("other", ["Balance due", "Balance\ndue", '"Montant"'])
-def test_the_lines_that_are_proposed_for_an_ambiguous_pair_decide_it_as_they_are(other):
+def test_the_lines_that_are_proposed_for_an_ambiguous_pair_decide_it_as_they_are(other: str) -> None:
     """What the refusal shows under its sentence is a mapping file with the sheet's own headings."""
     headings = [*NEEDED, "Amount", other]
     with pytest.raises(InputError) as caught:
@@ -128,7 +133,7 @@ def test_the_lines_that_are_proposed_for_an_ambiguous_pair_decide_it_as_they_are
         assert read(headings, Mapping(columns=columns))[0][heading] is Field.AMOUNT
 
 
-def test_equal_headings_are_not_to_be_told_apart_by_a_mapping():
+def test_equal_headings_are_not_to_be_told_apart_by_a_mapping() -> None:
     """No mapping is proposed that could not work."""
     with pytest.raises(InputError) as caught:
         read([*NEEDED, "Amount", "Amount"])
@@ -140,14 +145,14 @@ def test_equal_headings_are_not_to_be_told_apart_by_a_mapping():
     ("values", "field"),
     [(["Invoice", "Credit memo"], None), (["e-Transfer", ""], Field.TYPE), (["EFT"], Field.TYPE), ([], Field.TYPE)],
 )
-def test_a_column_called_type_is_ours_only_when_its_values_are(values, field):
+def test_a_column_called_type_is_ours_only_when_its_values_are(values: list[str], field: Field | None) -> None:
     """QuickBooks calls the kind of document Type."""
     fields, _ = read([*NEEDED, "Amount", "Type"], samples={"Type": values})
     assert fields.get("Type") is field
 
 
 @pytest.mark.parametrize("heading", ["Name", "Customer", "Nom", "Nom complet"])
-def test_a_column_of_whole_names_is_explained(heading):
+def test_a_column_of_whole_names_is_explained(heading: str) -> None:
     """A missing first name beside a column of names says what to do with that column."""
     with pytest.raises(InputError) as caught:
         read([heading, "Email", "Amount"])
@@ -166,14 +171,14 @@ def test_a_column_of_whole_names_is_explained(heading):
         (["Fisrt name", "Lastname", "Customer"], {}, 'firstName: A "Fisrt name"'),
     ],
 )
-def test_only_a_column_of_names_is_called_one(headings, samples, told):
+def test_only_a_column_of_names_is_called_one(headings: list[str], samples: dict[str, list[str]], told: str) -> None:
     """Shopify calls the number of an order its name; beside a misspelt first name, Nom is the last one."""
     with pytest.raises(InputError) as caught:
         read([*headings, "Email", "Amount"], samples=samples)
     assert told in explain(caught.value)
 
 
-def test_a_missing_column_is_named_with_its_nearest_heading():
+def test_a_missing_column_is_named_with_its_nearest_heading() -> None:
     """A misspelt heading is suggested, with its letter."""
     with pytest.raises(InputError) as caught:
         read(["First name", "Last name", "E-mial", "Amount"])
@@ -181,7 +186,7 @@ def test_a_missing_column_is_named_with_its_nearest_heading():
     assert 'email: C "E-mial"' in explain(caught.value)
 
 
-def test_what_the_mapping_gives_need_not_be_a_column():
+def test_what_the_mapping_gives_need_not_be_a_column() -> None:
     """Constants, defaults and an open amount replace a required column."""
     mapping = Mapping(constants={"amount": "10"}, defaults={"email": "a@example.com"})
     assert read(["First name", "Last name"], mapping)[0] == {
@@ -191,7 +196,7 @@ def test_what_the_mapping_gives_need_not_be_a_column():
     assert read(NEEDED, amount_optional=True)[0].keys() == set(NEEDED)
 
 
-def test_the_mapping_decides_between_equals():
+def test_the_mapping_decides_between_equals() -> None:
     """A heading that the mapping names is the field; its rival is the user's own."""
     mapping = Mapping(columns={"Balance due": "amount"})
     fields, notices = read([*NEEDED, "Amount", "Balance due"], mapping)
@@ -200,7 +205,7 @@ def test_the_mapping_decides_between_equals():
     assert notices == []
 
 
-def test_an_ignored_column_is_no_rival():
+def test_an_ignored_column_is_no_rival() -> None:
     """`ignore` takes a column out of the choice."""
     fields, _ = read([*NEEDED, "Amount", "Balance due"], Mapping(ignore=("balance due",)))
     assert fields["Amount"] is Field.AMOUNT
@@ -213,7 +218,7 @@ def test_an_ignored_column_is_no_rival():
         ([*NEEDED, "Amount", "Owed", "Owed"], "sheet.mapping_heading_twice"),
     ],
 )
-def test_a_mapped_heading_must_be_there_once(headings, key):
+def test_a_mapped_heading_must_be_there_once(headings: list[str], key: str) -> None:
     """A mapping that names what is not there, or there twice, is refused."""
     with pytest.raises(InputError) as caught:
         read(headings, Mapping(columns={"Owed": "amount"}))
@@ -221,22 +226,22 @@ def test_a_mapped_heading_must_be_there_once(headings, key):
 
 
 @given(st.text())
-def test_folding_is_stable(heading):
+def test_folding_is_stable(heading: str) -> None:
     """Folding a folded heading changes nothing."""
     assert fold(fold(heading)) == fold(heading)
 
 
 @pytest.mark.parametrize(("position", "name"), [(0, "A"), (25, "Z"), (26, "AA"), (701, "ZZ"), (16_383, "XFD")])
-def test_columns_have_a_spreadsheets_letters(position, name):
+def test_columns_have_a_spreadsheets_letters(position: int, name: str) -> None:
     """A person finds the column by its letter."""
     assert letter(position) == name
 
 
-def placeholders(text):
+def placeholders(text: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(text) if name}
 
 
-def test_every_sentence_of_the_room_is_in_both_languages():
+def test_every_sentence_of_the_room_is_in_both_languages() -> None:
     """No sentence of the sheet is missing in French, and placeholders agree."""
     texts = tomllib.loads((files("pipeline.messages") / "sheet.toml").read_text("utf-8"))
     for key, text in texts.items():
@@ -263,7 +268,9 @@ DUE_BESIDE = {
 
 
 @pytest.mark.parametrize(("chosen", "other", "amounts", "due"), DUE_BESIDE.values(), ids=DUE_BESIDE)
-def test_what_may_be_still_due_is_asked_about_whatever_its_words(chosen, other, amounts, due):
+def test_what_may_be_still_due_is_asked_about_whatever_its_words(
+    chosen: str, other: str, amounts: list[str], due: list[str]
+) -> None:
     """What was invoiced beside what is left of it: both are named, none is guessed."""
     headings = [*NEEDED, chosen, other]
     with pytest.raises(InputError) as caught:
@@ -293,7 +300,9 @@ NOT_DUE = {
 
 
 @pytest.mark.parametrize(("chosen", "other", "amounts", "values"), NOT_DUE.values(), ids=NOT_DUE)
-def test_other_columns_with_numbers_are_not_asked_about(chosen, other, amounts, values):
+def test_other_columns_with_numbers_are_not_asked_about(
+    chosen: str, other: str, amounts: list[str], values: list[str]
+) -> None:
     """Taxes, rates, payments and identifiers are no rivals of the amount."""
     samples = {chosen: amounts, other: values}
     assert read([*NEEDED, chosen, other], samples=samples)[0][chosen] is Field.AMOUNT
@@ -303,7 +312,7 @@ def test_other_columns_with_numbers_are_not_asked_about(chosen, other, amounts, 
 @pytest.mark.parametrize(
     "text", ["Invoice {}", "{} facture", "Transit {}", "Inst {}", "invoice{}", "Inv. {}", "{} client"]
 )
-def test_numbers_are_written_in_many_ways(text, sign):
+def test_numbers_are_written_in_many_ways(text: str, sign: str) -> None:
     """All are one, in front or behind, in every heading."""
     heading = text.format(sign)
     assert fold(heading) == fold(text.format("number" if text[0] != "{" else "num\u00e9ro"))
@@ -312,7 +321,7 @@ def test_numbers_are_written_in_many_ways(text, sign):
 
 @pytest.mark.parametrize("unit", ["(CAD)", "(CA$)", "($)", "CAD", "[CAD]", "(C$)", "( $ CAD )", "CA$", "$", "(CDN)"])
 @pytest.mark.parametrize("text", ["Amount", "Balance due", "Montant d\u00fb", "Loyer", "Total TTC"])
-def test_the_unit_of_an_amount_does_not_matter(text, unit):
+def test_the_unit_of_an_amount_does_not_matter(text: str, unit: str) -> None:
     """Canadian dollars are what it is in; another currency is another heading."""
     assert fold(f"{text} {unit}") == fold(f"{unit} {text}") == fold(text)
     assert fold(f"{text} (USD)") != fold(text)
@@ -343,7 +352,7 @@ SYSTEMS = {
 
 
 @pytest.mark.parametrize("headings", SYSTEMS.values(), ids=SYSTEMS)
-def test_the_headings_of_billing_systems_are_known(headings):
+def test_the_headings_of_billing_systems_are_known(headings: str) -> None:
     """Each column is a field, by the systems' own words."""
     texts = headings.split(",")
     assert list(read(texts)[0]) == texts
@@ -371,7 +380,7 @@ LOOKS = [
 ]
 
 
-def test_an_unused_column_that_looks_like_a_field_is_said():
+def test_an_unused_column_that_looks_like_a_field_is_said() -> None:
     """By what it holds, or nearly by its heading: a misspelt optional column is not dropped in silence."""
     _, notices = read(list(UNUSED), samples=UNUSED)
     assert notices == [*(f"column-{look}" for look in LOOKS), "column-near"]
@@ -392,12 +401,12 @@ def test_an_unused_column_that_looks_like_a_field_is_said():
         ("F", [""]),
     ],
 )
-def test_columns_of_the_users_own_are_left_alone(heading, values):
+def test_columns_of_the_users_own_are_left_alone(heading: str, values: list[str]) -> None:
     """Digits and yes or no mean nothing by themselves."""
     assert read([*NEEDED, "Amount", heading], samples={heading: values})[1] == []
 
 
-def test_notices_name_the_column_in_both_languages():
+def test_notices_name_the_column_in_both_languages() -> None:
     """A notice about a column can be shown: every placeholder is filled."""
     columns = [Heading(at, text) for at, text in enumerate(UNUSED)]
     found = understand(columns, Mapping(), lambda at: UNUSED[columns[at].text])

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -96,7 +97,7 @@ def test_an_unknown_name_is_refused_early() -> None:
     ],
     ids=str,
 )
-def test_another_content_has_another_fingerprint(other: dict[str, str]) -> None:
+def test_another_content_has_another_fingerprint(other: dict[str, Any]) -> None:
     """Everything that a payor is asked for is in the fingerprint."""
     assert replace(PAYMENT, **other).fingerprint() != PAYMENT.fingerprint()
 
@@ -112,7 +113,7 @@ def test_another_content_has_another_fingerprint(other: dict[str, str]) -> None:
     ],
     ids=str,
 )
-def test_the_same_content_has_the_same_fingerprint(same: dict[str, str]) -> None:
+def test_the_same_content_has_the_same_fingerprint(same: dict[str, Any]) -> None:
     """Case, composition and the way of delivery do not make another payment."""
     assert replace(PAYMENT, **same).fingerprint() == PAYMENT.fingerprint()
 

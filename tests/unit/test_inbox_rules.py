@@ -31,7 +31,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize(("name", "taken"), NAMES, ids=[name for name, _ in NAMES])
-def test_only_what_can_be_a_whole_sheet_is_taken_by_its_name(name, taken):
+def test_only_what_can_be_a_whole_sheet_is_taken_by_its_name(name: str, taken: bool) -> None:
     """Partial uploads, locks, markers, settings and hidden files are left, all else is tried."""
     assert may_be_sheet(name) is taken
 
@@ -46,7 +46,7 @@ def test_only_what_can_be_a_whole_sheet_is_taken_by_its_name(name, taken):
     ],
     ids=["whole name", "stem", "letter case", "of others"],
 )
-def test_a_marker_bears_the_name_or_the_stem_of_its_file(names, found):
+def test_a_marker_bears_the_name_or_the_stem_of_its_file(names: set[str], found: tuple[str, ...]) -> None:
     """`billing.csv.done` and `billing.done` both speak of `billing.csv`, and of no other file."""
     assert markers_of("a.csv", names) == found
 
@@ -56,7 +56,7 @@ def test_a_marker_bears_the_name_or_the_stem_of_its_file(names, found):
     [(100, True), (99, True), (98, True), (97, False), (None, False)],
     ids=["same moment", "a second before", "as FAT rounds", "older", "none"],
 )
-def test_a_marker_older_than_its_file_says_nothing(marker, vouched):
+def test_a_marker_older_than_its_file_says_nothing(marker: int | None, vouched: bool) -> None:
     """What was left by last month's file must not vouch for half of this month's."""
     markers = [] if marker is None else [Seen(0, marker * SECOND)]
     assert vouched_for(Seen(10, 100 * SECOND), markers) is vouched
@@ -79,13 +79,13 @@ def test_a_marker_older_than_its_file_says_nothing(marker, vouched):
         ("billing.results corrected.xlsx", False),
     ],
 )
-def test_results_are_known_by_the_name_under_which_a_run_writes_them(name, ours):
+def test_results_are_known_by_the_name_under_which_a_run_writes_them(name: str, ours: bool) -> None:
     """Under any other name a workbook of ours was given back on purpose."""
     assert is_named_as_results(name) is ours
 
 
 @pytest.mark.parametrize("code", list(ExitCode), ids=lambda code: code.name)
-def test_each_exit_code_has_its_folder(code):
+def test_each_exit_code_has_its_folder(code: ExitCode) -> None:
     """0 is done, 1 and 5 (and a fault of ours) need a person, 2 and 3 are refused, the rest waits for the next pass."""
     folders = {0: Outcome.DONE, 1: Outcome.ATTENTION, 5: Outcome.ATTENTION, 70: Outcome.ATTENTION}
     folders |= {2: Outcome.REFUSED, 3: Outcome.REFUSED}
@@ -107,7 +107,7 @@ def test_each_exit_code_has_its_folder(code):
     ],
     ids=str,
 )
-def test_the_most_serious_file_decides_the_exit_code(codes, most):
+def test_the_most_serious_file_decides_the_exit_code(codes: list[int], most: int) -> None:
     """What only a person can mend counts before what the next pass mends by itself."""
     assert most_serious(map(ExitCode, codes)) == most
 
@@ -127,12 +127,12 @@ def test_the_most_serious_file_decides_the_exit_code(codes, most):
     ],
     ids=["free", "taken", "letter case", "workbook", "explanation", "others", "like a workbook", "like a why", "long"],
 )
-def test_a_file_gets_a_name_that_is_free_for_its_workbook_too(stem, taken, free):
+def test_a_file_gets_a_name_that_is_free_for_its_workbook_too(stem: str, taken: list[str], free: str) -> None:
     """Nothing is written over: file, workbook and explanation share a stem that nothing there has."""
     assert free_stem(stem, taken) == free
 
 
-def test_a_single_name_is_numbered_before_its_ending():
+def test_a_single_name_is_numbered_before_its_ending() -> None:
     """What comes beside another of the same name keeps its ending."""
     assert free_name("a.results.xlsx", ["b"]) == "a.results.xlsx"
     assert free_name("a.results.xlsx", ["A.results.xlsx"]) == "a.results (2).xlsx"
@@ -141,6 +141,6 @@ def test_a_single_name_is_numbered_before_its_ending():
 @pytest.mark.parametrize(
     ("name", "stem"), [("a.csv", "a"), ("a.b.results.xlsx", "a.b"), ("a (2).why.txt", "a (2)"), ("a", "a")]
 )
-def test_what_belongs_to_a_file_has_its_stem(name, stem):
+def test_what_belongs_to_a_file_has_its_stem(name: str, stem: str) -> None:
     """The workbook and the explanation are found from the file, and the file from them."""
     assert stem_of(name) == stem

@@ -34,14 +34,16 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
         ("UTC", "2026-12-01T00:30:00.000000+00:00", "2026-12-01T00:30:00+00:00"),
     ],
 )
-def test_a_time_of_the_journal_is_read_in_the_offset_that_held_then(at, place: str, text: str, read: str) -> None:
+def test_a_time_of_the_journal_is_read_in_the_offset_that_held_then(
+    at: Callable[[str], None], place: str, text: str, read: str
+) -> None:
     """Summer's times in winter too; what is written is UTC again, to the letter."""
     at(place)
     assert serialization.time(text).isoformat() == read
     assert serialization.dump_time(serialization.time(text)) == text
 
 
-def test_days_open_are_days_of_the_calendar(at) -> None:
+def test_days_open_are_days_of_the_calendar(at: Callable[[str], None]) -> None:
     """Asked for in the evening and looked at in the morning after: one day, though no 24 hours."""
     at("America/Toronto")
     created, asked = serialization.time("2026-12-01T00:30:00+00:00"), serialization.time("2026-12-01T14:00:00+00:00")
@@ -61,7 +63,7 @@ def test_days_open_are_days_of_the_calendar(at) -> None:
         ("UTC", "UTC+00:00"),
     ],
 )
-def test_the_zone_has_its_name_and_its_offsets(at, place: str, told: str) -> None:
+def test_the_zone_has_its_name_and_its_offsets(at: Callable[[str], None], place: str, told: str) -> None:
     """As a person knows it, and as the times beside it have it; a zone without a name is its offset."""
     at(place)
     assert zone() == told

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.languages import LANGUAGES
+from schemas import money
+from schemas.languages import LANGUAGES, Lang
 from schemas.money import (
     Convention,
     Reason,
@@ -140,7 +141,7 @@ def test_every_amount_is_read_back_in_every_convention(number: int, marks: tuple
 
 
 @given(cents, st.sampled_from(["en", "fr"]))
-def test_what_people_are_shown_is_read_back(number: int, lang: str) -> None:
+def test_what_people_are_shown_is_read_back(number: int, lang: Lang) -> None:
     """The figure shown in either language can be typed into a sheet again."""
     assert parse(format_amount(from_cents(number), lang)) == from_cents(number)
 
@@ -197,3 +198,14 @@ def test_figures_are_shown_in_the_readers_way() -> None:
     assert format_amount(Decimal("1234.5"), "fr") == f"1{NBSP}234,50{NBSP}$"
     assert [format_number(1_234_567, lang) for lang in LANGUAGES] == ["1,234,567", f"1{NBSP}234{NBSP}567"]
     assert [format_number(1234.56, lang, 1) for lang in LANGUAGES] == ["1,234.6", f"1{NBSP}234,6"]
+
+
+def test_a_text_too_long_for_an_amount_is_not_read() -> None:
+    """Digits by the thousand would cost time, and prove no convention."""
+    endless = "1" * (money.LONGEST + 1)
+    assert (money.parse(endless), money.convention_of(endless)) == (money.Reason.UNREADABLE, None)
+
+
+def test_no_amount_has_no_cents() -> None:
+    """The payor chooses it: the journal keeps nothing, not zero."""
+    assert to_cents(None) is None

@@ -19,7 +19,7 @@ from pipeline.domain.number_formats import digits_shown, forms, is_percent, with
         ("", False),
     ],
 )
-def test_a_percentage_is_told_by_its_sign_outside_of_texts(number_format, percent):
+def test_a_percentage_is_told_by_its_sign_outside_of_texts(number_format: str, percent: bool) -> None:
     """A sign in quotation marks or behind a backslash is only shown."""
     assert is_percent(number_format) is percent
 
@@ -48,7 +48,7 @@ def test_a_percentage_is_told_by_its_sign_outside_of_texts(number_format, percen
         ("0", "00000", None),
     ],
 )
-def test_a_format_of_fixed_digits_shows_an_identifier(text, number_format, shown):
+def test_a_format_of_fixed_digits_shows_an_identifier(text: str, number_format: str, shown: str | None) -> None:
     """Every other format shows a number."""
     assert digits_shown(text, number_format) == shown
 
@@ -83,11 +83,11 @@ def test_a_format_of_fixed_digits_shows_an_identifier(text, number_format, shown
         ("5", '0.00 "never closed', "5 never closed"),
     ],
 )
-def test_a_number_has_the_texts_of_the_section_for_it(text, number_format, shown):
+def test_a_number_has_the_texts_of_the_section_for_it(text: str, number_format: str, shown: str) -> None:
     """Quoted, escaped, in brackets, bare; by sign, by condition; a width and a filling are nothing."""
     assert with_texts(text, number_format, Decimal(text)) == shown
 
 
-def test_every_section_has_a_form():
+def test_every_section_has_a_form() -> None:
     """Those of numbers; the fourth is for texts."""
     assert forms('0;(0 "€");"-";@" text"') == ["1", "(1 €)", "-"]

@@ -18,12 +18,12 @@ class Longest(Random):
 
 
 @pytest.mark.parametrize(("attempt", "window"), [(1, 0.5), (2, 1), (3, 2), (6, 16), (7, 30), (60, 30), (5000, 30)])
-def test_the_wait_grows_to_a_limit(attempt: int, window: float):
+def test_the_wait_grows_to_a_limit(attempt: int, window: float) -> None:
     """The longest wait doubles with each attempt and never passes half a minute."""
     assert backoff(attempt, Longest()) == pytest.approx(window)
 
 
-def test_the_wait_has_full_jitter():
+def test_the_wait_has_full_jitter() -> None:
     """A wait is anything between nothing and the window, so that those who failed together return apart."""
     waits = [backoff(3, Random(seed)) for seed in range(200)]
     assert min(waits) < 0.1
@@ -50,7 +50,7 @@ async def turns(limit: RateLimit, workers: int, each: int, busy: float = 0.0) ->
 
 
 @pytest.mark.parametrize(("rate", "workers"), [(10, 1), (10, 5), (1000, 32), (0.5, 3)])
-def test_turns_are_evenly_spaced(rate: float, workers: int):
+def test_turns_are_evenly_spaced(rate: float, workers: int) -> None:
     """However many ask, turns come at the rate: no burst at the start and none later."""
 
     async def run() -> list[float]:
@@ -60,7 +60,7 @@ def test_turns_are_evenly_spaced(rate: float, workers: int):
     assert taken == [pytest.approx(turn / rate) for turn in range(4 * workers)]
 
 
-def test_without_a_rate_nobody_waits():
+def test_without_a_rate_nobody_waits() -> None:
     """No limit means no wait at all."""
 
     async def run() -> list[float]:
@@ -69,7 +69,7 @@ def test_without_a_rate_nobody_waits():
     assert virtual_time.run(run()) == [0.0] * 9
 
 
-def test_turns_that_nobody_took_are_lost():
+def test_turns_that_nobody_took_are_lost() -> None:
     """After a pause no more than a moment is made up for: never a burst that breaks the rate."""
 
     async def run() -> list[float]:
@@ -86,7 +86,7 @@ def test_turns_that_nobody_took_are_lost():
 # The server's wish
 
 
-def test_the_brake_holds_everybody_as_long_as_the_server_said():
+def test_the_brake_holds_everybody_as_long_as_the_server_said() -> None:
     """One 429 with seconds holds every request, and more than one does not hold them longer."""
 
     async def run() -> list[float]:
@@ -100,7 +100,7 @@ def test_the_brake_holds_everybody_as_long_as_the_server_said():
     assert passed == sorted(passed)
 
 
-def test_those_who_waited_together_leave_one_by_one():
+def test_those_who_waited_together_leave_one_by_one() -> None:
     """When the brake lets go, requests are spaced, so that the server is not hit by all of them at once."""
 
     async def run() -> list[float]:
@@ -111,7 +111,7 @@ def test_those_who_waited_together_leave_one_by_one():
     assert len(set(virtual_time.run(run()))) == 10
 
 
-def test_a_longer_wish_counts_and_a_shorter_one_does_not():
+def test_a_longer_wish_counts_and_a_shorter_one_does_not() -> None:
     """While the brake holds, the longest wait that the server asked for counts."""
 
     async def run() -> float:
@@ -124,7 +124,7 @@ def test_a_longer_wish_counts_and_a_shorter_one_does_not():
     assert virtual_time.run(run()) == pytest.approx(5.0)
 
 
-def test_a_wish_that_comes_while_waiting_is_heard():
+def test_a_wish_that_comes_while_waiting_is_heard() -> None:
     """Who waits already waits on when the server asks for more."""
 
     async def run() -> float:
@@ -139,7 +139,7 @@ def test_a_wish_that_comes_while_waiting_is_heard():
     assert virtual_time.run(run()) == pytest.approx(5.0)
 
 
-def test_without_a_wish_the_wait_grows_with_each_overload():
+def test_without_a_wish_the_wait_grows_with_each_overload() -> None:
     """Push-backs in flight together count once; one after the other they double the wait."""
 
     async def run() -> list[float]:
@@ -156,7 +156,7 @@ def test_without_a_wish_the_wait_grows_with_each_overload():
     assert virtual_time.run(run()) == [pytest.approx(wait, abs=0.2) for wait in (0.5, 1, 2, 4)]
 
 
-def test_the_brake_lets_go_with_good_answers():
+def test_the_brake_lets_go_with_good_answers() -> None:
     """Good answers shrink the space between requests until there is none."""
 
     async def run() -> list[float]:
@@ -170,7 +170,7 @@ def test_the_brake_lets_go_with_good_answers():
     assert len(set(virtual_time.run(run()))) == 1
 
 
-def test_a_late_good_answer_does_not_end_the_wait():
+def test_a_late_good_answer_does_not_end_the_wait() -> None:
     """An answer to a request that left before the push-back says nothing about now."""
 
     async def run() -> float:

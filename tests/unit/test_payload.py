@@ -18,7 +18,7 @@ FULL = Payment(
 )
 
 
-def test_the_least():
+def test_the_least() -> None:
     """Absent optional fields are left out, never null; the switch for the e-mail is always said."""
     assert body(LEAST) == (
         b'{"type":"e-Transfer","direction":"DEBIT","currency":"CAD","amount":250.00,'
@@ -27,7 +27,7 @@ def test_the_least():
     )
 
 
-def test_the_most():
+def test_the_most() -> None:
     """Everything that can be said stands where the API wants it, identifiers as texts."""
     assert json.loads(body(FULL, "FR"), parse_float=Decimal) == {
         "type": "e-Transfer",
@@ -41,20 +41,20 @@ def test_the_most():
     }
 
 
-def test_an_open_amount_is_left_out():
+def test_an_open_amount_is_left_out() -> None:
     """Without an amount the payor chooses: the key is absent."""
     assert "amount" not in json.loads(body(replace(LEAST, amount=None)))
 
 
 @pytest.mark.parametrize("amount", ["0.001", "10.005", "NaN", "Infinity"])
-def test_money_is_never_rounded(amount: str):
+def test_money_is_never_rounded(amount: str) -> None:
     """An amount that is no whole number of cents is a fault of the program, not something to mend here."""
     with pytest.raises((ValueError, ArithmeticError)):
         body(replace(LEAST, amount=Decimal(amount)))
 
 
 @given(st.integers(min_value=1, max_value=10**13), st.integers(min_value=0, max_value=4))
-def test_an_amount_arrives_to_the_cent(cents: int, more_zeros: int):
+def test_an_amount_arrives_to_the_cent(cents: int, more_zeros: int) -> None:
     """Whatever its form, an amount is a JSON number with two decimals and the same value."""
     amount = Decimal(cents).scaleb(-2)
     written = amount.quantize(Decimal(1).scaleb(-2 - more_zeros))
@@ -63,7 +63,7 @@ def test_an_amount_arrives_to_the_cent(cents: int, more_zeros: int):
 
 
 @given(st.text(min_size=1, max_size=100).filter(lambda text: not any(0xD800 <= ord(c) < 0xE000 for c in text)))
-def test_text_arrives_as_it_is(text: str):
+def test_text_arrives_as_it_is(text: str) -> None:
     """No character of a name is lost, escaped away or transliterated."""
     name = unicodedata.normalize("NFC", text)
     assert json.loads(body(replace(LEAST, first_name=name)))["payor"]["firstName"] == name

@@ -1,6 +1,6 @@
 """PaymentSchema judges any frame of payments by the table of fields, and is what the product itself judges by."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from decimal import Decimal
 from io import StringIO
 from typing import Any
@@ -21,7 +21,7 @@ REQUIRED = [rule.field for rule in FIELDS if rule.required]
 OPTIONAL = [field for field in Field if field not in REQUIRED]
 
 
-def frame(*rows: Mapping[Field, Any], dtype: str = "str") -> pd.DataFrame:
+def frame(*rows: Any, dtype: str = "str") -> pd.DataFrame:
     """Rows that are good but for what is given."""
     return pd.DataFrame([GOOD | row for row in rows], dtype=dtype).rename(columns=str)
 
@@ -37,7 +37,7 @@ def faults(payments: pd.DataFrame, limits: Limits | None = None) -> list[tuple[H
     return []
 
 
-def found(*rows: Mapping[Field, Any], limits: Limits | None = None, dtype: str = "str") -> set[tuple[int, str, str]]:
+def found(*rows: Any, limits: Limits | None = None, dtype: str = "str") -> set[tuple[Any, ...]]:
     """What the schema says of rows that are good but for what is given: position, field, code."""
     said = faults(frame(*rows, dtype=dtype), limits)
     assert len(said) == len(set(said)), "said twice"
@@ -91,19 +91,19 @@ EVERY_FORM = pytest.mark.parametrize("nothing", MISSING.values(), ids=MISSING.ke
 
 @EVERY_FORM
 @pytest.mark.parametrize("field", REQUIRED)
-def test_a_required_field_without_a_value_is_only_missing(field: Field, nothing: object) -> None:
+def test_a_required_field_without_a_value_is_only_missing(field: Field, nothing: Any) -> None:
     """Whatever stands for nothing: one fault, not one from every check."""
     assert found({field: nothing}, {}, dtype="object") == {(0, field, "missing")}
 
 
 @EVERY_FORM
-def test_optional_fields_may_have_no_value(nothing: object) -> None:
+def test_optional_fields_may_have_no_value(nothing: Any) -> None:
     """What the API does not require may be left out, in whatever form; an account as a whole."""
     assert found(dict.fromkeys(OPTIONAL, nothing), {}, dtype="object") == set()
 
 
 @EVERY_FORM
-def test_an_account_without_one_part_is_incomplete(nothing: object) -> None:
+def test_an_account_without_one_part_is_incomplete(nothing: Any) -> None:
     """A part that is missing in whatever form is the one at fault."""
     assert found({Field.TRANSIT_NUMBER: nothing}, dtype="object") == {(0, "transitNumber", "account-incomplete")}
 
@@ -127,7 +127,7 @@ def test_a_column_of_nothing_is_a_column_of_missing_values() -> None:
 
 
 @pytest.mark.parametrize("read", [{}, {"keep_default_na": False}], ids=["blanks as NaN", "blanks as text"])
-def test_a_sheet_that_pandas_read(read: dict[str, bool]) -> None:
+def test_a_sheet_that_pandas_read(read: dict[str, Any]) -> None:
     """The verdict on `pd.read_csv(…, dtype=str)` is the same however pandas reads blank cells."""
     sheet = "firstName,lastName,email,amount,institutionCode,note\nZoé,Roy,zoe@example.com,10.00,,\n,Roy,x,1.001,003,\n"
     assert {said[:3] for said in faults(pd.read_csv(StringIO(sheet), dtype=str, **read))} == {
@@ -163,7 +163,7 @@ def test_a_sheet_that_pandas_read(read: dict[str, bool]) -> None:
     ],
     ids=repr,
 )
-def test_an_amount_is_text_or_an_exact_number(amount: object, code: str | None) -> None:
+def test_an_amount_is_text_or_an_exact_number(amount: Any, code: str | None) -> None:
     """Decimal and whole numbers are judged to the last digit; a binary float is no amount, whatever it looks like."""
     assert found({Field.AMOUNT: amount}, {}, dtype="object") == ({(0, "amount", code)} if code else set())
 
@@ -247,7 +247,7 @@ def test_the_direction_of_the_account_is_a_setting() -> None:
 
 
 @pytest.mark.parametrize("word", ["yes", "NO", "Oui", "non", "true", "False", True, False, YES, "\u2713"])
-def test_yes_and_no_are_told_in_two_languages(word: object) -> None:
+def test_yes_and_no_are_told_in_two_languages(word: Any) -> None:
     """The words for yes and no that the product reads are the schema's too, and so are real booleans."""
     assert found({Field.SEND_INTERAC_LINK: word}, dtype="object") == set()
 
@@ -296,7 +296,7 @@ def test_rows_may_have_an_index_of_several_levels() -> None:
 
 def test_optional_columns_may_be_absent_and_ones_own_are_ignored() -> None:
     """A frame needs the required columns and no other."""
-    payments = frame({}, {}).drop(columns=OPTIONAL).assign(note="thank you", paid=[None, 1.5])
+    payments = frame({}, {}).drop(columns=OPTIONAL).assign(note="thank you", paid=[None, 1.5])  # type: ignore[list-item]
     assert faults(payments) == []
     assert PaymentSchema.validate(payments).equals(payments)
 
@@ -394,7 +394,7 @@ def test_the_product_asks_nothing_of_what_it_has_faulted() -> None:
 def test_a_part_that_the_product_has_faulted_is_a_part_of_the_account() -> None:
     """Of an account whose institution is at fault and whose transit is blank, the transit is missing."""
     columns = {field: [GOOD[field]] for field in Field} | {Field.INSTITUTION_CODE: [None], Field.TRANSIT_NUMBER: [""]}
-    [failed] = payment.failures(columns, Limits())
+    [failed] = payment.failures(columns, Limits())  # type: ignore[arg-type]
     assert (failed.field, failed.code, failed.rows) == ("transitNumber", "account-incomplete", [0])
 
 
@@ -412,7 +412,7 @@ def test_a_part_that_the_product_has_faulted_is_a_part_of_the_account() -> None:
         ("missing", ()),
     ],
 )
-def test_a_failure_carries_what_its_sentence_says(code: str, details: object) -> None:
+def test_a_failure_carries_what_its_sentence_says(code: str, details: Any) -> None:
     """The limit that was passed, or what was expected, fills the sentence of the product's fault."""
     columns = {field: [text] for field, text in (GOOD | CODES[code]).items()}
     assert [(failed.code, failed.details) for failed in payment.failures(columns, Limits())] == [(code, details)]

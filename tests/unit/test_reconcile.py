@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -30,13 +32,15 @@ from schemas.reports import Meaning
 ASKED_ON = date(2026, 11, 3)
 
 
-def reconcile(expected, lines, known: Known | None = None) -> tuple[Match, ...]:
+def reconcile(
+    expected: list[ExpectedPayment], lines: tuple[Line, ...] | list[Line], known: Known | None = None
+) -> tuple[Match, ...]:
     """The matches of a batch with the lines of its reports."""
     asked = {one.session_id.casefold(): one.amount for one in expected if one.session_id}
     return reconcile_payments(expected, payments_of(lines, asked), known).matches
 
 
-def claim(**changes: object) -> ExpectedPayment:
+def claim(**changes: Any) -> ExpectedPayment:
     fields = {
         "key": "1:R-1",
         "row": 2,
@@ -54,7 +58,7 @@ def claim(**changes: object) -> ExpectedPayment:
     return ExpectedPayment(**fields)
 
 
-def line(**changes: object) -> Line:
+def line(**changes: Any) -> Line:
     fields = {
         "file": "settlement.csv",
         "sha256": "aa",
@@ -82,16 +86,16 @@ class Case:
     claim: ExpectedPayment
     lines: tuple[Line, ...]
     place: MatchCategory
-    how: MatchMethod = MatchMethod.SESSION
-    differences: tuple[Difference, ...] = ()
+    how: str = MatchMethod.SESSION
+    differences: tuple[str, ...] = ()
 
 
-UNPAID = {"meaning": Meaning.OPEN, "status": "Initiated", "completed": "", "settled": ""}
-OTHER_SESSION = {"session_id": "S-2", "number": 3}
-UNKNOWN = {"session_id": "", "uncertain": True, "status": "unknown"}
+UNPAID: dict[str, Any] = {"meaning": Meaning.OPEN, "status": "Initiated", "completed": "", "settled": ""}
+OTHER_SESSION: dict[str, Any] = {"session_id": "S-2", "number": 3}
+UNKNOWN: dict[str, Any] = {"session_id": "", "uncertain": True, "status": "unknown"}
 
 
-def later(meaning: Meaning, **changes: object) -> Line:
+def later(meaning: Meaning, **changes: Any) -> Line:
     """The next that is told of the payment, on a later day."""
     return line(**{"number": 3, "meaning": meaning, "status": meaning.value, "settled": "2026-11-09", **changes})
 
@@ -182,7 +186,7 @@ CASES = [
         ("amount",),
     ),
     *(
-        Case(f"{name}, {ids}", claim(), (line(**known), back(**known)), MatchCategory.RETURNED, method, differences)
+        Case(f"{name}, {ids}", claim(), (line(**known), back(**known)), MatchCategory.RETURNED, method, differences)  # type: ignore[no-untyped-call]
         for ids, known, method in (
             ("by its session", {}, MatchMethod.SESSION),
             ("without a session", {"session_id": ""}, MatchMethod.REFERENCE_AND_AMOUNT),
@@ -439,7 +443,7 @@ def test_parts_are_found_among_several_requests_of_a_reference() -> None:
     assert [(match.expected[0].key, pile_of(match)) for match in matched] == [("b", Pile.IN_PARTS)]
 
 
-def plain(amount: object, word: str = "Settled", day: str = "2026-11-05", **changes: object) -> Line:
+def plain(amount: Any, word: str = "Settled", day: str = "2026-11-05", **changes: Any) -> Line:
     """A line as banks' reports have it: reference, amount, word and day."""
     meanings = {"Settled": Meaning.SETTLED, "Refunded": Meaning.RETURNED, "Failed": Meaning.FAILED, "?": Meaning.LOOK}
     empty = {"session_id": "", "name": "", "email": "", "account": "", "created": "", "completed": ""}
@@ -555,7 +559,7 @@ FAILURES = [
 @pytest.mark.parametrize(
     ("paid", "failed", "pile", "left"), [case[1:] for case in FAILURES], ids=[case[0] for case in FAILURES]
 )
-def test_a_failure_beside_a_payment(paid: dict, failed: dict, pile: str, left: int) -> None:
+def test_a_failure_beside_a_payment(paid: dict[str, Any], failed: dict[str, Any], pile: str, left: int) -> None:
     """It takes back what came before it; which came first, only a day or a transaction can say."""
     (match,) = reconcile([claim()], [plain(250, **paid), plain(250, "Failed", number=3, **failed)])
     assert (pile_of(match).value, match.paid) == (pile, Decimal(left))
@@ -580,7 +584,7 @@ def test_a_return_before_a_payment_does_not_take_it_back() -> None:
     assert sorted(payment.paid for payment in payments) == [-250, 250]
 
 
-BANK = {"statement": True, "reference": "", "sha256": "bb", "status": ""}
+BANK: dict[str, Any] = {"statement": True, "reference": "", "sha256": "bb", "status": ""}
 STATEMENT = [
     ("less, by our reference", [plain(90, memo="E-TRANSFER INV-77", **BANK)], "unexplained"),
     ("less, by our payor", [plain(90, memo="E-TRANSFER ZOE TREMBLAY", **BANK)], "unexplained"),
@@ -641,7 +645,7 @@ HINTS = [
 
 
 @pytest.mark.parametrize(("what", "told"), HINTS, ids=[hint[0] for hint in HINTS])
-def test_what_is_known_of_an_unmatched_payment_is_said(what: str, told: dict) -> None:
+def test_what_is_known_of_an_unmatched_payment_is_said(what: str, told: dict[str, Any]) -> None:
     """ "Not known here" is said only of what is; else the row that has something in common, and its amount."""
     alone, _ = reconcile([claim()], [line(**{"session_id": "S-9", **told})])
     assert (pile_of(alone), alone.hints[0].what, alone.hints[0].amount) == (Pile.UNEXPLAINED, what, Decimal("250.00"))
@@ -899,7 +903,7 @@ def test_money_is_conserved(claims: list[ExpectedPayment], lines: list[Line], kn
 
 @given(CLAIMS, LINES, KNOWN, st.randoms(use_true_random=False))
 @settings(max_examples=200, deadline=None)
-def test_neither_order_nor_repetition_matters(claims, lines, known, random) -> None:
+def test_neither_order_nor_repetition_matters(claims: list[Any], lines: list[Any], known: Any, random: Random) -> None:
     """The order of files, lines and rows changes nothing, nor does a file that is given twice under two names."""
     shuffled = random.sample(lines, len(lines)) + [replace(one, file="zz copy.csv") for one in lines]
     assert _plain(reconcile(random.sample(claims, len(claims)), shuffled, known)) == _plain(
@@ -907,5 +911,5 @@ def test_neither_order_nor_repetition_matters(claims, lines, known, random) -> N
     )
 
 
-def _plain(entries: tuple[Match, ...]) -> list[object]:
+def _plain(entries: tuple[Match, ...]) -> list[Any]:
     return [(entry.category, entry.expected, entry.payments, entry.method, entry.differences) for entry in entries]

@@ -1,6 +1,7 @@
 """PaymentSchema on a raw frame and the product on the same cells come to one verdict."""
 
 from decimal import Decimal
+from typing import Any
 
 import pandas as pd
 import pandera.errors
@@ -72,12 +73,12 @@ def sheet(rows: list[dict[Field, str]]) -> MemoryTable:
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(row, min_size=1, max_size=10), forms, st.sampled_from([None, pd.NA, float("nan"), ""]))
-def test_one_verdict_on_the_same_values(rows: list[dict[Field, str]], form: str, nothing: object) -> None:
+def test_one_verdict_on_the_same_values(rows: list[dict[Field, str]], form: str, nothing: Any) -> None:
     """Of every row that the product takes for a payment, the schema says of the raw values what the product says."""
     product = checked(sheet(rows))[1]
     numbers = [row.row.number for row in product]
     cells = [{field.value: text if text.strip() else nothing for field, text in row.items()} for row in rows]
-    payments = pd.DataFrame(cells, dtype="object").astype(form)
+    payments = pd.DataFrame(cells, dtype="object").astype(form)  # type: ignore[arg-type]
     payments.index = pd.RangeIndex(2, 2 + len(rows))
     expected = {(row.row.number, fault.field, fault.code) for row in product for fault in row.faults}
     event(f"{len({code for _, _, code in expected})} different codes")

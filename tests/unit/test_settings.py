@@ -4,6 +4,7 @@ import tomllib
 from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ from pipeline.config.settings import (
 )
 from pipeline.domain.errors import RunError, UsageError
 from pipeline.messages import explain
+from schemas.languages import Lang
 
 PROFILES = """
 concurrency = 4
@@ -37,26 +39,26 @@ rate = 20
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Far from the settings of whoever runs the tests."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 
 @pytest.fixture
-def file(tmp_path) -> Path:
+def file(tmp_path: Path) -> Path:
     """Where the tests write their settings file."""
     return tmp_path / "settings.toml"
 
 
-def told(file: Path, profile: str | None = None, lang: str = "en", **options: object) -> list[str]:
+def told(file: Path, profile: str | None = None, lang: str = "en", **options: Any) -> list[str]:
     """What is said of a file that is wrong, a line each."""
     with pytest.raises(UsageError) as caught:
         load(options, {}, file, profile)
-    return explain(caught.value, lang).splitlines()
+    return explain(caught.value, lang).splitlines()  # type: ignore[arg-type]
 
 
-def test_without_anything_the_defaults_count():
+def test_without_anything_the_defaults_count() -> None:
     """Nothing given is nothing changed."""
     assert load({}, {}, None) == Settings()
 
@@ -71,7 +73,9 @@ def test_without_anything_the_defaults_count():
     ],
     ids=["option", "variable", "file, for an empty variable is none", "default"],
 )
-def test_the_strongest_source_wins(file, option, variable, in_file, expected):
+def test_the_strongest_source_wins(
+    file: Path, option: int | None, variable: str | None, in_file: str | None, expected: tuple[int, Source]
+) -> None:
     """An option counts before the environment, the environment before the file, the file before the default."""
     file.write_text(f"concurrency = {in_file}" if in_file else "")
     environ = {} if variable is None else {"FLINKS_IMPORT_CONCURRENCY": variable}
@@ -84,14 +88,16 @@ def test_the_strongest_source_wins(file, option, variable, in_file, expected):
     [(None, 4, 10.0), ("sandbox", 8, 10.0), ("production", 4, 20.0)],
     ids=["none", "sandbox", "production"],
 )
-def test_a_profile_counts_over_the_keys_above_it(file, profile, concurrency, rate):
+def test_a_profile_counts_over_the_keys_above_it(
+    file: Path, profile: str | None, concurrency: int, rate: float
+) -> None:
     """What a profile says wins; what it does not say comes from the top of the file."""
     file.write_text(PROFILES)
     settings = load({}, {}, file, profile)
     assert (settings.concurrency, settings.rate) == (concurrency, rate)
 
 
-def test_the_profile_may_come_from_the_environment_and_the_option_wins(file):
+def test_the_profile_may_come_from_the_environment_and_the_option_wins(file: Path) -> None:
     """FLINKS_IMPORT_PROFILE names the profile where no option does."""
     file.write_text(PROFILES)
     environ = {"FLINKS_IMPORT_PROFILE": "sandbox"}
@@ -104,7 +110,7 @@ def test_the_profile_may_come_from_the_environment_and_the_option_wins(file):
     [("concurrency", True, "sandbox"), ("rate", True, ""), ("lang", False, "")],
     ids=["in the profile", "above it", "a default"],
 )
-def test_an_origin_names_file_and_profile(file, name, in_file, profile):
+def test_an_origin_names_file_and_profile(file: Path, name: str, in_file: bool, profile: str) -> None:
     """Whoever looks for a setting is told where in the file it stands."""
     file.write_text(PROFILES.lstrip("\n"))
     origin = resolve({}, {}, file, "sandbox").origins[name]
@@ -143,7 +149,9 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("text", "parts"), [case[1:] for case in MISTAKES], ids=[case[0] for case in MISTAKES])
-def test_a_mistake_of_the_file_is_one_sentence_that_says_where_and_what_instead(file, text, parts):
+def test_a_mistake_of_the_file_is_one_sentence_that_says_where_and_what_instead(
+    file: Path, text: str, parts: tuple[str, ...]
+) -> None:
     """Each mistake names the file, the setting and what belongs there; never the value, which may be a secret."""
     file.write_text(text)
     (line,) = told(file)
@@ -155,7 +163,7 @@ def test_a_mistake_of_the_file_is_one_sentence_that_says_where_and_what_instead(
 
 
 @pytest.mark.parametrize("lang", ["en", "fr"])
-def test_all_mistakes_of_a_file_are_told_at_once(file, lang):
+def test_all_mistakes_of_a_file_are_told_at_once(file: Path, lang: Lang) -> None:
     """Mending a file takes one round: also other profiles' mistakes, the environment's and the options' are told."""
     file.write_text('ratte = 3\nlang = "de"\n[profile.a]\nrate = -1\n[profile.b]\ndirection = "UP"\n')
     with pytest.raises(UsageError) as caught:
@@ -176,7 +184,9 @@ def test_all_mistakes_of_a_file_are_told_at_once(file, lang):
     ],
     ids=["nearly", "not at all", "a file without profiles"],
 )
-def test_an_unknown_profile_is_refused_with_those_that_exist(file, text, profile, parts):
+def test_an_unknown_profile_is_refused_with_those_that_exist(
+    file: Path, text: str, profile: str, parts: tuple[str, ...]
+) -> None:
     """A misspelt profile must not send with the settings of another."""
     file.write_text(text)
     (line,) = told(file, profile)
@@ -184,7 +194,7 @@ def test_an_unknown_profile_is_refused_with_those_that_exist(file, text, profile
         assert part in line
 
 
-def test_a_profile_without_a_file_is_refused():
+def test_a_profile_without_a_file_is_refused() -> None:
     """A profile that nothing stands behind is not taken for the defaults."""
     with pytest.raises(UsageError) as caught:
         load({}, {}, None, "production")
@@ -196,24 +206,24 @@ def test_a_profile_without_a_file_is_refused():
     [(b"rate = ", "not valid TOML"), (b"rate = 1\nrate = 2", "not valid TOML"), (b"\xff\xfe", "UTF-8")],
     ids=["no value", "a key twice", "no text"],
 )
-def test_a_file_that_is_no_toml_is_refused(file, content, part):
+def test_a_file_that_is_no_toml_is_refused(file: Path, content: bytes, part: str) -> None:
     """What can't be read is said with what is wrong with it."""
     file.write_bytes(content)
     assert part in told(file)[0]
 
 
-def test_a_file_that_is_named_and_missing_is_refused(file):
+def test_a_file_that_is_named_and_missing_is_refused(file: Path) -> None:
     """A misspelt --config must not mean the defaults."""
     assert str(file) in told(file)[0]
 
 
-def test_a_byte_order_mark_is_no_fault(file):
+def test_a_byte_order_mark_is_no_fault(file: Path) -> None:
     """Notepad writes one before the first key."""
     file.write_bytes(b"\xef\xbb\xbfrate = 3\n")
     assert load({}, {}, file).rate == 3
 
 
-def test_an_option_of_the_wrong_kind_names_the_option():
+def test_an_option_of_the_wrong_kind_names_the_option() -> None:
     """The words for a mistake of the command line name the option as it was typed."""
     with pytest.raises(UsageError) as caught:
         load({"repeat_window": "x"}, {}, None)
@@ -237,13 +247,13 @@ KINDS = [
 
 
 @pytest.mark.parametrize(("name", "text", "value"), KINDS, ids=[f"{case[0]}={case[1]}" for case in KINDS])
-def test_a_variable_is_read_by_its_kind(name, text, value):
+def test_a_variable_is_read_by_its_kind(name: str, text: str, value: Any) -> None:
     """The environment has texts only; each becomes what its setting is."""
     assert getattr(load({}, {variable_of(name): text}, None), name) == value
 
 
 @pytest.mark.parametrize("lang", ["en", "fr"])
-def test_the_commented_file_with_every_mark_taken_away_is_valid(file, lang):
+def test_the_commented_file_with_every_mark_taken_away_is_valid(file: Path, lang: Lang) -> None:
     """What `config init` writes is right as it stands, and stays right as one uncomments it."""
     text = commented(lang)
     assert tomllib.loads(text) == {}
@@ -253,7 +263,7 @@ def test_the_commented_file_with_every_mark_taken_away_is_valid(file, lang):
     assert set(tomllib.loads(file.read_text())) == set(parsers()) | {"profile"}
 
 
-def test_every_setting_has_words_in_both_languages():
+def test_every_setting_has_words_in_both_languages() -> None:
     """Reference, commented file and `config show` speak with one voice."""
     for setting in fields(Settings):
         words = setting.metadata["words"]
@@ -279,25 +289,25 @@ def test_every_setting_has_words_in_both_languages():
         ("rate", None, ""),
     ],
 )
-def test_what_is_shown_has_no_secret(name, value, expected):
+def test_what_is_shown_has_no_secret(name: str, value: str | bool | tuple[str, str] | None, expected: str) -> None:
     """Secrets are masked wherever a setting is shown, also inside a URL."""
     assert shown(name, value) == expected
 
 
-def test_no_secret_is_in_the_repr_of_settings():
+def test_no_secret_is_in_the_repr_of_settings() -> None:
     """A log that prints the settings by mistake gives nothing away."""
     settings = Settings(username="jane-user", password="hunter2", client_id="client-9")
     for secret in ("jane-user", "hunter2", "client-9"):
         assert secret not in repr(settings)
 
 
-def test_variables_that_are_nearly_ours_are_told():
+def test_variables_that_are_nearly_ours_are_told() -> None:
     """A misspelt variable is silently another setting: it is named."""
     environ = {"FLINKS_IMPORT_RAET": "1", "FLINKS_BASE_URL": "x", "FLINKS_IMPORT_PROFILE": "p", "HOME": "/"}
     assert unknown_variables(environ) == ("FLINKS_IMPORT_RAET",)
 
 
-def test_every_setting_is_listed_once():
+def test_every_setting_is_listed_once() -> None:
     """`config show` leaves nothing out."""
     names = [line.name for line in setting_lines(resolve({}, {}, None))]
     assert names == [setting.name for setting in fields(Settings)]
@@ -313,7 +323,7 @@ def test_every_setting_is_listed_once():
         ("", False),
     ],
 )
-def test_production_is_where_money_moves(base_url, production):
+def test_production_is_where_money_moves(base_url: str, production: bool) -> None:
     """Anything that is not this machine or a test system by its name is production."""
     assert Settings(base_url=base_url).production is production
 
@@ -328,12 +338,12 @@ def test_production_is_where_money_moves(base_url, production):
     ],
     ids=["chosen", "the locale's", "LC_ALL counts before LANG", "English"],
 )
-def test_the_language_is_the_chosen_one_else_the_locales(chosen, environ, expected):
+def test_the_language_is_the_chosen_one_else_the_locales(chosen: str, environ: dict[str, str], expected: str) -> None:
     """French where it was asked for or where the system speaks it."""
     assert language_of(chosen, environ) == expected
 
 
-def test_the_password_is_the_variables_else_the_files(tmp_path):
+def test_the_password_is_the_variables_else_the_files(tmp_path: Path) -> None:
     """A password file is read without its line end, and a password in the environment counts before it."""
     path = tmp_path / "password"
     path.write_text("hunter2\n")

@@ -6,11 +6,12 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from pipeline.domain import session_states
-from pipeline.domain.model import SessionState
+from pipeline.domain.model import Payment, SessionState
 from pipeline.domain.responses import Answered, MaybeSentFailure, MaybeSentKind
 from pipeline.domain.session_states import Paid
 from schemas.faults import sentences
@@ -105,7 +106,7 @@ PLAIN = session_states.Told("Completed", ("Settled",), Decimal("10.50"))
 NO_AMOUNT = replace(PLAIN, amount=None)
 
 
-def details(**members: object) -> bytes:
+def details(**members: Any) -> bytes:
     whole = {
         "sessionId": SESSION,
         "status": "Completed",
@@ -188,7 +189,9 @@ def test_a_reference_of_any_kind_is_read(value: bytes) -> None:
     ],
     ids=["404", "403", "500", "302", "lost"],
 )
-def test_an_answer_without_a_state_says_why(exchange, expected: session_states.Reading) -> None:
+def test_an_answer_without_a_state_says_why(
+    exchange: Answered | MaybeSentFailure, expected: session_states.Reading
+) -> None:
     """Only 404 means that the session is unknown; everything else teaches nothing."""
     assert session_states.read(exchange, SESSION) == expected
 
@@ -246,7 +249,7 @@ CONFIRMED = Answered(200, json.dumps({"sessionId": SESSION, "status": "Cancelled
     ],
 )
 def test_what_became_of_a_cancellation_is_told_by_details(
-    exchange, after, expected: session_states.Cancellation
+    exchange: Answered | MaybeSentFailure, after: SessionState | None, expected: session_states.Cancellation
 ) -> None:
     """The state afterwards counts more than the answer; what neither confirms is not yet decided."""
     confirmed = session_states.confirms(exchange, SESSION, "INV-1")
@@ -280,7 +283,7 @@ def test_a_contradiction_is_told_and_confirms_nothing() -> None:
         pytest.param(500, {}, False, id="failed"),
     ],
 )
-def test_an_answer_to_cancel_confirms_only_what_it_says(status: int, members: dict, expected: bool) -> None:
+def test_an_answer_to_cancel_confirms_only_what_it_says(status: int, members: dict[str, Any], expected: bool) -> None:
     """It names this session and says cancelled; a 200 alone says nothing."""
     answer = {"sessionId": SESSION, "referenceId": "INV-1", "status": "Cancelled"} | members
     assert session_states.confirms(Answered(status, json.dumps(answer).encode()), SESSION, "INV-1") is expected
@@ -291,6 +294,56 @@ def test_an_answer_to_cancel_confirms_only_what_it_says(status: int, members: di
     [(405, None, True), (501, OPEN, True), (404, OPEN, True), (404, None, False), (400, OPEN, False)],
     ids=["405", "501", "404 for a known session", "404 and nothing known", "400"],
 )
-def test_an_api_without_cancel_is_recognised(status: int, after, expected: bool) -> None:
+def test_an_api_without_cancel_is_recognised(status: int, after: SessionState | None, expected: bool) -> None:
     """405 and 501 say it alone; 404 says it only of a session that the API knows."""
     assert session_states.cancel_not_offered(Answered(status, b""), after) is expected
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "expected"), [("INITIATED", True, True), ("Failed", True, False), ("Initiated", False, False)]
+)
+def test_a_session_is_at_its_own_word(word: str, known: bool, expected: bool) -> None:
+    """Letter case does not count; a session that the API does not know is nowhere."""
+    assert session_states.is_at(state(word, known=known), "initiated") is expected
+
+
+PAYORS = {"email": "ZOE@example.com"}
+
+
+@pytest.mark.parametrize(
+    ("members", "reference", "expected"),
+    [
+        pytest.param({"referenceId": "INV-1"}, "INV-1", True, id="its reference"),
+        pytest.param({"referenceId": "INV-2"}, "INV-1", False, id="another reference"),
+        pytest.param({"referenceId": "INV-2"}, "", False, id="a reference of a row that has none"),
+        pytest.param({"payor": PAYORS, "amount": "10.00"}, "INV-1", True, id="payor and amount"),
+        pytest.param({"payor": PAYORS, "amount": "11.00"}, "INV-1", False, id="another amount"),
+        pytest.param({"payor": PAYORS, "amount": True}, "INV-1", False, id="no amount"),
+        pytest.param({"payor": PAYORS, "amount": "ten"}, "INV-1", False, id="an amount in words"),
+        pytest.param({"payor": PAYORS, "amount": "10.001"}, "INV-1", False, id="an amount of three decimals"),
+        pytest.param({"payor": "Zoé", "amount": "10.00"}, "INV-1", False, id="a payor without an address"),
+        pytest.param({"sessionId": "another", "referenceId": "INV-1"}, "INV-1", False, id="another session"),
+    ],
+)
+def test_an_answer_is_for_a_payment_by_its_reference_or_payor_and_amount(
+    members: dict[str, Any], reference: str, expected: bool
+) -> None:
+    """What shows neither is not believed."""
+    payment = Payment(reference, "Zoé", "Tremblay", "zoe@example.com", Decimal(10), send_link=True)
+    answer = Answered(200, json.dumps({"sessionId": SESSION} | members).encode())
+    assert session_states.is_for(answer, SESSION, payment) is expected
+
+
+@pytest.mark.parametrize("exchange", [Answered(404, b"{}"), Answered(200, b"no JSON")], ids=["404", "no JSON"])
+def test_what_tells_no_session_is_for_no_payment(exchange: Answered) -> None:
+    """Only a 200 with an object says anything."""
+    payment = Payment("", "Zoé", "Tremblay", "zoe@example.com", Decimal(10), send_link=True)
+    assert not session_states.is_for(exchange, SESSION, payment)
+
+
+def test_a_confirmed_cancellation_keeps_what_was_known() -> None:
+    """The transactions and the amount stay; a state that says cancelled already stays as it is."""
+    told = session_states.as_cancelled(state("Initiated", "Initiated"), NOW)
+    assert (told.session, told.transactions, told.amount) == ("Cancelled", ("Initiated",), Decimal("10.00"))
+    assert session_states.as_cancelled(told, NOW + timedelta(days=1)) is told
+    assert session_states.as_cancelled(None, NOW) == SessionState("Cancelled", (), None, NOW)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import pytest
 from support import virtual_time
@@ -25,7 +26,9 @@ REFUSED = AuthorizeRefused(401, Problem("", "", (), ""))
 class Issuer:
     """Stands for `authorize`: takes `seconds`, gives numbered tokens, or first what `script` says."""
 
-    def __init__(self, lifetime: float | None = 599, seconds: float = 0.1, script: tuple[Authorization, ...] = ()):
+    def __init__(
+        self, lifetime: float | None = 599, seconds: float = 0.1, script: tuple[Authorization, ...] = ()
+    ) -> None:
         self.lifetime = lifetime
         self.seconds = seconds
         self.script = list(script)
@@ -53,11 +56,11 @@ def tokens(
 # Reuse and renewal
 
 
-def test_one_authorize_at_a_time_however_many_wait():
+def test_one_authorize_at_a_time_however_many_wait() -> None:
     """A hundred requests that need a token make one authorize, and one of them is the token's first user."""
     issuer = Issuer()
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer)
         return await asyncio.gather(*(lent.lease() for _ in range(100)))
 
@@ -76,11 +79,11 @@ def test_one_authorize_at_a_time_however_many_wait():
         pytest.param(None, 269, id="missing"),
     ],
 )
-def test_a_token_is_renewed_before_it_expires(lifetime: float | None, renewed_at: float):
+def test_a_token_is_renewed_before_it_expires(lifetime: float | None, renewed_at: float) -> None:
     """The margin is half a minute, or a fifth of a short life; a lifetime that is not said is the shorter known one."""
     issuer = Issuer(lifetime, seconds=0)
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer)
         await lent.lease()
         await asyncio.sleep(renewed_at - 0.01)
@@ -92,11 +95,11 @@ def test_a_token_is_renewed_before_it_expires(lifetime: float | None, renewed_at
     assert virtual_time.run(run()) == ("token-1", "token-2")
 
 
-def test_a_lifetime_counts_from_before_the_request():
+def test_a_lifetime_counts_from_before_the_request() -> None:
     """A slow authorize does not stretch the life of its token."""
     issuer = Issuer(lifetime=10, seconds=9)
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer)
         lease = await lent.lease()
         return lease.expires_at
@@ -104,22 +107,22 @@ def test_a_lifetime_counts_from_before_the_request():
     assert virtual_time.run(run()) == pytest.approx(10)
 
 
-def test_a_token_that_is_already_old_is_still_lent_once():
+def test_a_token_that_is_already_old_is_still_lent_once() -> None:
     """When authorize takes longer than its tokens live, each is tried once rather than asked for without end."""
     issuer = Issuer(lifetime=1, seconds=5)
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer)
         return [(await lent.lease()).token for _ in range(2)]
 
     assert virtual_time.run(run()) == ["token-1", "token-2"]
 
 
-def test_one_who_stops_waiting_does_not_stop_the_others():
+def test_one_who_stops_waiting_does_not_stop_the_others() -> None:
     """The authorize that many wait for goes on when one of them is cancelled."""
     issuer = Issuer()
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer)
         first, second = (asyncio.create_task(lent.lease()) for _ in range(2))
         await asyncio.sleep(0.05)
@@ -133,11 +136,11 @@ def test_one_who_stops_waiting_does_not_stop_the_others():
 # Refusals
 
 
-def test_a_refused_token_is_not_lent_again():
+def test_a_refused_token_is_not_lent_again() -> None:
     """After a 401 the next request gets another token, also when many were refused at once."""
     issuer = Issuer()
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer, "reuse")
         leases = [await lent.lease() for _ in range(5)]
         for lease in leases:
@@ -147,11 +150,11 @@ def test_a_refused_token_is_not_lent_again():
     assert virtual_time.run(run()) == {"token-2"}
 
 
-def test_a_late_refusal_of_an_old_token_leaves_the_new_one():
+def test_a_late_refusal_of_an_old_token_leaves_the_new_one() -> None:
     """A 401 for a token that was replaced meanwhile says nothing about its successor."""
     issuer = Issuer()
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer, "reuse")
         old = await lent.lease()
         lent.refused(old)
@@ -162,11 +165,11 @@ def test_a_late_refusal_of_an_old_token_leaves_the_new_one():
     assert virtual_time.run(run()) == "token-2"
 
 
-def test_auto_learns_single_use_and_says_so_once():
+def test_auto_learns_single_use_and_says_so_once() -> None:
     """A 401 for a living token that was used before: from then on each lease has a token of its own."""
     issuer, said = Issuer(), []
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer, learned=lambda: said.append("single"))
         leases = await asyncio.gather(*(lent.lease() for _ in range(8)))
         for lease in leases:
@@ -191,11 +194,11 @@ def test_auto_learns_single_use_and_says_so_once():
         pytest.param("single", 0, 1, id="single is configured"),
     ],
 )
-def test_nothing_is_learnt_from_another_refusal(use: str, wait: float, which: int):
+def test_nothing_is_learnt_from_another_refusal(use: str, wait: float, which: int) -> None:
     """A 401 that single use does not explain teaches nothing."""
     issuer, said = Issuer(), []
 
-    async def run():
+    async def run() -> None:
         lent = tokens(issuer, use, learned=lambda: said.append("single"))
         leases = [await lent.lease() for _ in range(2)]
         await asyncio.sleep(wait)
@@ -207,11 +210,11 @@ def test_nothing_is_learnt_from_another_refusal(use: str, wait: float, which: in
 
 
 @pytest.mark.parametrize("use", ["auto", "reuse", "single"])
-def test_a_fresh_token_was_used_by_nobody(use: str):
+def test_a_fresh_token_was_used_by_nobody(use: str) -> None:
     """Whoever asks for a fresh token gets one of its own, whatever the use."""
     issuer = Issuer()
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer, use)
         shared = await lent.lease()
         own = await asyncio.gather(*(lent.lease(fresh=True) for _ in range(10)))
@@ -227,11 +230,11 @@ def test_a_fresh_token_was_used_by_nobody(use: str):
 # Single use
 
 
-def test_single_use_tokens_are_never_lent_twice_and_asked_for_in_bounds():
+def test_single_use_tokens_are_never_lent_twice_and_asked_for_in_bounds() -> None:
     """Each lease has its own token, and no more are asked for at a time than allowed."""
     issuer = Issuer()
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer, "single", at_a_time=4)
         leases = await asyncio.gather(*(lent.lease() for _ in range(50)))
         await lent.aclose()
@@ -242,11 +245,11 @@ def test_single_use_tokens_are_never_lent_twice_and_asked_for_in_bounds():
     assert issuer.most_at_a_time == 4
 
 
-def test_few_leases_ask_for_few_tokens():
+def test_few_leases_ask_for_few_tokens() -> None:
     """Asking ahead follows the demand: one request does not make the API issue a stock of tokens."""
     issuer = Issuer()
 
-    async def run():
+    async def run() -> None:
         lent = tokens(issuer, "single", at_a_time=32)
         await lent.lease()
         await asyncio.sleep(10)
@@ -256,11 +259,11 @@ def test_few_leases_ask_for_few_tokens():
     assert len(issuer.asked) <= 2
 
 
-def test_a_stocked_token_that_grew_old_is_not_lent():
+def test_a_stocked_token_that_grew_old_is_not_lent() -> None:
     """A token asked for ahead and not needed in time is thrown away."""
     issuer = Issuer(lifetime=10)
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer, "single", at_a_time=4)
         for _ in range(8):
             await lent.lease()
@@ -273,7 +276,7 @@ def test_a_stocked_token_that_grew_old_is_not_lent():
 
 
 @pytest.mark.parametrize("authorize_seconds", [0.02, 0.05, 0.1])
-def test_single_use_keeps_at_least_half_of_the_throughput(authorize_seconds: float):
+def test_single_use_keeps_at_least_half_of_the_throughput(authorize_seconds: float) -> None:
     """With tokens asked for ahead, 500 creations of 50 ms by 16 workers take at most twice as long."""
 
     async def job(use: str) -> float:
@@ -299,11 +302,11 @@ def test_single_use_keeps_at_least_half_of_the_throughput(authorize_seconds: flo
 
 
 @pytest.mark.parametrize("use", ["auto", "single"])
-def test_refused_credentials_stop_everybody(use: str):
+def test_refused_credentials_stop_everybody(use: str) -> None:
     """When the credentials are refused everyone who waits hears it, and it is not tried again."""
     issuer = Issuer(script=(REFUSED,))
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer, use, at_a_time=1)
         return await asyncio.gather(*(lent.lease() for _ in range(3)), return_exceptions=True)
 
@@ -318,11 +321,11 @@ def test_refused_credentials_stop_everybody(use: str):
     [(AuthorizeElsewhere("HTTP 404"), WrongAddressError), (AuthorizeUntrusted("expired"), NeedsPersonError)],
     ids=["a wrong address", "a certificate that is refused"],
 )
-def test_what_waiting_does_not_help_is_not_tried_again(use: str, answer: Authorization, failure: type):
+def test_what_waiting_does_not_help_is_not_tried_again(use: str, answer: Authorization, failure: type) -> None:
     """Who answers there gives no tokens, or is not trusted: everybody hears it after the first try."""
     issuer = Issuer(script=(answer,))
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer, use, at_a_time=1)
         return await asyncio.gather(*(lent.lease() for _ in range(3)), return_exceptions=True)
 
@@ -330,11 +333,11 @@ def test_what_waiting_does_not_help_is_not_tried_again(use: str, answer: Authori
     assert len(issuer.asked) == 1
 
 
-def test_an_address_that_gave_a_token_before_is_right():
+def test_an_address_that_gave_a_token_before_is_right() -> None:
     """A page in the middle of a run is an outage: it is asked again."""
     issuer = Issuer(lifetime=10)
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer)
         await lent.lease()
         issuer.script = [AuthorizeElsewhere("HTTP 404")] * 2
@@ -344,11 +347,11 @@ def test_an_address_that_gave_a_token_before_is_right():
     assert virtual_time.run(run()) == "token-4"
 
 
-def test_a_failing_authorize_is_tried_again_as_the_server_wishes():
+def test_a_failing_authorize_is_tried_again_as_the_server_wishes() -> None:
     """Asking for a token creates nothing: it is tried again, not before the server's Retry-After."""
     issuer = Issuer(seconds=0, script=(AuthorizeFailed("HTTP 503"), AuthorizeFailed("HTTP 429", 7.0)))
 
-    async def run():
+    async def run() -> Any:
         return (await tokens(issuer).lease()).token
 
     assert virtual_time.run(run()) == "token-3"
@@ -356,11 +359,11 @@ def test_a_failing_authorize_is_tried_again_as_the_server_wishes():
 
 
 @pytest.mark.parametrize("use", ["auto", "single"])
-def test_a_failing_authorize_ends_the_run_in_the_end(use: str):
+def test_a_failing_authorize_ends_the_run_in_the_end(use: str) -> None:
     """Without a token nothing can be sent: after some tries the run stops, and says why."""
     issuer = Issuer(script=(AuthorizeFailed("HTTP 502"),) * 100)
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(issuer, use, at_a_time=1)
         with pytest.raises(StoppedEarlyError) as caught:
             await lent.lease()
@@ -371,10 +374,10 @@ def test_a_failing_authorize_ends_the_run_in_the_end(use: str):
     assert len(issuer.asked) == MAX_TRIES
 
 
-def test_a_lease_does_not_show_its_token():
+def test_a_lease_does_not_show_its_token() -> None:
     """A token is in no repr."""
 
-    async def run():
+    async def run() -> Any:
         lent = tokens(Issuer())
         lease = await lent.lease()
         return repr(lease) + repr(lent.__dict__)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
 from pipeline.domain.errors import ExitCode
-from pipeline.domain.model import ReportRow, SheetRow, Status, Totals
+from pipeline.domain.model import ReportRow, SessionState, SheetRow, Status, Totals
 from pipeline.domain.totals import exit_code, whole
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 def _row(status: Status, amount: str | None = None) -> ReportRow:
@@ -62,3 +66,20 @@ def test_the_most_serious_exit_code_wins(statuses: list[Status], stopped: bool, 
     """Exit codes are ordered 5, 6, 1, 0 (interface: "Exit codes")."""
     totals = count(_row(status) for status in statuses)
     assert exit_code(totals, stopped=stopped, dry_run=dry_run) == code
+
+
+def test_a_roll_counts_requests_cancelled_ones_and_rows_never_asked() -> None:
+    """A further request of a row adds to the requests, not to the rows."""
+    asked = replace(_row(Status.CREATED, "10.00"), created_at=NOW, amount_sent=Decimal(10))
+    gone = SessionState("Cancelled", (), None, NOW)
+    found = whole(
+        [
+            asked,
+            replace(asked, further=True, state=gone),
+            _row(Status.HELD, "5.00"),
+            _row(Status.UNKNOWN),
+        ]
+    )
+    figures = [(figure.rows, figure.amount) for figure in (found.requests, found.cancelled, found.never_asked)]
+    assert figures == [(2, Decimal(20)), (1, Decimal(10)), (1, Decimal(5))]
+    assert found.totals.rows == 3

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from benchmarks import local, machine, sending, table, whole
+from benchmarks import local, machine, pages, sending, table, whole, workers
 from benchmarks.local import Size
 from benchmarks.table import Line
 from pipeline.cli import COLLECT_AFTER
@@ -20,10 +20,12 @@ STEPS: Final[dict[str, Callable[[Size, Path], Iterator[Line]]]] = {
     "start-up": local.start_up,
     "read": local.reading,
     "validate": local.validation,
-    "journal": local.staging,
+    "journal": local.journal,
     "workbook": local.workbook,
     "send": sending.sending,
+    "workers": workers.workers,
     "whole": whole.whole,
+    "pages": pages.pages,
     "memory": whole.memory,
     "peers": whole.against_peers,
 }
@@ -44,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         back = list(table.steps_back(lines, before))
         print("\n".join(["", *(f"worse: {line}" for line in back)]) if back else "\nNothing has become worse.")
         return 1 if back else 0
-    folder = asked.output or table.RESULTS
+    path = folder = asked.output or table.RESULTS
     for step in steps:
         # A step at a time: an hour's figures must not be lost with the last of them.
         lines = table.merged(name, list(_measured(step, chosen)), folder)

@@ -19,10 +19,12 @@ from benchmarks.measuring import child, in_turns, middle
 from benchmarks.sheets import Badness, write_csv, write_xlsx
 from benchmarks.table import Line
 from pipeline.domain.attempt_rules import Permissions
-from pipeline.domain.model import Column, Mapping, Report, ReportRow, SheetRow, Source, Status
+from pipeline.domain.model import Column, Mapping, Report, ReportRow, SheetRow, SourceFile, Status
+from pipeline.journal import planning, runs, staging
 from pipeline.journal.attempts import RepeatSearch
-from pipeline.journal.journal import Beginning, Journal, open_journal
+from pipeline.journal.journal import Journal, open_journal
 from pipeline.journal.roll import Staged
+from pipeline.journal.runs import RunStart
 from pipeline.reader import ReadOptions, Table, open_table
 from pipeline.report.workbook import write
 from pipeline.validation import CheckedTable, CheckOptions, check_table
@@ -180,7 +182,7 @@ def _texts(table: Kept) -> dict[Field, list[str | None]]:
 # The journal
 
 
-def staging(size: Size, folder: Path) -> Iterator[Line]:
+def journal(size: Size, folder: Path) -> Iterator[Line]:
     """Checked rows into the journal and planned, against the bare inserts of the same values."""
     table = opened(write_csv(folder / "stage.csv", size.rows))
     rows = [row for chunk in check_table(table, CheckOptions()).chunks() for row in chunk]
@@ -201,14 +203,14 @@ def staging(size: Size, folder: Path) -> Iterator[Line]:
 def stage(journal: Journal, table: Table, chunks: Iterator[list[Any]], base_url: str = "http://127.0.0.1:1") -> Any:
     """Stage and plan checked rows in a batch of their own; gives the batch and the run."""
     now = datetime.now(UTC)
-    batch = journal.batch("bench", base_url, now)
-    beginning = Beginning("run", table.source, base_url, table.columns, ("referenceId",), now)
-    run, position = journal.begin(batch, beginning), 0
+    batch = journal.write(runs.ensure_batch, "bench", base_url, now)
+    beginning = RunStart("run", table.source, base_url, table.columns, ("referenceId",), now)
+    run, position = journal.write(runs.begin, batch.id, beginning), 0
     for chunk in chunks:
-        position = journal.stage(run, position, chunk)
+        position = staging.stage(journal, run, position, chunk)
     staged = Staged(run, batch.id, beginning.source)
-    journal.finish_staging(staged, beginning, now)
-    journal.plan(staged, Permissions(), RepeatSearch(_WINDOW), now)
+    journal.write(staging.finish, staged, beginning, now)
+    planning.plan(journal, staged, Permissions(), RepeatSearch(_WINDOW), now)
     return batch, run
 
 
@@ -248,7 +250,7 @@ def sent_batch(count: int, folder: Path) -> tuple[Report, list[ReportRow]]:
     table = opened(write_csv(folder / "sent.csv", count, Badness.SOME))
     now = datetime(2026, 11, 24, 9, tzinfo=UTC)
     report = Report(
-        "bench", Source("sent.csv", "0" * 64), "http://127.0.0.1:1", table.columns, now, now, ("referenceId",)
+        "bench", SourceFile("sent.csv", "0" * 64), "http://127.0.0.1:1", table.columns, now, now, ("referenceId",)
     )
     checked: CheckedTable = check_table(table, CheckOptions())
     return report, [_sent(row, now) for chunk in checked.chunks() for row in chunk]

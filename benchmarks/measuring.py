@@ -57,7 +57,7 @@ def middle(costs: Sequence[Cost]) -> Cost:
 def child(line: Sequence[str | Path], environment: Mapping[str, str] | None = None, cwd: Path | None = None) -> Cost:
     """What a process costs from its start to its end. Raises RuntimeError with its last words when it fails.
 
-    1 is the exit code of a run with rows to be mended.
+    1 is the exit code of a run with rows to be fixed.
     """
     wall = time.perf_counter()
     with subprocess.Popen(  # noqa: S603 - what the bench itself put together

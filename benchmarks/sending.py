@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
@@ -21,11 +20,10 @@ from benchmarks.sheets import write_csv
 from benchmarks.table import Line
 from pipeline.client.api import Api, Credentials
 from pipeline.client.payload import body
-from pipeline.client.transport import ExactTransport, Timeouts
-from pipeline.domain.attempt_rules import Verdict
+from pipeline.client.transport import AtMostOnceTransport, Timeouts
 from pipeline.domain.model import Payment
-from pipeline.journal.journal import Journal, Sendable, open_journal
-from pipeline.sender.cancellation import Stop
+from pipeline.journal.journal import Journal, open_journal
+from pipeline.sender.cancellation import CancelToken
 from pipeline.sender.engine import TOKENS_AHEAD, Assignment, SendRules, send
 from pipeline.validation import CheckOptions, check_table
 
@@ -56,22 +54,6 @@ class Case:
     def ideal(self) -> float:
         """Rows a second that the latency allows."""
         return self.in_flight / self.latency
-
-
-class _Nobody:
-    """Draws nothing."""
-
-    def row_ended(self, row: Sendable, verdict: Verdict) -> None:
-        """Nothing."""
-
-    def row_held(self, row: Sendable) -> None:
-        """Nothing."""
-
-    def tokens_are_single_use(self) -> None:
-        """Nothing."""
-
-    def pause_asked(self, until: datetime) -> None:
-        """Nothing."""
 
 
 def sending(size: Size, folder: Path) -> Iterator[Line]:
@@ -121,12 +103,12 @@ _NUMBERS: Final = count()
 
 
 async def _send(journal: Journal, batch: Any, run: int, case: Case, url: str) -> Cost:
-    transport = ExactTransport(connections=case.in_flight * (1 + TOKENS_AHEAD), timeouts=Timeouts())
+    transport = AtMostOnceTransport(connections=case.in_flight * (1 + TOKENS_AHEAD), timeouts=Timeouts())
     api = Api(url, transport, Credentials("bench", "bench"))
     rules = SendRules(concurrency=case.in_flight)
     try:
         wall, cpu = time.perf_counter(), time.process_time()
-        await send(Assignment(journal, batch, run), api, rules, _Nobody(), Stop())
+        await send(Assignment(journal, batch, run), api, rules, lambda _event: None, CancelToken())
         return Cost(time.perf_counter() - wall, time.process_time() - cpu)
     finally:
         await api.aclose()
@@ -144,7 +126,7 @@ def sent_by_transport(case: Case) -> Cost:
 
 
 async def _exchange(case: Case, base_url: str) -> Cost:
-    transport = ExactTransport(connections=case.in_flight, timeouts=Timeouts())
+    transport = AtMostOnceTransport(connections=case.in_flight, timeouts=Timeouts())
     url = httpx.URL(f"{base_url}/api/v2/sessions")
     headers = {"Authorization": "Bearer bench", "Content-Type": "application/json"}
     requests = (httpx.Request("POST", url, headers=headers, content=_body(at)) for at in range(case.rows))

@@ -99,7 +99,8 @@ def merged(name: str, lines: Sequence[Line], folder: Path = RESULTS) -> list[Lin
 
 
 ORDER: Final = (
-    "start-up", "read", "validate", "journal", "workbook", "send", "whole", "first request", "memory", "whole job",
+    "start-up", "read", "validate", "journal", "workbook", "send", "workers", "whole", "first request", "pages",
+    "memory", "whole job",
 )  # fmt: skip
 
 

@@ -1,8 +1,7 @@
-# ruff: noqa: INP001 - a script, not a package
 """Writes the parts of the documentation that the program itself knows: `make docs`.
 
-`docs/commands.md`, `docs/settings.md` and `docs/fields.md` whole, and in the README what stands between
-`<!-- generated: NAME -->` and `<!-- end -->`. `tests/test_docs.py` holds that all of it is up to date.
+`docs/commands.md`, `docs/settings.md` and `docs/fields.md` whole, and in the README what is between
+`<!-- generated: NAME -->` and `<!-- end -->`. `tests/test_docs.py` checks that all of it is up to date.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
-from inspect import cleandoc
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -21,6 +20,7 @@ from typing import Final
 import click
 
 from pipeline.cli import COMMANDS, cli
+from pipeline.cli.help_text import help_record
 from pipeline.config.settings import CONFIG_NAME, Settings, variable_of
 from schemas.faults import CatalogueEntry, Severity, catalogue
 from schemas.fields import FIELDS, INSTITUTIONS, Field, FieldRule, aliases
@@ -29,9 +29,7 @@ REPOSITORY: Final = Path(__file__).parents[1]
 DOCS: Final = REPOSITORY / "docs"
 NOTE: Final = "<!-- Made by `make docs` from the program itself; change it there. -->"
 
-_BLOCK: Final = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n)(?P<text>.*?)(<!-- end -->)", re.DOTALL)
-_VARIES: Final = re.compile(r"[\d,]+ a second")
-"""What differs from run to run in the same output."""
+_BLOCK: Final = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -54,7 +52,7 @@ def _command(command: click.Command, context: click.Context, level: int = 2) -> 
     pieces = command.collect_usage_pieces(context)
     usage = " ".join([context.command_path, *pieces])
     options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
-    rows = [(_option(option, context), _words(option, context)) for option in options]
+    rows = [_option(option, context) for option in options]
     title = f"{'#' * level} {context.command_path.removeprefix('flinks-import ')}"
     parts = [title, f"    {usage}", _help(command)]
     if rows:
@@ -68,18 +66,14 @@ def _command(command: click.Command, context: click.Context, level: int = 2) -> 
 
 
 def _help(command: click.Command) -> str:
-    """The command's words, without click's mark for what is not to be wrapped."""
-    return cleandoc(command.help or "").replace("\b\n", "").strip()
+    """The command's words, with its examples and exit codes as they are printed."""
+    parts = [textwrap.fill(part, 120, break_on_hyphens=False) for part in (command.help or "").split("\n\n")]
+    return "\n\n".join([*parts, f"```text\n{command.epilog}\n```"])
 
 
-def _option(option: click.Option, context: click.Context) -> str:
-    record = option.get_help_record(context)
-    return f"`{record[0]}`" if record else ""
-
-
-def _words(option: click.Option, context: click.Context) -> str:
-    record = option.get_help_record(context)
-    return " ".join(record[1].split()) if record else ""
+def _option(option: click.Option, context: click.Context) -> tuple[str, str]:
+    names, words = help_record(option, context)
+    return f"`{names}`", " ".join(words.split())
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -100,11 +94,16 @@ def settings_page() -> str:
     return f"""{NOTE}
 # Settings
 
-An option on the command line counts first, then the environment, then the file, then the default. The file is
-`{CONFIG_NAME}` in the current folder or in your configuration folder, or the one named by `--config` or
-`FLINKS_IMPORT_CONFIG`. It is TOML, one `name = value` a line; a name that is not in this table is an error. The
-password never stands in it: it comes from the environment, or from a file of its own (`password_file`). Relative places
-in the file count from the file; a relative journal in the environment is refused.
+An option on the command line comes first, then the environment, then the file, then the default. The file is
+`{CONFIG_NAME}` in the current folder or in your configuration folder, or the file that `--config` or
+`FLINKS_IMPORT_CONFIG` names. It is TOML, with one `name = value` on each line; a name that is not in this table is an
+error. The password is never in it: it comes from the environment, the system keyring (`login`), or its own file
+(`password_file`). Relative paths in the file are relative to the file. A relative journal in the environment is an
+error.
+
+You can write every variable with the prefix `FLINKS_IMPORT_`, also those that the table shows without it:
+`FLINKS_IMPORT_BASE_URL` comes before `FLINKS_BASE_URL`. A variable with the prefix that is not in the table changes
+nothing, and each command warns you of it.
 
 {_table(("in the file", "in the environment", "default", "meaning"), rows)}
 """
@@ -127,36 +126,36 @@ def _default(value: object) -> str:
 
 
 def fields_page() -> str:
-    """Every field with its limits and headings, and every fault with its sentence and mend."""
+    """Every field with its limits and headings, and every fault with its sentence and how to fix it."""
     rules = [(f"`{rule.field}`", _need(rule), _limits(rule), f"`{rule.example}`") for rule in FIELDS]
     headings = [(f"`{rule.field}`", ", ".join(_headings(rule.field))) for rule in FIELDS]
     known = ", ".join(f"{code} {name}" for code, name in INSTITUTIONS.items())
     return f"""{NOTE}
-# Fields and faults
+# Fields, errors and notices
 
 ## Fields
 
 {_table(("field", "needed", "limits", "example"), rules)}
 
-Known institutions: {known}. Any other is a notice and no fault.
+Known institutions: {known}. Any other gets a notice, not an error.
 
 ## Headings
 
 Case, accents, spaces and punctuation do not matter. A column under any other heading is your own and comes back
-untouched. A heading that is missing here can be added with a mapping file (`--mapping`).
+unchanged. You can add headings with
+`--map "HEADING=FIELD"` or a mapping file (`--mapping`).
 
 {_table(("field", "headings"), headings)}
 
-## Faults
+## Errors
 
-A fault keeps its row from being sent. In braces stands what the message fills in. In the JSON, codes of rows have
-hyphens (`amount-zero`); a code with a dot (`sheet.no_heading_row`) is why a whole run was refused, and has no row.
+A row with an error is not sent. The message fills in what is in braces. The codes are those of the JSON.
 
 {_faults(Severity.ERROR)}
 
 ## Notices
 
-A notice says what was changed, guessed or looks odd; the row is sent.
+A notice says what the program changed or guessed, or what looks wrong. The row is sent.
 
 {_faults(Severity.NOTICE)}
 """
@@ -196,7 +195,7 @@ def _faults(severity: Severity) -> str:
 
 
 def _told(entry: CatalogueEntry) -> tuple[str, str]:
-    return entry.sentence["en"], entry.mend["en"]
+    return entry.sentence["en"], entry.fix["en"]
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -204,14 +203,8 @@ def _told(entry: CatalogueEntry) -> tuple[str, str]:
 
 
 def readme(text: str) -> str:
-    """The README with its generated blocks made anew; a block that says the same is left letter by letter."""
-
-    def renew(match: re.Match[str]) -> str:
-        fresh = _block(match["name"])
-        same = _VARIES.sub("", fresh) == _VARIES.sub("", match["text"])
-        return f"{match[1]}{match['text'] if same else fresh}{match[4]}"
-
-    return _BLOCK.sub(renew, text)
+    """The README with its generated blocks as they are now."""
+    return _BLOCK.sub(lambda match: f"{match[1]}{_block(match['name'])}{match[3]}", text)
 
 
 def _block(name: str) -> str:

@@ -109,7 +109,7 @@ TENANTS: Final = """
 """
 
 MISTAKES: Final[dict[str, dict[str, Value]]] = {
-    # Rows that can't be sent until somebody has mended them.
+    # Rows that can't be sent until somebody has fixed them.
     "Wei Zhang": {"email": "wei.zhang@@example.com"},
     "Noah Bouchard": {"last": None},
     "Ethan Whitehead": {"amount": Decimal("-150.00"), "notes": "Credit for the broken dryer"},

@@ -1,4 +1,4 @@
-"""The one table of fields: every limit of the API stands here and nowhere else.
+"""The one table of fields: every limit of the API is here and nowhere else.
 
 Validation, messages, headings, the template and the documentation are drawn from `FIELDS`. The built-in sandbox is
 the one exception: it checks by its own words, so that a mistake in this table can be seen.
@@ -15,6 +15,8 @@ from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
+
+from schemas.languages import Lang
 
 
 class Field(StrEnum):
@@ -52,7 +54,7 @@ class FieldRule:
     """One field and its limits.
 
     `min_length` and `max_length` count characters of the cleaned text. `choices` are the values that the API knows;
-    `path` is where the value stands in the request, outermost key first.
+    `path` is the place of the value in the request, outermost key first.
     """
 
     field: Field
@@ -168,6 +170,40 @@ ANSWERS: Final[dict[str, str]] = {
 
 RULES: Final[dict[Field, FieldRule]] = {rule.field: rule for rule in FIELDS}
 
+LABELS: Final[dict[Lang, dict[str, str]]] = {
+    "en": {
+        Field.REFERENCE_ID: "reference",
+        Field.FIRST_NAME: "first name",
+        Field.MIDDLE_NAME: "middle name",
+        Field.LAST_NAME: "last name",
+        Field.EMAIL: "e-mail",
+        Field.AMOUNT: "amount",
+        Field.CURRENCY: "currency",
+        Field.TYPE: "payment type",
+        Field.DIRECTION: "direction",
+        Field.SEND_INTERAC_LINK: "send Interac link",
+        Field.INSTITUTION_CODE: "institution number",
+        Field.TRANSIT_NUMBER: "transit number",
+        Field.ACCOUNT_NUMBER: "bank account number",
+    },
+    "fr": {
+        Field.REFERENCE_ID: "référence",
+        Field.FIRST_NAME: "prénom",
+        Field.MIDDLE_NAME: "deuxième prénom",
+        Field.LAST_NAME: "nom de famille",
+        Field.EMAIL: "courriel",
+        Field.AMOUNT: "montant",
+        Field.CURRENCY: "devise",
+        Field.TYPE: "type de paiement",
+        Field.DIRECTION: "direction",
+        Field.SEND_INTERAC_LINK: "envoyer le lien Interac",
+        Field.INSTITUTION_CODE: "numéro d'institution",
+        Field.TRANSIT_NUMBER: "numéro de transit",
+        Field.ACCOUNT_NUMBER: "numéro de compte bancaire",
+    },
+}
+"""What people call a field where the sheet has no column for it. Each is a heading under which it is known."""
+
 OWN_COLUMNS: Final = (
     "status",
     "sessionId",
@@ -191,13 +227,18 @@ RUN_PROPERTY: Final = "flinks-import-run"
 when the run began that the file is of (ISO 8601, UTC)."""
 
 FIX_COLUMN: Final = "howToFix"
-"""The last column of `Errors` and of a marked copy: what to do about a row."""
+"""In `Errors` and the last column of a marked copy: what to do about a row."""
 
 FILE_COLUMN: Final = "file"
-"""The last column where rows of several sheets stand together: the name of the sheet that a row came from."""
+"""The last column where rows of several sheets are together: the name of the sheet that a row came from."""
 
 ROW_COLUMN: Final = "row"
 """The first column of the output workbook: the row number in the user's own sheet."""
+
+BEFORE_IN_ERRORS: Final = (ROW_COLUMN, "errors", FIX_COLUMN)
+BEHIND_IN_ERRORS: Final = (*(name for name in OWN_COLUMNS if name != "errors"), FILE_COLUMN)
+"""Our columns of `Errors` before and behind the user's own: of those behind, `status` and the ones that say something,
+in this order."""
 
 
 @cache
@@ -217,7 +258,7 @@ def alias_tiers() -> dict[Field, tuple[tuple[str, ...], ...]]:
 
 
 def whole_name_headings() -> tuple[str, ...]:
-    """Headings that usually stand above whole names: no field's alias, but worth an explanation."""
+    """Headings that usually mean whole names: no field's alias, but worth an explanation."""
     return tuple(_alias_table()["wholeName"])
 
 

@@ -13,6 +13,8 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, overload
 
+from babel.numbers import format_currency, format_decimal
+
 from schemas.fields import AMOUNT_DECIMALS
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ _LARGE: Final = 20
 
 
 class Convention(StrEnum):
-    """Which mark stands before the decimals in a column: `1,234.50` is POINT, `1 234,50` is COMMA."""
+    """Which mark comes before the decimals in a column: `1,234.50` is POINT, `1 234,50` is COMMA."""
 
     POINT = "point"
     COMMA = "comma"
@@ -64,7 +66,7 @@ _AMOUNT: Final = re.compile(
     re.IGNORECASE,
 )
 _SIGNS: Final = re.compile(rf"{_SIGN}")
-# Three letters beside digits name a currency only when they are one that a Canadian sheet could hold.
+# Three letters next to digits name a currency only if a Canadian sheet could have that currency.
 _FOREIGN: Final = re.compile(
     r"(?<![a-z])(?:us\s?\$|usd|eur|euros?|gbp|aud|nzd|chf|jpy|cny|inr|mxn|hkd|brl|rub|pln|sek|nok|dkk|kr|zł|fr)(?![a-z])"
     r"|us\s?\$|\$\s?us|(?<![a-z])(?!(?:ca?|cad|cdn)\s?\$)[a-z]{1,3}\s?\$|[£¤¥\u20a0-\u20cf₽₹]",
@@ -79,8 +81,8 @@ _GROUPS_OF: Final = {".": (r"\.",), ",": (",",), "": (" ", "['\u2019]")}
 class _Figure:
     """How the digits of an amount read: the plain text, and which mark must be the decimal one for it to read so.
 
-    `mark` is `.` or `,` when the form itself shows which one stands before the decimals, else empty. `ambiguous` means
-    that the mark can't be told from the form (`1,234`).
+    `mark` is `.` or `,` when the form itself shows which one comes before the decimals, else empty. `ambiguous` means
+    that the form does not show the mark (`1,234`).
     """
 
     text: str
@@ -167,15 +169,13 @@ def from_cents(cents: int | None) -> Decimal | None:
 
 
 def format_amount(amount: Decimal, lang: Lang) -> str:
-    """An amount as people read it: `1,234.50` in English, `1 234,50 $` in French (with no-break spaces)."""
-    figure = format_number(amount, lang, AMOUNT_DECIMALS)
-    return figure if lang == "en" else figure + "\u00a0$"
+    """An amount as people write it: `$1,234.50` in English, `1 234,50 $` in French (with no-break spaces)."""
+    return format_currency(amount, "CAD", locale=f"{lang}_CA")
 
 
 def format_number(number: Decimal | float, lang: Lang, decimals: int = 0) -> str:
     """A number as people read it: `1,862.5` in English, `1 862,5` in French (with no-break spaces)."""
-    english = f"{number:,.{decimals}f}"
-    return english if lang == "en" else english.translate({ord(","): "\u00a0", ord("."): ","})
+    return format_decimal(number, format=f"#,##0.{'0' * decimals}".rstrip("."), locale=f"{lang}_CA")
 
 
 def _signed_digits(text: str) -> tuple[bool, str] | Reason:
@@ -201,7 +201,7 @@ def _figure(digits: str, convention: Convention) -> _Figure | None:
         whole = _whole(digits, "")
         return _Figure(whole) if whole else None
     decimal_mark, grouping = marks[-1], marks[0]
-    if len(marks) > 1 and decimal_mark == grouping:  # 1,234,567: a mark that stands twice can only group
+    if len(marks) > 1 and decimal_mark == grouping:  # 1,234,567: a mark that comes twice can only group
         whole = _whole(digits, grouping) if len(set(marks)) == 1 else None
         return _Figure(whole, ".,".replace(grouping, "")) if whole else None
     left, _, right = digits.rpartition(decimal_mark)
@@ -227,7 +227,7 @@ def _by_convention(left: str, right: str, mark: str, convention: Convention) -> 
 
 
 def _whole(digits: str, grouping: str) -> str | None:
-    """`digits` without its grouping marks, or None unless they stand before every third digit."""
+    """`digits` without its grouping marks, or None unless they are before every third digit."""
     if _WHOLE.fullmatch(digits):
         return digits
     if any(_GROUPED[form].fullmatch(digits) for form in _GROUPS_OF[grouping]):

@@ -2,7 +2,7 @@
 
     PaymentSchema.validate(pd.read_csv("payments.csv", dtype=str), lazy=True)
 
-No limit stands here: each is drawn from `schemas.fields`. pandas and pandera cost half a second to import, so only what
+No limit is here: each comes from `schemas.fields`. pandas and pandera cost half a second to import, so only what
 validates imports this module.
 """
 
@@ -134,7 +134,7 @@ def _sentence(code: str) -> str:
 
 
 def _column(field: Field) -> Any:
-    """A column that may have missing values: the check `missing` and that of the account say where they are a fault."""
+    """A column that may have missing values: the checks of `missing` and of the account say where they are a fault."""
     return pa.Field(alias=field.value, nullable=True)
 
 
@@ -251,7 +251,7 @@ class PaymentSchema(pa.DataFrameModel):
     @pa.dataframe_check(description=_sentence("account-incomplete"))
     @_called("account-incomplete")
     def _whole_account_or_none(cls, frame: pd.DataFrame) -> bool:
-        """Fails each part that is empty: of a plain verdict on the row, pandera would say that of all its columns."""
+        """Fails each empty part: with one verdict for the row, pandera would fail all its columns."""
         parts = frame.reindex(columns=[field.value for field in ACCOUNT_FIELDS])
         empty = parts.apply(lambda values: _blank(_texts(values)))
         partly = empty.any(axis="columns") & ~empty.all(axis="columns")
@@ -286,7 +286,7 @@ class Failures:
 def failures(columns: Mapping[Field, Sequence[str | None]], limits: Limits) -> Iterator[Failures]:
     """Every failure of a table of cleaned texts by `PaymentSchema` under `limits`, a check at a time.
 
-    None is a text that the cleaning has faulted: nothing more is said of it. No text is read as a missing value,
+    None is a text in which the cleaning found a fault: no check adds another. No text is read as a missing value,
     whatever it says.
     """
     frame = pd.DataFrame({field.value: _judged_texts(field, texts, limits) for field, texts in columns.items()})
@@ -301,7 +301,7 @@ def failures(columns: Mapping[Field, Sequence[str | None]], limits: Limits) -> I
 
 
 def _judged_texts(field: Field, texts: Sequence[str | None], limits: Limits) -> pd.Series[str]:
-    """A column in which a value that passes every check stands for each text that was faulted before."""
+    """A column in which a value that passes every check replaces each text that already has a fault."""
     if None in texts:
         passes = {Field.AMOUNT: f"{CENT}", Field.DIRECTION: limits.direction}.get(field, RULES[field].example)
         texts = [passes if text is None else text for text in texts]

@@ -1,6 +1,6 @@
 """The reports of payments: what their columns are called, and what their words say.
 
-Tables only; the words stand in `report_aliases.toml`. Source: API notes, "Reports" and "State of a session".
+Tables only; the words are in `report_aliases.toml`. Source: API notes, "Reports" and "State of a session".
 """
 
 from __future__ import annotations
@@ -89,13 +89,13 @@ def kind_words() -> dict[str, LineKind]:
 
 @cache
 def subject_words() -> tuple[str, ...]:
-    """What can stand before a status word without changing it (`Payment declined`)."""
+    """Words before a status word that do not change it (`Payment declined`)."""
     return tuple(_table()["subjects"]["words"])
 
 
 @cache
 def session_words() -> dict[str, tuple[str, ...]]:
-    """What tells the state of a session from that of a payment: `headings`, `completed` and `underway`."""
+    """What distinguishes the state of a session from that of a payment: `headings`, `completed` and `underway`."""
     return {name: tuple(words) for name, words in _table()["session"].items()}
 
 

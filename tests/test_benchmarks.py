@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from pipeline.validation import CheckOptions, check_table
 TINY = Size(rows=30, times=1, peers=False)
 
 
-@pytest.mark.parametrize("step", [local.reading, local.validation, local.staging, local.workbook])
+@pytest.mark.parametrize("step", [local.reading, local.validation, local.journal, local.workbook])
 def test_a_step_on_tiny_input(step: Callable[..., Any], tmp_path: Path) -> None:
     """Each step that touches no network gives lines with figures on both sides."""
     lines = list(step(TINY, tmp_path))
@@ -85,3 +86,10 @@ def test_one_step_by_the_command(tmp_path: Path, capsys: pytest.CaptureFixture) 
     kept = json.loads((tmp_path / "full.json").read_text("utf-8"))
     assert {line["step"] for line in kept["lines"]} == {"read"}
     assert "| read |" in (tmp_path / "full.md").read_text("utf-8")
+
+
+def test_every_line_has_its_place_in_the_table() -> None:
+    """What was measured for an hour must not be lost since nobody said where it goes."""
+    texts = [path.read_text("utf-8") for path in Path(table.__file__).parent.glob("*.py")]
+    steps = {step for text in texts for step in re.findall(r'\bLine\(\s*"([^"]+)"', text)}
+    assert steps == set(table.ORDER)

@@ -40,7 +40,8 @@ def test_every_command_and_option_is_documented(name: str) -> None:
     """A command or option without documentation is a failing test."""
     text = README + (REPOSITORY / "docs" / "commands.md").read_text("utf-8")
     command = cli.get_command(click.Context(cli), name)
-    options = {word for parameter in command.params if isinstance(parameter, click.Option) for word in parameter.opts}
+    shown = (one for one in command.params if isinstance(one, click.Option) and not one.hidden)
+    options = {word for parameter in shown for word in parameter.opts}
     assert f"`{name}`" in README
     assert {option for option in options if option not in text} == set()
 

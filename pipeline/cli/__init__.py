@@ -8,34 +8,51 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from gettext import gettext as _
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
 import click
 
 from pipeline.cli import outlets
+from pipeline.cli.help_text import Group, choose_language
+from pipeline.messages import N_, language_of, translate
 from pipeline.system import signals
 
-COMMANDS: Final[dict[str, tuple[str, str]]] = {
-    "run": ("pipeline.cli.run", "Create one payment request for each valid row of a sheet."),
-    "validate": ("pipeline.cli.validate", "Find every fault of a sheet; send nothing."),
-    "columns": ("pipeline.cli.columns", "Show how each column of a sheet was understood."),
-    "plan": ("pipeline.cli.plan", "Write what a sheet would send, for a second person to approve."),
-    "template": ("pipeline.cli.template", "Write an empty billing sheet to fill in."),
-    "reconcile": ("pipeline.cli.reconcile", "Match a batch with the daily reports of payments."),
-    "status": ("pipeline.cli.status", "Ask the API who has paid, and write the workbook of a batch anew."),
-    "resolve": ("pipeline.cli.resolve", "Record what became of a row whose outcome is unknown."),
-    "cancel": ("pipeline.cli.cancel", "Cancel what is still open: the undo of a wrong upload."),
-    "inbox": ("pipeline.cli.inbox", "Run every sheet of a drop folder once, for cron or as a service."),
-    "batches": ("pipeline.cli.batches", "List the batches in the journal."),
-    "sandbox": ("pipeline.cli.sandbox", "Serve the built-in stand-in for the API on this machine."),
-    "config": ("pipeline.cli.config", "Show every setting and where it came from, or write a commented file."),
-    "login": ("pipeline.cli.login", "Keep the API user and password in the system's keyring."),
-    "doctor": ("pipeline.cli.doctor", "Check settings, connection, credentials and journal, and say how to mend them."),
-    "journal": ("pipeline.cli.journal", "Make, back up or check the journal."),
-    "completion": ("pipeline.cli.completion", "Print the completion script for bash, zsh or fish."),
+COMMAND_GROUPS: Final[dict[str, dict[str, tuple[str, str]]]] = {
+    N_("Send"): {
+        "run": ("pipeline.cli.run", N_("Create one payment request for each valid row of a sheet.")),
+        "validate": ("pipeline.cli.validate", N_("Find every error in a sheet; send nothing.")),
+        "columns": ("pipeline.cli.columns", N_("Show how each column of a sheet is read.")),
+        "plan": ("pipeline.cli.plan", N_("Make a plan of what a sheet would send.")),
+        "approve": ("pipeline.cli.approve", N_("Look at a plan of another person, and approve it.")),
+        "template": ("pipeline.cli.template", N_("Write an empty billing sheet to fill in.")),
+        "resolve": ("pipeline.cli.resolve", N_("Record what happened to a row whose outcome is unknown.")),
+        "web": ("pipeline.cli.web", N_("Open the local page: a month without a terminal.")),
+        "cancel": ("pipeline.cli.cancel", N_("Cancel open requests: the undo of a wrong upload.")),
+    },
+    N_("Who has paid"): {
+        "status": ("pipeline.cli.status", N_("Ask the API who has paid; update the workbook of a batch.")),
+        "reconcile": ("pipeline.cli.reconcile", N_("Match a batch with the daily reports of payments.")),
+    },
+    N_("Records"): {
+        "batches": ("pipeline.cli.batches", N_("List the batches in the journal.")),
+        "journal": ("pipeline.cli.journal", N_("Create, back up or check the journal.")),
+    },
+    N_("Unattended"): {
+        "inbox": ("pipeline.cli.inbox", N_("Run each new sheet of a drop folder, for cron or as a service.")),
+    },
+    N_("Set-up"): {
+        "login": ("pipeline.cli.login", N_("Keep the API user and password in the system keyring.")),
+        "config": ("pipeline.cli.config", N_("Show every setting and its source, or write a settings file.")),
+        "doctor": ("pipeline.cli.doctor", N_("Check settings, connection, credentials and journal.")),
+        "sandbox": ("pipeline.cli.sandbox", N_("Serve a practice API on this computer.")),
+        "completion": ("pipeline.cli.completion", N_("Print the completion script for bash, zsh or fish.")),
+    },
 }
-"""Each command's module and its line in the list."""
+"""Each command's module and its line in the list, under the headings of the list."""
+
+COMMANDS: Final = {name: command for group in COMMAND_GROUPS.values() for name, command in group.items()}
 
 COLLECT_AFTER: Final = (10_000, 20, 50)
 """How seldom Python looks for cycles of garbage, of which this program makes next to none.
@@ -44,7 +61,7 @@ COLLECT_AFTER: Final = (10_000, 20, 50)
 """
 
 
-class _Commands(click.Group):
+class _Commands(Group):
     """Commands that are imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -53,13 +70,28 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        module, _ = COMMANDS[cmd_name]
+        module, _line = COMMANDS[cmd_name]
         command: click.Command = getattr(import_module(module), cmd_name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and ("." in name or os.path.lexists(name)):
+            import shlex
+
+            command = shlex.join(["flinks-import", "run", *args])
+            raise click.UsageError(
+                _("{name} is a file, not a command. Did you mean: {command}").format(name=name, command=command)
+            )
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+        width = max(map(len, COMMANDS))
+        for heading, commands in COMMAND_GROUPS.items():
+            with formatter.section(_(heading)):
+                formatter.write_dl([(name.ljust(width), _(line)) for name, (_module, line) in commands.items()])
 
 
 def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -70,29 +102,46 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
         ctx.exit()
 
 
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "color": True})
-@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Say which.")
+@click.command(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "color": True},
+    epilog="""
+    Examples:
+      # Practise: no money moves, no credentials are needed.
+      flinks-import run billing.xlsx --sandbox
+      # Show the options of a command.
+      flinks-import run --help
+    """,
+)
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Show the version."
+)
 def cli() -> None:
-    """Turn a billing sheet into Interac e-Transfer payment requests, and never ask a customer twice.
-
-    Start with: flinks-import run SHEET.xlsx --sandbox
-    """
+    """Turn a billing sheet into Interac e-Transfer payment requests. Nobody is asked twice."""
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """The console command. Ends the process with a code of `ExitCode` and never shows a traceback."""
-    # SIGTERM and SIGHUP are a Ctrl-C, from the first moment: the commands that send take them over when they begin.
-    signals.take_over()
-    outlets.install()
-    os.umask(0o077)  # whatever is made is its owner's alone; who shares something says so
-    gc.set_threshold(*COLLECT_AFTER)
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
+        # SIGTERM and SIGHUP are a Ctrl-C, from the first moment: the commands that send take them over when they begin.
+        signals.take_over()
+        outlets.install()
+        os.umask(0o077)  # whatever is made is its owner's alone; who shares something says so
+        gc.set_threshold(*COLLECT_AFTER)
+        choose_language(arguments)
         code = _run(arguments)
     except (click.exceptions.Abort, KeyboardInterrupt):
+        signals.let_end()
         code = _code("STOPPED_EARLY")
-        if "--json" in arguments and outlets.is_unused():
-            _print_interrupted(code)
+        _print_error(
+            arguments,
+            "stopped-early",
+            _("Stopped before sending. Run the same command again to start over."),
+            code,
+        )
+    if reason := outlets.lost_output():
+        code = _without_output(reason, code)
     signals.ignore()
     sys.exit(code)
 
@@ -103,18 +152,16 @@ def _run(arguments: list[str]) -> int:
     except click.exceptions.Abort:
         raise
     except click.ClickException as error:
-        error.show()
-        if "--json" in arguments:
-            _print_nothing_done("usage", error.format_message(), _code("USAGE"))
+        signals.let_end()
+        _print_usage_error(error)
+        _print_error(arguments, "usage", _sentence(error), _code("USAGE"))
         return _code("USAGE")
-    except BrokenPipeError:
-        # Whoever read our output has gone (`… | head`): nothing more can be said.
-        sys.stderr.close()
-        return _code("STOPPED_EARLY")
     except Exception as error:  # noqa: BLE001 - the last place where a fault of the program can be told
-        from pipeline.cli.failing import report_bug
+        signals.let_end()
+        from pipeline.cli.crash_report import report_bug
 
-        return report_bug(error)
+        _print_error(arguments, "bug", report_bug(error), _code("BUG"))
+        return _code("BUG")
 
 
 def _call(arguments: list[str]) -> int:
@@ -124,26 +171,58 @@ def _call(arguments: list[str]) -> int:
         except UnicodeEncodeError:
             # The name of a file may be anything; what is kept, or compared, must be text.
             if not os.path.lexists(argument):
-                raise click.UsageError(f"This is no text in UTF-8: {argument}") from None
+                raise click.UsageError(_("This is not text in UTF-8: {text}").format(text=argument)) from None
     code: Any = cli.main(arguments, prog_name="flinks-import", standalone_mode=False)
     signals.let_end()
     return code if isinstance(code, int) else 0
 
 
-def _print_nothing_done(key: str, message: str, code: int) -> None:
+def _print_usage_error(error: click.ClickException) -> None:
+    """One line: what is wrong, and where the help is unless the line says what to type instead."""
+    line = _sentence(error)
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None and not line.endswith("?") and not isinstance(error, click.exceptions.NoArgsIsHelpError):
+        hint = _("Try '{command} {option}' for help.")  # click's own sentence
+        line = f"{line}{'' if line.endswith('.') else '.'} {hint.format(command=context.command_path, option='--help')}"
+    outlets.say(line, err=True)
+
+
+def _sentence(error: click.ClickException) -> str:
+    if not isinstance(error, click.NoSuchOption):
+        return error.format_message()
+    from difflib import get_close_matches
+
+    near = get_close_matches(error.option_name, error.possibilities or (), n=1, cutoff=0.7)
+    if not near:
+        return error.message
+    sentence = _("There is no option '{name}'. Did you mean '{nearest}'?")
+    return sentence.format(name=error.option_name, nearest=near[0])
+
+
+def _print_error(arguments: list[str], code: str, message: str, exit_code: int) -> None:
     """A script that asked for JSON gets JSON, also when its options are wrong or it is interrupted at once."""
+    if "--json" not in arguments or not outlets.is_unused():
+        return
     import json
 
-    from pipeline.cli.printing import nothing_done
+    from pipeline.cli.printing import error_json, nothing_done
 
-    summary = {"batch": None, "file": None} | nothing_done(key, message, code)
+    told = (code, message, exit_code)
+    of_run = arguments[0] in {"run", "validate"} and code != "bug"
+    summary = {"batch": None, "file": None} | nothing_done(*told) if of_run else error_json(*told)
     click.echo(json.dumps(summary, ensure_ascii=False))
 
 
-def _print_interrupted(code: int) -> None:
-    from pipeline.messages import say
-
-    _print_nothing_done("run.interrupted_before", say("run.interrupted_before"), code)
+def _without_output(reason: str, code: int) -> int:
+    """Say that standard output could not be written; returns the code of a command whose result nobody has seen."""
+    sentence = translate(
+        "Can't write to standard output ({reason}). Run the same command again to see the result; no request is sent "
+        "twice.",
+        language_of("", os.environ),
+        reason=reason,
+    )
+    outlets.say(sentence, err=True)
+    return _code("STOPPED_EARLY") if code in {0, 1} else code
 
 
 def _code(name: str) -> int:

@@ -3,42 +3,65 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from pipeline.cli import options
+from pipeline.cli.help_text import Group
+from pipeline.cli.outlets import say
+from pipeline.messages import N_, Plural, translate
 
 if TYPE_CHECKING:
-    from pipeline.cli.screen import Manner
-    from pipeline.commands.batches import BatchStory, Purged, RowStory
+    from pipeline.cli.console import Manner
+    from pipeline.commands.batches import BatchStory, PurgeResult, RowStory
     from pipeline.config.settings import Settings
+    from pipeline.domain.model import Approval
     from pipeline.journal.history import PastRun, Try
     from pipeline.journal.purge import Old
     from schemas.faults import Fault
+    from schemas.languages import Lang
+
+SHOWN: Final = 20
+"""Batches that are listed; more are counted."""
 
 _HIDDEN = "…"
-_OUTCOMES = {
-    "open": "batches.outcome_open",
-    "created": "batches.outcome_created",
-    "refused": "batches.outcome_refused",
-    "not-created": "batches.outcome_not_created",
-    "perhaps": "batches.outcome_perhaps",
+OUTCOMES = {
+    "open": N_("interrupted"),
+    "created": N_("created"),
+    "refused": N_("rejected"),
+    "not-created": N_("not created"),
+    "perhaps": N_("unknown"),
 }
 """What is said of each `Outcome`."""
 
 
-@click.group(invoke_without_command=True)
-@click.option("--sandbox", is_flag=True, help="The batches that were sent to the built-in sandbox.")
+@click.group(
+    cls=Group,
+    invoke_without_command=True,
+    epilog="""
+    Examples:
+      flinks-import batches
+      flinks-import batches --limit 100
+      flinks-import batches show billing-2026-11 --row 7
+    """,
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help=f"List only the N newest batches.  [default: {SHOWN}; all with --json]",
+)
+@click.option("--sandbox", is_flag=True, help="The batches of the built-in sandbox.")
 @options.journal
 @options.talking
 @click.pass_context
-def batches(ctx: click.Context, /, **given: Any) -> int:
-    """List the batches in the journal, with what was created and what is unknown; the last run comes last."""
-    from pipeline.cli.calling import call
+def batches(ctx: click.Context, /, limit: int | None, **given: Any) -> int:
+    """List the batches in the journal, the newest first, with their requests, amounts and unknown outcomes."""
+    from pipeline.cli.runner import call
 
     if ctx.invoked_subcommand is not None:
         return 0
@@ -48,24 +71,44 @@ def batches(ctx: click.Context, /, **given: Any) -> int:
         from pipeline.commands.batches import list_batches
         from pipeline.domain.errors import ExitCode
 
-        print_batches(list_batches(settings, in_sandbox=given["sandbox"]), manner)
+        found = list_batches(settings, in_sandbox=given["sandbox"])
+        shown = found[: limit or (len(found) if manner.as_json else SHOWN)]
+        print_batches(shown, manner)
+        if more := not manner.as_json and len(found) - len(shown):
+            say(
+                translate(
+                    Plural(
+                        "{count} older batch is not listed. To list all, add: --limit {all}",
+                        "{count} older batches are not listed. To list all, add: --limit {all}",
+                    ),
+                    manner.lang,
+                    count=more,
+                    all=len(found),
+                )
+            )
         return ExitCode.DONE
 
     return call(given, body)
 
 
-@batches.command()
+@batches.command(
+    epilog="""
+    Examples:
+      flinks-import batches show billing-2026-11
+      flinks-import batches show billing-2026-11 --row 7
+    """
+)
 @click.argument("batch")
-@click.option("--row", type=click.IntRange(min=1), metavar="N", help="Also tell every attempt for row N of the sheet.")
+@click.option("--row", type=click.IntRange(min=1), metavar="N", help="Also show every attempt for row N of the sheet.")
 @options.file
-@click.option("--show-sessions", is_flag=True, help="Show session ids: whoever has one can open the payment page.")
-@click.option("--sandbox", is_flag=True, help="A batch that was sent to the built-in sandbox.")
+@click.option("--show-sessions", is_flag=True, help="Show session ids: anyone who has one can open the payment page.")
+@click.option("--sandbox", is_flag=True, help="The batch is in the built-in sandbox.")
 @options.journal
 @options.talking
 @click.pass_context
 def show(ctx: click.Context, /, batch: str, row: int | None, show_sessions: bool, **given: Any) -> int:
-    """Tell the story of BATCH: its runs, what all its sheets come to, and with --row what happened to one row."""
-    from pipeline.cli.calling import call
+    """Show the runs of BATCH, the totals of all its sheets, and with --row what happened to one row."""
+    from pipeline.cli.runner import call
 
     given = _with_those_before(ctx, given)
 
@@ -78,31 +121,38 @@ def show(ctx: click.Context, /, batch: str, row: int | None, show_sessions: bool
             click.echo(json.dumps(_story_json(story, manner, sessions=show_sessions), ensure_ascii=False))
         else:
             for line in _story(story, manner, sessions=show_sessions):
-                click.echo(line)
+                say(line)
         return ExitCode.DONE
 
     return call(given, body)
 
 
-@batches.command()
+@batches.command(
+    epilog="""
+    Examples:
+      flinks-import batches purge --before 2025-12-31
+      flinks-import batches purge --before 2025-12-31 --yes --json
+    """
+)
 @click.option(
     "--before",
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=options.Day(),
     required=True,
     metavar="DATE",
-    help="Batches that nobody worked on since this day, such as 2025-12-31.",
+    help="Batches that were last used before DATE, such as 2025-12-31.",
 )
-@click.option("--yes", is_flag=True, help="Do not ask before removing (needed where nobody can answer).")
-@click.option("--sandbox", is_flag=True, help="The batches that were sent to the built-in sandbox.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation (needed without a terminal).")
+@click.option("--sandbox", is_flag=True, help="The batches of the built-in sandbox.")
 @options.journal
 @options.talking
 @click.pass_context
 def purge(ctx: click.Context, /, before: datetime, **given: Any) -> int:
-    """Remove personal data from old batches for good: names, e-mails, accounts, cells, session ids.
+    """Remove personal data from old batches for good.
 
-    References, amounts, times and outcomes are kept: they can still be reconciled, and nobody is asked again.
+    Names, e-mail addresses, accounts, cells and session ids are removed. References, amounts, times and outcomes are
+    kept: you can still reconcile them, and nobody is asked again.
     """
-    from pipeline.cli.calling import call
+    from pipeline.cli.runner import call
 
     given = _with_those_before(ctx, given)
 
@@ -133,96 +183,143 @@ def _with_those_before(ctx: click.Context, given: dict[str, Any]) -> dict[str, A
 
 
 def _story(story: BatchStory, manner: Manner, *, sessions: bool) -> Iterator[str]:
-    from pipeline.messages import say
+    from pipeline.cli.plan import plan_lines
     from pipeline.report.formatting import zone
     from pipeline.report.summary import status_lines
     from schemas.money import format_amount
+    from schemas.workbook_names import word
 
     facts, lang = story.facts, manner.lang
-    yield say(
-        "batches.batch",
+    yield translate(
+        "Batch {batch}, sent to {environment}; first run on {date}",
         lang,
         batch=facts.name,
         environment=facts.environment,
         date=f"{facts.created_at:%Y-%m-%d}",
     )
-    yield say("report.in_zone", lang, zone=zone())
+    yield translate("Dates and times are local: {zone}.", lang, zone=zone())
     if facts.purged_at is not None:
-        yield say("batches.purged", lang, date=f"{facts.purged_at:%Y-%m-%d}")
+        yield translate("Personal data removed on {date}.", lang, date=f"{facts.purged_at:%Y-%m-%d}")
+    for plan in story.plans:
+        yield from plan_lines(plan, lang)
     for run in story.runs:
         yield from _run(run, manner)
+    yield from _changes(story, lang)
     for line in status_lines(story.whole.totals, lang):
         if line.rows:
-            amount = format_amount(line.amount, lang)
-            yield say("batches.status", lang, status=line.status, rows=line.rows, amount=amount)
-    for key, figure in (
-        ("batches.requests", story.whole.requests),
-        ("batches.cancelled", story.whole.cancelled),
-        ("batches.never_asked", story.whole.never_asked),
+            status, amount = word(line.status, lang), format_amount(line.amount, lang)
+            yield translate("  {status}: {rows}, {amount}", lang, status=status, rows=line.rows, amount=amount)
+    for text, figure in (
+        (N_("  existing requests: {count}, {amount}"), story.whole.requests),
+        (N_("  of which cancelled: {count}, {amount}"), story.whole.cancelled),
+        (N_("  never asked: {count}, {amount}"), story.whole.never_asked),
     ):
         if figure.rows:
-            yield say(key, lang, count=figure.rows, amount=format_amount(figure.amount, lang))
+            yield translate(text, lang, count=figure.rows, amount=format_amount(figure.amount, lang))
     if story.row is not None:
         yield from _row(story.row, manner, sessions=sessions)
 
 
+def _changes(story: BatchStory, lang: Lang) -> Iterator[str]:
+    """What people corrected in the sheets, and left out of them."""
+    for one in story.corrections:
+        told = {"row": one.row, "column": one.heading, "before": one.before, "after": one.after}
+        yield translate(
+            '  row {row}, {column}: {who} corrected "{before}" to "{after}" on {time}',
+            lang,
+            who=one.who,
+            time=_moment(one.at),
+            **told,
+        )
+    for out in story.left_out:
+        text = (
+            N_("  row {row}: {who} left it out on {time}: {reason}")
+            if out.out
+            else N_("  row {row}: {who} took it back on {time}")
+        )
+        yield translate(text, lang, row=out.row, who=out.who, time=_moment(out.at), reason=out.reason)
+
+
 def _run(run: PastRun, manner: Manner) -> Iterator[str]:
-    from pipeline.messages import say
 
     told = {"time": _moment(run.started_at), "file": run.file, "attempts": run.attempts, "created": run.created}
-    yield say("batches.run" if run.rows else "batches.run_old", manner.lang, rows=run.rows, **told)
+    yield translate(
+        N_("{time}  {file} (rows: {rows}, attempts: {attempts}, created: {created})")
+        if run.rows
+        else N_("{time}  {file} (attempts: {attempts}, created: {created})"),
+        manner.lang,
+        rows=run.rows,
+        **told,
+    )
+    if run.who:
+        yield translate("    run by {who}", manner.lang, who=run.who)
     if run.approval is not None:
-        made_by, made_at, sent_by = run.approval.made_by, run.approval.made_at, run.approval.sent_by
-        yield say("batches.run_approved", manner.lang, made_by=made_by, made_at=made_at, sent_by=sent_by)
+        yield from _approval(run.approval, manner.lang)
     if run.stopped:
-        yield f"    {say(run.stopped, manner.lang, **run.stopped_details)}"
+        yield f"    {translate(run.stopped, manner.lang, **run.stopped_details)}"
     if run.ended_at is None:
-        yield say("batches.run_cut", manner.lang)
+        yield translate("    interrupted: the journal has no end for this run", manner.lang)
     else:
-        yield say("batches.run_ended", manner.lang, time=_moment(run.ended_at), code=run.exit_code)
+        yield translate(
+            "    ended {time}, exit code {code}", manner.lang, time=_moment(run.ended_at), code=run.exit_code
+        )
+
+
+def _approval(approval: Approval, lang: Lang) -> Iterator[str]:
+    """The plan that a run was held against: who made it, approved it and sent it."""
+    if approval.plan:
+        yield translate("    plan {plan}", lang, plan=approval.plan)
+    for text, who, at in (
+        (N_("    plan made by {who}, {time}"), approval.made_by, approval.made_at),
+        (N_("    approved by {who}, {time}"), approval.approved_by, approval.approved_at),
+        (N_("    sent by {who}, {time}"), approval.sent_by, approval.sent_at),
+    ):
+        if who:
+            yield translate(text, lang, who=who, time=_moment(datetime.fromisoformat(at)) if at else "-")
 
 
 def _row(story: RowStory, manner: Manner, *, sessions: bool) -> Iterator[str]:
-    from pipeline.messages import say
+    from pipeline.report.formatting import column_names
     from schemas.faults import sentence
+    from schemas.workbook_names import word
 
     lang, row = manner.lang, story.row
-    yield say("batches.row", lang, row=row.row.number, status=row.status)
+    names = column_names(story.columns, lang)
+    yield translate("Row {row}: {status}", lang, row=row.row.number, status=word(row.status, lang))
     for fault in (*row.errors, *row.notices):
-        yield f"  {sentence(_shown(fault, sessions=sessions), lang)}"
+        yield f"  {sentence(_shown(fault, sessions=sessions), lang, names)}"
     if not story.tries:
-        yield say("batches.never_sent", lang)
+        yield translate("  This row was never sent.", lang)
     for attempt in story.tries:
-        yield from _try(attempt, manner, sessions=sessions)
+        yield from _try(attempt, names, manner, sessions=sessions)
     for decision in story.decisions:
-        outcome = say(_OUTCOMES[decision.outcome], lang)
+        outcome = translate(OUTCOMES[decision.outcome], lang)
         told = {"who": decision.who, "time": _moment(decision.at), "note": decision.note}
-        yield say("batches.decision", lang, outcome=outcome, **told).rstrip()
+        yield translate("  {who} decided on {time}: {outcome}. {note}", lang, outcome=outcome, **told).rstrip()
     for state in story.states:
         words = ", ".join((state.session, *state.transactions))
-        yield say("batches.state", lang, time=_moment(state.since), words=words)
+        yield translate("  state at the API since {time}: {words}", lang, time=_moment(state.since), words=words)
 
 
-def _try(attempt: Try, manner: Manner, *, sessions: bool) -> Iterator[str]:
-    from pipeline.messages import say
+def _try(attempt: Try, names: Mapping[str, str], manner: Manner, *, sessions: bool) -> Iterator[str]:
     from schemas.faults import sentence
 
     lang = manner.lang
-    outcome = say(_OUTCOMES[attempt.outcome], lang)
+    outcome = translate(OUTCOMES[attempt.outcome], lang)
     told = {"number": attempt.number, "time": _moment(attempt.intended_at), "row": attempt.row_number}
-    yield say("batches.try", lang, outcome=outcome, **told)
-    yield say("batches.try_asked", lang, asked=attempt.asked)
-    yield say("batches.link_e_mailed" if attempt.send_link else "batches.link_ours", lang)
+    yield translate("  attempt {number}, {time}, from row {row}: {outcome}", lang, outcome=outcome, **told)
+    yield translate("    requested: {asked}", lang, asked=attempt.asked.describe() if attempt.asked else "")
+    yield translate(N_("    the API e-mails the link") if attempt.send_link else N_("    you send the link"), lang)
     if attempt.settled_at is None:
-        yield say("batches.try_cut", lang)
+        yield translate("    interrupted before a response: the request may exist", lang)
     elif attempt.http_status is None:
-        yield say("batches.try_no_answer", lang, time=_moment(attempt.settled_at))
+        yield translate("    no response, {time}", lang, time=_moment(attempt.settled_at))
     else:
-        yield say("batches.try_answer", lang, status=attempt.http_status, time=_moment(attempt.settled_at))
+        yield translate("    HTTP {status}, {time}", lang, status=attempt.http_status, time=_moment(attempt.settled_at))
     for fault in attempt.reasons:
-        yield f"    {sentence(_shown(fault, sessions=sessions), lang)}"
+        yield f"    {sentence(_shown(fault, sessions=sessions), lang, names)}"
     if sessions and attempt.session_id:
-        yield say("batches.session", lang, session=attempt.session_id)
+        yield translate("    sessionId {session}", lang, session=attempt.session_id)
 
 
 def _shown(fault: Fault, *, sessions: bool) -> Fault:
@@ -237,22 +334,49 @@ def _moment(moment: datetime) -> str:
 
 
 def _story_json(story: BatchStory, manner: Manner, *, sessions: bool) -> dict[str, object]:
+    from pipeline.cli.plan import as_json
+
     facts = story.facts
     return {
         "batch": facts.name,
         "environment": facts.environment,
         "createdAt": facts.created_at.isoformat(),
         "purgedAt": facts.purged_at.isoformat() if facts.purged_at else None,
-        "runs": [_run_json(run) for run in story.runs],
+        "plans": [as_json(plan, manner.lang) for plan in story.plans],
+        "runs": [_run_json(run, manner.lang) for run in story.runs],
+        "corrections": [
+            {
+                "sheet": one.sheet,
+                "row": one.row,
+                "column": one.heading,
+                "before": one.before,
+                "after": one.after,
+                "who": one.who,
+                "at": one.at.isoformat(),
+            }
+            for one in story.corrections
+        ],
+        "leftOut": [
+            {
+                "sheet": one.sheet,
+                "row": one.row,
+                "out": one.out,
+                "reason": one.reason,
+                "who": one.who,
+                "at": one.at.isoformat(),
+            }
+            for one in story.left_out
+        ],
         **story.whole.as_json(),
         "row": _row_json(story.row, manner, sessions=sessions) if story.row is not None else None,
         "exitCode": 0,
     }
 
 
-def _run_json(run: PastRun) -> dict[str, object]:
+def _run_json(run: PastRun, lang: Lang) -> dict[str, object]:
     return {
         "startedAt": run.started_at.isoformat(),
+        "who": run.who or None,
         "endedAt": run.ended_at.isoformat() if run.ended_at else None,
         "exitCode": run.exit_code,
         "file": run.file,
@@ -261,17 +385,20 @@ def _run_json(run: PastRun) -> dict[str, object]:
         "identity": list(run.identity),
         "attempts": run.attempts,
         "created": run.created,
-        "stopped": run.stopped,
+        "stopped": translate(run.stopped, lang, **run.stopped_details) if run.stopped else "",
+        "plan": run.approval.plan or None if run.approval else None,
     }
 
 
 def _row_json(story: RowStory, manner: Manner, *, sessions: bool) -> dict[str, object]:
+    from pipeline.report.formatting import column_names
     from schemas.faults import sentence
 
+    names = column_names(story.columns, manner.lang)
+
     def said(faults: Sequence[Fault]) -> list[dict[str, str]]:
-        return [
-            {"code": fault.code, "message": sentence(_shown(fault, sessions=sessions), manner.lang)} for fault in faults
-        ]
+        shown = [_shown(fault, sessions=sessions) for fault in faults]
+        return [{"code": fault.code, "message": sentence(fault, manner.lang, names)} for fault in shown]
 
     return {
         "row": story.row.row.number,
@@ -288,7 +415,7 @@ def _row_json(story: RowStory, manner: Manner, *, sessions: bool) -> dict[str, o
                 "outcome": attempt.outcome.value,
                 "httpStatus": attempt.http_status,
                 "sendInteracLink": attempt.send_link,
-                "asked": attempt.asked,
+                "asked": attempt.asked.describe() if attempt.asked else "",
                 "reasons": said(attempt.reasons),
             }
             | ({"sessionId": attempt.session_id} if sessions else {})
@@ -303,27 +430,46 @@ def _row_json(story: RowStory, manner: Manner, *, sessions: bool) -> dict[str, o
 
 def _consent(found: Sequence[Old], manner: Manner) -> bool:
     """Show what is to be forgotten and ask. Raises UsageError where nobody can answer."""
-    import sys
-
-    from pipeline.domain.errors import UsageError
-    from pipeline.messages import say
+    from pipeline.cli.console import confirm
 
     if not manner.quiet or not manner.yes:
-        click.echo(say("batches.to_purge", manner.lang), err=True)
+        say(
+            translate(
+                "This permanently removes the names, e-mail addresses, accounts, request ids and "
+                "all cells of these batches:",
+                manner.lang,
+            ),
+            err=True,
+        )
         for old in found:
             told = {"batch": old.name, "environment": old.environment, "attempts": old.attempts}
             date = f"{old.last_at:%Y-%m-%d}"
-            click.echo(say("batches.old", manner.lang, date=date, **told), err=True)
-        click.echo(say("batches.kept", manner.lang), err=True)
-    if manner.yes:
-        return True
-    if not sys.stdin.isatty():
-        raise UsageError("batches.needs_yes")
-    return click.confirm(say("batches.confirm", manner.lang), default=False, err=True)
+            say(
+                translate(
+                    "  {batch} ({environment}), last used on {date}, attempts: {attempts}",
+                    manner.lang,
+                    date=date,
+                    **told,
+                ),
+                err=True,
+            )
+        say(
+            translate(
+                "References, amounts, times and outcomes are kept, so no request is sent twice. "
+                "Delete workbooks and backups yourself.",
+                manner.lang,
+            ),
+            err=True,
+        )
+    return confirm(
+        translate("Remove them?", manner.lang),
+        manner,
+        safe=False,
+        nobody=N_("There is no terminal to confirm on. Add --yes to remove without confirmation. Nothing was removed."),
+    )
 
 
-def _tell_purged(purged: Purged, before: datetime, code: int, manner: Manner) -> None:
-    from pipeline.messages import say
+def _tell_purged(purged: PurgeResult, before: datetime, code: int, manner: Manner) -> None:
 
     if manner.as_json:
         told = {
@@ -334,8 +480,14 @@ def _tell_purged(purged: Purged, before: datetime, code: int, manner: Manner) ->
         click.echo(json.dumps(told, ensure_ascii=False))
         return
     for old in purged.busy:
-        click.echo(say("batches.busy", manner.lang, batch=old.name), err=True)
+        say(translate("Batch {batch} was not changed: a run is using it.", manner.lang, batch=old.name), err=True)
     if purged.done:
-        click.echo(say("batches.done", manner.lang, count=len(purged.done)))
+        say(translate("Personal data removed. Batches: {count}", manner.lang, count=len(purged.done)))
     elif not purged.busy and not manner.quiet:
-        click.echo(say("batches.nothing_old", manner.lang, date=f"{before:%Y-%m-%d}"))
+        say(
+            translate(
+                "No batch was last used before {date}. There is nothing to remove.",
+                manner.lang,
+                date=f"{before:%Y-%m-%d}",
+            )
+        )

@@ -9,42 +9,54 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli import options
+from pipeline.cli.help_text import Command
+from pipeline.messages import N_, translate
 
 if TYPE_CHECKING:
-    from pipeline.cli.screen import Manner
+    from pipeline.cli.console import Manner
     from pipeline.commands.columns import SheetView
     from pipeline.config.settings import Settings
 
-_WHY = {
-    "why_exact": "sheet.why_exact",
-    "why_alias": "sheet.why_alias",
-    "why_own": "sheet.why_own",
-    "why_mapping": "sheet.why_mapping",
-    "why_split": "sheet.why_split",
-    "why_ignored": "sheet.why_ignored",
-}
-"""Why a column was understood as it was."""
 
+@click.command(
+    cls=Command,
+    epilog="""
+    Examples:
+      flinks-import columns billing.xlsx
+      # Keep the mapping: a later sheet with other headings is then refused.
+      flinks-import columns billing.xlsx --write-mapping billing.toml
+      flinks-import run billing.xlsx --mapping billing.toml
 
-@click.command()
+    Fields, for --map and the mapping file:
+      referenceId      reference
+      firstName        first name
+      middleName       middle name
+      lastName         last name
+      email            e-mail
+      amount           amount
+      currency         currency
+      type             payment type
+      direction        direction
+      sendInteracLink  send Interac link
+      institutionCode  institution number
+      transitNumber    transit number
+      accountNumber    bank account number
+    """,
+)
 @options.opening
-@click.option("--write-mapping", type=options.FILE, help="Keep how the columns were understood in this file.")
-@click.option("--config", type=options.FILE, help="The settings file.  [default: flinks-import.toml, if there is one]")
+@click.option("--write-mapping", type=options.FILE, metavar="FILE", help="Write the mapping to FILE.")
+@options.settings_file
 @options.talking
 def columns(write_mapping: Path | None, **given: Any) -> int:
-    """Show how each column of FILE was understood, and why, with its first values.
-
-    With --write-mapping the understanding is kept: give the file to `run` with --mapping, and a later sheet whose
-    headings have changed is refused instead of misread.
-    """
-    from pipeline.cli.calling import call
+    """Show which field each column of FILE is read as, and why, with its first values."""
+    from pipeline.cli.runner import call
 
     def show(_settings: Settings, manner: Manner) -> int:
-        from pipeline.cli.calling import request_of
-        from pipeline.cli.screen import screen_of
+        from pipeline.cli.console import emit_for
+        from pipeline.cli.runner import request_of
         from pipeline.commands.columns import columns as look
 
-        view = look(request_of(given), screen_of(manner), write_mapping)
+        view = look(request_of(given), emit_for(manner), write_mapping)
         if manner.as_json:
             click.echo(json.dumps(_as_json(view), ensure_ascii=False))
         else:
@@ -59,30 +71,42 @@ def _print(view: SheetView, manner: Manner) -> None:
     from rich.text import Text
 
     from pipeline.cli.printing import output_console
-    from pipeline.messages import say
+    from pipeline.commands.columns import WHY
     from schemas.faults import sentence
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for key in (
-        "screen.column_letter",
-        "screen.column_heading",
-        "screen.column_field",
-        "screen.column_why",
-        "screen.column_values",
+    for text in (
+        N_("col."),
+        N_("heading"),
+        N_("field"),
+        N_("reason"),
+        N_("first values"),
     ):
-        table.add_column(say(key, manner.lang), overflow="fold")
+        table.add_column(translate(text, manner.lang), overflow="fold")
     for shown in view.columns:
         column = shown.column
         field = Text(column.field or "·", style="green" if column.field else "dim")
-        values = Text(" | ".join(value for value in shown.values if value), style="dim")
-        table.add_row(shown.letter, Text(column.heading), field, say(_WHY[column.why], manner.lang), values)
+        values = Text(
+            " | ".join(value for value in shown.values if value), style="dim", overflow="ellipsis", no_wrap=True
+        )
+        table.add_row(shown.letter, Text(column.heading), field, translate(WHY[column.why], manner.lang), values)
     console = output_console()
     console.print(
-        say("screen.headings_in_row", manner.lang, row=view.heading_row, sheet=view.sheet or "-"), markup=False
+        translate(
+            N_("Headings in row {row}, sheet {sheet}") if view.sheet else N_("Headings in row {row}"),
+            manner.lang,
+            row=view.heading_row,
+            sheet=view.sheet,
+        ),
+        markup=False,
     )
     console.print(table)
     for notice in view.notices:
-        console.print(sentence(notice, manner.lang), markup=False, style="yellow")
+        told = sentence(notice, manner.lang)
+        if notice.touches_money:
+            console.print(translate("  Warning: {told}", manner.lang, told=told), markup=False, style="bold yellow")
+        else:
+            console.print(translate("  Note: {told}", manner.lang, told=told), markup=False)
 
 
 def _as_json(view: SheetView) -> dict[str, object]:

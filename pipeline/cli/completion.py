@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import click
 
+from pipeline.cli.help_text import Command
 
-@click.command()
+
+@click.command(
+    cls=Command,
+    epilog="""
+    Examples:
+      flinks-import completion bash \\
+        > ~/.local/share/bash-completion/completions/flinks-import
+      flinks-import completion zsh > "${fpath[1]}/_flinks-import"
+      flinks-import completion fish > ~/.config/fish/completions/flinks-import.fish
+    """,
+)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the script by which SHELL completes commands, options and their values.
-
-    \b
-    bash: flinks-import completion bash > ~/.local/share/bash-completion/completions/flinks-import
-    zsh:  flinks-import completion zsh > "${fpath[1]}/_flinks-import"
-    fish: flinks-import completion fish > ~/.config/fish/completions/flinks-import.fish
-    """  # noqa: D301 - \b is click's mark for text that is not to be wrapped
+    """Print the script with which your shell completes commands, options and their values."""
     from click.shell_completion import shell_complete
 
     from pipeline.cli import cli

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli import options
+from pipeline.cli.help_text import Group
+from pipeline.cli.outlets import say
+from pipeline.messages import N_, translate
 
 if TYPE_CHECKING:
-    from pipeline.cli.screen import Manner
+    from pipeline.cli.console import Manner
     from pipeline.config.settings import Resolved
 
 
-class _ShowUnlessSaid(click.Group):
+class _ShowUnlessSaid(Group):
     """`config` alone, or with options only, is `config show`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -27,23 +30,38 @@ class _ShowUnlessSaid(click.Group):
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=_ShowUnlessSaid)
+@click.group(
+    cls=_ShowUnlessSaid,
+    epilog="""
+    Examples:
+      flinks-import config
+      flinks-import config init
+      flinks-import config show --profile night
+    """,
+)
 def config() -> None:
-    """Show every setting and where it comes from, or write a commented settings file.
+    """Show every setting and where it comes from, or write a settings file.
 
-    Without a command, `show`.
+    `config` alone is `config show`.
     """
 
 
-@config.command()
+@config.command(
+    epilog="""
+    Examples:
+      flinks-import config show
+      flinks-import config show --profile night --json
+    """
+)
 @options.journal
 @options.talking
 def show(**given: Any) -> int:
-    """Show every setting, its value and where it comes from; secrets are masked."""
-    from pipeline.cli.calling import manner_of, settings_options
+    """Show every setting, its value and where it comes from. Secrets are masked."""
     from pipeline.cli.printing import print_failure
-    from pipeline.config.settings import language_of, resolve
+    from pipeline.cli.runner import manner_of, settings_options
+    from pipeline.config.settings import resolve
     from pipeline.domain.errors import ExitCode, RunError
+    from pipeline.messages import language_of
 
     manner = manner_of(given)
     try:
@@ -55,21 +73,28 @@ def show(**given: Any) -> int:
     return ExitCode.DONE
 
 
-@config.command()
-@click.argument("path", type=options.FILE, required=False)
+@config.command(
+    epilog="""
+    Examples:
+      flinks-import config init
+      flinks-import config init /etc/flinks-import/flinks-import.toml
+    """
+)
+@click.argument("path", type=options.FILE, required=False, metavar="[PATH]")
 @options.talking
 def init(path: Path | None, **given: Any) -> int:
-    """Write a settings file in which every setting stands as a comment.  [default: flinks-import.toml here]
+    """Write a settings file that lists every setting as a comment.
 
-    A file that is already there is left as it is, and the next free name taken.
+    Without PATH it is flinks-import.toml in this folder. A file that exists is never overwritten: the next free name is
+    used.
     """
-    from pipeline.cli.calling import manner_of
+    from pipeline.cli.console import emit_for
     from pipeline.cli.printing import print_failure
-    from pipeline.cli.screen import screen_of
+    from pipeline.cli.runner import manner_of
     from pipeline.commands.config import write_commented
     from pipeline.config.settings import CONFIG_NAME
     from pipeline.domain.errors import ExitCode, RunError
-    from pipeline.messages import say
+    from pipeline.domain.events import OutputPlaced
 
     manner = manner_of(given)
     place = path or Path(CONFIG_NAME)
@@ -80,11 +105,17 @@ def init(path: Path | None, **given: Any) -> int:
     except RunError as failure:
         print_failure(failure, manner)
         return failure.exit_code
-    screen_of(manner).placed(place, written)
+    emit_for(manner)(OutputPlaced(place, written))
     if manner.as_json:
         click.echo(json.dumps({"written": str(written), "exitCode": 0}, ensure_ascii=False))
     elif not manner.quiet:
-        click.echo(say("config.written", manner.lang, path=written))
+        say(
+            translate(
+                "Written: {path}. It lists every setting as a comment. Remove the # in front of those you change.",
+                manner.lang,
+                path=written,
+            )
+        )
     return ExitCode.DONE
 
 
@@ -94,34 +125,34 @@ def _print(resolved: Resolved, manner: Manner) -> None:
 
     from pipeline.cli.printing import output_console
     from pipeline.commands.config import setting_lines
-    from pipeline.config.settings import unknown_variables
-    from pipeline.messages import say
 
     lang = manner.lang
-    strange = unknown_variables(os.environ)
     if manner.as_json:
-        click.echo(json.dumps(_as_json(resolved, strange), ensure_ascii=False))
+        click.echo(json.dumps(_as_json(resolved), ensure_ascii=False))
         return
     console = output_console()
-    told = [say("config.file", lang, path=resolved.config) if resolved.config else say("config.no_file", lang)]
+    told = [
+        translate("Settings file: {path}", lang, path=resolved.config)
+        if resolved.config
+        else translate("Settings file: none (flinks-import config init writes one)", lang)
+    ]
     if resolved.profile:
-        told.append(say("config.profile", lang, profile=resolved.profile))
+        told.append(translate("Profile: {profile}", lang, profile=resolved.profile))
     elif resolved.profiles:
-        told.append(say("config.profiles_known", lang, profiles=", ".join(resolved.profiles)))
+        told.append(translate("Profiles in the file: {profiles}", lang, profiles=", ".join(resolved.profiles)))
     for line in told:
         console.print(line, markup=False)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for key in ("config.column_name", "config.column_value", "config.column_origin"):
-        table.add_column(say(key, lang))
+    for text in (N_("setting"), N_("value"), N_("from")):
+        table.add_column(translate(text, lang))
     for setting in setting_lines(resolved):
-        table.add_row(Text(setting.name), Text(setting.value or "-"), Text(format(setting.origin, lang)))
+        table.add_row(Text(setting.name), Text(setting.value or "-"), Text(setting.origin.in_language(lang)))
     console.print(table)
-    for variable in strange:
-        click.echo(say("config.unknown_variable", lang, variable=variable), err=True)
 
 
-def _as_json(resolved: Resolved, strange: tuple[str, ...]) -> dict[str, object]:
+def _as_json(resolved: Resolved) -> dict[str, object]:
     from pipeline.commands.config import setting_lines
+    from pipeline.config.settings import unknown_variables
 
     return {
         "file": str(resolved.config) if resolved.config else None,
@@ -138,6 +169,6 @@ def _as_json(resolved: Resolved, strange: tuple[str, ...]) -> dict[str, object]:
             }
             for line in setting_lines(resolved)
         ],
-        "unknownVariables": list(strange),
+        "unknownVariables": list(unknown_variables(os.environ)),
         "exitCode": 0,
     }

@@ -14,27 +14,54 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli import options
+from pipeline.cli.help_text import Command
+from pipeline.cli.outlets import say
+from pipeline.messages import N_, explain, translate
 
 if TYPE_CHECKING:
-    from pipeline.cli.screen import Manner
-    from pipeline.commands.notify import Ended, Notifier
-    from pipeline.commands.request import Screen
+    from pipeline.cli.console import Manner
+    from pipeline.commands.notify import RunEnd
     from pipeline.config.settings import Settings
-    from pipeline.domain.errors import ExitCode, RunError
+    from pipeline.domain.errors import ExitCode
+    from pipeline.domain.events import Event
     from pipeline.domain.model import Totals
-    from pipeline.inbox.passes import Handled, Order, Passed
+    from pipeline.inbox.passes import FileResult, InboxOptions, PassResult
 
 
-@click.command()
+_WORDS = {"done": N_("done"), "attention": N_("attention"), "refused": N_("refused"), "left": N_("left")}
+"""What is said of each `FileOutcome`."""
+
+
+@click.command(
+    cls=Command,
+    epilog="""
+    Examples:
+      # One pass, for cron.
+      flinks-import inbox /srv/billing --yes
+      # As a service.
+      flinks-import inbox /srv/billing --yes --watch --log-json
+      flinks-import inbox drop --sandbox
+
+    Exit codes, the most serious of all files:
+      0  everything is done, or there was nothing to do
+      1  some rows are invalid, rejected or held
+      2  the command line or the settings are wrong
+      3  a file was refused
+      4  the API refused the credentials
+      5  the outcome of a row is unknown
+      6  stopped early; the next pass takes the rest
+      7  another pass is using a file; the next pass takes it
+    """,
+)
 @click.argument("folder", type=options.FILE, metavar="DIR")
-@click.option("--watch", is_flag=True, help="Make a pass again and again, as a service, until it is told to end.")
+@click.option("--watch", is_flag=True, help="Run as a service: make one pass after another.")
 @click.option(
     "--every",
     type=click.FloatRange(min=1),
     default=60,
     show_default=True,
     metavar="SECONDS",
-    help="With --watch: how long to wait between two passes.",
+    help="With --watch: the pause between two passes.",
 )
 @click.option(
     "--settle",
@@ -42,66 +69,65 @@ if TYPE_CHECKING:
     default=5,
     show_default=True,
     metavar="SECONDS",
-    help="A file without a marker is taken when it has not changed for so long.",
+    help="Take a file without a marker once it has not changed for SECONDS.",
 )
-@click.option("--sandbox", is_flag=True, help="Use the built-in sandbox: no money moves, no credentials.")
-@click.option("--mapping", type=options.FILE, help="A TOML file that says which heading is which field.")
+@click.option("--sandbox", is_flag=True, help="Use the built-in sandbox: no money moves, no credentials are needed.")
+@options.mapping
 @click.option(
     "--hidden",
     type=click.Choice(["refuse", "include", "skip"]),
     default="refuse",
     show_default=True,
-    help="What to do with rows that are hidden or filtered out.",
+    help="What to do with rows that are hidden, filtered out or struck through.",
 )
-@click.option("--allow-open-amount", is_flag=True, help="A blank amount means that the payor chooses it.")
-@click.option("--strict", is_flag=True, help="Create nothing at all of a file in which any row is invalid.")
-@click.option("--max-amount", type=options.Money(), help="A row above this is invalid.  [default: 25000.00]")
+@click.option("--allow-open-amount", is_flag=True, help="Accept a blank amount: the payor chooses it.")
+@click.option("--strict", is_flag=True, help="Send nothing of a file in which any row is invalid.")
 @click.option(
-    "--send-link/--no-send-link", default=None, help="E-mail the link for rows that do not say.  [default: no]"
+    "--max-amount", type=options.Money(), metavar="AMOUNT", help="A row above AMOUNT is invalid.  [default: 25000.00]"
+)
+@click.option(
+    "--send-link/--no-send-link",
+    default=None,
+    help="Whether the API e-mails the link, for rows that do not say.  [default: no]",
 )
 @click.option(
     "--identity",
     metavar="FIELDS",
-    help='What makes a row itself, such as referenceId,"Invoice #",#.  [default: referenceId]',
+    help='What identifies a row, such as referenceId,"Invoice #". Add # to accept equal rows, each as its own.'
+    "  [default: referenceId]",
 )
 @click.option(
     "--repeat-window",
     type=click.IntRange(min=1),
     metavar="DAYS",
-    help="How far back other batches are searched for repeats.  [default: 5]",
+    help="How many days back to search other batches for the same charge, where no reference names it.  [default: 5]",
 )
-@click.option("--concurrency", type=click.IntRange(1, 512), help="Requests in flight.  [default: 16]")
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Requests a second.  [default: no limit]")
+@options.pace
 @click.option(
     "--max-failures",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Leave a file after N rows in a row were refused for the same reason.  [default: 20]",
+    help="Leave a file when N rows in a row fail for the same reason.  [default: 20]",
 )
-@click.option("--yes", is_flag=True, help="Do not ask before sending (needed where nobody can answer).")
-@click.option("--metrics-file", metavar="PATH", help="Write each pass's metrics as a Prometheus text file.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation (needed without a terminal).")
+@click.option("--metrics-file", metavar="FILE", help="Write the metrics of each pass to a Prometheus text file.")
 @options.journal
 @options.talking
 def inbox(folder: Path, watch: bool, every: float, settle: float, **given: Any) -> int:
-    """Run every sheet that lies in DIR, once and as a batch of its own, then move it, with its workbook.
+    """Run each sheet in DIR once, as a batch of its own, then move it together with its workbook.
 
-    To done/, attention/ (a person is needed) or refused/ (nothing was sent), into a folder named by the day. A file is
-    taken when it has not changed for some seconds, or at once when a marker (FILE.done, FILE.ready) lies beside it.
-    After a crash the same command goes on: nobody is asked twice.
-
-    \b
-    Exit codes, the most serious of all files: 0 all done or nothing to do, 1 some rows need mending,
-    2 wrong options or settings, 3 a file was refused, 4 credentials refused, 5 an outcome is unknown,
-    6 stopped early, 7 another pass holds a file; the next pass takes what was left.
-    """  # noqa: D301 - \b is click's mark for text that is not to be wrapped
-    from pipeline.cli.calling import call, request_of
+    It goes to done/, attention/ (a person is needed) or refused/ (nothing was sent), into a folder for the day. A file
+    is taken when it has not changed for some seconds, or at once when there is a marker for it (FILE.done, FILE.ready).
+    After a crash, run the same command again: nobody is asked twice.
+    """
+    from pipeline.cli.runner import call, request_of
 
     def body(settings: Settings, manner: Manner) -> int:
-        from pipeline.inbox.passes import Order
+        from pipeline.inbox.passes import InboxOptions
 
         _refuse_without_answers(manner, sandbox=given["sandbox"])
         template = replace(request_of({**given, "file": folder}), lang=manner.lang)
-        return _work(Order(template, settle), settings, manner, every if watch else None)
+        return _work(InboxOptions(template, settle), settings, manner, every if watch else None)
 
     return call(given, body)
 
@@ -111,64 +137,86 @@ def _refuse_without_answers(manner: Manner, *, sandbox: bool) -> None:
     from pipeline.domain.errors import UsageError
 
     if not manner.yes and not sandbox and not sys.stdin.isatty():
-        raise UsageError("screen.needs_yes")
+        raise UsageError(
+            "There is no terminal to confirm on. Add --yes to send without confirmation. Nothing was sent."
+        )
 
 
-def _work(order: Order, settings: Settings, manner: Manner, every: float | None) -> int:
-    from pipeline.commands.notify import notifier
+def _work(inbox_options: InboxOptions, settings: Settings, manner: Manner, every: float | None) -> int:
+    from pipeline.cli.console import confirm_run
+    from pipeline.cli.runner import tell_people, write_metrics
+    from pipeline.commands.notify import RunEnd, notifier
+    from pipeline.config.settings import environment_name
     from pipeline.domain.errors import ExitCode, RunError
     from pipeline.inbox.passes import Inbox
-    from pipeline.inbox.signals import listening
+    from pipeline.report.metrics import Measured
+    from pipeline.system.signals import listening
 
-    told = _Telling(order, manner, notifier(settings, os.environ, manner.lang))
+    template = inbox_options.template
+    listener = _InboxListener(inbox_options.folder, manner)
+    people = notifier(settings, os.environ, manner.lang)
     with listening() as signals:
-        work = Inbox(order, settings, told, signals)
+        work = Inbox(inbox_options, settings, listener, lambda question: confirm_run(question, manner), signals)
         try:
             work.check()
         except RunError as failure:
-            told.could_not_begin(failure)
+            # The person who is needed is not at the terminal.
+            tell_people([RunEnd(str(inbox_options.folder), failure.exit_code, failure=failure)], people, manner)
             raise
-        if every is None:
+        code, began = ExitCode.DONE, time.time()
+        for passed in work.passes(every) if every is not None else [work.one_pass()]:
+            always = every is None
+            listener.log_pass(passed, always=always)
+            tell_people(listener.news_of(passed), people, manner)
+            listener.print_pass(passed, always=always)
+            environment = environment_name(settings, in_sandbox=template.sandbox)
+            totals = _totals(passed.handled)
+            measured = Measured(environment, totals, int(passed.exit_code), began, time.time())
+            write_metrics(measured, settings, manner)
             began = time.time()
-            passed = work.one_pass()
-            told.passed(passed, always=True)
-            told.measure(passed, settings, began)
-            return passed.exit_code
-        # A service says how it ended; what it met while it ran was told then.
-        code = ExitCode.DONE
-        began = time.time()
-        for passed in work.passes(every):
-            told.passed(passed, always=False)
-            told.measure(passed, settings, began)
-            began = time.time()
-            code = passed.stopped.exit_code if passed.stopped else ExitCode.DONE
+            # A service says how it ended; what it met while it ran was told then.
+            ended = passed.stopped.exit_code if passed.stopped else ExitCode.DONE
+            code = passed.exit_code if always else ended
         return code
 
 
-class _Telling:
-    """Says what becomes of the files: a line each, JSON for a script, events for the log, and a notification."""
+class _InboxListener:
+    """Says what becomes of the files: a line each, JSON for a script, events for the log."""
 
-    def __init__(self, order: Order, manner: Manner, notifier: Notifier | None) -> None:
-        from pipeline.cli.screen import log_of
+    def __init__(self, folder: Path, manner: Manner) -> None:
+        from pipeline.cli.console import emit_for, log_of
 
-        self._order = order
+        self._folder = folder
         self._manner = manner
-        self._notifier = notifier
+        # A night of forty files must not scroll by: what is said of each is its line.
+        self._of_run = emit_for(replace(manner, quiet=not manner.verbose))
         self._log = log_of(manner)
         self._notified: set[tuple[str, ExitCode]] = set()
 
-    def screen(self) -> Screen:
-        from pipeline.cli.screen import screen_of
+    def __call__(self, event: Event) -> None:
+        from pipeline.cli.crash_report import report_bug
+        from pipeline.inbox.passes import FileFailed, FileResult, ResultsLeft
 
-        # A night of forty files must not scroll by: what is said of each is its line.
-        return screen_of(replace(self._manner, quiet=not self._manner.verbose))
+        match event:
+            case FileResult():
+                self._file_ended(event)
+            case ResultsLeft(name):
+                self._log.event("results-left", file=name)
+                if not self._manner.as_json and not self._manner.quiet:
+                    self._say(
+                        N_(
+                            "left: {name} is a results workbook. To use its corrected sheet Errors, save it "
+                            "under another name."
+                        ),
+                        name=name,
+                    )
+            case FileFailed(error):
+                self._log.event("fault", kind=type(error).__name__)
+                report_bug(error)
+            case _:
+                self._of_run(event)
 
-    def journal_begun(self, place: str) -> None:
-        from pipeline.cli.screen import screen_of
-
-        screen_of(self._manner).journal_begun(place)
-
-    def ended(self, handled: Handled) -> None:
+    def _file_ended(self, handled: FileResult) -> None:
         from pipeline.domain.errors import ExitCode
 
         self._log.event(
@@ -176,115 +224,77 @@ class _Telling:
             file=handled.name,
             outcome=handled.outcome.value,
             exitCode=int(handled.exit_code),
-            code=handled.failure.key if handled.failure else "",
+            code=handled.failure.code if handled.failure else "",
             counts={status.value: n for status, n in handled.result.totals.counts.items()} if handled.result else {},
         )
         quiet = self._manner.quiet and handled.exit_code in {ExitCode.DONE, ExitCode.BATCH_IS_BUSY}
         if not self._manner.as_json and not quiet:
-            click.echo(self._line(handled))
+            say(self._line(handled))
 
-    def results_left(self, name: str) -> None:
-        self._log.event("results-left", file=name)
-        if not self._manner.as_json and not self._manner.quiet:
-            self._say("inbox.results_left", name=name)
-
-    def fault(self, error: Exception) -> None:
-        from pipeline.cli.failing import report_bug
-
-        self._log.event("fault", kind=type(error).__name__)
-        report_bug(error)
-
-    def passed(self, passed: Passed, *, always: bool) -> None:
+    def log_pass(self, passed: PassResult, *, always: bool) -> None:
         """A pass has ended. `always`: also say so when there was nothing to do."""
-        from pipeline.messages import explain
-
         if always or passed.handled:
             self._log.event(
                 "pass-ended", files=len(passed.handled), waiting=len(passed.waiting), exitCode=int(passed.exit_code)
             )
-        self._notify(passed)
+
+    def print_pass(self, passed: PassResult, *, always: bool) -> None:
+        """The same for people and scripts."""
         if passed.stopped is not None and not any(one.failure is passed.stopped for one in passed.handled):
-            click.echo(explain(passed.stopped, self._manner.lang), err=True)
+            say(explain(passed.stopped, self._manner.lang), err=True)
         if self._manner.as_json:
             if always or passed.handled:
-                click.echo(json.dumps(self._json(passed), ensure_ascii=False))
+                from pipeline.cli.printing import with_error
+
+                told = with_error(self._json(passed), passed.stopped, self._manner.lang)
+                click.echo(json.dumps(told, ensure_ascii=False))
         elif self._manner.verbose:
             for name in passed.waiting:
-                self._say("inbox.waiting", name=name)
+                self._say(N_("left: {name} is still arriving, or was not reached in this pass."), name=name)
         if always and not passed.handled and not self._manner.quiet and not self._manner.as_json:
-            self._say("inbox.nothing", folder=self._order.folder)
+            self._say(N_("Nothing to do in {folder}."), folder=self._folder)
 
-    def measure(self, passed: Passed, settings: Settings, began: float) -> None:
-        """Write the metrics of a pass, where a file for them is named."""
-        from pipeline.cli.screen import screen_of
-        from pipeline.config.settings import SANDBOX
-        from pipeline.messages import say
-        from pipeline.report import metrics
+    def news_of(self, passed: PassResult) -> list[RunEnd]:
+        """What people are told: a service does not tell of the same file in the same state twice."""
+        from pipeline.commands.notify import RunEnd
+        from pipeline.inbox.outcomes import FileOutcome
 
-        if not settings.metrics_file:
-            return
-        path = Path(settings.metrics_file).expanduser()
-        environment = SANDBOX if self._order.template.sandbox else settings.base_url.rstrip("/")
-        measured = metrics.Measured(environment, _totals(passed.handled), int(passed.exit_code), began, time.time())
-        try:
-            screen_of(self._manner).placed(path, metrics.write(path, measured))
-        except OSError as error:
-            self._log.event("metrics-not-written")
-            told = say("settings.bad_metrics_file", self._manner.lang, path=path, error=error.strerror)
-            click.echo(told, err=True)
-
-    def _notify(self, passed: Passed) -> None:
-        """Tell people who are needed; a service does not tell of the same file in the same state twice."""
-        from pipeline.commands.notify import Ended
-        from pipeline.inbox.outcomes import Outcome
-
-        known = {(one.name, one.exit_code) for one in passed.handled if one.outcome is Outcome.LEFT}
+        known = {(one.name, one.exit_code) for one in passed.handled if one.outcome is FileOutcome.LEFT}
         fresh = [one for one in passed.handled if (one.name, one.exit_code) not in self._notified]
         self._notified = known
-        self._tell(
-            Ended(
+        return [
+            RunEnd(
                 one.name,
                 one.exit_code,
                 one.result.totals if one.result else None,
-                str(one.workbook or (one.file if one.outcome is not Outcome.LEFT else "")),
+                str(one.workbook or (one.file if one.outcome is not FileOutcome.LEFT else "")),
                 one.failure,
             )
             for one in fresh
-        )
+        ]
 
-    def could_not_begin(self, failure: RunError) -> None:
-        """Nothing of the folder was run: the person who is needed is not at the terminal."""
-        from pipeline.commands.notify import Ended
-
-        self._tell([Ended(str(self._order.folder), failure.exit_code, failure=failure)])
-
-    def _tell(self, ended: Iterable[Ended]) -> None:
-        arrived = self._notifier.tell(ended) if self._notifier is not None else None
-        if arrived is not None:
-            self._log.event("notified" if arrived else "notification-failed")
-        if arrived is False:
-            from pipeline.messages import say
-
-            click.echo(say("notify.failed", self._manner.lang), err=True)
-
-    def _line(self, handled: Handled) -> str:
-        from pipeline.inbox.outcomes import Outcome
-        from pipeline.messages import say
+    def _line(self, handled: FileResult) -> str:
+        from pipeline.inbox.outcomes import FileOutcome
 
         lang = self._manner.lang
         told = "; ".join(_told(handled, self._manner))
-        if handled.outcome is not Outcome.LEFT:
-            path = handled.file.relative_to(self._order.folder)
-            told = say("inbox.moved", lang, told=told, path=path)
-        return say("inbox.line", lang, outcome=handled.outcome.value, name=handled.name, told=told)
+        if handled.outcome is not FileOutcome.LEFT:
+            path = handled.file.relative_to(self._folder)
+            told = translate("{told} → {path}", lang, told=told, path=path)
+        return translate(
+            "{outcome}: {name}: {told}",
+            lang,
+            outcome=translate(_WORDS[handled.outcome.value], lang),
+            name=handled.name,
+            told=told,
+        )
 
-    def _json(self, passed: Passed) -> dict[str, object]:
+    def _json(self, passed: PassResult) -> dict[str, object]:
         from pipeline.domain.model import Status
-        from pipeline.messages import explain
 
         totals = _totals(passed.handled)
         return {
-            "folder": str(self._order.folder),
+            "folder": str(self._folder),
             "files": [self._file_json(one) for one in passed.handled],
             "waiting": list(passed.waiting),
             "results": list(passed.results),
@@ -295,56 +305,60 @@ class _Telling:
             "exitCode": int(passed.exit_code),
         }
 
-    def _file_json(self, handled: Handled) -> dict[str, object]:
+    def _file_json(self, handled: FileResult) -> dict[str, object]:
         """The JSON summary of a file's run, as `run` has it, and what became of the file."""
         from pipeline.cli.printing import nothing_done
-        from pipeline.inbox.outcomes import Outcome
+        from pipeline.inbox.outcomes import FileOutcome
 
         summary: dict[str, object] = {"batch": Path(handled.name).stem, "file": handled.name}
         if handled.result is not None and handled.result.summary is not None:
             summary = dict(handled.result.summary)
         else:
-            code = handled.failure.key if handled.failure else "fault"
+            code = handled.failure.code if handled.failure else "fault"
             summary |= nothing_done(code, handled.why, handled.exit_code)
         summary |= {
             "output": str(handled.workbook) if handled.workbook else None,
             "exitCode": int(handled.exit_code),
             "outcome": handled.outcome.value,
-            "movedTo": str(handled.file) if handled.outcome is not Outcome.LEFT else None,
+            "movedTo": str(handled.file) if handled.outcome is not FileOutcome.LEFT else None,
             "message": handled.why,
         }
         return summary
 
-    def _say(self, key: str, **params: object) -> None:
-        from pipeline.messages import say
+    def _say(self, text: str, **params: object) -> None:
 
-        click.echo(say(key, self._manner.lang, **params))
+        say(translate(text, self._manner.lang, **params))
 
 
-def _told(handled: Handled, manner: Manner) -> Iterator[str]:
+def _told(handled: FileResult, manner: Manner) -> Iterator[str]:
     """What is said of a file in its line: its counts and dollars, or why there are none."""
     from pipeline.domain.model import Status
-    from pipeline.inbox.outcomes import Outcome
-    from pipeline.messages import explain, say
+    from pipeline.inbox.outcomes import FileOutcome
     from schemas.money import format_amount
+    from schemas.workbook_names import word
 
     result = handled.result
-    if result is None or handled.outcome is Outcome.LEFT:
+    if result is None or handled.outcome is FileOutcome.LEFT:
         yield " ".join(handled.why.split())
     if result is None:
         return
     for status in Status:
         if result.totals.counts[status]:
             amount = format_amount(result.totals.amounts[status], manner.lang)
-            yield f"{status} {result.totals.counts[status]}, {amount}"
+            yield f"{word(status, manner.lang)} {result.totals.counts[status]}, {amount}"
     forecast = result.forecast
     if forecast is not None and forecast.kept and not forecast.to_send:
-        yield say("inbox.all_from_before", manner.lang, count=forecast.kept, date=forecast.kept_since)
-    if handled.failure is not None and handled.outcome is not Outcome.LEFT:
+        yield translate(
+            "nothing sent; rows that already have their request: {count}, the last from {date}",
+            manner.lang,
+            count=forecast.kept,
+            date=forecast.kept_since,
+        )
+    if handled.failure is not None and handled.outcome is not FileOutcome.LEFT:
         yield explain(handled.failure, manner.lang)
 
 
-def _totals(handled: Iterable[Handled]) -> Totals:
+def _totals(handled: Iterable[FileResult]) -> Totals:
     from pipeline.domain.model import Totals
 
     return sum((one.result.totals for one in handled if one.result is not None), Totals())

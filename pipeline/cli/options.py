@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+from gettext import gettext as _
 from pathlib import Path
 from typing import Any
 
 import click
 
+from pipeline.messages import language_of
 from schemas.languages import LANGUAGES
 
 Command = Callable[..., Any]
 
 
 class Money(click.ParamType[Decimal]):
-    """An amount in dollars: 1234.50."""
+    """An amount in dollars, as a sheet may have it: 1234.50, $1,234.50, 1 234,50 $."""
 
     name = "amount"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
-        """Dollars with at most two decimals, above 0."""
+        """Dollars with at most two decimals, not below 0."""
+        from pipeline.config import kinds
+
         try:
-            amount = Decimal(str(value))
-        except InvalidOperation:
-            self.fail(f"{value} is not an amount; write it like 1234.50", param, ctx)
-        if not amount.is_finite() or amount < 0 or amount != round(amount, 2):
-            self.fail(f"{value} is not an amount; write it like 1234.50", param, ctx)
-        return amount
+            return kinds.dollars(value)
+        except kinds.InvalidValue as wanted:
+            words = wanted.words.in_language(language_of("", os.environ))
+            self.fail(_("{value} must be {words}.").format(value=value, words=words), param, ctx)
 
 
 class TimeOfDay(click.ParamType[datetime]):
@@ -43,14 +46,52 @@ class TimeOfDay(click.ParamType[datetime]):
         try:
             wanted = datetime.strptime(str(value), "%H:%M").time()  # noqa: DTZ007 - a time of day has no zone
         except ValueError:
-            self.fail(f"{value} is not a time of day; write it like 06:30", param, ctx)
+            self.fail(_("{value} is not a time of day; write it like 06:30.").format(value=value), param, ctx)
         now = datetime.now().astimezone()
         moment = now.replace(hour=wanted.hour, minute=wanted.minute, second=0, microsecond=0)
         return moment if moment > now else moment + timedelta(days=1)
 
 
+class Day(click.ParamType[datetime]):
+    """A day: 2026-11-24."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The beginning of the day, without a zone."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            return datetime.strptime(str(value), "%Y-%m-%d")  # noqa: DTZ007 - who asks knows the zone
+        except ValueError:
+            self.fail(_("{value} is not a date; write it like 2026-11-24.").format(value=value), param, ctx)
+
+
 FILE = click.Path(path_type=Path)
 """A path that is not judged here: the rooms say what is wrong with it in their own words."""
+
+
+def mapping(command: Command) -> Command:
+    """The options that say what the headings of a sheet mean."""
+    return _all(
+        command,
+        click.option(
+            "--mapping", type=FILE, metavar="FILE", help="A TOML file that says which heading is which field."
+        ),
+        click.option(
+            "--map",
+            multiple=True,
+            metavar='"HEADING=FIELD"',
+            help="Read the column HEADING as FIELD, or `ignore` it. Can be repeated. `columns --help` lists the "
+            "fields.",
+        ),
+        click.option(
+            "--split-names",
+            metavar="HEADING[:ORDER]",
+            help="Take first and last name from the column HEADING. ORDER: given-first, surname-first.  [default: as "
+            '"Surname, Given"]',
+        ),
+    )
 
 
 def opening(command: Command) -> Command:
@@ -61,9 +102,11 @@ def opening(command: Command) -> Command:
         click.option(
             "--sheet",
             multiple=True,
-            help="The workbook's sheet; several, or `all`, are read as one.  [default: the one with a heading row]",
+            metavar="NAME",
+            help="The sheet of the workbook. Repeat it, or give `all`, to read several as one.  "
+            "[default: the one with a heading row]",
         ),
-        click.option("--mapping", type=FILE, help="A TOML file that says which heading is which field."),
+        mapping,
         click.option(
             "--hidden",
             type=click.Choice(["refuse", "include", "skip"]),
@@ -71,51 +114,98 @@ def opening(command: Command) -> Command:
             show_default=True,
             help="What to do with rows that are hidden, filtered out or struck through.",
         ),
-        click.option("--allow-open-amount", is_flag=True, help="A blank amount means that the payor chooses it."),
+        click.option("--allow-open-amount", is_flag=True, help="Accept a blank amount: the payor chooses it."),
     )
 
 
 def reading(command: Command) -> Command:
-    """The options by which a sheet is read and judged: the same for `run` and `validate`."""
+    """The options by which `run` and `validate` read and judge a sheet, and where the workbook goes."""
     return _all(
         command,
         opening,
-        click.option("-o", "--output", type=FILE, help="The workbook.  [default: NAME.results.xlsx beside FILE]"),
-        click.option("--sandbox", is_flag=True, help="Use the built-in sandbox: no money moves, no credentials."),
-        click.option("--batch", help="The batch's name.  [default: the file's name without its ending]"),
-        click.option("--strict", is_flag=True, help="Create nothing at all if any row is invalid."),
-        click.option("--expect-rows", type=click.IntRange(min=0), help="Refuse to start unless the sheet has N rows."),
-        click.option("--expect-total", type=Money(), help="Refuse to start unless the amounts add up to this."),
-        click.option("--max-amount", type=Money(), help="A row above this is invalid.  [default: 25000.00]"),
         click.option(
-            "--send-link/--no-send-link", default=None, help="E-mail the link for rows that do not say.  [default: no]"
+            "-o",
+            "--output",
+            type=FILE,
+            metavar="FILE",
+            help="The results workbook.  [default: NAME.results.xlsx next to the sheet]",
+        ),
+        judging,
+    )
+
+
+def page(command: Command) -> Command:
+    """The plan on paper."""
+    return _all(
+        command,
+        click.option(
+            "-o", "--output", type=FILE, metavar="FILE", help="Also write the plan as a page to print (.html)."
+        ),
+    )
+
+
+def judging(command: Command) -> Command:
+    """The options by which a sheet is judged: those that change what would be sent, or refuse it."""
+    return _all(
+        command,
+        click.option(
+            "--sandbox", is_flag=True, help="Use the built-in sandbox: no money moves, no credentials are needed."
+        ),
+        click.option(
+            "--batch", metavar="NAME", help="The name of the batch.  [default: the file's name without its ending]"
+        ),
+        click.option("--strict", is_flag=True, help="Send nothing if any row is invalid."),
+        click.option(
+            "--expect-rows",
+            type=click.IntRange(min=0),
+            metavar="N",
+            help="Send nothing unless the sheet has N rows.",
+        ),
+        click.option(
+            "--expect-total",
+            type=Money(),
+            metavar="AMOUNT",
+            help="Send nothing unless the amounts add up to AMOUNT.",
+        ),
+        click.option(
+            "--max-amount",
+            type=Money(),
+            metavar="AMOUNT",
+            help="A row above AMOUNT is invalid.  [default: 25000.00]",
+        ),
+        click.option(
+            "--send-link/--no-send-link",
+            default=None,
+            help="Whether the API e-mails the link, for rows that do not say.  [default: no]",
         ),
         click.option(
             "--identity",
             metavar="FIELDS",
-            help='What makes a row itself, such as referenceId,"Invoice #",#.  [default: referenceId]',
+            help='What identifies a row, such as referenceId,"Invoice #". Add # to accept equal rows, each as its own.'
+            "  [default: referenceId]",
         ),
         click.option(
             "--reference-names",
             type=click.Choice(["transaction", "customer"]),
-            help="What a reference names: a transaction is held at any age when it was requested before, a customer is "
-            "billed again and again.  [default: transaction]",
+            help="What a reference names: a transaction is requested once, a customer is billed again and again.  "
+            "[default: transaction]",
         ),
         click.option(
             "--repeat-window",
             type=click.IntRange(min=1),
             metavar="DAYS",
-            help="How far back other batches are searched for a charge that no reference names.  [default: 5]",
+            help="How many days back to search other batches for the same charge, where no reference names it.  "
+            "[default: 5]",
         ),
         click.option(
             "--allow-repeats",
             is_flag=True,
-            help="Also create requests for rows that are held as repeats, and for a file that was sent before.",
+            help="Also send rows that are held as possible repeats, and a file that was sent before.",
         ),
         click.option(
             "--metrics-file",
-            metavar="PATH",
-            help="Write a run's metrics as a Prometheus text file; a rehearsal writes none.",
+            metavar="FILE",
+            help="Write the metrics of a run to a Prometheus text file.",
         ),
     )
 
@@ -124,33 +214,42 @@ def outputs(command: Command) -> Command:
     """Files that are written beside the workbook, on request."""
     return _all(
         command,
-        click.option("--csv", type=FILE, metavar="PATH", help="Write the results as CSV too."),
+        click.option("--csv", type=FILE, metavar="FILE", help="Also write the results as CSV."),
         click.option(
-            "--parquet", type=FILE, metavar="PATH", help="Write the results as Parquet too (the extra `parquet`)."
+            "--parquet",
+            type=FILE,
+            metavar="FILE",
+            help="Also write the results as Parquet (needs the extra `parquet`).",
         ),
         click.option(
             "--receivables",
             type=FILE,
-            metavar="PATH",
-            help="Write an accounts-receivable import as CSV; --receivables-mapping names its columns.",
+            metavar="FILE",
+            help="Also write an accounts-receivable import as CSV; --receivables-mapping names its columns.",
         ),
         click.option(
-            "--receivables-mapping", type=FILE, metavar="FILE", help="The TOML file for --receivables (docs/files.md)."
+            "--receivables-mapping",
+            type=FILE,
+            metavar="FILE",
+            help="The TOML file for --receivables: see docs/files.md.",
         ),
-        click.option("--html", type=FILE, metavar="PATH", help="Write a report to read in a mail, as one HTML file."),
+        click.option(
+            "--html", type=FILE, metavar="FILE", help="Also write a report as one HTML file, to send by e-mail."
+        ),
     )
 
 
-def mending(command: Command) -> Command:
+def marking(command: Command) -> Command:
     """The copy of the user's own sheet in which faults are shown."""
     return _all(
         command,
         click.option(
-            "--mended",
+            "--marked-copy",
             type=FILE,
             metavar="PATH",
             help="Write a copy of FILE (.xlsx) with the faulty cells coloured and commented.",
         ),
+        click.option("--mended", "marked_copy", type=FILE, hidden=True),
     )
 
 
@@ -161,13 +260,13 @@ def comparing(command: Command) -> Command:
         click.option(
             "--compare",
             metavar="BATCH",
-            help="The batch of the month before, for the sheet Changes.  [default: the latest of the same shape]",
+            help="The batch to compare with, for the sheet Changes.  [default: the latest similar one]",
         ),
         click.option(
             "--changes-over",
             type=click.IntRange(min=0),
             metavar="PERCENT",
-            help="Show amounts that differ by more than this.  [default: 20]",
+            help="Show amounts that differ by more than PERCENT.  [default: 20]",
         ),
     )
 
@@ -176,7 +275,34 @@ def file(command: Command) -> Command:
     """Which sheet of a batch a row number is of."""
     return _all(
         command,
-        click.option("--file", metavar="NAME", help="The sheet that the row is in, where the batch has several."),
+        click.option("--file", metavar="NAME", help="The file that the row is in, if the batch has several."),
+    )
+
+
+def settings_file(command: Command) -> Command:
+    """Where the settings are."""
+    return _all(
+        command,
+        click.option("--config", type=FILE, metavar="FILE", help="The settings file.  [default: flinks-import.toml]"),
+    )
+
+
+def pace(command: Command) -> Command:
+    """How fast the API is called."""
+    return _all(
+        command,
+        click.option(
+            "--concurrency",
+            type=click.IntRange(1, 512),
+            metavar="N",
+            help="How many requests to send at the same time.  [default: 16]",
+        ),
+        click.option(
+            "--rate",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="N",
+            help="How many requests to send a second.  [default: no limit]",
+        ),
     )
 
 
@@ -185,10 +311,12 @@ def journal(command: Command) -> Command:
     return _all(
         command,
         click.option(
-            "--journal", metavar="URL", help="An SQLite path or a postgresql:// URL.  [default: in your data folder]"
+            "--journal",
+            metavar="PLACE",
+            help="An SQLite file or a postgresql:// address.  [default: in your data folder]",
         ),
-        click.option("--config", type=FILE, help="The settings file.  [default: flinks-import.toml, if there is one]"),
-        click.option("--profile", metavar="NAME", help="The part [profile.NAME] of the settings file."),
+        settings_file,
+        click.option("--profile", metavar="NAME", help="The section [profile.NAME] of the settings file."),
     )
 
 
@@ -196,14 +324,18 @@ def talking(command: Command) -> Command:
     """How much is said, and how."""
     return _all(
         command,
-        click.option("--lang", type=click.Choice(LANGUAGES), help="The language of messages.  [default: the system's]"),
         click.option(
-            "--json", "as_json", is_flag=True, help="One JSON object on standard output, and nothing else there."
+            "--lang",
+            type=click.Choice(LANGUAGES),
+            help="The language of messages and workbooks.  [default: the system's]",
         ),
-        click.option("-v", "--verbose", is_flag=True, help="Say more."),
-        click.option("-q", "--quiet", is_flag=True, help="Say nothing unless something is wrong."),
-        click.option("--log-json", is_flag=True, help="JSON lines on standard error instead of text."),
-        click.option("--log-file", metavar="PATH", help="Also add JSON lines, without personal data, to this file."),
+        click.option(
+            "--json", "as_json", is_flag=True, help="Print one JSON object on standard output, and nothing else there."
+        ),
+        click.option("-v", "--verbose", is_flag=True, help="Print more details."),
+        click.option("-q", "--quiet", is_flag=True, help="Print nothing unless something is wrong."),
+        click.option("--log-json", is_flag=True, help="Write JSON lines on standard error instead of text."),
+        click.option("--log-file", metavar="FILE", help="Also add JSON lines, without personal data, to FILE."),
     )
 
 

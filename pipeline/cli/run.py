@@ -8,41 +8,58 @@ from typing import Any
 import click
 
 from pipeline.cli import options
+from pipeline.cli.help_text import Command
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    epilog="""
+    Examples:
+      # Practise: no money moves, no credentials are needed.
+      flinks-import run billing.xlsx --sandbox
+      # Check the total, send three requests, look at them, then send the others.
+      flinks-import run billing.xlsx --expect-total 93877.30 --first 3
+      # Send only what a second person approved.
+      flinks-import run billing.xlsx --plan billing-p1
+
+    Exit codes:
+      0  every row has its request
+      1  some rows are invalid, rejected or held
+      2  the command line or the settings are wrong
+      3  the sheet can't be used; nothing was sent
+      4  the API refused the credentials; nothing more was sent
+      5  the outcome of a row is unknown: check it before you send it again
+      6  stopped early: run the same command again to continue
+      7  another run is using the batch
+    """,
+)
 @options.reading
-@click.option("--concurrency", type=click.IntRange(1, 512), help="Requests in flight.  [default: 16]")
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Requests a second.  [default: no limit]")
+@options.pace
 @click.option(
     "--first", type=click.IntRange(min=1), metavar="N", help="Send the first N valid rows, show them, then ask."
 )
-@click.option("--until", type=options.TimeOfDay(), help="Stop sending at this time; the same command goes on.")
+@click.option("--until", type=options.TimeOfDay(), metavar="HH:MM", help="Stop sending at this time.")
 @click.option(
     "--max-failures",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Stop after N rows in a row were refused for the same reason.  [default: 20]",
+    help="Stop when N rows in a row fail for the same reason.  [default: 20]",
 )
-@click.option("--plan", type=options.FILE, help="Send exactly what this plan approved, or nothing.")
-@click.option("--resend-unknown", is_flag=True, help="Create again the sessions whose outcome is unknown.")
+@click.option("--plan", metavar="PLAN", help="Send exactly what this plan says, or nothing.")
+@click.option("--dask", metavar="ADDRESS", help="Let the workers of this Dask scheduler send: see docs/scale.md.")
+@click.option("--resend-unknown", is_flag=True, help="Send again the rows whose outcome is unknown.")
 @options.outputs
-@options.mending
+@options.marking
 @options.comparing
-@click.option("--dry-run", is_flag=True, help="Stop before the network and show what would be sent.")
-@click.option("--yes", is_flag=True, help="Do not ask before sending (needed where nobody can answer).")
+@click.option("--dry-run", is_flag=True, help="Show what would be sent, and send nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation (needed without a terminal).")
 @options.journal
 @options.talking
 def run(until: datetime | None, yes: bool, **given: Any) -> int:
     """Create one payment request for each valid row of FILE, and write the results workbook.
 
-    Run again, it goes on where it stopped: nobody is asked twice. Try it with --sandbox first.
-
-    \b
-    Exit codes: 0 every row has its session, 1 some rows need mending, 2 wrong options or settings,
-    3 the sheet can't be used, 4 credentials refused, 5 an outcome is unknown, 6 stopped early,
-    7 another run holds the batch.
-    """  # noqa: D301 - \b is click's mark for text that is not to be wrapped
-    from pipeline.cli.calling import call_on_sheet
+    Run the same command again and it continues where it stopped: nobody is asked twice.
+    """
+    from pipeline.cli.runner import call_on_sheet
 
     return call_on_sheet({**given, "until": until, "yes": yes})

@@ -10,29 +10,48 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli import options
+from pipeline.cli.help_text import Command
+from pipeline.cli.outlets import say
+from pipeline.messages import explain, translate
 
 if TYPE_CHECKING:
-    from pipeline.cli.screen import Manner
+    from pipeline.cli.console import Manner
     from pipeline.commands.status import StatusResult
     from pipeline.config.settings import Settings
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    epilog="""
+    Examples:
+      flinks-import status billing-2026-11
+      # Ask again every minute, until no request can change any more.
+      flinks-import status billing-2026-11 --watch --every 60
+      flinks-import status billing-2026-11 --since 2026-11-24 --csv paid.csv
+
+    Exit codes:
+      0  the API answered for every request
+      2  the command line or the settings are wrong, or there is no such batch
+      4  the API refused the credentials
+      5  the outcome of a row is unknown
+      6  stopped early: run the same command again to continue
+    """,
+)
 @click.argument("batch")
-@click.option("--watch", is_flag=True, help="Ask again and again until nothing can change any more; Ctrl-C leaves.")
+@click.option("--watch", is_flag=True, help="Ask again until no request can change any more. Ctrl-C stops.")
 @click.option(
     "--every",
     type=click.FloatRange(min=0, min_open=True),
     default=30.0,
     show_default=True,
     metavar="SECONDS",
-    help="With --watch: the pause between two rounds.",
+    help="With --watch: the pause before the API is asked again.",
 )
 @click.option(
     "--since",
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=options.Day(),
     metavar="DATE",
-    help="Ask only about what was created on this day (2026-11-24) or later.",
+    help="Only requests that were created on DATE (2026-11-24) or later.",
 )
 @click.option(
     "--open-days",
@@ -40,31 +59,31 @@ if TYPE_CHECKING:
     default=7,
     show_default=True,
     metavar="N",
-    help="What is open longer than N days is listed apart.",
+    help="List separately the requests that are open for more than N days.",
 )
-@click.option("-o", "--output", type=options.FILE, help="The workbook.  [default: BATCH.status.xlsx in this folder]")
-@click.option("--sandbox", is_flag=True, help="A batch that was sent to the built-in sandbox.")
-@click.option("--concurrency", type=click.IntRange(1, 512), help="Requests in flight.  [default: 16]")
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Requests a second.  [default: no limit]")
+@click.option(
+    "-o",
+    "--output",
+    type=options.FILE,
+    metavar="FILE",
+    help="The workbook.  [default: BATCH.status.xlsx in this folder]",
+)
+@click.option("--sandbox", is_flag=True, help="The batch is in the built-in sandbox.")
+@options.pace
 @options.outputs
 @options.journal
 @options.talking
 def status(batch: str, since: datetime | None, output: Path | None, **given: Any) -> int:
-    """Ask the API who has paid, and write the results workbook of BATCH anew. The sheet is not needed any more.
+    """Ask the API who has paid, and update the results workbook of BATCH. The sheet itself is not needed.
 
-    Paid means that the payor agreed (Accepted, Processed, Settled). Requests that can't change any more are not asked
-    about again.
-
-    \b
-    Exit codes: 0 all were asked about, 2 wrong options or an unknown batch, 4 credentials refused,
-    5 a row's outcome is unknown, 6 stopped early or out of reach: the same command goes on.
-    """  # noqa: D301 - \b is click's mark for text that is not to be wrapped
-    from pipeline.cli.calling import call
+    Paid means that the payor agreed (Accepted, Processed, Settled). A request that can't change any more is not checked
+    again.
+    """
+    from pipeline.cli.runner import call
 
     def body(settings: Settings, manner: Manner) -> int:
-        from pipeline.cli.following import FollowLines
-        from pipeline.cli.screen import screen_of
-        from pipeline.commands.beside import Wanted
+        from pipeline.cli.console import emit_for
+        from pipeline.commands.extra_outputs import RequestedOutputs
         from pipeline.commands.status import StatusRequest
         from pipeline.commands.status import status as ask
 
@@ -77,7 +96,7 @@ def status(batch: str, since: datetime | None, output: Path | None, **given: Any
             since=since.astimezone() if since else None,
             open_days=given["open_days"],
             lang=manner.lang,
-            files=Wanted(
+            files=RequestedOutputs(
                 csv=given["csv"],
                 parquet=given["parquet"],
                 receivables=given["receivables"],
@@ -85,7 +104,7 @@ def status(batch: str, since: datetime | None, output: Path | None, **given: Any
                 html=given["html"],
             ),
         )
-        result = ask(request, settings, screen_of(manner), FollowLines(manner, "status.asking"))
+        result = ask(request, settings, emit_for(manner))
         _print(result, manner)
         return result.exit_code
 
@@ -93,26 +112,32 @@ def status(batch: str, since: datetime | None, output: Path | None, **given: Any
 
 
 def _print(result: StatusResult, manner: Manner) -> None:
-    from pipeline.cli.following import print_payments, print_workbook
-    from pipeline.cli.printing import print_outputs, print_whole
-    from pipeline.messages import explain, say
+    from pipeline.cli.printing import print_outputs, print_payments, print_whole, print_workbook, with_error
 
     if manner.as_json:
-        click.echo(json.dumps(_as_json(result), ensure_ascii=False))
+        click.echo(json.dumps(with_error(_as_json(result), result.failure, manner.lang), ensure_ascii=False))
     if result.failure is not None:
-        click.echo(explain(result.failure, manner.lang), err=True)
+        say(explain(result.failure, manner.lang), err=True)
     if manner.as_json or (manner.quiet and not result.exit_code):
         return
     payments = result.now.payments
     if payments is None:
-        click.echo(say("status.no_sessions", manner.lang, batch=result.now.report.batch))
+        say(
+            translate(
+                "Batch {batch} has no requests. There is nothing to check.", manner.lang, batch=result.now.report.batch
+            )
+        )
     else:
-        click.echo(say("status.asked", manner.lang, count=result.asked, final=result.final))
+        say(
+            translate(
+                "Requests checked: {count}; already final: {final}", manner.lang, count=result.asked, final=result.final
+            )
+        )
         print_payments(payments, manner)
     print_whole(result.now.whole, manner)
     _print_remarks(result, manner)
     if result.written is not None:
-        print_workbook(result.written, manner)
+        print_workbook(result.written.path, manner)
     print_outputs(result.outputs, manner)
 
 
@@ -121,7 +146,6 @@ def _print_remarks(result: StatusResult, manner: Manner) -> None:
     from pipeline.cli.printing import output_console
     from pipeline.domain.model import Status
     from pipeline.domain.payment_summary import days_open
-    from pipeline.messages import say
     from pipeline.report.results import session_word
     from schemas.money import format_amount
 
@@ -129,7 +153,13 @@ def _print_remarks(result: StatusResult, manner: Manner) -> None:
     payments = now.payments
     if payments is not None and payments.late:
         amount = format_amount(payments.late_amount, lang)
-        title = say("status.late_title", lang, days=payments.days, count=payments.late, amount=amount)
+        title = translate(
+            "Open longer than {days} days: {count}, {amount}",
+            lang,
+            days=payments.days,
+            count=payments.late,
+            amount=amount,
+        )
         console.print(title, markup=False, style="yellow")
         for row in now.late:
             told = {
@@ -139,20 +169,50 @@ def _print_remarks(result: StatusResult, manner: Manner) -> None:
                 "days": days_open(row, now.report),
                 "state": session_word(row.state, lang) if row.state else "-",
             }
-            console.print(say("status.late_row", lang, **told), markup=False)
+            console.print(
+                translate("  row {row}: {reference}, {amount}, {days} days, {state}", lang, **told), markup=False
+            )
         if (more := payments.late - len(now.late)) > 0:
-            console.print(say("status.late_more", lang, count=more), markup=False)
+            console.print(
+                translate("  … and {count} more in the sheet Open of the workbook", lang, count=more), markup=False
+            )
     if payments is not None and payments.not_known:
-        console.print(say("status.unknown_sessions", lang, count=payments.not_known), markup=False, style="yellow")
+        console.print(
+            translate(
+                "Requests that the API does not know (HTTP 404): {count}. See the notices in the workbook.",
+                lang,
+                count=payments.not_known,
+            ),
+            markup=False,
+            style="yellow",
+        )
     if payments is not None and payments.strange:
-        console.print(say("status.strange_sessions", lang, count=payments.strange), markup=False, style="yellow")
+        console.print(
+            translate(
+                "Requests with an undocumented state: {count}. See the notices in the workbook, "
+                "and check them in the dashboard.",
+                lang,
+                count=payments.strange,
+            ),
+            markup=False,
+            style="yellow",
+        )
     if unknown := now.whole.totals.counts[Status.UNKNOWN]:
         told = {"count": unknown, "batch": now.report.batch}
-        console.print(say("status.unknown_rows", lang, **told), markup=False, style="bold red")
+        console.print(
+            translate(
+                "Rows whose outcome is unknown: {count}. Look for each in the dashboard, then "
+                'record what you find: `flinks-import resolve "{batch}" ROW`.',
+                lang,
+                **told,
+            ),
+            markup=False,
+            style="bold red",
+        )
 
 
 def _as_json(result: StatusResult) -> dict[str, object]:
-    from pipeline.cli.following import paid_json
+    from pipeline.cli.printing import paid_json
     from pipeline.domain.payment_summary import days_open
 
     now, payments = result.now, result.now.payments
@@ -183,7 +243,7 @@ def _as_json(result: StatusResult) -> dict[str, object]:
         },
         "unknownToApi": payments.not_known if payments else 0,
         "undocumentedWords": payments.strange if payments else 0,
-        "stopped": result.failure.key if result.failure else "",
+        "stopped": result.failure.code if result.failure else "",
         "output": str(result.written.path) if result.written else None,
         "exitCode": int(result.exit_code),
         **result.outputs,

@@ -9,34 +9,48 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli import options
+from pipeline.cli.help_text import Command
+from pipeline.cli.outlets import say
+from pipeline.messages import translate
 
 if TYPE_CHECKING:
-    from pipeline.cli.screen import Manner
+    from pipeline.cli.console import Manner
     from pipeline.config.settings import Settings
 
 
-@click.command()
-@click.option("-o", "--output", type=options.FILE, help="Where to write it.  [default: billing-template.xlsx here]")
-@click.option("--config", type=options.FILE, help="The settings file.  [default: flinks-import.toml, if there is one]")
+@click.command(
+    cls=Command,
+    epilog="""
+    Examples:
+      flinks-import template
+      flinks-import template --lang fr -o facturation.xlsx
+    """,
+)
+@click.option(
+    "-o",
+    "--output",
+    type=options.FILE,
+    metavar="FILE",
+    help="The file to write.  [default: billing-template.xlsx in this folder]",
+)
+@options.settings_file
 @options.talking
 def template(output: Path | None, **given: Any) -> int:
-    """Write an empty billing sheet: one column a field, identifiers as text, drop-downs, the limits as notes.
+    """Write an empty billing sheet to fill in: a column for each field, with drop-downs and notes.
 
-    With --lang fr its headings, notes and help are French. A file that exists is never written over:
-    the next free name is taken.
+    A file that exists is never overwritten: the next free name is used.
     """
-    from pipeline.cli.calling import call
+    from pipeline.cli.runner import call
 
     def make(_settings: Settings, manner: Manner) -> int:
-        from pipeline.cli.screen import screen_of
+        from pipeline.cli.console import emit_for
         from pipeline.commands.template import template as write
-        from pipeline.messages import say
 
-        path = write(output, manner.lang, screen_of(manner))
+        path = write(output, manner.lang, emit_for(manner))
         if manner.as_json:
             click.echo(json.dumps({"output": str(path), "exitCode": 0}, ensure_ascii=False))
         elif not manner.quiet:
-            click.echo(say("template.made", manner.lang, path=path))
+            say(translate("Billing sheet: {path}", manner.lang, path=path))
         return 0
 
     return call(given, make)

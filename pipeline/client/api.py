@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from pipeline.client.transport import ALONE, MaybeSent, NotSent
+from pipeline.client.transport import ALONE, MAY_LEAVE, MaybeSent, NotSent
 from pipeline.domain.responses import (
     Answered,
     Exchange,
@@ -114,23 +114,26 @@ class Api:
             await self._ask(self._request("POST", self._authorize, headers, urlencode(form).encode()))
         )
 
-    async def create(self, body: bytes, token: str, *, alone: bool = False) -> Exchange:
-        """Ask for one session; `body` is from `payload.body`. With `alone`, on a connection that nothing else uses."""
+    async def create(
+        self, body: bytes, token: str, *, alone: bool = False, may_leave: Callable[[], bool] | None = None
+    ) -> Exchange:
+        """Ask for one session; `body` is from `payload.body`. With `alone`, on a connection that nothing else uses.
+
+        `may_leave` is asked just before the first byte: where it says no, the request is not sent.
+        """
         if self._creation is None or self._creation[0] != token:
             bearer = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
             self._creation = (token, httpx.Headers(self._headers | bearer))
         request = httpx.Request("POST", self._sessions, headers=self._creation[1], stream=httpx.ByteStream(body))
         if alone:
             request.extensions[ALONE] = True
+        if may_leave is not None:
+            request.extensions[MAY_LEAVE] = may_leave
         return await self._ask(request)
 
     async def details(self, session_id: str, token: str) -> Exchange:
         """The state of a session with its transactions."""
         return await self._ask(self._about("GET", session_id, "details", token))
-
-    async def session_status(self, session_id: str, token: str) -> Exchange:
-        """The short state of a session: documented for guaranteed EFT, may answer for e-Transfer."""
-        return await self._ask(self._about("GET", session_id, "status", token))
 
     async def cancel(self, session_id: str, token: str) -> Exchange:
         """Cancel a session. It may not be released yet for e-Transfer: expect 404, 405 or 501."""

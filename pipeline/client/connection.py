@@ -60,15 +60,20 @@ class NotHttp(Exception):
     """What came is no answer in HTTP, or none that the API would give."""
 
 
+class TooLate(Exception):
+    """The request may not leave any more: nothing of it was written."""
+
+
 class NoTunnel(Exception):
     """The proxy did not open a way to the server."""
 
 
 @dataclass(slots=True)
-class Mark:
-    """What is known about one exchange: whether its request may have begun to leave."""
+class SendMarker:
+    """What is known about one exchange: whether its request may have begun to leave, and whether it still may leave."""
 
     left: bool = False
+    may_leave: Callable[[], bool] | None = None
 
 
 @dataclass(slots=True)
@@ -133,16 +138,19 @@ class Connection(asyncio.Protocol):
         self._reusable = True
         self.idle_since = 0.0
 
-    async def exchange(self, request: bytes, seconds: float, mark: Mark, *, head_only: bool = False) -> Reply:
+    async def exchange(self, request: bytes, seconds: float, mark: SendMarker, *, head_only: bool = False) -> Reply:
         """Write a request and return its whole answer. `seconds` run from its first byte to the answer's last.
 
         With `head_only` the answer ends with its headers, whatever they say of a body (HEAD, CONNECT).
 
-        Raises Stale when nothing was written; Lost or NotHttp afterwards. Whatever else it raises, the mark tells.
+        Raises Stale or TooLate when nothing was written; Lost or NotHttp afterwards. Whatever else it raises, the mark
+        tells.
         """
         if self._is_stale():
             self.close()
             raise Stale
+        if mark.may_leave is not None and not mark.may_leave():
+            raise TooLate
         transport = self._transport
         assert transport is not None
         self._seen, self._head_is_whole = 0, False
@@ -169,7 +177,7 @@ class Connection(asyncio.Protocol):
         That is over TLS. Raises NoTunnel, or what TLS raises. None of this is a part of the request that is to be sent.
         """
         try:
-            reply = await self.exchange(request, seconds, Mark(), head_only=True)
+            reply = await self.exchange(request, seconds, SendMarker(), head_only=True)
         except (Lost, NotHttp, Stale) as error:
             raise NoTunnel(str(error) or "it hung up") from None
         if reply.status // 100 != _SUCCESS // 100:

@@ -1,31 +1,26 @@
 """The body of the request that creates a session: a payment in, JSON bytes out. Pure.
 
-It decides nothing and mends nothing: what it is given has been validated.
+It decides nothing and fixes nothing: what it is given has been validated.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
 from pipeline.domain.model import Payment
 from schemas.money import from_cents, to_cents
 
-Language = Literal["EN", "FR"]
-
-LANGUAGES: Final[dict[str, Language | None]] = {"": None, "EN": "EN", "FR": "FR"}
-"""The language of the API's e-mails by the setting's text; empty: it is not sent."""
-
 # `number`: the API asks for a decimal number, and a float would not be the user's amount any more.
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
 
-def body(payment: Payment, language: Language | None = None) -> bytes:
+def body(payment: Payment) -> bytes:
     """The JSON (UTF-8) that asks for one e-Transfer session.
 
-    Absent optional fields are left out, never null (api: "Create a session"). `language` is that of the e-mail and is
-    sent only when configured. Raises ValueError for an amount of more than two decimals: money is never rounded here.
+    Absent optional fields are left out, never null (api: "Create a session"). Raises ValueError for an amount of more
+    than two decimals: money is never rounded here.
     """
     request: dict[str, Any] = {"type": "e-Transfer", "direction": payment.direction, "currency": "CAD"}
     if payment.amount is not None:
@@ -43,8 +38,8 @@ def body(payment: Payment, language: Language | None = None) -> bytes:
             }
         }
     preferences: dict[str, bool | str] = {"sendInteracLink": payment.send_link}
-    if language is not None:
-        preferences["language"] = language
+    if payment.language:
+        preferences["language"] = payment.language
     request["options"] = {"notificationPreferences": preferences}
     return _ENCODER.encode(request)
 

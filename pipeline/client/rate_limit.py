@@ -76,7 +76,7 @@ class RateLimit:
             await self._timing.sleep(mine - now)
 
 
-class Brake:
+class AdaptiveThrottle:
     """The back-off that all requests share: the server's 429 or 503 to one of them holds every one.
 
     While it holds nobody passes. When it lets go they pass one by one, and the space between them shrinks with each
@@ -118,8 +118,18 @@ class Brake:
         elif now >= self._until:
             self._until = now + backoff(self._pushes, self._timing.rng)
 
+    @property
+    def left(self) -> float:
+        """Seconds for which nobody passes from now."""
+        return max(0.0, self._until - self._timing.clock())
+
+    def hold(self, seconds: float) -> None:
+        """Have nobody pass for so long from now: another program was pushed back."""
+        self._until = max(self._until, self._timing.clock() + seconds)
+        self._spacing = max(self._spacing, _FIRST_SPACING)
+
     def eased(self) -> None:
-        """Note an answer that was no push-back: the brake is let go a little."""
+        """Note an answer that was no push-back: less is held back."""
         if self._timing.clock() < self._until:
             return
         self._pushes = 0

@@ -30,6 +30,9 @@ from pipeline.domain.responses import Token
 
 TokenUse = Literal["auto", "reuse", "single"]
 
+TOKEN_USES: Final[dict[str, TokenUse]] = {"auto": "auto", "reuse": "reuse", "single": "single"}
+"""What the setting `token_use` may be."""
+
 ASSUMED_LIFETIME: Final = 299.0
 """Seconds, when the API does not say: the shorter of the two documented lifetimes."""
 
@@ -213,15 +216,33 @@ class Tokens:
                 case Token():
                     return self._held(answer, asked_at)
                 case AuthorizeRefused():
-                    raise CredentialsError("send.credentials_refused", status=answer.status)
+                    raise CredentialsError(
+                        "The API refused the credentials (HTTP {status}). Check FLINKS_USERNAME and "
+                        "FLINKS_PASSWORD, and that the base URL is that of your account.",
+                        status=answer.status,
+                    )
                 case AuthorizeUntrusted():
-                    raise NeedsPersonError("send.not_trusted", reason=answer.text)
+                    raise NeedsPersonError(
+                        "The API's certificate is not trusted ({reason}). If your company's proxy "
+                        "inspects traffic, set its certificates in ca_file; otherwise inform Flinks and "
+                        "stop here. Nothing more was sent.",
+                        reason=answer.text,
+                    )
                 case AuthorizeElsewhere() if not self._serial:
-                    raise WrongAddressError("send.wrong_address", reason=answer.text)
+                    raise WrongAddressError(
+                        "The base URL is not that of the API: it gave no access token ({reason}). Set "
+                        "FLINKS_BASE_URL (base_url in the settings file) to the address of your account. "
+                        "Nothing was sent.",
+                        reason=answer.text,
+                    )
                 case AuthorizeElsewhere() | AuthorizeFailed():
                     # An address that gave tokens before is right: it is the API that is not what it was.
                     if attempt == MAX_TRIES:
-                        raise ApiUnreachableError("send.authorize_unreachable", reason=answer.text)
+                        raise ApiUnreachableError(
+                            "The API gave no access token: {reason}. Nothing more was sent. Run the same command "
+                            "again later to continue.",
+                            reason=answer.text,
+                        )
                     wish = answer.retry_after if isinstance(answer, AuthorizeFailed) else None
                     await self._timing.sleep(max(wish or 0.0, backoff(attempt, self._timing.rng)))
                 case _:

@@ -12,6 +12,7 @@ into the text of an exception.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from base64 import b64encode
@@ -24,7 +25,17 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 import truststore
 
-from pipeline.client.connection import Connection, Lost, Mark, NotHttp, NoTunnel, Reply, Stale, plain_body
+from pipeline.client.connection import (
+    Connection,
+    Lost,
+    NotHttp,
+    NoTunnel,
+    Reply,
+    SendMarker,
+    Stale,
+    TooLate,
+    plain_body,
+)
 from pipeline.domain.responses import MaybeSentKind, NotSentKind
 
 KEEP_ALIVE: Final = 4.0
@@ -33,6 +44,10 @@ KEEP_ALIVE: Final = 4.0
 
 ALONE: Final = "alone"
 """The extension of a request that has a connection to itself: nothing that was asked before can be answered there."""
+
+
+MAY_LEAVE: Final = "may_leave"
+"""The extension of a request that must not leave late: a function that is asked just before its first byte."""
 
 
 class NotSent(httpx.TransportError):
@@ -98,7 +113,7 @@ class _Place(NamedTuple):
         return self[:3]
 
 
-class ExactTransport(httpx.AsyncBaseTransport):
+class AtMostOnceTransport(httpx.AsyncBaseTransport):
     """One pool of connections. Make it inside the event loop, use it in one loop, close it with `aclose`.
 
     `connections` is the most that are open at a time. Raises NotSent or MaybeSent and no other exception but
@@ -116,7 +131,7 @@ class ExactTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Carry out one exchange and return the whole answer, or raise NotSent or MaybeSent."""
-        mark = Mark()
+        mark = SendMarker(may_leave=request.extensions.get(MAY_LEAVE))
         try:
             reply = await self._ask_on_a_live_connection(request, mark)
             headers = [(name, value) for name, value in reply.headers if name.lower() not in _WIRE]
@@ -132,7 +147,7 @@ class ExactTransport(httpx.AsyncBaseTransport):
                 connection.close()
         self._idle.clear()
 
-    async def _ask_on_a_live_connection(self, request: httpx.Request, mark: Mark) -> Reply:
+    async def _ask_on_a_live_connection(self, request: httpx.Request, mark: SendMarker) -> Reply:
         place = self._place(request.url)
         wire = _on_the_wire(request, place, await request.aread())
         alone = ALONE in request.extensions
@@ -195,7 +210,8 @@ class ExactTransport(httpx.AsyncBaseTransport):
             trust = self._trust if place.scheme == "https" else None
             if (proxy := self._proxy(place)) is None:
                 return await _open(place.host, place.port, trust)
-            outer = await _open(proxy.host, proxy.port or _PORTS[proxy.scheme], _trust_of(proxy, self._trust))
+            trust = self._trust if proxy.scheme == "https" else None
+            outer = await _open(proxy.host, proxy.port or _PORTS[proxy.scheme], trust)
             try:
                 asked = connect_request(place.host, place.port, proxy)
                 return await outer.tunnel(asked, self._timeouts.connect, self._trust, place.host)
@@ -247,10 +263,6 @@ def connect_request(host: str, port: int, proxy: httpx.URL) -> bytes:
     return b"CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s\r\n" % (there, there, who)
 
 
-def _trust_of(proxy: httpx.URL, trust: ssl.SSLContext) -> ssl.SSLContext | None:
-    return trust if proxy.scheme == "https" else None
-
-
 def _environments_proxy(place: _Place) -> httpx.URL | None:
     """The proxy for an origin. Plain http goes to a loopback address only: no proxy."""
     used, _ = proxies_named(place.host) if place.scheme == "https" else ("", "")
@@ -283,6 +295,8 @@ def _before_leaving(error: Exception) -> NotSent:
             return NotSent(NotSentKind.TLS, f"no secure connection ({_cause(error)})")
         case Stale():
             return NotSent(NotSentKind.CONNECT, "each connection was closed before it could be used")
+        case TooLate():
+            return NotSent(NotSentKind.TIMEOUT, "the program was stopped for too long to send it")
         case NoTunnel():
             return NotSent(NotSentKind.CONNECT, f"the proxy opens no way ({error})")
         case _:
@@ -309,6 +323,9 @@ def _cause(error: Exception) -> str:
             said = error.verify_message
         case ssl.SSLError():
             said = error.reason
-        case OSError():
+        case socket.gaierror():
             said = error.strerror
+        case OSError():
+            # asyncio puts the address into its own words; the number has the system's.
+            said = os.strerror(error.errno) if error.errno else error.strerror
     return said or type(error).__name__

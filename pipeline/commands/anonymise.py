@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,7 +20,7 @@ SHOWN_DIGITS: Final = 3
 """Digits of a cell that become 9; the others become *."""
 
 MOST_SHAPES: Final = 12
-"""Shapes of a column that are told, the most frequent first."""
+"""How many shapes of a column are listed, the most frequent first."""
 
 MOST_LENGTH: Final = 60
 
@@ -74,13 +73,13 @@ class SheetShapes:
 
 
 def shapes_of(path: Path) -> SheetShapes:
-    """Look at a sheet. One that can't be read is told by its reason's code."""
+    """Look at a sheet. For an unreadable one, give the reason without its parameters."""
     size = path.stat().st_size if path.is_file() else 0
     try:
         table = open_table(path, ReadOptions((ALL_SHEETS,), hidden="include", amount_optional=True))
         return _told(table, path, size)
     except RunError as failure:
-        return SheetShapes(_ending(path), size, refused=failure.key)
+        return SheetShapes(_ending(path), size, refused=failure.text)
 
 
 def _ending(path: Path) -> str:
@@ -92,7 +91,7 @@ def _ending(path: Path) -> str:
 def _told(table: Table, path: Path, size: int) -> SheetShapes:
     counted = [_Counted(column) for column in table.columns]
     rows = 0
-    for row in _rows(table):
+    for row in (row for chunk in table.chunks() for row in chunk):
         rows += 1
         for one in counted:
             one.count(row)
@@ -104,11 +103,6 @@ def _told(table: Table, path: Path, size: int) -> SheetShapes:
         columns=tuple(one.told() for one in counted),
         notices=tuple(notice.code for notice in table.notices),
     )
-
-
-def _rows(table: Table) -> Iterator[SheetRow]:
-    for chunk in table.chunks():
-        yield from chunk
 
 
 class _Counted:

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 
-from pipeline.commands.batch_lookup import found_batch, meant
-from pipeline.commands.where import journal_there
-from pipeline.config.settings import SANDBOX, Settings
+from pipeline.commands.batch_lookup import found_batch, meant, no_such_row
+from pipeline.commands.environment import journal_there
+from pipeline.config.settings import Settings, environment_name
 from pipeline.domain import totals
+from pipeline.domain.drafts import Correction, LeftOut, shown
 from pipeline.domain.errors import BatchBusyError, StoppedEarlyError, UsageError
-from pipeline.domain.model import Decision, ReportRow, SessionState, Whole
+from pipeline.domain.model import Column, Decision, ReportRow, SessionState, Totals, Whole
+from pipeline.domain.plan_summary import PlanView
+from pipeline.journal import decisions, drafts, history, overview, plans, queries, states
+from pipeline.journal import purge as personal_data
+from pipeline.journal.drafts import Draft
 from pipeline.journal.history import Facts, PastRun, Try
 from pipeline.journal.journal import Batch, Journal
+from pipeline.journal.overview import PaidCount, Requests
 from pipeline.journal.purge import Old
 from pipeline.journal.queries import BatchLine
 
 
 def list_batches(settings: Settings, *, in_sandbox: bool) -> list[BatchLine]:
-    """All batches of the journal, the one that was run last at the end. Raises a RunError when it can't be read."""
-    with journal_there(settings, SANDBOX if in_sandbox else settings.base_url) as journal:
-        return journal.batch_lines() if journal is not None else []
+    """All batches of the journal, the one that was run last first. Raises a RunError when it can't be read."""
+    with journal_there(settings, environment_name(settings, in_sandbox=in_sandbox)) as journal:
+        return journal.read(queries.batch_lines)[::-1] if journal is not None else []
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -30,9 +36,10 @@ def list_batches(settings: Settings, *, in_sandbox: bool) -> list[BatchLine]:
 
 @dataclass(frozen=True, slots=True)
 class RowStory:
-    """One row of the roll, every attempt for it, what people decided, and what the API said since."""
+    """One row of the roll and its columns, every attempt for it, what people decided, what the API said since."""
 
     row: ReportRow
+    columns: tuple[Column, ...]
     tries: tuple[Try, ...]
     decisions: tuple[Decision, ...]
     states: tuple[SessionState, ...]
@@ -40,10 +47,15 @@ class RowStory:
 
 @dataclass(frozen=True, slots=True)
 class BatchStory:
-    """A batch, its runs, what its roll comes to, and one row of it where that was asked for."""
+    """A batch, its plans and runs, what was corrected in its sheets and left out of them, what its roll comes to, and
+    one row of it where that was asked for.
+    """
 
     facts: Facts
+    plans: tuple[PlanView, ...]
     runs: tuple[PastRun, ...]
+    corrections: tuple[Correction, ...]
+    left_out: tuple[LeftOut, ...]
     whole: Whole
     row: RowStory | None
 
@@ -57,20 +69,99 @@ def story_of(
     """
     with found_batch(name, settings, in_sandbox=in_sandbox) as found:
         journal, batch = found.journal, found.batch
+        past = tuple(journal.read(history.runs_of, batch.id))
+        changed, sheets = journal.read(drafts.of_batch, batch), {one.sheet for one in past}
+        left_out = journal.read(drafts.left_out_of, changed)
         return BatchStory(
-            facts=journal.facts(batch),
-            runs=tuple(journal.runs(batch)),
-            whole=totals.whole(journal.roll_rows(batch)),
+            corrections=tuple(one for one in _masked(journal, batch, changed) if one.sheet in sheets),
+            left_out=tuple(one for one in left_out if one.sheet in sheets),
+            facts=journal.read(history.facts, batch.id),
+            plans=tuple(one.view for one in journal.read(plans.of_batch, batch.id)),
+            runs=past,
+            whole=totals.whole(queries.roll_rows(journal, batch.id)),
             row=None if row is None else _row_story(journal, batch, meant(found, row, file)[0].row),
         )
+
+
+def _masked(journal: Journal, batch: Batch, changed: Sequence[int]) -> tuple[Correction, ...]:
+    """The corrections of some drafts, account numbers by their end only."""
+    if not (made := journal.read(drafts.corrections_of, changed)):
+        return ()
+    columns = {column.heading: column for column in journal.read(queries.roll_report, batch.id).columns}
+    return tuple(
+        replace(one, before=shown(one.before, column), after=shown(one.after, column))
+        for one in made
+        if (column := columns.get(one.heading)) is not None  # of a sheet of this batch
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOverview:
+    """A batch at a glance: its runs, its rows by status, what became of its requests, when the API was last asked,
+    and the drafts of its sheets.
+    """
+
+    facts: Facts
+    runs: tuple[PastRun, ...]
+    totals: Totals
+    requests: Requests
+    asked_at: datetime | None
+    drafts: tuple[Draft, ...]
+
+
+def overview_of(name: str, settings: Settings, *, in_sandbox: bool) -> BatchOverview:
+    """A batch at a glance, however many rows it has. Raises UsageError when there is no such batch."""
+    with found_batch(name, settings, in_sandbox=in_sandbox) as found, found.journal.reading() as connection:
+        batch = found.batch.id
+        return BatchOverview(
+            facts=history.facts(connection, batch),
+            runs=tuple(history.runs_of(connection, batch)),
+            totals=overview.totals(connection, batch),
+            requests=overview.requests(connection, batch),
+            asked_at=states.asked_at(connection, batch),
+            drafts=tuple(
+                draft
+                for one in drafts.of_batch(connection, found.batch)
+                if (draft := drafts.get(connection, one)) is not None
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedStory:
+    """The story of a row, and whether the newest version of its sheet still has it under its number."""
+
+    story: RowStory
+    present: bool
+
+
+def stories_of_row(name: str, number: int, settings: Settings, *, in_sandbox: bool) -> tuple[NumberedStory, ...]:
+    """The stories of all rows of a batch that bear a number, the newest first: its sheets may have several.
+
+    Raises UsageError when there is no such batch or row.
+    """
+    with found_batch(name, settings, in_sandbox=in_sandbox) as found:
+        rows = found.journal.read(queries.rows_of_number, found.batch.id, number)
+        if not rows:
+            raise no_such_row(name, number)
+        return tuple(NumberedStory(_row_story(found.journal, found.batch, one.row), one.present) for one in rows)
+
+
+def paid_counts(settings: Settings, *, in_sandbox: bool) -> dict[int, PaidCount]:
+    """How many requests of each batch are paid, and how many may still be, by the batch's id."""
+    with journal_there(settings, environment_name(settings, in_sandbox=in_sandbox)) as journal:
+        return journal.read(overview.paid_counts) if journal is not None else {}
 
 
 def _row_story(journal: Journal, batch: Batch, row: ReportRow) -> RowStory:
     return RowStory(
         row=row,
-        tries=tuple(journal.tries(batch, row.identity)) if row.identity else (),
-        decisions=tuple(one for one in journal.decisions(batch) if row.identity and one.identity == row.identity),
-        states=tuple(journal.state_history(row.session_id)) if row.session_id else (),
+        columns=journal.read(queries.roll_report, batch.id).columns,
+        tries=tuple(journal.read(history.tries_of, batch.id, row.identity)) if row.identity else (),
+        decisions=tuple(
+            one for one in journal.read(decisions.of_batch, batch.id) if row.identity and one.identity == row.identity
+        ),
+        states=tuple(journal.read(states.history, row.session_id)) if row.session_id else (),
     )
 
 
@@ -79,14 +170,23 @@ def _row_story(journal: Journal, batch: Batch, row: ReportRow) -> RowStory:
 
 
 @dataclass(frozen=True, slots=True)
-class Purged:
+class PurgeResult:
     """What `purge` did: the batches without personal data now, and those that a run was working on."""
 
     done: tuple[Old, ...]
     busy: tuple[Old, ...]
 
 
-def purge(before: date, settings: Settings, confirm: Callable[[Sequence[Old]], bool], *, in_sandbox: bool) -> Purged:
+def purgeable(before: date, settings: Settings, *, in_sandbox: bool) -> list[Old]:
+    """The batches whose personal data `purge` would remove."""
+    moment = datetime.combine(before, time()).astimezone()
+    with journal_there(settings, environment_name(settings, in_sandbox=in_sandbox)) as journal:
+        return journal.read(personal_data.old_batches, moment) if journal is not None else []
+
+
+def purge(
+    before: date, settings: Settings, confirm: Callable[[Sequence[Old]], bool], *, in_sandbox: bool
+) -> PurgeResult:
     """Remove the personal data of every batch that nobody worked on since the beginning of a day (local time).
 
     `confirm` is shown the batches first. A batch that a run holds is left as it is. Also with nothing to remove the
@@ -95,21 +195,21 @@ def purge(before: date, settings: Settings, confirm: Callable[[Sequence[Old]], b
     """
     moment = datetime.combine(before, time()).astimezone()
     if moment > datetime.now().astimezone():
-        raise UsageError("batches.future", date=before.isoformat())
+        raise UsageError("{date} is in the future. Give a past date. Nothing was removed.", date=before.isoformat())
     done, busy = [], []
-    with journal_there(settings, SANDBOX if in_sandbox else settings.base_url) as journal:
+    with journal_there(settings, environment_name(settings, in_sandbox=in_sandbox)) as journal:
         if journal is None:
-            return Purged((), ())
-        found = journal.old_batches(moment)
+            return PurgeResult((), ())
+        found = journal.read(personal_data.old_batches, moment)
         if found and not confirm(found):
-            raise StoppedEarlyError("batches.not_confirmed")
+            raise StoppedEarlyError("You answered no. Nothing was removed.")
         for old in found:
             try:
-                with journal.lease(Batch(old.id, old.name, old.environment)):
-                    journal.scrub(old.id, datetime.now().astimezone())
+                with journal.lease(Batch(old.id, old.name, old.environment)) as held:
+                    held.write(personal_data.scrub, old.id, datetime.now().astimezone())
             except BatchBusyError:
                 busy.append(old)
             else:
                 done.append(old)
-        journal.compact()
-    return Purged(tuple(done), tuple(busy))
+        personal_data.compact(journal)
+    return PurgeResult(tuple(done), tuple(busy))

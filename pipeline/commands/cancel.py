@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
-from pipeline.client.api import Api
-from pipeline.commands.batch_lookup import Found, found_batch
-from pipeline.commands.interrupts import Interrupts, interrupts
-from pipeline.commands.request import Request, Screen
-from pipeline.commands.run import api_of, environment
+from pipeline.commands import environment
+from pipeline.commands.batch_lookup import BatchHandle, held_batch
+from pipeline.commands.connectivity import api_of
+from pipeline.commands.environment import Environment
+from pipeline.commands.options import Request
 from pipeline.commands.status import output_of, refreshed, rules_of, stopped_by, write_again
-from pipeline.commands.where import Where
 from pipeline.config.settings import SANDBOX, Settings
 from pipeline.domain import session_states
-from pipeline.domain.errors import ExitCode, RunError, StoppedEarlyError, UsageError
+from pipeline.domain.errors import ExitCode, InterruptedRunError, RunError, StoppedEarlyError, UsageError
+from pipeline.domain.events import AskingBegan, AskingEnded, Emit, OutputPlaced, WritingBegan, reported
 from pipeline.domain.model import NO_MONEY, SessionState, Status
 from pipeline.domain.session_states import Paid
-from pipeline.journal.states import Session
+from pipeline.journal import queries, states
+from pipeline.journal.states import Seen, Session
 from pipeline.report.summary import Written
-from pipeline.sender.cancellation import Stop
-from pipeline.sender.polling import Attempted, CancelledAll, FollowObserver, Keep, cancel, follow
+from pipeline.sender.cancellation import CancelToken
+from pipeline.sender.polling import Attempted, CancelledAll, cancel, follow
+from pipeline.system.signals import Interrupts, interrupts
 from schemas.languages import Lang
 
 
-class Which(StrEnum):
+class CancelFilter(StrEnum):
     """Which sessions are cancelled, by their state."""
 
     OPEN = "open"
@@ -48,22 +48,25 @@ class Which(StrEnum):
 class CancelRequest:
     """One `cancel`. `rows` are row numbers of the user's sheet, None for the whole batch.
 
-    `file` names the sheet where a batch has several.
+    `file` names the sheet where a batch has several. With `sessions` only these are meant.
+    Without `workbook` the journal alone keeps what became of it.
     """
 
     batch: str
     rows: Sequence[range] | None = None
     file: str | None = None
-    which: Which = Which.OPEN
+    which: CancelFilter = CancelFilter.OPEN
     dry_run: bool = False
     output: Path | None = None
     sandbox: bool = False
     lang: Lang = "en"
+    sessions: frozenset[str] | None = field(default=None, repr=False)
+    workbook: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The sessions that are to be cancelled, and those that are left alone since they were paid or have ended.
+    """The requests to cancel, and those to leave alone since they were paid or have ended.
 
     `unknown` are rows that may have a session whose id nobody knows: they can't be cancelled.
     """
@@ -75,25 +78,18 @@ class Selection:
 
     @property
     def amount(self) -> Decimal:
-        """The dollars of what is to be cancelled."""
+        """The dollars of the requests to cancel."""
         return sum((session.amount or NO_MONEY for session in self.chosen), NO_MONEY)
 
 
 @dataclass(frozen=True, slots=True)
 class Intention:
-    """What is going to happen, for a person to confirm."""
+    """What the command will cancel, for a person to confirm."""
 
     batch: str
     environment: str
     selection: Selection
     in_sandbox: bool
-
-
-class CancelScreen(Protocol):
-    """Who shows what happens, and asks."""
-
-    def asking(self, total: int) -> AbstractContextManager[FollowObserver]:
-        """So many sessions are about to be asked about, or cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,23 +114,21 @@ class CancelResult:
 def cancel_batch(
     request: CancelRequest,
     settings: Settings,
-    screen: Screen,
-    shown: CancelScreen,
+    emit: Emit,
     confirm: Callable[[Intention], bool],
 ) -> CancelResult:
-    """Cancel what is still open. The states are asked first, so that a person confirms what is really there.
+    """Cancel what is still open. It checks the states first, so that a person confirms what is really there.
 
     Raises UsageError when no such row has a session, BatchBusyError while a run holds the batch, StoppedEarlyError when
     it was not confirmed, CredentialsError or StoppedEarlyError when nothing could be asked.
     """
     with (
-        interrupts() as signals,
-        found_batch(request.batch, settings, in_sandbox=request.sandbox) as found,
-        environment(Request(Path(request.batch), sandbox=request.sandbox), settings, screen) as place,
-        found.journal.lease(found.batch),
+        interrupts(StoppedEarlyError("Stopped before sending. Run the same command again to start over.")) as signals,
+        held_batch(request.batch, settings, in_sandbox=request.sandbox) as found,
+        environment.opened(Request(Path(request.batch), sandbox=request.sandbox), settings, emit) as place,
     ):
-        output = None if request.dry_run else output_of(found, request.output)
-        work = _Work(found, request, settings, place, shown)
+        output = output_of(found, request.output) if request.workbook and not request.dry_run else None
+        work = _Work(found, request, settings, place, emit)
         asyncio.run(work.ask(signals))
         selection = work.select()
         done = partial(CancelResult, found.batch.name, found.batch.environment, selection)
@@ -146,13 +140,13 @@ def cancel_batch(
             with signals.raising():
                 agreed = confirm(Intention(found.batch.name, found.batch.environment, selection, play))
             if not agreed:
-                raise StoppedEarlyError("cancel.not_confirmed")
+                raise StoppedEarlyError("You answered no. Nothing was cancelled.")
             ended = asyncio.run(work.cancel(selection, signals))
         signals.finish()
-        screen.writing()
+        emit(WritingBegan())
         written = write_again(found, refreshed(found, open_days=7).report, output, request.lang) if output else None
         if written is not None:
-            screen.placed(written.wanted, written.path)
+            emit(OutputPlaced(written.wanted, written.path))
         return done(
             attempted=ended.attempted,
             offered=ended.offered,
@@ -171,32 +165,44 @@ def _code(selection: Selection, ended: CancelledAll) -> ExitCode:
     if any(isinstance(one.result, session_states.Unsure) for one in ended.attempted):
         return ExitCode.STOPPED_EARLY
     refused = any(not isinstance(one.result, session_states.Cancelled) for one in ended.attempted)
-    return ExitCode.SOME_ROWS_NEED_MENDING if refused or not ended.offered or selection.paid else ExitCode.DONE
+    return ExitCode.SOME_ROWS_NEED_FIXING if refused or not ended.offered or selection.paid else ExitCode.DONE
 
 
 @dataclass(slots=True)
 class _Work:
-    _found: Found
+    _found: BatchHandle
     _request: CancelRequest
     _settings: Settings
-    _place: Where
-    _shown: CancelScreen
+    _place: Environment
+    _emit: Emit
 
     async def ask(self, signals: Interrupts) -> None:
         """Ask for the present states. Raises what kept it from asking about all."""
-        stop = Stop()
+        stop = CancelToken()
         to_ask = [session for session in self._sessions() if not session_states.is_final(session.state)]
-        with signals.asking(stop):
+        with signals.asking(
+            stop.request,
+            InterruptedRunError(
+                "Stopped at your request. Requests in progress were completed; the other rows "
+                "were not sent. Run the same command again to resume."
+            ),
+        ):
             async with api_of(self._settings, self._place) as api:
-                with self._shown.asking(len(to_ask)) as observer:
-                    asked = await follow(iter(to_ask), api, rules_of(self._settings), self._keep, observer, stop)
+                with reported(self._emit, AskingBegan(len(to_ask)), AskingEnded):
+                    rules = rules_of(self._settings)
+                    asked = await follow(iter(to_ask), api, rules, self._keep, self._emit, stop)
         if (failure := stopped_by(asked.stopped)) is not None:
             raise failure
         if asked.missed:
-            raise StoppedEarlyError("cancel.some_missed", count=asked.missed, reason=asked.reason)
+            raise StoppedEarlyError(
+                "Requests without a usable response: {count} ({reason}). Nothing was cancelled. "
+                "Run the same command again later.",
+                count=asked.missed,
+                reason=asked.reason,
+            )
 
     def select(self) -> Selection:
-        """What is to be cancelled, by the states that were asked for."""
+        """The requests to cancel, by the states that the user chose."""
         chosen, paid, ended = [], [], 0
         for session in self._sessions():
             if _is_chosen(session.state, self._request.which):
@@ -206,36 +212,51 @@ class _Work:
             else:
                 ended += 1
         if self._request.rows is not None and not (chosen or paid or ended):
-            raise UsageError("cancel.no_such_rows", batch=self._found.batch.name)
-        unknown = [
-            row.row.number
-            for row in self._found.journal.roll_rows(self._found.batch)
-            if row.status is Status.UNKNOWN and self._is_meant(row.row.number, row.file)
-        ]
-        return Selection(tuple(chosen), tuple(paid), ended, tuple(unknown))
+            raise UsageError(
+                "None of these rows of batch {batch} has a request. Give numbers from the row "
+                "column of the workbook, for example --rows 5,7-9.",
+                batch=self._found.batch.name,
+            )
+        return Selection(tuple(chosen), tuple(paid), ended, tuple(self._unknown()))
+
+    def _unknown(self) -> Iterator[int]:
+        if self._request.sessions is None:
+            for row in queries.roll_rows(self._found.journal, self._found.batch.id):
+                if row.status is Status.UNKNOWN and self._is_meant(row.row.number, row.file):
+                    yield row.row.number
 
     async def cancel(self, selection: Selection, signals: Interrupts) -> CancelledAll:
         """Cancel them."""
-        stop = Stop()
-        with signals.asking(stop):
+        stop = CancelToken()
+        with signals.asking(
+            stop.request,
+            InterruptedRunError(
+                "Stopped at your request. Requests in progress were completed; the other rows "
+                "were not sent. Run the same command again to resume."
+            ),
+        ):
             async with api_of(self._settings, self._place) as api:
-                return await self._cancel(selection, api, stop)
+                with reported(self._emit, AskingBegan(len(selection.chosen)), AskingEnded):
+                    rules = rules_of(self._settings)
+                    return await cancel(selection.chosen, api, rules, self._keep, self._emit, stop)
 
-    async def _cancel(self, selection: Selection, api: Api, stop: Stop) -> CancelledAll:
-        with self._shown.asking(len(selection.chosen)) as observer:
-            return await cancel(selection.chosen, api, rules_of(self._settings), self._keep, observer, stop)
-
-    @property
-    def _keep(self) -> Keep:
-        return partial(self._found.journal.record_states, self._found.batch)
+    def _keep(self, seen: Sequence[Seen]) -> None:
+        self._found.journal.write(states.record, self._found.batch.id, seen)
 
     def _sessions(self) -> list[Session]:
         """The sessions that are meant. Raises UsageError when rows are in several sheets and none was named."""
-        sessions = self._found.journal.sessions(self._found.batch)
+        sessions = states.sessions(self._found.journal, self._found.batch.id)
+        if (chosen := self._request.sessions) is not None:
+            return [one for one in sessions if one.session_id in chosen]
         meant = [one for one in sessions if self._is_meant(one.row, one.file) and (self._all or one.present)]
         if not self._all and self._request.file is None and len(files := {session.file for session in meant}) > 1:
             told = {"files": ", ".join(sorted(files)), "first": min(files)}
-            raise UsageError("cancel.rows_in_several", batch=self._found.batch.name, **told)
+            raise UsageError(
+                "Several sheets of batch {batch} have these row numbers: {files}. Choose one, "
+                "for example --file {first}.",
+                batch=self._found.batch.name,
+                **told,
+            )
         return meant
 
     @property
@@ -248,13 +269,13 @@ class _Work:
         return of_file and (self._request.rows is None or any(row in some for some in self._request.rows))
 
 
-def _is_chosen(state: SessionState | None, which: Which) -> bool:
+def _is_chosen(state: SessionState | None, which: CancelFilter) -> bool:
     match which:
-        case Which.OPEN:
+        case CancelFilter.OPEN:
             return session_states.is_open(state)
-        case Which.INITIATED:
+        case CancelFilter.INITIATED:
             return session_states.is_open(state) and session_states.is_at(state, "Initiated")
-        case Which.IN_PROGRESS:
+        case CancelFilter.IN_PROGRESS:
             return session_states.is_open(state) and session_states.is_at(state, "InProgress")
-        case Which.NOT_PAID:
+        case CancelFilter.NOT_PAID:
             return session_states.paid(state) is not Paid.YES and not session_states.is_cancelled(state)

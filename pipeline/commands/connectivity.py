@@ -1,20 +1,23 @@
-"""The way to the API, step by step as `doctor` walks it: proxy, name, certificate, clock."""
+"""The way to the API: its client, and step by step as `doctor` walks it: proxy, name, certificate, clock."""
 
 from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import time
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 import httpx
 
+from pipeline.client.api import Api, Credentials
 from pipeline.client.transport import (
-    ExactTransport,
+    AtMostOnceTransport,
     MaybeSent,
     NotSent,
     Timeouts,
@@ -22,11 +25,14 @@ from pipeline.client.transport import (
     proxies_named,
     system_trust,
 )
+from pipeline.commands.environment import Environment
 from pipeline.config.passwords import without_password
 from pipeline.config.settings import Settings
 from pipeline.domain.errors import UsageError
 from pipeline.domain.responses import NotSentKind, http_date
+from pipeline.sender.engine import TOKENS_AHEAD
 
+_CREDENTIAL_FORMS: Final[dict[str, Literal["basic", "form"]]] = {"basic": "basic", "form": "form"}
 _MOST_OF_A_HEAD: Final = 65536
 
 
@@ -103,7 +109,29 @@ def trust_of(settings: Settings) -> ssl.SSLContext:
     try:
         return system_trust(path)
     except OSError:
-        raise UsageError("settings.bad_ca_file", path=settings.ca_file) from None
+        raise UsageError(
+            "Can't read the certificates in {path} (ca_file). Give a PEM file.", path=settings.ca_file
+        ) from None
+
+
+@asynccontextmanager
+async def api_of(settings: Settings, place: Environment) -> AsyncIterator[Api]:
+    """The API of an environment, with a connection for each request that may be in flight."""
+    transport = AtMostOnceTransport(
+        connections=settings.concurrency * (1 + TOKENS_AHEAD),
+        timeouts=Timeouts(settings.connect_timeout, settings.answer_timeout),
+        trust=trust_of(settings),
+    )
+    api = Api(
+        place.base_url,
+        transport,
+        Credentials(place.username, place.password, _CREDENTIAL_FORMS[settings.credentials]),
+        settings.client_id,
+    )
+    try:
+        yield api
+    finally:
+        await api.aclose()
 
 
 def _connected(way: Way, seconds: float) -> socket.socket:
@@ -140,12 +168,12 @@ def days_until(moment: datetime) -> int:
 
 
 async def clock_skew(settings: Settings) -> float | None:
-    """Seconds by which the API's clock is ahead of ours; None when it does not say the time.
+    """Seconds by which the API's clock is ahead of ours; None if it does not give the time.
 
     Asks for the base URL itself: that creates nothing, whatever the answer. Raises Unreachable without one, NotTrusted
     when the certificate is not accepted.
     """
-    transport = ExactTransport(
+    transport = AtMostOnceTransport(
         connections=1,
         timeouts=Timeouts(settings.connect_timeout, settings.answer_timeout),
         trust=trust_of(settings),

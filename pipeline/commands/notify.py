@@ -16,35 +16,37 @@ from typing import TYPE_CHECKING, Final, Self
 from pipeline.config.settings import NOTIFY_VARIABLE, Settings
 from pipeline.domain.errors import ExitCode, NeedsPersonError, RunError, UsageError, WrongAddressError
 from pipeline.domain.model import Status, Totals
-from pipeline.messages import say
+from pipeline.messages import N_, translate
+from pipeline.system.file_names import readable
 from schemas.languages import Lang
 from schemas.money import format_amount
+from schemas.workbook_names import word
 
 if TYPE_CHECKING:
     from apprise import Apprise
 
-    from pipeline.commands.request import Request, Result
+    from pipeline.commands.options import Request, Result
 
 MOST_FILES: Final = 20
-"""Files that are told one by one; of the others only how many."""
+"""How many files are listed one by one; the others are only counted."""
 
 
 class Occasion(StrEnum):
     """What a notification can be about: the words of the setting `notify_on`."""
 
     ATTENTION = "attention"
-    """Rows to mend, a fault of the program, or a certificate or database that keeps runs from their end."""
+    """Rows to fix, an error in the program, or a certificate or database that stops every run."""
     REFUSED = "refused"
     UNKNOWN = "unknown"
     CREDENTIALS = "credentials"
     STOPPED = "stopped"
-    """The next run goes on by itself."""
+    """The next run continues by itself."""
     DONE = "done"
 
 
 _OCCASIONS: Final[Mapping[ExitCode, Occasion]] = {
     ExitCode.DONE: Occasion.DONE,
-    ExitCode.SOME_ROWS_NEED_MENDING: Occasion.ATTENTION,
+    ExitCode.SOME_ROWS_NEED_FIXING: Occasion.ATTENTION,
     ExitCode.BUG: Occasion.ATTENTION,
     ExitCode.USAGE: Occasion.REFUSED,
     ExitCode.INPUT: Occasion.REFUSED,
@@ -52,21 +54,25 @@ _OCCASIONS: Final[Mapping[ExitCode, Occasion]] = {
     ExitCode.UNKNOWN_OUTCOME: Occasion.UNKNOWN,
     ExitCode.STOPPED_EARLY: Occasion.STOPPED,
 }
-"""Whether a person is needed, by the exit code. A batch that another run holds is told by that run."""
+"""Whether a person is needed, by the exit code. The run that holds a batch reports it."""
 
 _SENTENCES: Final[Mapping[Occasion, str]] = {
-    Occasion.ATTENTION: "notify.attention",
-    Occasion.REFUSED: "notify.refused",
-    Occasion.UNKNOWN: "notify.unknown",
-    Occasion.CREDENTIALS: "notify.credentials",
-    Occasion.STOPPED: "notify.stopped",
-    Occasion.DONE: "notify.done",
+    Occasion.ATTENTION: N_("{name}: some rows need your attention."),
+    Occasion.REFUSED: N_("{name}: refused. Nothing was sent. The reason is next to the file or on the terminal."),
+    Occasion.UNKNOWN: N_(
+        "{name}: the outcome of some rows is unknown. Look for them in the dashboard before you send them again."
+    ),
+    Occasion.CREDENTIALS: N_(
+        "{name}: the API refused the credentials. Nothing more was sent. Check them with: flinks-import doctor"
+    ),
+    Occasion.STOPPED: N_("{name}: stopped early. The next run resumes."),
+    Occasion.DONE: N_("{name}: every row has its request."),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """What is told of one sheet: how its run ended, its totals if it had rows, and where its workbook is, or else it.
+class RunEnd:
+    """What the message has of one sheet: how its run ended, its totals if it had rows, its workbook or else the sheet.
 
     `place` is empty when there is nothing to open. `failure` is what ended it early or kept it from beginning, if
     anything did.
@@ -87,11 +93,15 @@ class Ended:
 
     @property
     def sentence(self) -> str:
-        """The key of what is said of it."""
+        """Its sentence, in English."""
         if self.exit_code is ExitCode.STOPPED_EARLY and isinstance(self.failure, NeedsPersonError):
-            return "notify.needs_person"
+            return N_(
+                "{name}: stopped early, and the next run may stop again: the API's certificate "
+                "is not trusted, or the journal's database can't be reached. The reason is on "
+                "the terminal or in the log."
+            )
         return (
-            "notify.wrong_address"
+            N_("{name}: nothing was sent, because the base URL is not that of the API. Check FLINKS_BASE_URL.")
             if isinstance(self.failure, WrongAddressError)
             else _SENTENCES[_OCCASIONS[self.exit_code]]
         )
@@ -99,56 +109,56 @@ class Ended:
     @classmethod
     def with_result(cls, result: Result) -> Self:
         """A run that came to results."""
-        place = str(result.written.path) if result.written else ""
+        place = readable(result.written.path) if result.written else ""
         return cls(result.report.source.name, result.exit_code, result.totals, place, result.failure)
 
     @classmethod
     def with_failure(cls, request: Request, failure: RunError) -> Self:
         """A run that could not begin."""
-        return cls(request.file.name, failure.exit_code, None, str(request.file), failure)
+        return cls(readable(request.file.name), failure.exit_code, None, readable(request.file), failure)
 
 
 class Notifier:
-    """Who is told, and of what. Make it with `notifier`."""
+    """Who gets notifications, and about what. Make it with `notifier`."""
 
     def __init__(self, apprise: Apprise, occasions: Iterable[str], lang: Lang) -> None:
         self._apprise = apprise
         self._occasions = frozenset(occasions)
         self._lang = lang
 
-    def tell(self, ended: Iterable[Ended]) -> bool | None:
+    def tell(self, ended: Iterable[RunEnd]) -> bool | None:
         """Tell of those runs that are worth it, in one message; returns whether it arrived, None when none was sent.
 
-        Never raises: whoever is told later learns it from the exit code.
+        Never raises: the exit code still says what happened.
         """
         told = [one for one in ended if one.occasion in self._occasions]
         if not told:
             return None
-        title = say("notify.title", self._lang, count=len(told))
+        title = translate("flinks-import: files to review: {count}", self._lang, count=len(told))
         try:
             return bool(self._apprise.notify(title=title, body="\n".join(self._lines(told))))
-        except Exception:  # noqa: BLE001 - a hundred services, each with failures of its own
+        except Exception:  # noqa: BLE001 - a hundred services, each with its own failures
             return False
 
-    def _lines(self, told: list[Ended]) -> Iterator[str]:
+    def _lines(self, told: list[RunEnd]) -> Iterator[str]:
         for one in told[:MOST_FILES]:
-            yield say(one.sentence, self._lang, name=one.name)
+            yield translate(one.sentence, self._lang, name=one.name)
             if one.totals is not None:
                 yield from self._counts(one.totals)
             if one.place:
-                yield say("notify.place", self._lang, path=one.place)
+                yield translate("  to open: {path}", self._lang, path=one.place)
         if len(told) > MOST_FILES:
-            yield say("notify.more", self._lang, count=len(told) - MOST_FILES)
+            yield translate("… and {count} more", self._lang, count=len(told) - MOST_FILES)
         total = sum((one.totals for one in told if one.totals is not None), Totals())
         if len(told) > 1 and total.rows:
-            yield say("notify.total", self._lang)
+            yield translate("Total:", self._lang)
             yield from self._counts(total)
 
     def _counts(self, totals: Totals) -> Iterator[str]:
         for status in Status:
             if totals.counts[status]:
                 amount = format_amount(totals.amounts[status], self._lang)
-                yield f"  {status}: {totals.counts[status]}, {amount}"
+                yield f"  {word(status, self._lang)}: {totals.counts[status]}, {amount}"
 
 
 def notifier(settings: Settings, environ: Mapping[str, str], lang: Lang) -> Notifier | None:
@@ -165,23 +175,32 @@ def notifier(settings: Settings, environ: Mapping[str, str], lang: Lang) -> Noti
     try:
         from apprise import Apprise
     except ModuleNotFoundError:
-        raise UsageError("notify.no_package") from None
+        raise UsageError(
+            "Notifications are set up, but their package is not installed. Run pip install "
+            '"flinks-import[notify]", or remove the addresses. Nothing was sent.'
+        ) from None
     # Its lines name hosts and users, and without a handler they would go to standard error.
     logging.getLogger("apprise").addHandler(logging.NullHandler())
     logging.getLogger("apprise").propagate = False
     apprise = Apprise()
     for where, url in urls:
         if not apprise.add(url):
-            raise UsageError("notify.bad_url", where=where)
+            raise UsageError(
+                "{where}: this is not an Apprise URL. It is not shown, because it may contain a password.", where=where
+            )
     return Notifier(apprise, settings.notify_on, lang)
 
 
 def _urls_in(path: Path) -> Iterator[tuple[str, str]]:
-    """Each URL of a file with where it stands. A line that begins with `#` says nothing."""
+    """Each URL of a file with its line. A line that begins with `#` is a comment."""
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):
-        raise UsageError("notify.no_urls_file", path=path) from None
+        raise UsageError(
+            "Can't read the file of notification addresses {path} (notify_urls_file). It "
+            "takes one Apprise URL per line.",
+            path=path,
+        ) from None
     for number, line in enumerate(lines, start=1):
         if line.strip() and not line.lstrip().startswith("#"):
             yield f"{path}:{number}", line.strip()

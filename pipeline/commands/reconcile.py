@@ -1,23 +1,29 @@
-"""`reconcile`: a batch against the daily reports; what agrees, what is missing and what differs, and the proof."""
+"""`reconcile`: match a batch with the daily reports; what agrees, what is missing and what differs, and the proof."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from pipeline.commands import beside
-from pipeline.commands.batch_lookup import Found, found_batch
-from pipeline.commands.plan import user
+from pipeline.commands import extra_outputs
+from pipeline.commands.batch_lookup import BatchHandle, found_batch
+from pipeline.commands.people import user
 from pipeline.config.settings import Settings
 from pipeline.domain.errors import ExitCode
+from pipeline.domain.events import Emit, OutputPlaced, ReadingBegan
 from pipeline.domain.model import Report, ReportRow, Status
+from pipeline.journal import deposits as deposit_ticks
+from pipeline.journal import evidence, queries
+from pipeline.journal.deposits import DepositKey, DepositTick
 from pipeline.journal.evidence import Asked, Evidence, Proof
+from pipeline.journal.journal import Journal
+from pipeline.messages import N_
 from pipeline.reconciliation.balance import (
     Amount,
     Balance,
@@ -30,7 +36,7 @@ from pipeline.reconciliation.balance import (
     pile_of,
 )
 from pipeline.reconciliation.daily_reports import Daily, Remark, all_lines, read_report
-from pipeline.reconciliation.front import Resolved, Story
+from pipeline.reconciliation.front import ResolvedRow, Story
 from pipeline.reconciliation.matching import (
     ExpectedPayment,
     Known,
@@ -40,10 +46,10 @@ from pipeline.reconciliation.matching import (
     Reconciliation,
     reconcile,
 )
-from pipeline.reconciliation.payments import Line, Payment, payments_of, reference_key, session_key
+from pipeline.reconciliation.payments import ReportedPayment, ReportLine, payments_of, reference_key, session_key
 from pipeline.reconciliation.vocabulary import load_vocabulary
-from pipeline.reconciliation.workbook import Contents, Written, write
-from pipeline.report.formatting import zone
+from pipeline.reconciliation.workbook import ReconciliationContents, WorkbookPlace, write
+from pipeline.report.formatting import column_names, zone
 from pipeline.report.masking import account_columns, mask_in
 from pipeline.system.atomic_output import RECONCILIATION, check_workbook, named_after, writing
 from schemas.faults import sentences
@@ -56,7 +62,7 @@ _NEVER_ASKED: Final = frozenset({Status.INVALID, Status.REJECTED, Status.FAILED,
 
 @dataclass(frozen=True, slots=True)
 class ReconcileRequest:
-    """What the user asked for."""
+    """What the user asked for. `confirmed` are the proposals that a person confirms, by `proposal_id`."""
 
     batch: str
     reports: tuple[Path, ...]
@@ -64,6 +70,7 @@ class ReconcileRequest:
     mapping: Path | None = None
     sandbox: bool = False
     confirm_proposals: bool = False
+    confirmed: frozenset[str] = frozenset()
     lang: Lang = "en"
 
 
@@ -76,7 +83,7 @@ class Reconciled:
     balance: Balance
     deposits: tuple[Deposit, ...]
     exit_code: ExitCode
-    written: Written
+    written: WorkbookPlace
 
     def summary(self, lang: Lang) -> dict[str, object]:
         """The JSON summary: only texts, integers, truth values and lists; amounts are dollars as text."""
@@ -119,6 +126,7 @@ class Reconciled:
                     "ofThisBatch": _text(one.ours),
                     "onStatement": _place(one.booked) if one.booked else None,
                     "missingOnStatement": one.is_missing,
+                    "tickedBy": one.ticked_by or None,
                 }
                 for one in self.deposits
             ],
@@ -131,11 +139,11 @@ class Reconciled:
                     "sheet": one.sheet,
                     "line": one.number,
                     "amount": None if one.amount is None else _text(one.amount),
-                    "message": one.why.say(lang),
+                    "message": one.why.in_language(lang),
                 }
                 for one in story.damaged
             ],
-            "notices": [remark.say(lang) for remark in (*story.disagrees, *story.remarks)],
+            "notices": [remark.in_language(lang) for remark in (*story.disagrees, *story.remarks)],
             "output": str(self.written.path),
             "exitCode": int(self.exit_code),
         }
@@ -176,7 +184,7 @@ def _match(match: Match) -> dict[str, object]:
     }
 
 
-def _place(line: Line) -> dict[str, object]:
+def _place(line: ReportLine) -> dict[str, object]:
     amount = None if line.amount is None else _text(line.amount)
     return {"file": line.file, "sheet": line.sheet, "line": line.number, "amount": amount}
 
@@ -185,30 +193,25 @@ def _doubt(amount: Amount) -> dict[str, object]:
     return {"lines": amount.lines, "amount": _text(amount.dollars), "amountUnread": amount.unread}
 
 
-def reconcile_batch(
-    request: ReconcileRequest,
-    settings: Settings,
-    reading: Callable[[Path], None] = lambda _: None,
-    placed: Callable[[Path, Path], None] = lambda _wanted, _path: None,
-) -> Reconciled:
-    """Match a batch with daily reports and write the workbook; `placed` is told where it was wanted and where it is.
+def reconcile_batch(request: ReconcileRequest, settings: Settings, emit: Emit) -> Reconciled:
+    """Match a batch with daily reports and write the workbook.
 
     Rows whose outcome was unknown and that a report names are resolved in the journal, proposals that are confirmed are
     kept there, each with its evidence. Raises UsageError for an unknown batch and InputError for a file that holds
     no report; then nothing is changed.
     """
-    output = request.output or _default_output(request)
+    output = request.output or request.reports[0].parent / named_after(request.batch, RECONCILIATION)
     with found_batch(request.batch, settings, in_sandbox=request.sandbox) as found:
         check_workbook(output)
-        reports, remarks = _read(request, reading)
-        with found.journal.lease(found.batch):
-            desk = _Desk(found, all_lines(reports), request)
-            desk.settle()
-            matches, others = desk.done.matches, desk.done.other_lines
+        reports, remarks = _read(request, emit)
+        with found.journal.lease(found.batch) as journal:
+            session = _ReconcileSession(replace(found, journal=journal), all_lines(reports), request)
+            session.settle()
+            matches, others = session.done.matches, session.done.other_lines
             damaged = [line for report in reports for line in report.damaged]
             disagrees = [remark for report in reports for remark in report.disagrees]
             concerned = [payment for match in matches for payment in match.payments]
-            banked = deposits(desk.done)
+            banked = _with_ticks(journal, found.batch.environment, deposits(session.done))
             told = Story(
                 batch=found.batch.name,
                 environment=found.batch.environment,
@@ -219,55 +222,78 @@ def reconcile_batch(
                 folded=[(line, _same_as(line, payment)) for payment in concerned for line in payment.folded],
                 remarks=list(dict.fromkeys([*remarks, *(remark for report in reports for remark in report.remarks)])),
                 disagrees=disagrees,
-                resolved=desk.resolved,
-                confirmed=desk.confirmed,
+                resolved=session.resolved,
+                confirmed=session.confirmed,
                 who=user(),
                 other_session=any(match.method is MatchMethod.OTHER_SESSION for match in matches),
             )
-            proof = balance(matches, desk.payments, desk.opening, others)
+            proof = balance(matches, session.payments, session.opening, others)
             with writing(output):
-                ours = beside.ours_of(found.journal, found.batch, *request.reports, request.mapping)
-                written = write(Contents(told, matches, proof, banked), output, lang=request.lang, ours=ours)
-            placed(output, written.path)
+                ours = extra_outputs.ours_of(found.journal, found.batch, *request.reports, request.mapping)
+                written = write(
+                    ReconciliationContents(told, matches, proof, banked), output, lang=request.lang, ours=ours
+                )
+            emit(OutputPlaced(output, written.path))
     return Reconciled(told, matches, proof, banked, exit_code(matches, proof, told.doubts), written)
 
 
-def _default_output(request: ReconcileRequest) -> Path:
-    """The workbook's place unless another is given: beside the first report, under the batch's name."""
-    return request.reports[0].parent / named_after(request.batch, RECONCILIATION)
+def tick_deposit(name: str, deposit: DepositKey, settings: Settings, *, in_sandbox: bool, ticked: bool) -> None:
+    """Keep that a person found a deposit at the bank, or (not `ticked`) did not after all; for all batches of the
+    environment of this one. Raises UsageError for an unknown batch.
+    """
+    with found_batch(name, settings, in_sandbox=in_sandbox) as found:
+        by = DepositTick(user(), datetime.now().astimezone())
+        found.journal.write(deposit_ticks.tick, found.batch.environment, deposit, by, ticked=ticked)
 
 
-def _read(request: ReconcileRequest, reading: Callable[[Path], None]) -> tuple[list[Daily], list[Remark]]:
+def _with_ticks(journal: Journal, environment: str, banked: Sequence[Deposit]) -> tuple[Deposit, ...]:
+    """Which deposits a person ticked off; what is ticked off is not missing, whatever a statement says."""
+    ticks = journal.read(deposit_ticks.ticks, environment)
+    found = ((one, ticks.get(DepositKey(one.day, one.currency, one.amount))) for one in banked)
+    return tuple(
+        replace(one, ticked_by=tick.who, ticked_at=tick.at, is_missing=False)
+        if tick is not None and one.can_be_ticked
+        else one
+        for one, tick in found
+    )
+
+
+def _read(request: ReconcileRequest, emit: Emit) -> tuple[list[Daily], list[Remark]]:
     """The reports, each once whatever its name, in an order that does not depend on how they were given."""
     words = load_vocabulary(request.mapping)
     by_content: dict[str, Daily] = {}
     remarks = []
     for path in sorted(request.reports, key=lambda path: (path.name, str(path))):
-        reading(path)
+        emit(ReadingBegan(path))
         report = read_report(path, words)
         if not report.lines and not report.damaged:
-            remarks.append(Remark("reconcile.no_lines", (("file", report.file),)))
+            remarks.append(Remark(N_("{file} has headings but no lines."), (("file", report.file),)))
         if (first := by_content.setdefault(report.sha256, report)) is not report:
-            remarks.append(Remark("reconcile.given_twice", (("file", report.file), ("first", first.file))))
+            remarks.append(
+                Remark(
+                    N_("{file} is identical to {first}. It counts once."),
+                    (("file", report.file), ("first", first.file)),
+                )
+            )
     return list(by_content.values()), remarks
 
 
-def _same_as(folded: Line, payment: Payment) -> Line:
+def _same_as(folded: ReportLine, payment: ReportedPayment) -> ReportLine:
     """The line of another report with which a folded line counts once."""
     return next(line for line in payment.lines if line.state is folded.state and line not in payment.folded)
 
 
-class _Desk:
-    """One reconciliation: matches, records what it proves, and matches again by what is known then."""
+class _ReconcileSession:
+    """One reconciliation: matches, records what it proves, and matches again with what it then knows."""
 
-    def __init__(self, found: Found, lines: Sequence[Line], request: ReconcileRequest) -> None:
+    def __init__(self, found: BatchHandle, lines: Sequence[ReportLine], request: ReconcileRequest) -> None:
         self._found = found
         self._lines = lines
         self._request = request
-        self._sheet = found.journal.roll_report(found.batch)
-        self.payments: Sequence[Payment] = ()
+        self._sheet = found.journal.read(queries.roll_report, found.batch.id)
+        self.payments: Sequence[ReportedPayment] = ()
         self.done = Reconciliation(())
-        self.resolved: list[Resolved] = []
+        self.resolved: list[ResolvedRow] = []
         self.confirmed = 0
         self._match()
 
@@ -275,33 +301,37 @@ class _Desk:
         """Take the proposals when the user confirmed them, resolve what was unknown, and keep the evidence."""
         now = datetime.now().astimezone()
         proposals = [match for match in self.done.matches if match.category is MatchCategory.PROPOSALS]
-        taken = proposals if self._request.confirm_proposals else []
+        wanted = self._request.confirmed
+        taken = [match for match in proposals if self._request.confirm_proposals or proposal_id(match) in wanted]
         certain = [match for match in self.done.matches if match.category is not MatchCategory.PROPOSALS]
         found = [
-            (one, match.payments[0]) for match in (*certain, *taken) for one in match.expected if _resolves(one, match)
+            (one, match.payments[0])
+            for match in (*certain, *taken)
+            for one in match.expected
+            if one.uncertain and match.method is not MatchMethod.NOTHING
         ]
-        evidence = [
+        proven = [
             self._evidence(one, match.payments[0], Proof.CONFIRMED, now) for match in taken for one in match.expected
         ]
-        evidence += [self._evidence(one, payment, Proof.RESOLVED, now) for one, payment in found]
-        if not evidence:
+        proven += [self._evidence(one, payment, Proof.RESOLVED, now) for one, payment in found]
+        if not proven:
             return
-        self._found.journal.record_evidence(self._found.batch.id, evidence)
+        self._found.journal.write(evidence.record, self._found.batch.id, proven)
         self.confirmed = len(taken)
-        self.resolved = [Resolved(one.row, payment.line.file, payment.line.number) for one, payment in found]
+        self.resolved = [ResolvedRow(one.row, payment.line.file, payment.line.number) for one, payment in found]
         self._match()
 
     def _match(self) -> None:
         journal, batch = self._found.journal, self._found.batch
-        asked = list(journal.asked(batch.id))
+        asked = list(evidence.asked(journal, batch.id))
         self._attempts = {_key(one): (one.identity, one.number) for one in asked}
-        rows = list(_never_asked(journal.roll_rows(batch), self._sheet, self._request.lang))
+        rows = list(_never_asked(queries.roll_rows(journal, batch.id), self._sheet, self._request.lang))
         expected = [*map(_expected, asked), *rows]
         self.payments = payments_of(
             self._lines, {session_key(one.session_id): one.amount for one in expected if one.session_id}
         )
         keys = {attempt: key for key, attempt in self._attempts.items()}
-        kept = journal.confirmed(batch.id)
+        kept = journal.read(evidence.confirmed, batch.id)
         confirmed = {
             key: [keys[attempt] for attempt in attempts if attempt in keys]
             for payment in self.payments
@@ -309,7 +339,7 @@ class _Desk:
             if (attempts := kept.get(_digest(key)))
         }
         self.done = reconcile(expected, self.payments, self._known(expected, confirmed))
-        created = next(line.created_cents for line in journal.batch_lines() if line.id == batch.id)
+        created = next(line.created_cents for line in journal.read(queries.batch_lines) if line.id == batch.id)
         unsure = sum((one.asked_amount for one in expected if one.uncertain), Decimal(0))
         self.opening = from_cents(created) + unsure
 
@@ -320,24 +350,26 @@ class _Desk:
         strange = {session_key(line.session_id) for line in self._lines if line.session_id} - ours
         sessions = {}
         if strange:
-            elsewhere = ((session_key(session), name) for session, name in journal.sessions_elsewhere(batch.id))
+            elsewhere = (
+                (session_key(session), name) for session, name in evidence.sessions_elsewhere(journal, batch.id)
+            )
             sessions = {session: name for session, name in elsewhere if session in strange}
         foreign = [line for line in self._lines if session_key(line.session_id) not in ours]
         wanted = {reference_key(line.named) for line in foreign if line.named}
         emails = {line.email.casefold() for line in foreign if line.email}
         references: defaultdict[str, list[tuple[Decimal | None, date, str]]] = defaultdict(list)
         payors: defaultdict[str, list[tuple[Decimal | None, date, str]]] = defaultdict(list)
-        for payment, amount, at, name in journal.requests_elsewhere(batch.id) if wanted or emails else ():
+        for payment, amount, at, name in evidence.requests_elsewhere(journal, batch.id) if wanted or emails else ():
             request = amount, _local_day(at), name
             if payment.reference_id and (key := reference_key(payment.reference_id)) in wanted:
                 references[key].append(request)
             if (email := payment.email.casefold()) in emails:
                 payors[email].append(request)
-        taken = journal.confirmed_elsewhere(batch.id)
+        taken = journal.read(evidence.confirmed_elsewhere, batch.id)
         keys = {key: taken[digest] for one in self.payments for key in one.keys if (digest := _digest(key)) in taken}
         return Known(confirmed, sessions, references, payors, keys)
 
-    def _evidence(self, one: ExpectedPayment, payment: Payment, proof: Proof, now: datetime) -> Evidence:
+    def _evidence(self, one: ExpectedPayment, payment: ReportedPayment, proof: Proof, now: datetime) -> Evidence:
         line = payment.line
         identity, number = self._attempts[one.key]
         return Evidence(
@@ -356,9 +388,10 @@ class _Desk:
         )
 
 
-def _resolves(one: ExpectedPayment, match: Match) -> bool:
-    """Whether a report names a request of which nobody knew whether it exists."""
-    return one.uncertain and match.method is not MatchMethod.NOTHING
+def proposal_id(match: Match) -> str:
+    """By what a proposal is known again while the reports and the batch are the same."""
+    parts = [*(payment.key for payment in match.payments), *(one.key for one in match.expected)]
+    return _digest("\n".join(parts))
 
 
 def _digest(key: str) -> str:
@@ -398,6 +431,7 @@ def _never_asked(rows: Iterator[ReportRow], sheet: Report, lang: Lang) -> Iterat
     """The rows of the sheet that certainly have no session, with what keeps them from it."""
     at = {column.field: column.index for column in sheet.columns if column.field}
     hidden = account_columns(sheet.columns)
+    names = column_names(sheet.columns, lang, letters=False)
 
     def cell(row: ReportRow, name: Field) -> str:
         index = at.get(name)
@@ -418,7 +452,7 @@ def _never_asked(rows: Iterator[ReportRow], sheet: Report, lang: Lang) -> Iterat
             last_name=payment.last_name if payment else cell(row, Field.LAST_NAME),
             email=payment.email if payment else cell(row, Field.EMAIL),
             status=row.status.value,
-            why=mask_in(sentences(row.errors, lang), row, hidden),
+            why=mask_in(sentences(row.errors, lang, names), row, hidden),
         )
 
 

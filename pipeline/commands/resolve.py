@@ -9,11 +9,13 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from pipeline.commands.batch_lookup import Found, found_batch, meant
-from pipeline.commands.plan import user
+from pipeline.commands.batch_lookup import BatchHandle, found_batch, held_batch, meant
+from pipeline.commands.people import user
 from pipeline.config.settings import SANDBOX, Settings
 from pipeline.domain.errors import StoppedEarlyError, UsageError
-from pipeline.domain.model import Attempt, Decision, Outcome, Status
+from pipeline.domain.model import Attempt, Decision, Outcome, ReportRow, Status
+from pipeline.journal import decisions, queries
+from pipeline.messages import Word
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NIL: Final = "00000000-0000-0000-0000-000000000000"
@@ -22,26 +24,45 @@ _IN_LAUNCH_URL: Final = "sessionId"
 
 @dataclass(frozen=True, slots=True)
 class ResolveRequest:
-    """One `resolve`. `row` is the row's number in the user's sheet; `created` its session or launch URL.
+    """One `resolve`. `row` is the row's number in the user's sheet, or None where its `reference` says which row it is;
+    `created` is its session or launch URL.
 
-    Without `created` the decision is that nothing was created. An empty `who` is whoever is logged in. `gone` says that
+    Without `created` the decision is that nothing was created. An empty `who` is the login name. `gone` says that
     the row has left its sheet, and goes by the number that it had there. `file` names the sheet where a batch has
-    several.
+    several. `identity`, the key of its attempts, names a row by itself.
     """
 
     batch: str
-    row: int
+    row: int | None
     created: str | None = field(repr=False)
     note: str = ""
     who: str = ""
     sandbox: bool = False
     gone: bool = False
     file: str | None = None
+    reference: str | None = None
+    identity: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownRow:
+    """A row whose outcome is unknown, and the tries that had no usable response, oldest first."""
+
+    row: ReportRow
+    tries: tuple[Attempt, ...]
+
+
+def unknown_of(batch: str, settings: Settings, *, in_sandbox: bool) -> tuple[UnknownRow, ...]:
+    """The rows of a batch whose outcome is unknown. Raises UsageError when there is no such batch."""
+    with found_batch(batch, settings, in_sandbox=in_sandbox) as found, found.journal.reading() as connection:
+        unknown = queries.unknown_rows(connection, found.batch.id)
+        rows = queries.rows_shown(connection, found.batch.id, unknown).values()
+        return tuple(UnknownRow(row, decisions.open_tries(connection, found.batch.id, row.identity)) for row in rows)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is going to be recorded, for a person to confirm. `content` is what was sent, masked."""
+    """What the command will record, for a person to confirm. `content` is what was sent, masked."""
 
     batch: str
     row: int
@@ -61,17 +82,22 @@ def resolve(request: ResolveRequest, settings: Settings, confirm: Callable[[Ques
     session_id = session_id_of(request.created) if request.created is not None else ""
     note = " ".join(request.note.split())
     if not session_id and not note:
-        raise UsageError("resolve.needs_note")
-    with (
-        found_batch(request.batch, settings, in_sandbox=request.sandbox) as found,
-        found.journal.lease(found.batch),
-    ):
-        identity, tries = _unanswered(found, request)
-        if session_id and (holder := found.journal.holder_of(session_id)) is not None:
-            raise UsageError("resolve.session_taken", batch=holder[0], row=holder[1])
+        raise UsageError(
+            "Explain with --note how you know that no request was created: what you checked, "
+            "and when. The note is kept."
+        )
+    with held_batch(request.batch, settings, in_sandbox=request.sandbox) as found:
+        number, identity = _unanswered(found, request)
+        tries = found.journal.read(decisions.open_tries, found.batch.id, identity)
+        if session_id and (holder := found.journal.read(decisions.holder_of, session_id)) is not None:
+            raise UsageError(
+                "Row {row} of batch {batch} already has this sessionId. Look in the dashboard for the one of this row.",
+                batch=holder[0],
+                row=holder[1],
+            )
         decision = Decision(
             identity=identity,
-            row=request.row,
+            row=number,
             number=tries[-1].number,
             outcome=Outcome.CREATED if session_id else Outcome.NOT_CREATED,
             session_id=session_id,
@@ -81,15 +107,15 @@ def resolve(request: ResolveRequest, settings: Settings, confirm: Callable[[Ques
         )
         question = Question(
             found.batch.name,
-            request.row,
+            number,
             masked(tries[-1].summary),
             tries,
             decision,
             found.batch.environment == SANDBOX,
         )
         if not confirm(question):
-            raise StoppedEarlyError("resolve.not_confirmed")
-        found.journal.decide(found.batch, decision, tries)
+            raise StoppedEarlyError("You answered no. Nothing was recorded.")
+        found.journal.write(decisions.record, found.batch.id, decision, tries)
         return decision
 
 
@@ -99,7 +125,10 @@ def session_id_of(given: str) -> str:
     if "://" in text:
         text = next(iter(parse_qs(urlsplit(text).query).get(_IN_LAUNCH_URL, ())), "").strip()
     if not _UUID.fullmatch(text) or text == _NIL:
-        raise UsageError("resolve.not_a_session")
+        raise UsageError(
+            "--created takes a sessionId (such as 1b4e28ba-2fa1-11d2-883f-0016d3cca427) or "
+            "the link that contains it, as shown in the dashboard."
+        )
     return text
 
 
@@ -108,14 +137,58 @@ def masked(content: str) -> str:
     return re.sub(r"([^\s@,])[^\s@,]*@(?=[^\s@,]+)", r"\1•••@", content)
 
 
-def _unanswered(found: Found, request: ResolveRequest) -> tuple[str, tuple[Attempt, ...]]:
-    """The identity of a row and its tries without an answer. Raises UsageError when there is nothing to decide.
+def _unanswered(found: BatchHandle, request: ResolveRequest) -> tuple[int, str]:
+    """The number and the identity of the row that is meant. Raises UsageError when there is nothing to decide."""
+    if request.identity:
+        return _by_identity(found, request.identity)
+    if request.row is not None and request.reference is None:
+        return request.row, _by_number(found, request, request.row)
+    if request.row is None and request.reference is not None:
+        return _by_reference(found, request, request.reference)
+    raise UsageError("Give either the number of the row or --reference REF.")
 
-    A row that left its sheet goes by the number that it had there. Where another row bears that number today, it must
-    be said aloud which is meant.
+
+def _by_identity(found: BatchHandle, identity: str) -> tuple[int, str]:
+    """The row with this key."""
+    with found.journal.reading() as connection:
+        unknown = queries.unknown_rows(connection, found.batch.id)
+        rows = queries.rows_shown(connection, found.batch.id, unknown).values()
+    row = next((row for row in rows if row.identity == identity), None)
+    if row is None:
+        raise UsageError("This row of batch {batch} is not unknown any more. Look at it again.", batch=found.batch.name)
+    return row.row.number, identity
+
+
+def _by_reference(found: BatchHandle, request: ResolveRequest, reference: str) -> tuple[int, str]:
+    """The row for which this reference was sent."""
+    rows = [one.row for one in found.journal.read(queries.rows_of_reference, found.batch.id, reference)]
+    unknown = [row for row in rows if row.status is Status.UNKNOWN and request.file in {None, row.file}]
+    named = {"reference": reference, "batch": found.batch.name}
+    if not unknown:
+        raise UsageError(
+            "No row of batch {batch} is unknown and was sent with the reference {reference}. "
+            "Give a reference from the column referenceSent of the workbook.",
+            **named,
+        )
+    if len(unknown) > 1:
+        numbers = ", ".join(str(row.row.number) for row in unknown)
+        raise UsageError(
+            "Several rows of batch {batch} were sent with the reference {reference} and are "
+            "unknown: {rows}. Give the number of one of them.",
+            **named,
+            rows=numbers,
+        )
+    return unknown[0].row.number, unknown[0].identity
+
+
+def _by_number(found: BatchHandle, request: ResolveRequest, number: int) -> str:
+    """The identity of the row with this number.
+
+    A row that left its sheet goes by the number that it had there. If another row has that number today, the user must
+    say which is meant.
     """
-    rows = meant(found, request.row, request.file)
-    named = {"row": request.row, "batch": found.batch.name}
+    rows = meant(found, number, request.file)
+    named = {"row": number, "batch": found.batch.name}
     present = next((one.row for one in rows if one.present), None)
     unknown = [one.row for one in rows if one.row.status is Status.UNKNOWN]
     if present in unknown and not request.gone:
@@ -123,11 +196,25 @@ def _unanswered(found: Found, request: ResolveRequest) -> tuple[str, tuple[Attem
     elif present is not None and request.gone:
         unknown = [row for row in unknown if row is not present]
     elif present is not None and unknown:
-        raise UsageError("resolve.say_gone", **named, status=present.status)
+        raise UsageError(
+            "Row {row} of batch {batch} is {status} today. Another row, sent under this "
+            "number and no longer in the sheet, is unknown. To resolve that one, add --gone.",
+            **named,
+            status=Word(present.status),
+        )
     if len(unknown) > 1:
-        raise UsageError("resolve.several", **named)
+        raise UsageError(
+            "Several rows of batch {batch} were sent as row {row}, are unknown and are no "
+            "longer in the sheet. Put the right one back into the sheet, run it, and resolve "
+            "it by its new number.",
+            **named,
+        )
     if not unknown and request.gone:
-        raise UsageError("resolve.no_row", **named)
+        raise UsageError("Batch {batch} has no row {row}. Give a number from the row column of the workbook.", **named)
     if not unknown:
-        raise UsageError("resolve.not_unknown", **named, status=rows[0].row.status)
-    return unknown[0].identity, found.journal.open_tries(found.batch, unknown[0].identity)
+        raise UsageError(
+            "Row {row} of batch {batch} is {status}. Only rows with the status unknown can be resolved.",
+            **named,
+            status=Word(rows[0].row.status),
+        )
+    return unknown[0].identity

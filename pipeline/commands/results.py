@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.domain.comparison import Before
 from pipeline.domain.model import Report
+from pipeline.journal import queries, runs
 from pipeline.journal.journal import Journal
 from pipeline.report.summary import Gathered, Gathering, Written
 from pipeline.report.workbook import Draft, Showing, write
@@ -14,9 +15,9 @@ from pipeline.system.atomic_output import NOTHING, Ours, writing
 
 
 class Results:
-    """Gathers and writes the results of one run, the workbook to `path` if there is one, over what is `ours`.
+    """Gathers and writes the results of one run, the workbook to `path` if given, overwriting only what is `ours`.
 
-    Close it: what is not finished is removed then.
+    Close it: that removes what is not finished.
     """
 
     def __init__(self, journal: Journal, run: int, path: Path | None, showing: Showing, ours: Ours = NOTHING) -> None:
@@ -30,11 +31,11 @@ class Results:
 
     def gather(self) -> Gathered:
         """Every row is final: count them, and write them where they can be written."""
-        self._beyond = self._journal.beyond(self._run)
-        report = self._journal.report(self._run)
+        self._beyond = self._journal.read(runs.batch_revision, self._run)
+        report = self._journal.read(queries.report, self._run)
         gathering = Gathering(report, self._showing.lang)
         self._begin_draft(report)
-        for row in self._journal.report_rows(self._run):
+        for row in queries.report_rows(self._journal, self._run):
             gathering.add(row)
             if self._draft is not None:
                 try:
@@ -44,15 +45,15 @@ class Results:
         return gathering.gathered()
 
     def write(self, report: Report, before: Before | None) -> Written | None:
-        """Write the workbook, if one is wanted; `report` as it stands now that the run has ended.
+        """Write the workbook, if one is wanted; `report` as it is after the run.
 
-        Raises StoppedEarlyError when it can be had nowhere, and WorkbookMismatch as `workbook.write` does.
+        Raises StoppedEarlyError if it can't be written anywhere, and WorkbookMismatch as `workbook.write` does.
         """
         if self._path is None:
             return None
         written = None
-        # A workbook whose rows were written before all was known of them is written anew.
-        if self._beyond == self._journal.beyond(self._run):
+        # Write a workbook again if its rows were written before all was known of them.
+        if self._beyond == self._journal.read(runs.batch_revision, self._run):
             written = self._finish_draft(report, before)
         if written is None:
             with writing(self._path):
@@ -87,5 +88,5 @@ class Results:
     def _write_anew(self, path: Path, report: Report, before: Before | None) -> Written:
         """Where the workbook could not be written on the way: once more, and elsewhere if it must be."""
         self._drop_draft()
-        rows = partial(self._journal.report_rows, self._run)
+        rows = partial(queries.report_rows, self._journal, self._run)
         return write(report, rows, path, lang=self._showing.lang, before=before, ours=self._ours)

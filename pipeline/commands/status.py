@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from pipeline.client.api import Api
-from pipeline.commands import beside
-from pipeline.commands.batch_lookup import Found, found_batch
-from pipeline.commands.interrupts import Interrupts, interrupts
-from pipeline.commands.request import Request, Screen
-from pipeline.commands.run import TOKEN_USES, api_of, environment
-from pipeline.commands.where import Where
+from pipeline.client.tokens import TOKEN_USES
+from pipeline.commands import comparison, environment, extra_outputs
+from pipeline.commands.batch_lookup import BatchHandle, found_batch
+from pipeline.commands.connectivity import api_of
+from pipeline.commands.environment import Environment
+from pipeline.commands.options import Request
 from pipeline.config.settings import Settings
 from pipeline.domain import totals
 from pipeline.domain.errors import (
@@ -28,15 +27,28 @@ from pipeline.domain.errors import (
     StoppedEarlyError,
     WrongAddressError,
 )
+from pipeline.domain.events import (
+    AskingBegan,
+    AskingEnded,
+    Emit,
+    OutageBegan,
+    OutputPlaced,
+    WatchPaused,
+    WritingBegan,
+    reported,
+)
 from pipeline.domain.model import Report, ReportRow, Status, Totals, Whole
 from pipeline.domain.payment_summary import Payments, PaymentTally, is_late
 from pipeline.domain.session_states import is_final, is_over
-from pipeline.journal.states import Session
+from pipeline.journal import queries, states
+from pipeline.journal.states import Seen, Session
+from pipeline.report import exports
 from pipeline.report.summary import Written
 from pipeline.report.workbook import write
-from pipeline.sender.cancellation import Stop
-from pipeline.sender.polling import Followed, FollowObserver, FollowRules, follow
+from pipeline.sender.cancellation import CancelToken
+from pipeline.sender.polling import Followed, FollowRules, follow
 from pipeline.system.atomic_output import STATUS, check_workbook, named_after, writing
+from pipeline.system.signals import Interrupts, interrupts
 from schemas.languages import Lang
 
 SHOWN: Final = 20
@@ -48,7 +60,9 @@ OUTAGES: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class StatusRequest:
-    """One `status`. `every` is in seconds; `since` is aware, and leaves out what was created before."""
+    """One `status`. `every` is in seconds; `since` is aware, and leaves out what was created before. Without `workbook`
+    the journal alone keeps what was learnt.
+    """
 
     batch: str
     output: Path | None = None
@@ -58,25 +72,13 @@ class StatusRequest:
     since: datetime | None = None
     open_days: int = 7
     lang: Lang = "en"
-    files: beside.Wanted = field(default_factory=beside.Wanted)
-
-
-class FollowScreen(Protocol):
-    """Who shows that sessions are asked about."""
-
-    def asking(self, total: int) -> AbstractContextManager[FollowObserver]:
-        """So many sessions are about to be asked about; the observer draws them."""
-
-    def watching(self, payments: Payments, seconds: float) -> None:
-        """All were asked about; they are asked again in so many seconds."""
-
-    def outage(self, reason: RunError, seconds: float) -> None:
-        """The API is out of reach; it is asked again in so many seconds."""
+    files: extra_outputs.RequestedOutputs = field(default_factory=extra_outputs.RequestedOutputs)
+    workbook: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """A batch as it stands now, by its roll. `late` are the first of the requests that are open too long."""
+    """A batch as it is now, with all its rows. `late` are the first of the requests that are open too long."""
 
     report: Report
     whole: Whole
@@ -88,8 +90,8 @@ class Refreshed:
 class StatusResult:
     """What `status` has learnt. `final` are the sessions that were not asked about, since they can't change any more.
 
-    `failure` is what kept it from asking about all others. `outputs` is what the JSON summary says of the files beside
-    the workbook.
+    `failure` is what kept it from asking about all others. `outputs` is what the JSON summary says of the files other
+    than the workbook.
     """
 
     now: Refreshed
@@ -102,33 +104,42 @@ class StatusResult:
     outputs: dict[str, object] = field(default_factory=dict)
 
 
-def status(request: StatusRequest, settings: Settings, screen: Screen, shown: FollowScreen) -> StatusResult:
-    """Ask the API for the state of every session of a batch, and write the workbook anew.
+def status(request: StatusRequest, settings: Settings, emit: Emit) -> StatusResult:
+    """Ask the API for the state of every request of a batch, and write the workbook again.
 
     Sessions that can't change any more are not asked about. Raises a RunError when nothing was learnt; once something
     was, what ended it early is in the result.
     """
     with (
-        interrupts() as signals,
+        interrupts(StoppedEarlyError("Stopped before sending. Run the same command again to start over.")) as signals,
         found_batch(request.batch, settings, in_sandbox=request.sandbox) as found,
-        environment(Request(Path(request.batch), sandbox=request.sandbox), settings, screen) as place,
+        environment.opened(Request(Path(request.batch), sandbox=request.sandbox), settings, emit) as place,
     ):
-        output = output_of(found, request.output)
-        files = beside.check(request.files, found.journal.roll_report(found.batch).columns, output)
-        asking = _Asking(found, request, settings, place, shown)
+        output = output_of(found, request.output) if request.workbook else None
+        files = extra_outputs.check(
+            request.files, found.journal.read(queries.roll_report, found.batch.id).columns, output
+        )
+        asking = _Rounds(found, request, settings, place, emit)
         followed = asyncio.run(asking.ask(signals))
         signals.finish()
         if followed.stopped is not None and not asking.learnt:
             raise followed.stopped
         now = refreshed(found, request.open_days)
-        screen.writing()
-        written = write_again(found, now.report, output, request.lang)
-        screen.placed(output, written.path)
-        contents = beside.Contents(now.report, partial(found.journal.roll_rows, found.batch))
-        ours = beside.ours_of(found.journal, found.batch, written.path)
-        placed = beside.write(files, contents, contents, request.lang, ours)
-        unwritten = placed.tell(screen)
-        failure = followed.stopped or _missed(followed) or next(iter(unwritten.values()), None)
+        emit(WritingBegan())
+        written = write_again(found, now.report, output, request.lang) if output is not None else None
+        if written is not None:
+            emit(OutputPlaced(written.wanted, written.path))
+        contents = extra_outputs.ReportSource(now.report, partial(queries.roll_rows, found.journal, found.batch.id))
+        ours = extra_outputs.ours_of(found.journal, found.batch, written.path if written is not None else None)
+        placed = extra_outputs.write(files, contents, contents, request.lang, ours)
+        unwritten = placed.tell(emit)
+        missed = StoppedEarlyError(
+            "Requests without a usable response: {count} ({reason}). The other states are "
+            "kept. Run the same command again.",
+            count=followed.missed,
+            reason=followed.reason,
+        )
+        failure = followed.stopped or (missed if followed.missed else None) or next(iter(unwritten.values()), None)
         return StatusResult(
             now=now,
             asked=asking.learnt,
@@ -141,21 +152,45 @@ def status(request: StatusRequest, settings: Settings, screen: Screen, shown: Fo
         )
 
 
-def output_of(found: Found, given: Path | None) -> Path:
+def workbook_again(name: str, settings: Settings, folder: Path, lang: Lang, *, in_sandbox: bool) -> Path:
+    """The workbook of a batch as the journal knows it now, in `folder`, without asking the API. Its path.
+
+    Nobody is told of it: a file for the moment is no output that a later one may write over.
+    """
+    with found_batch(name, settings, in_sandbox=in_sandbox) as found:
+        report = refreshed(found, open_days=7).report
+        rows = partial(queries.roll_rows, found.journal, found.batch.id)
+        month = comparison.before(found.journal, found.batch, found.run)
+        output = folder / named_after(found.batch.name, STATUS)
+        with writing(output):
+            return write(report, rows, output, lang=lang, before=month).path
+
+
+def csv_again(name: str, settings: Settings, folder: Path, lang: Lang, *, in_sandbox: bool) -> Path:
+    """The same as CSV."""
+    with found_batch(name, settings, in_sandbox=in_sandbox) as found:
+        report = refreshed(found, open_days=7).report
+        output = (folder / named_after(found.batch.name, STATUS)).with_suffix(".csv")
+        with writing(output):
+            exports.write_csv(report, queries.roll_rows(found.journal, found.batch.id), output, lang)
+        return output
+
+
+def output_of(found: BatchHandle, given: Path | None) -> Path:
     """Where the workbook goes: as given, else `BATCH.status.xlsx` here. Raises UsageError when it can't."""
     output = given or Path(named_after(found.batch.name, STATUS))
     check_workbook(output)
     return output
 
 
-def refreshed(found: Found, open_days: int) -> Refreshed:
+def refreshed(found: BatchHandle, open_days: int) -> Refreshed:
     """The batch as the journal knows it now, counted."""
-    report = replace(found.journal.roll_report(found.batch), open_days=open_days)
+    report = replace(found.journal.read(queries.roll_report, found.batch.id), open_days=open_days)
     payments = PaymentTally(report)
     late: list[ReportRow] = []
 
     def counted() -> Iterator[ReportRow]:
-        for row in found.journal.roll_rows(found.batch):
+        for row in queries.roll_rows(found.journal, found.batch.id):
             payments.add(row)
             if len(late) < SHOWN and is_late(row, report):
                 late.append(row)
@@ -165,15 +200,15 @@ def refreshed(found: Found, open_days: int) -> Refreshed:
     return Refreshed(replace(report, whole=whole), whole, payments.payments(), tuple(late))
 
 
-def write_again(found: Found, report: Report, output: Path, lang: Lang) -> Written:
-    """Write the batch's workbook anew, from the journal alone: the input file is not needed any more.
+def write_again(found: BatchHandle, report: Report, output: Path, lang: Lang) -> Written:
+    """Write the batch's workbook again, from the journal alone: the input file is not needed.
 
-    Raises StoppedEarlyError when it can be had nowhere.
+    Raises StoppedEarlyError if it can't be written anywhere.
     """
-    rows = partial(found.journal.roll_rows, found.batch)
-    month = beside.before(found.journal, found.batch, found.run, beside.Compared())
+    rows = partial(queries.roll_rows, found.journal, found.batch.id)
+    month = comparison.before(found.journal, found.batch, found.run)
     with writing(output):
-        ours = beside.ours_of(found.journal, found.batch)
+        ours = extra_outputs.ours_of(found.journal, found.batch)
         return write(report, rows, output, lang=lang, before=month, ours=ours)
 
 
@@ -192,17 +227,13 @@ def rules_of(settings: Settings) -> FollowRules:
 def stopped_by(failure: RunError | None) -> RunError | None:
     """The same failure in the words of a command that sends nothing."""
     if isinstance(failure, InterruptedRunError):
-        return InterruptedRunError("status.interrupted")
+        return InterruptedRunError(
+            "Stopped at your request. States received so far are kept. Run the same command again to resume."
+        )
     return failure
 
 
-def _missed(followed: Followed) -> RunError | None:
-    if not followed.missed:
-        return None
-    return StoppedEarlyError("status.some_missed", count=followed.missed, reason=followed.reason)
-
-
-async def _pass_on(stop: Stop, other: Stop) -> None:
+async def _pass_on(stop: CancelToken, other: CancelToken) -> None:
     """Let `other` stop for the same reason."""
     await stop.wait()
     if stop.reason is not None:
@@ -210,20 +241,26 @@ async def _pass_on(stop: Stop, other: Stop) -> None:
 
 
 @dataclass(slots=True)
-class _Asking:
-    """One round of questions, or with `--watch` as many as it takes. `learnt` is the most that a round was told."""
+class _Rounds:
+    """One round of questions, or with `--watch` as many as it takes. `learnt` is the most that a round learned."""
 
-    _found: Found
+    _found: BatchHandle
     _request: StatusRequest
     _settings: Settings
-    _place: Where
-    _shown: FollowScreen
+    _place: Environment
+    _emit: Emit
     learnt: int = 0
     final: int = 0
 
     async def ask(self, signals: Interrupts) -> Followed:
-        stop, lost = Stop(), 0
-        with signals.asking(stop):
+        stop, lost = CancelToken(), 0
+        with signals.asking(
+            stop.request,
+            InterruptedRunError(
+                "Stopped at your request. Requests in progress were completed; the other rows "
+                "were not sent. Run the same command again to resume."
+            ),
+        ):
             async with api_of(self._settings, self._place) as api:
                 while True:
                     followed = await self._round(api, stop)
@@ -242,35 +279,38 @@ class _Asking:
         return bool(self.learnt) and isinstance(reason, ApiUnreachableError | WrongAddressError)
 
     async def _show(self, outage: RunError | None) -> None:
-        """Where a watch stands between two rounds."""
+        """The state of a watch between two rounds."""
         if outage is not None:
-            self._shown.outage(outage, self._request.every)
+            self._emit(OutageBegan(outage, self._request.every))
             return
         now = await asyncio.to_thread(refreshed, self._found, self._request.open_days)
         if now.payments is not None:
-            self._shown.watching(now.payments, self._request.every)
+            self._emit(WatchPaused(now.payments, self._request.every))
 
-    async def _round(self, api: Api, stop: Stop) -> Followed:
-        keep = partial(self._found.journal.record_states, self._found.batch)
-        # Of its own: what ends a round, an API that is out of reach, need not end the watch.
-        ending = Stop()
+    async def _round(self, api: Api, stop: CancelToken) -> Followed:
+        # A separate function: what ends a round, an unreachable API, need not end the watch.
+        ending = CancelToken()
         heard = asyncio.create_task(_pass_on(stop, ending))
         try:
-            with self._shown.asking(await asyncio.to_thread(self._count)) as observer:
-                followed = await follow(self._to_ask(), api, rules_of(self._settings), keep, observer, ending)
+            with reported(self._emit, AskingBegan(await asyncio.to_thread(self._count)), AskingEnded):
+                rules = rules_of(self._settings)
+                followed = await follow(self._to_ask(), api, rules, self._keep, self._emit, ending)
         finally:
             heard.cancel()
         self.learnt = max(self.learnt, followed.asked)
         return followed
 
+    def _keep(self, seen: Sequence[Seen]) -> None:
+        self._found.journal.write(states.record, self._found.batch.id, seen)
+
     def _sessions(self) -> Iterator[Session]:
-        return self._found.journal.sessions(self._found.batch, self._request.since)
+        return states.sessions(self._found.journal, self._found.batch.id, self._request.since)
 
     def _to_ask(self) -> Iterator[Session]:
         return (session for session in self._sessions() if not is_final(session.state))
 
     def _count(self) -> int:
-        """How many are to be asked about."""
+        """How many requests to check."""
         to_ask = self.final = 0
         for session in self._sessions():
             if is_final(session.state):

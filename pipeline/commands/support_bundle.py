@@ -7,7 +7,7 @@ import platform
 import re
 import sys
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -48,7 +48,7 @@ def versions() -> Versions:
 def _packages() -> Iterator[tuple[str, str | None]]:
     try:
         needed = requires("flinks-import") or []
-    except PackageNotFoundError:  # never installed: nothing says what is needed
+    except PackageNotFoundError:  # never installed: the requirements are unknown
         return
     for requirement in needed:
         if "extra ==" in requirement:
@@ -62,7 +62,7 @@ def _packages() -> Iterator[tuple[str, str | None]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class BundleContents:
     """What goes into the bundle. `checks` are doctor's, as JSON; `sheet` is the sheet in question, if there is one."""
 
     checks: list[dict[str, Any]]
@@ -70,7 +70,7 @@ class Contents:
     sheet: Path | None = None
 
 
-def pack(path: Path, contents: Contents) -> Path:
+def pack(path: Path, contents: BundleContents) -> Path:
     """Write the bundle, for its owner's eyes until they send it, to the next free name; gives its place.
 
     Raises UsageError when it can't be written.
@@ -94,11 +94,13 @@ def pack(path: Path, contents: Contents) -> Path:
     try:
         return put(path, write)
     except OSError as error:
-        raise UsageError("doctor.bundle_cannot_write", path=path, error=error.strerror) from None
+        raise UsageError(
+            "Can't write {path} ({error}). Choose another place with --bundle.", path=path, error=error.strerror
+        ) from None
 
 
 def _settings(resolved: Resolved | None) -> list[dict[str, object]]:
-    """What is set, secrets masked. Defaults are in the program: they say nothing new."""
+    """The settings that are set, with secrets masked. Defaults are in the program."""
     if resolved is None:
         return []
     return [
@@ -112,7 +114,7 @@ def _journal(settings: Settings) -> dict[str, object]:
     try:
         found = health.examine(settings.journal or default_journal(settings.base_url))
     except RunError as failure:
-        return {"refused": failure.key}
+        return {"refused": failure.text}
     told = asdict(found)
     del told["place"]
     return told
@@ -142,10 +144,6 @@ def _shaped(value: object) -> object:
         case dict():
             return {name: _shaped(part) for name, part in value.items()}
         case list():
-            return [_shaped(part) for part in _first(value)]
+            return [_shaped(part) for part in value[:LAST_EVENTS]]
         case _:
             return value
-
-
-def _first(values: Iterable[object]) -> Iterator[object]:
-    yield from list(values)[:LAST_EVENTS]

@@ -5,14 +5,14 @@
     concurrency = 4
 
 It knows how the file is laid out, not what the settings mean: those are handed in. All mistakes of a file are found,
-also those of a profile that is not in use, so that mending it takes one round.
+also those of a profile that is not in use, so that fixing it takes one round.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
@@ -20,10 +20,10 @@ from typing import Any, Final
 
 from platformdirs import user_config_path
 
-from pipeline.config.kinds import Wanted
+from pipeline.config.kinds import InvalidValue
 from pipeline.domain.errors import UsageError
-from pipeline.messages import say
-from pipeline.messages.spoken import language
+from pipeline.messages import translate
+from schemas.languages import Lang
 
 CONFIG_NAME: Final = "flinks-import.toml"
 CONFIG_VARIABLE: Final = "FLINKS_IMPORT_CONFIG"
@@ -45,20 +45,20 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a setting comes from: the option, the variable, or the file with its profile.
-
-    In a sentence its format specification is the language.
-    """
+    """Where a setting comes from: the option, the variable, or the file with its profile and line (0: not said)."""
 
     source: Source
     name: str = ""
     profile: str = ""
+    line: int = 0
 
-    def __format__(self, lang: str) -> str:
-        spoken = language(lang)
-        parts = [self.name or say("settings.origin_default", spoken)]
+    def in_language(self, lang: Lang) -> str:
+        """The place in words."""
+        parts = [self.name or translate("default", lang)]
         if self.profile:
             parts.append(f"[{PROFILE}.{self.profile}]")
+        if self.line:
+            parts.append(translate("line {line}", lang, line=self.line))
         return ", ".join(parts)
 
 
@@ -96,7 +96,9 @@ def find(config: Path | None, environ: Mapping[str, str]) -> Path | None:
     places = [named.expanduser()] if named else [Path(CONFIG_NAME), user_config_path("flinks-import") / CONFIG_NAME]
     path = next((place for place in places if place.is_file()), None)
     if path is None and named:
-        raise UsageError("settings.no_config", path=named)
+        raise UsageError(
+            "There is no settings file {path}. Check the path given with --config or FLINKS_IMPORT_CONFIG.", path=named
+        )
     return path
 
 
@@ -106,22 +108,44 @@ def read(path: Path | None, profile: str, known: Mapping[str, Parse]) -> ConfigF
     Raises UsageError when it is not TOML; everything else that is wrong with it is in `mistakes`.
     """
     if path is None:
-        mistakes = (UsageError("settings.profile_without_file", name=profile),) if profile else ()
+        mistakes = (
+            (
+                UsageError(
+                    'There is no settings file for the profile "{name}". Create one with '
+                    "flinks-import config init, or name it with --config.",
+                    name=profile,
+                ),
+            )
+            if profile
+            else ()
+        )
         return ConfigFile(profile=profile, mistakes=mistakes)
     try:
-        table = tomllib.loads(path.read_text("utf-8-sig"))
+        text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError):
-        raise UsageError("settings.cannot_read", path=path) from None
+        raise UsageError(
+            "Can't read the settings file {path}. Check that you can read it and that it is UTF-8 text.", path=path
+        ) from None
+    try:
+        table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError("settings.not_toml", path=path, error=error) from None
-    return _Reading(path, known).read(table, profile)
+        said, _, place = str(error).removesuffix(")").partition(" (at ")
+        line = place.removeprefix("line ").partition(",")[0]
+        raise UsageError(
+            "The settings file {path} is not valid TOML, line {line}: {error}. Correct it.",
+            path=path,
+            line=line if line.isdecimal() else len(text.splitlines()),
+            error=said,
+        ) from None
+    return _Reading(path, known, text).read(table, profile)
 
 
 class _Reading:
     """One file on its way to its settings; mistakes are gathered."""
 
-    def __init__(self, path: Path, known: Mapping[str, Parse]) -> None:
+    def __init__(self, path: Path, known: Mapping[str, Parse], text: str) -> None:
         self._path = path
+        self._lines = text.splitlines()
         self._known = known
         self._mistakes: list[UsageError] = []
 
@@ -143,7 +167,12 @@ class _Reading:
             if isinstance(entries, dict):
                 found[name] = _Table(name, entries)
             else:
-                self._mistakes.append(UsageError("settings.profile_no_table", origin=self._origin(name)))
+                self._mistakes.append(
+                    UsageError(
+                        "{origin}: a profile is a section. Write [profile.NAME] on a line, and its settings below it.",
+                        origin=self._at("", PROFILE),
+                    )
+                )
         return found
 
     def _parsed(self, table: _Table) -> dict[str, tuple[Any, Origin]]:
@@ -151,36 +180,71 @@ class _Reading:
         for name, value in table.entries.items():
             origin = self._origin(table.profile)
             if name == "password":
-                self._mistakes.append(UsageError("settings.password_in_file", origin=origin))
+                self._mistakes.append(
+                    UsageError(
+                        "{origin}: settings can't contain a password. Put it in FLINKS_PASSWORD, or in a "
+                        "file named by password_file.",
+                        origin=self._at(table.profile, name),
+                    )
+                )
             elif name not in self._known:
-                self._mistakes.append(_unknown_key(origin, name, self._known))
+                self._mistakes.append(_unknown_key(self._at(table.profile, name), name, self._known))
             else:
                 try:
                     values[name] = (self._known[name](value), origin)
-                except Wanted as wanted:
-                    self._mistakes.append(bad_value(name, origin, wanted))
+                except InvalidValue as wanted:
+                    self._mistakes.append(bad_value(name, self._at(table.profile, name), wanted))
         return values
+
+    def _at(self, profile: str, name: str) -> Origin:
+        """Where a setting stands, with its line where that is plain to see."""
+        section = ""
+        for number, line in enumerate(self._lines, 1):
+            if line.lstrip().startswith("["):
+                section = "".join(line.partition("]")[0].split()).lstrip("[").replace('"', "").replace("'", "")
+            here = section == (f"{PROFILE}.{profile}" if profile else "")
+            if section == name or (here and line.partition("=")[0].strip(" \t\"'").partition(".")[0] == name):
+                return replace(self._origin(profile), line=number)
+        return self._origin(profile)
 
     def _origin(self, profile: str) -> Origin:
         return Origin(Source.FILE, str(self._path), profile)
 
 
-def bad_value(name: str, origin: Origin, wanted: Wanted) -> UsageError:
+def bad_value(name: str, origin: Origin, wanted: InvalidValue) -> UsageError:
     """A setting whose value is not of its kind."""
-    return UsageError("settings.bad_value", name=name, origin=origin, wanted=wanted.words)
+    return UsageError("{origin}: {name} must be {wanted}.", name=name, origin=origin, wanted=wanted.words)
 
 
 def _unknown_key(origin: Origin, name: str, known: Mapping[str, Parse]) -> UsageError:
     near = get_close_matches(name, [*known, PROFILE], n=1)
     if near:
-        return UsageError("settings.unknown_key", origin=origin, name=name, nearest=near[0])
-    return UsageError("settings.strange_key", origin=origin, name=name)
+        return UsageError(
+            '{origin}: there is no setting "{name}". The nearest is "{nearest}".',
+            origin=origin,
+            name=name,
+            nearest=near[0],
+        )
+    return UsageError(
+        '{origin}: there is no setting "{name}". To list all settings: flinks-import config show.',
+        origin=origin,
+        name=name,
+    )
 
 
 def _unknown_profile(path: Path, name: str, profiles: Mapping[str, _Table]) -> UsageError:
     if not profiles:
-        return UsageError("settings.no_profiles", path=path, name=name)
+        return UsageError(
+            '{path}: there is no profile "{name}". Add a line [profile.{name}] with its '
+            "settings below it, or remove --profile and FLINKS_IMPORT_PROFILE.",
+            path=path,
+            name=name,
+        )
     near = get_close_matches(name, profiles, n=1)
     if near:
-        return UsageError("settings.unknown_profile", path=path, name=name, nearest=near[0])
-    return UsageError("settings.strange_profile", path=path, name=name, known=", ".join(profiles))
+        return UsageError(
+            '{path}: there is no profile "{name}". The nearest is "{nearest}".', path=path, name=name, nearest=near[0]
+        )
+    return UsageError(
+        '{path}: there is no profile "{name}". The file has: {known}.', path=path, name=name, known=", ".join(profiles)
+    )

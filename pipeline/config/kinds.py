@@ -1,37 +1,38 @@
 """The kinds of values that a setting can have: a text, a number, an amount, one of a few words.
 
-Each takes what an option, a variable or the file gave and returns the value, or raises `Wanted` with the words for
-what it should have been.
+Each takes what an option, a variable or the file gave and returns the value, or raises `InvalidValue` with the words
+for what it should have been.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from pipeline.messages.spoken import Spoken
+from pipeline.messages import N_, Message
+from schemas.money import Reason, parse, to_the_cent
 
 MOST_AT_ONCE: Final = 512
 """Requests in flight: above this a machine runs out of connections, not the API."""
 
 
-class Wanted(ValueError):
+class InvalidValue(ValueError):
     """The value is not of its kind. `words` say what it must be."""
 
-    def __init__(self, name: str, **params: object) -> None:
-        super().__init__(name)
-        self.words = Spoken(f"settings.wants_{name}", params)
+    def __init__(self, text: str, **params: object) -> None:
+        super().__init__(text)
+        self.words = Message(text, params)
 
 
 def text(value: object) -> str:
     """Any text, without the blanks around it."""
     if not isinstance(value, str):
-        raise Wanted("text")
+        raise InvalidValue(N_("text"))
     return value.strip()
 
 
@@ -39,7 +40,7 @@ def header(value: object) -> str:
     """A text that can stand in a header."""
     given = text(value)
     if not (given.isascii() and given.isprintable()):
-        raise Wanted("header")
+        raise InvalidValue(N_("plain ASCII text"))
     return given
 
 
@@ -55,11 +56,15 @@ def base_url(value: object) -> str:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise Wanted("base_url") from None
+        raise InvalidValue(
+            N_("an address such as https://payments.example.com, without a user, question mark or hash")
+        ) from None
     if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment or parts.username:
-        raise Wanted("base_url")
+        raise InvalidValue(N_("an address such as https://payments.example.com, without a user, question mark or hash"))
     if parts.scheme == "http" and not is_loopback(host):
-        raise Wanted("https", host=host)
+        raise InvalidValue(
+            N_("an https:// address (http:// is allowed only for this computer, not for {host})"), host=host
+        )
     shown = f"[{host}]" if ":" in host else host
     place = shown if port is None or port == _PORTS[parts.scheme] else f"{shown}:{port}"
     return urlunsplit((parts.scheme, place, parts.path.rstrip("/"), "", ""))
@@ -103,25 +108,35 @@ def journal_file(place: str) -> Path | None:
     """The file of a journal, None for one on a PostgreSQL server: the one rule of what a journal's place is.
 
     What looks like an address and is none is no path: an empty journal would be made there, and every payor asked
-    again. The file is absolute, since some names (`:memory:`) mean something else to SQLite. Raises Wanted.
+    again. The file is absolute, since some names (`:memory:`) mean something else to SQLite. Raises InvalidValue.
     """
     if place.startswith(POSTGRESQL):
         return None
     name = place.removeprefix(_SQLITE)
     named = name != place or _IS_PATH.match(name) is not None
     if not name or "\0" in name or not (named or _LOOKS_LIKE_ADDRESS.match(name) is None):
-        raise Wanted("journal")
+        raise InvalidValue(
+            N_(
+                "the path of a file (./NAME if the name has a colon) or an address such as "
+                "postgresql://USER@HOST/DATABASE, with both slashes"
+            )
+        )
     try:
         return Path(name).expanduser().absolute()
     except RuntimeError:  # the home of a user who does not exist
-        raise Wanted("journal") from None
+        raise InvalidValue(
+            N_(
+                "the path of a file (./NAME if the name has a colon) or an address such as "
+                "postgresql://USER@HOST/DATABASE, with both slashes"
+            )
+        ) from None
 
 
 def whole(value: object) -> int:
     """A whole number above 0."""
     number = _whole_or_none(value)
     if number is None or number < 1:
-        raise Wanted("whole")
+        raise InvalidValue(N_("a whole number above 0"))
     return number
 
 
@@ -129,7 +144,7 @@ def at_once(value: object) -> int:
     """How many requests may be in flight."""
     number = _whole_or_none(value)
     if number is None or not 1 <= number <= MOST_AT_ONCE:
-        raise Wanted("whole_to", most=MOST_AT_ONCE)
+        raise InvalidValue(N_("a whole number from 1 to {most}"), most=MOST_AT_ONCE)
     return number
 
 
@@ -147,9 +162,9 @@ def positive(value: object) -> float:
     try:
         number = float(str(value))
     except ValueError:
-        raise Wanted("positive") from None
+        raise InvalidValue(N_("a number above 0")) from None
     if not 0 < number < float("inf"):
-        raise Wanted("positive")
+        raise InvalidValue(N_("a number above 0"))
     return number
 
 
@@ -159,13 +174,20 @@ def rate(value: object) -> float | None:
 
 
 def money(value: object) -> Decimal:
-    """Dollars above 0, with at most two decimals."""
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        raise Wanted("money") from None
-    if not amount.is_finite() or amount <= 0 or amount != round(amount, 2):
-        raise Wanted("money")
+    """Dollars above 0, with at most two decimals, as a sheet may have them (`$1,205.40`, `1 205,40 $`)."""
+    amount = dollars(value)
+    if not amount:
+        raise InvalidValue(N_("an amount such as 25000.00"))
+    return amount
+
+
+def dollars(value: object) -> Decimal:
+    """The same, or 0."""
+    amount = parse(str(value).strip())
+    if amount is Reason.AMBIGUOUS:
+        raise InvalidValue(N_('an amount such as 25000.00; "{value}" can be read in two ways'), value=value)
+    if isinstance(amount, Reason) or amount < 0 or amount != to_the_cent(amount):
+        raise InvalidValue(N_("an amount such as 25000.00"))
     return amount
 
 
@@ -177,7 +199,7 @@ def yes_no(value: object) -> bool:
         case "false" | "no" | "0":
             return False
         case _:
-            raise Wanted("yes_no")
+            raise InvalidValue(N_("true or false"))
 
 
 def one_of(*choices: str) -> Callable[[object], str]:
@@ -185,7 +207,7 @@ def one_of(*choices: str) -> Callable[[object], str]:
 
     def parse(value: object) -> str:
         if value not in choices:
-            raise Wanted("one_of", choices=", ".join(f'"{choice}"' for choice in choices if choice))
+            raise InvalidValue(N_("one of {choices}"), choices=", ".join(f'"{choice}"' for choice in choices if choice))
         return str(value)
 
     return parse
@@ -197,20 +219,20 @@ def names(value: object) -> tuple[str, ...]:
         return split_names(value)
     if isinstance(value, list | tuple) and value and all(isinstance(name, str) and name.strip() for name in value):
         return tuple(name.strip() for name in value)
-    raise Wanted("names")
+    raise InvalidValue(N_("a list of field names"))
 
 
 def split_names(given: str) -> tuple[str, ...]:
     """The names in `referenceId,"Invoice #"`: commas apart, quotes around a name that has a comma of its own.
 
-    Raises Wanted for an empty list, and for a line break between names.
+    Raises InvalidValue for an empty list, and for a line break between names.
     """
     import csv  # noqa: PLC0415 - only when the option is given
 
     try:
         found = tuple(name.strip() for name in next(csv.reader([given], skipinitialspace=True), []) if name.strip())
     except csv.Error as error:
-        raise Wanted("names") from error
+        raise InvalidValue(N_("a list of field names")) from error
     if not found:
-        raise Wanted("names")
+        raise InvalidValue(N_("a list of field names"))
     return found

@@ -34,6 +34,11 @@ def without_password(place: str) -> str:
     return f"{_without_users(head)}{question}{query}"
 
 
+def has_password(place: str) -> bool:
+    """Whether a place may have a password in it."""
+    return without_password(place) != place
+
+
 def _without_users(head: str) -> str:
     """What stands before the parameters without the password of the user, which ends at the last `@`."""
     user, at, server = head.rpartition("@")

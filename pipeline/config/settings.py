@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -21,9 +22,8 @@ from pipeline.config.config_file import DEFAULT, PROFILE_VARIABLE, Origin, Parse
 from pipeline.config.kinds import is_loopback
 from pipeline.config.passwords import MASK, without_password
 from pipeline.domain.errors import UsageError
-from pipeline.messages.spoken import all_of
+from pipeline.messages import N_, all_of
 from schemas.fields import DEFAULT_MAX_AMOUNT, NOTICE_AMOUNT
-from schemas.languages import LANGUAGES, Lang
 
 CONFIG_NAME: Final = config_file.CONFIG_NAME
 SANDBOX: Final = "sandbox"
@@ -58,13 +58,13 @@ def _occasions(value: object) -> tuple[str, ...]:
     """Some of the occasions."""
     wanted = kinds.names(value)
     if set(wanted) - set(OCCASIONS):
-        raise kinds.Wanted("one_of", choices=", ".join(f'"{name}"' for name in OCCASIONS))
+        raise kinds.InvalidValue(N_("one of {choices}"), choices=", ".join(f'"{name}"' for name in OCCASIONS))
     return wanted
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the program is told. Each field's `metadata` has its words and its environment variable."""
+    """The settings of the program. Each field's `metadata` has its words and its environment variable."""
 
     base_url: str = _setting(
         "",
@@ -87,7 +87,7 @@ class Settings:
         "",
         kinds.text,
         Words(
-            "The API password; never in a file of settings.",
+            "The API password; never in a settings file.",
             "Le mot de passe de l'API ; jamais dans un fichier de réglages.",
         ),
         "FLINKS_PASSWORD",
@@ -97,7 +97,7 @@ class Settings:
         "",
         kinds.text,
         Words(
-            "A file that holds the API password.",
+            "A file that contains the API password.",
             "Un fichier qui contient le mot de passe de l'API.",
             "/etc/flinks-import/password",
         ),
@@ -113,12 +113,12 @@ class Settings:
     credentials: str = _setting(
         "basic",
         kinds.one_of("basic", "form"),
-        Words("How the credentials are sent.", "Comment les identifiants sont envoyés."),
+        Words("How to send the credentials.", "Comment envoyer les identifiants."),
     )
     token_use: str = _setting(
         "auto",
         kinds.one_of("auto", "reuse", "single"),
-        Words("Whether a token serves more than once.", "Si un jeton sert plus d'une fois."),
+        Words("Whether a token can be used more than once.", "Si un jeton peut servir plus d'une fois."),
     )
     ca_file: str = _setting(
         "",
@@ -133,7 +133,7 @@ class Settings:
         10.0, kinds.positive, Words("Seconds to wait for a connection.", "Secondes d'attente d'une connexion.")
     )
     answer_timeout: float = _setting(
-        60.0, kinds.positive, Words("Seconds to wait for an answer.", "Secondes d'attente d'une réponse.")
+        60.0, kinds.positive, Words("Seconds to wait for a response.", "Secondes d'attente d'une réponse.")
     )
     journal: str = _setting(
         "",
@@ -143,19 +143,32 @@ class Settings:
             "Le journal : un chemin SQLite ou une adresse postgresql://.",
             "/var/lib/flinks-import/journal.sqlite",
         ),
-        "FLINKS_IMPORT_JOURNAL",
     )
-    concurrency: int = _setting(16, kinds.at_once, Words("Requests in flight.", "Requêtes simultanées."))
+    concurrency: int = _setting(
+        16, kinds.at_once, Words("How many requests to send at the same time.", "Requêtes simultanées.")
+    )
     rate: float | None = _setting(
         None,
         kinds.rate,
-        Words("Requests a second; no limit without it.", "Requêtes par seconde ; sans limite par défaut.", 50.0),
+        Words(
+            "How many requests to send a second; no limit by default.",
+            "Requêtes par seconde ; sans limite par défaut.",
+            50.0,
+        ),
+    )
+    worker_silence: float = _setting(
+        15.0,
+        kinds.positive,
+        Words(
+            "Seconds after which the rows of a Dask worker that is not heard of go to another (run --dask).",
+            "Secondes après lesquelles les lignes d'un processus Dask muet passent à un autre (run --dask).",
+        ),
     )
     max_failures: int = _setting(
         20,
         kinds.whole,
         Words(
-            "Stop after so many rows in a row failed for the same reason.",
+            "Stop when this many rows in a row fail for the same reason.",
             "Arrêter après tant de lignes de suite en échec pour la même raison.",
         ),
     )
@@ -172,14 +185,14 @@ class Settings:
     direction: str = _setting(
         "DEBIT",
         kinds.one_of("DEBIT", "CREDIT"),
-        Words("The direction of the account's sessions.", "Le sens des sessions du compte."),
+        Words("The direction of the account's requests.", "Le sens des demandes du compte."),
     )
     language: str = _setting(
         "",
         kinds.one_of("EN", "FR", ""),
         Words(
-            "The language of the API's e-mails; its own without it.",
-            "La langue des courriels de l'API ; la sienne par défaut.",
+            "The language of the API's e-mails for rows that do not say; the API decides by default.",
+            "La langue des courriels de l'API pour les lignes qui ne l'indiquent pas ; au choix de l'API par défaut.",
             "FR",
         ),
     )
@@ -194,7 +207,7 @@ class Settings:
     identity: tuple[str, ...] = _setting(
         ("referenceId",),
         kinds.names,
-        Words("What makes a row itself.", "Ce qui distingue une ligne d'une autre."),
+        Words("What identifies a row.", "Ce qui identifie une ligne."),
     )
     lang: str = _setting(
         "",
@@ -205,7 +218,7 @@ class Settings:
         "transaction",
         kinds.one_of("transaction", "customer"),
         Words(
-            "What a reference names: a transaction, requested once, or a customer, who is billed again and again.",
+            "What a reference names: a transaction, requested once, or a customer, whom you bill again and again.",
             "Ce que désigne une référence : une transaction, demandée une fois, ou un client, facturé à répétition.",
         ),
     )
@@ -213,16 +226,24 @@ class Settings:
         5,
         kinds.whole,
         Words(
-            "Days in which the same charge of another batch is held where no reference names the transaction.",
-            "Jours où le même montant d'un autre lot est retenu si aucune référence ne désigne la transaction.",
+            "How many days back to search other batches for the same charge, if no reference names it.",
+            "Jours passés où chercher la même facturation dans d'autres lots, si aucune référence ne la désigne.",
+        ),
+    )
+    second_person: str = _setting(
+        "optional",
+        kinds.one_of("optional", "required"),
+        Words(
+            "Whether run sends only a plan that another person approved.",
+            "Si run n'envoie qu'un plan approuvé par une autre personne.",
         ),
     )
     log_file: str = _setting(
         "",
         kinds.text,
         Words(
-            "A file to which JSON lines are added, one an event.",
-            "Un fichier auquel s'ajoutent des lignes JSON, une par événement.",
+            "A file to which the program adds JSON lines, one for each event.",
+            "Un fichier auquel le programme ajoute des lignes JSON, une par événement.",
             "/var/log/flinks-import/flinks-import.log",
         ),
     )
@@ -247,11 +268,16 @@ class Settings:
         "",
         kinds.text,
         Words(
-            "A file of Apprise URLs, one a line: where notifications go.",
-            "Un fichier d'adresses Apprise, une par ligne : où vont les avis.",
+            "A file with the Apprise URLs that get notifications, one on each line.",
+            "Un fichier des adresses Apprise qui reçoivent les notifications, une par ligne.",
             "/etc/flinks-import/notify-urls",
         ),
     )
+
+    @property
+    def second_person_required(self) -> bool:
+        """Whether only a plan may be sent that another person than its maker approved."""
+        return self.second_person == "required"
 
     @property
     def production(self) -> bool:
@@ -260,23 +286,20 @@ class Settings:
         return bool(host) and not is_loopback(host) and not any(word in host for word in ("uat", "sandbox", "test"))
 
 
-def language_of(chosen: str, environ: Mapping[str, str]) -> Lang:
-    """The language to speak: as chosen, else that of the locale, else English."""
-    if chosen in LANGUAGES:
-        return "fr" if chosen == "fr" else "en"
-    locale = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "")
-    return "fr" if locale.casefold().startswith("fr") else "en"
-
-
 ENVIRONMENT_PREFIX: Final = "FLINKS_IMPORT_"
 
 
 def variable_of(name: str) -> str:
-    """The environment variable of a setting."""
+    """The environment variable of a setting, as documentation and messages name it."""
     for setting in fields(Settings):
         if setting.name == name:
-            return setting.metadata["env"] or f"{ENVIRONMENT_PREFIX}{name.upper()}"
+            return setting.metadata["env"] or _prefixed(name)
     raise KeyError(name)
+
+
+def _prefixed(name: str) -> str:
+    """The variable in our prefix: every setting has one, also those whose usual name is shorter."""
+    return f"{ENVIRONMENT_PREFIX}{name.upper()}"
 
 
 def parsers() -> dict[str, Parse]:
@@ -351,11 +374,16 @@ def resolve(
         value, origins[name] = given
         try:
             values[name] = setting.metadata["parse"](value)
-        except kinds.Wanted as wanted:
+        except kinds.InvalidValue as wanted:
             mistakes.append(config_file.bad_value(name, origins[name], wanted))
             continue
         if name == "journal" and origins[name].source is Source.VARIABLE and _is_relative(values[name]):
-            mistakes.append(UsageError("settings.relative_journal", place=without_password(values[name])))
+            mistakes.append(
+                UsageError(
+                    "FLINKS_IMPORT_JOURNAL is {place}, which means another journal in each folder. Give its full path.",
+                    place=without_password(values[name]),
+                )
+            )
     if mistakes:
         raise all_of(mistakes)
     return Resolved(Settings(**values), origins, file.path, file.profile, file.profiles)
@@ -365,15 +393,26 @@ def _given(name: str, options: Mapping[str, object], environ: Mapping[str, str])
     """What the command line says, else the environment."""
     if options.get(name) is not None:
         return options[name], Origin(Source.OPTION, f"--{name.replace('_', '-')}")
-    variable = variable_of(name)
-    return (environ[variable], Origin(Source.VARIABLE, variable)) if environ.get(variable) else None
+    for variable in (_prefixed(name), variable_of(name)):
+        if environ.get(variable):
+            return environ[variable], Origin(Source.VARIABLE, variable)
+    return None
 
 
-def unknown_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Variables that look like ours and are none: most likely misspelt."""
-    ours = {variable_of(setting.name) for setting in fields(Settings)}
+def unknown_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables that look like ours and are none, most likely misspelt: each with the nearest that is, or "".
+
+    Without our prefix only those count that are near to one of ours: another program may have its own FLINKS_….
+    """
+    ours = {name for setting in fields(Settings) for name in (_prefixed(setting.name), variable_of(setting.name))}
     ours |= {config_file.CONFIG_VARIABLE, PROFILE_VARIABLE, NOTIFY_VARIABLE}
-    return tuple(sorted(name for name in environ if name.startswith("FLINKS_") and name not in ours))
+    found = {}
+    for name in sorted(environ):
+        if name.startswith("FLINKS_") and name not in ours:
+            near = get_close_matches(name, ours, n=1, cutoff=0.85)
+            if near or name.startswith(ENVIRONMENT_PREFIX):
+                found[name] = near[0] if near else ""
+    return found
 
 
 def shown(name: str, value: object) -> str:
@@ -402,12 +441,20 @@ def password_of(settings: Settings) -> str:
     try:
         return Path(settings.password_file).expanduser().read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError):
-        raise UsageError("settings.no_password_file", path=settings.password_file) from None
+        raise UsageError(
+            "Can't read the password file {path}. Check the path in FLINKS_PASSWORD_FILE and that you can read it.",
+            path=settings.password_file,
+        ) from None
 
 
 def data_folder() -> Path:
     """Where the journals are kept unless a setting says otherwise."""
     return user_data_path("flinks-import")
+
+
+def environment_name(settings: Settings, *, in_sandbox: bool) -> str:
+    """By what journal and reports name where requests go: the base URL, or `sandbox`."""
+    return SANDBOX if in_sandbox else settings.base_url.rstrip("/")
 
 
 def default_journal(environment: str) -> str:

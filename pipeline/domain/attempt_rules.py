@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeGuard, assert_never
 
 from pipeline.domain.errors import CredentialsError
-from pipeline.domain.model import Attempt, Outcome, Payment, Repeat
+from pipeline.domain.model import Attempt, Duplicate, Outcome, Payment
 from pipeline.domain.responses import (
     Answered,
+    CreatedSession,
     Exchange,
     MaybeSentFailure,
     NotSentFailure,
@@ -23,7 +24,6 @@ from pipeline.domain.responses import (
     parse_created,
     parse_problem,
 )
-from pipeline.domain.responses import Created as CreatedSession
 from schemas.faults import Fault
 
 UNCERTAIN_TRIES: Final = 3
@@ -31,13 +31,25 @@ UNCERTAIN_TRIES: Final = 3
 CERTAIN_TRIES: Final = 5
 """Tries of a request that certainly did not arrive, in one run."""
 TOKEN_TRIES: Final = 4
-"""Tokens that may be refused for one row, however fresh: with a shared one it can't always be told."""
+"""How many tokens may be refused for one row, however fresh: a shared one does not always show why."""
 THROTTLED_TRIES: Final = 10
 """Tries of a request that the server turned away for now (429, 503 with Retry-After), in one run."""
 
-UNCERTAIN: Final = frozenset({Outcome.OPEN, Outcome.PERHAPS})
+UNCERTAIN: Final = frozenset({Outcome.OPEN, Outcome.UNKNOWN})
+EFFECTIVE: Final = (Outcome.CREATED, *sorted(UNCERTAIN))
+"""Outcomes of attempts that made a request, or may have."""
+LEGAL_CHANGES: Final[dict[tuple[Outcome, Outcome], str]] = {
+    (Outcome.OPEN, Outcome.CREATED): "the API answered with a session, or a report or a person found it",
+    (Outcome.OPEN, Outcome.REJECTED): "the API said no",
+    (Outcome.OPEN, Outcome.NOT_CREATED): "it is proven that nothing was created, or a person decided so",
+    (Outcome.OPEN, Outcome.UNKNOWN): "no usable answer came",
+    (Outcome.UNKNOWN, Outcome.CREATED): "a report or a person found the session, or `details` showed whose it is",
+    (Outcome.UNKNOWN, Outcome.NOT_CREATED): "a person decided that nothing was created",
+    (Outcome.UNKNOWN, Outcome.UNKNOWN): "more was learnt of it, and still nothing certain",
+}
+"""Every change that an attempt may make, with its cause. Anything else raises."""
 OTHER_REFERENCE: Final = "other-reference"
-"""The fault of an answer that names another reference: "always `unknown`", whoever delivers the link."""
+"""The fault of a response that names another reference: "always `unknown`", no matter who delivers the link."""
 SESSION_SHARED: Final = "session-shared"
 """The fault of an answer that names the session of another row."""
 HELD_BY_REFERENCE: Final = ("held-repeat", "held-perhaps", "held-reference", "held-reference-perhaps")
@@ -45,11 +57,25 @@ HELD_BY_REFERENCE: Final = ("held-repeat", "held-perhaps", "held-reference", "he
 UNCONFIRMED: Final = "session-unconfirmed"
 """The fault of an answer without a reference whose session was not shown to be the row's."""
 NAMES_A_SESSION: Final = frozenset({OTHER_REFERENCE, SESSION_SHARED, UNCONFIRMED})
-"""Faults that tell of a session whose owner is not known: a person must look, whoever delivers the link."""
+"""Faults of a session whose owner is not known: a person must look, no matter who delivers the link."""
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# Where a row stands: a fold over its attempts in which *perhaps* sticks
+# What may become of an attempt
+
+
+class IllegalChangeError(AssertionError):
+    """An attempt was asked to change in a way that `LEGAL_CHANGES` does not know: a fault of the program."""
+
+
+def check_change(was: Outcome, becomes: Outcome) -> None:
+    """Raise IllegalChangeError when an attempt may not change so."""
+    if (was, becomes) not in LEGAL_CHANGES:
+        raise IllegalChangeError(f"{was} -> {becomes}")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The state of a row: a fold over its attempts in which *perhaps* sticks
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +115,8 @@ class Uncertain:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """The API said no to this content."""
+class Rejected:
+    """The API rejected this content."""
 
     attempt: Attempt
 
@@ -102,11 +128,11 @@ class NotCreated:
     attempt: Attempt
 
 
-RowState = Fresh | Made | MadeOtherwise | Uncertain | Refused | NotCreated
+RowState = Fresh | Made | MadeOtherwise | Uncertain | Rejected | NotCreated
 
 
 def row_state(history: Sequence[Attempt], fingerprint: bytes) -> RowState:
-    """Where a row with this content stands, from all attempts of its identity in its batch, oldest first.
+    """The state of a row with this content, from all attempts of its identity in its batch, oldest first.
 
     A request for other content that was cancelled holds nothing.
     """
@@ -122,18 +148,28 @@ def row_state(history: Sequence[Attempt], fingerprint: bytes) -> RowState:
     last = next((attempt for attempt in reversed(history) if attempt.fingerprint == fingerprint), None)
     if last is None:
         return Fresh()
-    return Refused(last) if last.outcome is Outcome.REFUSED else NotCreated(last)
+    return Rejected(last) if last.outcome is Outcome.REJECTED else NotCreated(last)
 
 
 def unresolved_attempts(history: Sequence[Attempt]) -> tuple[Attempt, ...]:
-    """The tries whose outcome is unknown and not decided since.
+    """The attempts whose outcome is unknown, without a decision or a request since.
 
-    Whoever sent again after an uncertain try, the rule for harmless ones or a person, has answered it by the session
-    that was created then: such a row has a session, and is held when its content changes.
+    A request that was created after an uncertain attempt, by the rule for harmless ones or by a person, resolves it:
+    such a row has a request, and is held when its content changes.
     """
     made = [index for index, attempt in enumerate(history) if attempt.outcome is Outcome.CREATED]
     since = history[made[-1] + 1 :] if made else history
     return tuple(attempt for attempt in since if attempt.outcome in UNCERTAIN)
+
+
+def requests_for_other_content(history: Sequence[Attempt], fingerprint: bytes | None) -> list[Attempt]:
+    """The requests of a row that has only requests for other content than its own.
+
+    Such a row is sent once they are cancelled: a cancelled request holds nothing. A row whose own request was cancelled
+    is left alone.
+    """
+    made = [attempt for attempt in history if attempt.outcome is Outcome.CREATED]
+    return [] if any(attempt.fingerprint == fingerprint for attempt in made) else made
 
 
 def _must_be_looked_at(attempt: Attempt) -> bool:
@@ -176,7 +212,7 @@ Plan = Send | Keep | Hold | Review
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """What the user allowed aloud: `--allow-repeats`, `--resend-unknown`."""
+    """What the user allowed: `--allow-repeats`, `--resend-unknown`."""
 
     allow_repeats: bool = False
     resend_unknown: bool = False
@@ -186,7 +222,7 @@ def plan(
     history: Sequence[Attempt],
     fingerprint: bytes,
     summary: str,
-    repeats: Sequence[Repeat],
+    repeats: Sequence[Duplicate],
     permissions: Permissions,
 ) -> Plan:
     """What to do with a valid row before anything is sent.
@@ -204,14 +240,27 @@ def plan(
             return _unless_repeated(repeats, fingerprint, summary, permissions)
         case MadeOtherwise(attempt):
             return Send() if permissions.allow_repeats else Hold(changed(attempt, summary))
-        case Fresh() | Refused() | NotCreated():
+        case Fresh() | Rejected() | NotCreated():
             return _unless_repeated(repeats, fingerprint, summary, permissions)
         case other:
             assert_never(other)
 
 
+def is_cut_short(
+    tried: Sequence[Attempt], history: Sequence[Attempt], fingerprint: bytes, permissions: Permissions
+) -> bool:
+    """Whether a row that another worker tried in this run, and perhaps died at, may be tried again in the same run, as
+    after a crash. `tried` are its attempts of this run, one or more, the oldest first; `history` is as for `plan`.
+
+    `--resend-unknown` is about what a person has looked at: of this run nobody has seen anything.
+    """
+    if tried[-1].outcome is Outcome.REJECTED or len(tried) >= CERTAIN_TRIES:
+        return False
+    return isinstance(plan(history, fingerprint, "", (), replace(permissions, resend_unknown=False)), Send)
+
+
 def _unless_repeated(
-    repeats: Sequence[Repeat], fingerprint: bytes, summary: str, permissions: Permissions
+    repeats: Sequence[Duplicate], fingerprint: bytes, summary: str, permissions: Permissions
 ) -> Send | Hold:
     return Send() if permissions.allow_repeats or not repeats else Hold(repeated(repeats, fingerprint, summary))
 
@@ -221,7 +270,7 @@ def changed(attempt: Attempt, now: str) -> Fault:
     return Fault("held-changed", details=(("before", attempt.summary), ("now", now), ("date", day(attempt))))
 
 
-def repeated(repeats: Sequence[Repeat], fingerprint: bytes, summary: str) -> Fault:
+def repeated(repeats: Sequence[Duplicate], fingerprint: bytes, summary: str) -> Fault:
     """Why a row is held that other batches have too: what is certain before what is not, the same content before
     another, the last one of equals.
     """
@@ -261,7 +310,7 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """The API said no; nothing was created."""
+    """The API rejected the request; nothing was created."""
 
     status: int
     reasons: tuple[Fault, ...]
@@ -276,7 +325,7 @@ class TokenDenied:
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
-    """The API turned the request away for now; nothing was created. `retry_after` is in seconds, if it said so."""
+    """The API is too busy for the request; nothing was created. `retry_after` is in seconds, if the API gave it."""
 
     status: int
     retry_after: float | None
@@ -291,7 +340,7 @@ class Unsent:
 
 
 @dataclass(frozen=True, slots=True)
-class Perhaps:
+class Unknown:
     """It was sent, or may have been, and no usable answer came."""
 
     status: int | None
@@ -303,7 +352,7 @@ class Perhaps:
         return any(fault.code in NAMES_A_SESSION for fault in self.reasons)
 
 
-Verdict = Created | Denied | TokenDenied | Throttled | Unsent | Perhaps
+Verdict = Created | Denied | TokenDenied | Throttled | Unsent | Unknown
 
 _DENIALS: Final = frozenset({400, 403, 404, 409, 413, 422})
 """Answers after which it is certain that nothing was created, and that sending the same again is of no use."""
@@ -330,13 +379,13 @@ def _classify(exchange: Exchange, reference_id: str, *, after_uncertain: bool) -
         case NotSentFailure(kind, text):
             return Unsent((Fault("not-created-connection", details=(("kind", kind), ("cause", text))),))
         case MaybeSentFailure(kind, text):
-            return Perhaps(None, (Fault(f"unknown-{kind}", details=(("cause", text),)),))
+            return Unknown(None, (Fault(f"unknown-{kind}", details=(("cause", text),)),))
         case Answered(status=status) if status in _SUCCESS:
             return _judge_success(exchange, reference_id)
         case Answered(status=401):
             if after_uncertain:
                 # A token that is good for one session was perhaps used up by the try before.
-                return Perhaps(401, (Fault("unknown-token"),))
+                return Unknown(401, (Fault("unknown-token"),))
             return TokenDenied((Fault("not-created-token"),))
         case Answered(status=429) | Answered(status=503, retry_after=float()):
             reasons = (Fault("not-created-throttled", details=(("status", str(exchange.status)),)),)
@@ -345,7 +394,7 @@ def _classify(exchange: Exchange, reference_id: str, *, after_uncertain: bool) -
             return Denied(status, refusal(status, parse_problem(exchange.body)))
         case Answered(status=status):
             code = "unknown-redirect" if status in _REDIRECTS else "unknown-answer"
-            return Perhaps(status, (Fault(code, details=(("status", str(status)),)),))
+            return Unknown(status, (Fault(code, details=(("status", str(status)),)),))
         case never:
             assert_never(never)
 
@@ -354,7 +403,7 @@ def _judge_success(answer: Answered, reference_id: str) -> Verdict:
     match parse_created(answer.body):
         case Unusable(reason):
             details = (("status", str(answer.status)), ("cause", reason))
-            return Perhaps(answer.status, (Fault("unknown-unusable", details=details),))
+            return Unknown(answer.status, (Fault("unknown-unusable", details=details),))
         case CreatedSession(session_id, reference) if reference in {reference_id, reference_id or None}:
             return Created(session_id, answer.status)
         case CreatedSession(session_id, None):
@@ -362,7 +411,7 @@ def _judge_success(answer: Answered, reference_id: str) -> Verdict:
             return Created(session_id, answer.status, (Fault("reference-not-echoed"),), echoed=False)
         case CreatedSession(session_id, reference):
             told = (("reference", reference or ""), ("session", session_id))
-            return Perhaps(
+            return Unknown(
                 answer.status, (Fault("unknown-reference", details=told[:1]), Fault(OTHER_REFERENCE, details=told))
             )
         case never:
@@ -377,19 +426,27 @@ def needs_confirmation(verdict: Verdict, payment: Payment) -> TypeGuard[Created]
     return isinstance(verdict, Created) and not verdict.echoed and payment.send_link
 
 
-def unconfirmed(created: Created) -> Perhaps:
+def unconfirmed(created: Created) -> Unknown:
     """What an answer without our reference means for an e-mailed row, as long as its session was not shown to be ours.
 
     Taken for this row's, another's session would hide that the payor was not asked, or let him be asked again.
     """
     details = (("session", created.session_id),)
-    return Perhaps(created.status, (Fault("unknown-unconfirmed"), Fault(UNCONFIRMED, details=details)))
+    return Unknown(created.status, (Fault("unknown-unconfirmed"), Fault(UNCONFIRMED, details=details)))
+
+
+def session_shared(session_id: str) -> tuple[Fault, ...]:
+    """Why an attempt is *perhaps* whose answer named the session of another row: no link may go to two payors.
+
+    The interface asks for "every id on its own row"; what the API made of such a row is not known.
+    """
+    return Fault("unknown-session"), Fault(SESSION_SHARED, details=(("session", session_id),))
 
 
 def refusal(status: int, problem: Problem) -> tuple[Fault, ...]:
     """The API's reasons, one fault for each field that it named, else one for the row.
 
-    Title and detail are told too (api: "show title, detail and errors when there"): once, with the first reason.
+    The first reason also has title and detail (api: "show title, detail and errors when there").
     """
     about = ": ".join(dict.fromkeys(filter(None, (problem.title.strip(), problem.detail.strip()))))
     told = list(problem.errors) or [("", about or problem.raw[:200])]
@@ -407,11 +464,11 @@ def outcome_of(verdict: Verdict) -> Outcome:
         case Created():
             return Outcome.CREATED
         case Denied():
-            return Outcome.REFUSED
+            return Outcome.REJECTED
         case TokenDenied() | Throttled() | Unsent():
             return Outcome.NOT_CREATED
-        case Perhaps():
-            return Outcome.PERHAPS
+        case Unknown():
+            return Outcome.UNKNOWN
         case never:
             assert_never(never)
 
@@ -419,7 +476,7 @@ def outcome_of(verdict: Verdict) -> Outcome:
 def status_of(verdict: Verdict) -> int | None:
     """The HTTP status that a verdict rests on, if an answer came."""
     match verdict:
-        case Created() | Denied() | Throttled() | Perhaps():
+        case Created() | Denied() | Throttled() | Unknown():
             return verdict.status
         case TokenDenied():
             return 401
@@ -430,7 +487,7 @@ def status_of(verdict: Verdict) -> int | None:
 
 
 def reasons_of(verdict: Verdict) -> tuple[Fault, ...]:
-    """What is to be said about an attempt."""
+    """The notices and errors of an attempt."""
     return verdict.notices if isinstance(verdict, Created) else verdict.reasons
 
 
@@ -460,11 +517,15 @@ Step = Again | Finished | NoAccess
 
 def no_access() -> CredentialsError:
     """The failure of a run whose fresh token was refused."""
-    return CredentialsError("send.token_refused")
+    return CredentialsError(
+        "The API refused a new access token (HTTP 401). Nothing more was sent. Check "
+        "that the API user can create e-Transfer requests, then run the same command "
+        "again."
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class RetryCounters:
     """What a row has been through in this run, by kind of failure.
 
     `uncertain` counts from the last session or from `--resend-unknown`, and `look_first` tells whether a person must
@@ -477,7 +538,7 @@ class Tally:
     uncertain: int = 0
     look_first: bool = False
 
-    def with_verdict(self, verdict: Verdict, *, send_link: bool) -> Tally:
+    def with_verdict(self, verdict: Verdict, *, send_link: bool) -> RetryCounters:
         """The tally after one more attempt."""
         match verdict:
             case Unsent():
@@ -486,7 +547,7 @@ class Tally:
                 return replace(self, throttled=self.throttled + 1)
             case TokenDenied():
                 return replace(self, tokens=self.tokens + 1)
-            case Perhaps():
+            case Unknown():
                 look_first = self.look_first or send_link or verdict.names_another
                 return replace(self, uncertain=self.uncertain + 1, look_first=look_first)
             case Created() | Denied():
@@ -495,13 +556,13 @@ class Tally:
                 assert_never(never)
 
 
-def start_tally(history: Sequence[Attempt], *, resend: bool) -> Tally:
+def start_counters(history: Sequence[Attempt], *, resend: bool) -> RetryCounters:
     """The tally of a row when a run begins. With `--resend-unknown` the user has looked at the earlier tries."""
     uncertain = () if resend else unresolved_attempts(history)
-    return Tally(uncertain=len(uncertain), look_first=any(map(_must_be_looked_at, uncertain)))
+    return RetryCounters(uncertain=len(uncertain), look_first=any(map(_must_be_looked_at, uncertain)))
 
 
-def next_step(verdict: Verdict, tally: Tally, *, fresh_token: bool) -> Step:
+def next_step(verdict: Verdict, tally: RetryCounters, *, fresh_token: bool) -> Step:
     """What comes next for a row, after a verdict that `tally` counts already.
 
     `fresh_token` tells whether the token of the attempt was new: a refusal of a new one is about the credentials.
@@ -516,7 +577,7 @@ def next_step(verdict: Verdict, tally: Tally, *, fresh_token: bool) -> Step:
             return Again(tally.unsent) if tally.unsent < CERTAIN_TRIES else Finished()
         case Throttled():
             return Again(0) if tally.throttled < THROTTLED_TRIES else Finished()
-        case Perhaps():
+        case Unknown():
             again = not tally.look_first and tally.uncertain < UNCERTAIN_TRIES
             return Again(tally.uncertain) if again else Finished()
         case never:

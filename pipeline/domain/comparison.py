@@ -1,6 +1,6 @@
 """The difference from the month before: who is new, who is gone, whose amount changed, and what looks like a slip.
 
-Pure: no file, no clock, no journal. What is found here is worth a look and never an error: nothing is kept from being
+Pure: no file, no clock, no journal. A difference is worth a look and never an error: it keeps nothing from being
 sent by it.
 """
 
@@ -20,7 +20,7 @@ from schemas.fields import Field
 from schemas.money import to_the_cent
 
 DEFAULT_OVER: Final = Decimal(20)
-"""Per cent by which an amount must differ before it is shown."""
+"""The least difference of an amount, in per cent, that is shown."""
 
 SLIPS: Final = (Decimal(10), Decimal(100), Decimal("0.1"), Decimal("0.01"))
 """A point in the wrong place, or a zero too many: what was asked before, times one of these."""
@@ -66,8 +66,8 @@ class Before:
     since: Sequence[Charge] = field(default=())
 
 
-class Kind(StrEnum):
-    """What is different. The order is the order in which people read them."""
+class ChangeKind(StrEnum):
+    """Kinds of differences, in the order in which people read them."""
 
     SLIP = "slip"
     CHANGED = "changed"
@@ -79,11 +79,11 @@ class Kind(StrEnum):
 class Change:
     """One payor who differs from the month before. Amounts are the sums of what differs, in dollars.
 
-    `before` or `now` is None where there is none, or none that is known. `factor` is one of `SLIPS` for a slip, else
+    `before` or `now` is None if it is missing or unknown. `factor` is one of `SLIPS` for a slip, else
     None. `rows` are row numbers of the present sheet.
     """
 
-    kind: Kind
+    kind: ChangeKind
     email: str
     name: str
     before: Decimal | None
@@ -109,7 +109,7 @@ class Change:
 def compare(before: Iterable[Charge], now: Iterable[Charge], over: Decimal = DEFAULT_OVER) -> list[Change]:
     """Every payor who differs: slips first, then changes of more than `over` per cent, new payors, gone payors.
 
-    Within a kind they stand in the order of the present sheet, the gone ones in the order of the earlier batch. The
+    Within a kind they are in the order of the present sheet, the gone ones in the order of the earlier batch. The
     order of the charges of one payor does not matter. A payor with another address is known by the name, where just
     one on each side has it.
     """
@@ -117,13 +117,13 @@ def compare(before: Iterable[Charge], now: Iterable[Charge], over: Decimal = DEF
     for now_as, before_as in _renamed(earlier, later):
         earlier[now_as] = earlier.pop(before_as)
     found = [_compared(earlier.get(payor), charges, over) for payor, charges in later.items()]
-    found += [_one(Kind.GONE, charges, ()) for payor, charges in earlier.items() if payor not in later]
-    kinds = list(Kind)
+    found += [_one(ChangeKind.GONE, charges, ()) for payor, charges in earlier.items() if payor not in later]
+    kinds = list(ChangeKind)
     return sorted(filter(None, found), key=lambda change: kinds.index(change.kind))
 
 
 def _renamed(earlier: _Payors, later: _Payors) -> list[tuple[str, str]]:
-    """Payors whose address is another (or has a slip in it), told by a name that only one on each side has."""
+    """Payors whose address has changed (or has a slip in it), matched by a name that is unique on each side."""
     new, gone = _by_name(later, earlier), _by_name(earlier, later)
     return [(new[name][0], gone[name][0]) for name in new if len(new[name]) == 1 and len(gone.get(name, ())) == 1]
 
@@ -151,16 +151,16 @@ def _by_payor(charges: Iterable[Charge]) -> _Payors:
 
 
 def _compared(before: Sequence[Charge] | None, now: Sequence[Charge], over: Decimal) -> Change | None:
-    """What is different about one payor of the present sheet; None when it is not worth a look."""
+    """The change of one payor of the present sheet; None if it is not worth a look."""
     if before is None:
-        return _one(Kind.NEW, (), now)
+        return _one(ChangeKind.NEW, (), now)
     old, new = _unlike(before, now)
     if not old and not new:
         return None
     if slip := _slip(old, new):
         return slip
     # An amount that is gone or came in addition is measured against all that the payor was asked for.
-    change = _one(Kind.CHANGED, old, new) if old and new else _one(Kind.CHANGED, before, now)
+    change = _one(ChangeKind.CHANGED, old, new) if old and new else _one(ChangeKind.CHANGED, before, now)
     return change if change.share is None or abs(change.share) * 100 > over else None
 
 
@@ -187,7 +187,9 @@ def _slip(before: Sequence[Charge], now: Sequence[Charge]) -> Change | None:
             for earlier in before:
                 if _is_slip(earlier.amount, charge.amount, factor):
                     rows = (charge.row,) if charge.row else ()
-                    return Change(Kind.SLIP, charge.email, charge.name, earlier.amount, charge.amount, rows, factor)
+                    return Change(
+                        ChangeKind.SLIP, charge.email, charge.name, earlier.amount, charge.amount, rows, factor
+                    )
     return None
 
 
@@ -198,7 +200,7 @@ def _is_slip(before: Decimal | None, now: Decimal | None, factor: Decimal) -> bo
     return to_the_cent(before * factor) == now != before
 
 
-def _one(kind: Kind, before: Sequence[Charge], now: Sequence[Charge]) -> Change:
+def _one(kind: ChangeKind, before: Sequence[Charge], now: Sequence[Charge]) -> Change:
     known = [*now, *before]
     first = known[0]
     rows = tuple(sorted({charge.row for charge in now if charge.row}))
@@ -214,9 +216,9 @@ def _sum(charges: Sequence[Charge]) -> Decimal | None:
 # Charges
 
 
-def charge_of(payment: Payment) -> Charge:
-    """The charge of a payment that was made."""
-    return Charge(payment.email, f"{payment.first_name} {payment.last_name}".strip(), payment.amount)
+def charge_of(payment: Payment, row: int = 0) -> Charge:
+    """The charge of a payment, and the row that asks for it, if the sheet has it."""
+    return Charge(payment.email, f"{payment.first_name} {payment.last_name}".strip(), payment.amount, row)
 
 
 class ChargeReader:
@@ -228,9 +230,7 @@ class ChargeReader:
     def read(self, row: ReportRow) -> Charge:
         """The charge of one row."""
         if row.payment is not None:
-            payment = row.payment
-            name = f"{payment.first_name} {payment.last_name}".strip()
-            return Charge(payment.email, name, payment.amount, row.row.number)
+            return charge_of(row.payment, row.row.number)
         name = f"{self._cell(row, Field.FIRST_NAME)} {self._cell(row, Field.LAST_NAME)}".strip()
         return Charge(self._cell(row, Field.EMAIL), name, row.amount, row.row.number)
 
@@ -244,10 +244,10 @@ class ChargeReader:
 
 
 def month_before(name: str, others: Iterable[str]) -> str | None:
-    """The latest of `others` that is earlier than `name` and has its shape; None when there is none.
+    """The latest of `others` that is earlier than `name` and has its shape, or None.
 
-    Names have one shape when they differ in digits only: `billing-2025-12` comes before `billing-2026-01`. A year that
-    stands at the end is read first (`12-2025` comes before `01-2026`). A name without digits has no month before.
+    Names have one shape when they differ in digits only: `billing-2025-12` comes before `billing-2026-01`. A year at
+    the end is read first (`12-2025` comes before `01-2026`). A name without digits has no month before.
     """
     here = _order(name)
     same = [other for other in others if _shape(other) == _shape(name) and _order(other) < here]

@@ -16,7 +16,8 @@ from hashlib import sha256
 from typing import Final
 
 from schemas.faults import Fault
-from schemas.money import to_cents
+from schemas.languages import Lang
+from schemas.money import format_amount, to_cents
 
 
 class Status(StrEnum):
@@ -81,7 +82,7 @@ _LETTERS = 128
 
 
 def with_look(kind: str, look: int) -> str:
-    """The letter of a cell of this kind with a look of its own: `look` counts from 1 in `Column.other_formats`."""
+    """The letter of a cell of this kind with its own number format: `look` counts from 1 in `Column.other_formats`."""
     return chr(ord(kind) + _LETTERS * look)
 
 
@@ -95,12 +96,17 @@ def look_of(letter: str) -> int:
     return ord(letter) // _LETTERS
 
 
+WHOLE_NAMES: Final = "why_split"
+"""`Column.why` of the column of whole names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column of the sheet and how it was understood.
 
     `field` is the API's name when the column is one of ours, else None (the user's own, returned untouched). `why`
-    is the code of how it was matched. `number_format` is the workbook's own format, if any, and
+    is the code of how it was matched. `letter` is the spreadsheet's in the sheet that the row numbers are of, empty
+    where that is not known. `number_format` is the workbook's own format, if any, and
     `other_formats` are those of single cells in it that differ from it.
     """
 
@@ -110,10 +116,16 @@ class Column:
     why: str
     number_format: str = ""
     other_formats: tuple[str, ...] = ()
+    letter: str = ""
+
+    @property
+    def has_whole_names(self) -> bool:
+        """Whether first and last name are taken from it (`Mapping.split_names`)."""
+        return self.why == WHOLE_NAMES
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceFile:
     """The file that a batch came from. `sha256` is of its bytes, in hex.
 
     A workbook or a marked copy of ours names its `batch`, and the run that it is of: by the time when that began
@@ -130,13 +142,21 @@ class Source:
     partial: bool = False
 
 
+class NameOrder(StrEnum):
+    """Which name stands first in a column of whole names."""
+
+    GIVEN_FIRST = "given-first"
+    SURNAME_FIRST = "surname-first"
+
+
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """A mapping file: which heading is which field, and what the sheet does not say.
+    """A mapping file, or the options that overrule it: which heading is which field, and what the sheet does not say.
 
-    `columns` maps a heading, as it stands in the sheet, to a field; `ignore` lists headings that are never ours;
+    `columns` maps a heading, as it is in the sheet, to a field; `ignore` lists headings that are never ours;
     `constants` overrule the sheet, `defaults` fill blank cells. `expected` are all headings of the sheet for which
-    the file was written, empty when it was written by hand. `split_names` names the column `Surname, Given`.
+    the file was written, empty when it was written by hand. `split_names` names the column of whole names, which are
+    `Surname, Given` or in `name_order`.
     """
 
     columns: MappingABC[str, str] = field(default_factory=dict)
@@ -145,6 +165,7 @@ class Mapping:
     defaults: MappingABC[str, str] = field(default_factory=dict)
     expected: tuple[str, ...] = ()
     split_names: str = ""
+    name_order: NameOrder | None = None
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -157,7 +178,7 @@ def folded(text: str) -> str:
 
 
 def without_accents(text: str) -> str:
-    """`text` without what stands above or below its letters: `é` becomes `e`."""
+    """`text` without accents and cedillas: `é` becomes `e`."""
     return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
 
 
@@ -165,7 +186,8 @@ def without_accents(text: str) -> str:
 class Payment:
     """One valid row, cleaned: what the API is asked for. Texts are NFC; absent optional fields are empty.
 
-    `amount` is in dollars with at most two decimals, None when the payor chooses it.
+    `amount` is in dollars with at most two decimals, None when the payor chooses it. `language` is that of the API's
+    e-mail to the payor, `EN` or `FR`, empty when nobody said.
     """
 
     reference_id: str
@@ -179,26 +201,32 @@ class Payment:
     institution_code: str = ""
     transit_number: str = ""
     account_number: str = ""
+    language: str = ""
 
     def content(self) -> tuple[str, ...]:
         """What a payor is asked for, without the reference: payor, amount in cents, the payee's account.
 
-        Letter case of names and e-mail does not count, nor does who delivers the link.
+        Letter case of names and e-mail does not count, nor does who delivers the link and in which language.
         """
         payor = (self.first_name, self.middle_name, self.last_name, self.email)
         cents = "" if self.amount is None else str(to_cents(self.amount))
         return (*map(folded, payor), cents, self.institution_code, self.transit_number, self.account_number)
 
     def fingerprint(self) -> bytes:
-        """A digest of reference and content, by which a repeat is known. Journals keep it: it may never change."""
+        """A digest of reference and content, to recognise a repeat. Journals keep it: it may never change."""
         parts = (self.reference_id, *self.content())
         # Each part with its length: no two contents run together into one text.
         return sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).digest()
 
-    def describe(self) -> str:
-        """The content in words, for a person who compares two versions. The account is masked."""
+    def describe(self, lang: Lang | None = None) -> str:
+        """The content in words, for a person who compares two versions. The account is masked.
+
+        Without a language the amount is as a sheet has it: what is kept is read in either.
+        """
         names = " ".join(name for name in (self.first_name, self.middle_name, self.last_name) if name)
         amount = "-" if self.amount is None else f"{self.amount:.2f} CAD"
+        if lang is not None and self.amount is not None:
+            amount = format_amount(self.amount, lang)
         account = f"••{self.account_number[-4:]}" if self.account_number else ""
         return ", ".join(part for part in (self.reference_id, names, self.email, amount, account) if part)
 
@@ -224,14 +252,14 @@ class CheckedRow:
 
 
 class Outcome(StrEnum):
-    """What is known of one attempt to create a session. A verdict is about one attempt, never about a row."""
+    """What is known of one attempt to create a request. It is about one attempt, never about a row."""
 
     OPEN = "open"
     """Its intent is durable and no outcome is: in flight, or what a crash leaves. Read as *perhaps*."""
     CREATED = "created"
-    REFUSED = "refused"
+    REJECTED = "refused"
     NOT_CREATED = "not-created"
-    PERHAPS = "perhaps"
+    UNKNOWN = "perhaps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,11 +286,11 @@ class Attempt:
     row: int = 0
     """The number of the row that it was sent for, in its sheet of then."""
     cancelled: bool = False
-    """Whether its request was cancelled and not paid; only told where it matters (`attempts.mark_cancelled`)."""
+    """Whether its request was cancelled and not paid; set only where it matters (`attempts.mark_cancelled`)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Repeat:
+class Duplicate:
     """A request of another batch of the same environment that a row may repeat.
 
     It has the row's content (`fingerprint`: reference, payor, amount, payee), or what the row's reference names was
@@ -283,9 +311,9 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True)
 class SessionState:
-    """What the API last said of a session, in its own words (api: "State of a session").
+    """The last known state of a request, in the API's words (api: "State of a session").
 
-    `session` is the session's word, `transactions` those of its transactions: two levels, never to be mixed up.
+    `session` is the session's word, `transactions` those of its transactions: never mix up the two levels.
     `amount` is in dollars. `known` is False when the API answered that there is no such session; the words are then
     those from before. `since` is when it was first seen so, aware.
     """
@@ -353,8 +381,28 @@ class ReportRow:
         """Whether a request of the row exists, also once its id was purged."""
         return self.created_at is not None
 
+    @property
+    def is_left_out(self) -> bool:
+        """Whether a person left it out: it is invalid, and there is nothing to fix."""
+        return self.status is Status.INVALID and any(fault.code == LEFT_OUT for fault in self.errors)
+
+
+LEFT_OUT: Final = "left-out"
+"""The error of a row that a person left out."""
 
 NO_MONEY: Final = Decimal("0.00")
+
+
+@dataclass(frozen=True, slots=True)
+class Subtotal:
+    """How many, and their dollars."""
+
+    rows: int = 0
+    amount: Decimal = NO_MONEY
+
+    def plus(self, amount: Decimal | None) -> Subtotal:
+        """With one more."""
+        return Subtotal(self.rows + 1, self.amount + (amount or NO_MONEY))
 
 
 def _no_rows() -> dict[Status, int]:
@@ -367,14 +415,15 @@ def _no_amounts() -> dict[Status, Decimal]:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How many rows stand in each status, and their dollars.
+    """How many rows have each status, and their dollars.
 
     Every status is present, zero included. A row without a readable amount counts as a row and adds no dollars.
-    Totals of parts of a batch can be added.
+    `left_out` are those of the invalid rows that a person left out. Totals of parts of a batch can be added.
     """
 
     counts: MappingABC[Status, int] = field(default_factory=_no_rows)
     amounts: MappingABC[Status, Decimal] = field(default_factory=_no_amounts)
+    left_out: Subtotal = Subtotal()
 
     @property
     def rows(self) -> int:
@@ -386,23 +435,18 @@ class Totals:
         """The dollars of all rows, whatever their status."""
         return sum(self.amounts.values(), NO_MONEY)
 
+    @property
+    def to_fix(self) -> int:
+        """The rows that are sent once a person has corrected or released them."""
+        counts = self.counts
+        return counts[Status.INVALID] + counts[Status.REJECTED] + counts[Status.HELD] - self.left_out.rows
+
     def __add__(self, other: Totals) -> Totals:
         return Totals(
             {status: self.counts[status] + other.counts[status] for status in Status},
             {status: self.amounts[status] + other.amounts[status] for status in Status},
+            Subtotal(self.left_out.rows + other.left_out.rows, self.left_out.amount + other.left_out.amount),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """How many, and their dollars."""
-
-    rows: int = 0
-    amount: Decimal = NO_MONEY
-
-    def plus(self, amount: Decimal | None) -> Figure:
-        """With one more."""
-        return Figure(self.rows + 1, self.amount + (amount or NO_MONEY))
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,9 +459,9 @@ class Whole:
     """
 
     totals: Totals = field(default_factory=Totals)
-    requests: Figure = Figure()
-    cancelled: Figure = Figure()
-    never_asked: Figure = Figure()
+    requests: Subtotal = Subtotal()
+    cancelled: Subtotal = Subtotal()
+    never_asked: Subtotal = Subtotal()
 
     def as_json(self) -> dict[str, object]:
         """For the JSON summaries: only texts, integers and objects."""
@@ -448,29 +492,52 @@ class ControlTotal:
     found: str
     agrees: bool
 
+    @property
+    def counts_rows(self) -> bool:
+        """Whether its figures are rows, not dollars."""
+        return self.where == "--expect-rows"
+
+    @property
+    def row(self) -> int:
+        """The row of the sheet where it is, 0 for what the user expects."""
+        return int(self.where.removeprefix("row ")) if self.where.startswith("row ") else 0
+
+    @property
+    def difference(self) -> Decimal:
+        """What the rows have more than expected, in rows or dollars."""
+        return Decimal(self.found) - Decimal(self.expected)
+
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A plan that a run was held against: who made it and when (ISO 8601), and who sent it."""
+    """A plan that a run was held against: who made it, approved it and sent it, and when (ISO 8601).
+
+    What is empty is not known: a plan that was a file has no name, and an earlier version kept fewer times.
+    """
 
     made_by: str
     made_at: str
     sent_by: str
+    sent_at: str = ""
+    approved_by: str = ""
+    approved_at: str = ""
+    plan: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """Everything that the workbook and the summaries say about a batch, except its rows.
 
-    `stopped` is the sentence key of what ended the run early, with what fills it, or empty. `asked_at` is when the API
-    was last asked about the batch's sessions, None when never; what is open longer than `open_days` is listed apart.
+    `stopped` is the English sentence of what ended the run early, with what fills it, or empty. `asked_at` is when the
+    API was last asked about the batch's sessions, None when never; what is open longer than `open_days` is listed
+    apart.
     `roll` says that the rows are all of the batch's, from all of its sheets, and not those of one run. `whole` is what
     the whole batch comes to, None where that is not known yet.
     Times are local, with their offset.
     """
 
     batch: str
-    source: Source
+    source: SourceFile
     environment: str
     columns: tuple[Column, ...]
     started_at: datetime

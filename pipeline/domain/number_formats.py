@@ -34,9 +34,9 @@ def is_percent(number_format: str) -> bool:
 def with_texts(text: str, number_format: str, value: Decimal) -> str:
     """What a cell shows that holds the number `value`, which is written as `text`.
 
-    The number stands with the texts and signs that its format puts before and behind it (`#,##0.00 [$kr-41D]`: `5 kr`),
-    or these instead of it; its decimals and grouping are left as they are. The format is that of the section for the
-    number's size. What only takes the width of a character (`_€`) or fills a column (`*€`) shows nothing. Source:
+    The result is the number with the texts and signs that its format puts before and after it (`#,##0.00 [$kr-41D]`:
+    `5 kr`), or these instead of it; its decimals and grouping stay as they are. The format is that of the section for
+    the number's size. What only takes the width of a character (`_€`) or fills a column (`*€`) shows nothing. Source:
     ECMA-376, 18.8.31.
     """
     section, is_own = _section(number_format, value)

@@ -1,4 +1,4 @@
-"""Who has paid, in figures: yes, not yet, no, and what is open for too long. Pure."""
+"""Who has paid, in figures: yes, not yet, no, and the requests that are open for too long. Pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 
-from pipeline.domain.model import NO_MONEY, Report, ReportRow
+from pipeline.domain.model import NO_MONEY, Report, ReportRow, SessionState
 from pipeline.domain.session_states import Paid, is_open, paid, paid_amount, strange_words
+
+
+class PaymentState(StrEnum):
+    """Where a row of a batch is on its way to be paid, one after the other as people read them."""
+
+    PAID = "paid"
+    WAITING = "waiting"
+    ENDED = "ended"
+    """Its request ended without payment."""
+    UNKNOWN = "unknown"
+    """Its request may exist."""
+    NEVER_ASKED = "never-asked"
+    PURGED = "purged"
+    """Its request exists; the id was removed with the personal data, so that nobody can ask about it."""
+
+
+_PAYMENT_STATES = {Paid.YES: PaymentState.PAID, Paid.NOT_YET: PaymentState.WAITING, Paid.NO: PaymentState.ENDED}
+
+
+def payment_state(state: SessionState | None, *, has_id: bool) -> PaymentState:
+    """Where a request is that exists; `has_id` says whether its session is still known."""
+    return _PAYMENT_STATES[paid(state)] if has_id else PaymentState.PURGED
+
+
+def amount_of(state: SessionState | None, asked: Decimal | None) -> Decimal:
+    """The dollars that a request counts with: what was paid, else what was asked for, else nothing."""
+    return (paid_amount(state, asked) if state else None) or asked or NO_MONEY
 
 
 def _no_rows() -> dict[Paid, int]:
@@ -53,7 +81,7 @@ class PaymentTally:
         if not row.session_id:
             return
         verdict = paid(row.state)
-        amount = (paid_amount(row.state, row.amount_sent) if row.state else None) or row.amount_sent or NO_MONEY
+        amount = amount_of(row.state, row.amount_sent)
         self._counts[verdict] += 1
         self._amounts[verdict] += amount
         self._not_known += row.state is not None and not row.state.known
@@ -86,7 +114,7 @@ def is_late(row: ReportRow, report: Report) -> bool:
 
 
 def days_open(row: ReportRow, report: Report) -> int:
-    """Days from the day of the request to the day on which the API was last asked: those of the calendar."""
+    """Calendar days from the day of the request to the day on which the API was last asked."""
     assert report.asked_at is not None
     assert row.created_at is not None
     return (report.asked_at.date() - row.created_at.date()).days

@@ -91,7 +91,7 @@ Exchange = Answered | NotSentFailure | MaybeSentFailure
 
 
 @dataclass(frozen=True, slots=True)
-class Created:
+class CreatedSession:
     """The API says that it made a session. Whether `reference_id` is ours is for the reader to compare."""
 
     session_id: str = field(repr=False)
@@ -109,8 +109,8 @@ class Unusable:
 class Problem:
     """A refusal, as far as it explains itself.
 
-    `errors` pairs a field and a message: our field's name where the API's key could be matched, else the key as it
-    stands. `raw` is the body as text, bounded, without credentials.
+    `errors` pairs a field and a message: our field's name where the API's key could be matched, else the key
+    itself. `raw` is the body as text, bounded, without credentials.
     """
 
     title: str
@@ -127,7 +127,7 @@ class Token:
     lifetime: float | None
 
 
-def parse_created(body: bytes) -> Created | Unusable:
+def parse_created(body: bytes) -> CreatedSession | Unusable:
     """Read the answer to a creation: it counts only with a sessionId that is a UUID."""
     answer = _object(body)
     if answer is None:
@@ -136,7 +136,7 @@ def parse_created(body: bytes) -> Created | Unusable:
     if not isinstance(session_id, str) or not _UUID.fullmatch(session_id) or session_id == _NIL:
         return Unusable("the answer has no sessionId that is a UUID")
     reference = answer.get("referenceId")
-    return Created(session_id, _text(reference) if reference is not None else None)
+    return CreatedSession(session_id, _text(reference) if reference is not None else None)
 
 
 def parse_token(body: bytes) -> Token | Unusable:
@@ -168,8 +168,8 @@ def parse_problem(body: bytes) -> Problem:
 def retry_after_seconds(values: Sequence[str], now: datetime) -> float | None:
     """Seconds to wait from the `Retry-After` headers of an answer: seconds, perhaps a part of one, or a date.
 
-    `now` is aware. A date in the past is 0, more than an hour is an hour, and what can't be read is None, as if it were
-    not there: a 503 that can't be told to say "later" is none that does. So are several of them.
+    `now` is aware. A date in the past is 0, more than an hour is an hour, and an unreadable one is None, as if it were
+    missing: a 503 without a readable "later" does not say "later". Several headers are unreadable too.
     """
     if len(values) != 1:
         return None

@@ -1,4 +1,4 @@
-"""The status of a row: a fold over its attempts in which *unknown* sticks, and what is said with it. Pure."""
+"""The status of a row: a fold over its attempts in which *unknown* sticks, and its errors and notices. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PlannedRow:
 
 @dataclass(frozen=True, slots=True)
 class RowStatus:
-    """A row's status, the attempt that decides it, what keeps the row from its session, and what else is to be said."""
+    """A row's status, the attempt that decides it, why the row has no request, and its notices."""
 
     status: Status
     attempt: Attempt | None = None
@@ -47,7 +47,7 @@ def status_of(row: PlannedRow, history: Sequence[Attempt], run: int, *, sends: b
             status = Status.CREATED if in_this_run else Status.ALREADY_CREATED
             return RowStatus(status, attempt, (), (*notices_of(attempt), *_other_tries(uncertain)))
         case attempt_rules.Uncertain(tries):
-            refused_since = history[-1].reasons if history[-1].outcome is Outcome.REFUSED else ()
+            refused_since = history[-1].reasons if history[-1].outcome is Outcome.REJECTED else ()
             why = (*_reasons(tries[-1]), *refused_since, *held)
             return RowStatus(Status.UNKNOWN, tries[-1], why, _other_references(tries))
         case _ if row.hold is not None:
@@ -56,7 +56,7 @@ def status_of(row: PlannedRow, history: Sequence[Attempt], run: int, *, sends: b
             # The repeat was allowed and did not come about in this run, or the run stopped before it.
             now = row.payment.describe() if row.payment else ""
             return RowStatus(Status.HELD, attempt, (attempt_rules.changed(attempt, now),))
-        case attempt_rules.Refused(attempt):
+        case attempt_rules.Rejected(attempt):
             return RowStatus(Status.REJECTED, attempt, attempt.reasons)
         case attempt_rules.NotCreated(attempt):
             return RowStatus(Status.FAILED, attempt, attempt.reasons)
@@ -73,6 +73,14 @@ def is_unknown(row: PlannedRow, history: Sequence[Attempt]) -> bool:
     return isinstance(attempt_rules.row_state(history, row.fingerprint), attempt_rules.Uncertain)
 
 
+def rejected(row: PlannedRow, history: Sequence[Attempt]) -> tuple[Fault, ...] | None:
+    """Why the API rejected a row as it is now; None where it did not, or another reason comes first."""
+    if row.invalid or row.hold is not None or row.fingerprint is None:
+        return None
+    state = attempt_rules.row_state(history, row.fingerprint)
+    return state.attempt.reasons if isinstance(state, attempt_rules.Rejected) else None
+
+
 def request_shown(told: RowStatus, history: Sequence[Attempt], *, of_roll: bool) -> Attempt | None:
     """The attempt whose request is shown with a row.
 
@@ -85,15 +93,15 @@ def request_shown(told: RowStatus, history: Sequence[Attempt], *, of_roll: bool)
 
 
 def requests_that_exist(history: Sequence[Attempt]) -> list[Attempt]:
-    """The attempts that made a request or may have: of several tries without an answer since the last session, the last
-    stands for all.
+    """The attempts that made a request or may have: of several attempts without a response since the last session,
+    only the last.
     """
     unanswered = attempt_rules.unresolved_attempts(history)[-1:]
     return [one for one in history if one.outcome is Outcome.CREATED or one in unanswered]
 
 
 def notices_of(attempt: Attempt) -> tuple[Fault, ...]:
-    """What is to be said about a session that exists: not why it was uncertain once."""
+    """The notices of a request that exists, without the reasons why it was once uncertain."""
     return tuple(fault for fault in attempt.reasons if fault.severity is Severity.NOTICE) if attempt.reasons else ()
 
 
@@ -107,7 +115,7 @@ def decided_before(history: Sequence[Attempt], shown: Attempt | None) -> tuple[F
 
 
 def decided(decision: Decision) -> Fault:
-    """What is said about a person's decision on its row."""
+    """The notice of a person's decision on a row."""
     told = (("date", decision.at.date().isoformat()), ("who", decision.who), ("note", decision.note or "-"))
     return Fault(_DECIDED[decision.outcome], details=told)
 
@@ -117,7 +125,7 @@ def _decisions(attempt: Attempt) -> tuple[Fault, ...]:
 
 
 def _reasons(attempt: Attempt) -> tuple[Fault, ...]:
-    """Why an attempt's outcome is unknown; an attempt that was never settled has no reason of its own."""
+    """Why an attempt's outcome is unknown; an attempt that was never settled has no reason."""
     if not attempt.reasons:
         return (Fault("unknown-interrupted", details=(("date", attempt.at.date().isoformat()),)),)
     return tuple(fault for fault in attempt.reasons if fault.code not in attempt_rules.NAMES_A_SESSION)

@@ -1,6 +1,6 @@
-"""What the API says of a session, and what it means: paid, not yet, no. Pure.
+"""The states of a request at the API, and what they mean: paid, not yet, no. Pure.
 
-Two levels, never to be mixed up (api: "State of a session"): the session and its transactions. Paid means a
+Never mix up the two levels (api: "State of a session"): the session and its transactions. Paid means a
 transaction that is Accepted or later, never a Completed session. A word that is documented nowhere is shown as it is
 and means "look at it", never that something may be sent again.
 """
@@ -58,7 +58,7 @@ class Paid(StrEnum):
 
 
 def paid(state: SessionState | None) -> Paid:
-    """Whether a session was paid. `not yet` is also said of what is not understood."""
+    """Whether a request was paid; `not yet` also if the state is not understood."""
     if state is None:
         return Paid.NOT_YET
     transactions = _transactions(state)
@@ -95,6 +95,11 @@ def is_cancelled(state: SessionState | None) -> bool:
     return state is not None and state.known and _session(state) in _CANCELLED
 
 
+def is_cancelled_unpaid(state: SessionState | None) -> bool:
+    """Whether the session was cancelled before anybody paid: it holds nothing."""
+    return is_cancelled(state) and paid(state) is Paid.NO
+
+
 def is_at(state: SessionState | None, word: str) -> bool:
     """Whether the session's own word is this one."""
     return state is not None and state.known and _session(state) == word.casefold()
@@ -107,7 +112,7 @@ def strange_words(state: SessionState) -> tuple[str, ...]:
 
 
 def paid_amount(state: SessionState, asked: Decimal | None) -> Decimal | None:
-    """The dollars that were paid: the API's amount, else what was asked for; None for what is not paid."""
+    """The dollars that were paid: the API's amount, else the amount of the request; None if it is not paid."""
     if paid(state) is not Paid.YES:
         return None
     return asked if state.amount is None else state.amount
@@ -150,7 +155,7 @@ def _all_gone(transactions: tuple[str, ...]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The API told the state of the session."""
+    """The API gave the state of the request."""
 
     session: str
     transactions: tuple[str, ...]
@@ -275,7 +280,7 @@ def _word(value: Any) -> str:
 
 
 def _amount(value: Any) -> Decimal | None:
-    """Dollars with two decimals; None for what is no amount."""
+    """Dollars with two decimals; None if it is not an amount."""
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         return None
     try:
@@ -301,12 +306,12 @@ def after(reading: Told | NotKnown, before: SessionState | None, now: datetime) 
 
 
 def same(one: SessionState, other: SessionState) -> bool:
-    """Whether two states say the same, whenever they were told."""
+    """Whether two states are equal, apart from their times."""
     return replace(one, since=other.since) == other
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# What an answer to `cancel` means, together with what `details` said afterwards
+# What a response to `cancel` means, together with the response of `details` after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,14 +320,14 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class AlreadyEnded:
     """It can't be cancelled any more: it was paid, or it ended before."""
 
     state: SessionState
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class NotCancelled:
     """The API did not cancel it; `reason` is in its words."""
 
     status: int
@@ -336,7 +341,7 @@ class Unsure:
     reason: str = field(default="")
 
 
-Cancellation = Cancelled | Ended | Kept | Unsure
+Cancellation = Cancelled | AlreadyEnded | NotCancelled | Unsure
 
 _NOT_OFFERED: Final = frozenset({404, 405, 501})
 _SUCCESS: Final = range(200, 300)
@@ -362,14 +367,14 @@ def judge_cancel(
     `contradiction` is what it said in the place of a state, where it answered for another session or reference.
     """
     if state is not None and paid(state) is Paid.YES:
-        return Ended(state)
+        return AlreadyEnded(state)
     if is_cancelled(state) or (confirmed and not contradiction and (state is None or is_open(state))):
         return Cancelled()
     if state is not None and is_over(state):
-        return Ended(state)
+        return AlreadyEnded(state)
     if isinstance(exchange, Answered) and exchange.status in range(400, 500):
         problem = parse_problem(exchange.body)
-        return Kept(exchange.status, "; ".join(filter(None, (problem.detail or problem.title, contradiction))))
+        return NotCancelled(exchange.status, "; ".join(filter(None, (problem.detail or problem.title, contradiction))))
     answered = f"HTTP {exchange.status}" if isinstance(exchange, Answered) else exchange.text
     return Unsure("; ".join(filter(None, (answered, contradiction))))
 

@@ -3,38 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import Final
 
 from pipeline.domain.errors import ExitCode
-from pipeline.domain.model import NO_MONEY, Figure, ReportRow, Status, Totals, Whole
-from pipeline.domain.session_states import Paid, is_cancelled, paid
+from pipeline.domain.model import NO_MONEY, ReportRow, Status, Subtotal, Totals, Whole
+from pipeline.domain.session_states import is_cancelled_unpaid
 
 NEEDS_A_PERSON: Final = (Status.INVALID, Status.REJECTED, Status.FAILED, Status.UNKNOWN, Status.HELD)
-"""Statuses that somebody has to look at: they stand on the sheet `Errors`."""
+"""Statuses that need a person: the rows of the sheet `Errors`."""
 
-NEEDS_MENDING: Final = (Status.INVALID, Status.REJECTED, Status.HELD)
+NEEDS_FIXING: Final = (Status.INVALID, Status.REJECTED, Status.HELD)
 """Statuses that the same command alone does not bring further (interface: exit code 1)."""
 
 
-class Tally:
+def needs_a_person(row: ReportRow) -> bool:
+    """Whether a row stands in the sheet `Errors`: not one that a person left out, who has decided."""
+    return row.status in NEEDS_A_PERSON and not row.is_left_out
+
+
+class StatusCounter:
     """Counts rows one by one, for those who stream them; `totals()` is what was seen so far."""
 
-    __slots__ = ("_amounts", "_counts")
+    __slots__ = ("_amounts", "_counts", "_left_out")
 
     def __init__(self) -> None:
         self._counts = dict.fromkeys(Status, 0)
         self._amounts = dict.fromkeys(Status, NO_MONEY)
+        self._left_out = Subtotal()
 
-    def add(self, status: Status, amount: Decimal | None) -> None:
-        """Counts one row; `amount` in dollars, None when it has no readable amount or the payor chooses it."""
-        self._counts[status] += 1
-        if amount is not None:
-            self._amounts[status] += amount
+    def add(self, row: ReportRow) -> None:
+        """Counts one row, by its amount in dollars where it has one that can be read."""
+        self._counts[row.status] += 1
+        if row.amount is not None:
+            self._amounts[row.status] += row.amount
+        if row.is_left_out:
+            self._left_out = self._left_out.plus(row.amount)
 
     def totals(self) -> Totals:
         """What was counted so far; later rows do not change it."""
-        return Totals(dict(self._counts), dict(self._amounts))
+        return Totals(dict(self._counts), dict(self._amounts), self._left_out)
 
 
 class WholeTally:
@@ -43,16 +50,16 @@ class WholeTally:
     __slots__ = ("_cancelled", "_never_asked", "_requests", "_tally")
 
     def __init__(self) -> None:
-        self._tally = Tally()
-        self._requests = self._cancelled = self._never_asked = Figure()
+        self._tally = StatusCounter()
+        self._requests = self._cancelled = self._never_asked = Subtotal()
 
     def add(self, row: ReportRow) -> None:
         """Counts one row, or one further request of the row before it."""
         if not row.further:
-            self._tally.add(row.status, row.amount)
+            self._tally.add(row)
         if row.has_request:
             self._requests = self._requests.plus(row.amount_sent)
-            if row.state is not None and is_cancelled(row.state) and paid(row.state) is Paid.NO:
+            if is_cancelled_unpaid(row.state):
                 self._cancelled = self._cancelled.plus(row.amount_sent)
         elif row.status is not Status.UNKNOWN:
             self._never_asked = self._never_asked.plus(row.amount)
@@ -82,6 +89,6 @@ def exit_code(totals: Totals, *, stopped: bool, dry_run: bool = False) -> ExitCo
     waiting = counts[Status.FAILED] or (counts[Status.NOT_SENT] and not dry_run)
     if stopped or waiting:
         return ExitCode.STOPPED_EARLY
-    if any(counts[status] for status in NEEDS_MENDING):
-        return ExitCode.SOME_ROWS_NEED_MENDING
+    if any(counts[status] for status in NEEDS_FIXING):
+        return ExitCode.SOME_ROWS_NEED_FIXING
     return ExitCode.DONE

@@ -29,7 +29,7 @@ SAME_MOMENT_NS: Final = 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class FileStat:
     """A file as it was at one moment. Two that are equal are the same file with the same content, as far as its folder
     can tell: size in bytes, time of the last change in nanoseconds by the clock of whoever keeps the folder.
     """
@@ -51,7 +51,7 @@ def markers_of(name: str, names: Collection[str]) -> tuple[str, ...]:
     return tuple(sorted(other for other in names if other.casefold() in wanted))
 
 
-def vouched_for(sheet: Seen, markers: Iterable[Seen]) -> bool:
+def has_marker(sheet: FileStat, markers: Iterable[FileStat]) -> bool:
     """Whether a marker says that all of the file is here.
 
     One that is older than the file was made for another of the same name and says nothing. Both times are of one

@@ -30,9 +30,10 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from pipeline.domain.errors import UsageError
-from pipeline.inbox.candidates import Seen, is_named_as_results, markers_of, may_be_sheet, vouched_for
+from pipeline.inbox.candidates import FileStat, has_marker, is_named_as_results, markers_of, may_be_sheet
 from pipeline.inbox.directory import Directory
-from pipeline.inbox.outcomes import EXPLANATION, MOVED, WORKBOOK, Outcome, free_name, free_stem, stem_of
+from pipeline.inbox.outcomes import EXPLANATION, MOVED, WORKBOOK, FileOutcome, free_name, free_stem, stem_of
+from pipeline.messages import N_
 from pipeline.system.atomic_output import is_ours
 
 WORKING: Final = ".flinks-import"
@@ -55,7 +56,7 @@ class ChangedError(Exception):
 class View:
     """What lay in a folder at one moment: the files that may be sheets, and all names."""
 
-    sheets: dict[str, Seen]
+    sheets: dict[str, FileStat]
     names: frozenset[str]
     vouched: frozenset[str]
     """Files that a marker says are whole."""
@@ -68,7 +69,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class MovedFile:
     """Where a file and its workbook have gone."""
 
     file: Path
@@ -76,7 +77,7 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Luggage:
+class SidecarFiles:
     """What goes with a file: the workbook, which lies elsewhere, why a person is needed, its markers."""
 
     workbook: Path | None = None
@@ -105,8 +106,12 @@ class Folder:
     def prepare(self) -> None:
         """Find out, before anything is sent, that files can be moved here. Raises UsageError."""
         if not self.path.is_dir():
-            key = "inbox.not_a_folder" if self.path.exists() else "inbox.no_folder"
-            raise UsageError(key, folder=self.path)
+            text = (
+                N_("{folder} is a file; inbox takes a folder. For one file: flinks-import run {folder}")
+                if self.path.exists()
+                else N_("There is no folder {folder}. Create it, or correct the path.")
+            )
+            raise UsageError(text, folder=self.path)
         try:
             with self.opened():
                 for outcome in MOVED:
@@ -117,13 +122,21 @@ class Folder:
                     working.enter(trial, mode=_OWNER).close()
                     working.remove_directory(trial)
         except NotADirectoryError as error:
-            raise UsageError("inbox.not_ours", path=error.filename) from None
+            raise UsageError(
+                "{path} is a link, or a folder of another user. Nothing in it is used. Find out "
+                "who put it there and remove it; inbox creates its own.",
+                path=error.filename,
+            ) from None
         except OSError as error:
-            raise UsageError("inbox.not_writable", folder=self.path, reason=error.strerror or error) from None
+            raise UsageError(
+                "Can't move files within {folder}: {reason}. Give this user write access. Nothing was sent.",
+                folder=self.path,
+                reason=error.strerror or error,
+            ) from None
 
     def look(self) -> View:
         """What lies in the folder now. Raises OSError when the folder has gone."""
-        found: dict[str, Seen] = {}
+        found: dict[str, FileStat] = {}
         linked = []
         for name in self._here.names():
             with suppress(OSError):
@@ -141,11 +154,11 @@ class Folder:
         vouched = {
             name
             for name, seen in sheets.items()
-            if vouched_for(seen, (found[marker] for marker in markers_of(name, found)))
+            if has_marker(seen, (found[marker] for marker in markers_of(name, found)))
         }
         return View(sheets, frozenset(found), frozenset(vouched), results, tuple(linked))
 
-    def seen(self, name: str) -> Seen | None:
+    def seen(self, name: str) -> FileStat | None:
         """A file as it is now; None when it has gone, or is no regular file."""
         try:
             state = self._here.state(name)
@@ -153,7 +166,7 @@ class Folder:
             return None
         return _seen(state) if state is not None and stat.S_ISREG(state.st_mode) else None
 
-    def take(self, name: str, seen: Seen, folder: Path) -> Path | None:
+    def take(self, name: str, seen: FileStat, folder: Path) -> Path | None:
         """Copy a file into a folder that nobody else can write to; None when it is not there any more as it was seen.
 
         Only the copy is read: what has this name a moment later may be anything. Raises OSError.
@@ -174,7 +187,9 @@ class Folder:
             return file_digest(file, "sha256").hexdigest() == sha256
         return True
 
-    def deliver(self, name: str, seen: Seen, outcome: Outcome, day: date, luggage: Luggage) -> Placed | None:
+    def deliver(
+        self, name: str, seen: FileStat, outcome: FileOutcome, day: date, sidecars: SidecarFiles
+    ) -> MovedFile | None:
         """Move a file where its outcome belongs, with its workbook and the explanation. Nothing is written over.
 
         Returns None when the file has gone meanwhile: another pass has moved it, or a person. Raises ChangedError when
@@ -191,9 +206,9 @@ class Folder:
             token, new = _token(name), f"{stem}{Path(name).suffix}"
             with _laid_out(working, token, outcome, day) as follow:
                 try:
-                    self._lay_out(follow, name, stem, luggage)
+                    self._lay_out(follow, name, stem, sidecars)
                     # First the markers: one that was left would vouch for half of the next file of this name.
-                    for marker in luggage.markers:
+                    for marker in sidecars.markers:
                         self._here.remove(marker)
                     self._here.move(name, target, new)
                     self._take_back(target, new, name, seen)
@@ -208,7 +223,7 @@ class Folder:
                 target.sync()
                 brought = _bring_after(follow, target)
             working.remove_tree(token)
-            return Placed(target.path / new, brought.get(f"{stem}{WORKBOOK}"))
+            return MovedFile(target.path / new, brought.get(f"{stem}{WORKBOOK}"))
 
     def recover(self) -> None:
         """Finish what a crash interrupted: bring after each file what belongs to it, and clear working places.
@@ -287,16 +302,16 @@ class Folder:
                         with days.enter(day) as follow:
                             self._bring_left(self._mine(follow), outcome, day)
 
-    def _bring_left(self, follow: Directory, outcome: Outcome, day: str) -> None:
+    def _bring_left(self, follow: Directory, outcome: FileOutcome, day: str) -> None:
         with suppress(FileNotFoundError), self._here.enter(outcome) as folder, folder.enter(day) as target:
             there = target.names()
             moved = {Path(name).stem for name in there}
             for name in follow.names():
                 # Where one is already, a run after the crash has brought its own.
-                if self._is_luggage(follow, name) and stem_of(name) in moved and name not in there:
+                if self._is_sidecar(follow, name) and stem_of(name) in moved and name not in there:
                     follow.move(name, target, name)
 
-    def _is_luggage(self, follow: Directory, name: str) -> bool:
+    def _is_sidecar(self, follow: Directory, name: str) -> bool:
         """Whether this is a workbook or an explanation that was laid out by us, and is nowhere else."""
         state = follow.state(name)
         return (
@@ -307,20 +322,20 @@ class Folder:
             and self._is_mine(state)
         )
 
-    def _lay_out(self, follow: Directory, name: str, stem: str, luggage: Luggage) -> None:
+    def _lay_out(self, follow: Directory, name: str, stem: str, sidecars: SidecarFiles) -> None:
         """Put beside each other what is to follow the file, readable by whoever could read the file here."""
         state = self._here.state(name)
         if state is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
         mode = _OWNER_FILE | (state.st_mode & self._shared & _GROUP_FILE)
-        if luggage.workbook is not None:
-            with luggage.workbook.open("rb") as source, _written(follow, f"{stem}{WORKBOOK}", mode) as file:
+        if sidecars.workbook is not None:
+            with sidecars.workbook.open("rb") as source, _written(follow, f"{stem}{WORKBOOK}", mode) as file:
                 shutil.copyfileobj(source, file)
-        if luggage.why:
+        if sidecars.why:
             with _written(follow, f"{stem}{EXPLANATION}", mode) as file:
-                file.write(f"{luggage.why}\n".encode(errors="backslashreplace"))
+                file.write(f"{sidecars.why}\n".encode(errors="backslashreplace"))
 
-    def _take_back(self, target: Directory, new: str, name: str, seen: Seen) -> None:
+    def _take_back(self, target: Directory, new: str, name: str, seen: FileStat) -> None:
         """Put back what was moved when it is not the file that was seen. Raises ChangedError then."""
         state = target.state(new)
         if state is None or (stat.S_ISREG(state.st_mode) and _seen(state) == seen):
@@ -339,7 +354,7 @@ class Folder:
 
 
 @contextmanager
-def _laid_out(working: Directory, token: str, outcome: Outcome, day: date) -> Iterator[Directory]:
+def _laid_out(working: Directory, token: str, outcome: FileOutcome, day: date) -> Iterator[Directory]:
     """A new working place: the directory in it for what follows a file."""
     with (
         working.enter(token, mode=_OWNER) as place,
@@ -374,8 +389,8 @@ def _bring_after(follow: Directory, target: Directory) -> dict[str, Path]:
     return brought
 
 
-def _seen(state: os.stat_result) -> Seen:
-    return Seen(state.st_size, state.st_mtime_ns)
+def _seen(state: os.stat_result) -> FileStat:
+    return FileStat(state.st_size, state.st_mtime_ns)
 
 
 def _private(path: str, flags: int) -> int:

@@ -12,19 +12,19 @@ from pipeline.domain.errors import ExitCode
 from pipeline.inbox.candidates import RESULTS
 
 
-class Outcome(StrEnum):
+class FileOutcome(StrEnum):
     """What became of a file. All but `LEFT` are the names of folders."""
 
     DONE = "done"
     ATTENTION = "attention"
-    """A person is needed: rows to mend, or an outcome that is unknown."""
+    """A person is needed: rows to fix, or an outcome that is unknown."""
     REFUSED = "refused"
     """Nothing was sent: it is no sheet that this program can use."""
     LEFT = "left"
     """It stays where it is, for the next pass."""
 
 
-MOVED: Final = (Outcome.DONE, Outcome.ATTENTION, Outcome.REFUSED)
+MOVED: Final = (FileOutcome.DONE, FileOutcome.ATTENTION, FileOutcome.REFUSED)
 
 SERIOUS: Final = (
     ExitCode.BUG,
@@ -33,11 +33,11 @@ SERIOUS: Final = (
     ExitCode.USAGE,
     ExitCode.INPUT,
     ExitCode.STOPPED_EARLY,
-    ExitCode.SOME_ROWS_NEED_MENDING,
+    ExitCode.SOME_ROWS_NEED_FIXING,
     ExitCode.BATCH_IS_BUSY,
     ExitCode.DONE,
 )
-"""The most serious first (docs/decisions/0003 and 0006): what needs a person before what the next pass mends."""
+"""The most serious first (docs/decisions/0003 and 0006): what needs a person before what the next pass fixes."""
 
 WORKBOOK: Final = f"{RESULTS}.xlsx"
 """What follows the stem in the name of a file's workbook."""
@@ -49,17 +49,17 @@ LONGEST_STEM: Final = 200
 """Bytes of a name that leave room for a number and an ending in the 255 that file systems allow."""
 
 
-def outcome_of(code: ExitCode) -> Outcome:
+def outcome_of(code: ExitCode) -> FileOutcome:
     """What the exit code of a file's run means for the file."""
     match code:
         case ExitCode.DONE:
-            return Outcome.DONE
-        case ExitCode.SOME_ROWS_NEED_MENDING | ExitCode.UNKNOWN_OUTCOME | ExitCode.BUG:
-            return Outcome.ATTENTION
+            return FileOutcome.DONE
+        case ExitCode.SOME_ROWS_NEED_FIXING | ExitCode.UNKNOWN_OUTCOME | ExitCode.BUG:
+            return FileOutcome.ATTENTION
         case ExitCode.USAGE | ExitCode.INPUT:
-            return Outcome.REFUSED
+            return FileOutcome.REFUSED
         case ExitCode.CREDENTIALS | ExitCode.STOPPED_EARLY | ExitCode.BATCH_IS_BUSY:
-            return Outcome.LEFT
+            return FileOutcome.LEFT
         case _:
             assert_never(code)
 

@@ -8,14 +8,14 @@ moved is run once more, which asks nobody, and moved.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
-from pipeline.commands import where
-from pipeline.commands.request import Request, Result, Screen
+from pipeline.commands import environment
+from pipeline.commands.options import Request, Result
 from pipeline.commands.run import run
 from pipeline.config.settings import Settings
 from pipeline.domain.errors import (
@@ -34,23 +34,24 @@ from pipeline.domain.errors import (
     StoppedEarlyError,
     UsageError,
 )
+from pipeline.domain.events import Emit, Event, FirstSent, RunPlanned
 from pipeline.domain.model import Status
-from pipeline.inbox.candidates import Seen, markers_of
-from pipeline.inbox.folder import ChangedError, Folder, Luggage
-from pipeline.inbox.outcomes import WORKBOOK, Outcome, most_serious, outcome_of
-from pipeline.inbox.signals import Signals
+from pipeline.inbox.candidates import FileStat, markers_of
+from pipeline.inbox.folder import ChangedError, Folder, SidecarFiles
+from pipeline.inbox.outcomes import WORKBOOK, FileOutcome, most_serious, outcome_of
 from pipeline.journal.database import sqlite_path
-from pipeline.messages import explain, say
+from pipeline.messages import N_, explain, translate
 from pipeline.reader import load_mapping
 from pipeline.reader.formats import check_size
 from pipeline.system.scratch import scratch
+from pipeline.system.signals import Signals
 
 LONGEST_PAUSE: Final = 600.0
 """Seconds between two passes, at most, while the API does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class InboxOptions:
     """What is asked of a pass. `template` is the request of each file's run; its `file` is the folder.
 
     `settle` is how many seconds a file must not change before it is taken for whole.
@@ -66,14 +67,14 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Handled:
+class FileResult(Event):
     """What became of a file in this pass: where it and its workbook are now, and what is to be said about it.
 
     `result` is what its run came to; `failure` why it had none, or ended early.
     """
 
     name: str
-    outcome: Outcome
+    outcome: FileOutcome
     exit_code: ExitCode
     file: Path
     workbook: Path | None = None
@@ -83,14 +84,14 @@ class Handled:
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
+class PassResult:
     """What a pass came to. `waiting` are files that were not run: still arriving, or after what ended the pass.
 
     `stopped` is what ended it before all files were run, if anything did. `results` are workbooks of results, which are
     left where they lie.
     """
 
-    handled: tuple[Handled, ...] = ()
+    handled: tuple[FileResult, ...] = ()
     waiting: tuple[str, ...] = ()
     results: tuple[str, ...] = ()
     stopped: RunError | None = None
@@ -102,34 +103,37 @@ class Passed:
         return most_serious([*(one.exit_code for one in self.handled), *stop])
 
 
-class Watcher(Protocol):
-    """Who shows what happens."""
+@dataclass(frozen=True, slots=True)
+class ResultsLeft(Event):
+    """A results workbook lies in the folder: whoever put it there is told how to give it back."""
 
-    def screen(self) -> Screen:
-        """Who shows the run of a file."""
+    name: str
 
-    def journal_begun(self, place: str) -> None:
-        """A journal was made."""
 
-    def ended(self, handled: Handled) -> None:
-        """A file has been dealt with."""
+@dataclass(frozen=True, slots=True)
+class FileFailed(Event):
+    """The program itself failed on a file."""
 
-    def results_left(self, name: str) -> None:
-        """A results workbook lies in the folder: whoever put it there is told how to give it back."""
-
-    def fault(self, error: Exception) -> None:
-        """The program itself failed on a file."""
+    error: Exception
 
 
 class Inbox:
     """A drop folder under work. Make it, `check` it, then make a `one_pass` or `passes`."""
 
-    def __init__(self, order: Order, settings: Settings, watcher: Watcher, signals: Signals) -> None:
-        self._order = order
+    def __init__(
+        self,
+        options: InboxOptions,
+        settings: Settings,
+        emit: Emit,
+        confirm: Callable[[RunPlanned | FirstSent], bool],
+        signals: Signals,
+    ) -> None:
+        self._options = options
         self._settings = settings
-        self._watcher = watcher
+        self._emit = emit
+        self._confirm = confirm
         self._signals = signals
-        self._folder = Folder(order.folder, _in_use(order.template, settings))
+        self._folder = Folder(options.folder, _in_use(options.template, settings))
         self._told: set[str] = set()
 
     def check(self) -> None:
@@ -137,15 +141,21 @@ class Inbox:
 
         Raises UsageError.
         """
-        template = self._order.template
-        if template.mapping is not None:
-            load_mapping(template.mapping)
-        place = where.sandbox(self._settings, "", "", "") if template.sandbox else where.real(self._settings)
-        with where.journal_of(place, self._watcher.journal_begun):
+        template = self._options.template
+        if self._settings.second_person_required:
+            raise UsageError(
+                "inbox sends without a plan, and the setting second_person requires one that another person approved. "
+                "Send each sheet with plan, approve and run, or set second_person for this folder to optional."
+            )
+        load_mapping(template.mapping)
+        place = (
+            environment.sandbox(self._settings, "", "", "") if template.sandbox else environment.real(self._settings)
+        )
+        with environment.journal_of(place, self._emit):
             pass
         self._folder.prepare()
 
-    def passes(self, every: float) -> Iterator[Passed]:
+    def passes(self, every: float) -> Iterator[PassResult]:
         """Passes until a signal comes, `every` so many seconds; more slowly while the API does not answer.
 
         It ends by itself where another pass would end the same way: credentials or settings are wrong.
@@ -156,28 +166,36 @@ class Inbox:
             yield passed
             if isinstance(passed.stopped, CredentialsError | UsageError) or self._signals.came():
                 return
-            late = passed.stopped is not None or any(_is_late(one) for one in passed.handled)
+            late = passed.stopped is not None or any(
+                one.outcome is FileOutcome.LEFT and one.exit_code is ExitCode.STOPPED_EARLY for one in passed.handled
+            )
             pause = max(every, min(pause * 2, LONGEST_PAUSE)) if late else every
             if self._signals.came_within(pause):
                 return
 
-    def one_pass(self) -> Passed:
+    def one_pass(self) -> PassResult:
         """Run every sheet that has arrived whole, and move it."""
-        work = _Pass()
+        work = _PassUnderWay()
         try:
             with self._folder.opened():
                 self._folder.recover()
                 self._take_all(work)
                 self._folder.tidy()
         except NotADirectoryError as error:
-            work.stopped = UsageError("inbox.not_ours", path=error.filename)
+            work.stopped = UsageError(
+                "{path} is a link, or a folder of another user. Nothing in it is used. Find out "
+                "who put it there and remove it; inbox creates its own.",
+                path=error.filename,
+            )
         except OSError as error:
             work.stopped = StoppedEarlyError(
-                "inbox.unreachable", folder=self._order.folder, reason=error.strerror or error
+                "Can't read the folder {folder}: {reason}. The next pass tries again.",
+                folder=self._options.folder,
+                reason=error.strerror or error,
             )
-        return Passed(tuple(work.handled), tuple(work.waiting), tuple(work.results), work.stopped)
+        return PassResult(tuple(work.handled), tuple(work.waiting), tuple(work.results), work.stopped)
 
-    def _take_all(self, work: _Pass) -> None:
+    def _take_all(self, work: _PassUnderWay) -> None:
         began = time.monotonic()
         view = self._folder.look()
         work.results += view.results
@@ -185,21 +203,23 @@ class Inbox:
         for name in view.results:
             if name not in self._told:
                 self._told.add(name)
-                self._watcher.results_left(name)
+                self._emit(ResultsLeft(name))
         at_once = {name: seen for name, seen in view.sheets.items() if name in view.vouched}
         later = {name: seen for name, seen in view.sheets.items() if name not in view.vouched}
         self._take(at_once, work)
         if later and work.stopped is None:
             # By our own clock alone: that of a share may say anything.
-            self._signals.came_within(began + self._order.settle - time.monotonic())
+            self._signals.came_within(began + self._options.settle - time.monotonic())
             self._take(later, work)
         else:
             work.waiting += later
 
-    def _take(self, sheets: Mapping[str, Seen], work: _Pass) -> None:
+    def _take(self, sheets: Mapping[str, FileStat], work: _PassUnderWay) -> None:
         for name, seen in sheets.items():
             if work.stopped is None and self._signals.came():
-                work.stopped = StoppedEarlyError("inbox.interrupted")
+                work.stopped = StoppedEarlyError(
+                    "Stopped at your request. Unprocessed files are still in the folder. The next pass resumes."
+                )
             if work.stopped is not None:
                 work.waiting.append(name)
                 continue
@@ -215,91 +235,132 @@ class Inbox:
             else:
                 work.handled.append(handled)
                 work.stopped = _ends_the_pass(handled)
-                self._watcher.ended(handled)
+                self._emit(handled)
 
-    def _run(self, name: str, seen: Seen) -> Handled | None:
+    def _run(self, name: str, seen: FileStat) -> FileResult | None:
         """Run one sheet and move it; None when it has gone, or changed, before anything was done."""
-        file = self._order.folder / name
-        handled = Handled(name, Outcome.LEFT, ExitCode.STOPPED_EARLY, file)
+        file = self._options.folder / name
+        handled = FileResult(name, FileOutcome.LEFT, ExitCode.STOPPED_EARLY, file)
         try:
             with scratch() as private:
                 try:
                     check_size(file, seen.size)
                     copy = self._folder.take(name, seen, private)
                 except PermissionError:
-                    handled = self._refused(handled, InputError("sheet.no_permission", path=str(file)))
+                    handled = self._refused(
+                        handled,
+                        InputError(
+                            "You can't read {path}. Ask its owner for access, or copy it to a folder of your own.",
+                            path=str(file),
+                        ),
+                    )
                 except InputError as failure:
                     handled = self._refused(handled, failure)
                 else:
                     if copy is None:
                         return None
                     handled = self._run_copy(handled, copy)
-                return handled if handled.outcome is Outcome.LEFT else self._moved(handled, seen, private)
+                return handled if handled.outcome is FileOutcome.LEFT else self._moved(handled, seen, private)
         except OSError as error:
-            why = say("inbox.cannot_take", self._order.template.lang, reason=error.strerror or error)
+            why = translate(
+                "Can't read the file: {reason}. Nothing was sent. The next pass tries again.",
+                self._options.template.lang,
+                reason=error.strerror or error,
+            )
             return replace(handled, why=why)
 
-    def _run_copy(self, handled: Handled, copy: Path) -> Handled:
+    def _run_copy(self, handled: FileResult, copy: Path) -> FileResult:
         """Run a sheet from a copy that nobody else can change."""
         # Short, whatever the file's name: the workbook gets its own when it is moved.
-        request = replace(self._order.template, file=copy, output=copy.parent / f".workbook{WORKBOOK}")
+        request = replace(self._options.template, file=copy, output=copy.parent / f".workbook{WORKBOOK}")
         try:
-            return _judged(handled, run(request, self._settings, self._watcher.screen()), self._window, request)
+            return _judged(handled, run(request, self._settings, self._emit, self._confirm), self._window, request)
         except RunError as failure:
             return self._refused(handled, _about_the_file(failure, copy, handled.file))
         except Exception as error:  # noqa: BLE001 - one file must not keep the others from being run
-            self._watcher.fault(error)
-            why = say("inbox.fault", request.lang, kind=type(error).__name__)
-            return replace(handled, outcome=Outcome.ATTENTION, exit_code=ExitCode.BUG, why=why)
+            self._emit(FileFailed(error))
+            why = translate(
+                "The program failed ({kind}). Nothing is lost. To resume, put the file back in "
+                "the drop folder, or run it by hand.",
+                request.lang,
+                kind=type(error).__name__,
+            )
+            return replace(handled, outcome=FileOutcome.ATTENTION, exit_code=ExitCode.BUG, why=why)
 
-    def _refused(self, handled: Handled, failure: RunError) -> Handled:
+    def _refused(self, handled: FileResult, failure: RunError) -> FileResult:
         """What it means for a file that its run could not begin."""
-        outcome, lang = outcome_of(failure.exit_code), self._order.template.lang
+        outcome, lang = outcome_of(failure.exit_code), self._options.template.lang
         if isinstance(failure, UsageError) and not isinstance(failure, SheetOptionError):
-            outcome = Outcome.LEFT
+            outcome = FileOutcome.LEFT
         why = explain(failure, lang)
         if isinstance(failure, StaleBatchNameError):
             # The command's two ways out are options of `run`; here they are names of files.
             fresh = f"{failure.params['fresh']}{handled.file.suffix}"
-            why = say("inbox.old_batch", lang, **{**failure.params, "fresh": fresh})
+            why = translate(
+                "Batch {batch} was last run on {date}, more than {days} days ago, with another "
+                "file. For a new month, put the file back under a new name: {fresh}. To resume "
+                'the old batch: flinks-import run FILE --batch "{batch}". Nothing was sent.',
+                lang,
+                **{**failure.params, "fresh": fresh},
+            )
         if isinstance(failure, FileSentBeforeError):
             of_customers = isinstance(failure, CustomersFileSentBeforeError)
-            key = "inbox.same_file_of_customers" if of_customers else "inbox.same_file"
-            why = say(key, lang, **failure.params)
+            text = (
+                N_(
+                    "This file is identical to the one sent on {date} as batch {batch}. Nothing was "
+                    "sent. For the same charges, delete it. For the next month, run it by hand with "
+                    "a new batch name, more than {days} days after the last run: flinks-import run "
+                    'FILE --batch "{fresh}".'
+                )
+                if of_customers
+                else N_(
+                    "This file is identical to the one sent on {date} as batch {batch}. Nothing was "
+                    "sent. For the same charges, delete it. To send all its requests again, run it "
+                    "by hand: flinks-import run FILE --allow-repeats."
+                )
+            )
+            why = translate(text, lang, **failure.params)
         return replace(handled, outcome=outcome, exit_code=failure.exit_code, why=why, failure=failure)
 
-    def _moved(self, handled: Handled, seen: Seen, private: Path) -> Handled:
+    def _moved(self, handled: FileResult, seen: FileStat, private: Path) -> FileResult:
         name = handled.name
         now = self._folder.seen(name)
         if now is not None and (now != seen or not self._holds_what_was_run(handled)):
             return self._changed(handled)
         workbook = handled.workbook if handled.workbook and handled.workbook.parent == private else None
-        why = handled.why if handled.outcome is not Outcome.DONE else ""
+        why = handled.why if handled.outcome is not FileOutcome.DONE else ""
         try:
             markers = markers_of(name, self._folder.look().names)
-            luggage = Luggage(workbook, why, markers)
-            placed = self._folder.deliver(name, seen, handled.outcome, _today(), luggage)
+            sidecars = SidecarFiles(workbook, why, markers)
+            placed = self._folder.deliver(name, seen, handled.outcome, _today(), sidecars)
         except ChangedError:
             return self._changed(handled)
         except OSError as error:
             return self._not_moved(handled, error)
         if placed is None:
-            why = say("inbox.taken", self._order.template.lang)
-            return replace(handled, outcome=Outcome.LEFT, exit_code=ExitCode.BATCH_IS_BUSY, workbook=None, why=why)
+            why = translate("Another pass moved the file.", self._options.template.lang)
+            return replace(handled, outcome=FileOutcome.LEFT, exit_code=ExitCode.BATCH_IS_BUSY, workbook=None, why=why)
         return replace(handled, file=placed.file, workbook=placed.workbook or handled.workbook)
 
-    def _holds_what_was_run(self, handled: Handled) -> bool:
+    def _holds_what_was_run(self, handled: FileResult) -> bool:
         """Whether the file has the bytes that were run: it may look the same and have others."""
         return handled.result is None or self._folder.holds(handled.name, handled.result.report.source.sha256)
 
-    def _changed(self, handled: Handled) -> Handled:
-        why = say("inbox.changed", self._order.template.lang)
-        return replace(handled, outcome=Outcome.LEFT, exit_code=ExitCode.STOPPED_EARLY, workbook=None, why=why)
+    def _changed(self, handled: FileResult) -> FileResult:
+        why = translate(
+            "The file changed during its run. The next pass runs it again; no request is sent twice.",
+            self._options.template.lang,
+        )
+        return replace(handled, outcome=FileOutcome.LEFT, exit_code=ExitCode.STOPPED_EARLY, workbook=None, why=why)
 
-    def _not_moved(self, handled: Handled, error: OSError) -> Handled:
+    def _not_moved(self, handled: FileResult, error: OSError) -> FileResult:
         code = most_serious([handled.exit_code, ExitCode.STOPPED_EARLY])
-        why = say("inbox.cannot_move", self._order.template.lang, reason=error.strerror or error)
-        return replace(handled, outcome=Outcome.LEFT, exit_code=code, workbook=None, why=why)
+        why = translate(
+            "The file was run, but can't be moved: {reason}. The next pass tries again; no request is sent twice.",
+            self._options.template.lang,
+            reason=error.strerror or error,
+        )
+        return replace(handled, outcome=FileOutcome.LEFT, exit_code=code, workbook=None, why=why)
 
     @property
     def _window(self) -> timedelta:
@@ -307,28 +368,36 @@ class Inbox:
 
 
 @dataclass(slots=True)
-class _Pass:
+class _PassUnderWay:
     """A pass under way."""
 
-    handled: list[Handled] = field(default_factory=list)
+    handled: list[FileResult] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     results: list[str] = field(default_factory=list)
     stopped: RunError | None = None
 
 
-def _judged(handled: Handled, result: Result, window: timedelta, request: Request) -> Handled:
+def _judged(handled: FileResult, result: Result, window: timedelta, request: Request) -> FileResult:
     """What the result of its run means for a file."""
     code, lang = result.exit_code, request.lang
     # The address is wrong for every file: this one waits where it is.
-    outcome = Outcome.LEFT if code is ExitCode.USAGE else outcome_of(code)
+    outcome = FileOutcome.LEFT if code is ExitCode.USAGE else outcome_of(code)
     why = _why(result, request)
     since = _asked_long_ago(result, window)
     if since is not None:
         # Next month's file, byte by byte the same, would otherwise bill nobody and be called done.
         count = result.totals.counts[Status.ALREADY_CREATED]
         fresh = f"{request.file.stem}-{_today():%Y-%m}{request.file.suffix}"
-        outcome, code = Outcome.ATTENTION, ExitCode.SOME_ROWS_NEED_MENDING
-        why = say("inbox.from_before", lang, count=count, date=since, fresh=fresh)
+        outcome, code = FileOutcome.ATTENTION, ExitCode.SOME_ROWS_NEED_FIXING
+        why = translate(
+            "Nothing was sent. Valid rows that already have their request: {count}, the last "
+            "from {date}. For a new month, put the file back under a new name: {fresh}. If "
+            "the file was dropped by mistake, do nothing.",
+            lang,
+            count=count,
+            date=since,
+            fresh=fresh,
+        )
     workbook = result.written.path if result.written else None
     return replace(
         handled, outcome=outcome, exit_code=code, workbook=workbook, why=why, result=result, failure=result.failure
@@ -356,21 +425,36 @@ def _why(result: Result, request: Request) -> str:
     if isinstance(result.failure, InputError):
         return parts[0]
     rest = counts[Status.FAILED] + counts[Status.NOT_SENT]
-    if outcome_of(result.exit_code) is Outcome.LEFT or result.exit_code is ExitCode.USAGE:
-        return "\n".join(parts) or say("inbox.next_pass", lang, count=rest)
-    to_mend = sum(counts[status] for status in (Status.INVALID, Status.REJECTED, Status.HELD))
-    told = ((to_mend, "inbox.to_mend"), (counts[Status.UNKNOWN], "inbox.unknown"), (rest, "inbox.rest"))
-    for count, key in told:
+    if outcome_of(result.exit_code) is FileOutcome.LEFT or result.exit_code is ExitCode.USAGE:
+        return "\n".join(parts) or translate("Rows not sent: {count}. The next pass resumes.", lang, count=rest)
+    left_out = result.totals.left_out.rows
+    told = (
+        (
+            result.totals.to_fix,
+            N_(
+                "Rows to fix: {count}. The sheet Errors of the workbook next to this file says "
+                "how to fix each. Correct them there, save the workbook under another name and "
+                "put it in the drop folder. No request is sent twice."
+            ),
+        ),
+        (left_out, N_("Rows that a person left out: {count}. There is nothing to fix about them.")),
+        (
+            counts[Status.UNKNOWN],
+            N_(
+                "Rows whose outcome is unknown: {count}. Their requests may exist, so the "
+                "program does not send them again. Look for each in the dashboard, then record "
+                'what you find: flinks-import resolve "{batch}" ROW'
+            ),
+        ),
+        (rest, N_("Rows not sent: {count}. To resume, put this file back in the drop folder under its original name.")),
+    )
+    for count, text in told:
         if count:
-            parts.append(say(key, lang, count=count, batch=result.report.batch))
+            parts.append(translate(text, lang, count=count, batch=result.report.batch))
     return "\n".join(parts)
 
 
-def _is_late(handled: Handled) -> bool:
-    return handled.outcome is Outcome.LEFT and handled.exit_code is ExitCode.STOPPED_EARLY
-
-
-def _ends_the_pass(handled: Handled) -> RunError | None:
+def _ends_the_pass(handled: FileResult) -> RunError | None:
     """What of a file's run would happen to every other file too."""
     failure = handled.failure
     match failure:
@@ -387,12 +471,12 @@ def _ends_the_pass(handled: Handled) -> RunError | None:
 def _about_the_file(failure: RunError, copy: Path, file: Path) -> RunError:
     """The same failure, about the file that people know and not about its copy."""
     params = {key: str(file) if told == str(copy) else told for key, told in failure.params.items()}
-    return type(failure)(failure.key, **params)
+    return type(failure)(failure.text, **params)
 
 
 def _in_use(template: Request, settings: Settings) -> list[Path]:
     """Files that the program works with: somebody may keep them in the folder, and they are no sheets."""
-    place = where.sandbox(settings, "", "", "").journal if template.sandbox else settings.journal
+    place = environment.sandbox(settings, "", "", "").journal if template.sandbox else settings.journal
     named = [settings.log_file, settings.metrics_file, settings.password_file, settings.ca_file]
     named += [settings.notify_urls_file]
     if place and (file := sqlite_path(place)) is not None:

@@ -1,7 +1,7 @@
-"""The attempts: intend, settle, and the table of legal changes.
+"""The attempts: intended, settled, and read again.
 
 An intent is committed before any byte of its request leaves; its outcome before anything is shown. Both come in
-groups, one transaction for all that is waiting (`recorder`).
+groups, one transaction for all that is waiting (`group_commit`).
 """
 
 from __future__ import annotations
@@ -9,33 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sqlalchemy import Connection, and_, bindparam, exists, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from pipeline.domain import attempt_rules
+from pipeline.domain.attempt_rules import IllegalChangeError
+from pipeline.domain.duplicates import Charge, SentCharge, rows_that_repeat
 from pipeline.domain.errors import BatchBusyError
-from pipeline.domain.model import Attempt, Outcome, Payment, Repeat
-from pipeline.domain.row_keys import HASHED, OWN, REFERENCE
-from pipeline.domain.session_states import Paid, is_cancelled, paid
+from pipeline.domain.model import Attempt, Duplicate, Outcome, Payment
+from pipeline.domain.row_keys import HASHED, OWN
+from pipeline.domain.session_states import is_cancelled_unpaid
 from pipeline.journal import serialization
 from pipeline.journal.asking import ASKED, batched
 from pipeline.journal.states import latest
 from pipeline.journal.tables import attempts, batches, rows, runs
 from schemas.faults import Fault
 from schemas.money import from_cents, to_cents
-
-LEGAL: Final[dict[tuple[Outcome, Outcome], str]] = {
-    (Outcome.OPEN, Outcome.CREATED): "the API answered with a session, or a report or a person found it",
-    (Outcome.OPEN, Outcome.REFUSED): "the API said no",
-    (Outcome.OPEN, Outcome.NOT_CREATED): "it is proven that nothing was created, or a person decided so",
-    (Outcome.OPEN, Outcome.PERHAPS): "no usable answer came",
-    (Outcome.PERHAPS, Outcome.CREATED): "a report or a person found the session, or `details` showed whose it is",
-    (Outcome.PERHAPS, Outcome.NOT_CREATED): "a person decided that nothing was created",
-    (Outcome.PERHAPS, Outcome.PERHAPS): "more was learnt of it, and still nothing certain",
-}
-"""Every change that an attempt may make, with its cause. Anything else raises."""
 
 ATTEMPT_COLUMNS: Final = (
     attempts.c.identity,
@@ -68,6 +59,8 @@ class Intent:
     at: datetime
     named: str = ""
     """What its sheet calls the row, by which other batches know it again; `identity` where that is the same."""
+    released_at: datetime | None = None
+    """When a person said that it repeats nothing, if one did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +75,7 @@ class RepeatSearch:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What became of an attempt. `was` is its outcome until then: `PERHAPS` where more was learnt of it since."""
+    """What became of an attempt. `was` is its outcome until then: `UNKNOWN` where more was learnt of it since."""
 
     batch: int
     identity: str
@@ -95,10 +88,6 @@ class Settlement:
     was: Outcome = Outcome.OPEN
 
 
-class IllegalChangeError(AssertionError):
-    """An attempt was asked to change in a way that `LEGAL` does not know: a fault of the program."""
-
-
 def intend(connection: Connection, intents: Sequence[Intent]) -> None:
     """Record that these attempts are about to be sent.
 
@@ -107,7 +96,10 @@ def intend(connection: Connection, intents: Sequence[Intent]) -> None:
     try:
         connection.execute(insert(attempts), [_intended(intent) for intent in intents])
     except IntegrityError:
-        raise BatchBusyError("journal.taken_over") from None
+        raise BatchBusyError(
+            "Another program is sending rows of this batch. This run stopped so that no "
+            "request is sent twice. Run the same command again when the other has ended."
+        ) from None
 
 
 def _intended(intent: Intent) -> dict[str, Any]:
@@ -156,8 +148,7 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
     """
     settlements = _doubted(connection, settlements)
     for settlement in settlements:
-        if (settlement.was, settlement.outcome) not in LEGAL:
-            raise IllegalChangeError(f"{settlement.was} -> {settlement.outcome}")
+        attempt_rules.check_change(settlement.was, settlement.outcome)
     changed = connection.execute(_SETTLE, [_settled(settlement) for settlement in settlements])
     if changed.rowcount != len(settlements):
         others = [settlement for settlement in settlements if not _is_settled_so(connection, settlement)]
@@ -172,10 +163,7 @@ _OWNERS: Final = select(attempts.c.session_id, attempts.c.batch_id, attempts.c.i
 
 
 def _doubted(connection: Connection, settlements: Sequence[Settlement]) -> list[Settlement]:
-    """The same settlements; one whose session another row has already is none: a link must not go to two payors.
-
-    The interface asks for "every id on its own row"; what the API made of such a row is not known.
-    """
+    """The same settlements; one whose session another row has already made none (`session_shared`)."""
     named = [settlement.session_id for settlement in settlements if settlement.session_id]
     if not named:
         return list(settlements)
@@ -185,14 +173,40 @@ def _doubted(connection: Connection, settlements: Sequence[Settlement]) -> list[
     for settlement in settlements:
         mine = (settlement.batch, settlement.identity, settlement.number)
         alone = not settlement.session_id or owners.setdefault(settlement.session_id, mine) == mine
-        judged.append(settlement if alone else _shared(settlement))
+        if alone:
+            judged.append(settlement)
+        else:
+            reasons = (*settlement.reasons, *attempt_rules.session_shared(settlement.session_id))
+            judged.append(replace(settlement, outcome=Outcome.UNKNOWN, session_id="", reasons=reasons))
     return judged
 
 
-def _shared(settlement: Settlement) -> Settlement:
-    told = (("session", settlement.session_id),)
-    reasons = (*settlement.reasons, Fault("unknown-session"), Fault(attempt_rules.SESSION_SHARED, details=told))
-    return replace(settlement, outcome=Outcome.PERHAPS, session_id="", reasons=reasons)
+def withdraw(connection: Connection, intents: Sequence[Intent], now: datetime) -> None:
+    """Record that intents whose commit failed were not sent, as far as they are recorded after all."""
+    mine = and_(
+        attempts.c.batch_id == bindparam("which_batch"),
+        attempts.c.identity == bindparam("which_identity"),
+        attempts.c.number == bindparam("which_number"),
+        attempts.c.run_id == bindparam("which_run"),
+        attempts.c.outcome == Outcome.OPEN.value,
+    )
+    values = {
+        "outcome": Outcome.NOT_CREATED.value,
+        "settled_at": serialization.dump_time(now),
+        "reasons": serialization.dump_faults((Fault("not-sent-stopped"),)),
+    }
+    connection.execute(
+        update(attempts).where(mine).values(values),
+        [
+            {
+                "which_batch": intent.batch,
+                "which_identity": intent.identity,
+                "which_number": intent.number,
+                "which_run": intent.run,
+            }
+            for intent in intents
+        ],
+    )
 
 
 def _is_settled_so(connection: Connection, settlement: Settlement) -> bool:
@@ -251,19 +265,12 @@ _ELSEWHERE: Final = (
     .where(
         batches.c.environment
         == select(batches.c.environment).where(batches.c.id == bindparam("here")).correlate(None).scalar_subquery(),
-        attempts.c.outcome.in_((Outcome.CREATED, *attempt_rules.UNCERTAIN)),
+        attempts.c.outcome.in_(attempt_rules.EFFECTIVE),
     )
     .order_by(attempts.c.id)
 )
 _BY_CONTENT: Final = _ELSEWHERE.where(_SAME_CONTENT)
 _BY_CONTENT_OR_NAME: Final = _ELSEWHERE.where(or_(_SAME_CONTENT, _SAME_NAME))
-
-
-class Charge(NamedTuple):
-    """A row that is to be sent: the key of its attempts, and its content."""
-
-    identity: str
-    fingerprint: bytes
 
 
 def repeats_elsewhere(
@@ -272,48 +279,40 @@ def repeats_elsewhere(
     charges: Mapping[str, Charge],
     search: RepeatSearch,
     now: datetime,
-) -> dict[str, list[Repeat]]:
+) -> dict[str, list[Duplicate]]:
     """What other batches of the same environment created, or may have, that rows of this one repeat.
 
     `charges` are the rows by what their sheet calls them, and so is what is returned. A request that was cancelled is
     no repeat: the undo of a wrong upload must not keep the right one from being sent.
     """
     since = serialization.dump_time(now - search.window)
-    found: dict[str, list[Repeat]] = {}
+    found: dict[str, list[Duplicate]] = {}
     for names in batched(charges, ASKED):
         of_content: dict[bytes, list[str]] = {}
         for name in names:
             of_content.setdefault(charges[name].fingerprint, []).append(name)
         given: dict[str, Any] = {"here": batch_id, "since": since, "wanted": [*of_content]}
-        named = {name for name in names if search.by_reference and not name.startswith(HASHED)}
-        if named:
-            given["names"] = [*named]
-        for record in connection.execute(_BY_CONTENT_OR_NAME if named else _BY_CONTENT, given):
-            here = record.batch_id == batch_id
-            repeated: dict[str, None] = {}
-            if not here:
-                same = of_content.get(bytes(record.fingerprint), [])
-                recent, own = record.intended_at >= since, record.named.startswith(OWN)
-                # Named by own columns then, by its reference now: the names differ, the reference is in the content.
-                repeated = dict.fromkeys(
-                    one for one in same if recent or (own and one in named and one.startswith(REFERENCE))
-                )
-            if record.named in named and not (here and record.identity == charges[record.named].identity):
-                repeated[record.named] = None
-            for name in repeated:
+        by_name = {name: charges[name] for name in names if search.by_reference and not name.startswith(HASHED)}
+        if by_name:
+            given["names"] = [*by_name]
+        for record in connection.execute(_BY_CONTENT_OR_NAME if by_name else _BY_CONTENT, given):
+            here, recent = record.batch_id == batch_id, record.intended_at >= since
+            sent = SentCharge(record.named, record.identity, here, recent)
+            same = of_content.get(bytes(record.fingerprint), ())
+            for name in rows_that_repeat(sent, same, by_name):
                 found.setdefault(name, []).append(_repeat(record, charges[name].fingerprint))
     return _without_cancelled(connection, found) if found else found
 
 
-def _repeat(record: Any, content: bytes) -> Repeat:
+def _repeat(record: Any, content: bytes) -> Duplicate:
     fingerprint = bytes(record.fingerprint)
     payment = serialization.payment(record.content) if fingerprint != content else None
     summary = payment.describe() if payment else ""
     at = serialization.time(record.intended_at)
-    return Repeat(record.name, at, Outcome(record.outcome), record.session_id, fingerprint, summary)
+    return Duplicate(record.name, at, Outcome(record.outcome), record.session_id, fingerprint, summary)
 
 
-def _without_cancelled(connection: Connection, found: dict[str, list[Repeat]]) -> dict[str, list[Repeat]]:
+def _without_cancelled(connection: Connection, found: dict[str, list[Duplicate]]) -> dict[str, list[Duplicate]]:
     gone = cancelled(connection, (one.session_id for repeats in found.values() for one in repeats if one.session_id))
     left = {name: [one for one in repeats if one.session_id not in gone] for name, repeats in found.items()}
     return {name: repeats for name, repeats in left.items() if repeats}
@@ -322,7 +321,7 @@ def _without_cancelled(connection: Connection, found: dict[str, list[Repeat]]) -
 def cancelled(connection: Connection, session_ids: Iterable[str]) -> set[str]:
     """Those of these sessions that were cancelled and not paid, as far as the API was asked."""
     known = latest(connection, session_ids)
-    return {session_id for session_id, state in known.items() if is_cancelled(state) and paid(state) is Paid.NO}
+    return {session_id for session_id, state in known.items() if is_cancelled_unpaid(state)}
 
 
 def last_live_request(connection: Connection, run_id: int) -> datetime | None:
@@ -333,7 +332,7 @@ def last_live_request(connection: Connection, run_id: int) -> datetime | None:
     of_run = select(runs.c.batch_id).where(runs.c.id == run_id).scalar_subquery()
     effective = and_(
         or_(attempts.c.run_id == run_id, and_(attempts.c.batch_id == of_run, mine)),
-        attempts.c.outcome.in_((Outcome.CREATED, *attempt_rules.UNCERTAIN)),
+        attempts.c.outcome.in_(attempt_rules.EFFECTIVE),
     )
     found, after = "", 0
     while True:
@@ -347,21 +346,35 @@ def last_live_request(connection: Connection, run_id: int) -> datetime | None:
         after = chunk[-1].id
 
 
+def lock_intents(connection: Connection, *, shared: bool = False) -> None:
+    """Have no other run on PostgreSQL record intents to the end of the transaction; with `shared`, none but those who
+    lock it so too.
+    """
+    lock = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+    connection.execute(text(f"SELECT {lock}(7306003)"))
+
+
 def meanwhile_elsewhere(
-    connection: Connection, intents: Sequence[Intent], search: RepeatSearch
-) -> dict[str, list[Repeat]]:
+    connection: Connection, intents: Sequence[Intent], search: RepeatSearch, *, shared: bool = False
+) -> dict[str, list[Duplicate]]:
     """Repeats of these attempts that other batches made, also since the plan, by the attempts' identities: two runs may
     work on one charge at once.
 
     Asked in the transaction that records the intents. SQLite lets one writer in at a time; on PostgreSQL a lock for
-    the transaction does the same, so that of two runs exactly one goes first and the other sees it.
+    the transaction does the same, so that of two runs exactly one goes first and the other sees it. The workers of a
+    `shared` run, of which a journal has one at a time, need not wait for each other: their rows are of one batch.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(7306003)"))
+        lock_intents(connection, shared=shared)
     first = intents[0]
     charges = {intent.named or intent.identity: Charge(intent.identity, intent.fingerprint) for intent in intents}
     found = repeats_elsewhere(connection, first.batch, charges, search, first.at)
-    return {charges[name].identity: repeats for name, repeats in found.items()}
+    repeats = {charges[name].identity: repeats for name, repeats in found.items()}
+    for intent in intents:
+        if intent.released_at is not None and intent.identity in repeats:
+            since = [one for one in repeats.pop(intent.identity) if one.at > intent.released_at]
+            repeats |= {intent.identity: since} if since else {}
+    return repeats
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -421,15 +434,12 @@ def histories(
 def mark_cancelled(
     connection: Connection, histories_of: dict[str, list[Attempt]], contents: Mapping[str, bytes | None]
 ) -> None:
-    """Tell which requests were cancelled, of those rows that have only requests for other content than theirs.
-
-    Such a row is sent: a cancelled request holds nothing. A row whose own request was cancelled is left alone.
-    """
-    otherwise: dict[str, list[Attempt]] = {}
-    for identity, history in histories_of.items():
-        made = [attempt for attempt in history if attempt.outcome is Outcome.CREATED]
-        if made and all(attempt.fingerprint != contents.get(identity) for attempt in made):
-            otherwise[identity] = made
+    """Tell which requests were cancelled, of those rows that have only requests for other content than theirs."""
+    otherwise = {
+        identity: made
+        for identity, history in histories_of.items()
+        if (made := attempt_rules.requests_for_other_content(history, contents.get(identity)))
+    }
     gone = cancelled(connection, (one.session_id for made in otherwise.values() for one in made if one.session_id))
     for identity in otherwise if gone else ():
         histories_of[identity] = [

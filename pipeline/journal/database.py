@@ -37,20 +37,23 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from pipeline.config.kinds import Wanted, journal_file
+from pipeline.config.kinds import InvalidValue, journal_file
 from pipeline.config.passwords import without_password
 from pipeline.domain import row_keys
 from pipeline.domain.errors import JournalUnusableError, NeedsPersonError, RunError, UsageError
-from pipeline.journal import roll, tables
+from pipeline.journal import lock, postgresql, roll, tables
 from pipeline.journal.serialization import dump_time
+from pipeline.messages import N_
 
 # A signal while a connection is closed is raised again, and logged with its traceback where nobody listens.
-logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
+# So is what the driver had to give up of a connection that was lost.
+for _name in ("sqlalchemy", "psycopg"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 BUSY_SECONDS: Final = 20
 """How long to wait for another program that is writing to an SQLite journal."""
 
-VERSION: Final = 3
+VERSION: Final = 11
 """The journal's present version: the number of steps that `STEPS` knows."""
 
 
@@ -81,7 +84,12 @@ def open_as_it_is(url: str) -> Engine:
     Raises UsageError when there is none.
     """
     if not is_there(url):
-        raise UsageError("journal.missing", place=shown(url))
+        raise UsageError(
+            "There is no journal at {place}. Is a drive disconnected, or the name misspelt? "
+            "Without its journal, the program would send every request again. To create a "
+            'new one: flinks-import journal create "{place}"',
+            place=shown(url),
+        )
     return _engine(url)
 
 
@@ -95,16 +103,28 @@ def is_there(url: str) -> bool:
         return _is_in(_bare_engine(url), url)
     try:
         if path.is_dir():
-            raise UsageError("journal.is_folder", place=path)
+            raise UsageError("The journal {place} is a folder. Choose a file with --journal.", place=path)
         size = path.stat().st_size
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise UsageError("journal.cannot_look", place=path, error=error.strerror) from None
+        raise UsageError(
+            "Can't read the journal {place} ({error}). Give yourself read access, or choose another with --journal.",
+            place=path,
+            error=error.strerror,
+        ) from None
     if not size:
-        raise UsageError("journal.empty", place=path)
+        raise UsageError(
+            "The file {place} is empty: it is not a journal. Restore it from a backup, or "
+            "choose another with --journal. Nothing was written to it.",
+            place=path,
+        )
     if not _is_in(_bare_engine(url), url):
-        raise UsageError("journal.foreign", place=path)
+        raise UsageError(
+            "{place} belongs to another program: it is not a journal. Choose another place "
+            "with --journal. Nothing was written to it.",
+            place=path,
+        )
     return True
 
 
@@ -117,9 +137,18 @@ def _is_in(engine: Engine, url: str) -> bool:
             if not found.has_table(wanted.name):
                 return False
             if not {column["name"] for column in found.get_columns(wanted.name)} >= set(wanted.columns.keys()):
-                raise UsageError("journal.foreign", place=shown(url))
+                raise UsageError(
+                    "{place} belongs to another program: it is not a journal. Choose another place "
+                    "with --journal. Nothing was written to it.",
+                    place=shown(url),
+                )
             if not _read_version(connection):
-                raise UsageError("journal.incomplete", place=shown(url))
+                raise UsageError(
+                    "The journal {place} lacks tables or columns: it is damaged, or another program "
+                    "changed it. Nothing more is sent. Restore it from a backup, or choose another "
+                    "with --journal.",
+                    place=shown(url),
+                )
             return True
     finally:
         engine.dispose()
@@ -139,10 +168,19 @@ def make(url: str, steps: Sequence[Step] | None = None) -> bool:
     try:
         path = path.resolve()
         if not path.parent.is_dir():
-            raise UsageError("journal.no_folder", place=path, folder=path.parent)
+            raise UsageError(
+                "Can't create the journal {place}: there is no folder {folder}. Is a drive "
+                "disconnected? Create the folder first, or choose another place.",
+                place=path,
+                folder=path.parent,
+            )
         return _make_file(path, steps)
     except OSError as error:
-        raise UsageError("journal.cannot_make", place=path, error=error.strerror) from None
+        raise UsageError(
+            "Can't create the journal {place} ({error}). Choose a place where you can write with --journal.",
+            place=path,
+            error=error.strerror,
+        ) from None
 
 
 def _make_file(path: Path, steps: Sequence[Step]) -> bool:
@@ -175,7 +213,11 @@ def _make_in(engine: Engine, url: str, steps: Sequence[Step]) -> bool:
             if tables.migrations.name in found:
                 return False
             if found & set(tables.metadata.tables):
-                raise UsageError("journal.foreign", place=shown(url))
+                raise UsageError(
+                    "{place} belongs to another program: it is not a journal. Choose another place "
+                    "with --journal. Nothing was written to it.",
+                    place=shown(url),
+                )
             for number, step in enumerate(steps, start=1):
                 _take(step, number, connection)
         return True
@@ -187,8 +229,11 @@ def sqlite_path(url: str) -> Path | None:
     """The file of an SQLite journal, None for one on a server. Raises UsageError when `url` names neither."""
     try:
         return journal_file(url)
-    except Wanted:
-        raise UsageError("journal.bad_place") from None
+    except InvalidValue:
+        raise UsageError(
+            "A journal is either the path of a file (./NAME if the name has a colon) or an "
+            "address such as postgresql://USER@HOST/DATABASE, with both slashes."
+        ) from None
 
 
 @contextmanager
@@ -201,13 +246,56 @@ def explained(url: str) -> Iterator[None]:
 
 
 _MEANINGS: Final[tuple[tuple[str, type[RunError], str], ...]] = (
-    ("locked|busy", JournalUnusableError, "journal.locked"),
-    ("full|no space", JournalUnusableError, "journal.disk_full"),
-    ("readonly|read-only", UsageError, "journal.read_only"),
-    ("not a database|malformed", UsageError, "journal.damaged"),
-    ("no such (?:table|column)|(?:relation|column) .* does not exist", UsageError, "journal.incomplete"),
-    ("unable to open", UsageError, "journal.cannot_open"),
-    ("disk i/o", JournalUnusableError, "journal.disk_error"),
+    (
+        "locked|busy",
+        JournalUnusableError,
+        N_(
+            "Another program locks the journal {place} (waited {seconds} s). Close it, then run the same command again."
+        ),
+    ),
+    (
+        "full|no space",
+        JournalUnusableError,
+        N_("The disk of the journal {place} is full. Free some space, then run the same command again to resume."),
+    ),
+    (
+        "readonly|read-only",
+        UsageError,
+        N_("Can't write the journal {place}. Give yourself write access, or choose another with --journal."),
+    ),
+    (
+        "not a database|malformed",
+        UsageError,
+        N_(
+            "The file {place} is not a journal, or it is damaged. Nothing more is sent. "
+            "Restore it from a backup, or choose another with --journal."
+        ),
+    ),
+    (
+        "no such (?:table|column)|(?:relation|column) .* does not exist",
+        UsageError,
+        N_(
+            "The journal {place} lacks tables or columns: it is damaged, or another program "
+            "changed it. Nothing more is sent. Restore it from a backup, or choose another "
+            "with --journal."
+        ),
+    ),
+    (
+        "unable to open",
+        UsageError,
+        N_(
+            "Can't open the journal {place}. Check that its folder exists and that you can "
+            "write there, or choose another with --journal."
+        ),
+    ),
+    (
+        "disk i/o",
+        JournalUnusableError,
+        N_(
+            "The disk of the journal {place} reports an error. Check the disk or the network "
+            "drive, then run the same command again."
+        ),
+    ),
 )
 """What the words of a database mean, SQLite's and PostgreSQL's, whatever their letter case."""
 
@@ -217,16 +305,39 @@ def failure(error: DBAPIError, url: str) -> RunError:
     place, kind = shown(url), type(error.orig).__name__
     text = str(error.orig).lower()
     if re.search(r'database "[^"]*" does not exist', text):
-        return UsageError("journal.no_database", place=place)
+        return UsageError(
+            "There is no journal at {place}: the server has no such database. Is the name "
+            "misspelt? To create one, use the server's own tool (createdb), then: "
+            'flinks-import journal create "{place}"',
+            place=place,
+        )
+    if not isinstance(error.orig, sqlite3.Error) and (meaning := postgresql.meaning(error)) is not None:
+        failed, sentence = meaning
+        return failed(sentence, place=place)
     if not isinstance(error.orig, sqlite3.Error) and getattr(error.orig, "sqlstate", None) is None:
         # No server said it: its words are about the way there, and may hold any name of a host.
-        return NeedsPersonError("journal.unreachable", place=place, error=kind)
-    for words, failed, key in _MEANINGS:
+        return NeedsPersonError(
+            "Can't reach the journal's database {place} ({error}). Check the server and the "
+            "address, then run the same command again.",
+            place=place,
+            error=kind,
+        )
+    for words, failed, sentence in _MEANINGS:
         if re.search(words, text):
-            return failed(key, place=place, seconds=BUSY_SECONDS)
+            return failed(sentence, place=place, seconds=BUSY_SECONDS)
     if isinstance(error.orig, sqlite3.Error):
-        return JournalUnusableError("journal.broken", place=place, error=kind)
-    return NeedsPersonError("journal.unreachable", place=place, error=kind)
+        return JournalUnusableError(
+            "Can't write a record to the journal {place} ({error}). What was sent is "
+            "recorded. Run the same command again.",
+            place=place,
+            error=kind,
+        )
+    return NeedsPersonError(
+        "Can't reach the journal's database {place} ({error}). Check the server and the "
+        "address, then run the same command again.",
+        place=place,
+        error=kind,
+    )
 
 
 def shown(url: str) -> str:
@@ -235,23 +346,44 @@ def shown(url: str) -> str:
     return str(path) if path is not None else without_password(url)
 
 
+def patience(url: str) -> float:
+    """Seconds for which the server of a journal is waited for; 0 for one that is a file."""
+    return 0 if sqlite_path(url) is not None else postgresql.patience(_parsed(url))
+
+
+def keyring_entry(url: str) -> str:
+    """By what name the system keyring keeps the password of a journal on a server."""
+    return postgresql.keyring_entry(_parsed(url))
+
+
+def user_of(url: str) -> str:
+    """The user whom the address of a journal on a server names; empty without."""
+    return _parsed(url).username or ""
+
+
 def _engine(url: str) -> Engine:
     path = sqlite_path(url)
-    if path is not None:
-        return _sqlite(path)
-    engine = _bare_engine(url)
-    event.listen(engine, "connect", _prepare_postgresql)
-    return engine
+    return _postgresql(url) if path is None else _sqlite(path)
 
 
 def _sqlite(path: Path) -> Engine:
     there = _identity(path)
 
+    def same_file(*_: object) -> None:
+        if _identity(path) != there:
+            raise JournalUnusableError(
+                "The journal {place} was removed or replaced during the run. Nothing more is "
+                "sent. Put it back, or restore a backup, and run the same command again. No "
+                "journal has what the workbook shows of this run.",
+                place=path,
+            )
+
     def still_there(connection: Connection) -> None:
-        if not connection.get_execution_options().get("reading", False) and _identity(path) != there:
-            raise JournalUnusableError("journal.gone", place=path)
+        if not connection.get_execution_options().get("reading", False):
+            same_file()
 
     engine = _bare_engine(str(path))
+    event.listen(engine, "connect", same_file)  # those that are open still read the file that has no name any more
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", still_there)
     event.listen(engine, "begin", _begin_sqlite)
@@ -283,18 +415,20 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _postgresql(url: str) -> Engine:
-    parsed = _parsed(url).set(drivername="postgresql+psycopg")
     try:
-        return create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
+        return postgresql.engine(_parsed(url))
     except (ModuleNotFoundError, NoSuchModuleError):
-        raise UsageError("journal.no_driver") from None
+        raise UsageError("The PostgreSQL driver is not installed. Install flinks-import[postgres].") from None
 
 
 def _parsed(url: str) -> URL:
     try:
         return make_url(url)
     except (ArgumentError, ValueError):  # ValueError: a port that is no number
-        raise UsageError("journal.bad_place") from None
+        raise UsageError(
+            "A journal is either the path of a file (./NAME if the name has a colon) or an "
+            "address such as postgresql://USER@HOST/DATABASE, with both slashes."
+        ) from None
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -310,12 +444,6 @@ def _begin_sqlite(connection: Connection) -> None:
     # IMMEDIATE: a writer waits at BEGIN instead of failing in the middle with "database is locked".
     reading = connection.get_execution_options().get("reading", False)
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-
-def _prepare_postgresql(connection: Any, _record: object) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SET SESSION synchronous_commit = on")
-    connection.commit()
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -359,6 +487,52 @@ def _third_version(connection: Connection) -> None:
     roll.take_over(connection)
 
 
+def _fourth_version(connection: Connection) -> None:
+    """Drafts with their corrections, and which rows a person left out."""
+    tables.metadata.create_all(connection)
+    _add_missing_columns(connection, tables.rows)
+
+
+def _version_with_plans(connection: Connection) -> None:
+    """Plans and what was done with them."""
+    tables.metadata.create_all(connection, tables=[tables.plans, tables.plan_events])
+
+
+def _version_with_draft_decisions(connection: Connection) -> None:
+    """What people decide about drafts beside their cells."""
+    tables.metadata.create_all(connection, tables=[tables.draft_decisions])
+
+
+def _version_with_holders(connection: Connection) -> None:
+    """The mark of the run that has a batch."""
+    _add_missing_columns(connection, tables.batches)
+
+
+def _version_with_released_rows(connection: Connection) -> None:
+    """Why a row is sent though it was held."""
+    _add_missing_columns(connection, tables.rows)
+
+
+def _version_with_deposit_ticks(connection: Connection) -> None:
+    """Deposits that people ticked off against the bank."""
+    tables.metadata.create_all(connection, tables=[tables.deposit_ticks])
+
+
+def _version_with_accounts(connection: Connection) -> None:
+    """Who ran something, and as which user of the database; of earlier records nobody knows."""
+    for table in tables.metadata.sorted_tables:
+        if table.name != tables.plan_events.name and "who_account" in table.columns:
+            _add_missing_columns(connection, table)
+            if connection.dialect.name == "postgresql":
+                default = f"ALTER TABLE {table.name} ALTER COLUMN who_account SET DEFAULT session_user"
+                connection.exec_driver_sql(default)
+
+
+def _version_with_shares(connection: Connection) -> None:
+    """Runs that several workers send."""
+    tables.metadata.create_all(connection, tables=[tables.shared_runs, tables.shares])
+
+
 def _add_missing_columns(connection: Connection, table: Table) -> None:
     """Columns that are new since a table was made; they may be null, or have a default."""
     there = {column["name"] for column in inspect(connection).get_columns(table.name)}
@@ -367,22 +541,39 @@ def _add_missing_columns(connection: Connection, table: Table) -> None:
             continue
         kind = column.type.compile(connection.dialect)
         value = column.default.arg if isinstance(column.default, ColumnDefault) else None
-        literal = "FALSE" if value is False else repr(value)  # a number, or an empty text
+        literal = "FALSE" if value is False else repr("" if value is None else value)  # a number, or a text
         default = "" if column.nullable else f" NOT NULL DEFAULT {literal}"
         connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}{default}")
 
 
-STEPS: Final[tuple[Step, ...]] = (_first_version, _second_version, _third_version)
+STEPS: Final[tuple[Step, ...]] = (
+    _first_version,
+    _second_version,
+    _third_version,
+    _fourth_version,
+    _version_with_plans,
+    _version_with_draft_decisions,
+    _version_with_holders,
+    _version_with_released_rows,
+    _version_with_deposit_ticks,
+    _version_with_accounts,
+    _version_with_shares,
+)
 assert len(STEPS) == VERSION
 
 
 def _bring_up_to_date(engine: Engine, url: str, steps: Sequence[Step]) -> None:
     found = version_of(engine)
     if found > len(steps):
-        raise UsageError("journal.newer", place=shown(url))
+        raise UsageError(
+            "A newer version of flinks-import created the journal {place}. Install that "
+            "version, or choose another journal with --journal.",
+            place=shown(url),
+        )
     for number, step in enumerate(steps[found:], start=found + 1):
         with engine.begin() as connection:
             _wait_for_others(connection)
+            _keep_others_out(connection, url)
             if _read_version(connection) < number:
                 _take(step, number, connection)
 
@@ -391,6 +582,23 @@ def _wait_for_others(connection: Connection) -> None:
     """Of two programs that start on a database at once the second waits, then finds the step done."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7306002)")
+
+
+def _keep_others_out(connection: Connection, url: str) -> None:
+    """No transaction that began before is still open, none begins before this one ends, and no run is under way.
+
+    Raises JournalUnusableError where one is: an older program would not know what its journal has become.
+    """
+    path = sqlite_path(url)
+    if path is None:
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'")
+        connection.exec_driver_sql(f"LOCK TABLE {tables.migrations.name} IN ACCESS EXCLUSIVE MODE")
+    if lock.is_file_held(path) if path is not None else lock.is_batch_held(connection):
+        raise JournalUnusableError(
+            "Another program is working on a batch of the journal {place}, which this newer version must upgrade "
+            "first. Wait until it ends, then run the same command again.",
+            place=shown(url),
+        )
 
 
 def _take(step: Step, number: int, connection: Connection) -> None:

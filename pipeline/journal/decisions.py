@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from pipeline.domain import attempt_rules, row_status
+from pipeline.domain.attempt_rules import IllegalChangeError
 from pipeline.domain.model import Attempt, Decision, Outcome
 from pipeline.journal import serialization
-from pipeline.journal.attempts import LEGAL, IllegalChangeError, histories
+from pipeline.journal.attempts import histories
 from pipeline.journal.tables import attempts, batches, decisions
 
 
@@ -37,8 +38,7 @@ def record(connection: Connection, batch_id: int, decision: Decision, tries: Seq
     """
     changed = tries[-1:] if decision.outcome is Outcome.CREATED else tries
     for attempt in changed:
-        if (attempt.outcome, decision.outcome) not in LEGAL:
-            raise IllegalChangeError(f"{attempt.outcome} -> {decision.outcome}")
+        attempt_rules.check_change(attempt.outcome, decision.outcome)
     values = [
         {
             "which_batch": batch_id,
@@ -56,19 +56,22 @@ def record(connection: Connection, batch_id: int, decision: Decision, tries: Seq
     connection.execute(insert(decisions).values(_values(batch_id, decision, tries)))
 
 
-def of_batch(connection: Connection, batch_id: int) -> Iterator[Decision]:
+def of_batch(connection: Connection, batch_id: int) -> list[Decision]:
     """All decisions of a batch, oldest first."""
-    for line in connection.execute(select(decisions).where(decisions.c.batch_id == batch_id).order_by(decisions.c.id)):
-        yield Decision(
+    chosen = select(decisions).where(decisions.c.batch_id == batch_id).order_by(decisions.c.id)
+    return [
+        Decision(
             identity=line.identity,
             row=line.row_number,
             number=line.number,
             outcome=Outcome(line.outcome),
             session_id=line.session_id,
             note=line.note,
-            who=line.who,
+            who=serialization.who(line),
             at=serialization.time(line.decided_at),
         )
+        for line in connection.execute(chosen)
+    ]
 
 
 _DECIDED: Final = (

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, and_, bindparam, select, update
 
-from pipeline.domain import duplicates
+from pipeline.domain import attempt_rules, duplicates
 from pipeline.domain.duplicates import EarlierPayment
 from pipeline.domain.model import Payment
 from pipeline.journal import roll, serialization
@@ -98,7 +98,7 @@ def _beside(
     return {row: in_sheet.get(run, set()) for row, run in own.items() if run is not None}
 
 
-_EFFECTIVE: Final = attempts.c.outcome.in_(roll.EFFECTIVE)
+_EFFECTIVE: Final = attempts.c.outcome.in_(attempt_rules.EFFECTIVE)
 
 
 def _earlier_payments(

@@ -15,16 +15,16 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Select, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, or_, select, update
 
 from pipeline.domain import attempt_rules, row_status
+from pipeline.domain.attempt_rules import IllegalChangeError
 from pipeline.domain.model import Outcome, Payment
 from pipeline.journal import roll, serialization
-from pipeline.journal.attempts import ATTEMPT_COLUMNS, LEGAL, IllegalChangeError, attempt_of
+from pipeline.journal.attempts import ATTEMPT_COLUMNS, attempt_of
+from pipeline.journal.journal import Journal
 from pipeline.journal.tables import attempts, batches, evidence
 from schemas.money import from_cents
-
-_EFFECTIVE: Final = (Outcome.CREATED, *sorted(attempt_rules.UNCERTAIN))
 
 
 class Proof(StrEnum):
@@ -78,12 +78,12 @@ class Evidence:
     session_id: str = field(default="", repr=False)
 
 
-def asked(engine: Engine, batch_id: int) -> Iterator[Asked]:
+def asked(journal: Journal, batch_id: int) -> Iterator[Asked]:
     """Every request of a batch that was created or may have been, with its row in the batch's roll.
 
     Of several tries without an answer since the last session, the last stands for all: they are one request.
     """
-    with engine.connect().execution_options(reading=True) as connection:
+    with journal.reading() as connection:
         places = roll.places(connection, batch_id)
         statement = select(*ATTEMPT_COLUMNS).where(attempts.c.batch_id == batch_id)
         records = connection.execute(statement.order_by(attempts.c.identity, attempts.c.number)).all()
@@ -113,24 +113,28 @@ def _elsewhere(batch_id: int, *columns: Any) -> Select[Any]:
     return (
         select(*columns, batches.c.name)
         .join_from(attempts, batches, batches.c.id == attempts.c.batch_id)
-        .where(attempts.c.batch_id != batch_id, batches.c.environment == here, attempts.c.outcome.in_(_EFFECTIVE))
+        .where(
+            attempts.c.batch_id != batch_id,
+            batches.c.environment == here,
+            attempts.c.outcome.in_(attempt_rules.EFFECTIVE),
+        )
         .order_by(attempts.c.id)
     )
 
 
-def sessions_elsewhere(engine: Engine, batch_id: int) -> Iterator[tuple[str, str]]:
+def sessions_elsewhere(journal: Journal, batch_id: int) -> Iterator[tuple[str, str]]:
     """The sessions of other batches of the same environment, each with the batch's name."""
     statement = _elsewhere(batch_id, attempts.c.session_id).where(attempts.c.session_id != "")
-    with engine.connect().execution_options(reading=True, yield_per=2_000) as connection:
-        for record in connection.execute(statement):
+    with journal.reading() as connection:
+        for record in connection.execution_options(yield_per=2_000).execute(statement):
             yield record.session_id, record.name
 
 
-def requests_elsewhere(engine: Engine, batch_id: int) -> Iterator[tuple[Payment, Decimal | None, datetime, str]]:
+def requests_elsewhere(journal: Journal, batch_id: int) -> Iterator[tuple[Payment, Decimal | None, datetime, str]]:
     """What was asked, amount in dollars, time and batch of the requests of other batches of the same environment."""
     statement = _elsewhere(batch_id, attempts.c.content, attempts.c.amount_cents, attempts.c.intended_at)
-    with engine.connect().execution_options(reading=True, yield_per=2_000) as connection:
-        for record in connection.execute(statement):
+    with journal.reading() as connection:
+        for record in connection.execution_options(yield_per=2_000).execute(statement):
             payment = serialization.payment(record.content)
             if payment is not None:
                 yield (
@@ -141,7 +145,7 @@ def requests_elsewhere(engine: Engine, batch_id: int) -> Iterator[tuple[Payment,
                 )
 
 
-def confirmed(engine: Engine, batch_id: int) -> dict[str, list[tuple[str, int]]]:
+def confirmed(connection: Connection, batch_id: int) -> dict[str, list[tuple[str, int]]]:
     """The payments of which a person said whose they are: digest -> identity and number of each attempt."""
     statement = (
         select(evidence.c.payment_key, evidence.c.identity, evidence.c.number)
@@ -149,13 +153,12 @@ def confirmed(engine: Engine, batch_id: int) -> dict[str, list[tuple[str, int]]]
         .order_by(evidence.c.id)
     )
     found: dict[str, list[tuple[str, int]]] = {}
-    with engine.connect().execution_options(reading=True) as connection:
-        for record in connection.execute(statement):
-            found.setdefault(record.payment_key, []).append((record.identity, record.number))
+    for record in connection.execute(statement):
+        found.setdefault(record.payment_key, []).append((record.identity, record.number))
     return found
 
 
-def confirmed_elsewhere(engine: Engine, batch_id: int) -> dict[str, str]:
+def confirmed_elsewhere(connection: Connection, batch_id: int) -> dict[str, str]:
     """The payments that a person confirmed for another batch of the same environment: digest -> the batch's name."""
     here = select(batches.c.environment).where(batches.c.id == batch_id).scalar_subquery()
     statement = (
@@ -163,8 +166,7 @@ def confirmed_elsewhere(engine: Engine, batch_id: int) -> dict[str, str]:
         .join_from(evidence, batches, batches.c.id == evidence.c.batch_id)
         .where(evidence.c.proof == Proof.CONFIRMED, batches.c.id != batch_id, batches.c.environment == here)
     )
-    with engine.connect().execution_options(reading=True) as connection:
-        return {record.payment_key: record.name for record in connection.execute(statement)}
+    return {record.payment_key: record.name for record in connection.execute(statement)}
 
 
 _FOUND: Final = (
@@ -201,9 +203,6 @@ def record(connection: Connection, batch_id: int, found: Sequence[Evidence]) -> 
         if one.proof is Proof.RESOLVED
     ]
     if resolved:
-        for outcome in attempt_rules.UNCERTAIN:
-            if (outcome, Outcome.CREATED) not in LEGAL:
-                raise IllegalChangeError(f"{outcome} -> created")
         changed = connection.execute(_FOUND, resolved).rowcount
         if changed != len(resolved):
             raise IllegalChangeError(f"{len(resolved) - changed} attempts were not uncertain")

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy.exc import DBAPIError
-
 from pipeline.domain.errors import RunError
-from pipeline.domain.model import Repeat
-from pipeline.journal import attempts, database
+from pipeline.domain.model import Duplicate
+from pipeline.journal import attempts
 from pipeline.journal.attempts import Intent, RepeatSearch, Settlement
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from pipeline.journal.journal import Journal
+    from pipeline.journal.transactions import Transactions
 
 SETTLE_TRIES: Final = 10
 """How often an outcome is offered to a journal that can't take it: an outcome that is lost makes a row `unknown`."""
@@ -38,38 +38,43 @@ _PAIR: Final = 2
 """Records that belong together: the outcome of a row, and the intent of the next one of the same worker."""
 
 
+Fence = Callable[["Connection"], None]
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     record: Intent | Settlement
-    done: asyncio.Future[list[Repeat]]
+    done: asyncio.Future[list[Duplicate]]
 
 
 class Recorder:
     """Records intents and outcomes for many rows at once. Use `recording()`; it belongs to one event loop."""
 
-    def __init__(self, journal: Journal, search: RepeatSearch | None) -> None:
+    def __init__(self, journal: Journal, search: RepeatSearch | None, fence: Fence | None) -> None:
         self._journal = journal
         self._search = search
+        self._fence = fence
         self._loop = asyncio.get_running_loop()
         self._gathered: list[_Waiting] = []
         self._groups: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
         self._closing = False
         self._ended: asyncio.Future[None] = self._loop.create_future()
-        # The thread's own: what is left of a group that was cut, and a connection that is kept from group to group.
+        self._transactions: Transactions | None = None
+        self._watch = self._loop.create_task(self._cut_what_hangs())
+        # The thread's own: what is left of a group that was cut.
         self._left: list[_Waiting] = []
-        self._connection: Connection | None = None
         # It ends by itself, and the program waits for it: whatever was sent, its outcome must reach the journal.
         self._thread = Thread(target=self._run, name="journal", daemon=False)
         self._thread.start()
 
-    async def intend(self, intent: Intent) -> list[Repeat]:
+    async def intend(self, intent: Intent) -> list[Duplicate]:
         """Make an intent durable. Returns the repeats in other batches because of which it was not recorded, if any.
 
         Raises RunError when the journal can't take it: nothing may be sent then.
         """
         return await self._record(intent)
 
-    def settle(self, settlement: Settlement) -> Awaitable[object]:
+    def settle(self, settlement: Settlement) -> asyncio.Future[list[Duplicate]]:
         """Send an outcome on its way into the journal at once; what is returned ends when it is durable.
 
         It must be awaited at last. It raises RunError when the journal can't take the outcome, also after a while. An
@@ -77,8 +82,8 @@ class Recorder:
         """
         return self._record(settlement)
 
-    def _record(self, record: Intent | Settlement) -> asyncio.Future[list[Repeat]]:
-        done: asyncio.Future[list[Repeat]] = self._loop.create_future()
+    def _record(self, record: Intent | Settlement) -> asyncio.Future[list[Duplicate]]:
+        done: asyncio.Future[list[Duplicate]] = self._loop.create_future()
         if not self._gathered:
             # Handed over when the loop has dealt with all that arrived together: it shares a commit.
             self._loop.call_soon(self._hand_over)
@@ -98,7 +103,17 @@ class Recorder:
         self._closing = True
         self._hand_over()
         self._groups.put(None)
-        await asyncio.shield(self._ended)
+        try:
+            await asyncio.shield(self._ended)
+        finally:
+            self._watch.cancel()
+
+    async def _cut_what_hangs(self) -> None:
+        """A commit that is never answered would end nothing, as long as something on the way takes what is written."""
+        while True:
+            await asyncio.sleep(1.0)
+            if self._transactions is not None:
+                self._transactions.cut_if_it_hangs()
 
     # -----------------------------------------------------------------------------------------------------------
     # The thread
@@ -107,17 +122,16 @@ class Recorder:
         """Commit groups until nothing more will come."""
         more = True
         try:
-            while more:
-                group, more = self._group()
-                if self._closing:
-                    self._in_loop(_drop, [waiting for waiting in group if isinstance(waiting.record, Intent)])
-                    group = [waiting for waiting in group if isinstance(waiting.record, Settlement)]
-                if group:
-                    self._commit_group(group)
+            with self._journal.transactions() as transactions:
+                self._transactions = transactions
+                while more:
+                    group, more = self._group()
+                    if self._closing:
+                        self._in_loop(_drop, [waiting for waiting in group if isinstance(waiting.record, Intent)])
+                        group = [waiting for waiting in group if isinstance(waiting.record, Settlement)]
+                    if group:
+                        self._commit_group(group, transactions)
         finally:
-            with suppress(DBAPIError):  # all is committed: a connection that is lost now is no loss
-                if self._connection is not None:
-                    self._connection.close()
             self._in_loop(_tell, self._ended, None)
 
     def _group(self) -> tuple[list[_Waiting], bool]:
@@ -139,26 +153,39 @@ class Recorder:
             group, self._left = group[:half], group[half:]
         return group, more
 
-    def _commit_group(self, group: Sequence[_Waiting]) -> None:
+    def _commit_group(self, group: Sequence[_Waiting], transactions: Transactions) -> None:
         try:
-            held = self._commit([waiting.record for waiting in group])
+            held = self._commit([waiting.record for waiting in group], transactions)
         except Exception as error:  # noqa: BLE001 - whoever waits for this group must hear of it, whatever it is
-            self._after_failure(group, error)
+            self._after_failure(group, error, unsure=transactions.unsure)
         else:
             self._in_loop(_tell_all, group, held)
 
-    def _after_failure(self, group: Sequence[_Waiting], error: Exception) -> None:
+    def _after_failure(self, group: Sequence[_Waiting], error: Exception, *, unsure: bool) -> None:
         """Intents fail at once, so that nothing more is sent; outcomes are offered again: they can't be had twice."""
         self._in_loop(_fail, [waiting for waiting in group if isinstance(waiting.record, Intent)], error)
         outcomes = [waiting for waiting in group if isinstance(waiting.record, Settlement)]
         if outcomes:
             self._offer_again(outcomes)
+        if unsure and (intents := [waiting.record for waiting in group if isinstance(waiting.record, Intent)]):
+            self._withdraw(intents)
+
+    def _withdraw(self, intents: Sequence[Intent]) -> None:
+        """What was intended and will not be sent is no *perhaps*, should the journal have taken it all the same."""
+
+        def withdraw(connection: Connection) -> None:
+            if self._fence is not None:
+                self._fence(connection)  # else they may be another's by now
+            attempts.withdraw(connection, intents, datetime.now(UTC))
+
+        with suppress(RunError), self._journal.transactions(holding=False) as transactions:
+            transactions.run(withdraw)
 
     def _offer_again(self, outcomes: Sequence[_Waiting]) -> None:
         for last in (*[False] * (SETTLE_TRIES - 1), True):
             self._journal.free_reserve()
             try:
-                self._commit([waiting.record for waiting in outcomes])
+                self._commit_outcomes(outcomes)
             except RunError as again:
                 if last:
                     self._in_loop(_fail, outcomes, again)
@@ -175,7 +202,7 @@ class Recorder:
         """A fault of the program in one outcome must not take the others with it."""
         for waiting in outcomes:
             try:
-                self._commit([waiting.record])
+                self._commit_outcomes([waiting])
             except Exception as own:  # noqa: BLE001 - as above
                 self._in_loop(_fail, [waiting], own)
             else:
@@ -186,34 +213,33 @@ class Recorder:
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(callback, *given)
 
-    def _commit(self, records: Sequence[Intent | Settlement]) -> dict[str, list[Repeat]]:
+    def _commit_outcomes(self, outcomes: Sequence[_Waiting]) -> None:
+        """Whoever has the batch now: what was sent was sent."""
+        with self._journal.transactions(holding=False) as transactions:
+            self._commit([waiting.record for waiting in outcomes], transactions)
+
+    def _commit(self, records: Sequence[Intent | Settlement], transactions: Transactions) -> dict[str, list[Duplicate]]:
         settlements = [record for record in records if isinstance(record, Settlement)]
         intents = [record for record in records if isinstance(record, Intent)]
-        held: dict[str, list[Repeat]] = {}
-        try:
-            connection = self._connection = self._connection or self._journal.engine.connect()
-            with connection.begin():
-                if settlements:
-                    attempts.settle(connection, settlements)
-                if intents and self._search is not None:
-                    held = attempts.meanwhile_elsewhere(connection, intents, self._search)
-                ready = [intent for intent in intents if intent.identity not in held]
-                if ready:
-                    attempts.intend(connection, ready)
-        except DBAPIError as error:
-            self._let_go()
-            raise database.failure(error, self._journal.url) from None
-        return held
 
-    def _let_go(self) -> None:
-        """Give the connection up: after an error of the database the next group gets one that was tried."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.invalidate()
-            connection.close()
+        def record(connection: Connection) -> dict[str, list[Duplicate]]:
+            held: dict[str, list[Duplicate]] = {}
+            if settlements:
+                attempts.settle(connection, settlements)
+            if intents and self._fence is not None:
+                self._fence(connection)
+            if intents and self._search is not None:
+                shared = self._fence is not None
+                held = attempts.meanwhile_elsewhere(connection, intents, self._search, shared=shared)
+            ready = [intent for intent in intents if intent.identity not in held]
+            if ready:
+                attempts.intend(connection, ready)
+            return held
+
+        return transactions.run(record)
 
 
-def _tell_all(group: Sequence[_Waiting], held: Mapping[str, list[Repeat]]) -> None:
+def _tell_all(group: Sequence[_Waiting], held: Mapping[str, list[Duplicate]]) -> None:
     for waiting in group:
         record = waiting.record
         _tell(waiting.done, held.get(record.identity, []) if isinstance(record, Intent) else [])
@@ -236,12 +262,15 @@ def _drop(group: Sequence[_Waiting]) -> None:
 
 
 @asynccontextmanager
-async def recording(journal: Journal, search: RepeatSearch | None) -> AsyncIterator[Recorder]:
+async def recording(
+    journal: Journal, search: RepeatSearch | None, fence: Fence | None = None
+) -> AsyncIterator[Recorder]:
     """A recorder that commits for the time of the context.
 
-    `search` is where repeats are sought at the moment of sending; None where the user allowed them.
+    `search` is where repeats are sought at the moment of sending; None where the user allowed them. `fence` is asked in
+    each transaction that records intents, and raises RunError where none may be recorded any more.
     """
-    recorder = Recorder(journal, search)
+    recorder = Recorder(journal, search, fence)
     try:
         yield recorder
     finally:

@@ -132,14 +132,26 @@ def back_up(url: str, path: Path) -> Path:
     """
     source = database.sqlite_path(url)
     if source is None:
-        raise UsageError("journal.backup_postgresql", place=database.shown(url))
+        raise UsageError(
+            "The journal {place} is a PostgreSQL database. Back it up with the server's own "
+            "tool: pg_dump --format=custom --file=PATH and the same address.",
+            place=database.shown(url),
+        )
     database.open_as_it_is(url).dispose()
     try:
         return put(path, partial(_copy, source))
     except OSError as error:
-        raise UsageError("journal.backup_cannot_write", path=path, error=error.strerror) from None
+        raise UsageError(
+            "Can't write the backup {path} ({error}). Choose a place where you can write.",
+            path=path,
+            error=error.strerror,
+        ) from None
     except sqlite3.DatabaseError:
-        raise UsageError("journal.damaged", place=source) from None
+        raise UsageError(
+            "The file {place} is not a journal, or it is damaged. Nothing more is sent. "
+            "Restore it from a backup, or choose another with --journal.",
+            place=source,
+        ) from None
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -151,6 +163,11 @@ def _copy(source: Path, target: Path) -> None:
         # One file: a backup that needs a second one beside it is soon half a backup.
         to_backup.execute("PRAGMA journal_mode=DELETE")
         if not to_backup.execute("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").fetchone():
-            raise UsageError("journal.incomplete", place=source)
+            raise UsageError(
+                "The journal {place} lacks tables or columns: it is damaged, or another program "
+                "changed it. Nothing more is sent. Restore it from a backup, or choose another "
+                "with --journal.",
+                place=source,
+            )
         if to_backup.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
             raise sqlite3.DatabaseError

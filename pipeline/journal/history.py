@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, select
 
-from pipeline.domain.model import Approval, Outcome
+from pipeline.domain.model import Approval, Outcome, Payment
 from pipeline.journal import serialization
+from pipeline.journal.earlier_sentences import EARLIER_SENTENCES
 from pipeline.journal.tables import attempts, batches, rows, runs
 from schemas.faults import Fault
 
@@ -28,8 +29,8 @@ class Facts:
 class PastRun:
     """One run: its sheet, how it ended, and how many attempts and sessions it made. Times are aware.
 
-    `ended_at` and `exit_code` are None for a run that was cut off, `stopped` is the key of the sentence that says why
-    it stopped early, with what fills it.
+    `ended_at` and `exit_code` are None for a run that was cut off, `stopped` is the English sentence that says why it
+    stopped early, with what fills its placeholders.
     """
 
     id: int
@@ -46,13 +47,16 @@ class PastRun:
     stopped: str
     stopped_details: dict[str, str]
     approval: Approval | None
+    who: str
+    """Who ran it; empty for a run of an earlier version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Try:
     """One attempt as it was made: which content, from which row, in which run, and what came of it.
 
-    `asked` is the content in words, `http_status` None when no answer came. Times are aware.
+    `asked` is the content, None where it is not known any more; `http_status` None when no answer came. Times are
+    aware.
     """
 
     number: int
@@ -63,7 +67,7 @@ class Try:
     outcome: Outcome
     http_status: int | None
     send_link: bool
-    asked: str = field(repr=False)
+    asked: Payment | None = field(repr=False)
     reasons: tuple[Fault, ...] = ()
     session_id: str = field(default="", repr=False)
 
@@ -109,9 +113,10 @@ def _run(found: Any) -> PastRun:
         rows=found.rows or 0,
         attempts=found.attempts or 0,
         created=found.created or 0,
-        stopped=found.stopped,
+        stopped=EARLIER_SENTENCES.get(found.stopped, found.stopped),
         stopped_details=serialization.details(found.stopped_details),
         approval=serialization.approval(found.approval),
+        who=serialization.who(found) if found.who else "",
     )
 
 
@@ -122,7 +127,6 @@ def tries_of(connection: Connection, batch_id: int, identity: str) -> list[Try]:
 
 
 def _try(found: Any) -> Try:
-    payment = serialization.payment(found.content)
     return Try(
         number=found.number,
         run=found.run_id,
@@ -132,7 +136,7 @@ def _try(found: Any) -> Try:
         outcome=Outcome(found.outcome),
         http_status=found.http_status,
         send_link=found.send_link,
-        asked=payment.describe() if payment else "",
+        asked=serialization.payment(found.content),
         reasons=serialization.faults(found.reasons),
         session_id=found.session_id,
     )

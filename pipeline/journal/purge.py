@@ -1,7 +1,8 @@
 """Removing personal data from old batches: from the records, and from what a database keeps of old records.
 
 Removed: the cells of the sheet, names, e-mail addresses and accounts of payments, session ids (whoever has one can
-open the payment page), words of the API and notes of people, what the API said of sessions, where files were written.
+open the payment page), words of the API and notes of people, what the API said of sessions, what plans show of people,
+where files were written.
 Kept, since accountants reconcile years later and nobody may be asked twice because of a purge: references, amounts,
 times, outcomes, HTTP statuses, codes of reasons, and the digests by which a row is known again.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic, sleep
 from typing import Any, Final
@@ -19,6 +20,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Select,
     Table,
     and_,
     bindparam,
@@ -33,24 +35,36 @@ from sqlalchemy import (
 from sqlalchemy.exc import OperationalError
 
 from pipeline.domain.errors import JournalUnusableError
-from pipeline.domain.model import Payment
+from pipeline.domain.personal_data import fault_without_person, payment_without_person
+from pipeline.journal import database, serialization
+from pipeline.journal import drafts as draft_verbs
 from pipeline.journal import outputs as written
-from pipeline.journal import serialization
+from pipeline.journal.journal import Batch, Journal
 from pipeline.journal.roll import accepted_runs
-from pipeline.journal.tables import attempts, batches, decisions, evidence, outputs, rows, runs, states
-from schemas.faults import Fault
+from pipeline.journal.tables import (
+    attempts,
+    batches,
+    corrections,
+    decisions,
+    draft_decisions,
+    drafts,
+    evidence,
+    left_out_rows,
+    outputs,
+    plan_events,
+    plans,
+    rows,
+    runs,
+    states,
+)
 
 CHUNK: Final = 2_000
 """Records that are in memory at a time."""
-HIDDEN: Final = "…"
-"""What stands for a removed word."""
 _PATIENCE: Final = 10.0
 """Seconds that transactions of others on PostgreSQL are waited for, so that old records can be dropped."""
 _PAUSE: Final = 0.2
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 """PostgreSQL's code for a lock that was waited for too long."""
-_KEPT: Final = frozenset({"status", "date", "batch", "row", "rows", "tries", "count", "days", "kind", "differs"})
-"""Details of faults that are about the run and not about a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,26 +90,48 @@ def old_batches(connection: Connection, before: datetime) -> list[Old]:
         .group_by(attempts.c.batch_id)
         .subquery()
     )
+    changed = (
+        select(runs.c.batch_id, func.max(drafts.c.changed_at).label("at"))
+        .join(drafts, drafts.c.run_id == runs.c.id)
+        .group_by(runs.c.batch_id)
+        .subquery()
+    )
+    planned = (
+        select(plans.c.batch_id, func.max(func.coalesce(plan_events.c.at, plans.c.made_at)).label("at"))
+        .outerjoin(plan_events, plan_events.c.plan_id == plans.c.id)
+        .group_by(plans.c.batch_id)
+        .subquery()
+    )
     statement = (
-        select(batches, ran.c.at.label("ran_at"), tried.c.at.label("tried_at"), tried.c.number)
+        select(
+            batches,
+            ran.c.at.label("ran_at"),
+            tried.c.at.label("tried_at"),
+            tried.c.number,
+            changed.c.at.label("changed_at"),
+            planned.c.at.label("planned_at"),
+        )
+        .outerjoin(changed, changed.c.batch_id == batches.c.id)
         .outerjoin(ran, ran.c.batch_id == batches.c.id)
         .outerjoin(tried, tried.c.batch_id == batches.c.id)
+        .outerjoin(planned, planned.c.batch_id == batches.c.id)
         .order_by(batches.c.id)
     )
     found = []
     for line in connection.execute(statement):
-        last = max(filter(None, (line.ran_at, line.tried_at, line.created_at)))
+        last = max(filter(None, (line.ran_at, line.tried_at, line.changed_at, line.planned_at, line.created_at)))
         if last < serialization.dump_time(before) and (
-            line.purged_at is None or _has_personal_data(connection, line.id)
+            line.purged_at is None or _has_personal_data(connection, Batch(line.id, line.name, line.environment))
         ):
             found.append(Old(line.id, line.name, line.environment, serialization.time(last), line.number or 0))
     return sorted(found, key=lambda old: old.last_at)
 
 
-def _has_personal_data(connection: Connection, batch_id: int) -> bool:
+def _has_personal_data(connection: Connection, batch: Batch) -> bool:
     """Whether a purged batch has something to remove again. By what is there: the clock of a purge may have been wrong,
     and what came after it would be kept for ever.
     """
+    batch_id = batch.id
     mine = select(runs.c.id).where(runs.c.batch_id == batch_id)
     bare: ColumnElement[str] = rows.c.cells
     for sign in '[]",':
@@ -106,12 +142,21 @@ def _has_personal_data(connection: Connection, batch_id: int) -> bool:
         exists().where(states.c.batch_id == batch_id),
         exists().where(decisions.c.batch_id == batch_id, or_(decisions.c.note != "", decisions.c.session_id != "")),
         exists().where(evidence.c.batch_id == batch_id, evidence.c.session_id != ""),
+        draft_verbs.has_personal_data(batch),
+        exists().where(plans.c.batch_id == batch_id, plans.c.details != ""),
+        exists().where(plan_events.c.plan_id.in_(_plans_of(batch_id)), plan_events.c.reason != ""),
     )
     return bool(connection.scalar(select(or_(*there))))
 
 
+def _plans_of(batch_id: int) -> Select[tuple[int]]:
+    return select(plans.c.id).where(plans.c.batch_id == batch_id)
+
+
 def scrub(connection: Connection, batch_id: int, now: datetime) -> None:
-    """Remove the personal data of a batch. Hold the batch."""
+    """Remove the personal data of a batch and of its drafts. Hold the batch."""
+    batch = connection.execute(select(batches).where(batches.c.id == batch_id)).one()
+    draft_verbs.scrub(connection, Batch(batch.id, batch.name, batch.environment))
     mine = select(runs.c.id).where(runs.c.batch_id == batch_id)
     kept = and_(rows.c.superseded_by.is_(None), rows.c.run_id.in_(accepted_runs(batch_id)))
     connection.execute(delete(rows).where(rows.c.run_id.in_(mine), not_(kept)))
@@ -127,11 +172,13 @@ def scrub(connection: Connection, batch_id: int, now: datetime) -> None:
         connection.execute(update(decisions).where(decisions.c.id == record.id).values(values))
     connection.execute(update(evidence).where(evidence.c.batch_id == batch_id).values(session_id=""))
     connection.execute(delete(states).where(states.c.batch_id == batch_id))
-    batch = connection.execute(select(batches).where(batches.c.id == batch_id)).one()
+    connection.execute(update(plans).where(plans.c.batch_id == batch_id).values(details=""))
+    connection.execute(update(plan_events).where(plan_events.c.plan_id.in_(_plans_of(batch_id))).values(reason=""))
     written.forget(connection, batch.name, batch.environment)
     connection.execute(update(batches).where(batches.c.id == batch_id).values(purged_at=serialization.dump_time(now)))
 
 
+_OF_DRAFTS: Final = (corrections, left_out_rows, draft_decisions, drafts)
 _ATTEMPT: Final = (
     update(attempts)
     .where(attempts.c.id == bindparam("which"))
@@ -161,38 +208,35 @@ def _row(record: Any) -> dict[str, Any]:
         "payment": _content(record.payment),
         "faults": _faults(record.faults),
         "notices": _faults(record.notices),
-        "hold": serialization.dump(_without_person(hold)) if hold else None,
+        "hold": serialization.dump(fault_without_person(hold)) if hold else None,
         "request_id": "",
+        "released": "",
     }
 
 
 def _content(text: str | None) -> str | None:
-    """A payment's reference, amount and way of delivery."""
     payment = serialization.payment(text)
-    if payment is None:
-        return None
-    bare = Payment(payment.reference_id, "", "", "", payment.amount, payment.send_link, payment.direction)
-    return serialization.dump(bare)
+    return serialization.dump(payment_without_person(payment)) if payment else None
 
 
 def _faults(text: str | None) -> str:
-    return serialization.dump_faults(map(_without_person, serialization.faults(text)))
+    return serialization.dump_faults(map(fault_without_person, serialization.faults(text)))
 
 
-def _without_person(fault: Fault) -> Fault:
-    """The same fault without the cell's text and without words that may name somebody."""
-    kept = ((key, told if key in _KEPT or key.endswith("_amount") else HIDDEN) for key, told in fault.details)
-    return replace(fault, value="", details=tuple(kept))
-
-
-def compact(engine: Engine) -> None:
+def compact(journal: Journal) -> None:
     """Make the database forget the old records: SQLite's free pages and its log, PostgreSQL's dead tuples.
 
     Raises StoppedEarlyError when another program reads the journal, so that the database has to keep them.
     """
-    forgotten = _compact_postgresql(engine) if engine.dialect.name == "postgresql" else _compact_sqlite(engine)
+    engine = journal.engine
+    with database.explained(journal.url):
+        forgotten = _compact_postgresql(engine) if engine.dialect.name == "postgresql" else _compact_sqlite(engine)
     if not forgotten:
-        raise JournalUnusableError("journal.purge_busy")
+        raise JournalUnusableError(
+            "Personal data was removed from the records, but another program is reading the "
+            "journal, so its files still contain copies. Close that program, then run the "
+            "same command again."
+        )
 
 
 def _compact_sqlite(engine: Engine) -> bool:
@@ -217,7 +261,19 @@ def _compact_postgresql(engine: Engine) -> bool:
         connection.detach()  # what is set here must not stay with a connection of the pool
         connection.exec_driver_sql(f"SET lock_timeout = '{int(_PATIENCE)}s'")
         until = monotonic() + _PATIENCE
-        for table in (rows, attempts, runs, decisions, evidence, states, outputs, batches):
+        for table in (
+            rows,
+            attempts,
+            runs,
+            decisions,
+            evidence,
+            states,
+            plans,
+            plan_events,
+            outputs,
+            batches,
+            *_OF_DRAFTS,
+        ):
             while _dead_tuples(connection, table) != 0:
                 if monotonic() > until:
                     return False

@@ -7,42 +7,46 @@ after `run` and weeks later, when the input file is gone, is made by these lines
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
 
 from pipeline.domain import attempt_rules, row_status
-from pipeline.domain.model import Attempt, Column, Outcome, Report, ReportRow, SheetRow, Source, Status, kind_of
+from pipeline.domain import roll as roll_rules
+from pipeline.domain.model import Attempt, Column, Outcome, Report, ReportRow, SheetRow, SourceFile, Status
+from pipeline.domain.roll import CellsFitter
 from pipeline.domain.row_status import PlannedRow, RowStatus
 from pipeline.domain.session_states import notices
 from pipeline.journal import roll, serialization, states
 from pipeline.journal.asking import ASKED, batched
 from pipeline.journal.attempts import ATTEMPT_COLUMNS, attempt_of, cancelled, histories, mark_cancelled
+from pipeline.journal.earlier_sentences import EARLIER_SENTENCES
+from pipeline.journal.journal import Journal
 from pipeline.journal.tables import attempts, batches, rows, runs
 from pipeline.journal.tables import states as states_table
+from schemas.faults import Fault
 from schemas.money import from_cents
 
 CHUNK: Final = 2_000
 """Rows that are in memory at a time."""
 
 
-def report(engine: Engine, run_id: int) -> Report:
+def report(connection: Connection, run_id: int) -> Report:
     """What is said about a run as a whole. Raises LookupError when there is no such run."""
-    with engine.connect().execution_options(reading=True) as connection:
-        found = connection.execute(
-            select(runs, batches.c.name, batches.c.environment)
-            .join(batches, batches.c.id == runs.c.batch_id)
-            .where(runs.c.id == run_id)
-        ).one_or_none()
-        asked_at = states.asked_at(connection, found.batch_id) if found is not None else None
+    found = connection.execute(
+        select(runs, batches.c.name, batches.c.environment)
+        .join(batches, batches.c.id == runs.c.batch_id)
+        .where(runs.c.id == run_id)
+    ).one_or_none()
+    asked_at = states.asked_at(connection, found.batch_id) if found is not None else None
     if found is None:
         raise LookupError(run_id)
     return Report(
         batch=found.name,
-        source=Source(found.file, found.sha256, found.sheet),
+        source=SourceFile(found.file, found.sha256, found.sheet),
         environment=found.environment,
         columns=serialization.columns(found.columns),
         started_at=serialization.time(found.started_at),
@@ -50,7 +54,7 @@ def report(engine: Engine, run_id: int) -> Report:
         identity=tuple(serialization.cells(found.identity)),
         controls=serialization.controls(found.controls),
         notices=serialization.faults(found.notices),
-        stopped=found.stopped,
+        stopped=EARLIER_SENTENCES.get(found.stopped, found.stopped),
         stopped_details=serialization.details(found.stopped_details),
         dry_run=found.purpose != "run",
         approval=serialization.approval(found.approval),
@@ -58,15 +62,15 @@ def report(engine: Engine, run_id: int) -> Report:
     )
 
 
-def report_rows(engine: Engine, run_id: int) -> Iterator[ReportRow]:
+def report_rows(journal: Journal, run_id: int) -> Iterator[ReportRow]:
     """The rows of a run in the sheet's order, as they stand now; a chunk in memory at a time."""
-    with engine.connect().execution_options(reading=True) as connection:
+    with journal.reading() as connection:
         run = connection.execute(select(runs).where(runs.c.id == run_id)).one()
         followed = states.asked_at(connection, run.batch_id) is not None
     position = 0
     while True:
         beyond = position + CHUNK
-        with engine.connect().execution_options(reading=True) as connection:
+        with journal.reading() as connection:
             chosen = and_(rows.c.run_id == run_id, rows.c.position >= position, rows.c.position < beyond)
             chunk = connection.execute(select(rows).where(chosen).order_by(rows.c.position)).all()
             history = _histories(connection, run.batch_id, chunk)
@@ -87,35 +91,46 @@ def report_rows(engine: Engine, run_id: int) -> Iterator[ReportRow]:
 # The roll of a batch
 
 
-def roll_report(engine: Engine, batch_id: int) -> Report:
+def roll_report(connection: Connection, batch_id: int) -> Report:
     """What is said about a batch as a whole: its last run, and the columns of all its sheets.
 
     Raises LookupError when no sheet of it was accepted.
     """
-    with engine.connect().execution_options(reading=True) as connection:
-        sheets = _sheets(connection, batch_id)
+    sheets = _sheets(connection, batch_id)
     if not sheets:
         raise LookupError(batch_id)
-    return replace(report(engine, max(sheets)), columns=_columns_of(sheets.values()), roll=True)
+    return replace(report(connection, max(sheets)), columns=_columns_of(sheets), roll=True)
 
 
-def roll_rows(engine: Engine, batch_id: int) -> Iterator[ReportRow]:
+def roll_rows(journal: Journal, batch_id: int) -> Iterator[ReportRow]:
     """Every row of a batch's roll as it stands now, in the order of its sheets; a chunk in memory at a time.
 
     Cells stand in the columns of `roll_report`. A row that is held or invalid now shows the request that it has from
     before; what else was requested under its key follows it as `further` rows.
     """
-    with engine.connect().execution_options(reading=True) as connection:
+    with journal.reading() as connection:
         sheets = _sheets(connection, batch_id)
         ids = roll.ids_of(connection, batch_id)
     fitters = _fitters(sheets)
     for at in range(0, len(ids), ASKED):
         wanted = ids[at : at + ASKED].tolist()
-        with engine.connect().execution_options(reading=True) as connection:
+        with journal.reading() as connection:
             found = {record.id: record for record in connection.execute(select(rows).where(rows.c.id.in_(wanted)))}
             chunk = [found[row_id] for row_id in wanted if row_id in found]
             shown = _shown(connection, batch_id, chunk, sheets, fitters)
         yield from shown
+
+
+def rows_shown(connection: Connection, batch_id: int, row_ids: Sequence[int]) -> dict[int, ReportRow]:
+    """Some rows of a roll as they stand now, without what else was requested under their keys. By their ids."""
+    sheets = _sheets(connection, batch_id)
+    fitters = _fitters(sheets)
+    shown: dict[int, ReportRow] = {}
+    for some in batched(row_ids, ASKED):
+        chunk = connection.execute(select(rows).where(roll.in_roll(batch_id), rows.c.id.in_(some))).all()
+        found = (row for row in _shown(connection, batch_id, chunk, sheets, fitters) if not row.further)
+        shown |= {record.id: row for record, row in zip(chunk, found, strict=True)}
+    return shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +141,30 @@ class Numbered:
     present: bool
 
 
-def rows_of_number(engine: Engine, batch_id: int, number: int) -> list[Numbered]:
+def rows_of_number(connection: Connection, batch_id: int, number: int) -> list[Numbered]:
     """The rows of a roll that bear this number in their sheets, newest first: several, where there are several sheets
     or a row has left its sheet.
     """
-    with engine.connect().execution_options(reading=True) as connection:
-        sheets = _sheets(connection, batch_id)
-        chosen = and_(roll.in_roll(batch_id), rows.c.number == number)
-        chunk = connection.execute(select(rows).where(chosen).order_by(rows.c.run_id.desc(), rows.c.id)).all()
-        newest: dict[int, int] = {}
-        for record in chunk:
-            newest.setdefault(sheets[record.run_id].sheet_id, record.run_id)
-        shown = _shown(connection, batch_id, chunk, sheets, _fitters(sheets))
+    return _numbered(connection, batch_id, rows.c.number == number)
+
+
+def rows_of_reference(connection: Connection, batch_id: int, reference: str) -> list[Numbered]:
+    """The rows of a roll for which a request with this reference was sent that had no answer, newest first."""
+    uncertain = and_(attempts.c.batch_id == batch_id, attempts.c.outcome.in_(attempt_rules.UNCERTAIN))
+    sent = connection.execute(select(attempts.c.identity, attempts.c.content).where(uncertain)).all()
+    payments = ((one.identity, serialization.payment(one.content)) for one in sent)
+    identities = {identity for identity, payment in payments if payment and payment.reference_id == reference}
+    return _numbered(connection, batch_id, rows.c.identity.in_(identities))
+
+
+def _numbered(connection: Connection, batch_id: int, which: ColumnElement[bool]) -> list[Numbered]:
+    sheets = _sheets(connection, batch_id)
+    chosen = and_(roll.in_roll(batch_id), which)
+    chunk = connection.execute(select(rows).where(chosen).order_by(rows.c.run_id.desc(), rows.c.id)).all()
+    newest: dict[int, int] = {}
+    for record in chunk:
+        newest.setdefault(sheets[record.run_id].sheet_id, record.run_id)
+    shown = _shown(connection, batch_id, chunk, sheets, _fitters(sheets))
     present = [record.run_id == newest[sheets[record.run_id].sheet_id] for record in chunk]
     return [*map(Numbered, (row for row in shown if not row.further), present)]
 
@@ -148,52 +175,15 @@ def _sheets(connection: Connection, batch_id: int) -> dict[int, Any]:
     return {run.id: run for run in connection.execute(chosen)}
 
 
-def _columns_of(sheets: Iterable[Any]) -> tuple[Column, ...]:
-    """The columns of all sheets: those of the newest whole one, then what others have besides, by heading and field."""
-    newest_first = sorted(sheets, key=lambda run: (run.partial, -run.id))
-    found: dict[object, Column] = {}
-    for run in newest_first:
-        for sign, column in _signed(serialization.columns(run.columns)):
-            found.setdefault(sign, replace(column, index=len(found)))
-    return tuple(found.values())
+def _fitters(sheets: Mapping[int, Any]) -> dict[int, CellsFitter]:
+    columns = _columns_of(sheets)
+    return {run_id: roll_rules.fitter(serialization.columns(run.columns), columns) for run_id, run in sheets.items()}
 
 
-def _signed(columns: Iterable[Column]) -> Iterator[tuple[object, Column]]:
-    """Each column with what it is known by in another sheet: heading, field, and which of equal ones it is."""
-    counted: Counter[object] = Counter()
-    for column in columns:
-        sign = column.heading.strip(), column.field
-        counted[sign] += 1
-        yield (sign, counted[sign]), column
-
-
-@dataclass(frozen=True, slots=True)
-class _Fitter:
-    """Puts the cells of one sheet's rows into the columns of the roll. `places` are the roll's, None where equal."""
-
-    width: int
-    places: tuple[int, ...] | None
-
-    def __call__(self, row: SheetRow) -> SheetRow:
-        if self.places is None:
-            return row
-        cells, kinds = [""] * self.width, ["s"] * self.width
-        for place, cell, kind in zip(self.places, row.cells, row.kinds, strict=False):
-            # How a cell differs from its column is known of its own sheet only.
-            cells[place], kinds[place] = cell, kind_of(kind)
-        return replace(row, cells=tuple(cells), kinds="".join(kinds))
-
-
-def _fitters(sheets: Mapping[int, Any]) -> dict[int, _Fitter]:
-    columns = _columns_of(sheets.values())
-    at = {sign: column.index for sign, column in _signed(columns)}
-    fitters = {}
-    for run_id, run in sheets.items():
-        own = serialization.columns(run.columns)
-        same = own == columns
-        places = None if same else tuple(at[sign] for sign, _ in _signed(own))
-        fitters[run_id] = _Fitter(len(columns), places)
-    return fitters
+def _columns_of(sheets: Mapping[int, Any]) -> tuple[Column, ...]:
+    """The columns of all sheets: those of the newest whole one come first."""
+    newest_first = sorted(sheets.values(), key=lambda run: (run.partial, -run.id))
+    return roll_rules.columns_of(serialization.columns(run.columns) for run in newest_first)
 
 
 def _shown(
@@ -201,7 +191,7 @@ def _shown(
     batch_id: int,
     chunk: Sequence[Any],
     sheets: Mapping[int, Any],
-    fitters: Mapping[int, _Fitter],
+    fitters: Mapping[int, CellsFitter],
 ) -> list[ReportRow]:
     history = _histories(connection, batch_id, chunk)
     elsewhere = _requests_elsewhere(connection, chunk, history)
@@ -219,7 +209,7 @@ def _further(
     row: ReportRow,
     history: Sequence[Attempt],
     sheets: Mapping[int, Any],
-    fitters: Mapping[int, _Fitter],
+    fitters: Mapping[int, CellsFitter],
 ) -> Iterator[ReportRow]:
     """The other requests under a row's key, each in the form in which it was sent where that is still known."""
     made = [one for one in history if one.outcome is Outcome.CREATED]
@@ -243,7 +233,7 @@ def _further(
             payment=payment,
             amount=attempt.amount,
             session_id=attempt.session_id,
-            launch_url=_launch_url(base_url, attempt.session_id),
+            launch_url=launch_url(base_url, attempt.session_id),
             notices=row_status.notices_of(attempt),
             reference_sent=attempt.reference_id,
             amount_sent=attempt.amount,
@@ -314,7 +304,7 @@ def _present(
         payment=planned.payment,
         amount=from_cents(record.amount_cents),
         session_id=made.session_id if made else "",
-        launch_url=_launch_url(run.base_url, made.session_id) if made and made.session_id else "",
+        launch_url=launch_url(run.base_url, made.session_id) if made and made.session_id else "",
         errors=told.errors,
         notices=(*serialization.faults(record.notices), *told.notices, *row_status.decided_before(history, attempt)),
         reference_sent=latest.reference_id if latest else None,
@@ -326,7 +316,8 @@ def _present(
     )
 
 
-def _launch_url(base_url: str, session_id: str) -> str:
+def launch_url(base_url: str, session_id: str) -> str:
+    """Where a payor pays a request."""
     return f"{base_url}/app/?sessionId={session_id}"
 
 
@@ -350,7 +341,8 @@ class BatchLine:
     """A batch in the list, by its roll. Cents are of CAD, times aware.
 
     `rows` are all rows, `created` the requests that were made, of which `cancelled` were cancelled; `unknown` are rows
-    whose outcome is unknown, `never_asked` those without a request. `last_run` is the last run that was accepted.
+    whose outcome is unknown, `never_asked` those without a request, of which `to_fix` are invalid or rejected.
+    `last_run` is the last run that was accepted.
     """
 
     id: int
@@ -365,12 +357,39 @@ class BatchLine:
     cancelled: int
     cancelled_cents: int
     unknown: int
+    to_fix: int
     never_asked: int
     never_asked_cents: int
     purged_at: datetime | None
 
 
-def batch_lines(engine: Engine) -> list[BatchLine]:
+@dataclass(frozen=True, slots=True)
+class BatchName:
+    """A batch and the last of its runs that was accepted."""
+
+    id: int
+    name: str
+    environment: str
+    last_run: int
+
+
+def batch_names(connection: Connection) -> list[BatchName]:
+    """All batches that were run, the one that was run last at the end."""
+    last = select(runs.c.batch_id, func.max(runs.c.id).label("run")).where(_ACCEPTED).group_by(runs.c.batch_id)
+    newest = last.subquery()
+    statement = (
+        select(batches.c.id, batches.c.name, batches.c.environment, newest.c.run)
+        .join(newest, newest.c.batch_id == batches.c.id)
+        .join(runs, runs.c.id == newest.c.run)
+        .order_by(runs.c.started_at, batches.c.id)
+    )
+    return [BatchName(*line) for line in connection.execute(statement)]
+
+
+_ACCEPTED: Final = and_(runs.c.purpose == "run", runs.c.accepted_at.is_not(None))
+
+
+def batch_lines(connection: Connection) -> list[BatchLine]:
     """All batches of the journal, the one that was run last at the end."""
     made = attempts.c.outcome == Outcome.CREATED
     sums = (
@@ -382,8 +401,7 @@ def batch_lines(engine: Engine) -> list[BatchLine]:
         .group_by(attempts.c.batch_id)
         .subquery()
     )
-    accepted = and_(runs.c.purpose == "run", runs.c.accepted_at.is_not(None))
-    newest = select(runs.c.batch_id, func.max(runs.c.id).label("run")).where(accepted)
+    newest = select(runs.c.batch_id, func.max(runs.c.id).label("run")).where(_ACCEPTED)
     last = newest.group_by(runs.c.batch_id).subquery()
     statement = (
         select(batches, sums.c.created, sums.c.cents, last.c.run, runs.c.started_at, runs.c.file)
@@ -392,36 +410,38 @@ def batch_lines(engine: Engine) -> list[BatchLine]:
         .outerjoin(runs, runs.c.id == last.c.run)
         .order_by(runs.c.started_at, batches.c.id)
     )
-    with engine.connect().execution_options(reading=True) as connection:
-        never, gone, unknown = _never_asked(connection), _cancelled(connection), _unknown(connection)
-        return [
-            BatchLine(
-                id=line.id,
-                name=line.name,
-                environment=line.environment,
-                last_run=line.run,
-                last_run_at=serialization.time_or_none(line.started_at),
-                file=line.file or "",
-                rows=never[line.id].rows,
-                created=line.created or 0,
-                created_cents=int(line.cents or 0),
-                cancelled=gone[line.id].rows,
-                cancelled_cents=gone[line.id].cents,
-                unknown=unknown[line.id],
-                never_asked=never[line.id].without,
-                never_asked_cents=never[line.id].cents,
-                purged_at=serialization.time_or_none(line.purged_at),
-            )
-            for line in connection.execute(statement)
-        ]
+    never, gone, unknown = _never_asked(connection), _cancelled(connection), _unknown(connection)
+    rejections = _rejections(connection)
+    return [
+        BatchLine(
+            id=line.id,
+            name=line.name,
+            environment=line.environment,
+            last_run=line.run,
+            last_run_at=serialization.time_or_none(line.started_at),
+            file=line.file or "",
+            rows=never[line.id].rows,
+            created=line.created or 0,
+            created_cents=int(line.cents or 0),
+            cancelled=gone[line.id].rows,
+            cancelled_cents=gone[line.id].cents,
+            unknown=unknown[line.id],
+            to_fix=never[line.id].invalid + rejections[line.id],
+            never_asked=never[line.id].without,
+            never_asked_cents=never[line.id].cents,
+            purged_at=serialization.time_or_none(line.purged_at),
+        )
+        for line in connection.execute(statement)
+    ]
 
 
 @dataclass(slots=True)
 class _Count:
-    """Rows, those of them that are `without` a request, and cents."""
+    """Rows, those of them that are `without` a request, and their cents; the `invalid` ones among these."""
 
     rows: int = 0
     without: int = 0
+    invalid: int = 0
     cents: int = 0
 
 
@@ -430,7 +450,7 @@ def _never_asked(connection: Connection) -> dict[int, _Count]:
     asked = exists().where(
         attempts.c.batch_id == runs.c.batch_id,
         attempts.c.identity == rows.c.identity,
-        attempts.c.outcome.in_(roll.EFFECTIVE),
+        attempts.c.outcome.in_(attempt_rules.EFFECTIVE),
     )
     carried = and_(rows.c.plan == "keep", rows.c.request_id != "")
     without = and_(~asked, ~carried)
@@ -439,6 +459,7 @@ def _never_asked(connection: Connection) -> dict[int, _Count]:
             runs.c.batch_id,
             func.count().label("rows"),
             func.count().filter(without).label("without"),
+            func.count().filter(without, rows.c.plan == "invalid", ~rows.c.left_out).label("invalid"),
             func.sum(rows.c.amount_cents).filter(without).label("cents"),
         )
         .join_from(rows, runs, runs.c.id == rows.c.run_id)
@@ -447,7 +468,7 @@ def _never_asked(connection: Connection) -> dict[int, _Count]:
     )
     found: dict[int, _Count] = defaultdict(_Count)
     for line in connection.execute(statement):
-        found[line.batch_id] = _Count(line.rows, line.without or 0, int(line.cents or 0))
+        found[line.batch_id] = _Count(line.rows, line.without or 0, line.invalid or 0, int(line.cents or 0))
     return found
 
 
@@ -480,13 +501,42 @@ def _unknown(connection: Connection) -> Counter[int]:
     perhaps = defaultdict(list)
     for record in connection.execute(statement):
         perhaps[record.batch_id].append(record.identity)
-    counted: Counter[int] = Counter()
-    for batch_id, identities in perhaps.items():
-        for some in batched(identities, ASKED):
-            chosen = and_(roll.in_roll(batch_id), rows.c.identity.in_(some))
-            found = connection.execute(select(rows).where(chosen)).all()
-            history = _histories(connection, batch_id, found)
-            counted[batch_id] += sum(
-                row_status.is_unknown(_planned(record), history.get(record.identity, [])) for record in found
-            )
-    return counted
+    return Counter({batch: len(_unknown_rows(connection, batch, keys)) for batch, keys in perhaps.items()})
+
+
+def _rejections(connection: Connection) -> Counter[int]:
+    """How many rows of each batch the API rejected as they are."""
+    batch_ids = connection.scalars(select(attempts.c.batch_id).where(_WAS_REJECTED).distinct()).all()
+    return Counter({batch: len(rejected(connection, batch, roll.in_roll(batch))) for batch in batch_ids})
+
+
+def rejected(connection: Connection, batch_id: int, among: ColumnElement[bool]) -> dict[int, tuple[Fault, ...]]:
+    """The rows `among` all of a batch that the API rejected as they are: why, by their ids."""
+    keys = select(attempts.c.identity).where(attempts.c.batch_id == batch_id, _WAS_REJECTED)
+    found = connection.execute(select(rows).where(among, rows.c.identity.in_(keys))).all()
+    history = _histories(connection, batch_id, found)
+    folded = ((one.id, row_status.rejected(_planned(one), history.get(one.identity, []))) for one in found)
+    return {row_id: reasons for row_id, reasons in folded if reasons is not None}
+
+
+_WAS_REJECTED: Final = attempts.c.outcome == Outcome.REJECTED
+
+
+def unknown_rows(connection: Connection, batch_id: int) -> list[int]:
+    """The rows of a batch's roll whose outcome is unknown, by their ids."""
+    uncertain = and_(attempts.c.batch_id == batch_id, attempts.c.outcome.in_(attempt_rules.UNCERTAIN))
+    identities = connection.scalars(select(attempts.c.identity).where(uncertain).distinct()).all()
+    return _unknown_rows(connection, batch_id, identities)
+
+
+def _unknown_rows(connection: Connection, batch_id: int, identities: Sequence[str]) -> list[int]:
+    """Those that have one of these keys."""
+    unknown = []
+    for some in batched(identities, ASKED):
+        chosen = and_(roll.in_roll(batch_id), rows.c.identity.in_(some))
+        found = connection.execute(select(rows).where(chosen)).all()
+        history = _histories(connection, batch_id, found)
+        unknown += [
+            record.id for record in found if row_status.is_unknown(_planned(record), history.get(record.identity, []))
+        ]
+    return unknown

@@ -5,8 +5,9 @@ run's rows enter it when the run is accepted: what a guard refuses leaves the ba
 
 - A row of a workbook of ours that is given back is the row with its number in the sheet that it came from, whatever was
   corrected in it; one that carries the id of a request is that request's row.
-- Any other row is known by its identity. Where it has none that lasts (no reference and never asked, or `--identity` is
-  another now), it is the row of the same sheet with the same cells, else the one that stood in its place.
+- Any other row is known by its identity, and in the same bytes by its number, where nobody was asked for it yet. Where
+  it has none that lasts (no reference and never asked, or `--identity` is another now), it is the row of the same sheet
+  with the same cells, else the one that stood in its place.
 
 No two rows of a roll have one identity: each request has one row.
 """
@@ -15,7 +16,8 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -25,11 +27,13 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, or_, select, update
 
 from pipeline.domain import attempt_rules, row_keys
-from pipeline.domain.model import Outcome, Payment, Source
+from pipeline.domain import roll as roll_rules
+from pipeline.domain.duplicates import repeated_identity
+from pipeline.domain.model import Duplicate, Outcome, SourceFile
+from pipeline.domain.roll import Form, GivenBack
 from pipeline.journal import serialization
 from pipeline.journal.asking import ASKED, batched
 from pipeline.journal.tables import attempts, batches, rows, runs
-from schemas.faults import Fault
 
 CHUNK: Final = 5_000
 """Rows that are changed at a time."""
@@ -39,9 +43,7 @@ _EARLIER: Final = rows.alias("earlier")
 _OTHER: Final = rows.alias("other")
 _KEY: Final = attempts.alias("key")
 _SHEET: Final = runs.alias("sheet")
-
-EFFECTIVE: Final = (Outcome.CREATED, *sorted(attempt_rules.UNCERTAIN))
-"""Outcomes of attempts that made a request, or may have."""
+_FORM: Final = (rows.c.id, rows.c.number, rows.c.cells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Staged:
 
     run: int
     batch: int
-    source: Source
+    source: SourceFile
     may_adopt: bool = True
     """Whether a row may take over the key of its earlier form: not one that was sent already."""
 
@@ -65,6 +67,25 @@ def accepted_runs(batch_id: int) -> Any:
 def in_roll(batch_id: int) -> ColumnElement[bool]:
     """Whether a row is in the roll of a batch."""
     return and_(rows.c.superseded_by.is_(None), rows.c.run_id.in_(accepted_runs(batch_id)))
+
+
+def has_other_rows(connection: Connection, run_id: int) -> bool:
+    """Whether the roll of a run's batch has rows that are not of this run."""
+    batch_id = connection.scalars(select(runs.c.batch_id).where(runs.c.id == run_id)).one()
+    return _has_rows(connection, batch_id, rows.c.run_id != run_id)
+
+
+def _has_rows(connection: Connection, batch_id: int, *which: ColumnElement[bool]) -> bool:
+    """Whether the roll of a batch has such rows.
+
+    Asked run by run and in their order: for one question about all of them PostgreSQL walks the rows of all batches,
+    since it expects to meet one of these soon.
+    """
+    for run in connection.scalars(accepted_runs(batch_id)).all():
+        mine = select(rows.c.id).where(rows.c.run_id == run, rows.c.superseded_by.is_(None), *which)
+        if connection.scalar(mine.order_by(rows.c.position).limit(1)) is not None:
+            return True
+    return False
 
 
 def ids_of(connection: Connection, batch_id: int) -> array[int]:
@@ -164,19 +185,20 @@ def know_again(connection: Connection, staged: Staged) -> frozenset[int]:
     if not found:
         return frozenset()
     records = _records(connection, [*found, *(earlier.id for earlier in found.values())])
-    taken, changes, settled = set(), [], set()
-    for row_id, earlier in found.items():
-        if earlier.id in taken or (earlier.asked and not staged.may_adopt):
-            continue
-        taken.add(earlier.id)
-        row, before = records[row_id], records[earlier.id]
-        key = base = row.identity
-        if staged.may_adopt and (earlier.asked or (base and row_keys.split(earlier.identity)[0] == base)):
-            key = earlier.identity
-            settled.add(row_id)
+    given_back = (
+        GivenBack(row, records[row].identity, earlier.id, records[earlier.id].identity, earlier.asked)
+        for row, earlier in found.items()
+    )
+    changes, settled = [], set()
+    for known in roll_rules.know_again(given_back, may_adopt=staged.may_adopt):
+        if known.settled:
+            settled.add(known.id)
         # A workbook of ours is no sheet: its rows stand where their earlier forms stand.
-        at = before if staged.source.partial and row.came_from else row
-        changes.append({"which": row_id, "key": key, "earlier": earlier.id, "at": at.number, "of": at.file})
+        is_ours = staged.source.partial and records[known.id].came_from
+        at = records[known.earlier if is_ours else known.id]
+        changes.append({"which": known.id, "key": known.key, "earlier": known.earlier, "at": at.number, "of": at.file})
+    if not changes:
+        return frozenset()
     values: dict[str, Any] = {"identity": bindparam("key"), "supersedes": bindparam("earlier")}
     values |= {"number": bindparam("at"), "came_from_file": bindparam("of")}
     connection.execute(update(rows).where(rows.c.id == bindparam("which")).values(**values), changes)
@@ -266,7 +288,7 @@ def _described(connection: Connection, batch_id: int, found: dict[int, int]) -> 
     records = _records(connection, found.values())
     asked: set[str] = set()
     for some in batched((record.identity for record in records.values() if record.identity), ASKED):
-        effective = and_(attempts.c.batch_id == batch_id, attempts.c.outcome.in_(EFFECTIVE))
+        effective = and_(attempts.c.batch_id == batch_id, attempts.c.outcome.in_(attempt_rules.EFFECTIVE))
         asked.update(connection.scalars(select(attempts.c.identity).where(effective, attempts.c.identity.in_(some))))
     return {
         row: _Earlier(old, records[old].identity, records[old].identity in asked)
@@ -292,9 +314,8 @@ def _by_request(connection: Connection, staged: Staged) -> dict[int, _Earlier]:
 def _know_requests_again(connection: Connection, staged: Staged) -> None:
     """A row that carries the id of a request of this journal is that request's: what it asks for was asked for.
 
-    Its content becomes what was sent when it is the same but for the reference, which a spreadsheet may have rewritten,
-    and when the cells can't be read back (masked account numbers); another content stays, and is held. An id that this
-    journal does not know says nothing.
+    Its content becomes what was sent where it asks for the same (`asks_the_same`); another content stays, and is held.
+    An id that this journal does not know says nothing.
     """
     environment = select(batches.c.environment).where(batches.c.id == staged.batch).scalar_subquery()
     statement = (
@@ -305,6 +326,8 @@ def _know_requests_again(connection: Connection, staged: Staged) -> None:
             attempts.c.content,
             attempts.c.fingerprint,
             attempts.c.intended_at,
+            attempts.c.outcome,
+            attempts.c.session_id,
             batches.c.name,
         )
         .join_from(rows, attempts, attempts.c.session_id == rows.c.request_id)
@@ -313,21 +336,19 @@ def _know_requests_again(connection: Connection, staged: Staged) -> None:
     )
     changes: list[dict[str, Any]] = []
     for record in connection.execute(statement):
-        here, sent, now = (
-            record.batch_id == staged.batch,
-            serialization.payment(record.content),
-            serialization.payment(record.payment),
-        )
-        same = now is None or (sent is not None and now.content() == sent.content())
-        if same:
+        here = record.batch_id == staged.batch
+        sent, now = serialization.payment(record.content), serialization.payment(record.payment)
+        if roll_rules.asks_the_same(now, sent):
             change = {"payment": record.content, "fingerprint": record.fingerprint, "plan": "send" if here else "keep"}
             changes.append({"which": record.id, **change, "faults": serialization.EMPTY, "hold": None})
         elif not here and sent is not None and now is not None:
-            hold = _held_elsewhere(record, sent, now)
-            change = {"payment": record.payment, "fingerprint": now.fingerprint(), "plan": "hold"}
-            changes.append(
-                {"which": record.id, **change, "faults": serialization.EMPTY, "hold": serialization.dump(hold)}
+            at, sent_as, content = serialization.time(record.intended_at), bytes(record.fingerprint), now.fingerprint()
+            repeat = Duplicate(
+                record.name, at, Outcome(record.outcome), record.session_id, sent_as, summary=sent.describe()
             )
+            why = serialization.dump(attempt_rules.repeated([repeat], content, now.describe()))
+            change = {"payment": record.payment, "fingerprint": content, "plan": "hold"}
+            changes.append({"which": record.id, **change, "faults": serialization.EMPTY, "hold": why})
     if changes:
         new: dict[str, Any] = {
             name: bindparam(f"new_{name}") for name in ("payment", "fingerprint", "plan", "faults", "hold")
@@ -336,23 +357,18 @@ def _know_requests_again(connection: Connection, staged: Staged) -> None:
         connection.execute(update(rows).where(rows.c.id == bindparam("which")).values(**new), given)
 
 
-def _held_elsewhere(record: Any, sent: Payment, now: Payment) -> Fault:
-    at = serialization.time(record.intended_at).date().isoformat()
-    told = (("batch", record.name), ("date", at), ("before", sent.describe()), ("now", now.describe()))
-    return Fault("held-reference", details=told)
-
-
 def refuse_taken_identities(connection: Connection, staged: Staged) -> None:
     """A row that is one row of the batch by its number and another by its identity repeats that other one.
 
     Not where that other row is in this sheet too, under another identity now; nor where it was held since a spreadsheet
     had rewritten its reference, and has the right one again: then both are one row (`accept`).
     """
-    restored = and_(_OTHER.c.hold.contains('"held-rewritten"'), _EARLIER.c.fingerprint == rows.c.fingerprint)
+    # Not joined: PostgreSQL would walk the rows of all batches to find these few.
+    held = select(_OTHER.c.hold).where(_OTHER.c.id == rows.c.supersedes).correlate(rows).scalar_subquery()
+    restored = and_(held.contains('"held-rewritten"'), _EARLIER.c.fingerprint == rows.c.fingerprint)
     statement = (
         select(rows.c.id, rows.c.faults, _EARLIER.c.number)
         .join_from(rows, _EARLIER, and_(_EARLIER.c.identity == rows.c.identity, _EARLIER.c.id != rows.c.supersedes))
-        .join(_OTHER, _OTHER.c.id == rows.c.supersedes)
         .where(
             rows.c.run_id == staged.run,
             rows.c.identity != "",
@@ -365,7 +381,7 @@ def refuse_taken_identities(connection: Connection, staged: Staged) -> None:
     )
     changes = []
     for record in connection.execute(statement):
-        fault = Fault("duplicate-identity", details=(("row", str(record.number)), ("differs", "")))
+        fault = repeated_identity(record.number)
         changes.append(
             {"which": record.id, "found": serialization.dump_faults((*serialization.faults(record.faults), fault))}
         )
@@ -380,8 +396,9 @@ def refuse_taken_identities(connection: Connection, staged: Staged) -> None:
 
 def find_earlier_forms(connection: Connection, staged: Staged) -> None:
     """Find the earlier form of every row that has one, and which of the batch's sheets this is."""
-    if connection.scalar(select(exists().where(in_roll(staged.batch)))):
+    if _has_rows(connection, staged.batch):
         _by_identity(connection, staged)
+        _by_number_in_same_file(connection, staged)
         sheet = _sheet_of(connection, staged)
         if sheet is not None and not staged.source.partial:
             _by_faulty_form(connection, staged, sheet)
@@ -393,6 +410,8 @@ def find_earlier_forms(connection: Connection, staged: Staged) -> None:
 
 
 def _by_identity(connection: Connection, staged: Staged) -> None:
+    # By their numbers: of a subquery PostgreSQL supposes that it gives every run, and walks all rows there are.
+    accepted = connection.scalars(accepted_runs(staged.batch)).all()
     pairs = connection.execute(
         select(rows.c.id, _EARLIER.c.id)
         .join_from(rows, _EARLIER, _EARLIER.c.identity == rows.c.identity)
@@ -401,10 +420,39 @@ def _by_identity(connection: Connection, staged: Staged) -> None:
             rows.c.identity != "",
             rows.c.supersedes.is_(None),
             _EARLIER.c.superseded_by.is_(None),
-            _EARLIER.c.run_id.in_(accepted_runs(staged.batch)),
+            _EARLIER.c.run_id.in_(accepted),
             _EARLIER.c.id.not_in(_superseded(staged.run)),
         )
     ).all()
+    _set(connection, "supersedes", pairs)
+
+
+def _by_number_in_same_file(connection: Connection, staged: Staged) -> None:
+    """Rows of the very same bytes that a person corrected beside the file: also with another reference each is the row
+    of its number, where no request was created for that nor may have been.
+    """
+    asked = exists().where(
+        _KEY.c.batch_id == staged.batch,
+        _KEY.c.identity == rows.c.identity,
+        _KEY.c.outcome.in_(attempt_rules.EFFECTIVE),
+    )
+    same_file = and_(runs.c.sha256 == staged.source.sha256, runs.c.sheet == staged.source.sheet)
+    before = connection.execute(
+        select(rows.c.number, func.min(rows.c.id))
+        .join(runs, runs.c.id == rows.c.run_id)
+        .where(in_roll(staged.batch), same_file, rows.c.identity != "", ~asked)
+        .where(rows.c.id.not_in(_superseded(staged.run)))
+        .group_by(rows.c.number)
+        .having(func.count() == 1)
+    ).all()
+    if not before:
+        return
+    earlier: dict[int, int] = dict(map(tuple, before))
+    now = connection.execute(
+        select(rows.c.number, rows.c.id).where(rows.c.run_id == staged.run, rows.c.supersedes.is_(None))
+    ).all()
+    numbers = Counter(one.number for one in now)
+    pairs = [(one.id, earlier[one.number]) for one in now if one.number in earlier and numbers[one.number] == 1]
     _set(connection, "supersedes", pairs)
 
 
@@ -427,9 +475,8 @@ def _sheet_of(connection: Connection, staged: Staged) -> int | None:
         .where(runs.c.id.in_(accepted_runs(staged.batch)), runs.c.partial.is_(False))
         .order_by(runs.c.id.desc())
     ).all()
-    source = staged.source
     for run in earlier:
-        if _stem(run.file) == _stem(source.name) and (run.sheet == source.sheet or not run.sheet or not source.sheet):
+        if roll_rules.is_same_file(SourceFile(run.file, "", run.sheet), staged.source):
             return int(run.sheet_id)
     counted: dict[int, int] = dict(
         connection.execute(
@@ -449,20 +496,16 @@ def _sheet_of(connection: Connection, staged: Staged) -> int | None:
     return int(found[0]) if found is not None and 2 * found[1] >= counted.get(found[0], 0) else None
 
 
-def _stem(file: str) -> str:
-    return PurePath(file).stem.casefold()
-
-
 def _by_faulty_form(connection: Connection, staged: Staged, sheet: int) -> None:
     """A faulty row without a name that stands as it always stood in the user's sheet, though it was corrected in a
     workbook of ours and asked for: it is that row, with its request.
     """
     nameless = and_(rows.c.identity == "", rows.c.supersedes.is_(None), rows.c.run_id == staged.run)
-    now = connection.execute(select(rows.c.id, rows.c.cells).where(nameless).order_by(rows.c.position)).all()
+    now = connection.execute(select(*_FORM).where(nameless).order_by(rows.c.position)).all()
     if not now:
         return
     former = connection.execute(
-        select(rows.c.id, rows.c.cells)
+        select(*_FORM)
         .join(runs, runs.c.id == rows.c.run_id)
         .where(runs.c.batch_id == staged.batch, runs.c.sheet_id == sheet)
         .where(rows.c.identity == "", rows.c.superseded_by.is_not(None))
@@ -470,17 +513,15 @@ def _by_faulty_form(connection: Connection, staged: Staged, sheet: int) -> None:
     ).all()
     earlier = _described(connection, staged.batch, _newest_forms(connection, [form.id for form in former]))
     taken = set(connection.scalars(_superseded(staged.run)))
-    waiting: dict[object, list[_Earlier]] = {}
+    waiting: list[Form] = []
     for form in former:
         found = earlier.get(form.id)
         if found is not None and found.asked and found.id not in taken:
             taken.add(found.id)
-            waiting.setdefault(_cells(form), []).append(found)
+            waiting.append(_form(form))
     changes = [
-        {"which": row.id, "key": found.identity, "earlier": found.id}
-        for row in now
-        if (left := waiting.get(_cells(row)))
-        for found in [left.pop(0)]
+        {"which": row, "key": earlier[old].identity, "earlier": earlier[old].id}
+        for row, old in roll_rules.pair_cells(map(_form, now), waiting)
     ]
     if changes:
         statement = update(rows).where(rows.c.id == bindparam("which"))
@@ -493,7 +534,7 @@ def _by_place(connection: Connection, staged: Staged, sheet: int) -> None:
     tried = exists().where(_KEY.c.batch_id == staged.batch, _KEY.c.identity == rows.c.identity)
     nameless = or_(rows.c.identity == "", rows.c.identity.startswith(row_keys.HASHED), runs.c.identity != identity)
     before = connection.execute(
-        select(rows.c.id, rows.c.number, rows.c.cells)
+        select(*_FORM)
         .join(runs, runs.c.id == rows.c.run_id)
         .where(in_roll(staged.batch), runs.c.sheet_id == sheet, nameless, ~tried)
         .where(rows.c.id.not_in(_superseded(staged.run)))
@@ -502,37 +543,14 @@ def _by_place(connection: Connection, staged: Staged, sheet: int) -> None:
     if not before:
         return
     now = connection.execute(
-        select(rows.c.id, rows.c.number, rows.c.cells)
-        .where(rows.c.run_id == staged.run, rows.c.supersedes.is_(None))
-        .order_by(rows.c.position)
+        select(*_FORM).where(rows.c.run_id == staged.run, rows.c.supersedes.is_(None)).order_by(rows.c.position)
     ).all()
-    _set(connection, "supersedes", list(_paired(now, before)))
+    pairs = roll_rules.pair_forms(map(_form, now), map(_form, before))
+    _set(connection, "supersedes", list(pairs))
 
 
-def _paired(now: Sequence[Any], before: Sequence[Any]) -> Iterator[tuple[int, int]]:
-    """Each new row with an earlier one: those with the same cells first, then those in the same place."""
-    left, waiting = [*now], {row.id: row for row in before}
-    for sign in (_cells, _number):
-        places: dict[object, list[int]] = {}
-        for row in waiting.values():
-            places.setdefault(sign(row), []).append(row.id)
-        unmatched = []
-        for row in left:
-            if same := places.get(sign(row)):
-                old = same.pop(0)
-                del waiting[old]
-                yield row.id, old
-            else:
-                unmatched.append(row)
-        left = unmatched
-
-
-def _cells(row: Any) -> object:
-    return tuple(text.strip() for text in serialization.cells(row.cells))
-
-
-def _number(row: Any) -> object:
-    return row.number
+def _form(row: Any) -> Form:
+    return Form(row.id, row.number, serialization.cells(row.cells))
 
 
 def _set(connection: Connection, name: str, pairs: Sequence[Any]) -> None:
@@ -560,7 +578,7 @@ def take_over(connection: Connection) -> None:
     )
     for run in connection.execute(select(runs).where(took_effect).order_by(runs.c.id)).all():
         partial = _OF_OURS.search(PurePath(run.file).stem) is not None
-        staged = Staged(run.id, run.batch_id, Source(run.file, run.sha256, run.sheet, partial=partial))
+        staged = Staged(run.id, run.batch_id, SourceFile(run.file, run.sha256, run.sheet, partial=partial))
         if partial:
             _number_as_given_back(connection, run.id, run.batch_id)
             know_again(connection, replace(staged, may_adopt=False))

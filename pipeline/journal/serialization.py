@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
+from pipeline.domain.approval import Person
+from pipeline.domain.drafts import Release
 from pipeline.domain.model import Approval, Column, ControlTotal, Payment
+from pipeline.domain.plan_summary import PlanDetails, PlanFigures
 from schemas.faults import Fault
 
 _encoder: Final = msgspec.json.Encoder(decimal_format="string")
@@ -22,6 +25,13 @@ _columns: Final = msgspec.json.Decoder(tuple[Column, ...])
 _controls: Final = msgspec.json.Decoder(tuple[ControlTotal, ...])
 _details: Final = msgspec.json.Decoder(dict[str, str])
 _faults: Final = msgspec.json.Decoder(tuple[Fault, ...])
+
+
+class _Account(msgspec.Struct):
+    account_number: str = ""
+
+
+_account: Final = msgspec.json.Decoder(_Account)
 
 EMPTY: Final = "[]"
 
@@ -41,6 +51,11 @@ def fault(text: str | None) -> Fault | None:
     return msgspec.json.decode(text, type=Fault) if text else None
 
 
+def release(text: str) -> Release | None:
+    """Why a row is sent though it was held, if it was."""
+    return msgspec.json.decode(text, type=Release) if text else None
+
+
 def cells(text: str) -> tuple[str, ...]:
     """The texts of a row."""
     return _cells.decode(text)
@@ -51,9 +66,29 @@ def payment(text: str | None) -> Payment | None:
     return _payment.decode(text) if text else None
 
 
+def account_number(text: str) -> str:
+    """The account number alone of the cleaned content of a valid row: much faster than all of it."""
+    return _account.decode(text).account_number
+
+
 def approval(text: str | None) -> Approval | None:
     """Who approved a run, if anybody did."""
     return msgspec.json.decode(text, type=Approval) if text else None
+
+
+def payloads(text: str) -> dict[int, str]:
+    """The digest of each row of a plan, by its number."""
+    return msgspec.json.decode(text, type=dict[int, str])
+
+
+def plan_figures(text: str) -> PlanFigures:
+    """What a plan comes to."""
+    return msgspec.json.decode(text, type=PlanFigures)
+
+
+def plan_details(text: str) -> PlanDetails | None:
+    """What a plan says of people; None once it was removed."""
+    return msgspec.json.decode(text, type=PlanDetails) if text else None
 
 
 def columns(text: str) -> tuple[Column, ...]:
@@ -90,3 +125,8 @@ def time(text: str) -> datetime:
 def time_or_none(text: str | None) -> datetime | None:
     """An aware time, in local time, or None where none is kept."""
     return time(text) if text else None
+
+
+def who(record: Any) -> str:
+    """Who wrote a record: `ana`, or `ana (billing)` where the database knows her by another name."""
+    return str(Person(record.who, record.who_account))

@@ -6,78 +6,74 @@ earlier payments a corrected sheet means) is asked of the database.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import partial
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, select, update
 
 from pipeline.domain import attempt_rules, row_keys
-from pipeline.domain.model import Attempt, Carried, CheckedRow, Column, Outcome, Repeat
+from pipeline.domain.drafts import is_left_out
+from pipeline.domain.duplicates import differing_columns, number_occurrences, repeated_identity
+from pipeline.domain.model import Attempt, Carried, CheckedRow, Column
 from pipeline.journal import duplicates, roll, serialization
 from pipeline.journal.asking import ASKED, batched
-from pipeline.journal.attempts import Charge, RepeatSearch, histories, mark_cancelled, repeats_elsewhere
+from pipeline.journal.attempts import histories
+from pipeline.journal.journal import Journal
 from pipeline.journal.roll import Staged
+from pipeline.journal.runs import RunStart
 from pipeline.journal.tables import attempts, rows, runs
-from schemas.faults import Fault
 from schemas.money import to_cents
-
-CHUNK: Final = 5_000
-"""Rows that are in memory at a time while planning."""
 
 OCCURRENCE: Final = "#"
 """In `--identity`: the second equal row is a payment of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """What a run is going to do: the counts and cents that a person confirms.
-
-    `rows` and `cents` are of all rows, faulty ones too as far as their amount can be read. `held_by_reference` are
-    those of the held rows whose reference was requested in another batch.
-    """
-
-    rows: int
-    cents: int
-    to_send: int
-    to_send_cents: int
-    e_mailed: int
-    kept: int
-    kept_since: str
-    held: int
-    held_by_reference: int
-    unknown: int
-    invalid: int
-
-
-def stage(engine: Engine, run_id: int, position: int, checked: Sequence[CheckedRow]) -> int:
+def stage(journal: Journal, run_id: int, position: int, checked: Sequence[CheckedRow]) -> int:
     """Stage a chunk of rows, the first of them at `position`; returns the position after the last."""
     values = [_values(run_id, position + index, row) for index, row in enumerate(checked)]
     if values:
-        with engine.begin() as connection:
-            connection.execute(insert(rows), values)
+        journal.write(Connection.execute, insert(rows), values)  # begun late: other writers wait for it
     return position + len(values)
+
+
+def restage(connection: Connection, run_id: int, changed: Sequence[CheckedRow], columns: Sequence[Column]) -> None:
+    """Stage some rows of a run once more, and find those of them that repeat one another.
+
+    `changed` has every row whose identity another of them has or had. Only for a batch without earlier rows and
+    requests, and an identity without occurrences: there nothing else of `finish` depends on a row.
+    """
+    numbers = [row.row.number for row in changed]
+    values = [_values(run_id, 0, row) for row in changed]
+    for number, one in zip(numbers, values, strict=True):
+        del one["run_id"], one["position"], one["number"]
+        one |= {"which": number, "hold": None}
+    if not values:
+        return
+    names = [name for name in values[0] if name != "which"]
+    statement = update(rows).where(rows.c.run_id == run_id, rows.c.number == bindparam("which"))
+    given = [{name if name == "which" else f"new_{name}": told for name, told in one.items()} for one in values]
+    connection.execute(statement.values({name: bindparam(f"new_{name}") for name in names}), given)
+    for some in batched((one["identity"] for one in values if one["identity"]), ASKED):
+        _refuse_repeated_identities(connection, run_id, columns, rows.c.identity.in_(some))
 
 
 _NOTHING_CARRIED: Final = Carried()
 
 
-def finish(engine: Engine, staged: Staged, identity: Sequence[str], columns: Sequence[Column], now: datetime) -> None:
+def finish(connection: Connection, staged: Staged, beginning: RunStart, now: datetime) -> None:
     """Make the staged rows one of a kind, and find the earlier form of each in the batch's roll."""
     run_id, batch_id = staged.run, staged.batch
-    with engine.begin() as connection:
-        settled = roll.know_again(connection, staged)
-        if OCCURRENCE in identity:
-            _number_occurrences(connection, run_id, batch_id, settled)
-        else:
-            _refuse_repeated_identities(connection, run_id, columns)
-        roll.refuse_taken_identities(connection, staged)
-        if not staged.source.partial:
-            duplicates.reuse_earlier_payment(connection, run_id, batch_id)
-        roll.find_earlier_forms(connection, staged)
-        connection.execute(update(runs).where(runs.c.id == run_id).values(staged_at=serialization.dump_time(now)))
+    settled = roll.know_again(connection, staged)
+    if OCCURRENCE in beginning.identity:
+        _number_occurrences(connection, run_id, batch_id, settled)
+    else:
+        _refuse_repeated_identities(connection, run_id, beginning.columns)
+    roll.refuse_taken_identities(connection, staged)
+    if not staged.source.partial:
+        duplicates.reuse_earlier_payment(connection, run_id, batch_id)
+    roll.find_earlier_forms(connection, staged)
+    connection.execute(update(runs).where(runs.c.id == run_id).values(staged_at=serialization.dump_time(now)))
 
 
 def _values(run_id: int, position: int, checked: CheckedRow) -> dict[str, Any]:
@@ -99,6 +95,8 @@ def _values(run_id: int, position: int, checked: CheckedRow) -> dict[str, Any]:
         "faults": serialization.dump_faults(checked.faults),
         "notices": serialization.dump_faults(checked.notices),
         "plan": "send" if payment else "invalid",
+        "left_out": is_left_out(checked.faults),
+        "released": "",
         "came_from": carried.number,
         "came_from_file": carried.file if carried.number else "",
         "request_id": carried.request_id,
@@ -144,173 +142,54 @@ def _number_occurrences(connection: Connection, run_id: int, batch_id: int, sett
 def _occurrences(base: str, records: Sequence[Any], tries: dict[int, list[Attempt]]) -> Iterator[dict[str, Any]]:
     """What changes for the rows of one identity: their keys, and whether they are held."""
     contents = [bytes(record.fingerprint) if record.fingerprint else None for record in records]
-    assigned = row_keys.assign(contents, {number: _past(history) for number, history in tries.items()})
-    for index, (record, number) in enumerate(zip(records, assigned.occurrences, strict=True)):
-        change = {"which": record.id, "key": row_keys.occurrence(base, number), "decision": record.plan, "why": None}
-        payment = serialization.payment(record.payment)
-        if payment is not None and index in assigned.doubtful:
-            changed = [attempt for attempt in tries[assigned.changed[0]] if attempt.outcome in roll.EFFECTIVE]
-            change |= {
-                "decision": "hold",
-                "why": serialization.dump(attempt_rules.changed(changed[-1], payment.describe())),
-            }
-        yield change
+    for record, (key, changed) in zip(records, number_occurrences(base, contents, tries), strict=True):
+        payment = serialization.payment(record.payment) if changed is not None else None
+        if changed is None or payment is None:
+            yield {"which": record.id, "key": key, "decision": record.plan, "why": None}
+        else:
+            why = serialization.dump(attempt_rules.changed(changed, payment.describe()))
+            yield {"which": record.id, "key": key, "decision": "hold", "why": why}
 
 
-def _past(history: Sequence[Attempt]) -> row_keys.Past:
-    """What an occurrence has been through."""
-    effective = {attempt.fingerprint for attempt in history if attempt.outcome in roll.EFFECTIVE}
-    return row_keys.Past(effective, {attempt.fingerprint for attempt in history} - effective)
+def _refuse_repeated_identities(
+    connection: Connection, run_id: int, columns: Sequence[Column], *among: ColumnElement[bool]
+) -> None:
+    """Refuse every row whose identity stands higher up in the sheet already.
 
-
-def _refuse_repeated_identities(connection: Connection, run_id: int, columns: Sequence[Column]) -> None:
-    """Refuse every row whose identity stands higher up in the sheet already."""
+    A row left out makes way for the others: to leave one of two out is how a person settles which is meant.
+    """
+    order = (rows.c.left_out, rows.c.position)
     numbered = (
         select(
             rows.c.id,
-            func.row_number().over(partition_by=rows.c.identity, order_by=rows.c.position).label("occurrence"),
-            func.first_value(rows.c.id).over(partition_by=rows.c.identity, order_by=rows.c.position).label("first"),
+            func.row_number().over(partition_by=rows.c.identity, order_by=order).label("occurrence"),
+            func.first_value(rows.c.id).over(partition_by=rows.c.identity, order_by=order).label("first"),
         )
-        .where(rows.c.run_id == run_id, rows.c.identity != "")
+        .where(rows.c.run_id == run_id, rows.c.identity != "", *among)
         .subquery()
     )
     first = rows.alias()
     statement = (
-        select(rows.c.id, rows.c.cells, rows.c.faults, first.c.number.label("where"), first.c.cells.label("other"))
+        select(
+            rows.c.id,
+            rows.c.cells,
+            rows.c.faults,
+            rows.c.left_out,
+            first.c.number.label("where"),
+            first.c.cells.label("other"),
+        )
         .join_from(numbered, rows, rows.c.id == numbered.c.id)
         .join(first, first.c.id == numbered.c.first)
         .where(numbered.c.occurrence > 1)
     )
     found = []
     for row in connection.execute(statement):
-        differs = ", ".join(_differences(columns, serialization.cells(row.cells), serialization.cells(row.other)))
-        fault = Fault("duplicate-identity", details=(("row", str(row.where)), ("differs", differs)))
-        found.append({"which": row.id, "found": serialization.dump_faults((*serialization.faults(row.faults), fault))})
+        faults = serialization.faults(row.faults)
+        if not row.left_out:
+            differs = differing_columns(columns, serialization.cells(row.cells), serialization.cells(row.other))
+            faults = (*faults, repeated_identity(row.where, differs))
+        found.append({"which": row.id, "found": serialization.dump_faults(faults)})
     if found:
         # Without an identity the row can't be taken for the payment that the first one stands for.
         changed = update(rows).where(rows.c.id == bindparam("which"))
         connection.execute(changed.values(faults=bindparam("found"), plan="invalid", identity=""), found)
-
-
-def _differences(columns: Sequence[Column], cells: Sequence[str], others: Sequence[str]) -> Iterator[str]:
-    """The columns in which two rows of one identity differ, by more than the blanks that every reader tidies up."""
-    pairs = zip(columns, cells, others, strict=False)
-    return (column.field or column.heading for column, mine, other in pairs if mine.split() != other.split())
-
-
-# ---------------------------------------------------------------------------------------------------------------
-# Planned
-
-
-def plan(
-    engine: Engine, staged: Staged, permissions: attempt_rules.Permissions, search: RepeatSearch, now: datetime
-) -> Forecast:
-    """Decide for every valid row of a run what to do with it, keep the decisions, and say what they add up to."""
-    run_id, batch_id = staged.run, staged.batch
-    if permissions.allow_repeats:
-        with engine.begin() as connection:
-            held = and_(rows.c.run_id == run_id, rows.c.plan == "hold")
-            connection.execute(update(rows).where(held).values(plan="send", hold=None))
-    for low, high in _ranges(engine, run_id):
-        chosen = and_(rows.c.run_id == run_id, rows.c.position >= low, rows.c.position < high, rows.c.plan == "send")
-        with engine.begin() as connection:
-            _plan_range(connection, chosen, batch_id, permissions, partial(repeats_elsewhere, search=search, now=now))
-    if not permissions.allow_repeats:
-        with engine.begin() as connection:
-            duplicates.hold_possible_duplicates(connection, staged, now - search.window)
-    return forecast(engine, run_id, batch_id)
-
-
-def _ranges(engine: Engine, run_id: int) -> Iterator[tuple[int, int]]:
-    with engine.connect().execution_options(reading=True) as connection:
-        count = connection.scalar(select(func.count()).where(rows.c.run_id == run_id)) or 0
-    return ((low, low + CHUNK) for low in range(0, count, CHUNK))
-
-
-def _plan_range(
-    connection: Connection,
-    chosen: ColumnElement[bool],
-    batch_id: int,
-    permissions: attempt_rules.Permissions,
-    repeats_of: Callable[..., dict[str, list[Repeat]]],
-) -> None:
-    wanted = (rows.c.id, rows.c.identity, rows.c.named, rows.c.fingerprint, rows.c.payment)
-    valid = connection.execute(select(*wanted).where(chosen).order_by(rows.c.position)).all()
-    history = histories(connection, batch_id, (row.identity for row in valid))
-    mark_cancelled(connection, history, {row.identity: bytes(row.fingerprint) for row in valid})
-    charges = {row.named: Charge(row.identity, bytes(row.fingerprint)) for row in valid}
-    repeats = repeats_of(connection, batch_id, charges)
-    if not history and not repeats:
-        return
-    exceptions = []
-    for row in valid:
-        before, elsewhere = history.get(row.identity, []), repeats.get(row.named, [])
-        if not before and not elsewhere:
-            continue
-        payment = serialization.payment(row.payment)
-        assert payment is not None
-        match attempt_rules.plan(before, bytes(row.fingerprint), payment.describe(), elsewhere, permissions):
-            case attempt_rules.Send():
-                continue
-            case attempt_rules.Keep():
-                exceptions.append({"which": row.id, "decision": "keep", "why": None})
-            case attempt_rules.Hold(fault):
-                exceptions.append({"which": row.id, "decision": "hold", "why": serialization.dump(fault)})
-            case attempt_rules.Review():
-                exceptions.append({"which": row.id, "decision": "look", "why": None})
-            case never:
-                assert_never(never)
-    if exceptions:
-        statement = update(rows).where(rows.c.id == bindparam("which"))
-        connection.execute(statement.values(plan=bindparam("decision"), hold=bindparam("why")), exceptions)
-
-
-# A fault's code is the first thing in its JSON, and a row without a reference is never held for one.
-_BY_REFERENCE: Final = and_(
-    or_(*(rows.c.hold.contains(f'"{code}"') for code in attempt_rules.HELD_BY_REFERENCE)),
-    rows.c.named.not_like(f"{row_keys.HASHED}%"),
-)
-
-
-def forecast(engine: Engine, run_id: int, batch_id: int) -> Forecast:
-    """What the decisions of a planned run add up to."""
-    with engine.connect().execution_options(reading=True) as connection:
-        groups = connection.execute(
-            select(
-                rows.c.plan,
-                rows.c.send_link,
-                func.count().label("number"),
-                func.sum(rows.c.amount_cents).label("cents"),
-            )
-            .where(rows.c.run_id == run_id)
-            .group_by(rows.c.plan, rows.c.send_link)
-        ).all()
-        kept_since = connection.scalar(
-            select(func.max(attempts.c.settled_at)).where(
-                attempts.c.batch_id == batch_id,
-                attempts.c.outcome == Outcome.CREATED,
-                attempts.c.identity.in_(select(rows.c.identity).where(rows.c.run_id == run_id, rows.c.plan == "keep")),
-            )
-        )
-
-        by_reference = connection.scalar(
-            select(func.count()).where(rows.c.run_id == run_id, rows.c.plan == "hold", _BY_REFERENCE)
-        )
-
-    def count(decision: str) -> int:
-        return sum(group.number for group in groups if group.plan == decision)
-
-    sending = [group for group in groups if group.plan == "send"]
-    return Forecast(
-        rows=sum(group.number for group in groups),
-        cents=int(sum(group.cents or 0 for group in groups)),
-        to_send=count("send"),
-        to_send_cents=int(sum(group.cents or 0 for group in sending)),
-        e_mailed=sum(group.number for group in sending if group.send_link),
-        kept=count("keep"),
-        kept_since=serialization.time(kept_since).date().isoformat() if kept_since else "",
-        held=count("hold"),
-        held_by_reference=by_reference or 0,
-        unknown=count("look"),
-        invalid=count("invalid"),
-    )

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, Engine, and_, bindparam, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
 
 from pipeline.domain.model import Outcome, SessionState
 from pipeline.domain.session_states import same
@@ -16,6 +16,9 @@ from pipeline.journal import roll, serialization
 from pipeline.journal.asking import ASKED, batched
 from pipeline.journal.tables import attempts, states
 from schemas.money import from_cents, to_cents
+
+if TYPE_CHECKING:  # a journal shares its runs, and whoever shares reads attempts and states
+    from pipeline.journal.journal import Journal
 
 CHUNK: Final = 500
 """Sessions that are read at a time."""
@@ -49,14 +52,14 @@ class Seen:
     at: datetime
 
 
-def sessions(engine: Engine, batch_id: int, since: datetime | None) -> Iterator[Session]:
+def sessions(journal: Journal, batch_id: int, since: datetime | None = None) -> Iterator[Session]:
     """Every session of a batch in the order of their creation. With `since`, only those created then or later."""
-    with _reading(engine) as connection:
+    with journal.reading() as connection:
         places = roll.places(connection, batch_id)
     last = 0
     while True:
         chosen = and_(attempts.c.batch_id == batch_id, attempts.c.id > last, _HAS_SESSION)
-        with _reading(engine) as connection:
+        with journal.reading() as connection:
             chunk = connection.execute(select(*_SESSION).where(chosen).order_by(attempts.c.id).limit(CHUNK)).all()
             known = latest(connection, (record.session_id for record in chunk))
         if not chunk:
@@ -165,7 +168,3 @@ def _values(batch_id: int, one: Seen) -> dict[str, Any]:
         "since": serialization.dump_time(one.state.since),
         "asked_at": serialization.dump_time(one.at),
     }
-
-
-def _reading(engine: Engine) -> Any:
-    return engine.connect().execution_options(reading=True)

@@ -7,14 +7,26 @@ may hold is the check room's business. Importing it is cheap; the readers are im
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
 from pipeline.domain.model import Mapping
+from pipeline.reader.grid import Record
 from pipeline.reader.table import Table
 
-__all__ = ["ALL_SHEETS", "ReadOptions", "Table", "load_mapping", "open_table", "sha256_of", "write_mapping"]
+__all__ = [
+    "ALL_SHEETS",
+    "ReadOptions",
+    "SheetPreview",
+    "Table",
+    "load_mapping",
+    "open_table",
+    "preview",
+    "sha256_of",
+    "write_mapping",
+]
 
 ALL_SHEETS: Final = "all"
 
@@ -35,6 +47,32 @@ class ReadOptions:
     amount_optional: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class SheetPreview:
+    """A sheet of a file before anybody judges it: its headings, where a row looks like some, and its first rows.
+
+    `fields` is what each heading alone is known for, None for nothing. `hidden_rows` counts those below the headings
+    that are hidden, filtered out, or have a struck-through cell.
+    """
+
+    name: str
+    is_hidden: bool
+    heading_row: int | None
+    headings: tuple[str, ...]
+    fields: tuple[str | None, ...]
+    rows: tuple[Record, ...]
+    hidden_rows: int
+
+
+def preview(path: Path, mapping: Mapping, rows: int = 3) -> list[SheetPreview]:
+    """Every sheet of a file with its first rows, for a person who says which is meant. Raises InputError when the file
+    can't be read.
+    """
+    from pipeline.reader.open import preview_file  # noqa: PLC0415 - the readers are heavy, importing this room is not
+
+    return preview_file(path, mapping, rows)
+
+
 def open_table(path: Path, options: ReadOptions) -> Table:
     """Find the table in the file and the meaning of its columns. Nothing is read twice unless the rows are.
 
@@ -46,11 +84,14 @@ def open_table(path: Path, options: ReadOptions) -> Table:
     return open_file(path, options)
 
 
-def load_mapping(path: Path) -> Mapping:
-    """The mapping file at `path`. Raises UsageError with all its mistakes when it is wrong."""
-    from pipeline.reader.mapping import load  # noqa: PLC0415 - as above
+def load_mapping(path: Path | None, maps: Sequence[str] = (), split_names: str | None = None) -> Mapping:
+    """The mapping file at `path`, if one is given, with what the options `--map` and `--split-names` say instead.
 
-    return load(path)
+    Raises UsageError with all the mistakes of the file, or for an option that is wrong.
+    """
+    from pipeline.reader.mapping import load, overruled  # noqa: PLC0415 - as above
+
+    return overruled(load(path) if path else Mapping(), maps, split_names)
 
 
 def write_mapping(table: Table, path: Path) -> Path:

@@ -47,7 +47,9 @@ class Archive:
         if len(self._members) < len(members):
             raise self._damaged()
         if any(member.flag_bits & _LOCKED for member in members):
-            raise InputError("sheet.locked", path=str(path))
+            raise InputError(
+                "{path} is password-protected. Save a copy without a password and use that.", path=str(path)
+            )
         total = sum(member.file_size for member in members)
         if total > MAX_TOTAL or any(map(_is_bomb, members)):
             raise self._bomb()
@@ -69,7 +71,11 @@ class Archive:
         """A small member whole; empty when there is none. Whoever parses it meets no document type in it."""
         whole = b"".join(self.pieces(name)) if name in self._members else b""
         if b"<!DOCTYPE" in whole.replace(b"\x00", b"") or b"<!ENTITY" in whole.replace(b"\x00", b""):
-            raise InputError("sheet.document_type", path=str(self.path))
+            raise InputError(
+                "{path} contains a document type (DTD), which can be harmful and no workbook "
+                "needs. Export the list again.",
+                path=str(self.path),
+            )
         return whole
 
     def pieces(self, name: str) -> Iterator[bytes]:
@@ -85,7 +91,11 @@ class Archive:
                 # More than its header declares: made by hand, to get past the check of the headers.
                 raise self._bomb()
             if first and b"<!DOCTYPE" in piece[:4096].replace(b"\x00", b"").upper():
-                raise InputError("sheet.document_type", path=str(self.path))
+                raise InputError(
+                    "{path} contains a document type (DTD), which can be harmful and no workbook "
+                    "needs. Export the list again.",
+                    path=str(self.path),
+                )
             first = False
             self.has_long_text = self.has_long_text or _has_long_run(piece)
             yield piece
@@ -106,10 +116,18 @@ class Archive:
             raise self._damaged() from None
 
     def _damaged(self) -> InputError:
-        return InputError("sheet.damaged", path=str(self.path))
+        return InputError(
+            "{path} is damaged. Open it in your spreadsheet program and save it again, or export it again.",
+            path=str(self.path),
+        )
 
     def _bomb(self) -> InputError:
-        return InputError("sheet.bomb", path=str(self.path), limit=f"{MAX_TOTAL / 1024**3:.0f}")
+        return InputError(
+            "{path} unpacks to much more than a workbook contains (limit: {limit} GB): it is "
+            "damaged or malicious. Export the list again.",
+            path=str(self.path),
+            limit=f"{MAX_TOTAL / 1024**3:.0f}",
+        )
 
 
 def _has_long_run(piece: bytes) -> bool:

@@ -14,6 +14,7 @@ from typing import Final
 
 from schemas import money
 from schemas.fields import INSTITUTIONS, Field
+from schemas.languages import PAYOR_HEADINGS, folded_letters
 
 _DUE: Final = frozenset(
     (
@@ -253,8 +254,6 @@ _LANGUAGES: Final = frozenset(
         "f",
     )
 )
-_LANGUAGE_HEADINGS: Final = frozenset(("language", "lang", "langue", "preferredlanguage", "languepreferee"))
-"""Headings by which a payor's language is known (`report.links`)."""
 _YES_NO: Final = frozenset(("yes", "no", "oui", "non", "y", "n", "o", "true", "false", "vrai", "faux", "x", "1", "0"))
 _LINK_WORDS: Final = frozenset(("link", "lien", "send", "envoi", "envoyer", "notify", "aviser", "interac"))
 _ACCOUNT_WORDS: Final = frozenset(
@@ -329,7 +328,7 @@ def match_by_content(words: Sequence[str], values: Sequence[str], *, with_accoun
     shown = ", ".join(list(dict.fromkeys(filled))[:_SHOWN])
     if folded <= _CURRENCIES:
         return ContentMatch("column-like-currency", Field.CURRENCY, shown)
-    if folded <= _LANGUAGES and "".join(words) not in _LANGUAGE_HEADINGS:
+    if folded <= _LANGUAGES and folded_letters("".join(words)) not in PAYOR_HEADINGS:
         return ContentMatch("column-like-language", None, shown)
     if folded <= _YES_NO and not _LINK_WORDS.isdisjoint(words):
         return ContentMatch("column-like-link", Field.SEND_INTERAC_LINK, shown)

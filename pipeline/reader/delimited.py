@@ -20,7 +20,7 @@ from typing import Final, TextIO
 
 from pipeline.domain.errors import InputError
 from pipeline.domain.model import MAX_TEXT
-from pipeline.messages.spoken import Figure
+from pipeline.messages import Number
 from pipeline.reader.encodings import MEANT, encoding_of, misread_in
 from pipeline.reader.grid import Book, Grid, Record, about_long_texts
 from schemas.faults import Fault
@@ -298,7 +298,11 @@ class _Lines:
         if len(record) > _MOST_LINES:
             raise _UnclosedQuote
         if len(line) >= _LONGEST_LINE:
-            raise InputError("sheet.line_too_long", limit=Figure(_LONGEST_LINE))
+            raise InputError(
+                "A line of the file has more than {limit} characters: it is not a table. Export "
+                "it again as .csv or .xlsx.",
+                limit=Number(_LONGEST_LINE),
+            )
         if "\x00" in line:
             self.saw_nul = True
         return line

@@ -131,7 +131,11 @@ def _must_decode(path: Path, codec: str, name: str) -> None:
     if not _decodes(path, codec):
         if name == "UTF-8":
             _refuse_mixture(path)
-        raise InputError("sheet.not_its_encoding", path=str(path), encoding=name)
+        raise InputError(
+            "{path} claims to be {encoding} text, but is not, or its end is missing. Export it again.",
+            path=str(path),
+            encoding=name,
+        )
 
 
 def _wide(head: bytes) -> str | None:
@@ -157,7 +161,12 @@ def _refuse_mixture(path: Path) -> None:
         good += len(_BEYOND_ASCII.findall(text))
     tail = decoder.decode(b"", final=True)
     if good and good >= bad + len(tail):
-        raise InputError("sheet.mixed_encodings", path=str(path), line=first_bad or line + 1)
+        raise InputError(
+            "{path} is UTF-8 text, except line {line}, probably pasted from another file. "
+            "Export the list again, or correct the accents on that line and save as UTF-8.",
+            path=str(path),
+            line=first_bad or line + 1,
+        )
 
 
 def _old(path: Path) -> Encoding:
@@ -167,7 +176,10 @@ def _old(path: Path) -> Encoding:
     if scores[codec] <= 0:
         codec, name = _ask_library(words) or (codec, name)
     if not _decodes(path, codec):
-        raise InputError("sheet.unknown_encoding", path=str(path))
+        raise InputError(
+            "Can't recognize the text encoding of {path} (not UTF-8, Windows or Mac). Export it as CSV UTF-8 or .xlsx.",
+            path=str(path),
+        )
     return Encoding(codec, (_guessed(name, _start(path).decode(codec, "replace")),))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.domain.errors import InputError
-from pipeline.messages.spoken import Figure
+from pipeline.messages import N_, Number
 from pipeline.system.zip_errors import ZIP_ERRORS
 
 _HEAD: Final = 4096
@@ -39,21 +39,21 @@ class Format(StrEnum):
 
 
 _NOT_SHEETS: Final = (
-    (b"%PDF", "sheet.is_pdf"),
-    (b"\x89PNG", "sheet.is_picture"),
-    (b"\xff\xd8\xff", "sheet.is_picture"),
-    (b"GIF8", "sheet.is_picture"),
-    (b"BM", "sheet.is_picture"),
-    (b"II*\x00", "sheet.is_picture"),
-    (b"MM\x00*", "sheet.is_picture"),
-    (b"MZ", "sheet.is_program"),
-    (b"\x7fELF", "sheet.is_program"),
-    (b"\x1f\x8b", "sheet.is_archive"),
-    (b"7z\xbc\xaf", "sheet.is_archive"),
-    (b"Rar!", "sheet.is_archive"),
-    (b"SQLite format 3\x00", "sheet.is_database"),
-    (b"PAR1", "sheet.is_database"),
-    (b"{\\rtf", "sheet.is_document"),
+    (b"%PDF", N_("{path} is a PDF, not a sheet. Export the list as .xlsx or .csv.")),
+    (b"\x89PNG", N_("{path} is a picture, not a sheet. Export the list as .xlsx or .csv.")),
+    (b"\xff\xd8\xff", N_("{path} is a picture, not a sheet. Export the list as .xlsx or .csv.")),
+    (b"GIF8", N_("{path} is a picture, not a sheet. Export the list as .xlsx or .csv.")),
+    (b"BM", N_("{path} is a picture, not a sheet. Export the list as .xlsx or .csv.")),
+    (b"II*\x00", N_("{path} is a picture, not a sheet. Export the list as .xlsx or .csv.")),
+    (b"MM\x00*", N_("{path} is a picture, not a sheet. Export the list as .xlsx or .csv.")),
+    (b"MZ", N_("{path} is a program, not a sheet. Export the list as .xlsx or .csv.")),
+    (b"\x7fELF", N_("{path} is a program, not a sheet. Export the list as .xlsx or .csv.")),
+    (b"\x1f\x8b", N_("{path} is a compressed archive, not a sheet. Unpack it and choose the sheet inside.")),
+    (b"7z\xbc\xaf", N_("{path} is a compressed archive, not a sheet. Unpack it and choose the sheet inside.")),
+    (b"Rar!", N_("{path} is a compressed archive, not a sheet. Unpack it and choose the sheet inside.")),
+    (b"SQLite format 3\x00", N_("{path} is a database, not a sheet. Export the list as .xlsx or .csv.")),
+    (b"PAR1", N_("{path} is a database, not a sheet. Export the list as .xlsx or .csv.")),
+    (b"{\\rtf", N_("{path} is a document or presentation, not a sheet. Copy its table into a workbook and save that.")),
 )
 """How files begin that people attach by mistake, and the sentence for each."""
 
@@ -71,42 +71,59 @@ def recognise(path: Path) -> Format:
     """The format of the file at `path`. Raises InputError when there is no sheet in it or it can't be read."""
     try:
         if path.is_dir():
-            raise InputError("sheet.is_folder", path=str(path))
+            raise InputError("{path} is a folder. Choose a sheet in it.", path=str(path))
         if path.exists() and not path.is_file():
-            raise InputError("sheet.not_a_file", path=str(path))
+            raise InputError("{path} is not an ordinary file. Save the sheet as a file first.", path=str(path))
         size = path.stat().st_size
         with path.open("rb") as file:
             head = file.read(_HEAD)
     except FileNotFoundError:
-        raise InputError("sheet.no_file", path=str(path)) from None
+        raise InputError("There is no file {path}. Check its name and folder.", path=str(path)) from None
     except PermissionError:
-        raise InputError("sheet.no_permission", path=str(path)) from None
+        raise InputError(
+            "You can't read {path}. Ask its owner for access, or copy it to a folder of your own.", path=str(path)
+        ) from None
     except OSError as error:
-        raise InputError("sheet.cannot_open", path=str(path), reason=error.strerror or type(error).__name__) from None
+        raise InputError(
+            "Can't open {path} ({reason}). Copy it to a local folder and try again.",
+            path=str(path),
+            reason=error.strerror or type(error).__name__,
+        ) from None
     check_size(path, size)
     if not head.strip(b"\x00\xef\xbb\xbf\xff\xfe \t\r\n"):
-        raise InputError("sheet.empty", path=str(path))
+        raise InputError("{path} is empty. Export the sheet again.", path=str(path))
     return _by_content(path, head)
 
 
 def check_size(path: Path, size: int) -> None:
     """Raises InputError for a file of more bytes than a sheet can have."""
     if size > MAX_BYTES:
-        raise InputError("sheet.too_big", path=str(path), size=_gigabytes(size), limit=_gigabytes(MAX_BYTES))
+        raise InputError(
+            "{path} has {size} GB; the limit is {limit} GB. Export fewer rows at a time.",
+            path=str(path),
+            size=_gigabytes(size),
+            limit=_gigabytes(MAX_BYTES),
+        )
 
 
-def _gigabytes(size: int) -> Figure:
-    return Figure(size / 1024**3, 1)
+def _gigabytes(size: int) -> Number:
+    return Number(size / 1024**3, 1)
 
 
 def _by_content(path: Path, head: bytes) -> Format:
     if path.name.startswith(_OWNER_FILES) and len(head) < _SMALL_FILE:
-        raise InputError("sheet.is_owner_file", path=str(path))
+        raise InputError(
+            "{path} is not a sheet: it only shows who has the workbook open. Choose the workbook itself.",
+            path=str(path),
+        )
     if head.startswith(_EXCEL_2_TO_4):
-        raise InputError("sheet.is_old_excel", path=str(path))
-    for start, key in _NOT_SHEETS:
+        raise InputError(
+            "{path} is a workbook of Excel 2, 3 or 4. Open it in a spreadsheet program and save it as .xlsx.",
+            path=str(path),
+        )
+    for start, text in _NOT_SHEETS:
         if head.startswith(start) and (start not in _TWO_LETTERS or b"\x00" in head):
-            raise InputError(key, path=str(path))
+            raise InputError(text, path=str(path))
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _in_zip(path)
     if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
@@ -123,7 +140,10 @@ def _in_zip(path: Path) -> Format:
             is_usual = any(map(_WORKBOOK.fullmatch, names))
             types = b"" if is_usual else _beginning(archive, _TYPES)
     except ZIP_ERRORS:
-        raise InputError("sheet.damaged", path=str(path)) from None
+        raise InputError(
+            "{path} is damaged. Open it in your spreadsheet program and save it again, or export it again.",
+            path=str(path),
+        ) from None
     if is_usual or _IS_WORKBOOK.search(types):
         return Format.XLSX
     if "xl/workbook.bin" in names:
@@ -131,10 +151,17 @@ def _in_zip(path: Path) -> Format:
     if b"opendocument.spreadsheet" in kind:
         return Format.ODS
     if "word/document.xml" in names or "ppt/presentation.xml" in names or b"opendocument" in kind:
-        raise InputError("sheet.is_document", path=str(path))
+        raise InputError(
+            "{path} is a document or presentation, not a sheet. Copy its table into a workbook and save that.",
+            path=str(path),
+        )
     if any(name.endswith(".iwa") for name in names):
-        raise InputError("sheet.is_numbers", path=str(path))
-    raise InputError("sheet.is_archive", path=str(path))
+        raise InputError(
+            "{path} is an Apple Numbers file. Export it from Numbers as Excel (.xlsx) or CSV.", path=str(path)
+        )
+    raise InputError(
+        "{path} is a compressed archive, not a sheet. Unpack it and choose the sheet inside.", path=str(path)
+    )
 
 
 def _beginning(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -159,22 +186,30 @@ def _in_ole(path: Path) -> Format:
             seen |= {name for name, spelt in streams.items() if spelt in window}
             tail = piece[-64:]
     if "EncryptedPackage" in seen:
-        raise InputError("sheet.locked", path=str(path))
+        raise InputError("{path} is password-protected. Save a copy without a password and use that.", path=str(path))
     if seen & {"Workbook", "Book"}:
         return Format.XLS
-    raise InputError("sheet.is_document", path=str(path))
+    raise InputError(
+        "{path} is a document or presentation, not a sheet. Copy its table into a workbook and save that.",
+        path=str(path),
+    )
 
 
 def _in_text(path: Path, head: bytes) -> Format:
     start = head.replace(b"\x00", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
     if start.startswith(b"mime-version:") and b"multipart/related" in start:
-        raise InputError("sheet.is_web_archive", path=str(path))
+        raise InputError(
+            "{path} is a web page archive. Open it in a spreadsheet program and save it as .xlsx.", path=str(path)
+        )
     if start.startswith(b"<?xml") and b"urn:schemas-microsoft-com:office:spreadsheet" in start:
-        raise InputError("sheet.is_xml_spreadsheet", path=str(path))
+        raise InputError(
+            "{path} is an XML spreadsheet of 2003. Open it in a spreadsheet program and save it as .xlsx.",
+            path=str(path),
+        )
     if start.startswith((b"<!doctype html", b"<html", b"<table", b"<head", b"<body", b"<meta", b"<style", b"<div")):
         return Format.HTML
     if start.startswith((b"<?xml", b"<!--")) and (b"<html" in start or b"<table" in start):
         return Format.HTML
     if start.startswith((b"<?xml", b'{"', b"[{")):
-        raise InputError("sheet.is_data_file", path=str(path))
+        raise InputError("{path} contains XML or JSON, not a table. Export the list as .xlsx or .csv.", path=str(path))
     return Format.TEXT

@@ -16,8 +16,8 @@ from functools import cache, lru_cache
 from typing import Final
 
 from pipeline.domain.errors import InputError
-from pipeline.domain.model import Mapping, without_accents
-from pipeline.messages.spoken import Enumerated, Spoken
+from pipeline.domain.model import WHOLE_NAMES, Mapping, without_accents
+from pipeline.messages import N_, FieldName, Joined, Message
 from pipeline.reader.column_contents import AmountColumn, match_by_content
 from schemas.faults import Fault
 from schemas.fields import ACCOUNT_FIELDS, FIELDS, Field, alias_tiers, whole_name_headings
@@ -64,9 +64,9 @@ class Heading:
     text: str
 
     @property
-    def where(self) -> Spoken:
+    def where(self) -> Message:
         """How a person finds it: column letter and heading (`E "Amount"`)."""
-        return Spoken("sheet.place", {"letter": letter(self.position), "text": shown(self.text)})
+        return Message('{letter} "{text}"', {"letter": letter(self.position), "text": shown(self.text)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ def _by_mapping(headings: Sequence[Heading], mapping: Mapping) -> dict[int, Colu
     for wanted, field in mapping.columns.items():
         matches[_the_one(headings, wanted).position] = ColumnMatch(Field(field), "why_mapping")
     if mapping.split_names:
-        matches[_the_one(headings, mapping.split_names).position] = ColumnMatch(None, "why_split")
+        matches[_the_one(headings, mapping.split_names).position] = ColumnMatch(None, WHOLE_NAMES)
     ignored = {fold(heading) for heading in mapping.ignore}
     for heading in headings:
         if fold(heading.text) in ignored:
@@ -228,10 +228,17 @@ def _the_one(headings: Sequence[Heading], wanted: str) -> Heading:
     found = [heading for heading in headings if heading.text.strip() == wanted.strip()]
     found = found or [heading for heading in headings if fold(heading.text) == fold(wanted)]
     if not found:
-        raise InputError("sheet.mapping_heading_missing", heading=wanted, found=listed(headings))
+        raise InputError(
+            'The mapping names the column "{heading}", but the sheet has: {found}. Correct the mapping or the sheet.',
+            heading=wanted,
+            found=listed(headings),
+        )
     if len(found) > 1:
         raise InputError(
-            "sheet.mapping_heading_twice", heading=wanted, columns=", ".join(letter(one.position) for one in found)
+            'The mapping names the column "{heading}", but several columns have this '
+            "heading ({columns}). Give them different headings.",
+            heading=wanted,
+            columns=", ".join(letter(one.position) for one in found),
         )
     return found[0]
 
@@ -323,12 +330,23 @@ def _about_unused(spare: Sequence[Heading], known: set[str], told: set[str], sam
 
 def _ambiguous(field: Field, rivals: Sequence[Heading]) -> InputError:
     """The refusal, with the lines of a mapping file that decide it; a mapping can't tell equal headings apart."""
-    columns = Enumerated(tuple(heading.where for heading in rivals))
+    columns = Joined(tuple(heading.where for heading in rivals))
     texts = [heading.text.strip() for heading in rivals]
     lines = [f"columns.{toml_text(text)} = {toml_text(field)}" for text in texts if texts.count(text) == 1]
     if not lines:
-        return InputError("sheet.ambiguous_twice", field=field.value, columns=columns)
-    return InputError("sheet.ambiguous_columns", field=field.value, columns=columns, lines=" | ".join(lines))
+        return InputError(
+            "Several columns could be {field}: {columns}. A mapping file can't distinguish "
+            "equal headings. Give the columns different headings in the sheet.",
+            field=FieldName(field),
+            columns=columns,
+        )
+    return InputError(
+        "Several columns could be {field}: {columns}. Put the line of the right one in a "
+        "mapping file (--mapping): {lines}",
+        field=FieldName(field),
+        columns=columns,
+        lines=" | ".join(lines),
+    )
 
 
 def _require(
@@ -353,26 +371,41 @@ def _require(
     if whole and len(nearest(names, free).parts) < len(names):
         column = next((one for one in whole if _WORDS_OF_NAME.search(" ".join(sample(one.position)))), whole[0])
         raise InputError(
-            "sheet.whole_names", missing=", ".join(missing), column=column.where, heading=column.text.strip()
+            "There is no column for: {missing}. Column {column} seems to contain full names. "
+            "The program does not guess how to split them, because the bank compares first "
+            'and last names. Make two columns of it or, if it is written "Surname, Given", '
+            'add --split-names "{heading}"; in another order, "{heading}:given-first" or '
+            '"{heading}:surname-first".',
+            missing=Joined([FieldName(field) for field in missing]),
+            column=column.where,
+            heading=column.text.strip(),
         )
     near = nearest(missing, free)
     raise InputError(
-        "sheet.missing_columns_near" if near else "sheet.missing_columns",
-        missing=", ".join(missing),
+        N_(
+            "There is no column for: {missing}. The headings are: {found}. Did you mean "
+            '{near}? Correct the heading, or add --map "HEADING=FIELD".'
+        )
+        if near
+        else N_(
+            "There is no column for: {missing}. The headings are: {found}. Add the column, or "
+            'name it with --map "HEADING=FIELD".'
+        ),
+        missing=Joined([FieldName(field) for field in missing]),
         found=listed(headings),
         near=near,
     )
 
 
-def nearest(fields: Iterable[Field], headings: Sequence[Heading]) -> Enumerated:
-    """What could have been meant: `email: B "E-mial"`, one for each field that has a near miss."""
+def nearest(fields: Iterable[Field], headings: Sequence[Heading]) -> Joined:
+    """What could have been meant: `e-mail: B "E-mial"`, one for each field that has a near miss."""
     hits = []
     for field in fields:
         near = [(_likeness(field, heading.text), -heading.position, heading) for heading in headings]
         likeness, _, heading = max(near, default=(0.0, 0, None))
         if heading and likeness >= _NEAR:
-            hits.append(Spoken("sheet.near", {"field": field.value, "place": heading.where}))
-    return Enumerated(tuple(hits))
+            hits.append(Message("{field}: {place}", {"field": FieldName(field), "place": heading.where}))
+    return Joined(tuple(hits))
 
 
 @cache

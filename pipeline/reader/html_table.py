@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.domain.errors import InputError
-from pipeline.messages.spoken import Figure
+from pipeline.messages import Number
 from pipeline.reader.encodings import read_text
 from pipeline.reader.grid import Book, Grid, Merge, Record
 from schemas.faults import Fault
@@ -44,10 +44,13 @@ def open_page(path: Path) -> Book:
         parser.feed(text)
         parser.close()
     except AssertionError:  # what Python's parser says of a declaration that it does not know
-        raise InputError("sheet.damaged", path=str(path)) from None
+        raise InputError(
+            "{path} is damaged. Open it in your spreadsheet program and save it again, or export it again.",
+            path=str(path),
+        ) from None
     tables = [table for table in parser.tables if table.rows]
     if not tables:
-        raise InputError("sheet.page_without_table", path=str(path))
+        raise InputError("{path} is a web page without a table. Export the list as .xlsx or .csv.", path=str(path))
     names = tuple(str(number) for number in range(1, len(tables) + 1)) if len(tables) > 1 else ("",)
     grids = {name: _grid(name, table) for name, table in zip(names, tables, strict=True)}
     hidden = frozenset(name for name, table in zip(names, tables, strict=True) if table.is_hidden)
@@ -116,7 +119,11 @@ class _Tables(HTMLParser):
             columns, rows = _span(given.get("colspan", "")), _span(given.get("rowspan", ""))
             self._spanned += columns * rows - 1
             if self._spanned > _MOST_SPANNED:
-                raise InputError("sheet.too_many_spans", limit=Figure(_MOST_SPANNED))
+                raise InputError(
+                    "Merged cells of this web page cover more than {limit} cells. Open it in a "
+                    "spreadsheet program and save it as .xlsx.",
+                    limit=Number(_MOST_SPANNED),
+                )
             self._open[-1].start_cell((columns, rows), is_struck=_is_struck(given))
         elif tag in _BREAKS:
             self._open[-1].text("\n")

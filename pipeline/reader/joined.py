@@ -12,7 +12,7 @@ from typing import Final
 
 from pipeline.domain.errors import InputError
 from pipeline.domain.model import kind_of, look_of, with_look
-from pipeline.messages.spoken import Figure
+from pipeline.messages import Number
 from pipeline.reader.grid import Grid, Record
 from pipeline.reader.styles import ColumnStyle
 
@@ -54,7 +54,12 @@ def _records(parts: Sequence[tuple[Grid, int]], looks: dict[int, ColumnStyle]) -
         places = _places(grid, looks)
         for record in grid.records():
             if record.number >= ROWS_APART:
-                raise InputError("sheet.too_long_to_join", sheet=grid.name, limit=Figure(ROWS_APART))
+                raise InputError(
+                    'The sheet "{sheet}" has more than {limit} rows and can\'t be read together with '
+                    "others. Read each sheet separately.",
+                    sheet=grid.name,
+                    limit=Number(ROWS_APART),
+                )
             if at and record.number <= heading:
                 continue
             kinds = "".join(_with_place(places, column, letter) for column, letter in enumerate(record.kinds))

@@ -3,6 +3,9 @@
 [columns]    "Heading" = "field"       [constants]  field = "value"   overrules the sheet
 ignore = ["Heading"]                   [defaults]   field = "value"   fills blank cells
 split_names = "Heading"                expected = ["Heading", …]      the sheet it was written for
+
+Behind the heading of `split_names` may be `:given-first` or `:surname-first`. The options `--map` and `--split-names`
+say the same for one heading.
 """
 
 from __future__ import annotations
@@ -11,22 +14,36 @@ import json
 import tomllib
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingABC
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.domain.errors import SheetOptionError
-from pipeline.domain.model import Mapping
-from pipeline.reader.headings import toml_text
+from pipeline.domain.errors import SheetOptionError, UsageError
+from pipeline.domain.model import Mapping, NameOrder
+from pipeline.reader.headings import fold, toml_text
 from pipeline.reader.table import Table
 from pipeline.system.atomic_output import put
-from schemas.fields import Field
+from schemas.fields import LABELS, Field
+from schemas.languages import Lang
 
 _TABLES: Final = ("columns", "constants", "defaults")
 _LISTS: Final = ("ignore", "expected")
 _TEXTS: Final = ("split_names",)
 _KEYS: Final = (*_TABLES, *_LISTS, *_TEXTS)
 _FIELDS: Final = tuple(field.value for field in Field)
+IGNORE: Final = "ignore"
+"""What `--map` says of a column that is none of ours."""
+_NAMED: Final = {name.casefold(): name for name in (*_FIELDS, IGNORE)}
+
+
+@dataclass(frozen=True, slots=True)
+class _FieldNames:
+    """Every field as it is written, in French with what people call it."""
+
+    def in_language(self, lang: Lang) -> str:
+        """The list in `lang`."""
+        return ", ".join(field if lang == "en" else f"{field} ({LABELS[lang][field]})" for field in _FIELDS)
 
 
 def load(path: Path) -> Mapping:
@@ -34,15 +51,61 @@ def load(path: Path) -> Mapping:
     table = _read(path)
     mistakes = [*_mistakes(table)]
     if mistakes:
-        raise SheetOptionError("sheet.mapping_mistakes", path=str(path), mistakes="; ".join(mistakes))
+        raise SheetOptionError(
+            "The mapping file {path} has errors: {mistakes}. Correct them.",
+            path=str(path),
+            mistakes="; ".join(mistakes),
+        )
     return Mapping(
         columns=table.get("columns", {}),
         ignore=tuple(table.get("ignore", ())),
         constants=table.get("constants", {}),
         defaults=table.get("defaults", {}),
         expected=tuple(table.get("expected", ())),
-        split_names=table.get("split_names", ""),
+        **_whole_names(table.get("split_names", "")),
     )
+
+
+def overruled(mapping: Mapping, maps: Iterable[str], split_names: str | None) -> Mapping:
+    """A mapping with what `--map HEADING=FIELD` and `--split-names HEADING[:ORDER]` say instead.
+
+    Raises UsageError for an option that is not of this form, or names a field that does not exist.
+    """
+    columns, ignore = dict(mapping.columns), {*mapping.ignore}
+    given: dict[str, str] = {}
+    for option in maps:
+        heading, _, name = (part.strip() for part in option.rpartition("="))
+        field = _NAMED.get(name.casefold())
+        if not heading or field is None:
+            raise UsageError(
+                "--map {given}: write it as HEADING=FIELD. FIELD is one of: {fields}, ignore.",
+                given=option,
+                fields=_FieldNames(),
+            )
+        if field != IGNORE and field in given:
+            raise UsageError(
+                "--map gives {field} two columns: {one} and {other}. Choose one.",
+                field=field,
+                one=given[field],
+                other=heading,
+            )
+        given[field] = heading
+        columns = {one: of for one, of in columns.items() if fold(one) != fold(heading) and of != field}
+        ignore = {one for one in ignore if fold(one) != fold(heading)}
+        if field == IGNORE:
+            ignore.add(heading)
+        else:
+            columns[heading] = field
+    changed = replace(mapping, columns=columns, ignore=tuple(sorted(ignore)))
+    return changed if split_names is None else replace(changed, **_whole_names(split_names))
+
+
+def _whole_names(given: str) -> dict[str, Any]:
+    """The heading of whole names and their order, if it is said."""
+    heading, _, order = given.rpartition(":")
+    if heading and order.strip().casefold() in set(NameOrder):
+        return {"split_names": heading.strip(), "name_order": NameOrder(order.strip().casefold())}
+    return {"split_names": given, "name_order": None}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -50,10 +113,14 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise SheetOptionError(
-            "sheet.mapping_unreadable", path=str(path), reason=error.strerror or type(error).__name__
+            "Can't read the mapping file {path} ({reason}). Check its name and folder.",
+            path=str(path),
+            reason=error.strerror or type(error).__name__,
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SheetOptionError("sheet.mapping_not_toml", path=str(path), reason=str(error)) from None
+        raise SheetOptionError(
+            "The mapping file {path} is not valid TOML: {reason}. Correct it.", path=str(path), reason=str(error)
+        ) from None
 
 
 def _mistakes(table: MappingABC[str, Any]) -> Iterable[str]:
@@ -98,7 +165,9 @@ def write(table: Table, path: Path) -> Path:
         return put(path, lambda part: part.write_bytes(document))
     except OSError as error:
         raise SheetOptionError(
-            "sheet.mapping_unwritable", path=str(path), reason=error.strerror or type(error).__name__
+            "Can't write the mapping file {path} ({reason}). Choose a place where you can write.",
+            path=str(path),
+            reason=error.strerror or type(error).__name__,
         ) from None
 
 
@@ -118,10 +187,11 @@ def _document(table: Table) -> str:
         f"expected = {_list(column.heading for column in table.columns if column.heading.strip())}",
         "",
         '# A column of whole names, "Surname, Given". / Une colonne de noms complets, « Nom, Prénom ».',
-        f"split_names = {toml_text(mapping.split_names)}" if mapping.split_names else '# split_names = "Name"',
+        '# In another order / Dans un autre ordre : "Name:given-first", "Name:surname-first".',
+        f"split_names = {toml_text(_split(mapping))}" if mapping.split_names else '# split_names = "Name"',
         "",
         "# Heading in the sheet = field. / En-tête de la feuille = champ.",
-        "# " + ", ".join(_FIELDS),
+        *(f"#   {field:<16} {LABELS['en'][field]} / {LABELS['fr'][field]}" for field in _FIELDS),
         "[columns]",
         *(f"{toml_text(heading)} = {toml_text(field)}" for heading, field in fields),
         "",
@@ -135,6 +205,10 @@ def _document(table: Table) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _split(mapping: Mapping) -> str:
+    return f"{mapping.split_names}:{mapping.name_order}" if mapping.name_order else mapping.split_names
 
 
 def _list(texts: Iterable[str]) -> str:

@@ -14,9 +14,9 @@ from statistics import median, mode
 from typing import Final, NoReturn
 
 from pipeline.domain.errors import InputError
-from pipeline.domain.model import Column, Mapping, Source
-from pipeline.messages import say
-from pipeline.reader import ALL_SHEETS, ReadOptions, sha256_of
+from pipeline.domain.model import Column, Mapping, SourceFile
+from pipeline.messages import N_, FieldName, Joined, translate
+from pipeline.reader import ALL_SHEETS, ReadOptions, SheetPreview, sha256_of
 from pipeline.reader.formats import Format, recognise
 from pipeline.reader.grid import Book, Grid, Record
 from pipeline.reader.headings import (
@@ -24,6 +24,7 @@ from pipeline.reader.headings import (
     Heading,
     field_named,
     fold,
+    letter,
     listed,
     nearest,
     recognised,
@@ -34,9 +35,11 @@ from pipeline.reader.joined import ROWS_APART, joined
 from pipeline.reader.origin import OwnColumns, own_columns, properties_of
 from pipeline.reader.styles import ColumnStyle
 from pipeline.reader.table import Layout, Table, listed_numbers
+from pipeline.system.file_names import readable
 from schemas.faults import Fault
 from schemas.fields import BATCH_PROPERTY, FIELDS, RUN_PROPERTY, Field
 from schemas.languages import LANGUAGES
+from schemas.workbook_names import sheet_name
 
 _HEADING_DEPTH: Final = 50
 """How many rows that are not blank are searched for the headings. Longer title blocks were not seen."""
@@ -44,7 +47,7 @@ _HEADING_DEPTH: Final = 50
 _HEADING_MINIMUM: Final = 2
 """How many fields a row must name to be the heading row: one alone is found in titles ("Invoice")."""
 
-_TO_MEND: Final = ("Errors", "Erreurs")
+_TO_FIX: Final = tuple(sheet_name("Errors", lang) for lang in LANGUAGES)
 """The sheet of our output workbook that people correct and give back: read by default when it is there."""
 
 _SHOWN_CELLS: Final = 12
@@ -56,7 +59,9 @@ _DATUM: Final = re.compile(
 _NUMBER: Final = re.compile(r"[0-9\s.,+\-()$£€%eE]*")
 
 _OF_PAYMENT: Final = (Field.REFERENCE_ID, Field.FIRST_NAME, Field.LAST_NAME, Field.EMAIL, Field.AMOUNT)
-_SUMMARY: Final = "Summary"
+_SUMMARIES: Final = tuple(sheet_name("Summary", lang) for lang in LANGUAGES)
+_SUMMARY_DEPTH: Final = 1_000
+"""How many rows of `Summary` are searched: the batch is in its last ones, below any number of notices."""
 _SAMPLE: Final = 50
 """How many rows below the headings are looked at when a heading alone does not tell."""
 
@@ -96,21 +101,43 @@ def open_file(path: Path, options: ReadOptions) -> Table:
         amount_optional=options.amount_optional,
     )
     hidden = _hidden(found, mapped, options)
+    renumbered = _own_numbers(found, ours) if ours is not None and found.is_ours else {}
     layout = Layout(
         heading_row=found.heading.number,
-        columns=_columns(kept, mapped, found),
+        columns=_columns(kept, mapped, found, with_letters=not renumbered),
         positions=tuple(heading.position for heading in kept),
         mapping=options.mapping,
         skipped=hidden if options.hidden == "skip" else frozenset(),
-        renumbered=_own_numbers(found, ours) if ours is not None and found.is_ours else {},
+        renumbered=renumbered,
         own=ours,
         counts=found.grid.counts(found.heading) if found.grid.counts else None,
     )
     notices = [*book.notices, *_about_sheets(book, found), *mapped.notices, *_about_hidden(found, hidden, options)]
-    if found.is_ours and not layout.renumbered:
+    if found.is_ours and not renumbered:
         notices.append(Fault("row-numbers-not-used"))
-    source = Source(path.name, sha256_of(path), found.grid.name)
+    source = SourceFile(readable(path.name), sha256_of(path), found.grid.name)
     return Table(source if ours is None else _with_origin(source, path, book, found), layout, found.grid, notices)
+
+
+def preview_file(path: Path, mapping: Mapping, rows: int) -> list[SheetPreview]:
+    """See `pipeline.reader.preview`."""
+    book = _open_book(path, recognise(path), ReadOptions())
+    return [_preview(book.grid(name), name in book.hidden, mapping, rows) for name in book.names]
+
+
+def _preview(grid: Grid, is_hidden: bool, mapping: Mapping, rows: int) -> SheetPreview:
+    found = _find_heading(grid, mapping)
+    top = list(islice(grid.records(), _HEADING_DEPTH + rows))
+    heading = found.heading if found is not None else _likely_heading(top, mapping)
+    if heading is None:
+        return SheetPreview(grid.name, is_hidden, None, (), (), tuple(top[:rows]), 0)
+    filled = [at for at, cell in enumerate(heading.cells) if cell.strip()]
+    texts = tuple(heading.cells[: filled[-1] + 1]) if filled else ()
+    unseen = grid.hidden_rows | grid.struck.keys()
+    hidden = sum(1 for record in grid.records() if record.number > heading.number and record.number in unseen)
+    below = tuple(islice((record for record in grid.records() if record.number > heading.number), rows))
+    fields = tuple(field_named(text, mapping) for text in texts)
+    return SheetPreview(grid.name, is_hidden, heading.number, texts, fields, below, hidden)
 
 
 def _open_book(path: Path, form: Format, options: ReadOptions) -> Book:
@@ -141,7 +168,7 @@ def _choose(book: Book, options: ReadOptions) -> _HeadedSheet:
                 for name in _in_order(book, options.sheets)
             ]
         )
-    for name in _TO_MEND:
+    for name in _TO_FIX:
         ours = _find_heading(book.grid(name), options.mapping) if name in names else None
         if ours and ours.is_ours:
             return ours
@@ -153,12 +180,16 @@ def _choose(book: Book, options: ReadOptions) -> _HeadedSheet:
         if found:
             like = [found, *_like(book, found, visible[visible.index(name) + 1 :], options)]
             if len(like) > 1 and not options.sheets:
-                raise InputError("sheet.several_sheets", sheets=", ".join(one.grid.name for one in like))
+                raise InputError(
+                    "Several sheets have the same headings: {sheets}. Choose with --sheet, once for "
+                    "each sheet, or --sheet all.",
+                    sheets=", ".join(one.grid.name for one in like),
+                )
             return _joined(like) if options.sheets else found
     return _no_heading(book, visible, options)
 
 
-def _with_origin(source: Source, path: Path, book: Book, found: _HeadedSheet) -> Source:
+def _with_origin(source: SourceFile, path: Path, book: Book, found: _HeadedSheet) -> SourceFile:
     """The source with what a workbook or a marked copy of ours says of where its rows came from."""
     told = properties_of(path)
     summary = _summary_of(book) if found.is_ours else {}
@@ -175,9 +206,11 @@ def _in_order(book: Book, wanted: Sequence[str]) -> list[str]:
     """The sheets that are wanted, in the workbook's order. Raises InputError for one that is not there."""
     for name in wanted:
         if book.names == ("",):
-            raise InputError("sheet.no_sheets", sheet=name)
+            raise InputError('This file is plain text and has no sheets. Remove --sheet "{sheet}".', sheet=name)
         if name not in book.names:
-            raise InputError("sheet.no_such_sheet", sheet=name, sheets=", ".join(book.names))
+            raise InputError(
+                'There is no sheet "{sheet}". The workbook has: {sheets}.', sheet=name, sheets=", ".join(book.names)
+            )
     return [name for name in book.names if name in wanted]
 
 
@@ -199,7 +232,12 @@ def _joined(parts: Sequence[_HeadedSheet]) -> _HeadedSheet:
         return first
     for other in others:
         if _folded(other) != _folded(first):
-            raise InputError("sheet.sheets_differ", first=first.grid.name, other=other.grid.name)
+            raise InputError(
+                'The sheets "{first}" and "{other}" have different headings, or have them in '
+                "other columns. Read each sheet separately.",
+                first=first.grid.name,
+                other=other.grid.name,
+            )
     grid = joined([(one.grid, one.heading.number) for one in parts])
     return _HeadedSheet(grid, first.heading, first.sample, first.above, tuple(one.grid.name for one in parts))
 
@@ -219,12 +257,13 @@ def _folded(found: _HeadedSheet) -> list[str]:
 
 def _summary_of(book: Book) -> dict[str, str]:
     """The batch, and the digest of the file that it was made of, as `Summary` says; empty when that sheet is gone."""
-    if _SUMMARY not in book.names:
+    name = next((name for name in _SUMMARIES if name in book.names), None)
+    if name is None:
         return {}
-    labels = {say("report.batch", lang): "batch" for lang in LANGUAGES}
-    labels |= {say("report.sha256", lang): "sha256" for lang in LANGUAGES}
+    labels = {translate("Batch", lang): "batch" for lang in LANGUAGES}
+    labels |= {translate("SHA-256 of the file", lang): "sha256" for lang in LANGUAGES}
     told: dict[str, str] = {}
-    for record in islice(book.grid(_SUMMARY).records(), _SAMPLE):
+    for record in islice(book.grid(name).records(), _SUMMARY_DEPTH):
         filled = [cell.strip() for cell in record.cells if cell.strip()]
         if len(filled) > 1 and filled[0] in labels:
             told.setdefault(labels[filled[0]], filled[1])
@@ -244,26 +283,46 @@ def _find_heading(grid: Grid, mapping: Mapping) -> _HeadedSheet | None:
 
 def _no_heading(book: Book, names: Sequence[str], options: ReadOptions) -> NoReturn:
     """Say which headings are needed and what stands there instead; never a cell that looks like somebody's data."""
-    needed = ", ".join(rule.field for rule in FIELDS if rule.required)
+    required = [rule.field for rule in FIELDS if rule.required]
+    needed = Joined([FieldName(field) for field in required])
     first = [record for name in names for record in islice(book.grid(name).records(), _HEADING_DEPTH)]
     if not first:
-        raise InputError("sheet.no_rows")
+        raise InputError("The sheet has no rows. Export it again, or choose another with --sheet.")
     above = [record for record in first[:_SHOWN_ROWS] if not _is_data(record)]
     likely = _likely_heading(first, options.mapping) or max(
         above, key=lambda record: sum(map(_is_word, _texts(record))), default=None
     )
     if likely is None:
-        raise InputError("sheet.no_headings", needed=needed, row=first[0].number)
+        raise InputError(
+            "The list has no headings: row {row} already contains dates, amounts or "
+            "addresses. Add a row above it that names each column. Required: {needed}.",
+            needed=needed,
+            row=first[0].number,
+        )
     headings = [Heading(at, cell) for at, cell in enumerate(likely.cells) if _is_word(cell)][:_SHOWN_CELLS]
-    near = nearest([rule.field for rule in FIELDS if rule.required], headings)
+    near = nearest(required, headings)
     below = first[first.index(likely) + 1 :][:_SHOWN_ROWS]
     # Words above data are headings; words that nothing tells apart from the rows may be somebody's name.
     known = near or recognised(_texts(likely), options.mapping) or any(map(_is_data, below))
     found = listed(headings) if known else ""
     if not found:
-        raise InputError("sheet.no_heading_row_above", needed=needed, row=likely.number)
+        raise InputError(
+            "There is no row of headings: row {row} seems to belong to the list. Required: "
+            "{needed}. Add a row of headings above the list, or map the columns with "
+            "--mapping.",
+            needed=needed,
+            row=likely.number,
+        )
     raise InputError(
-        "sheet.no_heading_row_near" if near else "sheet.no_heading_row",
+        N_(
+            "There is no row of headings. Required: {needed}. Row {row} has: {found}. Did "
+            "you mean {near}? Correct the headings, or map the columns with --mapping."
+        )
+        if near
+        else N_(
+            "There is no row of headings. Required: {needed}. Row {row} has: {found}. Add a "
+            "row of headings above the list, or map the columns with --mapping."
+        ),
         needed=needed,
         row=likely.number,
         found=found,
@@ -334,7 +393,9 @@ def _agree(headings: Sequence[Heading], mapping: Mapping) -> None:
     missing = [text for text in expected if text not in there]
     if added or missing:
         raise InputError(
-            "sheet.mapping_differs",
+            "The headings differ from those of the mapping file. New: {added}. Missing: "
+            "{missing}. If this is intended, write a new mapping file: columns FILE "
+            "--write-mapping.",
             added=", ".join(map(shown, added)) or "-",
             missing=", ".join(map(shown, missing)) or "-",
         )
@@ -352,7 +413,11 @@ def _refuse_two_lines(found: _HeadedSheet, mapping: Mapping) -> None:
         whole = [text.strip() for text in joined if field_named(text, mapping) in required]
         if whole and upper.number + 1 == lower.number:
             rows = f"{upper.number}, {lower.number}"
-            raise InputError("sheet.two_line_headings", rows=rows, pairs=", ".join(map(shown, whole)))
+            raise InputError(
+                "The headings are in two rows ({rows}): {pairs}. Put all headings in one row, directly above the list.",
+                rows=rows,
+                pairs=", ".join(map(shown, whole)),
+            )
 
 
 def _own_numbers(found: _HeadedSheet, ours: OwnColumns) -> dict[int, int]:
@@ -363,7 +428,8 @@ def _own_numbers(found: _HeadedSheet, ours: OwnColumns) -> dict[int, int]:
     numbers: dict[int, int] = {}
     rows = set()
     for record in found.grid.records():
-        if record.number <= found.heading.number or not any(cell.strip() for cell in record.cells):
+        users = (cell for at, cell in enumerate(record.cells) if at not in ours.all)
+        if record.number <= found.heading.number or not any(cell.strip() for cell in users):
             continue
         text = _cell(record, ours.number).strip()
         if not text.isdecimal():
@@ -373,7 +439,9 @@ def _own_numbers(found: _HeadedSheet, ours: OwnColumns) -> dict[int, int]:
     return numbers if len(rows) == len(numbers) else {}
 
 
-def _columns(kept: Sequence[Heading], mapped: ColumnMapping, found: _HeadedSheet) -> tuple[Column, ...]:
+def _columns(
+    kept: Sequence[Heading], mapped: ColumnMapping, found: _HeadedSheet, *, with_letters: bool
+) -> tuple[Column, ...]:
     columns = []
     for index, heading in enumerate(kept):
         meaning = mapped.matches.get(heading.position)
@@ -386,6 +454,7 @@ def _columns(kept: Sequence[Heading], mapped: ColumnMapping, found: _HeadedSheet
                 why=meaning.why if meaning else "why_own",
                 number_format=look.usual,
                 other_formats=look.others,
+                letter=letter(heading.position) if with_letters else "",
             )
         )
     return tuple(columns)
@@ -402,7 +471,12 @@ def _hidden(found: _HeadedSheet, mapped: ColumnMapping, options: ReadOptions) ->
     Raises InputError when they are to be refused, or can't be told and are not to be included whatever they are.
     """
     if found.grid.hidden_unseen and options.hidden != "include":
-        raise InputError("sheet.hidden_unseen", format=found.grid.hidden_unseen)
+        raise InputError(
+            "The program can't find out which rows of this {format} workbook are hidden or "
+            "filtered out: its structure is damaged or unusual. Save it as .xlsx and use "
+            "that, or bill all its rows with --hidden include.",
+            format=found.grid.hidden_unseen,
+        )
     fields = [position for position, meaning in mapped.matches.items() if meaning.field in _OF_PAYMENT]
     struck = found.grid.struck.items()
     numbers = found.grid.hidden_rows | {row for row, columns in struck if any(at in columns for at in fields)}
@@ -414,7 +488,12 @@ def _hidden(found: _HeadedSheet, mapped: ColumnMapping, options: ReadOptions) ->
         if record.number > found.heading.number and record.number in numbers
     )
     if filled and options.hidden == "refuse":
-        raise InputError("sheet.hidden_rows", rows=listed_numbers(sorted(filled)), count=len(filled))
+        raise InputError(
+            "Rows that are hidden, filtered out or struck through: {count} ({rows}). Show "
+            "them, or use --hidden skip to leave them out or --hidden include to bill them.",
+            rows=listed_numbers(sorted(filled)),
+            count=len(filled),
+        )
     return filled
 
 
@@ -452,5 +531,5 @@ def _about_numbers(found: _HeadedSheet) -> Fault:
 
 def _is_help(book: Book, name: str) -> bool:
     """Whether this is the help beside our own template: nothing in it was to be read."""
-    titles = {say("template.title", lang) for lang in LANGUAGES if say("template.help_sheet", lang) == name}
+    titles = {translate("Billing sheet", lang) for lang in LANGUAGES if translate("Help", lang) == name}
     return bool(titles) and any(_cell(record, 0) in titles for record in islice(book.grid(name).records(), 1))

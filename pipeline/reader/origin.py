@@ -13,13 +13,24 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 from pipeline.system.zip_errors import ZIP_ERRORS
-from schemas.fields import FILE_COLUMN, FIX_COLUMN, OWN_COLUMNS, ROW_COLUMN, STATE_COLUMNS
+from schemas.fields import (
+    BEFORE_IN_ERRORS,
+    BEHIND_IN_ERRORS,
+    FILE_COLUMN,
+    FIX_COLUMN,
+    OWN_COLUMNS,
+    ROW_COLUMN,
+    STATE_COLUMNS,
+)
+from schemas.languages import LANGUAGES
+from schemas.workbook_names import heading
 
 _PART: Final = "docProps/custom.xml"
 _LONGEST: Final = 1 << 16
 """Bytes of the part with the properties; ours takes less than a thousand."""
 _BEHIND: Final = frozenset({*STATE_COLUMNS, FIX_COLUMN, FILE_COLUMN, "howToMend"})
 """What may follow our first columns; `howToMend` did in workbooks of version 0.1."""
+_ALL: Final = (ROW_COLUMN, *OWN_COLUMNS, *_BEHIND)
 _ID_AT: Final = OWN_COLUMNS.index("sessionId")
 
 
@@ -43,20 +54,46 @@ class OwnColumns:
 
 
 def own_columns(texts: Sequence[str]) -> OwnColumns | None:
-    """Our own columns among the headings of a sheet; None when there are none.
+    """Our own columns among the headings of a sheet, in either language; None when there are none.
 
     Told by their order and not by their names: a user's own column may be called `status` too.
     """
+    for lang in LANGUAGES:
+        ours = {heading(name, lang): name for name in _ALL}
+        names = [ours.get(text, "") for text in texts]
+        if found := _in_errors(names) or _in_results(names):
+            return found
+    return None
+
+
+def _in_errors(names: Sequence[str]) -> OwnColumns | None:
+    """Those of `Errors`: before the user's own, and from the last `status` as far as our order goes on."""
+    before = len(BEFORE_IN_ERRORS)
+    if tuple(names[:before]) != BEFORE_IN_ERRORS:
+        return None
+    begin = max((at for at in range(before, len(names)) if names[at] == BEHIND_IN_ERRORS[0]), default=len(names))
+    places = {name: at for at, name in enumerate(BEHIND_IN_ERRORS)}
+    end, last = begin, -1
+    while end < len(names) and places.get(names[end], -1) > last:
+        last = places[names[end]]
+        end += 1
+    behind = {names[at]: at for at in range(begin, end)}
+    ours = frozenset({*range(before), *behind.values()})
+    return OwnColumns(ours, 0, behind.get(FILE_COLUMN, -1), behind.get("sessionId", -1))
+
+
+def _in_results(names: Sequence[str]) -> OwnColumns | None:
+    """Those of `Results`, of an export, of a marked copy, and of `Errors` until version 0.2."""
     width = len(OWN_COLUMNS)
-    begin = next((at for at in range(len(texts) - width, 0, -1) if tuple(texts[at : at + width]) == OWN_COLUMNS), None)
+    begin = next((at for at in range(len(names) - width, 0, -1) if tuple(names[at : at + width]) == OWN_COLUMNS), None)
     if begin is None:
         return None
     end = begin + width
-    while end < len(texts) and texts[end] in _BEHIND:
+    while end < len(names) and names[end] in _BEHIND:
         end += 1
-    number = begin - 1 if begin > 1 and texts[begin - 1] == ROW_COLUMN else 0 if texts[0] == ROW_COLUMN else -1
+    number = begin - 1 if begin > 1 and names[begin - 1] == ROW_COLUMN else 0 if names[0] == ROW_COLUMN else -1
     ours = range(begin, end)
-    file = next((at for at in ours if texts[at] == FILE_COLUMN), -1)
+    file = next((at for at in ours if names[at] == FILE_COLUMN), -1)
     return OwnColumns(frozenset({*ours, number} - {-1}), number, file, begin + _ID_AT)
 
 

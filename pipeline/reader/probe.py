@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.domain.errors import InputError
-from pipeline.messages.spoken import Figure
+from pipeline.messages import N_, Number
 from pipeline.reader import native
 
 SECONDS: Final = 60
@@ -110,15 +110,24 @@ class NativeBook:
             raise self._gone()
         answer = marshal.loads(body)  # noqa: S302 - our own process wrote it
         if isinstance(answer, str):
-            raise InputError("sheet.locked" if answer == "locked" else "sheet.damaged", path=str(self._path))
+            raise InputError(
+                N_("{path} is password-protected. Save a copy without a password and use that.")
+                if answer == "locked"
+                else N_(
+                    "{path} is damaged. Open it in your spreadsheet program and save it again, or export it again."
+                ),
+                path=str(self._path),
+            )
         return answer
 
     def _gone(self) -> InputError:
         return InputError(
-            "sheet.not_readable",
+            "Can't read {path}: it is damaged, or needs more than {memory} GB of memory or "
+            "{seconds} seconds to open. If it has very many rows, save it as CSV; otherwise "
+            "save it again in your spreadsheet program.",
             path=str(self._path),
-            memory=Figure(native.MEMORY / 1024**3),
-            seconds=Figure(SECONDS),
+            memory=Number(native.MEMORY / 1024**3),
+            seconds=Number(SECONDS),
         )
 
 

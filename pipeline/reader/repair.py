@@ -126,12 +126,22 @@ class WithoutDurations:
         Raises InputError where the workbook has no formats that could be taken out.
         """
         if self._archive is None or _STYLES not in self._archive:
-            raise InputError("sheet.time_too_long", sheet=self._sheet, row=number)
+            raise InputError(
+                'Row {row} of the sheet "{sheet}" has a duration beyond all limits and can\'t be '
+                "read. Format its cell as a number, or save the workbook as .xlsx.",
+                sheet=self._sheet,
+                row=number,
+            )
         if self._at is None or number <= self._at:
             self._rows = self._begin(self._archive)
         found, cells, kinds = next(row for row in self._rows if row[0] >= number)
         if found > number or kinds is None:
-            raise InputError("sheet.time_too_long", sheet=self._sheet, row=number)
+            raise InputError(
+                'Row {row} of the sheet "{sheet}" has a duration beyond all limits and can\'t be '
+                "read. Format its cell as a number, or save the workbook as .xlsx.",
+                sheet=self._sheet,
+                row=number,
+            )
         self._at = number
         pairs = [self._again(*cell, at, number) for at, cell in enumerate(zip(cells, kinds, strict=True))]
         return [text for text, _ in pairs], "".join(kind for _, kind in pairs)

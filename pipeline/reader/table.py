@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Final
 
 from pipeline.domain.errors import InputError
-from pipeline.domain.model import Carried, Column, Mapping, SheetRow, Source, kind_of
+from pipeline.domain.model import Carried, Column, Mapping, SheetRow, SourceFile, kind_of
 from pipeline.reader.grid import TEXT_CUT, Grid, Merge, MergedCells
 from pipeline.reader.headings import field_named, fold, letter
 from pipeline.reader.origin import OwnColumns
@@ -64,7 +64,7 @@ class Table:
 
     __slots__ = ("_grid", "_known", "_layout", "_seen", "source")
 
-    def __init__(self, source: Source, layout: Layout, grid: Grid, notices: Sequence[Fault]) -> None:
+    def __init__(self, source: SourceFile, layout: Layout, grid: Grid, notices: Sequence[Fault]) -> None:
         self.source = source
         self._layout = layout
         self._grid = grid
@@ -118,11 +118,11 @@ class Table:
         layout = self._layout
         start, skipped, renumbered = layout.heading_row, layout.skipped, layout.renumbered
         repeats: list[int] = []
-        fit, end = _Fitter(layout, ragged=self._grid.ragged), layout.positions[-1] + 1
+        fit, end = _RowFitter(layout, ragged=self._grid.ragged), layout.positions[-1] + 1
         counted = layout.counts is None or end in layout.counts
         plain = end == len(layout.positions) and layout.own is None and counted
         amounts = {layout.positions[column.index] for column in self.columns if column.field == Field.AMOUNT}
-        content = ContentFilter(self.columns, self.mapping.split_names)
+        content = ContentFilter(self.columns)
         merges = MergedCells(self._grid.merges, start, layout.positions, amounts)
         email = content.email if plain else None
         for number, cells, kinds, faults in self._grid.records():
@@ -165,10 +165,15 @@ class Table:
             return False
         if all(name in {None, column.field} for name, column in zip(named, columns, strict=True)):
             return True
-        raise InputError("sheet.second_headings", row=row.number, first=self.heading_row)
+        raise InputError(
+            "Row {row} repeats the headings in another order than row {first}. Put the two "
+            "tables on separate sheets, or give them the same columns.",
+            row=row.number,
+            first=self.heading_row,
+        )
 
 
-class _Fitter:
+class _RowFitter:
     """Cuts a record of the grid to the columns of the table."""
 
     __slots__ = ("_counts", "_end", "_positions", "_ragged", "_straight")
@@ -256,14 +261,12 @@ class ContentFilter:
     last. `is_waiting` says that of some rows it is not known yet.
     """
 
-    def __init__(self, columns: Sequence[Column], whole_name: str) -> None:
-        """`whole_name` is the heading of the column of whole names, empty without one."""
+    def __init__(self, columns: Sequence[Column]) -> None:
         self.email = next((column.index for column in columns if column.field == Field.EMAIL), None)
         self.above: SheetRow | None = None
         self.is_waiting = False
         self.without: list[int] = []
-        names = {whole_name} - {""}
-        self._payor = [column.index for column in columns if column.field in _PAYOR or column.heading in names]
+        self._payor = [column.index for column in columns if column.field in _PAYOR or column.has_whole_names]
         self._amount = [column.index for column in columns if column.field == Field.AMOUNT]
         self._reference = [column.index for column in columns if column.field == Field.REFERENCE_ID]
         self._own = [column.index for column in columns if column.field is None]

@@ -13,7 +13,7 @@ from typing import Final
 from pipeline.domain.errors import InputError
 from pipeline.domain.model import with_look
 from pipeline.domain.number_formats import is_date_format, is_duration
-from pipeline.messages.spoken import Figure
+from pipeline.messages import Number
 from pipeline.reader.archive import Archive
 from pipeline.reader.formats import Format
 from pipeline.reader.grid import Book, Grid, Record, about_long_texts
@@ -96,7 +96,10 @@ class _Reader:
             raise
         last = last_column()
         if last >= MOST_COLUMNS:
-            raise InputError("sheet.damaged", path=str(self.path))
+            raise InputError(
+                "{path} is damaged. Open it in your spreadsheet program and save it again, or export it again.",
+                path=str(self.path),
+            )
         width = max(last + 1, 1, *(max(cells) + 1 for cells in metadata.patches.values()))
         looks = metadata.looks.columns()
         has_long = self.archive is None or self.archive.has_long_text
@@ -155,7 +158,9 @@ def metadata_source(path: Path, form: Format, archive: Archive | None) -> Metada
             return MetadataSource(partial(_of_xlsb, archive, open_xlsb(archive), styles_of_xlsb(archive)), macros)
         case Format.ODS:
             if is_locked(archive):
-                raise InputError("sheet.locked", path=str(path))
+                raise InputError(
+                    "{path} is password-protected. Save a copy without a password and use that.", path=str(path)
+                )
             try:
                 sheets = metadata_of_ods(archive)
             except MetadataError:
@@ -218,7 +223,13 @@ def _must_be_near(sheet: str, rows: int, columns: int) -> None:
     """Refuse a sheet whose last cell is so far away that what lies between does not fit into memory."""
     if rows * columns > MOST_CELLS:
         cell = f"{letter(columns - 1)}{rows}"
-        raise InputError("sheet.too_spread", sheet=sheet, cell=cell, limit=Figure(MOST_CELLS))
+        raise InputError(
+            'The sheet "{sheet}" extends to cell {cell}: more than {limit} cells, nearly all '
+            "empty. Delete what is far from the list, or copy the list into a new workbook.",
+            sheet=sheet,
+            cell=cell,
+            limit=Number(MOST_CELLS),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,9 @@ class XlsWorkbook:
         except Exception as error:  # noqa: BLE001 - of a damaged file xlrd raises whatever comes of it
             # It has no class for this; calamine takes some ciphers for damage.
             if isinstance(error, xlrd.XLRDError) and "encrypted" in str(error):
-                raise InputError("sheet.locked", path=str(path)) from None
+                raise InputError(
+                    "{path} is password-protected. Save a copy without a password and use that.", path=str(path)
+                ) from None
             raise MetadataError from None
         self.has_macros = _MACROS in content
         styles, fonts = self._book.xf_list, self._book.font_list

@@ -81,7 +81,10 @@ def metadata_of_xlsx(archive: Archive, member: str, styles: Styles) -> SheetMeta
                 raise MetadataError
             _note_head(window, metadata)
         if any(mark in window for mark in _SPACED) and _SPACED_TEXT.search(window):
-            raise InputError("sheet.damaged", path=str(archive.path))
+            raise InputError(
+                "{path} is damaged. Open it in your spreadsheet program and save it again, or export it again.",
+                path=str(archive.path),
+            )
         watch.note(window)
         if _HAS_FORMULA.search(window):
             _note_unsaved(window, metadata)

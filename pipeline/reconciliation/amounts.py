@@ -6,6 +6,7 @@ import re
 from decimal import Decimal
 from typing import Final
 
+from pipeline.messages import N_
 from pipeline.reconciliation.payments import CAD
 from pipeline.reconciliation.remarks import Remark, Unreadable
 from schemas import money
@@ -40,9 +41,9 @@ def convention_of(text: str) -> Convention | None:
 def amount_of(text: str, kind: str, convention: Convention) -> Decimal:
     """The amount in dollars that a cell says. Raises Unreadable for none, and for one that would be guessed."""
     if not text:
-        raise Unreadable(Remark("reconcile.no_amount"))
+        raise Unreadable(Remark(N_("the line has no amount")))
     if kind in "efdb":
-        raise _unreadable("amount_unreadable", text)
+        raise _unreadable(N_('"{text}" is not an amount'), text)
     match = _SIDE.fullmatch(text)
     plain = match["amount"].strip() if match else text
     value: Decimal | Reason = Reason.UNREADABLE
@@ -54,16 +55,25 @@ def amount_of(text: str, kind: str, convention: Convention) -> Decimal:
     else:
         value = money.parse(plain, convention)
     if isinstance(value, Reason):
-        raise _unreadable(value.value.replace("-", "_"), text)
+        raise _unreadable(_REASONS[value], text)
     if match and value < 0:  # a sign and a side: one of them is wrong, or both say the same
         if match["side"] in "cC":
-            raise _unreadable("amount_unreadable", text)
+            raise _unreadable(N_('"{text}" is not an amount'), text)
         value = -value
     settled = money.without_noise(-value if match and match["side"] in "dD" else value)
     if settled is None:
-        raise _unreadable("amount_decimals", text)
+        raise _unreadable(N_('"{text}" has more than two decimals'), text)
     return settled
 
 
-def _unreadable(key: str, text: str) -> Unreadable:
-    return Unreadable(Remark(f"reconcile.{key}", (("text", text[:_SHOWN]),)))
+_REASONS: Final = {
+    Reason.UNREADABLE: N_('"{text}" is not an amount'),
+    Reason.AMBIGUOUS: N_(
+        '"{text}" can be read in two ways, and the other amounts of the report do not show which is right'
+    ),
+    Reason.FOREIGN: N_('"{text}" is in another currency'),
+}
+
+
+def _unreadable(sentence: str, text: str) -> Unreadable:
+    return Unreadable(Remark(sentence, (("text", text[:_SHOWN]),)))

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
 from pipeline.domain.errors import ExitCode
+from pipeline.domain.model import NO_MONEY
+from pipeline.messages import N_
 from pipeline.reconciliation.matching import Difference, Match, MatchCategory, Reconciliation
 from pipeline.reconciliation.payments import (
     CAD,
-    NO_MONEY,
     ON_STATEMENT,
     UNDATED,
-    Line,
-    Payment,
+    ReportedPayment,
+    ReportLine,
     is_booked_by,
 )
 from schemas.reports import Meaning
@@ -142,7 +144,10 @@ class Balance:
 
 
 def balance(
-    matches: Iterable[Match], payments: Iterable[Payment], opening: Decimal, other_lines: Iterable[Payment] = ()
+    matches: Iterable[Match],
+    payments: Iterable[ReportedPayment],
+    opening: Decimal,
+    other_lines: Iterable[ReportedPayment] = (),
 ) -> Balance:
     """The proof of a reconciliation. `payments` are all of the reports, `other_lines` those that concern no request,
     `opening` is the journal's own sum.
@@ -161,7 +166,8 @@ class Deposit:
     `day` is ISO 8601 and the bank's own; `UNDATED` for what settled on a day that no report tells, `ON_STATEMENT` for
     what a bank statement has one by one, empty for what was paid and has not settled. `ours` is the part of this batch,
     in `currency`. `booked` is the line of a bank statement that has this deposit; `is_missing` says that the statement
-    covers the day and has no such line.
+    covers the day and has no such line. `ticked_by` and `ticked_at` (aware) say who found it at the bank, "" and None
+    where nobody did.
     """
 
     day: str
@@ -169,17 +175,28 @@ class Deposit:
     payments: int
     amount: Decimal
     ours: Decimal
-    booked: Line | None = None
+    booked: ReportLine | None = None
     is_missing: bool = False
+    ticked_by: str = ""
+    ticked_at: datetime | None = None
+
+    @property
+    def can_be_ticked(self) -> bool:
+        """Whether a person can look for it at the bank: it has a day, and no statement shows it."""
+        return self.day not in WITHOUT_DAY and self.booked is None
 
 
-WITHOUT_DAY: Final = {UNDATED: "settled_undated", ON_STATEMENT: "on_statement", "": "not_settled"}
-"""Instead of the day of a deposit, in the order in which they stand last: the key of what is said for it."""
+WITHOUT_DAY: Final = {
+    UNDATED: N_("settled, date not given"),
+    ON_STATEMENT: N_("on the statement"),
+    "": N_("paid, not settled yet"),
+}
+"""Instead of the day of a deposit, in the order in which they stand last: what is said for it."""
 
 
 def deposits(done: Reconciliation) -> tuple[Deposit, ...]:
     """The consolidated deposit of each day, the days in order and what has not settled last."""
-    found: defaultdict[tuple[int, str, str], list[tuple[Payment, Decimal, bool]]] = defaultdict(list)
+    found: defaultdict[tuple[int, str, str], list[tuple[ReportedPayment, Decimal, bool]]] = defaultdict(list)
     for match in done.matches:
         for payment in match.payments:
             for one in payment.movements:
@@ -207,7 +224,7 @@ def deposits(done: Reconciliation) -> tuple[Deposit, ...]:
     return tuple(made)
 
 
-def _booked(lines: Sequence[Line], day: str, amount: Decimal) -> Line | None:
+def _booked(lines: Sequence[ReportLine], day: str, amount: Decimal) -> ReportLine | None:
     """The first line of a bank statement on or soon after a day with this amount."""
     fits = [line for line in lines if line.amount == amount and is_booked_by(day, line.bank_day)]
     return min(fits, key=lambda line: (line.bank_day, line.number), default=None)
@@ -253,7 +270,7 @@ def amount_of(lines: Iterable[tuple[Decimal | None, str]]) -> Amount:
 
 
 def doubts(
-    payments: Iterable[Payment],
+    payments: Iterable[ReportedPayment],
     damaged: Iterable[tuple[Decimal | None, str]],
     totals: int,
     banked: Iterable[Deposit] = (),
@@ -281,9 +298,4 @@ def exit_code(matches: Sequence[Match], proof: Balance, doubt: Doubts) -> ExitCo
     """
     unread = doubt.damaged.lines or doubt.deposits.lines or doubt.totals
     wrong = unread or not proof.adds_up or any(match.must_be_looked_at for match in matches)
-    return ExitCode.SOME_ROWS_NEED_MENDING if wrong else ExitCode.DONE
-
-
-def state_key(meaning: Meaning) -> str:
-    """The key of the text that says what a payment's last word means."""
-    return f"reconcile.state_{meaning.value}"
+    return ExitCode.SOME_ROWS_NEED_FIXING if wrong else ExitCode.DONE

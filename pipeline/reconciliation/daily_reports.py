@@ -17,17 +17,19 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.domain.errors import InputError
+from pipeline.messages import N_
 from pipeline.reader import sha256_of
 from pipeline.reader.encodings import read_text
 from pipeline.reader.formats import Format, recognise
 from pipeline.reader.grid import Book, Grid, Record
 from pipeline.reader.headings import toml_text
-from pipeline.reconciliation.dates import Order, moment_of
+from pipeline.reconciliation.dates import DateOrder, moment_of
 from pipeline.reconciliation.lines import TableReader
-from pipeline.reconciliation.payments import Line
+from pipeline.reconciliation.payments import ReportLine
 from pipeline.reconciliation.remarks import Damaged, Remark
 from pipeline.reconciliation.vocabulary import Vocabulary, is_enough, shown_headings
 from pipeline.system import atomic_output
+from pipeline.system.file_names import readable
 from schemas import money
 from schemas.reports import ReportField
 
@@ -53,7 +55,7 @@ class Daily:
 
     file: str
     sha256: str
-    lines: tuple[Line, ...]
+    lines: tuple[ReportLine, ...]
     damaged: tuple[Damaged, ...]
     columns: Mapping[ReportField, str]
     remarks: tuple[Remark, ...]
@@ -69,9 +71,11 @@ def read_report(path: Path, words: Vocabulary) -> Daily:
     """
     form = recognise(path)
     if atomic_output.is_ours(path):
-        raise InputError("reconcile.is_ours", file=path.name)
+        raise InputError(
+            "{file} is a workbook of this program, not a report. Give the report as you downloaded it.", file=path.name
+        )
     book = _open(path, form, words)
-    name, sha256 = path.name, sha256_of(path)
+    name, sha256 = readable(path.name), sha256_of(path)
     tables = [*_tables(book, words, name, sha256)]
     if not tables and form is Format.TEXT:
         tables = [*_tables(_spaced(path), words, name, sha256, exact=True)]
@@ -83,7 +87,12 @@ def read_report(path: Path, words: Vocabulary) -> Daily:
     unread = [sheet for sheet in book.names if sheet and sheet not in read]
     remarks = [Remark(fault, file=name) for fault in book.notices]
     if unread:
-        remarks.append(Remark("reconcile.sheets_not_read", (("file", name), ("sheets", ", ".join(unread)))))
+        remarks.append(
+            Remark(
+                N_("{file}: sheets not read, because they are not reports: {sheets}."),
+                (("file", name), ("sheets", ", ".join(unread))),
+            )
+        )
     return Daily(
         file=name,
         sha256=sha256,
@@ -96,7 +105,7 @@ def read_report(path: Path, words: Vocabulary) -> Daily:
     )
 
 
-def all_lines(dailies: Sequence[Daily]) -> list[Line]:
+def all_lines(dailies: Sequence[Daily]) -> list[ReportLine]:
     """The lines of all reports together."""
     return [line for daily in dailies for line in daily.lines]
 
@@ -157,15 +166,30 @@ def _no_columns(book: Book, words: Vocabulary, file: str) -> InputError:
     """Which headings stand there instead; never a row that looks like somebody's payment."""
     first = [record for name in book.names for record in islice(book.grid(name).records(), 10)]
     if not first:
-        return InputError("sheet.no_rows")
+        return InputError("The sheet has no rows. Export it again, or choose another with --sheet.")
     likely = max(first, key=lambda record: (len(words.recognised(record.cells)), sum(map(_is_word, record.cells))))
     bare = next(filter(_is_line, first), None)
     if bare and len(words.recognised(likely.cells)) <= 1:
         count = len(bare.cells)
         headings = ", ".join(map(toml_text, _WITHOUT_HEADINGS.get(count, _WITHOUT_HEADINGS[5])))
-        return InputError("reconcile.no_headings", file=file, columns=count, toml=f"headings = [{headings}]")
+        return InputError(
+            "Can't read {file}: it starts with dates and amounts, without headings for its "
+            "{columns} columns. Name them in a mapping file (--mapping), with an empty name "
+            "for a column that you do not need. For the usual columns of a bank: {toml}.",
+            file=file,
+            columns=count,
+            toml=f"headings = [{headings}]",
+        )
     found = shown_headings([cell for cell in likely.cells if _is_word(cell)][:20])
-    return InputError("reconcile.no_columns", file=file, row=likely.number, found=found)
+    return InputError(
+        "Can't read {file}: no row in it names an amount and a reference or sessionId, "
+        "nor the date, description and amounts of a bank statement. The headings in row "
+        "{row} are: {found}. If this is a payment report, map its headings in a mapping "
+        'file (--mapping), for example [columns] "Heading" = "reference".',
+        file=file,
+        row=likely.number,
+        found=found,
+    )
 
 
 def _is_word(cell: str) -> bool:
@@ -174,7 +198,7 @@ def _is_word(cell: str) -> bool:
 
 def _is_line(record: Record) -> bool:
     """Whether a row has a day and an amount: a line, where headings should be."""
-    orders = (Order.DAY_FIRST, Order.MONTH_FIRST)
+    orders = (DateOrder.DAY_FIRST, DateOrder.MONTH_FIRST)
     days = {at for at, cell in enumerate(record.cells) if any(moment_of(cell, "s", order) for order in orders)}
     amounts = (isinstance(money.parse(cell.strip()), Decimal) for at, cell in enumerate(record.cells) if at not in days)
     return bool(days) and any(amounts)

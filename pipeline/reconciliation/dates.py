@@ -77,7 +77,7 @@ _ONE_REPORT: Final = timedelta(days=300)
 another makes years of days, the second is none."""
 
 
-class Order(StrEnum):
+class DateOrder(StrEnum):
     """Which number of `03/04/26` is what; the values are those of the mapping file's key `dates`."""
 
     DAY_FIRST = "day-first"
@@ -86,10 +86,10 @@ class Order(StrEnum):
     UNKNOWN = "unknown"
 
 
-_ORDERS: Final = (Order.DAY_FIRST, Order.MONTH_FIRST, Order.YEAR_FIRST)
+_ORDERS: Final = (DateOrder.DAY_FIRST, DateOrder.MONTH_FIRST, DateOrder.YEAR_FIRST)
 
 
-def order_of(texts: Collection[str], beside: Iterable[str] = ()) -> Order:
+def order_of(texts: Collection[str], beside: Iterable[str] = ()) -> DateOrder:
     """The order of a column from its dates: the only one by which all of them are days, and days of one report.
 
     `beside` are dates of other columns, of which those count that can be read in one way. UNKNOWN when several orders
@@ -97,20 +97,20 @@ def order_of(texts: Collection[str], beside: Iterable[str] = ()) -> Order:
     """
     readings = [found for text in texts if (found := _readings(_plain(text)))]
     orders = [order for order in _ORDERS if readings and all(order in one for one in readings)]
-    if Order.YEAR_FIRST in orders and len(orders) > 1:
+    if DateOrder.YEAR_FIRST in orders and len(orders) > 1:
         certain = [date.fromisoformat(at[:10]) for text in {*texts, *beside} if (at := _certain(text))]
         near = [order for order in orders if _spread([*certain, *(one[order] for one in readings)]) <= _ONE_REPORT]
-        if near == [Order.YEAR_FIRST] or (near and Order.YEAR_FIRST not in near):
-            orders = [order for order in orders if (order is Order.YEAR_FIRST) == (near == [Order.YEAR_FIRST])]
-    return orders[0] if len(orders) == 1 else Order.UNKNOWN
+        if near == [DateOrder.YEAR_FIRST] or (near and DateOrder.YEAR_FIRST not in near):
+            orders = [order for order in orders if (order is DateOrder.YEAR_FIRST) == (near == [DateOrder.YEAR_FIRST])]
+    return orders[0] if len(orders) == 1 else DateOrder.UNKNOWN
 
 
 def _certain(text: str) -> str | None:
     """The moment of a date that needs no order: `2026-11-28`, `28 nov. 26`."""
-    return None if _NUMBERS.fullmatch(_plain(text)) else moment_of(text, "s", Order.UNKNOWN)
+    return None if _NUMBERS.fullmatch(_plain(text)) else moment_of(text, "s", DateOrder.UNKNOWN)
 
 
-def moment_of(text: str, kind: str, order: Order, *, local: bool = False) -> str | None:
+def moment_of(text: str, kind: str, order: DateOrder, *, local: bool = False) -> str | None:
     """`2026-11-24` or `2026-11-24T10:00:00`; None for what is no date, or not without a guess.
 
     `kind` is a letter of `SheetRow.kinds`: a number is a spreadsheet's count of days. The day is the one that stands in
@@ -123,7 +123,7 @@ def moment_of(text: str, kind: str, order: Order, *, local: bool = False) -> str
         return _moment(_day(match["year"], match["month"], match["day"]), match["clock"], local=local)
     if match := _NUMBERS.fullmatch(plain):
         return _moment(_by_order(match, order), match["clock"], local=local)
-    forms = (_YEAR_NAMED, *_NAMED) if order is Order.YEAR_FIRST else _NAMED
+    forms = (_YEAR_NAMED, *_NAMED) if order is DateOrder.YEAR_FIRST else _NAMED
     for form in forms:
         if (match := form.fullmatch(plain)) and (month := month_named(match["name"])):
             return _moment(_day(match["year"], str(month), match["day"]), match["clock"], local=local)
@@ -135,27 +135,27 @@ def has_zone(text: str) -> bool:
     return _ZONED.search(text.strip().casefold()) is not None
 
 
-def _readings(plain: str) -> dict[Order, date]:
+def _readings(plain: str) -> dict[DateOrder, date]:
     """Every way to read three numbers as a day. The year is not thought to come first where slashes or dots stand."""
     match = _NUMBERS.fullmatch(plain)
     if not match:
         return {}
     one, two, three = match["one"], match["two"], match["three"]
-    found = {Order.DAY_FIRST: _day(three, two, one), Order.MONTH_FIRST: _day(three, one, two)}
+    found = {DateOrder.DAY_FIRST: _day(three, two, one), DateOrder.MONTH_FIRST: _day(three, one, two)}
     if len(three) == len(one) == 2:  # noqa: PLR2004 - digits of a short year
-        found[Order.YEAR_FIRST] = _day(one, two, three)
+        found[DateOrder.YEAR_FIRST] = _day(one, two, three)
     return {order: day for order, day in found.items() if day}
 
 
-def _by_order(match: re.Match[str], order: Order) -> date | None:
+def _by_order(match: re.Match[str], order: DateOrder) -> date | None:
     """The day that three numbers mean in a column of this order; without one, only if there is no other reading."""
     found = _readings(match[0].removesuffix(match["clock"] or "").rstrip("t ,"))
-    if order is Order.YEAR_FIRST and len(match["three"]) == 4:  # noqa: PLR2004 - 28/11/2026 has its year behind
-        order = Order.UNKNOWN
-    if order is not Order.UNKNOWN:
+    if order is DateOrder.YEAR_FIRST and len(match["three"]) == 4:  # noqa: PLR2004 - 28/11/2026 has its year behind
+        order = DateOrder.UNKNOWN
+    if order is not DateOrder.UNKNOWN:
         return found.get(order)
     if match["mark"] != "-" and len(found) > 1:
-        found.pop(Order.YEAR_FIRST, None)
+        found.pop(DateOrder.YEAR_FIRST, None)
     days = {*found.values()}
     return days.pop() if len(days) == 1 else None
 

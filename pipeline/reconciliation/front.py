@@ -12,15 +12,17 @@ from typing import Any, Final
 from xlsxwriter.utility import xl_col_to_name
 
 from pipeline.domain.model import Status
-from pipeline.messages import say
-from pipeline.reconciliation.balance import CATEGORY_OF, WITHOUT_DAY, Amount, Balance, Deposit, Doubts, Pile, Sum
+from pipeline.messages import N_, translate
+from pipeline.reconciliation.balance import CATEGORY_OF, WITHOUT_DAY, Balance, Deposit, Doubts, Pile, Sum
 from pipeline.reconciliation.daily_reports import Daily, Damaged, Remark
 from pipeline.reconciliation.matching import Match, MatchCategory
-from pipeline.reconciliation.payments import CAD, Line, Payment
+from pipeline.reconciliation.payments import CAD, ReportedPayment, ReportLine
+from pipeline.reconciliation.sentences import KINDS, MEANINGS, NEXT_STEPS
 from pipeline.report.cells import cut
-from pipeline.report.formatting import dollars, zone
-from pipeline.report.styles import DAY, FAINT, FAULTY, HEADING, INK, LINE, MONEY, STATUS_COLOURS, TEXT, Looks
+from pipeline.report.formatting import zone
+from pipeline.report.styles import DAY, FAINT, FAULTY, GREY, HEADING, INK, LINE, MONEY, STATUS_COLOURS, TEXT, Looks
 from schemas.languages import Lang
+from schemas.money import format_amount
 
 _PROOF_WIDTHS: Final = (36, 64, 10, 16, 16, 16, 16, 16, 10)
 _DEPOSIT_WIDTHS: Final = (24, 11, 12, 18, 18, 18, 18, 11, 26)
@@ -35,7 +37,7 @@ _MOST_LISTED: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class ResolvedRow:
     """A row whose outcome was unknown and which a report names."""
 
     row: int
@@ -57,10 +59,10 @@ class Story:
     damaged: Sequence[Damaged]
     remarks: Sequence[Remark]
     disagrees: Sequence[Remark]
-    resolved: Sequence[Resolved]
+    resolved: Sequence[ResolvedRow]
     doubts: Doubts = Doubts()
-    other_lines: Sequence[Payment] = ()
-    folded: Sequence[tuple[Line, Line]] = ()
+    other_lines: Sequence[ReportedPayment] = ()
+    folded: Sequence[tuple[ReportLine, ReportLine]] = ()
     confirmed: int = 0
     who: str = ""
     other_session: bool = False
@@ -104,6 +106,10 @@ class _Sheet:
         self._cell = looks.of(text_wrap=True, **box)
         self._count = looks.of(num_format="#,##0", **box)
         self._money = looks.of(num_format=MONEY, **box)
+        # What did not occur: a proof names it, and the eye passes over it.
+        self._faint = looks.of(text_wrap=True, font_color=GREY, **box)
+        self._faint_count = looks.of(num_format="#,##0", font_color=GREY, **box)
+        self._faint_money = looks.of(num_format=MONEY, font_color=GREY, **box)
         self._verdict = looks.of(align="center", **box)
         self._strong = looks.of(**{**strong, "text_wrap": True})
         self._strong_count = looks.of(num_format="#,##0", **strong)
@@ -122,7 +128,7 @@ class _Sheet:
         return len(self._widths) - 1
 
     def _say(self, name: str, **params: object) -> str:
-        return say(f"reconcile.{name}", self._lang, **params)
+        return translate(name, self._lang, **params)
 
     def _title(self, text: str) -> None:
         self._sheet.set_row(0, 30)
@@ -141,13 +147,13 @@ class _Sheet:
         self._sheet.write_formula(self._row, column, f"={formula}", look, value)
 
     def _check(self, column: int, condition: str, agrees: bool, look: Any) -> None:
-        words = self._say("yes"), self._say("no")
+        words = self._say(N_("yes")), self._say(N_("NO"))
         self._sheet.write_formula(
             self._row, column, f'=IF({condition},"{words[0]}","{words[1]}")', look, words[0] if agrees else words[1]
         )
 
     def _colour_checks(self, column: int, first: int) -> None:
-        for word, (fill, ink) in ((self._say("yes"), _GOOD), (self._say("no"), _BAD)):
+        for word, (fill, ink) in ((self._say(N_("yes")), _GOOD), (self._say(N_("NO")), _BAD)):
             look = self._looks.book.add_format({"bg_color": fill, "font_color": ink, "bold": True})
             rule = {"type": "cell", "criteria": "==", "value": f'"{word}"', "format": look}
             self._sheet.conditional_format(first, column, self._row, column, rule)
@@ -178,33 +184,73 @@ class ProofPage(_Sheet):
 
     def write(self, story: Story, balance: Balance, matches: Sequence[Match]) -> None:
         """All of the sheet."""
-        self._title(self._say("title"))
-        self._facts(story)
+        self._title(self._say(N_("Reconciliation")))
         self._say_verdict(balance, story.doubts, matches)
         self._table(balance)
-        self._list("resolved", [self._resolved(one) for one in story.resolved])
+        self._list(N_("What to do next"), self._next_steps(story, balance))
+        self._list(N_("Unknown outcomes that a report resolved"), [self._resolved(one) for one in story.resolved])
         if story.confirmed:
-            self._list("confirmed", [self._say("confirmed_by", count=story.confirmed, who=story.who)])
-        self._list("disagrees", [remark.say(self._lang) for remark in story.disagrees])
+            self._list(
+                N_("Confirmed proposals"),
+                [
+                    self._say(
+                        N_("Proposals confirmed by {who}: {count}. The journal keeps who confirmed them and when."),
+                        count=story.confirmed,
+                        who=story.who,
+                    )
+                ],
+            )
+        self._list(
+            N_("Report totals that do not agree"), [remark.in_language(self._lang) for remark in story.disagrees]
+        )
         if story.damaged:
-            self._list("damaged", [self._say("damaged_lines", count=len(story.damaged))])
-        self._list("folded", [self._say("folded_line", **folded_words(one)) for one in story.folded[:_MOST_LISTED]])
+            self._list(
+                N_("Damaged lines"),
+                [
+                    self._say(
+                        N_(
+                            "Lines that can't be read as payments and are not counted: {count}. See the "
+                            "sheet Damaged lines."
+                        ),
+                        count=len(story.damaged),
+                    )
+                ],
+            )
+        self._list(
+            N_("Lines counted once with an equal line of another report"),
+            [
+                self._say(
+                    N_("{file}, line {line}: same payment as line {same_line} of {same_file}."), **folded_words(one)
+                )
+                for one in story.folded[:_MOST_LISTED]
+            ],
+        )
         if story.other_lines:
-            self._list("other_lines", [other_lines(story.other_lines, self._lang)])
-        self._list("remarks", [remark.say(self._lang) for remark in story.remarks])
-        self._list("next", [*self._next_steps(story, balance)])
+            self._list(N_("Bank statement"), [other_lines(story.other_lines, self._lang)])
+        self._list(N_("About the reports"), [remark.in_language(self._lang) for remark in story.remarks])
+        self._facts(story)
         self._sheet.freeze_panes(1, 0)
 
-    def _resolved(self, one: Resolved) -> str:
-        return self._say("resolved_row", row=one.row or "-", file=one.file, line=one.line)
+    def _resolved(self, one: ResolvedRow) -> str:
+        return self._say(
+            N_(
+                "The request of row {row} exists: line {line} of {file} names it. The journal "
+                "keeps this evidence. The row is not sent again."
+            ),
+            row=one.row or "-",
+            file=one.file,
+            line=one.line,
+        )
 
     def _facts(self, story: Story) -> None:
-        self._fact(self._say("batch"), story.batch)
-        self._fact(self._say("environment"), story.environment)
-        self._fact(say("report.zone", self._lang), zone())
+        self._fact(self._say(N_("Batch")), story.batch)
+        self._fact(self._say(N_("Environment")), story.environment)
+        self._fact(translate("Time zone", self._lang), zone())
         for number, report in enumerate(story.reports, 1):
-            label = self._say("report") if len(story.reports) == 1 else self._say("report_n", number=number)
-            lines = self._say("report_lines", count=len(report.lines), sha256=report.sha256)
+            label = (
+                self._say(N_("Report")) if len(story.reports) == 1 else self._say(N_("Report {number}"), number=number)
+            )
+            lines = self._say(N_("lines: {count}, SHA-256 {sha256}"), count=len(report.lines), sha256=report.sha256)
             self._fact(label, f"{report.file}   {lines}")
         self._row += 1
 
@@ -220,33 +266,36 @@ class ProofPage(_Sheet):
         self._row += 1
 
     def _table(self, balance: Balance) -> None:
-        names = (
-            "kind",
-            "meaning",
-            "entries",
-            "asked",
-            "paid",
-            "difference",
-            "computed_asked",
-            "computed_paid",
-            "agrees",
+        self._headings(
+            N_("Category"),
+            N_("Meaning"),
+            N_("Count"),
+            N_("Requested (CAD)"),
+            N_("Paid (CAD)"),
+            N_("Difference"),
+            N_("Requested, computed"),
+            N_("Paid, computed"),
+            N_("Agrees"),
         )
-        self._headings(*(f"proof_{name}" for name in names))
         opening = self._row
-        self._outer("opening", asked=balance.opening)
+        self._outer(
+            N_("Opening total"), N_("What the batch requested, according to the journal."), asked=balance.opening
+        )
         first = self._row
         for pile in Pile:
             self._pile(pile, balance.sums[pile])
         self._sum(first, balance)
-        self._outer("closing", paid=balance.closing)
+        self._outer(
+            N_("Closing total"), N_("What was paid according to the reports, each payment once."), paid=balance.closing
+        )
         self._gap(opening, balance)
         self._colour_checks(self._last, first)
         self._row += 2
 
-    def _outer(self, name: str, *, asked: Decimal | None = None, paid: Decimal | None = None) -> None:
+    def _outer(self, name: str, meaning: str, *, asked: Decimal | None = None, paid: Decimal | None = None) -> None:
         """The opening or the closing total: counted from the journal, or from the lines before any was matched."""
-        self._sheet.write_string(self._row, 0, self._say(f"proof_{name}"), self._strong)
-        self._sheet.write_string(self._row, 1, self._say(f"meaning_{name}"), self._strong)
+        self._sheet.write_string(self._row, 0, self._say(name), self._strong)
+        self._sheet.write_string(self._row, 1, self._say(meaning), self._strong)
         for column in range(2, self._last + 1):
             self._sheet.write_blank(self._row, column, None, self._strong)
         for column, amount in ((3, asked), (4, paid)):
@@ -256,17 +305,24 @@ class ProofPage(_Sheet):
 
     def _pile(self, pile: Pile, sums: Sum) -> None:
         page = self._pages[CATEGORY_OF[pile]]
-        word = self._say(f"kind_{pile.value}")
-        self._sheet.write_string(self._row, 0, f"{page.name}: {word}" if page.has("kind") else page.name, self._cell)
-        meaning = self._say(f"meaning_{pile.value}")
-        self._sheet.write_string(self._row, 1, meaning, self._cell)
-        self._sheet.set_row(self._row, _LINE_HEIGHT * (1 + int(len(meaning) / self._widths[1] * _WIDE_LETTERS)))
-        self._number(2, _entries(page, word), sums.entries, self._count)
-        self._number(3, _total(page, "asked", word), sums.asked, self._money)
-        self._number(4, _total(page, "paid", word), sums.paid, self._money)
+        word = self._say(KINDS[pile])
+        name = self._say(N_("{sheet}: {kind}"), sheet=page.name, kind=word) if page.has("kind") else page.name
+        text, count, money = (
+            (self._cell, self._count, self._money)
+            if sums.entries
+            else (self._faint, self._faint_count, self._faint_money)
+        )
+        self._sheet.write_string(self._row, 0, name, text)
+        meaning = self._say(MEANINGS[pile])
+        self._sheet.write_string(self._row, 1, meaning, text)
+        longest = max(len(name) / self._widths[0], len(meaning) / self._widths[1])
+        self._sheet.set_row(self._row, _LINE_HEIGHT * (1 + int(longest * _WIDE_LETTERS)))
+        self._number(2, _entries(page, word), sums.entries, count)
+        self._number(3, _total(page, "asked", word), sums.asked, money)
+        self._number(4, _total(page, "paid", word), sums.paid, money)
         at = self._row + 1
-        self._number(5, f"E{at}-D{at}", sums.difference, self._money)
-        self._computed(sums.asked, sums.paid, self._money)
+        self._number(5, f"E{at}-D{at}", sums.difference, money)
+        self._computed(sums.asked, sums.paid, money)
         condition = f"AND(ROUND(D{at}-G{at},2)=0,ROUND(E{at}-H{at},2)=0)"
         self._check(8, condition, agrees=True, look=self._verdict)
         self._row += 1
@@ -278,8 +334,13 @@ class ProofPage(_Sheet):
     def _sum(self, first: int, balance: Balance) -> None:
         """All lines together, held against both totals."""
         total, last = balance.total, self._row
-        self._sheet.write_string(self._row, 0, self._say("proof_sum"), self._strong)
-        self._sheet.write_string(self._row, 1, self._say("meaning_sum"), self._strong)
+        self._sheet.write_string(self._row, 0, self._say(N_("All lines above")), self._strong)
+        self._sheet.write_string(
+            self._row,
+            1,
+            self._say(N_("Compared with the opening and closing totals, which are computed separately.")),
+            self._strong,
+        )
         self._sheet.set_row(self._row, _LINE_HEIGHT * 2)
         figures: tuple[Decimal | int, ...] = (total.entries, total.asked, total.paid, total.difference)
         for column, value in enumerate(figures, 2):
@@ -295,20 +356,30 @@ class ProofPage(_Sheet):
     def _gap(self, opening: int, balance: Balance) -> None:
         """Opening total and differences, less the closing total: nothing must be left."""
         sums, closing = self._row - 1, self._row
-        self._sheet.write_string(self._row, 0, self._say("proof_gap"), self._strong)
-        self._sheet.write_string(self._row, 1, self._say("meaning_gap"), self._strong)
+        self._sheet.write_string(self._row, 0, self._say(N_("Do the totals agree?")), self._strong)
+        self._sheet.write_string(
+            self._row, 1, self._say(N_("Opening total + difference - closing total: must be 0.00.")), self._strong
+        )
         for column in range(2, self._last):
             self._sheet.write_blank(self._row, column, None, self._strong)
         self._number(5, f"ROUND(D{opening + 1}+F{sums}-E{closing},2)", balance.gap, self._strong_money)
         self._check(8, f"F{self._row + 1}=0", agrees=balance.gap == 0, look=self._strong_verdict)
 
     def _next_steps(self, story: Story, balance: Balance) -> Sequence[str]:
-        calm = {Pile.MATCHED, Pile.IN_PARTS, Pile.OTHER_BATCH}
-        piles = [pile for pile in Pile if balance.sums[pile].entries and pile not in calm]
-        steps = [f"{self._pages[CATEGORY_OF[pile]].name}: {self._say(f'next_{pile.value}')}" for pile in piles]
+        piles = [pile for pile in NEXT_STEPS if balance.sums[pile].entries]
+        steps = [self._step(CATEGORY_OF[pile], self._say(NEXT_STEPS[pile])) for pile in piles]
         if story.other_session:
-            steps.insert(0, f"{self._pages[MatchCategory.MATCHED].name}: {self._say('next_otherSession')}")
+            step = self._say(
+                N_(
+                    "some belong to another request than the one created: look for them in the "
+                    "dashboard by their reference."
+                )
+            )
+            steps.insert(0, self._step(MatchCategory.MATCHED, step))
         return list(dict.fromkeys(steps))
+
+    def _step(self, category: MatchCategory, step: str) -> str:
+        return self._say(N_("{sheet}: {step}"), sheet=self._pages[category].name, step=step)
 
 
 class DepositPage(_Sheet):
@@ -319,12 +390,29 @@ class DepositPage(_Sheet):
 
     def write(self, deposits: Sequence[Deposit], balance: Balance) -> None:
         """All of the sheet."""
-        self._title(self._say("deposits_title"))
+        self._title(self._say(N_("Deposits")))
         self._row = 1
-        self._merged(self._say("deposits_about"), self._text)
+        self._merged(
+            self._say(
+                N_(
+                    "The payments of a day arrive as one deposit, with those of other batches. Tick "
+                    "each deposit on the bank statement."
+                )
+            ),
+            self._text,
+        )
         self._row += 1
-        names = ("day", "currency", "payments", "deposit", "ours", "others", "computed", "agrees", "tick")
-        self._headings(*(f"deposit_{name}" for name in names))
+        self._headings(
+            N_("Settled on"),
+            N_("Currency"),
+            N_("Payments"),
+            N_("Deposit"),
+            N_("Of this batch"),
+            N_("Not of this batch"),
+            N_("Computed"),
+            N_("Agrees"),
+            N_("On the bank statement"),
+        )
         first = self._row
         for deposit in deposits:
             self._deposit(deposit)
@@ -358,13 +446,19 @@ class DepositPage(_Sheet):
         tick = self._looks.of(border=1, border_color=LINE, align="left", font_color=INK)
         if deposit.booked is not None:
             booked = self._say(
-                "booked", file=deposit.booked.file, line=deposit.booked.number, day=deposit.booked.bank_day
+                N_("{day}, {file} line {line}"),
+                file=deposit.booked.file,
+                line=deposit.booked.number,
+                day=deposit.booked.bank_day,
             )
             self._sheet.write_string(self._row, 8, booked, tick)
+        elif deposit.ticked_at is not None:
+            told = self._say(N_("☑ {who}, {day}"), who=deposit.ticked_by, day=f"{deposit.ticked_at:%Y-%m-%d}")
+            self._sheet.write_string(self._row, 8, told, tick)
         elif deposit.is_missing:
-            self._sheet.write_string(self._row, 8, self._say("not_on_statement"), self._looks.of(**_MISSING))
+            self._sheet.write_string(self._row, 8, self._say(N_("MISSING")), self._looks.of(**_MISSING))
         elif deposit.day not in WITHOUT_DAY:
-            self._sheet.write_string(self._row, 8, self._say("tick_box"), tick)
+            self._sheet.write_string(self._row, 8, self._say(N_("☐")), tick)
         else:
             self._sheet.write_blank(self._row, 8, None, tick)
         self._row += 1
@@ -393,7 +487,7 @@ class DepositPage(_Sheet):
     def _total(self, first: int, deposits: Sequence[Deposit], balance: Balance) -> None:
         """All payments in Canadian dollars, held against the closing total of the proof."""
         inside = [deposit for deposit in deposits if deposit.currency == CAD]
-        self._sheet.write_string(self._row, 0, self._say("deposit_all"), self._strong)
+        self._sheet.write_string(self._row, 0, self._say(N_("All payments")), self._strong)
         self._sheet.write_string(self._row, 1, CAD, self._strong)
         last, at = max(self._row, first + 1), self._row + 1
         figures: tuple[Decimal | int, ...] = (
@@ -434,49 +528,82 @@ def verdict_of(balance: Balance, doubts: Doubts, matches: Sequence[Match]) -> Ve
 def headline(balance: Balance, doubts: Doubts, matches: Sequence[Match], lang: Lang) -> list[str]:
     """The proof in a few sentences: what the reports come to, and all that keeps it from being the whole truth."""
     told = {
-        "opening": dollars(balance.opening, lang),
-        "closing": dollars(balance.closing, lang),
-        "difference": dollars(balance.total.difference, lang),
+        "opening": format_amount(balance.opening, lang),
+        "closing": format_amount(balance.closing, lang),
+        "difference": format_amount(balance.total.difference, lang),
     }
     if not balance.adds_up:
         asked, paid = balance.opening - balance.total.asked, balance.closing - balance.total.paid
-        told |= {"asked": dollars(asked, lang), "paid": dollars(paid, lang)}
-        return [say("reconcile.does_not_add_up", lang, **told)]
+        told |= {"asked": format_amount(asked, lang), "paid": format_amount(paid, lang)}
+        return [
+            translate(
+                "THE TOTALS DO NOT AGREE: {opening} requested, {difference} in differences "
+                "(below), {closing} paid. No line below explains {asked} of what was requested "
+                "and {paid} of what was paid.",
+                lang,
+                **told,
+            )
+        ]
     verdict = verdict_of(balance, doubts, matches)
-    sentences = [say("reconcile.adds_up" if verdict is Verdict.GREEN else "reconcile.read_lines_add_up", lang, **told)]
+    sentences = [
+        translate(
+            N_(
+                "Every line was read and the totals agree: {opening} requested, {difference} in "
+                "differences (below), {closing} paid."
+            )
+            if verdict is Verdict.GREEN
+            else N_(
+                "The totals of the lines that were read agree: {opening} requested, {difference} "
+                "in differences (below), {closing} paid."
+            ),
+            lang,
+            **told,
+        )
+    ]
     looked_at = [match for match in matches if match.must_be_looked_at]
     if looked_at:
-        sentences.append(say("reconcile.need_a_person", lang, count=len(looked_at)))
-    for name, amount in (
-        ("unread", doubts.damaged),
-        ("unknown_words", doubts.words),
-        ("deposits", doubts.deposits),
-        ("folded_lines", doubts.folded),
+        sentences.append(translate("To review: {count}.", lang, count=len(looked_at)))
+    for doubt, amount in (
+        (N_("Unreadable lines, not counted: {count} ({amount})."), doubts.damaged),
+        (N_("Lines without a status, or with an unknown one: {count} ({amount})."), doubts.words),
+        (N_("Deposits missing from the bank statement of their day: {count} ({amount})."), doubts.deposits),
+        (
+            N_(
+                "Lines counted once with an equal line of another report, without an id that "
+                "proves it: {count} ({amount})."
+            ),
+            doubts.folded,
+        ),
     ):
         if amount.lines:
-            sentences.append(_doubt(name, amount, lang))
+            sentences.append(translate(doubt, lang, count=amount.lines, amount=format_amount(amount.dollars, lang)))
+        if amount.lines and amount.unread:
+            sentences.append(translate("Of which without a readable amount: {count}.", lang, count=amount.unread))
     if doubts.totals:
-        sentences.append(say("reconcile.doubt_totals", lang, count=doubts.totals))
+        sentences.append(
+            translate("Report totals that do not agree with their lines: {count}.", lang, count=doubts.totals)
+        )
     return sentences
 
 
-def _doubt(name: str, amount: Amount, lang: Lang) -> str:
-    sentence = say(f"reconcile.doubt_{name}", lang, count=amount.lines, amount=dollars(amount.dollars, lang))
-    if not amount.unread:
-        return sentence
-    return f"{sentence} {say('reconcile.doubt_no_amount', lang, count=amount.unread)}"
-
-
-def other_lines(payments: Sequence[Payment], lang: Lang) -> str:
+def other_lines(payments: Sequence[ReportedPayment], lang: Lang) -> str:
     """The bookings of a bank statement that concern no request, in one sentence."""
     came, went = (
-        dollars(sum((abs(one.paid) for one in payments if (one.paid > 0) is is_in), Decimal(0)), lang)
+        format_amount(sum((abs(one.paid) for one in payments if (one.paid > 0) is is_in), Decimal(0)), lang)
         for is_in in (True, False)
     )
-    return say("reconcile.other_lines_sum", lang, count=len(payments), came=came, went=went)
+    return translate(
+        "Lines of the bank statement that record a deposit or payment already reported, "
+        "or do not concern the batch: {count} ({came} in, {went} out). They are not "
+        "counted. The sheet Other bank lines lists them.",
+        lang,
+        count=len(payments),
+        came=came,
+        went=went,
+    )
 
 
-def folded_words(folded: tuple[Line, Line]) -> dict[str, object]:
+def folded_words(folded: tuple[ReportLine, ReportLine]) -> dict[str, object]:
     """What fills the sentence about a line that counts once with another."""
     line, same = folded
     return {"file": line.file, "line": line.number, "same_file": same.file, "same_line": same.number}

@@ -12,12 +12,13 @@ from decimal import Decimal
 from typing import Final
 
 from pipeline.domain.model import kind_of
+from pipeline.messages import N_
 from pipeline.reader.grid import Grid, Record
 from pipeline.reader.headings import toml_text
 from pipeline.reader.table import listed_numbers
 from pipeline.reconciliation.amounts import amount_of, convention_of, currency_of, unguarded
-from pipeline.reconciliation.dates import Order, has_zone, moment_of, order_of
-from pipeline.reconciliation.payments import Line
+from pipeline.reconciliation.dates import DateOrder, has_zone, moment_of, order_of
+from pipeline.reconciliation.payments import ReportLine
 from pipeline.reconciliation.remarks import Damaged, Remark, Unreadable
 from pipeline.reconciliation.totals import Sums, Total, begins_total, describes_total
 from pipeline.reconciliation.vocabulary import (
@@ -56,7 +57,7 @@ _MINUS: Final = re.compile(r"[-(\u2212]\s*[$0-9]|[0-9]\s*-$")
 _WORD: Final = re.compile(r"[^\W\d_]{4}")
 _DELIMITERS: Final = ",;\t|"
 
-_Row = tuple[Line, LineKind | None] | Total | None
+_Row = tuple[ReportLine, LineKind | None] | Total | None
 """A payment with what its type says, a total, or the place where a group begins."""
 
 
@@ -135,28 +136,72 @@ class TableReader:
         self._say_what_is_missing()
 
     @property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[ReportLine]:
         """The payments, in the order of the report."""
         return [row[0] for row in self._rows if isinstance(row, tuple)]
 
     def _say_what_is_missing(self) -> None:
         if not self._statement and ReportField.STATUS not in {*self._at, *self._words.constants}:
-            self._say("no_status_column")
+            self._say(
+                N_(
+                    "{file} has no status column: only lines with a settlement date count as paid. "
+                    "If all its payments are settled, add to a mapping file: [constants] status = "
+                    '"Settled".'
+                )
+            )
         if self._filled:
-            self._say("columns_not_read", columns=", ".join(f'"{self._unread[at]}"' for at in sorted(self._filled)))
+            self._say(
+                N_("{file}: columns not read: {columns}."),
+                columns=", ".join(f'"{self._unread[at]}"' for at in sorted(self._filled)),
+            )
         if self._aside:
-            self._say("lines_aside", lines=listed_numbers(self._aside))
+            self._say(
+                N_("{file}: balances, group names and notes left out (lines {lines})."),
+                lines=listed_numbers(self._aside),
+            )
         if self._unread_dates:
-            self._say("dates_unread", lines=listed_numbers(self._unread_dates))
+            self._say(
+                N_(
+                    "{file}: unreadable or ambiguous dates left out (lines {lines}). Set their order "
+                    'in a mapping file: dates = "day-first", month-first or year-first.'
+                ),
+                lines=listed_numbers(self._unread_dates),
+            )
         if self._zoned:
-            self.remarks.append(Remark("reconcile.zone_used", (("zone", zone()),)))
+            self.remarks.append(
+                Remark(
+                    N_(
+                        "Times with a time zone are shown in local time, {zone}; the environment "
+                        "variable TZ sets another. Settlement dates are the bank's."
+                    ),
+                    (("zone", zone()),),
+                )
+            )
         for word, count in self._completed.items():
-            self._say("session_completed", word=word, count=str(count), toml=f'{toml_text(word)} = "paid"')
+            self._say(
+                N_(
+                    '{file}: "{word}" (lines: {count}) describes a session, and a completed session '
+                    "is not proof of payment. Check the status of the transaction. If it means paid, "
+                    "add under [statuses] in a mapping file: {toml}."
+                ),
+                word=word,
+                count=str(count),
+                toml=f'{toml_text(word)} = "paid"',
+            )
         for word, count in self.unknown.items():
-            self._say("unknown_word", word=word, count=str(count), toml=f'{toml_text(word)} = "paid"')
+            self._say(
+                N_(
+                    '{file}: the program does not know the status "{word}" (lines: {count}), and '
+                    "concludes nothing from it. Add its meaning under [statuses] in a mapping file: "
+                    "{toml}, or settled, open, ended, returned."
+                ),
+                word=word,
+                count=str(count),
+                toml=f'{toml_text(word)} = "paid"',
+            )
 
-    def _say(self, key: str, **params: str) -> None:
-        self.remarks.append(Remark(f"reconcile.{key}", (("file", self._file), *params.items())))
+    def _say(self, text: str, **params: str) -> None:
+        self.remarks.append(Remark(text, (("file", self._file), *params.items())))
 
     # The table as a whole
 
@@ -194,7 +239,7 @@ class TableReader:
         self._convention = known[0] if len(known) == 1 else Convention.UNKNOWN
         self._debits_signed = debits == {True}
         self._orders = dict.fromkeys(days, self._words.dates)
-        if self._words.dates is Order.UNKNOWN:
+        if self._words.dates is DateOrder.UNKNOWN:
             every = set[str]().union(*days.values())
             self._orders = {column: order_of(texts, every) for column, texts in days.items()}
 
@@ -223,9 +268,15 @@ class TableReader:
         return self._line(record), self._kind(record)
 
     def _headings_moved(self) -> Remark:
-        return Remark("reconcile.headings_moved", (("row", str(self._moved)),))
+        return Remark(
+            N_(
+                "row {row} has headings in another order, or of another table. The program reads "
+                "nothing below it. Save that part in a separate file"
+            ),
+            (("row", str(self._moved)),),
+        )
 
-    def _line(self, record: Record) -> Line:
+    def _line(self, record: Record) -> ReportLine:
         self._look_at_others(record)
         texts = self._nothing | {column: self._text(record, column) for column in self._texts}
         moments = {column: self._moment(record, column) for column in _MOMENTS}
@@ -238,7 +289,7 @@ class TableReader:
         moved = meaning.is_paid or meaning is Meaning.RETURNED
         amount = self._money(record) if has_money or moved else None
         self._count_unknown(texts[ReportField.STATUS])
-        return Line(
+        return ReportLine(
             file=self._file,
             sha256=self._sha256,
             number=record.number,
@@ -267,7 +318,12 @@ class TableReader:
             if text.strip("0.,-$ "):
                 self._filled.add(at)
                 if _WENT_BACK.search(heading):
-                    raise Unreadable(Remark("reconcile.went_back_column", (("heading", heading),)))
+                    raise Unreadable(
+                        Remark(
+                            N_('the column "{heading}" shows returned money, and this program does not read it'),
+                            (("heading", heading),),
+                        )
+                    )
 
     def _left_of(self, record: Record) -> tuple[Decimal | None, Meaning]:
         """What a damaged line still says for certain: its amount and its status, if neither is cut off or shifted."""
@@ -297,16 +353,33 @@ class TableReader:
             return
         found = len(record.cells)
         if found > self._width and any(cell.strip() for cell in record.cells[self._width :]):
-            raise Unreadable(self._wrong_width("too_many_cells", found))
+            raise Unreadable(
+                self._wrong_width(
+                    N_(
+                        "the line has {found} cells for {expected} headings: its values may be under the wrong headings"
+                    ),
+                    found,
+                )
+            )
         if found < self._width:
             # Exports may leave out empty cells at the end. A line that ends before its status was cut off, and one that
             # ends with its amount has perhaps only the beginning of it.
             needed = [self._at.get(ReportField.STATUS, -1), *(self._at.get(column, -1) + 1 for column in _MONEY)]
             if self._exact or max(needed) >= found:
-                raise Unreadable(self._wrong_width("cell_missing" if self._exact else "too_few_cells", found))
+                raise Unreadable(
+                    self._wrong_width(
+                        N_(
+                            "the line has {found} cells for {expected} headings: without separators, nothing "
+                            "shows which cell is empty"
+                        )
+                        if self._exact
+                        else N_("the line has {found} cells for {expected} headings: its end is missing"),
+                        found,
+                    )
+                )
 
-    def _wrong_width(self, key: str, found: int) -> Remark:
-        return Remark(f"reconcile.{key}", (("found", str(found)), ("expected", str(self._width))))
+    def _wrong_width(self, text: str, found: int) -> Remark:
+        return Remark(text, (("found", str(found)), ("expected", str(self._width))))
 
     # Cells
 
@@ -348,9 +421,14 @@ class TableReader:
             return -amount if is_debit and amount > 0 else amount
         credit, debit = self._side(record, ReportField.CREDIT), self._side(record, ReportField.DEBIT)
         if credit and debit:
-            raise Unreadable(Remark("reconcile.both_sides", (("credit", f"{credit:f}"), ("debit", f"{debit:f}"))))
+            raise Unreadable(
+                Remark(
+                    N_("the line has both a credit ({credit}) and a debit ({debit})"),
+                    (("credit", f"{credit:f}"), ("debit", f"{debit:f}")),
+                )
+            )
         if not credit and not debit:
-            raise Unreadable(Remark("reconcile.no_amount"))
+            raise Unreadable(Remark(N_("the line has no amount")))
         return credit or (debit if self._debits_signed else -debit)
 
     def _side(self, record: Record, column: ReportField) -> Decimal:
@@ -463,11 +541,24 @@ class TableReader:
             if came == told:
                 agreeing += 1
             else:
-                self._tell_sum("deposit", deposit.number, told, came, agrees=False)
+                self._tell_sum(
+                    N_(
+                        "{file}: the deposit on line {line} is {told_amount}, but the payments listed "
+                        "below it add up to {found_amount}. The payments count. Find out what else was "
+                        "deposited or withheld."
+                    ),
+                    deposit.number,
+                    told,
+                    came,
+                    agrees=False,
+                )
         if agreeing:
-            self._say("deposits_agree", count=str(agreeing))
+            self._say(
+                N_("{file}: deposits that agree with the payments listed below them count once (deposits: {count})."),
+                count=str(agreeing),
+            )
 
-    def _parts_below(self, at: int) -> Iterator[tuple[int, Line]]:
+    def _parts_below(self, at: int) -> Iterator[tuple[int, ReportLine]]:
         for place in range(at + 1, len(self._rows)):
             row = self._rows[place]
             if not isinstance(row, tuple) or row[1] is not LineKind.PART:
@@ -483,11 +574,18 @@ class TableReader:
                 continue
             if row is not None:
                 for told, found, agrees in sums.differences(row, turned=self._turned):
-                    self._tell_sum("total", row.number, told, found, agrees=agrees)
+                    said = (
+                        N_("{file}: the total on line {line} agrees with the lines above it ({told_amount}).")
+                        if agrees
+                        else N_(
+                            "{file}: the total on line {line} is {told_amount}, but the lines above it add "
+                            "up to {found_amount}. Download the report again, or check its damaged lines."
+                        )
+                    )
+                    self._tell_sum(said, row.number, told, found, agrees=agrees)
             sums.begin()
 
-    def _tell_sum(self, what: str, number: int, told: Decimal, found: Decimal, *, agrees: bool) -> None:
+    def _tell_sum(self, text: str, number: int, told: Decimal, found: Decimal, *, agrees: bool) -> None:
         where = (("file", self._file), ("line", str(number)))
         facts = (*where, ("told_amount", f"{told:f}"), ("found_amount", f"{found:f}"))
-        said = Remark(f"reconcile.{what}_{'agrees' if agrees else 'differs'}", facts)
-        (self.remarks if agrees else self.disagrees).append(said)
+        (self.remarks if agrees else self.disagrees).append(Remark(text, facts))

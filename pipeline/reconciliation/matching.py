@@ -21,9 +21,9 @@ from functools import cached_property
 from itertools import combinations
 from typing import Final, TypeVar
 
+from pipeline.domain.model import NO_MONEY
 from pipeline.reconciliation.payments import (
-    NO_MONEY,
-    Payment,
+    ReportedPayment,
     is_booked_by,
     reference_key,
     session_key,
@@ -179,7 +179,7 @@ class Match:
 
     category: MatchCategory
     expected: tuple[ExpectedPayment, ...]
-    payments: tuple[Payment, ...] = ()
+    payments: tuple[ReportedPayment, ...] = ()
     method: MatchMethod = MatchMethod.NOTHING
     differences: tuple[Difference, ...] = ()
     elsewhere: str = ""
@@ -234,12 +234,12 @@ class Reconciliation:
     """
 
     matches: tuple[Match, ...]
-    other_lines: tuple[Payment, ...] = ()
-    bookings: Mapping[str, Payment] = field(default_factory=dict)
+    other_lines: tuple[ReportedPayment, ...] = ()
+    bookings: Mapping[str, ReportedPayment] = field(default_factory=dict)
 
 
 def reconcile(
-    expected: Iterable[ExpectedPayment], payments: Iterable[Payment], known: Known | None = None
+    expected: Iterable[ExpectedPayment], payments: Iterable[ReportedPayment], known: Known | None = None
 ) -> Reconciliation:
     """Match a batch with the payments of its reports.
 
@@ -262,14 +262,14 @@ class _Matching:
         self._expected = expected
         self._asked = [one for one in expected if one.asked]
         self._known = known
-        self._found: defaultdict[str, list[tuple[Payment, MatchMethod]]] = defaultdict(list)
-        self._together: list[tuple[tuple[ExpectedPayment, ...], Payment, MatchMethod]] = []
+        self._found: defaultdict[str, list[tuple[ReportedPayment, MatchMethod]]] = defaultdict(list)
+        self._together: list[tuple[tuple[ExpectedPayment, ...], ReportedPayment, MatchMethod]] = []
         self._taken: set[str] = set()
-        self._left: list[Payment] = []
-        self._elsewhere: list[tuple[Payment, str]] = []
-        self._unmatched: list[tuple[Payment, tuple[Hint, ...]]] = []
-        self.other_lines: list[Payment] = []
-        self.bookings: dict[str, Payment] = {}
+        self._left: list[ReportedPayment] = []
+        self._elsewhere: list[tuple[ReportedPayment, str]] = []
+        self._unmatched: list[tuple[ReportedPayment, tuple[Hint, ...]]] = []
+        self.other_lines: list[ReportedPayment] = []
+        self.bookings: dict[str, ReportedPayment] = {}
         self._of_reference: dict[str, list[ExpectedPayment]] = {}
         self._of_email: dict[str, list[ExpectedPayment]] = {}
         self._of_name: dict[str, list[ExpectedPayment]] = {}
@@ -286,7 +286,7 @@ class _Matching:
             for word in name.split() if " " in name else ():
                 self._names[word].add(name)
 
-    def run(self, payments: Sequence[Payment]) -> None:
+    def run(self, payments: Sequence[ReportedPayment]) -> None:
         """All steps, the surest first. What only went back comes last: then it is known what had come."""
         came = [payment for payment in payments if not payment.only_went_back]
         went_back = [payment for payment in payments if payment.only_went_back]
@@ -340,7 +340,7 @@ class _Matching:
         told = {_reference(payment) for payment, method in self._found[one.key] if method is MatchMethod.SESSION}
         return any(one not in self._of_reference[key] for key in told if key in self._of_reference)
 
-    def _take(self, choose: Callable[[Payment], _Found | None]) -> None:
+    def _take(self, choose: Callable[[ReportedPayment], _Found | None]) -> None:
         """Match the payments for which a step chooses requests; the others are left for the next step."""
         left = []
         for payment in self._left:
@@ -356,7 +356,7 @@ class _Matching:
                 self._together.append((requests, payment, method))
         self._left = left
 
-    def _set_aside(self, batch_of: Callable[[Payment], str]) -> None:
+    def _set_aside(self, batch_of: Callable[[ReportedPayment], str]) -> None:
         left = []
         for payment in self._left:
             if batch := batch_of(payment):
@@ -365,7 +365,7 @@ class _Matching:
                 left.append(payment)
         self._left = left
 
-    def _confirmed(self, payment: Payment) -> _Found | None:
+    def _confirmed(self, payment: ReportedPayment) -> _Found | None:
         """The requests that a person confirmed, while nothing surer took them."""
         kept = next((keys for key in payment.keys if (keys := self._known.confirmed.get(key))), ())
         requests = tuple(one for one in self._asked if one.key in kept and one.key not in self._taken) if kept else ()
@@ -383,7 +383,7 @@ class _Matching:
                 self.other_lines.append(payment)
         self._left = left
 
-    def _told_of(self, payment: Payment) -> Iterator[Payment]:
+    def _told_of(self, payment: ReportedPayment) -> Iterator[ReportedPayment]:
         """The payments of other reports that a line of a bank statement can be the booking of."""
         for requests in self._alike(payment) if payment.line.statement else ():
             for one in requests:
@@ -401,7 +401,7 @@ class _Matching:
         for requests in waiting.values():
             requests.sort(key=lambda one: bool(one.session_id))
 
-        def choose(payment: Payment) -> _Found | None:
+        def choose(payment: ReportedPayment) -> _Found | None:
             requests = waiting.get((_reference(payment), payment.amount), [])
             for one in requests:
                 if self._can_be(one, payment):
@@ -411,7 +411,7 @@ class _Matching:
 
         self._take(choose)
 
-    def _by_reference_alone(self, payment: Payment) -> _Found | None:
+    def _by_reference_alone(self, payment: ReportedPayment) -> _Found | None:
         """Another amount, or one more payment, under a reference that only one request has."""
         requests = self._requests(payment)
         if len(requests) != 1 or not self._goes_with(requests[0], payment):
@@ -420,12 +420,12 @@ class _Matching:
         again = one.amount == payment.amount and one.key in self._taken
         return None if again or self._is_for_all_of_payor(one, payment) else ((one,), MatchMethod.REFERENCE)
 
-    def _is_for_all_of_payor(self, one: ExpectedPayment, payment: Payment) -> bool:
+    def _is_for_all_of_payor(self, one: ExpectedPayment, payment: ReportedPayment) -> bool:
         """Whether a payment is exactly what all open requests of a request's payor ask together."""
         of_payor = self._still_waiting(self._of_email.get(one.email.casefold(), ()))
         return one in of_payor and len(of_payor) > 1 and sum(map(_amount, of_payor)) == payment.amount
 
-    def _last_of_its_reference(self, payment: Payment) -> _Found | None:
+    def _last_of_its_reference(self, payment: ReportedPayment) -> _Found | None:
         """Another amount under a reference of which one request only is not paid yet."""
         waiting = [one for one in self._requests(payment) if one.key not in self._taken]
         if len(waiting) != 1 or not self._goes_with(waiting[0], payment):
@@ -435,7 +435,7 @@ class _Matching:
 
     def _by_reference_in_parts(self) -> None:
         """Payments of a reference that together are exactly one of its requests."""
-        of_reference: defaultdict[str, list[Payment]] = defaultdict(list)
+        of_reference: defaultdict[str, list[ReportedPayment]] = defaultdict(list)
         for payment in self._left:
             if _reference(payment) and payment.is_paid and not payment.told("session_id"):
                 of_reference[_reference(payment)].append(payment)
@@ -454,7 +454,7 @@ class _Matching:
                 chosen.update((payment.key, one) for payment in some)
         self._take(_one(MatchMethod.REFERENCE_AND_AMOUNT, lambda payment: chosen.get(payment.key)))
 
-    def _several_of_one_reference(self, payment: Payment) -> _Found | None:
+    def _several_of_one_reference(self, payment: ReportedPayment) -> _Found | None:
         """One payment that is exactly what several requests of its reference ask together."""
         waiting = [
             one
@@ -472,7 +472,7 @@ class _Matching:
             if one.reference and one.amount is not None and one.key in self._found:
                 first.setdefault((reference_key(one.reference), one.amount), one)
 
-        def choose(payment: Payment) -> _Found | None:
+        def choose(payment: ReportedPayment) -> _Found | None:
             one = first.get((_reference(payment), payment.amount))
             if one is None or not _is_in_time(one, payment, unless_told=True):
                 return None
@@ -510,16 +510,16 @@ class _Matching:
     def _by_key(
         self,
         ours: Callable[[ExpectedPayment], Iterable[object]],
-        told: Callable[[Payment], Iterable[object]],
+        told: Callable[[ReportedPayment], Iterable[object]],
         method: MatchMethod,
-    ) -> Callable[[Payment], _Found | None]:
+    ) -> Callable[[ReportedPayment], _Found | None]:
         """The step that proposes what has a key and the amount in common."""
         waiting: defaultdict[object, list[ExpectedPayment]] = defaultdict(list)
         for one in self._waiting():
             for key in filter(None, ours(one)):
                 waiting[key, one.amount].append(one)
 
-        def choose(payment: Payment) -> _Found | None:
+        def choose(payment: ReportedPayment) -> _Found | None:
             alike = {one.key: one for key in told(payment) for one in waiting.get((key, payment.amount), ())}
             return self._likeliest(payment, alike.values(), method)
 
@@ -531,12 +531,12 @@ class _Matching:
     def _still_waiting(self, requests: Iterable[ExpectedPayment]) -> list[ExpectedPayment]:
         return [one for one in requests if one.asked and one.amount is not None and one.key not in self._taken]
 
-    def _also_of_other_batch(self, payment: Payment) -> _Found | None:
+    def _also_of_other_batch(self, payment: ReportedPayment) -> _Found | None:
         requests = self._requests(payment) if not payment.told("session_id") else []
         alike = [one for one in requests if one.amount == payment.amount]
         return self._likeliest(payment, alike, MatchMethod.OTHER_BATCH_TOO)
 
-    def _names_told(self, payment: Payment) -> list[str]:
+    def _names_told(self, payment: ReportedPayment) -> list[str]:
         """The name that a report tells, else those whose words are among the words of a memo."""
         name = payment.told("name")
         return [words_of(name)] if name else self._names_in(payment.told("memo"))
@@ -552,7 +552,7 @@ class _Matching:
         words = (reference_key(word).strip(".,;:#()") for word in memo.split())
         return [word for word in dict.fromkeys(words) if word in self._of_reference and _can_be_in_memo(word)]
 
-    def _return_of_request(self, payment: Payment) -> _Found | None:
+    def _return_of_request(self, payment: ReportedPayment) -> _Found | None:
         """The request of money that only went back, also where it is only alike: a person looks at it anyway."""
         for requests in self._alike(payment) if not payment.told("session_id") else ():
             in_time = [
@@ -565,7 +565,7 @@ class _Matching:
                 return (same[0],), MatchMethod.REFERENCE
         return None
 
-    def _alike(self, payment: Payment) -> Iterator[list[ExpectedPayment]]:
+    def _alike(self, payment: ReportedPayment) -> Iterator[list[ExpectedPayment]]:
         """The requests that a payment can be of: by reference, then by what a memo says, then by payor and amount."""
         memo, email = payment.told("memo"), payment.told("email").casefold()
         yield self._requests(payment)
@@ -574,7 +574,7 @@ class _Matching:
         yield [one for one in self._of_email.get(email, ()) if one.amount == payment.amount]
         yield [one for name in names for one in self._of_name.get(name, ()) if one.amount == payment.amount]
 
-    def _by_payor(self, payment: Payment) -> _Found | None:
+    def _by_payor(self, payment: ReportedPayment) -> _Found | None:
         """One payment that is exactly what all open requests of its payor ask together."""
         if not payment.is_paid or payment.is_foreign:
             return None
@@ -586,7 +586,9 @@ class _Matching:
         requests = _all_or_one_choice(waiting, payment.amount)
         return None if requests is None else (requests, MatchMethod.PAYOR)
 
-    def _likeliest(self, payment: Payment, alike: Iterable[ExpectedPayment], method: MatchMethod) -> _Found | None:
+    def _likeliest(
+        self, payment: ReportedPayment, alike: Iterable[ExpectedPayment], method: MatchMethod
+    ) -> _Found | None:
         """The request of the nearest day; without a day only one that is alone in being alike."""
         if not (payment.is_paid or payment.state is Meaning.RETURNED) or payment.is_foreign:
             return None
@@ -628,7 +630,7 @@ class _Matching:
                 continue
             self._unmatched.append((payment, tuple(dict.fromkeys(hints))))
 
-    def _is_deposit(self, payment: Payment) -> bool:
+    def _is_deposit(self, payment: ReportedPayment) -> bool:
         """Whether a line of a bank statement has the amount of a day's consolidated deposit."""
         return any(
             total == payment.paid and is_booked_by(day, payment.line.bank_day) for day, total in self._totals.items()
@@ -646,7 +648,7 @@ class _Matching:
         return totals
 
     @staticmethod
-    def _hints(what: str, requests: Iterable[ExpectedPayment], payment: Payment) -> list[Hint]:
+    def _hints(what: str, requests: Iterable[ExpectedPayment], payment: ReportedPayment) -> list[Hint]:
         return [
             Hint(
                 what,
@@ -659,7 +661,7 @@ class _Matching:
             for one in list({one.key: one for one in requests}.values())[:_MOST_HINTS]
         ]
 
-    def _hints_elsewhere(self, payment: Payment) -> list[Hint]:
+    def _hints_elsewhere(self, payment: ReportedPayment) -> list[Hint]:
         found = []
         if reference := _reference(payment):
             found += [("reference", one) for one in self._known.elsewhere.get(reference, ())[-_MOST_HINTS:]]
@@ -669,16 +671,16 @@ class _Matching:
 
     # What can be of a request
 
-    def _requests(self, payment: Payment) -> list[ExpectedPayment]:
+    def _requests(self, payment: ReportedPayment) -> list[ExpectedPayment]:
         """The requests of a payment's reference."""
         key = _reference(payment)
         return [one for one in self._of_reference.get(key, ()) if one.asked] if key else []
 
-    def _goes_with(self, one: ExpectedPayment, payment: Payment) -> bool:
+    def _goes_with(self, one: ExpectedPayment, payment: ReportedPayment) -> bool:
         """Whether a payment of another amount can be of a request: no session contradicts, and the day fits."""
         return not _contradicts(one, payment) and self._can_be(one, payment)
 
-    def _can_be(self, one: ExpectedPayment, payment: Payment) -> bool:
+    def _can_be(self, one: ExpectedPayment, payment: ReportedPayment) -> bool:
         """Whether a payment with a request's reference can be of that request.
 
         A reference that names the payor comes back each month. So a payment from before the request is not of it, one
@@ -687,7 +689,7 @@ class _Matching:
         in_time = _is_in_time(one, payment, unless_told=not _contradicts(one, payment))
         return in_time and not self._of_other_batch(payment, one)
 
-    def _of_other_batch(self, payment: Payment, ours: ExpectedPayment | None) -> str:
+    def _of_other_batch(self, payment: ReportedPayment, ours: ExpectedPayment | None) -> str:
         """The other batch of which a payment without a session may be, rather than of a request of ours.
 
         It is of the last request of its reference before it; of those that ask its very amount, when there are such.
@@ -725,25 +727,25 @@ def _amount(one: ExpectedPayment) -> Decimal:
 
 
 def _one(
-    method: MatchMethod, request_of: Callable[[Payment], ExpectedPayment | None]
-) -> Callable[[Payment], _Found | None]:
-    def choose(payment: Payment) -> _Found | None:
+    method: MatchMethod, request_of: Callable[[ReportedPayment], ExpectedPayment | None]
+) -> Callable[[ReportedPayment], _Found | None]:
+    def choose(payment: ReportedPayment) -> _Found | None:
         one = request_of(payment)
         return None if one is None else ((one,), method)
 
     return choose
 
 
-def _contradicts(one: ExpectedPayment, payment: Payment) -> bool:
+def _contradicts(one: ExpectedPayment, payment: ReportedPayment) -> bool:
     """Whether both have a session; those that share one were matched before."""
     return bool(one.session_id and payment.told("session_id"))
 
 
-def _surely(one: ExpectedPayment, payment: Payment) -> MatchMethod:
+def _surely(one: ExpectedPayment, payment: ReportedPayment) -> MatchMethod:
     return MatchMethod.OTHER_SESSION if _contradicts(one, payment) else MatchMethod.REFERENCE_AND_AMOUNT
 
 
-def _reference(payment: Payment) -> str:
+def _reference(payment: ReportedPayment) -> str:
     return reference_key(payment.told("named"))
 
 
@@ -772,7 +774,7 @@ def _all_or_one_choice(waiting: Sequence[ExpectedPayment], total: Decimal | None
     return choices[0] if len(choices) == 1 else None
 
 
-def _is_in_time(one: ExpectedPayment, payment: Payment, *, unless_told: bool) -> bool:
+def _is_in_time(one: ExpectedPayment, payment: ReportedPayment, *, unless_told: bool) -> bool:
     """Whether no line of a payment is from before the request; `unless_told` is the answer where no day is told."""
     day = payment.first_day
     if day is None or one.on is None:
@@ -780,7 +782,7 @@ def _is_in_time(one: ExpectedPayment, payment: Payment, *, unless_told: bool) ->
     return day >= one.on - SLACK
 
 
-def _distance(one: ExpectedPayment, payment: Payment) -> timedelta | None:
+def _distance(one: ExpectedPayment, payment: ReportedPayment) -> timedelta | None:
     """How long after the request the payment's first day is; None when it can't be of this request."""
     day = payment.first_day
     if day is None or one.on is None:
@@ -793,7 +795,10 @@ def _distance(one: ExpectedPayment, payment: Payment) -> timedelta | None:
 
 
 def _match(
-    expected: tuple[ExpectedPayment, ...], found: Sequence[tuple[Payment, MatchMethod]], *, misnamed: bool = False
+    expected: tuple[ExpectedPayment, ...],
+    found: Sequence[tuple[ReportedPayment, MatchMethod]],
+    *,
+    misnamed: bool = False,
 ) -> Match:
     ranked = sorted(found, key=lambda one: (not one[0].is_paid, _METHODS[one[1]], _payment_order(one[0])))
     payments = tuple(payment for payment, _ in ranked)
@@ -808,7 +813,7 @@ def _match(
 
 
 def _category(
-    expected: Sequence[ExpectedPayment], payments: Sequence[Payment], differences: Sequence[Difference]
+    expected: Sequence[ExpectedPayment], payments: Sequence[ReportedPayment], differences: Sequence[Difference]
 ) -> MatchCategory:
     paid = [payment for payment in payments if payment.is_paid]
     total = sum((payment.paid for payment in payments), NO_MONEY)
@@ -830,13 +835,13 @@ def _category(
     return MatchCategory.PAID_DIFFERENTLY if differences or len(expected) > 1 else MatchCategory.MATCHED
 
 
-def _is_after(payment: Payment, others: Sequence[Payment]) -> bool:
+def _is_after(payment: ReportedPayment, others: Sequence[ReportedPayment]) -> bool:
     """Whether a payment's last day is later than those of all others."""
     return payment.line.latest[:10] > max(other.line.latest[:10] for other in others)
 
 
 def _differences(
-    expected: Sequence[ExpectedPayment], payments: Sequence[Payment], *, misnamed: bool
+    expected: Sequence[ExpectedPayment], payments: Sequence[ReportedPayment], *, misnamed: bool
 ) -> tuple[Difference, ...]:
     """What differs in the payments that were paid, or in the first."""
     paid = [payment for payment in payments if payment.is_paid] or payments[:1]
@@ -891,7 +896,7 @@ def _expected_order(one: ExpectedPayment) -> tuple[object, ...]:
     return one.row or 1 << 30, one.file, one.key
 
 
-def _payment_order(payment: Payment) -> tuple[object, ...]:
+def _payment_order(payment: ReportedPayment) -> tuple[object, ...]:
     """Paid before unpaid, then by what it says."""
     line = payment.line
     return not payment.is_paid, line.reference, line.latest, payment.key, line.sha256, line.sheet, line.number

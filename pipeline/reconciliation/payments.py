@@ -17,11 +17,10 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
-from pipeline.domain.model import without_accents
+from pipeline.domain.model import NO_MONEY, without_accents
 from schemas.reports import Meaning
 
 CAD: Final = "CAD"
-NO_MONEY: Final = Decimal("0.00")
 UNDATED: Final = "?"
 """The day of a deposit that no report tells."""
 ON_STATEMENT: Final = "="
@@ -34,7 +33,7 @@ _LATER_STATE: Final = timedelta(days=10)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ReportLine:
     """One readable line of a report.
 
     `file` and `sha256` name the report, `number` the line in it (of its sheet, for a workbook with several). Dates are
@@ -109,7 +108,7 @@ class Movement:
     settled.
     """
 
-    line: Line
+    line: ReportLine
     amount: Decimal
     day: str
 
@@ -120,7 +119,7 @@ class Movement:
 
 
 @dataclass(frozen=True, slots=True)
-class Payment:
+class ReportedPayment:
     """What the reports say of one payment: its lines, the one that tells its last state first.
 
     `keys` are by what it is known again in later reports, that of its last state first. `folded` are the lines that
@@ -128,10 +127,10 @@ class Payment:
     """
 
     keys: tuple[str, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[ReportLine, ...]
     state: Meaning
     movements: tuple[Movement, ...] = ()
-    folded: tuple[Line, ...] = ()
+    folded: tuple[ReportLine, ...] = ()
     corrected: bool = False
 
     @property
@@ -140,7 +139,7 @@ class Payment:
         return self.keys[0]
 
     @property
-    def line(self) -> Line:
+    def line(self) -> ReportLine:
         """The line that tells the payment's last state."""
         return self.lines[0]
 
@@ -191,13 +190,15 @@ def reference_key(reference: str) -> str:
     return unicodedata.normalize("NFC", reference).strip().casefold()
 
 
-def payments_of(lines: Iterable[Line], asked: Mapping[str, Decimal | None] | None = None) -> list[Payment]:
+def payments_of(
+    lines: Iterable[ReportLine], asked: Mapping[str, Decimal | None] | None = None
+) -> list[ReportedPayment]:
     """The payments that the lines tell of, in an order of their own.
 
     `asked` has what was asked for in each session (`session_key`), in dollars: several amounts that come to it are
     parts, several that do not are one payment that was corrected. The same line of the same bytes counts once.
     """
-    distinct: dict[tuple[str, str, int], Line] = {}
+    distinct: dict[tuple[str, str, int], ReportLine] = {}
     for line in sorted(lines, key=_line_order):
         distinct.setdefault((line.sha256, line.sheet, line.number), line)
     links = _Links(distinct.values())
@@ -206,7 +207,7 @@ def payments_of(lines: Iterable[Line], asked: Mapping[str, Decimal | None] | Non
     return _with_keys(sorted(lives, key=lambda life: life.order))
 
 
-def _line_order(line: Line) -> tuple[object, ...]:
+def _line_order(line: ReportLine) -> tuple[object, ...]:
     return line.sha256, line.sheet, line.number, line.file
 
 
@@ -217,7 +218,7 @@ def _line_order(line: Line) -> tuple[object, ...]:
 class _Links:
     """Puts lines together that share a session, a transaction id, or a reference (or payor) and an amount."""
 
-    def __init__(self, lines: Iterable[Line]) -> None:
+    def __init__(self, lines: Iterable[ReportLine]) -> None:
         self._lines = list(lines)
         self._no_ids = self._shared_by_strangers()
         told = [(_reference_and_size(line), line) for line in self._lines if line.named]
@@ -229,14 +230,14 @@ class _Links:
             for key in self._keys(line):
                 self._join(first.setdefault(key, at), at)
 
-    def groups(self) -> Iterator[list[Line]]:
+    def groups(self) -> Iterator[list[ReportLine]]:
         """The lines of each group, in their order."""
-        found: defaultdict[int, list[Line]] = defaultdict(list)
+        found: defaultdict[int, list[ReportLine]] = defaultdict(list)
         for at, line in enumerate(self._lines):
             found[self._root(at)].append(line)
         yield from found.values()
 
-    def transaction(self, line: Line) -> str:
+    def transaction(self, line: ReportLine) -> str:
         """The id of the transaction, when that tells payments apart."""
         key = line.transaction_id.strip().casefold()
         return "" if key in self._no_ids or not any(map(str.isdigit, key)) else key
@@ -252,7 +253,7 @@ class _Links:
                     shared.add(key)
         return shared
 
-    def _keys(self, line: Line) -> Iterator[tuple[object, ...]]:
+    def _keys(self, line: ReportLine) -> Iterator[tuple[object, ...]]:
         if line.session_id:
             yield "session", session_key(line.session_id)
         if transaction := self.transaction(line):
@@ -264,7 +265,7 @@ class _Links:
             if payor:
                 yield kind, payor, line.size, line.currency or CAD
 
-    def _payor(self, line: Line) -> str:
+    def _payor(self, line: ReportLine) -> str:
         """Who paid, where every line of a reference and amount tells it: "Rent" may be everybody's reference."""
         key = _reference_and_size(line)
         if key not in self._no_email:
@@ -282,7 +283,7 @@ class _Links:
         self._parent[max(one, other)] = min(one, other)
 
 
-def _reference_and_size(line: Line) -> tuple[str, Decimal | None, str]:
+def _reference_and_size(line: ReportLine) -> tuple[str, Decimal | None, str]:
     return reference_key(line.named), line.size, line.currency or CAD
 
 
@@ -296,7 +297,7 @@ def _same_moment(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
 
 
-def _same_payor(one: Line, other: Line) -> bool:
+def _same_payor(one: ReportLine, other: ReportLine) -> bool:
     if one.email and other.email:
         return one.email.casefold() == other.email.casefold()
     return _agree(words_of(one.name), words_of(other.name))
@@ -309,7 +310,7 @@ def words_of(name: str) -> str:
     return " ".join(sorted("".join(char if char.isalnum() else " " for char in text).split()))
 
 
-def _same_request(one: Line, other: Line) -> bool:
+def _same_request(one: ReportLine, other: ReportLine) -> bool:
     """Whether nothing shows that two lines are of two requests."""
     return (
         _agree(session_key(one.session_id), session_key(other.session_id))
@@ -327,16 +328,16 @@ def _same_request(one: Line, other: Line) -> bool:
 class _Event:
     """One thing that happened to a payment, by the line of one file and those of others that tell the same."""
 
-    line: Line
-    copies: list[Line] = field(default_factory=list)
-    alike: list[Line] = field(default_factory=list)
+    line: ReportLine
+    copies: list[ReportLine] = field(default_factory=list)
+    alike: list[ReportLine] = field(default_factory=list)
     """Copies that no id shows to be of the same payment."""
 
 
-def _events(group: Sequence[Line], links: _Links) -> list[_Event]:
+def _events(group: Sequence[ReportLine], links: _Links) -> list[_Event]:
     """What happened to the payments of a group: each line of one file by itself, over files as often as in one."""
     events: list[_Event] = []
-    by_file: defaultdict[str, list[Line]] = defaultdict(list)
+    by_file: defaultdict[str, list[ReportLine]] = defaultdict(list)
     for line in group:
         by_file[line.sha256].append(line)
     for told in by_file.values():
@@ -359,19 +360,19 @@ def _events(group: Sequence[Line], links: _Links) -> list[_Event]:
     return events
 
 
-def _told_before(line: Line, events: Sequence[_Event], links: _Links) -> _Event | None:
+def _told_before(line: ReportLine, events: Sequence[_Event], links: _Links) -> _Event | None:
     """The event of another file that a line tells again: the one that it has most in common with."""
     same = [event for event in events if _is_same_event(line, event.line, links)]
     return max(same, key=lambda event: _in_common(line, event.line), default=None)
 
 
-def _is_certain(line: Line, other: Line, links: _Links) -> bool:
+def _is_certain(line: ReportLine, other: ReportLine, links: _Links) -> bool:
     session = session_key(line.session_id) == session_key(other.session_id) if line.session_id else False
     transaction = links.transaction(line)
     return session or bool(transaction and transaction == links.transaction(other))
 
 
-def _is_same_event(line: Line, other: Line, links: _Links) -> bool:
+def _is_same_event(line: ReportLine, other: ReportLine, links: _Links) -> bool:
     if line.state is not other.state or line.size != other.size:
         return False
     transaction = links.transaction(line)
@@ -391,7 +392,7 @@ def _is_same_event(line: Line, other: Line, links: _Links) -> bool:
     )
 
 
-def _is_booking(line: Line, other: Line) -> bool:
+def _is_booking(line: ReportLine, other: ReportLine) -> bool:
     """Whether the line of a bank statement can be the booking of what another report tells."""
     booked, told = (line, other) if line.statement else (other, line)
     return is_booked_by(told.bank_day, booked.bank_day)
@@ -404,7 +405,7 @@ def is_booked_by(day: str, booked: str) -> bool:
     return timedelta(0) <= date.fromisoformat(booked) - date.fromisoformat(day) <= _BOOKED_WITHIN
 
 
-def _in_common(line: Line, other: Line) -> int:
+def _in_common(line: ReportLine, other: ReportLine) -> int:
     names = ("session_id", "transaction_id", "reference", "email", "name", "status", "created", "completed", "settled")
     return sum(bool(text := getattr(line, name)) and text == getattr(other, name) for name in names)
 
@@ -440,12 +441,12 @@ class _Life:
     """One payment while its lines are put together, the earliest first."""
 
     def __init__(self, event: _Event) -> None:
-        self.lines: list[Line] = []
-        self.folded: list[Line] = []
+        self.lines: list[ReportLine] = []
+        self.folded: list[ReportLine] = []
         self.words: set[_Word] = set()
         self.state = event.line.state
-        self.paid: Line | None = None
-        self.back: list[tuple[Line, Decimal]] = []
+        self.paid: ReportLine | None = None
+        self.back: list[tuple[ReportLine, Decimal]] = []
         self.corrected = False
         if self.state is Meaning.FAILED:
             self.state = Meaning.ENDED
@@ -526,7 +527,7 @@ class _Life:
 _Word = tuple[Meaning, str, Decimal | None]
 
 
-def _word(line: Line) -> _Word:
+def _word(line: ReportLine) -> _Word:
     """What a line says. A payment that says so already is another one: equal lines are never looked at in pairs.
 
     Money comes once, whatever its word (in two languages, say); its return may be told by a word and by a sign.
@@ -561,7 +562,7 @@ def _last_word(life: _Life) -> _Word:
     return _word(life.lines[-1])
 
 
-def _event_order(line: Line, *, timed: bool) -> tuple[object, ...]:
+def _event_order(line: ReportLine, *, timed: bool) -> tuple[object, ...]:
     """Without a day, money that came is believed to have come first, and what casts doubt on it last."""
     told = line.latest if timed else line.latest[:10]
     late = line.state in {Meaning.ENDED, Meaning.FAILED, Meaning.RETURNED, Meaning.LOOK}
@@ -577,7 +578,7 @@ def _sessions_in_parts(events: Sequence[_Event], asked: Mapping[str, Decimal | N
     return {session for (session, _), told in sums.items() if len(told) > 1 and sum(told) == asked.get(session)}
 
 
-def _life_of(line: Line, lives: Sequence[_Life], links: _Links, parts: set[str]) -> _Life | None:
+def _life_of(line: ReportLine, lives: Sequence[_Life], links: _Links, parts: set[str]) -> _Life | None:
     """The payment that a line goes on telling of; None for a new one."""
     certain, likely = [], []
     for life in lives:
@@ -608,20 +609,20 @@ def _life_of(line: Line, lives: Sequence[_Life], links: _Links, parts: set[str])
     return (likely[-1] if going_back else likely[0]) if likely else None
 
 
-def _is_later(line: Line, other: Line) -> bool:
+def _is_later(line: ReportLine, other: ReportLine) -> bool:
     """Whether a line is told of a later day, or of a later time where both tell one."""
     if "T" in line.latest and "T" in other.latest:
         return line.latest > other.latest
     return line.latest[:10] > other.latest[:10]
 
 
-def _is_told_again(line: Line, life: _Life) -> bool:
+def _is_told_again(line: ReportLine, life: _Life) -> bool:
     """Whether a return is one that a payment has already, in other words: of the same day, or of all that was left."""
     last = life.lines[-1]
     return (life.paid is not None and life.left <= 0) or _same_moment(line.latest[:10], last.latest[:10])
 
 
-def _can_follow(line: Line, life: _Life) -> bool:
+def _can_follow(line: ReportLine, life: _Life) -> bool:
     """Whether a line can tell the next state of a payment that no id shows to be the same."""
     last = life.lines[-1]
     if life.state not in _BEFORE[line.state]:
@@ -672,7 +673,7 @@ def _take_back_parts(lives: list[_Life]) -> None:
                 break
 
 
-def _about(line: Line) -> Iterator[tuple[str, str]]:
+def _about(line: ReportLine) -> Iterator[tuple[str, str]]:
     if line.session_id:
         yield "session", session_key(line.session_id)
     if line.named:
@@ -683,7 +684,7 @@ def _about(line: Line) -> Iterator[tuple[str, str]]:
 # By what a payment is known again
 
 
-def _payment_key(line: Line) -> str:
+def _payment_key(line: ReportLine) -> str:
     amount = "" if line.amount is None else f"{line.amount:f}"
     if line.session_id:
         return f"session\t{session_key(line.session_id)}"
@@ -692,7 +693,7 @@ def _payment_key(line: Line) -> str:
     return "\t".join(("line", reference_key(line.named), payor, amount, line.currency, day))
 
 
-def _with_keys(lives: Sequence[_Life]) -> list[Payment]:
+def _with_keys(lives: Sequence[_Life]) -> list[ReportedPayment]:
     """The payments; of those that look the same each has a number."""
     seen: defaultdict[str, int] = defaultdict(int)
     payments = []
@@ -702,7 +703,7 @@ def _with_keys(lives: Sequence[_Life]) -> list[Payment]:
             seen[base] += 1
             keys.append(base if seen[base] == 1 else f"{base}\t#{seen[base]}")
         payments.append(
-            Payment(
+            ReportedPayment(
                 keys=tuple(keys),
                 lines=tuple(reversed(life.lines)),
                 state=life.state,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from pipeline.messages import translate
 from schemas import money
 from schemas.faults import Fault, sentence
 from schemas.languages import Lang
@@ -13,26 +14,24 @@ from schemas.reports import Meaning
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something to be said: a fault of the catalogue (of `file`), or the key of a sentence with what fills it."""
+    """Something to be said: a fault of the catalogue (of `file`), or a sentence with what fills it."""
 
     what: Fault | str
     params: tuple[tuple[str, str], ...] = ()
     file: str = ""
 
-    def say(self, lang: Lang) -> str:
+    def in_language(self, lang: Lang) -> str:
         """The sentence."""
         if isinstance(self.what, Fault):
             told = sentence(self.what, lang)
             return f"{self.file}: {told}" if self.file else told
-        from pipeline.messages import say  # noqa: PLC0415 - texts stand above this room's plain types
-
-        shown = {key: _shown(key, text, lang) for key, text in self.params}
-        return say(self.what, lang, **shown)
+        shown = {name: _shown(name, text, lang) for name, text in self.params}
+        return translate(self.what, lang, **shown)
 
 
-def _shown(key: str, text: str, lang: Lang) -> str:
-    """What fills a sentence: amounts in plain dollars stand under a key that ends in `_amount`, as in a `Fault`."""
-    return money.format_amount(Decimal(text), lang) if key.endswith("_amount") else text
+def _shown(name: str, text: str, lang: Lang) -> str:
+    """What fills a sentence: amounts in plain dollars have a name that ends in `_amount`, as in a `Fault`."""
+    return money.format_amount(Decimal(text), lang) if name.endswith("_amount") else text
 
 
 @dataclass(frozen=True, slots=True)

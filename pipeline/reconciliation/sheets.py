@@ -8,15 +8,16 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from pipeline.domain.model import Column
-from pipeline.messages import say
-from pipeline.reconciliation.balance import WITHOUT_DAY, pile_of, state_key
+from pipeline.messages import translate
+from pipeline.reconciliation.balance import WITHOUT_DAY, Pile, pile_of
 from pipeline.reconciliation.matching import Difference, ExpectedPayment, Hint, Match, MatchCategory
-from pipeline.reconciliation.payments import CAD, Line, Movement, Payment
-from pipeline.report.cells import Look, amount_cell, count_cell, text_cell, user_cell
-from pipeline.report.formatting import dollars
+from pipeline.reconciliation.payments import CAD, Movement, ReportedPayment, ReportLine
+from pipeline.reconciliation.sentences import DIFFERENCES, HEADINGS, HINTS, KINDS, METHODS, NEXT_STEPS, STATES
+from pipeline.report.cells import CellStyle, amount_cell, count_cell, text_cell, user_cell
 from pipeline.report.masking import mask
 from pipeline.report.styles import FAULTY, LEFT, MONEY, RIGHT, TEXT, Looks
 from schemas.languages import Lang
+from schemas.money import format_amount
 
 Value = str | int | Decimal | None
 
@@ -58,10 +59,8 @@ COLUMNS: Final[Mapping[MatchCategory, tuple[str, ...]]] = {
         *("askedOn", "rowFile"),
     ),
 }
-"""The columns of each sheet, by the keys of their headings in `messages/reconcile.toml` (`column_…`)."""
+"""The columns of each sheet, by the names that `HEADINGS` gives their headings."""
 
-COUNTED: Final = frozenset({"row", "payment", "line"})
-DOLLARS: Final = frozenset({"asked", "paid", "difference", "reportedAmount", "inSheet"})
 DATES: Final = frozenset({"completed", "deposited", "askedOn"})
 PROSE: Final = frozenset({"note", "state", "otherLines"})
 
@@ -72,6 +71,12 @@ _COLOURED: Final = {
     "reportedAccount": Difference.ACCOUNT,
 }
 """Cells that are coloured when they are what differs; the column `differs` says so in words."""
+_PILE_OF_CELL: Final = {
+    "currency": Pile.OTHER_CURRENCY,
+    "reportedName": Pile.OTHER_NAME_OR_ACCOUNT,
+    "reportedAccount": Pile.OTHER_NAME_OR_ACCOUNT,
+}
+"""Whose next step the note on a coloured cell gives, where it is not that of the match."""
 
 
 class Row(NamedTuple):
@@ -85,11 +90,11 @@ class Row(NamedTuple):
     number: int
     request: ExpectedPayment | None
     is_first: bool
-    payment: Payment | None
+    payment: ReportedPayment | None
     movement: Movement | None
 
     @property
-    def line(self) -> Line | None:
+    def line(self) -> ReportLine | None:
         """The line of a report that it shows."""
         if self.movement is not None:
             return self.movement.line
@@ -98,7 +103,7 @@ class Row(NamedTuple):
 
 def rows_of(match: Match) -> Iterator[Row]:
     """The rows of a match: as many as it has requests or movements of money, whatever is more."""
-    shown: list[tuple[Payment | None, Movement | None]] = [
+    shown: list[tuple[ReportedPayment | None, Movement | None]] = [
         (payment, movement) for payment in match.payments for movement in payment.movements or (None,)
     ]
     several = len(match.expected) > 1
@@ -109,62 +114,43 @@ def rows_of(match: Match) -> Iterator[Row]:
         yield Row(match, at + 1, request, first, payment, movement)
 
 
-class Writer:
-    """Makes the cells of rows, and the values by which they are read back."""
+class Values:
+    """What stands in each column of a row, before it becomes a cell."""
 
-    def __init__(self, looks: Looks, lang: Lang, *, show_accounts: bool) -> None:
+    def __init__(self, lang: Lang, *, show_accounts: bool = False) -> None:
         self._lang = lang
         self._show_accounts = show_accounts
-        self._plain = _TextStyles.of(looks)
-        self._faulty = _TextStyles.of(looks, bg_color=FAULTY)
-        self._prose = _TextStyles.of(looks, text_wrap=True)
-        self._money = looks.style(num_format=MONEY, **RIGHT)
-        self._faulty_money = looks.style(num_format=MONEY, **RIGHT, bg_color=FAULTY)
-        self._whole = looks.style(num_format="0", **RIGHT)
-        self._moment: Look = looks.column(Column(0, "", None, ""))
         self._says = {name: getattr(self, f"_{name}") for name in {key for keys in COLUMNS.values() for key in keys}}
 
-    def headings(self, category: MatchCategory) -> list[str]:
-        """The headings of a sheet."""
-        return [say(f"reconcile.column_{key}", self._lang) for key in COLUMNS[category]]
+    def headings(self, keys: Sequence[str]) -> list[str]:
+        """The headings of columns."""
+        return [translate(HEADINGS[key], self._lang) for key in keys]
 
-    def values(self, row: Row) -> list[Value]:
-        """What stands in each column, before it becomes a cell; None for nothing."""
-        return [self._says[key](row) for key in COLUMNS[row.match.category]]
+    def values(self, row: Row, keys: Sequence[str]) -> list[Value]:
+        """What stands in each of these columns; None for nothing."""
+        return [self._says[key](row) for key in keys]
 
-    def cells(self, row: Row, values: Sequence[Value], refs: Sequence[str]) -> str:
-        """The row as XML."""
-        coloured = set(row.match.differences) if row.match.category is MatchCategory.PAID_DIFFERENTLY else set()
-        keys = COLUMNS[row.match.category]
-        parts = [
-            self._cell(key, ref, value, faulty=_COLOURED.get(key) in coloured)
-            for key, ref, value in zip(keys, refs, values, strict=True)
-            if value is not None and value != ""
-        ]
-        return "".join(parts)
+    def notes(self, row: Row, values: Sequence[Value]) -> Iterator[tuple[int, str]]:
+        """What the notes on the coloured cells of a row say, each with the index of its column."""
+        if row.match.category is not MatchCategory.PAID_DIFFERENTLY:
+            return
+        for at, (key, value) in enumerate(zip(COLUMNS[row.match.category], values, strict=True)):
+            if value not in {None, ""} and _COLOURED.get(key) in row.match.differences:
+                step = NEXT_STEPS[_PILE_OF_CELL.get(key, pile_of(row.match))]
+                how = translate("How to fix it: {how}", self._lang, how=translate(step, self._lang))
+                yield at, f"{self._what_differs(key, row, value)}\n{how}"
 
-    def longest(self, category: MatchCategory, values: Sequence[Value]) -> int:
-        """The length of the longest text that is wrapped."""
-        pairs = zip(COLUMNS[category], values, strict=True)
-        return max((len(str(value)) for key, value in pairs if key in PROSE and value), default=0)
-
-    def listed(self, keys: Sequence[str], values: Sequence[Value], refs: Sequence[str]) -> str:
-        """A row of a plain list as XML: its texts are wrapped."""
-        cells = zip(keys, refs, values, strict=True)
-        return "".join(
-            self._cell(key, ref, value, wrapped=True) for key, ref, value in cells if value not in {None, ""}
-        )
-
-    def _cell(self, key: str, ref: str, value: Value, *, faulty: bool = False, wrapped: bool = False) -> str:
-        if isinstance(value, Decimal):
-            return amount_cell(ref, value, self._faulty_money if faulty else self._money)
-        if isinstance(value, int):
-            return count_cell(ref, value, self._whole)
-        assert value is not None
-        if key in DATES and value[:1].isdigit():
-            return user_cell(ref, value, "d", self._moment)
-        styles = self._faulty if faulty else self._prose if wrapped or key in PROSE else self._plain
-        return text_cell(ref, value, styles.plain, styles.quoted)
+    def _what_differs(self, key: str, row: Row, value: Value) -> str:
+        match key:
+            case "paid":
+                asked, paid = (format_amount(amount, self._lang) for amount in (row.match.asked, row.match.paid))
+                return translate("Requested: {asked}. Paid: {paid}.", self._lang, asked=asked, paid=paid)
+            case "currency":
+                return translate("The request is in CAD; the payment is in {currency}.", self._lang, currency=value)
+            case "reportedName":
+                return translate("The request has the name {name}.", self._lang, name=self._name(row) or "-")
+            case _:
+                return translate("The request has the account {account}.", self._lang, account=self._account(row))
 
     # One function a column
 
@@ -247,16 +233,16 @@ class Writer:
         return row.line.status if row.line else None
 
     def _state(self, row: Row) -> Value:
-        return say(state_key(row.payment.state), self._lang) if row.payment else None
+        return translate(STATES[row.payment.state], self._lang) if row.payment else None
 
     def _how(self, row: Row) -> Value:
-        return say(f"reconcile.how_{row.match.method.value}", self._lang)
+        return translate(METHODS[row.match.method], self._lang)
 
     def _kind(self, row: Row) -> Value:
-        return say(f"reconcile.kind_{pile_of(row.match).value}", self._lang)
+        return translate(KINDS[pile_of(row.match)], self._lang)
 
     def _differs(self, row: Row) -> Value:
-        return ", ".join(say(f"reconcile.differs_{one.value}", self._lang) for one in row.match.differences)
+        return ", ".join(translate(DIFFERENCES[one], self._lang) for one in row.match.differences)
 
     @staticmethod
     def _otherBatch(row: Row) -> Value:  # noqa: N802
@@ -279,7 +265,7 @@ class Writer:
     def _deposited(self, row: Row) -> Value:
         """The day of the deposit, or why there is none; the same words are on the sheet `Deposits`."""
         day = row.movement.day if row.movement else ""
-        return say(f"reconcile.{WITHOUT_DAY[day]}", self._lang) if day and day in WITHOUT_DAY else day
+        return translate(WITHOUT_DAY[day], self._lang) if day and day in WITHOUT_DAY else day
 
     @staticmethod
     def _askedOn(row: Row) -> Value:  # noqa: N802
@@ -309,17 +295,67 @@ class Writer:
         return "; ".join(f"{line.file} {line.sheet} {line.number}".replace("  ", " ") for line in lines)
 
 
+class Writer(Values):
+    """Makes the cells of rows."""
+
+    def __init__(self, looks: Looks, lang: Lang, *, show_accounts: bool) -> None:
+        super().__init__(lang, show_accounts=show_accounts)
+        self._plain = _TextStyles.of(looks)
+        self._faulty = _TextStyles.of(looks, bg_color=FAULTY)
+        self._prose = _TextStyles.of(looks, text_wrap=True)
+        self._money = looks.style(num_format=MONEY, **RIGHT)
+        self._faulty_money = looks.style(num_format=MONEY, **RIGHT, bg_color=FAULTY)
+        self._whole = looks.style(num_format="0", **RIGHT)
+        self._moment: CellStyle = looks.column(Column(0, "", None, ""))
+
+    def cells(self, row: Row, values: Sequence[Value], refs: Sequence[str]) -> str:
+        """The row as XML."""
+        coloured = set(row.match.differences) if row.match.category is MatchCategory.PAID_DIFFERENTLY else set()
+        keys = COLUMNS[row.match.category]
+        parts = [
+            self._cell(key, ref, value, faulty=_COLOURED.get(key) in coloured)
+            for key, ref, value in zip(keys, refs, values, strict=True)
+            if value is not None and value != ""
+        ]
+        return "".join(parts)
+
+    def longest(self, category: MatchCategory, values: Sequence[Value]) -> int:
+        """The length of the longest text that is wrapped."""
+        pairs = zip(COLUMNS[category], values, strict=True)
+        return max((len(str(value)) for key, value in pairs if key in PROSE and value), default=0)
+
+    def listed(self, keys: Sequence[str], values: Sequence[Value], refs: Sequence[str]) -> str:
+        """A row of a plain list as XML: its texts are wrapped."""
+        cells = zip(keys, refs, values, strict=True)
+        return "".join(
+            self._cell(key, ref, value, wrapped=True) for key, ref, value in cells if value not in {None, ""}
+        )
+
+    def _cell(self, key: str, ref: str, value: Value, *, faulty: bool = False, wrapped: bool = False) -> str:
+        if isinstance(value, Decimal):
+            return amount_cell(ref, value, self._faulty_money if faulty else self._money)
+        if isinstance(value, int):
+            return count_cell(ref, value, self._whole)
+        assert value is not None
+        if key in DATES and value[:1].isdigit():
+            return user_cell(ref, value, "d", self._moment)
+        styles = self._faulty if faulty else self._prose if wrapped or key in PROSE else self._plain
+        return text_cell(ref, value, styles.plain, styles.quoted)
+
+
 def known(hint: Hint, lang: Lang) -> str:
     """What is known of an unmatched payment, in a few words."""
-    amount = say("reconcile.open_amount", lang) if hint.amount is None else dollars(hint.amount, lang)
-    what = say(f"reconcile.hint_{hint.what}", lang)
+    amount = translate("amount chosen by the payor", lang) if hint.amount is None else format_amount(hint.amount, lang)
+    what = translate(HINTS[hint.what], lang)
     if hint.batch:
-        return say("reconcile.hint_elsewhere", lang, what=what, batch=hint.batch, amount=amount)
+        return translate("{what}: batch {batch} ({amount})", lang, what=what, batch=hint.batch, amount=amount)
     if hint.early:
-        return say("reconcile.hint_early", lang, what=what, row=hint.row, amount=amount)
+        return translate(
+            "{what}: row {row} ({amount}), but requested later", lang, what=what, row=hint.row, amount=amount
+        )
     if hint.status:
-        return say("reconcile.hint_never_asked", lang, what=what, row=hint.row, status=hint.status)
-    return say("reconcile.hint_row", lang, what=what, row=hint.row, amount=amount)
+        return translate("{what}: row {row}, not created ({status})", lang, what=what, row=hint.row, status=hint.status)
+    return translate("{what}: row {row} ({amount})", lang, what=what, row=hint.row, amount=amount)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from pipeline.reconciliation.payments import Line
+from pipeline.reconciliation.payments import ReportLine
 from schemas.reports import ReportField
 
 _HEAD: Final = (
@@ -52,7 +52,7 @@ class Sums:
         self._starts: defaultdict[str, set[Decimal]] = defaultdict(lambda: {Decimal(0)})
         self._last: defaultdict[str, Decimal] = defaultdict(Decimal)
 
-    def add(self, line: Line) -> None:
+    def add(self, line: ReportLine) -> None:
         """Count a line."""
         if line.amount is None:
             return

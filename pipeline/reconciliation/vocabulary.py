@@ -20,7 +20,7 @@ from typing import Any, Final
 from pipeline.domain.errors import InputError, SheetOptionError
 from pipeline.reader.headings import Heading as SheetHeading
 from pipeline.reader.headings import fold, letter, listed, shown
-from pipeline.reconciliation.dates import Order
+from pipeline.reconciliation.dates import DateOrder
 from schemas.reports import (
     LineKind,
     Meaning,
@@ -35,7 +35,7 @@ from schemas.reports import (
 
 _KEYS: Final = ("columns", "statuses", "constants", "ignore", "dates", "headings")
 _LISTS: Final = ("ignore", "headings")
-_ORDERS: Final = (Order.DAY_FIRST.value, Order.MONTH_FIRST.value, Order.YEAR_FIRST.value)
+_ORDERS: Final = (DateOrder.DAY_FIRST.value, DateOrder.MONTH_FIRST.value, DateOrder.YEAR_FIRST.value)
 _MAPPED: Final = -1
 """The strength of a heading that the mapping file names: it wins over every alias."""
 
@@ -70,7 +70,7 @@ class Vocabulary:
     constants: Mapping[ReportField, str] = field(default_factory=dict)
     ignored: frozenset[str] = frozenset()
     taught: frozenset[str] = frozenset()
-    dates: Order = Order.UNKNOWN
+    dates: DateOrder = DateOrder.UNKNOWN
     given: tuple[str, ...] = ()
 
     def field_of(self, heading: str) -> tuple[ReportField, int] | None:
@@ -136,7 +136,13 @@ class Vocabulary:
             equal = [position for strength, position in rivals if strength == rivals[0][0]]
             if len(equal) > 1 and column in _ASKED_ABOUT:
                 where = ", ".join(f'{letter(position)} "{shown(cells[position])}"' for position in equal)
-                raise InputError("reconcile.ambiguous_columns", file=file, field=column.value, columns=where)
+                raise InputError(
+                    "{file}: several columns could be {field}: {columns}. Choose one in a mapping "
+                    'file (--mapping), or ignore the other: ignore = ["Heading"].',
+                    file=file,
+                    field=column.value,
+                    columns=where,
+                )
         return {column: rivals[0][1] for column, rivals in found.items()}
 
 
@@ -232,7 +238,11 @@ def load_vocabulary(path: Path | None) -> Vocabulary:
         return Vocabulary(headings, statuses)
     table = _read(path)
     if mistakes := [*_mistakes(table)]:
-        raise SheetOptionError("sheet.mapping_mistakes", path=str(path), mistakes="; ".join(mistakes))
+        raise SheetOptionError(
+            "The mapping file {path} has errors: {mistakes}. Correct them.",
+            path=str(path),
+            mistakes="; ".join(mistakes),
+        )
     taught = {fold(word): Meaning(name) for word, name in table.get("statuses", {}).items()}
     mapped = table.get("columns", {})
     return Vocabulary(
@@ -241,7 +251,7 @@ def load_vocabulary(path: Path | None) -> Vocabulary:
         constants={ReportField(name): value for name, value in table.get("constants", {}).items()},
         ignored=frozenset(map(_heading, table.get("ignore", ()))),
         taught=frozenset(taught),
-        dates=Order(table.get("dates", Order.UNKNOWN)),
+        dates=DateOrder(table.get("dates", DateOrder.UNKNOWN)),
         given=tuple(table.get("headings", ())),
     )
 
@@ -251,9 +261,13 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise SheetOptionError("sheet.mapping_unreadable", path=str(path), reason=reason) from None
+        raise SheetOptionError(
+            "Can't read the mapping file {path} ({reason}). Check its name and folder.", path=str(path), reason=reason
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SheetOptionError("sheet.mapping_not_toml", path=str(path), reason=str(error)) from None
+        raise SheetOptionError(
+            "The mapping file {path} is not valid TOML: {reason}. Correct it.", path=str(path), reason=str(error)
+        ) from None
 
 
 def _mistakes(table: Mapping[str, Any]) -> Iterator[str]:

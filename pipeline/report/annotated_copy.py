@@ -1,4 +1,4 @@
-"""A mended copy of the user's own .xlsx: its look kept, faulty cells coloured and commented, our columns at the right.
+"""A marked copy of the user's own .xlsx: its look kept, faulty cells coloured and commented, our columns at the right.
 
 openpyxl reads and writes the whole workbook, and drops what it does not know. So a workbook with anything that it would
 lose is left alone, and the user is told what that is: nobody gets a copy from which something is silently missing.
@@ -21,28 +21,25 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.domain.errors import UsageError
 from pipeline.domain.model import Column, Report, ReportRow
 from pipeline.domain.number_formats import is_date_format
-from pipeline.domain.totals import NEEDS_A_PERSON
-from pipeline.messages import say
-from pipeline.messages.spoken import language
+from pipeline.domain.totals import needs_a_person
+from pipeline.messages import N_, Joined, Message
 from pipeline.report.cells import cut
-from pipeline.report.results import blames
+from pipeline.report.formatting import column_names
+from pipeline.report.results import NOTE_WIDTH, NOTES_AUTHOR, advice_on, blames, note_height, note_on
 from pipeline.report.styles import FAULTY, STATUS_COLOURS
 from pipeline.system.atomic_output import is_ours
 from pipeline.system.zip_errors import ZIP_ERRORS
-from schemas.faults import Fault, mend, sentence, sentences
+from schemas.faults import Fault, sentences
 from schemas.fields import BATCH_PROPERTY, FIX_COLUMN, OWN_COLUMNS, ROW_COLUMN, RUN_PROPERTY
-from schemas.languages import Lang
+from schemas.languages import LANGUAGES, Lang
+from schemas.workbook_names import heading, word
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
-_AUTHOR: Final = "flinks-import"
-_HEADINGS: Final = (ROW_COLUMN, *OWN_COLUMNS, FIX_COLUMN)
+_NAMES: Final = (ROW_COLUMN, *OWN_COLUMNS, FIX_COLUMN)
 _WIDTHS: Final = (8, 15, 40, 24, 64, 40, 18, 14, 10, 28, 64)
-_STATUS_AT: Final = _HEADINGS.index("status")
-_WIDEST_COMMENT: Final = 320
-_LINE: Final = 46
-_LINE_HEIGHT: Final = 18
+_STATUS_AT: Final = _NAMES.index("status")
 
 _KEPT: Final = re.compile(
     r"\[Content_Types\]\.xml|_rels/\.rels|docProps/(?:app|core|custom)\.xml|docProps/thumbnail\.\w+"
@@ -53,20 +50,30 @@ _KEPT: Final = re.compile(
 """Parts that openpyxl keeps or makes anew, or whose loss nobody sees (printer settings, the order of calculation)."""
 
 _LOST: Final = (
-    ("exports.lost_macros", re.compile(r"xl/(?:vbaProject|macrosheets|dialogsheets)|.*vbaProject")),
-    ("exports.lost_pivots", re.compile(r"xl/(?:pivot|slicer|timeline)", re.IGNORECASE)),
-    ("exports.lost_links", re.compile(r"xl/externalLinks")),
-    ("exports.lost_controls", re.compile(r"xl/(?:ctrlProps|activeX|embeddings|webextensions)")),
-    ("exports.lost_threads", re.compile(r"xl/(?:threadedComments|persons)")),
-    ("exports.lost_queries", re.compile(r"xl/(?:connections|queryTables|queries|model)|customData|xl/customData")),
-    ("exports.lost_drawings", re.compile(r"xl/(?:charts|chartsheets|drawings|media|diagrams|richData|cellimages)")),
-    ("exports.lost_signatures", re.compile(r"_xmlsignatures")),
+    (N_("macros"), re.compile(r"xl/(?:vbaProject|macrosheets|dialogsheets)|.*vbaProject")),
+    (N_("pivot tables or slicers"), re.compile(r"xl/(?:pivot|slicer|timeline)", re.IGNORECASE)),
+    (N_("links to other workbooks"), re.compile(r"xl/externalLinks")),
+    (N_("form controls or embedded objects"), re.compile(r"xl/(?:ctrlProps|activeX|embeddings|webextensions)")),
+    (N_("threaded comments"), re.compile(r"xl/(?:threadedComments|persons)")),
+    (
+        N_("data connections or queries"),
+        re.compile(r"xl/(?:connections|queryTables|queries|model)|customData|xl/customData"),
+    ),
+    (
+        N_("charts, pictures or shapes"),
+        re.compile(r"xl/(?:charts|chartsheets|drawings|media|diagrams|richData|cellimages)"),
+    ),
+    (N_("a digital signature"), re.compile(r"_xmlsignatures")),
 )
 _SHEET: Final = re.compile(r"xl/worksheets/sheet\d+\.xml")
 _EXTENSION: Final = b"<extLst"
 _BLOCK: Final = 1 << 20
 _LONGEST_TOKEN: Final = 1 << 20
 """Bytes between two `<`: a cell holds 32,767 characters, which take 200 kB when each is escaped."""
+
+
+def _headings(lang: Lang) -> tuple[str, ...]:
+    return tuple(heading(name, lang) for name in _NAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,7 @@ class _Layout:
 
 
 def check_original(original: Path) -> None:
-    """Finds out, before the first request, whether a mended copy of the workbook can be made.
+    """Finds out, before the first request, whether a marked copy of the workbook can be made.
 
     Raises UsageError when it is not an .xlsx, is a workbook of ours, or holds what a copy would lose.
     """
@@ -87,23 +94,30 @@ def check_original(original: Path) -> None:
             names = package.namelist()
             lost = list(dict.fromkeys(_losses(package, names)))
     except ZIP_ERRORS:
-        raise UsageError("exports.mended_not_xlsx", file=original.name) from None
+        raise UsageError(
+            "--marked-copy copies an .xlsx workbook, and {file} is not one. Correct the sheet "
+            "Errors instead, or save the file as .xlsx first.",
+            file=original.name,
+        ) from None
     if "xl/workbook.xml" not in names:
-        raise UsageError("exports.mended_not_xlsx", file=original.name)
+        raise UsageError(
+            "--marked-copy copies an .xlsx workbook, and {file} is not one. Correct the sheet "
+            "Errors instead, or save the file as .xlsx first.",
+            file=original.name,
+        )
     if is_ours(original):
-        raise UsageError("exports.mended_ours", file=original.name)
+        raise UsageError(
+            "{file} is a workbook of this program. Its sheet Errors already shows what "
+            "--marked-copy would. Remove --marked-copy.",
+            file=original.name,
+        )
     if lost:
-        raise UsageError("exports.mended_would_lose", file=original.name, what=_Losses(lost))
-
-
-@dataclass(frozen=True, slots=True)
-class _Losses:
-    """What would be lost, in words: kinds of parts, each with the name of the part where the kind is not known."""
-
-    lost: Sequence[tuple[str, str]]
-
-    def __format__(self, lang: str) -> str:
-        return ", ".join(say(kind, language(lang), part=part) for kind, part in self.lost)
+        raise UsageError(
+            "A marked copy of {file} would lose {what}. Remove --marked-copy, and correct the "
+            "sheet Errors or the file itself.",
+            file=original.name,
+            what=Joined([Message(kind, {"part": part}) for kind, part in lost]),
+        )
 
 
 def _losses(package: zipfile.ZipFile, names: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -111,12 +125,12 @@ def _losses(package: zipfile.ZipFile, names: Iterable[str]) -> Iterator[tuple[st
     for name in names:
         if _KEPT.fullmatch(name) or name.endswith("/"):
             if _SHEET.fullmatch(name) and _holds(package, name, _EXTENSION):
-                yield "exports.lost_extensions", ""
+                yield N_("sparklines, data bars or other extensions"), ""
             if _has_long_token(package, name):
-                yield "exports.lost_long_texts", ""
+                yield N_("texts longer than a cell can hold"), ""
             continue
         kind = next((kind for kind, pattern in _LOST if pattern.match(name)), None)
-        yield (kind, "") if kind else ("exports.lost_other", name)
+        yield (kind, "") if kind else (N_("parts that this program does not know ({part})"), name)
 
 
 def _holds(package: zipfile.ZipFile, name: str, wanted: bytes) -> bool:
@@ -144,7 +158,7 @@ def _has_long_token(package: zipfile.ZipFile, name: str) -> bool:
     return False
 
 
-def write_mended(original: Path, report: Report, rows: Iterable[ReportRow], path: Path, lang: Lang) -> None:
+def write_marked(original: Path, report: Report, rows: Iterable[ReportRow], path: Path, lang: Lang) -> None:
     """Writes the copy to `path`. `rows` are read once; `original` is never changed.
 
     The whole workbook is in memory meanwhile. Raises OSError when the original can't be read any more, or is another.
@@ -208,18 +222,25 @@ class _Copying:
         self._sheet = sheet
         self._layout = layout
         self._lang = lang
+        self._names = column_names((column for _, column in layout.columns), lang)
+        self._headings = _headings(lang)
         self._first, self._is_new = self._place()
         self._faulty = PatternFill("solid", fgColor=_rgb(FAULTY))
         self._fills = {status: PatternFill("solid", fgColor=_rgb(fill)) for status, (fill, _) in STATUS_COLOURS.items()}
 
     def _place(self) -> tuple[int, bool]:
-        """The first of our columns: behind everything that the sheet holds, or where an earlier copy has them."""
+        """The first of our columns: behind everything that the sheet holds, or where an earlier copy has them.
+
+        An earlier copy keeps its headings, in whichever language they are.
+        """
         head = self._sheet[self._layout.heading_row]
         texts = [str(cell.value or "") for cell in head]  # from column 1, whatever is empty
-        width = len(_HEADINGS)
+        width = len(_NAMES)
         for at in range(len(texts) - width + 1):
-            if tuple(texts[at : at + width]) == _HEADINGS:
-                return at + 1, False
+            for lang in LANGUAGES:
+                if tuple(texts[at : at + width]) == _headings(lang):
+                    self._headings = _headings(lang)
+                    return at + 1, False
         cells = (cell for row in self._sheet.iter_rows() for cell in row)
         # Beside the table without a gap: a spreadsheet sorts what stands together together.
         return max((cell.column for cell in cells if cell.value is not None), default=0) + 1, True
@@ -228,7 +249,7 @@ class _Copying:
         """Our headings, in the look of the user's own."""
         row = self._layout.heading_row
         model = self._sheet.cell(row, self._layout.columns[-1][0])
-        for index, (name, width) in enumerate(zip(_HEADINGS, _WIDTHS, strict=True)):
+        for index, (name, width) in enumerate(zip(self._headings, _WIDTHS, strict=True)):
             cell = self._sheet.cell(row, self._first + index)
             cell.value = name
             if self._is_new:
@@ -238,10 +259,11 @@ class _Copying:
     def add(self, row: ReportRow) -> None:
         """Marks one row and fills our columns beside it."""
         number = row.row.number
-        if row.status in NEEDS_A_PERSON:
+        self._correct(row)
+        if needs_a_person(row):
             self._blame(row)
         texts = self._texts(row)
-        for index, name in enumerate(_HEADINGS):
+        for index, name in enumerate(_NAMES):
             cell = self._sheet.cell(number, self._first + index)
             self._put(cell, name, texts[name])
         self._sheet.cell(number, self._first + _STATUS_AT).fill = self._fills[row.status]
@@ -251,12 +273,12 @@ class _Copying:
         if not self._is_new:
             return
         sheet, last = self._sheet, self._first - 1
-        end = self._letters(last + len(_HEADINGS))
+        end = self._letters(last + len(_NAMES))
         for table in sheet.tables.values():
             if re.search(rf":{self._letters(last)}\d+$", table.ref) and table.ref.partition(":")[0].endswith(
                 str(self._layout.heading_row)
             ):
-                _widen(table, end)
+                _widen(table, end, self._headings)
         if sheet.auto_filter.ref:
             sheet.auto_filter.ref = re.sub(r":[A-Z]+", f":{end}", sheet.auto_filter.ref)
 
@@ -267,19 +289,18 @@ class _Copying:
         return get_column_letter(column)
 
     def _texts(self, row: ReportRow) -> dict[str, object]:
-        advice = " ".join(filter(None, dict.fromkeys(mend(fault, self._lang) for fault in row.errors)))
         return {
             ROW_COLUMN: row.row.number,
-            "status": row.status.value,
+            "status": word(row.status, self._lang),
             "sessionId": row.session_id,
             "launchUrl": row.launch_url,
-            "errors": sentences(row.errors, self._lang),
-            "notices": sentences(row.notices, self._lang),
+            "errors": sentences(row.errors, self._lang, self._names),
+            "notices": sentences(row.notices, self._lang, self._names),
             "referenceSent": row.reference_sent or "",
             "amountSent": row.amount_sent,
             "attempts": row.attempts,
             "createdAt": row.created_at.isoformat(timespec="seconds") if row.created_at else "",
-            FIX_COLUMN: advice,
+            FIX_COLUMN: advice_on(row.errors, self._lang),
         }
 
     def _put(self, cell: Any, name: str, value: object) -> None:
@@ -296,8 +317,20 @@ class _Copying:
             cell.value = value
             cell.number_format = "#,##0.00" if name == "amountSent" else "0"
 
+    def _correct(self, row: ReportRow) -> None:
+        """Puts into the cells what a person typed over them: no correction applies to the other bytes of the copy."""
+        from openpyxl.cell.cell import MergedCell  # noqa: PLC0415 - as above
+
+        corrected = {fault.field for fault in row.notices if fault.code == "corrected"}
+        for number, column in self._layout.columns if corrected else ():
+            cell: Any = self._sheet.cell(row.row.number, number)
+            if column.heading in corrected and not isinstance(cell, MergedCell):
+                cell.value = None
+                if text := row.row.cells[column.index]:
+                    _set_text(cell, text)
+
     def _blame(self, row: ReportRow) -> None:
-        """Colours each cell that a fault is about, and says there what is wrong and how to mend it."""
+        """Colours each cell that a fault is about, and says there what is wrong and how to fix it."""
         from openpyxl.cell.cell import MergedCell  # noqa: PLC0415 - as above
 
         for number, column in self._layout.columns:
@@ -311,25 +344,21 @@ class _Copying:
     def _comment(self, cell: Any, faults: Sequence[Fault]) -> None:
         from openpyxl.comments import Comment  # noqa: PLC0415 - as above
 
-        lines = [say("exports.comment_wrong", self._lang, what="; ".join(sentence(f, self._lang) for f in faults))]
-        if how := " ".join(filter(None, dict.fromkeys(mend(fault, self._lang) for fault in faults))):
-            lines.append(say("exports.comment_mend", self._lang, how=how))
         # What the user has noted there stays, behind ours; what an earlier copy of ours said there goes.
-        own = cell.comment.text if cell.comment is not None and cell.comment.author != _AUTHOR else ""
-        text = "\n".join([*lines, *filter(None, [own])])
-        height = _LINE_HEIGHT * (1 + sum(1 + len(line) // _LINE for line in text.splitlines()))
-        cell.comment = Comment(_clean(text), _AUTHOR, height=height, width=_WIDEST_COMMENT)
+        own = cell.comment.text if cell.comment is not None and cell.comment.author != NOTES_AUTHOR else ""
+        text = "\n".join([note_on(faults, self._lang, self._names), *filter(None, [own])])
+        cell.comment = Comment(_clean(text), NOTES_AUTHOR, height=note_height(text), width=NOTE_WIDTH)
 
 
-def _widen(table: Any, end: str) -> None:
+def _widen(table: Any, end: str, headings: Sequence[str]) -> None:
     """Takes our columns into an Excel table; not when a heading would stand in it twice, which Excel calls damage."""
     from openpyxl.worksheet.table import TableColumn  # noqa: PLC0415 - as above
 
     names = {column.name.casefold() for column in table.tableColumns}
-    if names & {name.casefold() for name in _HEADINGS}:
+    if names & {name.casefold() for name in headings}:
         return
     first = max(column.id for column in table.tableColumns) + 1
-    table.tableColumns += [TableColumn(id=first + index, name=name) for index, name in enumerate(_HEADINGS)]
+    table.tableColumns += [TableColumn(id=first + index, name=name) for index, name in enumerate(headings)]
     table.ref = re.sub(r":[A-Z]+", f":{end}", table.ref)
     if table.autoFilter is not None:
         table.autoFilter.ref = re.sub(r":[A-Z]+", f":{end}", table.autoFilter.ref)

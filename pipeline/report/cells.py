@@ -42,7 +42,7 @@ _FIRST_DAY: Final = datetime(1900, 3, 1)  # noqa: DTZ001
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class CellStyle:
     """The style numbers of one column, by what a cell holds; `others` for cells with formats of their own."""
 
     text: int
@@ -52,10 +52,10 @@ class Look:
     moment: int
     clock: int
     other: int
-    others: tuple[Look, ...] = ()
+    others: tuple[CellStyle, ...] = ()
 
 
-def user_cell(ref: str, text: str, kind: str, look: Look) -> str:
+def user_cell(ref: str, text: str, kind: str, look: CellStyle) -> str:
     """A cell of the user's as it stood in the sheet: `kind` is a letter of `SheetRow.kinds`.
 
     An error value stays an error value: as text, `#N/A` given back to `run` would be somebody's name.
@@ -96,6 +96,16 @@ def amount_cell(ref: str, amount: Decimal, style: int) -> str:
 def count_cell(ref: str, number: int, style: int) -> str:
     """A whole number."""
     return f'<c r="{ref}" s="{style}"><v>{number}</v></c>'
+
+
+def moment_cell(ref: str, at: datetime, style: int) -> str:
+    """A moment as a date that a spreadsheet can sort and filter, in local time."""
+    return f'<c r="{ref}" s="{style}"><v>{serial_of(at)!r}</v></c>'
+
+
+def serial_of(at: datetime) -> float:
+    """Excel's number for a moment in local time, to the second."""
+    return (at.astimezone().replace(tzinfo=None, microsecond=0) - _DAY_ZERO) / timedelta(days=1)
 
 
 def stored(text: str) -> str:

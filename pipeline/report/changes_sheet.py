@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from pipeline.domain.comparison import Before, Change, Charge, Kind, compare
-from pipeline.messages import say
+from pipeline.domain.comparison import Before, Change, ChangeKind, Charge, compare
+from pipeline.messages import N_, translate
 from pipeline.report.cells import cut
 from pipeline.report.streaming_worksheet import MAX_ROWS
 from pipeline.report.styles import FAINT, HEADING, INK, LINE, MONEY, TEXT, Looks
@@ -15,15 +15,15 @@ from schemas.languages import Lang
 from schemas.money import format_amount
 
 _HEADINGS: Final = (
-    "changes.heading_kind",
-    "changes.heading_rows",
-    "changes.heading_payor",
-    "changes.heading_email",
-    "changes.heading_before",
-    "changes.heading_now",
-    "changes.heading_difference",
-    "changes.heading_share",
-    "changes.heading_look",
+    N_("Change"),
+    N_("Row"),
+    N_("Payor"),
+    N_("E-mail"),
+    N_("Before"),
+    N_("Now"),
+    N_("Difference"),
+    N_("Share"),
+    N_("What to check"),
 )
 _WIDTHS: Final = (18, 10, 28, 34, 14, 14, 14, 11, 66)
 _TABLE_AT: Final = 4
@@ -31,29 +31,29 @@ _TABLE_AT: Final = 4
 
 _LINE_HEIGHT: Final = 15.5  # points
 
-_COLOURS: Final[dict[Kind, tuple[str, str]]] = {
-    Kind.SLIP: ("#FBD9D3", "#8A1C0B"),
-    Kind.CHANGED: ("#FDF3C4", "#6B5600"),
-    Kind.NEW: ("#D5F0DC", "#14532D"),
-    Kind.GONE: ("#E5E7EB", "#374151"),
+_COLOURS: Final[dict[ChangeKind, tuple[str, str]]] = {
+    ChangeKind.SLIP: ("#FBD9D3", "#8A1C0B"),
+    ChangeKind.CHANGED: ("#FDF3C4", "#6B5600"),
+    ChangeKind.NEW: ("#D5F0DC", "#14532D"),
+    ChangeKind.GONE: ("#E5E7EB", "#374151"),
 }
-_NAMES: Final[dict[Kind, str]] = {
-    Kind.SLIP: "changes.kind_slip",
-    Kind.CHANGED: "changes.kind_changed",
-    Kind.NEW: "changes.kind_new",
-    Kind.GONE: "changes.kind_gone",
+CHANGE_NAMES: Final[dict[ChangeKind, str]] = {
+    ChangeKind.SLIP: N_("likely typing error"),
+    ChangeKind.CHANGED: N_("amount"),
+    ChangeKind.NEW: N_("new"),
+    ChangeKind.GONE: N_("missing"),
 }
-_COUNTS: Final[dict[Kind, str]] = {
-    Kind.SLIP: "changes.count_slip",
-    Kind.CHANGED: "changes.count_changed",
-    Kind.NEW: "changes.count_new",
-    Kind.GONE: "changes.count_gone",
+CHANGE_COUNTS: Final[dict[ChangeKind, str]] = {
+    ChangeKind.SLIP: N_("likely typing errors: {count}"),
+    ChangeKind.CHANGED: N_("changed amounts: {count}"),
+    ChangeKind.NEW: N_("new payors: {count}"),
+    ChangeKind.GONE: N_("missing payors: {count}"),
 }
 _SLIPS: Final[dict[Decimal, str]] = {
-    Decimal(10): "changes.look_slip_ten",
-    Decimal(100): "changes.look_slip_hundred",
-    Decimal("0.1"): "changes.look_slip_tenth",
-    Decimal("0.01"): "changes.look_slip_hundredth",
+    Decimal(10): N_("10 times the previous amount ({before}): is the decimal point in the right place?"),
+    Decimal(100): N_("100 times the previous amount ({before}): is the decimal point in the right place?"),
+    Decimal("0.1"): N_("A tenth of the previous amount ({before}): is the decimal point in the right place?"),
+    Decimal("0.01"): N_("A hundredth of the previous amount ({before}): is the decimal point in the right place?"),
 }
 
 
@@ -96,30 +96,41 @@ class _ChangesSheet:
             self._sheet.autofilter(_TABLE_AT, 0, _TABLE_AT + len(shown), len(_HEADINGS) - 1)
         self._print_setup()
 
-    def _say(self, key: str, **params: object) -> str:
-        return say(key, self._lang, **params)
+    def _say(self, text: str, **params: object) -> str:
+        return translate(text, self._lang, **params)
 
     def _above(self, found: Sequence[Change]) -> None:
         before = self._before
         self._sheet.set_row(0, 30)
         self._sheet.write_string(
-            0, 0, self._say("changes.title"), self._looks.of(bold=True, font_size=18, font_color=INK)
+            0,
+            0,
+            self._say(N_("Changes since the previous batch")),
+            self._looks.of(bold=True, font_size=18, font_color=INK),
         )
         day = before.at.date().isoformat() if before.at else "-"
         over = f"{before.over.normalize():f}"
-        told = self._say("changes.compared", batch=cut(before.batch), date=day, over=over)
+        told = self._say(
+            N_(
+                "Compared with batch {batch}, last run on {date}. Shows amounts that differ by "
+                "more than {over}%. These are notices: they hold nothing back."
+            ),
+            batch=cut(before.batch),
+            date=day,
+            over=over,
+        )
         plain = self._looks.of(font_color=INK)
         self._sheet.write_string(1, 0, told, plain)
         counts = [
-            self._say(_COUNTS[kind], count=count)
-            for kind in Kind
+            self._say(CHANGE_COUNTS[kind], count=count)
+            for kind in ChangeKind
             if (count := sum(change.kind is kind for change in found))
         ]
         strong = self._looks.of(bold=True, font_color=INK)
-        self._sheet.write_string(2, 0, " · ".join(counts) or self._say("changes.nothing"), strong)
+        self._sheet.write_string(2, 0, " · ".join(counts) or self._say(N_("No differences.")), strong)
 
     def _row(self, number: int, change: Change) -> None:
-        self._sheet.write_string(number, 0, self._say(_NAMES[change.kind]), self._kinds[change.kind])
+        self._sheet.write_string(number, 0, self._say(CHANGE_NAMES[change.kind]), self._kinds[change.kind])
         self._sheet.write_string(number, 1, cut(", ".join(map(str, change.rows))), self._text)
         self._sheet.write_string(number, 2, cut(change.name), self._text)
         self._sheet.write_string(number, 3, cut(change.email), self._text)
@@ -143,19 +154,23 @@ class _ChangesSheet:
     def _look_at(self, change: Change) -> str:
         """What a person may want to look at, in a sentence."""
         match change.kind:
-            case Kind.SLIP:
+            case ChangeKind.SLIP:
                 assert change.factor is not None
                 assert change.before is not None
                 return self._say(_SLIPS[change.factor], before=format_amount(change.before, self._lang))
-            case Kind.CHANGED:
+            case ChangeKind.CHANGED:
                 share = change.share
-                less_or_more = "changes.look_more" if share and share > 0 else "changes.look_less"
-                key = "changes.look_open" if share is None else less_or_more
-                return self._say(key, batch=self._before.batch)
-            case Kind.NEW:
-                return self._say("changes.look_new", batch=self._before.batch)
-            case Kind.GONE:
-                return self._say("changes.look_gone", batch=self._before.batch)
+                less_or_more = N_("More than in {batch}.") if share and share > 0 else N_("Less than in {batch}.")
+                text = (
+                    N_("In one of the two batches the payor chooses the amount, or the amount is unreadable.")
+                    if share is None
+                    else less_or_more
+                )
+                return self._say(text, batch=self._before.batch)
+            case ChangeKind.NEW:
+                return self._say(N_("No request in {batch}."), batch=self._before.batch)
+            case ChangeKind.GONE:
+                return self._say(N_("Has a request in {batch} but no row in this sheet."), batch=self._before.batch)
 
     def _print_setup(self) -> None:
         sheet = self._sheet

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.domain.errors import UsageError
 from pipeline.domain.model import Column, Report, ReportRow, Status, kind_of
 from pipeline.domain.session_states import paid, paid_amount
+from pipeline.report.formatting import column_names
 from pipeline.report.masking import account_columns, mask, mask_in
 from pipeline.report.results import session_word
 from pipeline.system import atomic_output
@@ -40,7 +41,7 @@ _FORMULA: Final = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?")
 
 
-def harmless(text: str) -> str:
+def escape_formula(text: str) -> str:
     """`text` as it stands in a CSV file: with an apostrophe before it when a spreadsheet would read a formula."""
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
@@ -57,15 +58,21 @@ def check_file(path: Path, option: str, others: Iterable[Path]) -> None:
     """
     told: dict[str, object] = {"path": path, "option": option}
     if not path.parent.is_dir():
-        raise UsageError("exports.no_folder", folder=path.parent, **told)
+        raise UsageError(
+            "The folder {folder} for {option} does not exist. Create it, or choose another place.",
+            folder=path.parent,
+            **told,
+        )
     if path.is_dir():
-        raise UsageError("exports.is_a_folder", **told)
+        raise UsageError("{path} is a folder. Give {option} a file name.", **told)
     if any(path.resolve() == other.resolve() for other in others):
-        raise UsageError("exports.taken", **told)
+        raise UsageError("This run already writes another file to {path}. Choose another place for {option}.", **told)
     try:
         atomic_output.try_out(path)
     except OSError as error:
-        raise UsageError("exports.not_writable", reason=error.strerror or error, **told) from error
+        raise UsageError(
+            "Can't write {path} ({reason}). Choose another place for {option}.", reason=error.strerror or error, **told
+        ) from error
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -76,9 +83,9 @@ def write_csv(report: Report, rows: Iterable[ReportRow], path: Path, lang: Lang)
     """The columns of `Results`, in UTF-8 with commas: account numbers by their end only, amounts as plain decimals."""
     values = _Values(report, lang)
     with _writer(path) as out:
-        out.writerow([harmless(heading) for heading in values.headings])
+        out.writerow([escape_formula(heading) for heading in values.headings])
         for row in rows:
-            out.writerow([harmless(text) for text in values.of(row)])
+            out.writerow([escape_formula(text) for text in values.of(row)])
 
 
 @contextmanager
@@ -93,6 +100,7 @@ class _Values:
     def __init__(self, report: Report, lang: Lang) -> None:
         self._width = len(report.columns)
         self._lang = lang
+        self._names = column_names(report.columns, lang, letters=False)
         self._hidden = account_columns(report.columns)
         behind = STATE_COLUMNS if report.asked_at is not None else ()
         self.own = (*OWN_COLUMNS, *behind, FILE_COLUMN)
@@ -140,7 +148,7 @@ class _Values:
         }
 
     def _sentences(self, faults: tuple[Fault, ...], row: ReportRow) -> str:
-        return mask_in(sentences(faults, self._lang), row, self._hidden) if faults else ""
+        return mask_in(sentences(faults, self._lang, self._names), row, self._hidden) if faults else ""
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -150,7 +158,9 @@ class _Values:
 def require_parquet() -> None:
     """Raises UsageError when Parquet can't be written on this machine."""
     if find_spec("pyarrow") is None:
-        raise UsageError("exports.no_parquet")
+        raise UsageError(
+            "--parquet requires pyarrow, which is not installed. Install flinks-import[parquet], or use --csv."
+        )
 
 
 def write_parquet(report: Report, rows: Iterable[ReportRow], path: Path, lang: Lang) -> None:
@@ -257,12 +267,22 @@ def load_receivables(path: Path, columns: Sequence[Column]) -> Receivables:
         table = tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise UsageError("exports.mapping_unreadable", path=path, reason=reason) from None
+        raise UsageError(
+            "Can't read the receivables mapping file {path} ({reason}). Check its name and folder.",
+            path=path,
+            reason=reason,
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError("exports.mapping_not_toml", path=path, reason=error) from None
+        raise UsageError(
+            "The receivables mapping file {path} is not valid TOML: {reason}. Correct it.", path=path, reason=error
+        ) from None
     mistakes = list(_mistakes(table, columns))
     if mistakes:
-        raise UsageError("exports.mapping_mistakes", path=path, mistakes="; ".join(mistakes))
+        raise UsageError(
+            "The receivables mapping file {path} has errors: {mistakes}. docs/files.md lists what it can contain.",
+            path=path,
+            mistakes="; ".join(mistakes),
+        )
     sources = {name: source for source, name in table.get("columns", {}).items()}
     constants = table.get("constants", {})
     return Receivables(
@@ -312,7 +332,7 @@ def write_receivables(report: Report, rows: Iterable[ReportRow], path: Path, map
     """One line for each row that the mapping takes, in the columns that it names."""
     filler = _Filler(report, mapping)
     with _writer(path, mapping.encoding, mapping.delimiter) as out:
-        out.writerow([harmless(name) for name in mapping.names])
+        out.writerow([escape_formula(name) for name in mapping.names])
         for row in rows:
             if row.has_request if mapping.statuses is None else row.status in mapping.statuses:
                 out.writerow([filler.text(name, row) for name in mapping.names])
@@ -334,19 +354,19 @@ class _Filler:
     def text(self, name: str, row: ReportRow) -> str:
         """The text of the column `name` for one row."""
         if name in self.mapping.constants:
-            return harmless(self.mapping.constants[name])
+            return escape_formula(self.mapping.constants[name])
         source = self.mapping.sources[name]
         match source:
             case Field.AMOUNT | "amountSent":
                 return self._amount(row.amount_sent if row.amount_sent is not None else row.amount)
             case "createdAt":
-                return harmless(self._day(row.created_at)) if row.created_at else ""
+                return escape_formula(self._day(row.created_at)) if row.created_at else ""
             case _ if source in RULES:
-                return harmless(self._field(Field(source), row))
+                return escape_formula(self._field(Field(source), row))
             case _ if source in _DERIVED:
-                return harmless(self._derived(source, row))
+                return escape_formula(self._derived(source, row))
             case _:
-                return harmless(self._own(self.at[source], row))
+                return escape_formula(self._own(self.at[source], row))
 
     def _derived(self, source: str, row: ReportRow) -> str:
         report = self.report

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from pipeline.domain.model import Column, Report, ReportRow, Status
 from pipeline.domain.session_states import is_open
-from pipeline.messages import say
-from pipeline.report.cells import amount_cell, text_cell
-from pipeline.report.formatting import dollars
+from pipeline.messages import translate
+from pipeline.report.cells import amount_cell, text_cell, user_cell
 from pipeline.report.streaming_worksheet import StreamedSheet
-from pipeline.report.styles import LEFT, LINK, MONEY, RIGHT, TEXT, Looks
-from schemas.languages import Lang
+from pipeline.report.styles import ADDRESS, LEFT, LINK, MONEY, RIGHT, TEXT, Looks
+from schemas.languages import Lang, folded_letters
+from schemas.money import format_amount
+from schemas.workbook_names import heading
 
-HEADINGS: Final = ("firstName", "lastName", "email", "amount", "language", "link", "subjectEn", "subjectFr")
-"""Names of merge fields: without blanks and accents, and the same in both languages, so that a letter made once fits
-every batch."""
+HEADINGS: Final = (
+    *("firstName", "lastName", "email", "amount", "reference", "dueDate", "language", "link", "open"),
+    *("subjectEn", "subjectFr"),
+)
+"""Names of merge fields, without blanks and accents. `link` is the address, for a letter; `open` is for a person."""
 
-_LANGUAGE_HEADINGS: Final = frozenset({"language", "lang", "langue", "preferredlanguage", "languepreferee"})
+_DUE_HEADINGS: Final = frozenset(
+    {
+        *("due", "duedate", "dueon", "paymentdue", "paymentduedate", "payby", "echeance", "dateecheance"),
+        *("datedecheance", "datelimite", "datelimitedepaiement", "apayeravantle"),
+    }
+)
 
 
 class LinkWriter:
@@ -29,38 +36,48 @@ class LinkWriter:
 
     def __init__(self, report: Report, looks: Looks, lang: Lang) -> None:
         self._lang = lang
-        self._language = _language_column(report.columns)
+        self._open = translate("Open", lang)
+        own = (column for column in report.columns if column.field is None)
+        self._due = next((column for column in own if folded_letters(column.heading) in _DUE_HEADINGS), None)
+        self._due_look = looks.column(self._due) if self._due is not None else None
         self._plain = looks.style(num_format=TEXT, **LEFT)
         self._quoted = looks.style(num_format=TEXT, **LEFT, quote_prefix=True)
+        self._address = looks.style(**ADDRESS)
         self._link = looks.style(num_format=TEXT, **LEFT, **LINK)
         self._money = looks.style(num_format=MONEY, **RIGHT)
+
+    def headings(self) -> list[str]:
+        """The merge fields as the sheet calls them."""
+        return [heading(name, self._lang) for name in self.names()]
+
+    def names(self) -> list[str]:
+        """The merge fields; `dueDate` where the sheet has one."""
+        return [name for name in HEADINGS if name != "dueDate" or self._due is not None]
 
     def add(self, sheet: StreamedSheet, row: ReportRow) -> None:
         """Writes one row; `row` is one of those that `belongs` tells."""
         payment = row.payment
         assert payment is not None
-        refs = [f"{letter}{sheet.next_row}" for letter in sheet.letters]
-        parts = [
-            self._text(refs[0], payment.first_name),
-            self._text(refs[1], payment.last_name),
-            self._text(refs[2], payment.email),
-        ]
+        refs = dict(zip(self.names(), (f"{letter}{sheet.next_row}" for letter in sheet.letters), strict=True))
+        texts = {
+            "reference": payment.reference_id,
+            "firstName": payment.first_name,
+            "lastName": payment.last_name,
+            "email": payment.email,
+            "language": payment.language.lower() or self._lang,
+            "subjectEn": _subject(row, "en"),
+            "subjectFr": _subject(row, "fr"),
+        }
+        cells = {name: text_cell(refs[name], text, self._plain, self._quoted) for name, text in texts.items() if text}
         if payment.amount is not None:
-            parts.append(amount_cell(refs[3], payment.amount, self._money))
-        parts.append(self._text(refs[4], self._language_of(row)))
-        linked = sheet.add_link(refs[5], row.launch_url)
-        parts.append(text_cell(refs[5], row.launch_url, self._link if linked else self._plain, self._quoted))
-        parts.append(self._text(refs[6], _subject(row, "en")))
-        parts.append(self._text(refs[7], _subject(row, "fr")))
-        sheet.add_row("".join(parts))
-
-    def _text(self, ref: str, text: str) -> str:
-        return text_cell(ref, text, self._plain, self._quoted)
-
-    def _language_of(self, row: ReportRow) -> str:
-        cells = row.row.cells
-        said = cells[self._language] if self._language is not None and self._language < len(cells) else ""
-        return {"e": "en", "a": "en", "f": "fr"}.get(said.strip().casefold()[:1], self._lang)
+            cells["amount"] = amount_cell(refs["amount"], payment.amount, self._money)
+        if self._due is not None and self._due_look is not None:
+            due, kind = _cell(row, self._due), row.row.kinds[self._due.index : self._due.index + 1]
+            cells["dueDate"] = user_cell(refs["dueDate"], due, kind, self._due_look)
+        cells["link"] = text_cell(refs["link"], row.launch_url, self._address, self._quoted)
+        if sheet.add_link(refs["open"], row.launch_url):
+            cells["open"] = text_cell(refs["open"], self._open, self._link, self._quoted)
+        sheet.add_row("".join(cells[name] for name in refs if name in cells))
 
 
 def belongs(row: ReportRow) -> bool:
@@ -70,12 +87,9 @@ def belongs(row: ReportRow) -> bool:
     return sent and waiting and bool(row.launch_url) and row.payment is not None and not row.payment.send_link
 
 
-def _language_column(columns: tuple[Column, ...]) -> int | None:
-    """The user's own column that says in which language a payor reads, if there is one."""
-    for column in columns:
-        if column.field is None and re.sub(r"[\W_]", "", column.heading.casefold()) in _LANGUAGE_HEADINGS:
-            return column.index
-    return None
+def _cell(row: ReportRow, column: Column) -> str:
+    cells = row.row.cells
+    return cells[column.index] if column.index < len(cells) else ""
 
 
 def _subject(row: ReportRow, lang: Lang) -> str:
@@ -83,5 +97,7 @@ def _subject(row: ReportRow, lang: Lang) -> str:
     assert payment is not None
     reference = f" {payment.reference_id}" if payment.reference_id else ""
     if payment.amount is None:
-        return say("report.subject_open", lang, reference=reference)
-    return say("report.subject", lang, reference=reference, amount=dollars(payment.amount, lang))
+        return translate("Payment request{reference}", lang, reference=reference)
+    return translate(
+        "Payment request{reference}: {amount}", lang, reference=reference, amount=format_amount(payment.amount, lang)
+    )

@@ -25,7 +25,7 @@ from pipeline.system.atomic_output import Ours, names, put
 _SEAL: Final = b"# as flinks-import wrote it: "
 LAST_SUCCESS: Final = "flinks_import_last_success_timestamp_seconds"
 
-FINISHED: Final = (ExitCode.DONE, ExitCode.SOME_ROWS_NEED_MENDING)
+FINISHED: Final = (ExitCode.DONE, ExitCode.SOME_ROWS_NEED_FIXING)
 """Exit codes of a run that came to its end: what is left needs a person, not another run."""
 
 

@@ -17,15 +17,16 @@ from typing import Final
 from pipeline.domain.model import Report, ReportRow, Status, Totals, Whole
 from pipeline.domain.payment_summary import Payments, PaymentTally
 from pipeline.domain.session_states import Paid
-from pipeline.domain.totals import NEEDS_A_PERSON, WholeTally
-from pipeline.messages import say
-from pipeline.report.formatting import control_figure, control_name, dollars, zone
+from pipeline.domain.totals import WholeTally, needs_a_person
+from pipeline.messages import N_, translate
+from pipeline.report.formatting import column_names, control_figure, control_name, zone
 from pipeline.report.styles import FAINT, INK, LINE, PAID_COLOURS, STATUS_COLOURS
 from pipeline.report.summary import meaning_of_paid, status_lines
-from schemas.faults import Fault, mend, sentence
+from schemas.faults import Fault, how_to_fix, sentence
 from schemas.fields import Field
 from schemas.languages import Lang
-from schemas.money import format_number
+from schemas.money import format_amount, format_number
+from schemas.workbook_names import word
 
 MOST_ROWS: Final = 500
 """Rows that need a person, at most: a mail of megabytes is not read. The workbook has them all."""
@@ -65,12 +66,12 @@ _SECRET: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F-]{14,}")
 _UNSHOWABLE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
 _SHORTEST: Final = 2
 
-_STATUS: Final = "page.heading_status"
-_MEANING: Final = "page.heading_meaning"
-_ROWS: Final = "page.heading_rows"
-_AMOUNT: Final = "page.heading_amount"
+_STATUS: Final = N_("Status")
+_MEANING: Final = N_("Meaning")
+_ROWS: Final = N_("Rows")
+_AMOUNT: Final = N_("Amount")
 
-_STYLE: Final = f"""
+STYLE: Final = f"""
 body {{ margin: 0; padding: 24px 12px; background: {FAINT}; color: {INK};
   font: 15px/1.45 "Segoe UI", Calibri, Arial, sans-serif; }}
 main {{ max-width: 860px; margin: 0 auto; padding: 24px 28px; background: #fff; border: 1px solid {LINE}; }}
@@ -111,7 +112,7 @@ def page(report: Report, rows: Iterable[ReportRow], lang: Lang = "en") -> str:
     for row in rows:
         tally.add(row)
         payments.add(row)
-        if row.status in NEEDS_A_PERSON:
+        if needs_a_person(row):
             if len(needing) < MOST_ROWS:
                 needing.append(reasons.of(row))
             else:
@@ -124,6 +125,7 @@ class _Reasons:
 
     def __init__(self, report: Report, lang: Lang) -> None:
         self._lang = lang
+        self._names = column_names(report.columns, lang)
         self._personal = [column.index for column in report.columns if column.field in _PERSONAL]
         self._reference = next((column.index for column in report.columns if column.field == Field.REFERENCE_ID), None)
 
@@ -131,9 +133,9 @@ class _Reasons:
         """One row, by its number, its reference and its reasons."""
         words = self._words(row)
         told = [_bare(fault) for fault in row.errors]
-        reason = "; ".join(_without(sentence(fault, self._lang), words) for fault in told)
+        reason = "; ".join(_without(sentence(fault, self._lang, self._names), words) for fault in told)
         # What to do names no values of its own, but examples, which are to stay.
-        how = " ".join(dict.fromkeys(mend(fault, self._lang) for fault in told))
+        how = " ".join(dict.fromkeys(how_to_fix(fault, self._lang) for fault in told))
         return _Needing(row.row.number, self._reference_of(row), row.status, reason, how)
 
     def _reference_of(self, row: ReportRow) -> str:
@@ -150,7 +152,7 @@ class _Reasons:
         if row.payment is not None:
             payment = row.payment
             words |= {payment.first_name, payment.middle_name, payment.last_name, payment.email, payment.account_number}
-        return sorted((word for word in words if len(word) >= _SHORTEST), key=len, reverse=True)
+        return sorted((one for one in words if len(one) >= _SHORTEST), key=len, reverse=True)
 
 
 def _bare(fault: Fault) -> Fault:
@@ -161,10 +163,10 @@ def _bare(fault: Fault) -> Fault:
     return replace(fault, value=_HIDDEN if fault.value else "", details=details)
 
 
-def _without(text: str, words: Sequence[str]) -> str:
-    for word in words:
+def _without(text: str, personal: Sequence[str]) -> str:
+    for name in personal:
         # Whole words only: a payor called "An" takes no letters out of a sentence.
-        text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", _HIDDEN, text)
+        text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", _HIDDEN, text)
     for pattern in (_ADDRESS, _SECRET, _LONG_NUMBER):
         text = pattern.sub(_HIDDEN, text)
     return text
@@ -179,53 +181,61 @@ class _Page:
 
     def made(self, whole: Whole, payments: Payments | None, needing: Sequence[_Needing], more: int) -> str:
         """The whole page."""
+        foot = self._say(N_("This page leaves out personal data; the workbook has it."))
         parts = [
-            self._head(),
+            head(translate("Payment requests: {batch}", self._lang, batch=self._report.batch), self._lang),
             self._top(whole, needing, more),
             self._statuses(whole.totals),
             self._payments(payments) if payments else "",
             self._controls(),
             self._needing(needing, more),
-            f'<p class="quiet">{self._say("page.foot")}</p>\n</main>\n</body>\n</html>\n',
+            f'<p class="quiet">{foot}</p>\n</main>\n</body>\n</html>\n',
         ]
         return "".join(parts)
 
-    def _say(self, key: str, **params: object) -> str:
-        return _safe(say(key, self._lang, **params))
+    def _say(self, text: str, **params: object) -> str:
+        return safe(translate(text, self._lang, **params))
 
     def _number(self, number: int) -> str:
         return format_number(number, self._lang)
-
-    def _head(self) -> str:
-        title = self._say("page.title", batch=self._report.batch)
-        # The policy holds even if an escape were ever forgotten: nothing is loaded and nothing runs.
-        return (
-            f'<!DOCTYPE html>\n<html lang="{self._lang}">\n<head>\n<meta charset="utf-8">\n{_GENERATOR}\n'
-            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        )
 
     def _top(self, whole: Whole, needing: Sequence[_Needing], more: int) -> str:
         report = self._report
         # "As of" is when the API told the states: neither when a command ran nor when the page was written.
         told_at = report.asked_at or report.ended_at or report.started_at
-        at = self._say("page.asked_at" if report.asked_at else "page.ran_at", moment=told_at.isoformat(" ", "minutes"))
-        lines = [
-            f"<main>\n<h1>{self._say('page.title', batch=report.batch)}</h1>",
-            f'<p class="quiet">{self._say("page.from", file=report.source.name, environment=report.environment)}<br>',
-            f"{at} {_safe(say('report.in_zone', self._lang, zone=zone()))}</p>",
-        ]
+        at = self._say(
+            N_("States at {moment}.") if report.asked_at else N_("Run of {moment}."),
+            moment=told_at.isoformat(" ", "minutes"),
+        )
+        title = self._say(N_("Payment requests: {batch}"), batch=report.batch)
+        origin = safe(report.source.name)
+        if report.environment:  # a check has none
+            origin = self._say(
+                N_("From {file}, environment {environment}"), file=report.source.name, environment=report.environment
+            )
+        in_zone = self._say(N_("Dates and times are local: {zone}."), zone=zone())
+        lines = [f"<main>\n<h1>{title}</h1>", f'<p class="quiet">{origin}<br>', f"{at} {in_zone}</p>"]
         if report.dry_run:
-            lines.append(f'<p class="loud">{_safe(say("report.dry_run", self._lang))}</p>')
+            rehearsal = self._say(
+                N_("NOTHING WAS SENT. This was only a check: no request was created and no e-mail was sent.")
+            )
+            lines.append(f'<p class="loud">{rehearsal}</p>')
         if report.stopped:
-            lines.append(f'<p class="loud">{_safe(say(report.stopped, self._lang, **report.stopped_details))}</p>')
+            lines.append(f'<p class="loud">{safe(translate(report.stopped, self._lang, **report.stopped_details))}</p>')
         counts = {"count": self._number(whole.requests.rows), "rows": self._number(whole.totals.rows)}
-        told = self._say("page.headline", **counts, amount=dollars(whole.requests.amount, self._lang))
+        told = self._say(
+            N_("Rows with a payment request: {count} of {rows}, {amount}."),
+            **counts,
+            amount=format_amount(whole.requests.amount, self._lang),
+        )
         if not report.dry_run:
             lines.append(f"<p><strong>{told}</strong></p>")
         persons = len(needing) + more
-        needed = self._say("page.persons", count=self._number(persons)) if persons else self._say("page.no_persons")
+        needed = (
+            self._say(N_("Rows to review: {count}. They are listed below."), count=self._number(persons))
+            if persons
+            else self._say(N_("No rows to review."))
+        )
         lines.append(f"<p>{needed}</p>\n")
         return "\n".join(lines)
 
@@ -235,16 +245,17 @@ class _Page:
             if line.rows:
                 fill, ink = STATUS_COLOURS[line.status]
                 rows.append(
-                    f'<tr><td class="word" style="background:{fill};color:{ink}">{line.status}</td>'
-                    f'<td>{_safe(line.meaning)}</td><td class="figure">{self._number(line.rows)}</td>'
-                    f'<td class="figure">{_safe(dollars(line.amount, self._lang))}</td></tr>'
+                    f'<tr><td class="word" style="background:{fill};color:{ink}">{word(line.status, self._lang)}</td>'
+                    f'<td>{safe(line.meaning)}</td><td class="figure">{self._number(line.rows)}</td>'
+                    f'<td class="figure">{safe(format_amount(line.amount, self._lang))}</td></tr>'
                 )
+        all_rows = self._say(N_("All rows"))
         foot = (
-            f'<tfoot><tr><td colspan="2">{_safe(say("report.all_rows", self._lang))}</td>'
+            f'<tfoot><tr><td colspan="2">{all_rows}</td>'
             f'<td class="figure">{self._number(totals.rows)}</td>'
-            f'<td class="figure">{_safe(dollars(totals.amount, self._lang))}</td></tr></tfoot>'
+            f'<td class="figure">{safe(format_amount(totals.amount, self._lang))}</td></tr></tfoot>'
         )
-        return self._table("page.statuses", (_STATUS, _MEANING, _ROWS, _AMOUNT), rows, foot)
+        return self._table(N_("Rows by status"), (_STATUS, _MEANING, _ROWS, _AMOUNT), rows, foot)
 
     def _payments(self, payments: Payments) -> str:
         """Who has paid, as the API last told."""
@@ -253,22 +264,26 @@ class _Page:
             fill, ink = PAID_COLOURS[verdict]
             meaning = meaning_of_paid(verdict, self._lang)
             rows.append(
-                f'<tr><td class="word" style="background:{fill};color:{ink}">{verdict}</td><td>{_safe(meaning)}</td>'
+                f'<tr><td class="word" style="background:{fill};color:{ink}">{word(verdict, self._lang)}</td>'
+                f"<td>{safe(meaning)}</td>"
                 f'<td class="figure">{self._number(payments.counts[verdict])}</td>'
-                f'<td class="figure">{_safe(dollars(payments.amounts[verdict], self._lang))}</td></tr>'
+                f'<td class="figure">{safe(format_amount(payments.amounts[verdict], self._lang))}</td></tr>'
             )
-        return self._table("page.payments", ("page.heading_paid", _MEANING, _ROWS, _AMOUNT), rows)
+        return self._table(N_("Payments"), (N_("Paid?"), _MEANING, _ROWS, _AMOUNT), rows)
 
     def _controls(self) -> str:
-        rows = [
-            f"<tr><td>{_safe(control_name(control.where, self._lang))}</td>"
-            f"<td>{_safe(control_figure(control.where, control.expected, self._lang))}</td>"
-            f"<td>{_safe(control_figure(control.where, control.found, self._lang))}</td>"
-            f"<td>{_safe(say('report.yes' if control.agrees else 'report.no', self._lang))}</td></tr>"
-            for control in self._report.controls
-        ]
-        headings = ("page.heading_control", "page.heading_expected", "page.heading_found", "page.heading_agrees")
-        return self._table("page.controls", headings, rows) if rows else ""
+        yes, no = self._say(N_("yes, agrees")), self._say(N_("NO, differs"))
+        rows = []
+        for control in self._report.controls:
+            fill, ink = STATUS_COLOURS[Status.CREATED if control.agrees else Status.INVALID]
+            rows.append(
+                f"<tr><td>{safe(control_name(control, self._lang))}</td>"
+                f'<td class="figure">{safe(control_figure(control, control.expected, self._lang))}</td>'
+                f'<td class="figure">{safe(control_figure(control, control.found, self._lang))}</td>'
+                f'<td class="word" style="background:{fill};color:{ink}">{yes if control.agrees else no}</td></tr>'
+            )
+        headings = (N_("Control total"), N_("Expected"), N_("Found"), N_("Agrees?"))
+        return self._table(N_("Control totals"), headings, rows) if rows else ""
 
     def _needing(self, needing: Sequence[_Needing], more: int) -> str:
         if not needing:
@@ -276,15 +291,16 @@ class _Page:
         rows = []
         for one in needing:
             fill, ink = STATUS_COLOURS[one.status]
-            how = f'<br><span class="quiet">{_safe(one.how)}</span>' if one.how else ""
+            how = f'<br><span class="quiet">{safe(one.how)}</span>' if one.how else ""
             rows.append(
-                f'<tr><td class="figure">{one.number}</td><td>{_safe(one.reference)}</td>'
-                f'<td class="word" style="background:{fill};color:{ink}">{one.status}</td>'
-                f"<td>{_safe(one.reason)}{how}</td></tr>"
+                f'<tr><td class="figure">{one.number}</td><td>{safe(one.reference)}</td>'
+                f'<td class="word" style="background:{fill};color:{ink}">{word(one.status, self._lang)}</td>'
+                f"<td>{safe(one.reason)}{how}</td></tr>"
             )
-        headings = ("page.heading_row", "page.heading_reference", _STATUS, "page.heading_reason")
-        table = self._table("page.needing", headings, rows)
-        return table + (f"<p>{self._say('page.more', count=self._number(more))}</p>\n" if more else "")
+        headings = (N_("Row"), N_("Reference"), _STATUS, N_("Reason"))
+        table = self._table(N_("Rows to review"), headings, rows)
+        omitted = self._say(N_("… and {count} more in the sheet Errors of the workbook."), count=self._number(more))
+        return table + (f"<p>{omitted}</p>\n" if more else "")
 
     def _table(self, title: str, headings: Sequence[str], rows: Sequence[str], foot: str = "") -> str:
         cells = "".join(f"<th>{self._say(heading)}</th>" for heading in headings)
@@ -295,6 +311,17 @@ class _Page:
         )
 
 
-def _safe(text: str) -> str:
+def head(title: str, lang: Lang, style: str = "") -> str:
+    """The beginning of a page, up to its body. `style` is added to that of all pages."""
+    # The policy holds even if an escape were ever forgotten: nothing is loaded and nothing runs.
+    return (
+        f'<!DOCTYPE html>\n<html lang="{lang}">\n<head>\n<meta charset="utf-8">\n{_GENERATOR}\n'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{safe(title)}</title>\n<style>{STYLE}{style}</style>\n</head>\n<body>\n"
+    )
+
+
+def safe(text: str) -> str:
     """A text as HTML shows it: nothing in it is markup, and what no page can hold can be seen."""
     return html.escape(_UNSHOWABLE.sub("\ufffd", text), quote=True)

@@ -18,6 +18,8 @@ from xml.parsers import expat
 
 from pipeline.domain.model import ReportRow
 from pipeline.report.cells import stored
+from schemas.languages import Lang
+from schemas.workbook_names import word
 
 _BLOCK: Final = 1 << 18
 
@@ -32,14 +34,16 @@ class WorkbookMismatch(AssertionError):
 class Witness:
     """Remembers what must be found again of every row, in a few bytes for all: number, status, session id, amount."""
 
-    def __init__(self) -> None:
+    def __init__(self, lang: Lang = "en") -> None:
+        """`lang` is the language of the workbook's statuses."""
         self.rows = 0
+        self._lang = lang
         self._digest = hashlib.blake2b()
 
     def saw(self, row: ReportRow) -> None:
         """One row as the journal gave it."""
         amount = "" if row.amount_sent is None else f"{row.amount_sent:.2f}"
-        self.note(str(row.row.number), row.status.value, stored(row.session_id), amount)
+        self.note(str(row.row.number), word(row.status, self._lang), stored(row.session_id), amount)
 
     def note(self, number: str, status: str, session_id: str, amount: str) -> None:
         """One row, by the texts of its four cells."""
@@ -61,7 +65,7 @@ def prove(path: Path, witness: Witness, sheets: Sequence[int], columns: Sequence
     try:
         with zipfile.ZipFile(path) as package:
             for sheet in sheets:
-                reader = _Reader(columns, found)
+                reader = _CellReader(columns, found)
                 with package.open(f"xl/worksheets/sheet{sheet}.xml") as stream:
                     while block := stream.read(_BLOCK):
                         reader.feed(block)
@@ -77,7 +81,7 @@ def prove(path: Path, witness: Witness, sheets: Sequence[int], columns: Sequence
 _INSIDE_A_CELL: Final = frozenset({"v", "is", "t"})
 
 
-class _Reader:
+class _CellReader:
     """Reads the wanted cells of each row below the headings of one sheet."""
 
     def __init__(self, columns: Sequence[str], found: Witness) -> None:
@@ -115,6 +119,7 @@ class _Reader:
                 raise WorkbookMismatch("a row was read back that is not among the rows of its sheet")
             self._end_row()
             self._row = attributes[1]
+            self._parser.CharacterDataHandler = None
         elif name not in _INSIDE_A_CELL:
             # Behind the last cell comes the rest of the sheet: its footer is no part of that cell.
             self._parser.CharacterDataHandler = None

@@ -12,9 +12,9 @@ from typing import Any, Final
 import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name
 
-from pipeline.messages import say
+from pipeline.messages import N_, translate
 from pipeline.report.styles import FAINT, HEADING, INK, LINE, MONEY, PAPER, TEXT, Looks
-from schemas.fields import ACCOUNT_FIELDS, DEFAULT_MAX_AMOUNT, FIELDS, INSTITUTIONS, Field, FieldRule, Kind
+from schemas.fields import ACCOUNT_FIELDS, DEFAULT_MAX_AMOUNT, FIELDS, INSTITUTIONS, LABELS, Field, FieldRule, Kind
 from schemas.languages import Lang
 from schemas.money import format_amount
 
@@ -24,23 +24,19 @@ _MOST_MESSAGE: Final = 255
 """Characters of an input message. Excel: `dataValidation`, attribute `prompt`."""
 
 _OPTIONAL: Final = "#5B6B8C"
-_HEADINGS: Final[dict[Field, str]] = {
-    Field.REFERENCE_ID: "template.heading_referenceId",
-    Field.FIRST_NAME: "template.heading_firstName",
-    Field.MIDDLE_NAME: "template.heading_middleName",
-    Field.LAST_NAME: "template.heading_lastName",
-    Field.EMAIL: "template.heading_email",
-    Field.AMOUNT: "template.heading_amount",
-    Field.CURRENCY: "template.heading_currency",
-    Field.TYPE: "template.heading_type",
-    Field.DIRECTION: "template.heading_direction",
-    Field.SEND_INTERAC_LINK: "template.heading_sendInteracLink",
-    Field.INSTITUTION_CODE: "template.heading_institutionCode",
-    Field.TRANSIT_NUMBER: "template.heading_transitNumber",
-    Field.ACCOUNT_NUMBER: "template.heading_accountNumber",
-}
-_HOW: Final = ("template.how_1", "template.how_2", "template.how_3", "template.how_4")
-_HELP: Final = ("template.help_column", "template.help_needed", "template.help_limits", "template.help_example")
+_HOW: Final = (
+    N_("Fill in one row per payment in the sheet {sheet}. Dark headings are required, light ones are optional."),
+    N_(
+        "You can add your own columns at the right; the program returns them unchanged. "
+        "You can delete columns that you do not need."
+    ),
+    N_("Save the file under the name of the month (billing-2026-11.xlsx): the batch takes this name."),
+    N_(
+        "Then flinks-import validate FILE shows every error and sends nothing; "
+        "flinks-import run FILE sends the requests."
+    ),
+)
+_HELP: Final = (N_("Column"), N_("Required?"), N_("Allowed content"), N_("Example"))
 _WIDTHS: Final[dict[Field, float]] = {
     Field.REFERENCE_ID: 20,
     Field.FIRST_NAME: 18,
@@ -52,6 +48,8 @@ _WIDTHS: Final[dict[Field, float]] = {
     Field.ACCOUNT_NUMBER: 24,
 }
 _WIDTH: Final = 17.0
+_LIMITS_WIDTH: Final = 88
+"""Characters of the widest column of the help."""
 
 
 def template(lang: Lang) -> bytes:
@@ -65,7 +63,8 @@ def template(lang: Lang) -> bytes:
 
 def heading(field: Field, lang: Lang) -> str:
     """The heading of a field's column; `run` knows each again."""
-    return say(_HEADINGS[field], lang)
+    label = LABELS[lang][field]
+    return label[0].upper() + label[1:]
 
 
 class _Template:
@@ -75,13 +74,13 @@ class _Template:
         self._book = book
         self._lang = lang
         self._looks = Looks(book)
-        self._sheet = book.add_worksheet(say("template.sheet", lang))
-        self._help = book.add_worksheet(say("template.help_sheet", lang))
+        self._sheet = book.add_worksheet(translate("Billing", lang))
+        self._help = book.add_worksheet(translate("Help", lang))
         self._institutions = ""
 
     def write(self) -> None:
         """All of the workbook."""
-        self._book.set_properties({"title": self._say("template.title"), "author": "flinks-import"})
+        self._book.set_properties({"title": self._say(N_("Billing sheet")), "author": "flinks-import"})
         self._write_help()
         for index, rule in enumerate(FIELDS):
             self._column(index, rule)
@@ -99,8 +98,8 @@ class _Template:
         self._sheet.repeat_rows(0)
         self._sheet.activate()
 
-    def _say(self, key: str, **params: object) -> str:
-        return say(key, self._lang, **params)
+    def _say(self, text: str, **params: object) -> str:
+        return translate(text, self._lang, **params)
 
     # The sheet that is filled in
 
@@ -136,7 +135,7 @@ class _Template:
                 # The other values are another product and another direction: a fault in most sheets, so not offered.
                 return {"validate": "list", "source": [rule.choices[0]], "error_type": "warning"}
             case Kind.YES_NO:
-                return {"validate": "list", "source": [self._say("template.yes"), self._say("template.no")]}
+                return {"validate": "list", "source": [self._say(N_("yes")), self._say(N_("no"))]}
             case Kind.DIGITS if rule.field is Field.INSTITUTION_CODE:
                 # Other codes exist: the list helps and refuses nothing.
                 return {"validate": "list", "source": self._institutions, "error_type": "information"}
@@ -146,45 +145,60 @@ class _Template:
 
     def _need(self, rule: FieldRule) -> str:
         if rule.field in ACCOUNT_FIELDS:
-            return self._say("template.need_account")
-        return self._say("template.need_yes" if rule.required else "template.need_no")
+            return self._say(N_("All three account columns, or none."))
+        return self._say(N_("Required.") if rule.required else N_("Optional."))
 
     def _limits(self, rule: FieldRule) -> str:
         """What a cell may hold, in a sentence."""
         match rule.kind:
             case Kind.AMOUNT:
-                return self._say("template.limit_amount", limit=format_amount(DEFAULT_MAX_AMOUNT, self._lang))
+                return self._say(
+                    N_("Dollars, with at most two decimals, above 0 and up to {limit}."),
+                    limit=format_amount(DEFAULT_MAX_AMOUNT, self._lang),
+                )
             case Kind.CHOICE:
-                return self._say("template.limit_choice", choice=rule.choices[0])
+                return self._say(N_("{choice}, or empty for the same."), choice=rule.choices[0])
             case Kind.YES_NO:
-                return self._say("template.limit_yes_no", yes=self._say("template.yes"), no=self._say("template.no"))
+                return self._say(
+                    N_(
+                        "Does Interac e-mail the payment link to the payor? {yes} or {no}; empty: the "
+                        "default of your settings."
+                    ),
+                    yes=self._say(N_("yes")),
+                    no=self._say(N_("no")),
+                )
             case Kind.DIGITS if rule.min_length == rule.max_length:
-                return self._say("template.limit_digits", count=rule.max_length)
+                return self._say(N_("Exactly {count} digits, with leading zeros."), count=rule.max_length)
             case Kind.DIGITS:
-                return self._say("template.limit_digits_between", least=rule.min_length, most=rule.max_length)
+                return self._say(
+                    N_("{least} to {most} digits, with leading zeros."), least=rule.min_length, most=rule.max_length
+                )
             case Kind.NAME:
-                return self._say("template.limit_name", count=rule.max_length)
+                return self._say(
+                    N_("As on the payor's bank account, with accents; at most {count} characters."),
+                    count=rule.max_length,
+                )
             case _:
-                return self._say("template.limit_text", count=rule.max_length)
+                return self._say(N_("At most {count} characters."), count=rule.max_length)
 
     def _example(self, rule: FieldRule) -> str:
-        return self._say("template.example", example=self._example_value(rule))
+        return self._say(N_("Example: {example}"), example=self._example_value(rule))
 
     def _example_value(self, rule: FieldRule) -> str:
-        return self._say("template.yes") if rule.kind is Kind.YES_NO else rule.example
+        return self._say(N_("yes")) if rule.kind is Kind.YES_NO else rule.example
 
     # The help
 
     def _write_help(self) -> None:
         sheet = self._help
-        for index, width in enumerate((30, 38, 88, 20, 3, 10, 36)):
+        for index, width in enumerate((30, 38, _LIMITS_WIDTH, 20, 3, 10, 36)):
             sheet.set_column(index, index, width)
         sheet.set_row(0, 30)
         title = self._looks.of(bold=True, font_size=18, font_color=INK)
-        sheet.write_string(0, 0, self._say("template.title"), title)
+        sheet.write_string(0, 0, self._say(N_("Billing sheet")), title)
         plain = self._looks.of(font_color=INK)
-        for number, key in enumerate(_HOW, 1):
-            sheet.write_string(number, 0, self._say(key, sheet=self._say("template.sheet")), plain)
+        for number, text in enumerate(_HOW, 1):
+            sheet.write_string(number, 0, self._say(text, sheet=self._say(N_("Billing"))), plain)
         self._help_table(6)
         self._institution_table(6)
         sheet.hide_gridlines(2)
@@ -192,8 +206,8 @@ class _Template:
 
     def _help_table(self, top: int) -> None:
         look = self._looks.of(**HEADING)
-        for index, key in enumerate(_HELP):
-            self._help.write_string(top, index, self._say(key), look)
+        for index, text in enumerate(_HELP):
+            self._help.write_string(top, index, self._say(text), look)
         line: dict[str, object] = {"border": 1, "border_color": LINE}
         cell, wrapped = self._looks.of(num_format=TEXT, **line), self._looks.of(text_wrap=True, **line)
         for number, rule in enumerate(FIELDS, top + 1):
@@ -201,14 +215,16 @@ class _Template:
             strong = self._looks.of(bold=True, font_color=PAPER, bg_color=colour, **line)
             self._help.write_string(number, 0, heading(rule.field, self._lang), strong)
             self._help.write_string(number, 1, self._need(rule), wrapped)
-            self._help.write_string(number, 2, self._limits(rule), wrapped)
+            self._help.write_string(number, 2, limits := self._limits(rule), wrapped)
+            if len(limits) > _LIMITS_WIDTH:  # not every spreadsheet finds the height by itself
+                self._help.set_row(number, 31)
             self._help.write_string(number, 3, self._example_value(rule), cell)
 
     def _institution_table(self, top: int) -> None:
         """The known institutions; the drop-down shows the codes, since only they are to stand in the sheet."""
         look = self._looks.of(**HEADING)
-        self._help.write_string(top, 5, self._say("template.help_code"), look)
-        self._help.write_string(top, 6, self._say("template.help_institution"), look)
+        self._help.write_string(top, 5, self._say(N_("Code")), look)
+        self._help.write_string(top, 6, self._say(N_("Known institution")), look)
         line: dict[str, object] = {"border": 1, "border_color": LINE}
         cell = self._looks.of(num_format=TEXT, **line)
         code = self._looks.of(num_format=TEXT, bold=True, bg_color=FAINT, **line)
@@ -217,4 +233,5 @@ class _Template:
             self._help.write_string(number, 6, name, cell)
         last = top + 1 + len(INSTITUTIONS)
         self._help.ignore_errors({"number_stored_as_text": f"A1:G{last}"})
-        self._institutions = f"='{self._say('template.help_sheet')}'!$F${top + 2}:$F${last}"
+        sheet = self._say(N_("Help"))
+        self._institutions = f"='{sheet}'!$F${top + 2}:$F${last}"

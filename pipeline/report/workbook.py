@@ -6,8 +6,7 @@ asked. What each sheet holds stands in its own module.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import UTC
@@ -18,10 +17,11 @@ import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name
 
 from pipeline.domain.comparison import Before, Charge, ChargeReader
+from pipeline.domain.control_totals import CauseFinder
 from pipeline.domain.model import NO_MONEY, Report, ReportRow, Totals
 from pipeline.domain.payment_summary import PaymentTally, is_late
-from pipeline.domain.totals import NEEDS_A_PERSON, Tally
-from pipeline.messages import say
+from pipeline.domain.totals import StatusCounter, needs_a_person
+from pipeline.messages import translate
 from pipeline.report import changes_sheet, links, open_sheet, readback
 from pipeline.report.closing import close_book
 from pipeline.report.links import LinkWriter
@@ -35,8 +35,9 @@ from pipeline.report.summary_sheet import Figures, FrontPage
 from pipeline.system import atomic_output
 from pipeline.system.atomic_output import NOTHING, Ours
 from pipeline.system.scratch import scratch
-from schemas.fields import BATCH_PROPERTY, OWN_COLUMNS, RUN_PROPERTY
+from schemas.fields import BATCH_PROPERTY, ROW_COLUMN, RUN_PROPERTY
 from schemas.languages import Lang
+from schemas.workbook_names import sheet_name, word
 
 __all__ = ["WorkbookMismatch", "Written", "write"]
 
@@ -50,11 +51,10 @@ OPEN: Final = "Open"
 CHANGES: Final = "Changes"
 
 _OPTIONS: Final = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-_LETTER_PAPER: Final = 1
+_WITNESSED: Final = (ROW_COLUMN, "status", "sessionId", "amountSent")
+"""The columns of `Results` by which it is read back."""
 _LONGEST_PROPERTY: Final = 255
 """Characters. A batch with a longer name is named by `Summary` alone."""
-_PAGE_WIDTH: Final = 190
-"""Characters that are still readable side by side on a page in landscape; a wider sheet goes over several pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class Draft:
 
 
 def _of_rows(report: Report) -> tuple[object, ...]:
-    return report.batch, report.columns, report.asked_at, report.open_days, report.dry_run
+    return report.batch, report.columns, report.controls, report.asked_at, report.open_days, report.dry_run
 
 
 class _Pages:
@@ -190,17 +190,17 @@ class _Book:
         lang, show_accounts = showing.lang, showing.show_accounts
         self._report = report
         self._lang = lang
-        self._tally, self._lines, self._sent = Tally(), 0, NO_MONEY
+        self._empty = translate("None", lang)
+        self._tally, self._lines, self._sent = StatusCounter(), 0, NO_MONEY
         self._charges: list[Charge] | None = [] if showing.compared else None
         self._charge_of = ChargeReader(report.columns).read
         self._book: Any = xlsxwriter.Workbook(str(part), {**_OPTIONS, "tmpdir": str(folder)})
         self._looks = Looks(self._book)
-        self._status_at = len(report.columns) + 1
-        self._witness = Witness()
+        self._witness = Witness(lang)
         self._describe()
-        self._summary = self._book.add_worksheet(SUMMARY)
-        self._result_rows = RowWriter(report, self._looks, lang, for_mending=False, show_accounts=show_accounts)
-        self._error_rows = RowWriter(report, self._looks, lang, for_mending=True, show_accounts=show_accounts)
+        self._summary = self._book.add_worksheet(sheet_name(SUMMARY, lang))
+        self._result_rows = RowWriter(report, self._looks, lang, for_fixing=False, show_accounts=show_accounts)
+        self._error_rows = RowWriter(report, self._looks, lang, for_fixing=True, show_accounts=show_accounts)
         self._link_rows = LinkWriter(report, self._looks, lang)
         self._results = self._pages(RESULTS, self._result_rows.headings())
         self._errors = self._pages(ERRORS, self._error_rows.headings())
@@ -208,25 +208,27 @@ class _Book:
         self._open_rows = OpenWriter(report, self._looks, lang)
         self._open: _Pages | None = None
         self._payments = PaymentTally(report)
+        self._causes = CauseFinder(report.controls)
 
     def add(self, row: ReportRow) -> None:
         """Writes one row into every sheet that it belongs to."""
         if not row.further:
-            self._tally.add(row.status, row.amount)
+            self._tally.add(row)
         self._lines += 1
         self._sent += row.amount_sent or NO_MONEY
         self._witness.saw(row)
+        self._causes.add(row)
         self._result_rows.add(self._results.current(), row)
         if self._charges is not None:
             self._charges.append(self._charge_of(row))
-        if row.status in NEEDS_A_PERSON:
+        if needs_a_person(row):
             self._error_rows.add(self._errors.current(), row)
         self._payments.add(row)
         if is_late(row, self._report):
-            self._open = self._open or self._pages(OPEN, open_sheet.HEADINGS)
+            self._open = self._open or self._pages(OPEN, self._open_rows.headings())
             self._open_rows.add(self._open.current(), row)
         if links.belongs(row):
-            self._links = self._links or self._pages(LINKS, links.HEADINGS)
+            self._links = self._links or self._pages(LINKS, self._link_rows.headings())
             self._link_rows.add(self._links.current(), row)
 
     def close(self, report: Report, before: Before | None) -> Totals:
@@ -234,10 +236,13 @@ class _Book:
         totals = self._tally.totals()
         self._dress_sheets()
         if before is not None and self._charges is not None:
-            changes_sheet.write(self._book.add_worksheet(CHANGES), self._looks, self._lang, before, self._charges)
-        sent_at = self._status_at + OWN_COLUMNS.index("amountSent")
-        status_cells, sent_cells = self._results.ranges(self._status_at), self._results.ranges(sent_at)
-        figures = Figures(totals, self._lines, self._sent, status_cells, sent_cells, self._payments.payments())
+            changes = self._book.add_worksheet(sheet_name(CHANGES, self._lang))
+            changes_sheet.write(changes, self._looks, self._lang, before, self._charges)
+        status_cells, sent_cells = (
+            self._results.ranges(self._result_rows.place(name)) for name in ("status", "amountSent")
+        )
+        payments = self._payments.payments()
+        figures = Figures(totals, self._lines, self._sent, status_cells, sent_cells, self._causes, payments)
         FrontPage(self._summary, report, self._looks, self._lang).write(figures)
         self._summary.activate()
         close_book(self._book)
@@ -245,63 +250,48 @@ class _Book:
 
     def prove(self, part: Path) -> None:
         """Reads `Results` back from the closed file and compares it with the rows that it was given."""
-        own = [self._status_at + OWN_COLUMNS.index(name) for name in ("status", "sessionId", "amountSent")]
-        letters = [xl_col_to_name(column) for column in (0, *own)]
-        readback.prove(part, self._witness, [sheet.index + 1 for sheet in self._results.sheets], letters)
+        letters = [xl_col_to_name(self._result_rows.place(name)) for name in _WITNESSED]
+        sheets = [sheet.index + 1 for sheet in self._results.sheets if sheet.data_rows]
+        readback.prove(part, self._witness, sheets, letters)
 
     def _pages(self, name: str, headings: Sequence[str]) -> _Pages:
-        return _Pages(self._book, self._looks, name, headings)
+        return _Pages(self._book, self._looks, sheet_name(name, self._lang), headings)
 
     def _dress_sheets(self) -> None:
         """Filters, widths, colours and print set-up of the streamed sheets: they need to know how many rows came."""
-        for pages in (self._results, self._errors):
+        for pages, rows in ((self._results, self._result_rows), (self._errors, self._error_rows)):
             for sheet in pages.sheets:
-                _dress(sheet)
-                self._colour(sheet)
-        for pages in filter(None, (self._open, self._links)):
-            for sheet in pages.sheets:
-                _dress(sheet)
+                if pages is self._errors:
+                    sheet.leave_out(rows.silent())
+                sheet.dress(self._empty, rows.print_widths(), rows.needed_on_paper())
+                self._colour(sheet, rows.place("status"), STATUS_COLOURS)
+                if rows.followed:
+                    self._colour(sheet, rows.place("paid"), PAID_COLOURS)
+        for sheet in self._open.sheets if self._open else ():
+            sheet.dress(self._empty, {open_sheet.HEADINGS.index("launchUrl"): 11})
+        for sheet in self._links.sheets if self._links else ():
+            sheet.dress(self._empty, {self._link_rows.names().index("link"): 11})
 
-    def _colour(self, sheet: StreamedSheet) -> None:
+    def _colour(self, sheet: StreamedSheet, column: int, colours: Mapping[Any, tuple[str, str]]) -> None:
         if not sheet.data_rows:
             return
-        for status, (fill, ink) in STATUS_COLOURS.items():
+        for code, (fill, ink) in colours.items():
             look = self._book.add_format({"bg_color": fill, "font_color": ink})
-            rule = {"type": "cell", "criteria": "==", "value": f'"{status}"', "format": look}
-            sheet.conditional_format(1, self._status_at, sheet.data_rows, self._status_at, rule)
-        if "paid" not in sheet.headings[self._status_at :]:
-            return
-        paid_at = self._status_at + sheet.headings[self._status_at :].index("paid")
-        for verdict, (fill, ink) in PAID_COLOURS.items():
-            look = self._book.add_format({"bg_color": fill, "font_color": ink})
-            rule = {"type": "cell", "criteria": "==", "value": f'"{verdict}"', "format": look}
-            sheet.conditional_format(1, paid_at, sheet.data_rows, paid_at, rule)
+            rule = {"type": "cell", "criteria": "==", "value": f'"{word(code, self._lang)}"', "format": look}
+            sheet.conditional_format(1, column, sheet.data_rows, column, rule)
 
     def _describe(self) -> None:
         """Document properties, without personal data: the batch and the run, by which a corrected copy goes on."""
         started = self._report.started_at.astimezone(UTC).replace(tzinfo=None)
         self._book.set_properties(
-            {"title": say("report.title", self._lang), "author": atomic_output.MARK, "created": started}
+            {
+                "title": translate("Payment requests: results", self._lang),
+                "author": atomic_output.MARK,
+                "created": started,
+            }
         )
         self._book.set_custom_property(atomic_output.MARK, "results")
         if len(self._report.batch) <= _LONGEST_PROPERTY:
             self._book.set_custom_property(BATCH_PROPERTY, self._report.batch)
         if not self._report.roll:
             self._book.set_custom_property(RUN_PROPERTY, self._report.mark)
-
-
-def _dress(sheet: StreamedSheet) -> None:
-    sheet.finish(sheet.name.replace(" ", "_"))
-    widths = sheet.widths()
-    for index, width in enumerate(widths):
-        sheet.set_column(index, index, width)
-    # Identifiers are text on purpose; Excel's green corners would ask to make numbers of them.
-    sheet.ignore_errors({"number_stored_as_text": f"A1:{sheet.letters[-1]}{sheet.data_rows + 1}"})
-    sheet.freeze_panes(1, 1)
-    sheet.set_landscape()
-    sheet.set_paper(_LETTER_PAPER)
-    sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
-    sheet.fit_to_pages(math.ceil(sum(widths) / _PAGE_WIDTH), 0)
-    sheet.repeat_rows(0)
-    sheet.repeat_columns(0)
-    sheet.set_footer("&L&A&R&P / &N")

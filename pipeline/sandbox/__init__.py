@@ -1,8 +1,8 @@
 """The sandbox: a stand-in for the Flinks Pay API, on loopback, in which no money moves.
 
-It owns its own reading of `api.md` and imports nothing else of `pipeline` and nothing of `schemas`: a check that it
-shared with the program could not find the program's mistakes. Importing this package is cheap; the web server is
-imported when one is started.
+It owns its own reading of `api.md` and imports nothing else of `pipeline` but `system`, and nothing of `schemas`: a
+check that it shared with the program could not find the program's mistakes. Importing this package is cheap; the web
+server is imported when one is started.
 """
 
 from pipeline.sandbox.options import SandboxOptions

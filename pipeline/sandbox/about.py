@@ -8,14 +8,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from pipeline.sandbox.hosted import PAGE_HEADERS
-from pipeline.sandbox.intake import local_now, midnight
+from pipeline.sandbox.intake import language_of, local_now, midnight
 from pipeline.sandbox.page import welcome_page
-from pipeline.sandbox.reports import Days, Line, as_csv, processing, settlement
-from pipeline.sandbox.session import Session, Times, state_at
+from pipeline.sandbox.reports import Days, TransactionLine, as_csv, processing, settlement
+from pipeline.sandbox.session import Language, SandboxSession, Times, state_at
 from pipeline.sandbox.store import Store
 from pipeline.sandbox.views import details_of, exact_json
 
-Report = Callable[[Iterable[Session], Days, Times], Iterator[Line]]
+Report = Callable[[Iterable[SandboxSession], Days, Times], Iterator[TransactionLine]]
 
 _OWN_NAMES = ("127.0.0.1", "localhost")
 
@@ -23,13 +23,15 @@ _OWN_NAMES = ("127.0.0.1", "localhost")
 class About:
     """The pages that are the sandbox's own and not the vendor's."""
 
-    def __init__(self, store: Store, times: Times) -> None:
+    def __init__(self, store: Store, times: Times, language: Language) -> None:
         self._store = store
         self._times = times
+        self._language = language
 
-    async def welcome(self, _request: Request) -> Response:
+    async def welcome(self, request: Request) -> Response:
         """The page at the base URL."""
-        return HTMLResponse(welcome_page(self._store.created.total()), headers=PAGE_HEADERS)
+        page = welcome_page(self._store.created.total(), language_of(request, self._language))
+        return HTMLResponse(page, headers=PAGE_HEADERS)
 
     async def sessions(self, request: Request) -> Response:
         """Every session with its states, and for each referenceId how many were created and asked for."""

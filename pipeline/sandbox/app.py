@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pipeline.sandbox.about import About
-from pipeline.sandbox.calls import Api
+from pipeline.sandbox.calls import VendorApi
 from pipeline.sandbox.hosted import Hosted
 from pipeline.sandbox.intake import local_now
 from pipeline.sandbox.options import SandboxOptions
@@ -24,7 +24,8 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 def application(options: SandboxOptions, store: Store) -> Starlette:
     """The sandbox as an ASGI application over a store."""
     times = Times(options.session_lifetime, options.settle_after)
-    api, hosted, about = Api(options, store, times), Hosted(store, times), About(store, times)
+    api = VendorApi(options, store, times)
+    hosted, about = Hosted(store, times, options.language), About(store, times, options.language)
     session = SESSIONS_PATH + "/{session_id}"
     return Starlette(
         routes=[

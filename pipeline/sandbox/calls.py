@@ -17,21 +17,21 @@ from pipeline.sandbox import checks
 from pipeline.sandbox.intake import form_of, local_now
 from pipeline.sandbox.options import SandboxOptions
 from pipeline.sandbox.problems import problem
-from pipeline.sandbox.scenarios import Attempt, scenario_for
-from pipeline.sandbox.session import Decision, Session, Times, Verb, session_from, state_at
+from pipeline.sandbox.scenarios import AcceptedRequest, scenario_for
+from pipeline.sandbox.session import PayorDecision, SandboxSession, Times, Verb, session_from, state_at
 from pipeline.sandbox.store import Decided, Received, Store
-from pipeline.sandbox.tokens import Tokens
+from pipeline.sandbox.tokens import IssuedTokens
 from pipeline.sandbox.views import details_of, exact_json
 
 
-class Api:
+class VendorApi:
     """The vendor's calls."""
 
     def __init__(self, options: SandboxOptions, store: Store, times: Times) -> None:
         self._options = options
         self._store = store
         self._times = times
-        self._tokens = Tokens(options.token_lifetime, options.single_use, time.monotonic)
+        self._tokens = IssuedTokens(options.token_lifetime, options.single_use, time.monotonic)
         self._played: Counter[str | None] = Counter()
 
     async def authorize(self, request: Request) -> Response:
@@ -95,7 +95,7 @@ class Api:
         state = state_at(found, now, self._times)
         if state.final:
             return problem(400, f"The session is {state.session} and can't be cancelled.")
-        self._store.record(Decided(found.session_id, Decision(Verb.CANCELLED, now)))
+        self._store.record(Decided(found.session_id, PayorDecision(Verb.CANCELLED, now)))
         return exact_json({"sessionId": found.session_id, "referenceId": found.reference_id, "status": "Cancelled"})
 
     async def _checked(self, request: Request, asked: Mapping[str, Any]) -> ASGIApp:
@@ -114,12 +114,12 @@ class Api:
         scenario = scenario_for(reference, earlier=self._played[reference])
         self._played[reference] += 1
 
-        def create() -> Session:
+        def create() -> SandboxSession:
             session = session_from(asked, str(uuid.uuid4()), now, scenario.fate)
             self._store.record(session)
             return session
 
-        return scenario.answer(Attempt(create, self._tokens.revoke_all, now))
+        return scenario.answer(AcceptedRequest(create, self._tokens.revoke_all, now))
 
     def _knows(self, request: Request, form: Mapping[str, str]) -> bool:
         """Whether the credentials are ours and came by a way that is open."""
@@ -146,7 +146,7 @@ class Api:
             return problem(401, sentence, headers={"WWW-Authenticate": "Bearer"})
         return self._client_fault(request)
 
-    def _found(self, request: Request) -> Session | Response:
+    def _found(self, request: Request) -> SandboxSession | Response:
         fault = self._fault(request, spend=False)
         if fault is not None:
             return fault

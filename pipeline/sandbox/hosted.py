@@ -9,9 +9,18 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from pipeline.sandbox.intake import form_of, local_now
+from pipeline.sandbox.intake import form_of, language_of, local_now
 from pipeline.sandbox.page import missing_page, session_page
-from pipeline.sandbox.session import Course, Decision, Session, State, Times, Verb, state_at
+from pipeline.sandbox.session import (
+    Course,
+    Language,
+    PayorDecision,
+    SandboxSession,
+    SandboxState,
+    Times,
+    Verb,
+    state_at,
+)
 from pipeline.sandbox.store import Decided, Opened, Store
 
 # The page holds a secret in its address and the text of strangers in its body: nothing is fetched, kept or run.
@@ -26,38 +35,41 @@ PAGE_HEADERS = {
 class Hosted:
     """The payor's side of the sessions of a store."""
 
-    def __init__(self, store: Store, times: Times) -> None:
+    def __init__(self, store: Store, times: Times, language: Language) -> None:
         self._store = store
         self._times = times
+        self._language = language
 
     async def show(self, request: Request) -> Response:
         """The page; the first look at an open session moves it to InProgress."""
         session = self._store.session(request.query_params.get("sessionId", ""))
+        language = language_of(request, self._language)
         if session is None:
-            return _missing()
+            return _missing(language)
         now = local_now()
         state = state_at(session, now, self._times)
         if not state.final and session.opened_at is None:
             self._store.record(Opened(session.session_id, now))
-        return HTMLResponse(session_page(session, state), headers=PAGE_HEADERS)
+        return HTMLResponse(session_page(session, state, language), headers=PAGE_HEADERS)
 
     async def decide(self, request: Request) -> Response:
         """Accept or decline; a session that is final stays as it is, and its page says so."""
         form = await form_of(request)
         session = self._store.session(form.get("sessionId", ""))
+        language = language_of(request, self._language)
         if session is None:
-            return _missing()
+            return _missing(language)
         now = local_now()
         state = state_at(session, now, self._times)
         if not state.final:
             decision = _decision(form, session, now)
             if decision is None:
-                return _again(session, state)
+                return _again(session, state, language)
             self._store.record(Decided(session.session_id, decision))
         return RedirectResponse(f"/app/?sessionId={quote(session.session_id)}", HTTPStatus.SEE_OTHER)
 
 
-def _decision(form: dict[str, str], session: Session, now: datetime) -> Decision | None:
+def _decision(form: dict[str, str], session: SandboxSession, now: datetime) -> PayorDecision | None:
     """What the payor chose, with the amount when the request left it open; None when it can't be used.
 
     The field `course` is not on the page: it is for whoever plays the payor by program.
@@ -65,12 +77,12 @@ def _decision(form: dict[str, str], session: Session, now: datetime) -> Decision
     course = form.get("course", Course.WHOLE)
     match form.get("decision"):
         case Verb.DECLINED:
-            return Decision(Verb.DECLINED, now)
+            return PayorDecision(Verb.DECLINED, now)
         case Verb.ACCEPTED if course in list(Course):
             chosen = _chosen_amount(form.get("amount", "")) if session.amount is None else None
             if (session.amount or chosen) is None:
                 return None
-            return Decision(Verb.ACCEPTED, now, chosen, Course(course))
+            return PayorDecision(Verb.ACCEPTED, now, chosen, Course(course))
         case _:
             return None
 
@@ -83,10 +95,10 @@ def _chosen_amount(text: str) -> Decimal | None:
     return Decimal(plain)
 
 
-def _missing() -> Response:
-    return HTMLResponse(missing_page(), HTTPStatus.NOT_FOUND, headers=PAGE_HEADERS)
+def _missing(language: Language) -> Response:
+    return HTMLResponse(missing_page(language), HTTPStatus.NOT_FOUND, headers=PAGE_HEADERS)
 
 
-def _again(session: Session, state: State) -> Response:
-    page = session_page(session, state, amount_fault=session.amount is None)
+def _again(session: SandboxSession, state: SandboxState, language: Language) -> Response:
+    page = session_page(session, state, language, amount_fault=session.amount is None)
     return HTMLResponse(page, HTTPStatus.BAD_REQUEST, headers=PAGE_HEADERS)

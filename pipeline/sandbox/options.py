@@ -5,6 +5,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
+from pipeline.sandbox.session import Language
+
 PREFERRED_PORT = 8377
 
 
@@ -26,6 +28,7 @@ class SandboxOptions:
     cancel: "supported", or the status of an API that has no cancel yet.
     default_payee: whether the client has a default account, used when a request names none.
     keep_alive: seconds after which an idle connection is closed.
+    language: of the pages, where neither the payment request nor the browser asks for French.
     """
 
     port: int = PREFERRED_PORT
@@ -43,3 +46,4 @@ class SandboxOptions:
     cancel: Literal["supported", 404, 405, 501] = "supported"
     default_payee: bool = True
     keep_alive: int = 75
+    language: Language = "EN"

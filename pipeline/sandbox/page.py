@@ -1,15 +1,18 @@
-"""The hosted page: what a payor sees at the launch URL. HTML only; every text of the request is escaped."""
+"""What people see in a browser: the payor at the launch URL, the operator at the base URL.
+
+HTML only; every text of the request is escaped.
+"""
 
 from dataclasses import dataclass
 from html import escape
 from string import Template
 
-from pipeline.sandbox.session import Language, Session, State, Verb
+from pipeline.sandbox.session import Language, SandboxSession, SandboxState, Verb
 
 
 @dataclass(frozen=True, slots=True)
-class _Words:
-    """Every sentence of the page in one language. `final` is keyed by the transaction's state."""
+class _PageText:
+    """Every sentence of the pages in one language. `final` is keyed by the transaction's state."""
 
     lang: str
     title: str
@@ -25,9 +28,15 @@ class _Words:
     decline: str
     final: dict[str, tuple[str, str]]
     other: tuple[str, str]
+    missing: tuple[str, str]
+    welcome: tuple[str, str]
+    so_far: str
+    all: str
+    settlement: str
+    processing: str
 
 
-_ENGLISH = _Words(
+_ENGLISH = _PageText(
     lang="en",
     title="Payment request",
     banner="Sandbox: no money moves",
@@ -50,8 +59,20 @@ _ENGLISH = _Words(
         "Failed": ("Failed", "This payment failed. Nothing was paid."),
     },
     other=("Closed", "This request can no longer be paid here."),
+    missing=(
+        "This link leads to no payment request",
+        "Check that the whole link was copied, or ask the business that sent it for a new one.",
+    ),
+    welcome=(
+        "The sandbox is running",
+        "It stands in for the Flinks Pay API. Its payment requests open at the links in the results workbook.",
+    ),
+    so_far="Payment requests so far",
+    all="All of them",
+    settlement="Today's settlement report",
+    processing="Today's processing report",
 )
-_FRENCH = _Words(
+_FRENCH = _PageText(
     lang="fr",
     title="Demande de paiement",
     banner="Bac à sable : aucun argent ne circule",
@@ -77,8 +98,20 @@ _FRENCH = _Words(
         "Failed": ("Échouée", "Ce paiement a échoué. Rien n'a été payé."),
     },
     other=("Fermée", "Cette demande ne peut plus être payée ici."),
+    missing=(
+        "Ce lien ne mène à aucune demande de paiement",
+        "Vérifiez que le lien a été copié en entier, ou demandez-en un nouveau à l'entreprise qui l'a envoyé.",
+    ),
+    welcome=(
+        "Le bac à sable fonctionne",
+        "Il tient lieu de l'API Flinks Pay. Ses demandes de paiement s'ouvrent par les liens du classeur de résultats.",
+    ),
+    so_far="Demandes de paiement jusqu'ici",
+    all="Toutes les demandes",
+    settlement="Rapport de règlement du jour",
+    processing="Rapport de traitement du jour",
 )
-_WORDS: dict[Language, _Words] = {"EN": _ENGLISH, "FR": _FRENCH}
+_WORDS: dict[Language, _PageText] = {"EN": _ENGLISH, "FR": _FRENCH}
 _PAID = ("Accepted", "Processed", "Settled")
 
 _STYLE = """
@@ -138,47 +171,48 @@ $content
 """)
 
 
-def session_page(session: Session, state: State, *, amount_fault: bool = False) -> str:
+def session_page(
+    session: SandboxSession, state: SandboxState, language: Language, *, amount_fault: bool = False
+) -> str:
     """The page of a session: what is asked and the two buttons or, when it is final, how it ended.
 
-    amount_fault: the amount that the payor chose could not be used.
+    language: of a payment request that names none. amount_fault: the amount that the payor chose could not be used.
     """
-    words = _WORDS[session.language]
+    words = _WORDS[session.language or language]
     below = _outcome(words, state) if state.final else _form(words, session, amount_fault)
     content = f"<h1>{words.title}</h1>\n<p>{words.intro}</p>\n{_facts(words, session)}\n{below}"
     return _page(words, words.title, content)
 
 
-def missing_page() -> str:
-    """The page of a session that does not exist, in both languages since its own is unknown."""
+def missing_page(language: Language) -> str:
+    """The page of a session that does not exist, in both languages since the payor's is unknown."""
+    words, others = (_FRENCH, _ENGLISH) if language == "FR" else (_ENGLISH, _FRENCH)
     content = (
-        "<h1>This link leads to no payment request</h1>\n"
-        "<p>Check that the whole link was copied, or ask the business that sent it for a new one.</p>\n"
-        '<div lang="fr"><h2>Ce lien ne mène à aucune demande de paiement</h2>\n'
-        "<p>Vérifiez que le lien a été copié en entier, ou demandez-en un nouveau à l'entreprise.</p></div>"
+        f"<h1>{words.missing[0]}</h1>\n<p>{words.missing[1]}</p>\n"
+        f'<div lang="{others.lang}"><h2>{others.missing[0]}</h2>\n<p>{others.missing[1]}</p></div>'
     )
-    return _page(_ENGLISH, "No such payment request", content)
+    return _page(words, words.missing[0], content)
 
 
-def welcome_page(sessions: int) -> str:
+def welcome_page(sessions: int, language: Language) -> str:
     """The page at the base URL, for a person who opened it to see what is there."""
+    words = _WORDS[language]
+    count = f"{sessions:,}" if words is _ENGLISH else f"{sessions:,}".replace(",", "\u00a0")
     content = (
-        "<h1>The sandbox is running</h1>\n"
-        "<p>It stands in for the Flinks Pay API. Payment requests made against it open at the links in the results "
-        "workbook.</p>\n"
-        f'<dl><div class="sum"><dt>Payment requests so far</dt><dd>{sessions:,}</dd></div>\n'
-        '<div><dt>All of them</dt><dd><a href="/sandbox/sessions">JSON</a></dd></div>\n'
-        '<div><dt>Today\'s settlement report</dt><dd><a href="/sandbox/reports/settlement.csv">CSV</a></dd></div>\n'
-        '<div><dt>Today\'s processing report</dt><dd><a href="/sandbox/reports/processing.csv">CSV</a></dd></div></dl>'
+        f"<h1>{words.welcome[0]}</h1>\n<p>{words.welcome[1]}</p>\n"
+        f'<dl><div class="sum"><dt>{words.so_far}</dt><dd>{count}</dd></div>\n'
+        f'<div><dt>{words.all}</dt><dd><a href="/sandbox/sessions">JSON</a></dd></div>\n'
+        f'<div><dt>{words.settlement}</dt><dd><a href="/sandbox/reports/settlement.csv">CSV</a></dd></div>\n'
+        f'<div><dt>{words.processing}</dt><dd><a href="/sandbox/reports/processing.csv">CSV</a></dd></div></dl>'
     )
-    return _page(_ENGLISH, "Flinks Pay sandbox", content)
+    return _page(words, words.welcome[0], content)
 
 
-def _page(words: _Words, title: str, content: str) -> str:
+def _page(words: _PageText, title: str, content: str) -> str:
     return _PAGE.substitute(lang=words.lang, title=title, banner=words.banner, style=_STYLE, content=content)
 
 
-def _facts(words: _Words, session: Session) -> str:
+def _facts(words: _PageText, session: SandboxSession) -> str:
     facts = [(words.payor, session.payor.full_name), (words.email, session.payor.email)]
     if session.reference_id:
         facts.append((words.reference, session.reference_id))
@@ -186,13 +220,13 @@ def _facts(words: _Words, session: Session) -> str:
     return f"<dl>\n{_sum(words, session)}{lines}\n</dl>"
 
 
-def _sum(words: _Words, session: Session) -> str:
+def _sum(words: _PageText, session: SandboxSession) -> str:
     if session.amount_due is None:
         return ""
     return f'<div class="sum"><dt>{words.amount}</dt><dd>{_dollars(session, words)}</dd></div>\n'
 
 
-def _dollars(session: Session, words: _Words) -> str:
+def _dollars(session: SandboxSession, words: _PageText) -> str:
     """`$1,250.00 CAD` in English, `1 250,00 $ CA` in French, with spaces that do not break."""
     plain = f"{session.amount_due:,.2f}"
     if words is _FRENCH:
@@ -200,7 +234,7 @@ def _dollars(session: Session, words: _Words) -> str:
     return f"${plain}\u00a0{escape(session.currency)}"
 
 
-def _form(words: _Words, session: Session, amount_fault: bool) -> str:
+def _form(words: _PageText, session: SandboxSession, amount_fault: bool) -> str:
     chosen = "" if session.amount is not None else _amount_field(words, amount_fault)
     return (
         '<form method="post" action="/app/">\n'
@@ -212,7 +246,7 @@ def _form(words: _Words, session: Session, amount_fault: bool) -> str:
     )
 
 
-def _amount_field(words: _Words, fault: bool) -> str:
+def _amount_field(words: _PageText, fault: bool) -> str:
     sentence = f'<p class="fault" id="fault" role="alert">{words.amount_fault}</p>\n' if fault else ""
     marks = ' aria-invalid="true" aria-describedby="fault"' if fault else ""
     return (
@@ -221,7 +255,7 @@ def _amount_field(words: _Words, fault: bool) -> str:
     )
 
 
-def _outcome(words: _Words, state: State) -> str:
+def _outcome(words: _PageText, state: SandboxState) -> str:
     heading, sentence = words.final.get(state.transaction, words.other)
     tone = " good" if state.transaction in _PAID else ""
     return f'<p class="state{tone}" role="status"><strong>{heading}</strong>{sentence}</p>'

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Context, Decimal
 
-from pipeline.sandbox.session import Course, Session, State, Times, state_at
+from pipeline.sandbox.session import Course, SandboxSession, SandboxState, Times, state_at
 from pipeline.sandbox.views import transaction_id
 
 _IDS = ("Session Id", "Transaction Id")
@@ -81,33 +81,33 @@ _MOVES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TransactionLine:
     """A line of a report; `moved_at` is None while no money has moved."""
 
-    session: Session
-    state: State
+    session: SandboxSession
+    state: SandboxState
     word: str
     amount: Decimal | None
     transaction: int = 0
     moved_at: datetime | None = None
 
 
-def settlement(sessions: Iterable[Session], days: Days, times: Times) -> Iterator[Line]:
+def settlement(sessions: Iterable[SandboxSession], days: Days, times: Times) -> Iterator[TransactionLine]:
     """The money that came or went on these days, oldest session first."""
     for session, state in _told(sessions, days, times):
         yield from _moved(session, state, days)
 
 
-def processing(sessions: Iterable[Session], days: Days, times: Times) -> Iterator[Line]:
+def processing(sessions: Iterable[SandboxSession], days: Days, times: Times) -> Iterator[TransactionLine]:
     """What moved money on these days, and what else was created or became final, with its status at their end."""
     for session, state in _told(sessions, days, times):
         moved = list(_moved(session, state, days))
         yield from moved
         if not moved and (session.created_at in days or state.completed_at in days):
-            yield Line(session, state, state.transaction, session.amount_due)
+            yield TransactionLine(session, state, state.transaction, session.amount_due)
 
 
-def as_csv(lines: Iterable[Line], *, ids: bool) -> str:
+def as_csv(lines: Iterable[TransactionLine], *, ids: bool) -> str:
     """A report as a file, with the byte order mark without which Excel misreads accents.
 
     ids: with the session and transaction ids, which banks' reports do not have.
@@ -120,13 +120,15 @@ def as_csv(lines: Iterable[Line], *, ids: bool) -> str:
     return "\ufeff" + content.getvalue()
 
 
-def _told(sessions: Iterable[Session], days: Days, times: Times) -> Iterator[tuple[Session, State]]:
+def _told(
+    sessions: Iterable[SandboxSession], days: Days, times: Times
+) -> Iterator[tuple[SandboxSession, SandboxState]]:
     """The sessions that exist when the days are over, each with its state then."""
     at = days.end - timedelta(microseconds=1)
     return ((session, state_at(session, at, times)) for session in sessions if session.created_at <= at)
 
 
-def _moved(session: Session, state: State, days: Days) -> Iterator[Line]:
+def _moved(session: SandboxSession, state: SandboxState, days: Days) -> Iterator[TransactionLine]:
     """The lines of a payment's money on these days."""
     if state.settled_at is None:
         return
@@ -134,10 +136,10 @@ def _moved(session: Session, state: State, days: Days) -> Iterator[Line]:
         at = state.settled_at + timedelta(days=move.days)
         if at in days:
             amount = None if session.amount_due is None else move.part(session.amount_due)
-            yield Line(session, state, move.word, amount, move.transaction, at)
+            yield TransactionLine(session, state, move.word, amount, move.transaction, at)
 
 
-def _cells(line: Line) -> tuple[str, ...]:
+def _cells(line: TransactionLine) -> tuple[str, ...]:
     session = line.session
     return (
         session.session_id,

@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.types import ASGIApp
 
 from pipeline.sandbox.problems import problem
-from pipeline.sandbox.session import Course, Ending, Session
+from pipeline.sandbox.session import Course, Ending, SandboxSession
 from pipeline.sandbox.wire import Delayed, Hang, Raw, Reset, ThenDoomed, Trickle
 
 SESSIONS_PATH = "/api/v2/sessions"
@@ -28,21 +28,21 @@ _HTML = "<!doctype html><title>Maintenance</title><h1>We will be back shortly</h
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class AcceptedRequest:
     """One create request that passed every check, as its scenario sees it.
 
     create: makes the session and writes it down, once. revoke: forgets every token. now: with an offset.
     """
 
-    create: Callable[[], Session]
+    create: Callable[[], SandboxSession]
     revoke: Callable[[], None]
     now: datetime
 
 
-Answer = Callable[[Attempt], ASGIApp]
+Answer = Callable[[AcceptedRequest], ASGIApp]
 
 
-def created(attempt: Attempt) -> Response:
+def created(attempt: AcceptedRequest) -> Response:
     """The ordinary answer: 201 with the session's id and the reference that was sent."""
     return JSONResponse(_identity(attempt.create()), HTTPStatus.CREATED)
 
@@ -60,7 +60,7 @@ class Scenario:
 ORDINARY = Scenario("", "The session is created and waits for the payor.")
 
 
-def _identity(session: Session) -> dict[str, str | None]:
+def _identity(session: SandboxSession) -> dict[str, str | None]:
     return {"sessionId": session.session_id, "referenceId": session.reference_id}
 
 
@@ -68,15 +68,15 @@ def _refuse(status: int, detail: str) -> Answer:
     return lambda _: problem(status, detail)
 
 
-def _refuse_with_errors(_: Attempt) -> Response:
+def _refuse_with_errors(_: AcceptedRequest) -> Response:
     return problem(400, errors={"Payor.Email": ["The email field is refused by this scenario."]})
 
 
-def _unauthorized(_: Attempt) -> Response:
+def _unauthorized(_: AcceptedRequest) -> Response:
     return problem(401, "The token is refused by this scenario.", headers={"WWW-Authenticate": "Bearer"})
 
 
-def _revoke(attempt: Attempt) -> Response:
+def _revoke(attempt: AcceptedRequest) -> Response:
     attempt.revoke()
     return _unauthorized(attempt)
 
@@ -94,55 +94,55 @@ def _a_date(now: datetime) -> str:
     return format_datetime(now + timedelta(seconds=2), usegmt=True)
 
 
-def _error_after_creating(attempt: Attempt) -> Response:
+def _error_after_creating(attempt: AcceptedRequest) -> Response:
     attempt.create()
     return problem(500, "Failed after the session was created.")
 
 
-def _hang_after(attempt: Attempt) -> ASGIApp:
+def _hang_after(attempt: AcceptedRequest) -> ASGIApp:
     attempt.create()
     return Hang()
 
 
-def _reset_after(attempt: Attempt) -> ASGIApp:
+def _reset_after(attempt: AcceptedRequest) -> ASGIApp:
     attempt.create()
     return Reset()
 
 
-def _close_after(attempt: Attempt) -> ASGIApp:
+def _close_after(attempt: AcceptedRequest) -> ASGIApp:
     attempt.create()
     return Raw(b"")
 
 
-def _half_header(attempt: Attempt) -> ASGIApp:
+def _half_header(attempt: AcceptedRequest) -> ASGIApp:
     content = _raw_created(attempt.create())
     return Raw(content[: content.index(b"content-length")])
 
 
-def _half_body(attempt: Attempt) -> ASGIApp:
+def _half_body(attempt: AcceptedRequest) -> ASGIApp:
     return Raw(_raw_created(attempt.create())[:-20])
 
 
-def _short_length(attempt: Attempt) -> ASGIApp:
+def _short_length(attempt: AcceptedRequest) -> ASGIApp:
     return Raw(_raw_created(attempt.create(), lie=-20), stays_open=True)
 
 
-def _long_length(attempt: Attempt) -> ASGIApp:
+def _long_length(attempt: AcceptedRequest) -> ASGIApp:
     return Raw(_raw_created(attempt.create(), lie=20), stays_open=True)
 
 
-def _trickle(attempt: Attempt) -> ASGIApp:
+def _trickle(attempt: AcceptedRequest) -> ASGIApp:
     return Trickle(_raw_created(attempt.create()))
 
 
-def _raw_created(session: Session, *, lie: int = 0) -> bytes:
+def _raw_created(session: SandboxSession, *, lie: int = 0) -> bytes:
     """The bytes of a 201. `lie` is added to the length of the body in the header."""
     body = json.dumps(_identity(session)).encode()
     head = f"HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncontent-length: {len(body) + lie}\r\n\r\n"
     return head.encode() + body
 
 
-def _html_created(attempt: Attempt) -> Response:
+def _html_created(attempt: AcceptedRequest) -> Response:
     attempt.create()
     return HTMLResponse(_HTML, HTTPStatus.CREATED)
 
@@ -152,7 +152,7 @@ def _altered(**members: str | None) -> Answer:
     return lambda attempt: JSONResponse(_identity(attempt.create()) | members, HTTPStatus.CREATED)
 
 
-def _no_id(attempt: Attempt) -> Response:
+def _no_id(attempt: AcceptedRequest) -> Response:
     return JSONResponse({"referenceId": attempt.create().reference_id}, HTTPStatus.CREATED)
 
 

@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pipeline.sandbox.options import SandboxOptions
-
-_LOOPBACK = "127.0.0.1"
-_BACKLOG = 512
+from pipeline.system.loopback import HOST, listening
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,27 +61,12 @@ def running(options: SandboxOptions) -> Iterator[RunningSandbox]:
 def _bound(preferred_port: int) -> socket.socket:
     """A listening socket on the preferred port or, when that is taken, on a free one."""
     try:
-        return _listening(preferred_port)
+        return listening(preferred_port)
     except OSError as fault:
         if fault.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise
-        return _listening(0)
-
-
-def _listening(port: int) -> socket.socket:
-    # The protocol is named because asyncio sets TCP_NODELAY only then; without it each answer waits 40 ms for an ACK.
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    # A port that a stopped sandbox used a moment ago is free for us: its old links must open again.
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((_LOOPBACK, port))
-        # Two sandboxes that start together can both bind; only one of them can listen.
-        sock.listen(_BACKLOG)
-    except OSError:
-        sock.close()
-        raise
-    return sock
+        return listening(0)
 
 
 def _base_url(sock: socket.socket) -> str:
-    return f"http://{_LOOPBACK}:{sock.getsockname()[1]}"
+    return f"http://{HOST}:{sock.getsockname()[1]}"

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 Language = Literal["EN", "FR"]
+"""As the API spells them."""
 
 
 class Verb(StrEnum):
@@ -71,7 +72,7 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class PayorDecision:
     """What was decided, when, the amount in dollars when the payor chose it, and how its money comes."""
 
     verb: Verb
@@ -81,7 +82,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class SandboxSession:
     """A session as it was created, and what was done to it since. Amount in dollars, times with an offset."""
 
     session_id: str
@@ -93,11 +94,11 @@ class Session:
     payor: Payor
     account: Account
     send_interac_link: bool
-    language: Language
+    language: Language | None
     created_at: datetime
     ending: Ending | None = None
     opened_at: datetime | None = None
-    decision: Decision | None = None
+    decision: PayorDecision | None = None
 
     @property
     def amount_due(self) -> Decimal | None:
@@ -119,7 +120,7 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class SandboxState:
     """Both levels of `api.md`, which are never to be mixed up; `completed_at` is when the session became final."""
 
     session: str
@@ -134,7 +135,7 @@ class State:
         return self.completed_at is not None
 
 
-def state_at(session: Session, at: datetime, times: Times) -> State:
+def state_at(session: SandboxSession, at: datetime, times: Times) -> SandboxState:
     """The state at a moment that is not before the session's creation."""
     if session.ending is not None:
         return _ended(session.ending, session.created_at)
@@ -142,34 +143,36 @@ def state_at(session: Session, at: datetime, times: Times) -> State:
         return _decided(session.decision, at, times.settle_after)
     expires_at = session.created_at + times.lifetime
     if at >= expires_at:
-        return State("Expired", "Expired", completed_at=expires_at)
+        return SandboxState("Expired", "Expired", completed_at=expires_at)
     if session.opened_at is not None and session.opened_at <= at:
-        return State("InProgress", "Initiated")
-    return State("Initiated", "Initiated")
+        return SandboxState("InProgress", "Initiated")
+    return SandboxState("Initiated", "Initiated")
 
 
-def _ended(ending: Ending, at: datetime) -> State:
+def _ended(ending: Ending, at: datetime) -> SandboxState:
     settled_at = at if ending.transaction == "Settled" else None
-    return State(ending.session, ending.transaction, completed_at=at, settled_at=settled_at, code=ending.code)
+    return SandboxState(ending.session, ending.transaction, completed_at=at, settled_at=settled_at, code=ending.code)
 
 
-def _decided(decision: Decision, at: datetime, settle_after: timedelta) -> State:
+def _decided(decision: PayorDecision, at: datetime, settle_after: timedelta) -> SandboxState:
     match decision.verb:
         case Verb.DECLINED:
-            return State("Failed", "Declined", completed_at=decision.at)
+            return SandboxState("Failed", "Declined", completed_at=decision.at)
         case Verb.CANCELLED:
-            return State("Cancelled", "Cancelled", completed_at=decision.at)
+            return SandboxState("Cancelled", "Cancelled", completed_at=decision.at)
         case Verb.ACCEPTED:
             if decision.course is Course.LATE:
                 settle_after += _LATE_BY
             settles_at = decision.at + settle_after
             if at >= settles_at:
-                return State("Completed", "Settled", completed_at=decision.at, settled_at=settles_at)
+                return SandboxState("Completed", "Settled", completed_at=decision.at, settled_at=settles_at)
             processed = at >= decision.at + settle_after / 2
-            return State("Completed", "Processed" if processed else "Accepted", completed_at=decision.at)
+            return SandboxState("Completed", "Processed" if processed else "Accepted", completed_at=decision.at)
 
 
-def session_from(request: Mapping[str, Any], session_id: str, now: datetime, fate: Ending | Course | None) -> Session:
+def session_from(
+    request: Mapping[str, Any], session_id: str, now: datetime, fate: Ending | Course | None
+) -> SandboxSession:
     """The session that a request asks for. The request has passed `checks.faults`.
 
     fate: how it ends by itself, or how its money comes after a payor who accepts at once; None leaves it to the payor.
@@ -177,7 +180,7 @@ def session_from(request: Mapping[str, Any], session_id: str, now: datetime, fat
     preferences = request.get("options", {}).get("notificationPreferences", {})
     account = request.get("payee", {}).get("account")
     amount = request.get("amount")
-    return Session(
+    return SandboxSession(
         session_id=session_id,
         reference_id=request.get("referenceId"),
         type=request["type"],
@@ -194,8 +197,8 @@ def session_from(request: Mapping[str, Any], session_id: str, now: datetime, fat
         if account is None
         else Account(account["institutionCode"], account["transitNumber"], account["accountNumber"]),
         send_interac_link=preferences.get("sendInteracLink", False),
-        language=preferences.get("language", "EN"),
+        language=preferences.get("language"),
         created_at=now,
         ending=fate if isinstance(fate, Ending) else None,
-        decision=Decision(Verb.ACCEPTED, now, course=fate) if isinstance(fate, Course) else None,
+        decision=PayorDecision(Verb.ACCEPTED, now, course=fate) if isinstance(fate, Course) else None,
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.sandbox.session import Decision, Session
+from pipeline.sandbox.session import PayorDecision, SandboxSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Decided:
     """The payor, or the client by `cancel`, decided about a session."""
 
     session_id: str
-    decision: Decision
+    decision: PayorDecision
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class _Line:
     """One line of the file: exactly one of these."""
 
     received: Received | None = None
-    created: Session | None = None
+    created: SandboxSession | None = None
     opened: Opened | None = None
     decided: Decided | None = None
 
@@ -64,18 +64,18 @@ class Store:
         self.created: Counter[str] = Counter()
         self.received: Counter[str] = Counter()
         self.unreadable_lines = 0
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, SandboxSession] = {}
         self._file = None if path is None else self._open(path)
 
-    def session(self, session_id: str) -> Session | None:
+    def session(self, session_id: str) -> SandboxSession | None:
         """The session of this id, in any spelling of the UUID's case."""
         return self._sessions.get(session_id.lower())
 
-    def sessions(self) -> Iterable[Session]:
+    def sessions(self) -> Iterable[SandboxSession]:
         """Every session, oldest first."""
         return self._sessions.values()
 
-    def record(self, event: Received | Session | Opened | Decided) -> None:
+    def record(self, event: Received | SandboxSession | Opened | Decided) -> None:
         """Write an event down and take it into account. Raises OSError when it can't be written."""
         line = _line(event)
         if self._file is not None:
@@ -121,11 +121,11 @@ class Store:
 _DECODER = msgspec.json.Decoder(_Line)
 
 
-def _line(event: Received | Session | Opened | Decided) -> _Line:
+def _line(event: Received | SandboxSession | Opened | Decided) -> _Line:
     match event:
         case Received():
             return _Line(received=event)
-        case Session():
+        case SandboxSession():
             return _Line(created=event)
         case Opened():
             return _Line(opened=event)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Tokens:
+class IssuedTokens:
     """The tokens that were given out.
 
     lifetime: seconds. single_use: a token creates one session. now: a clock in seconds that never goes back.

@@ -5,7 +5,7 @@ import uuid
 import msgspec
 from starlette.responses import Response
 
-from pipeline.sandbox.session import Account, Payor, Session, State
+from pipeline.sandbox.session import Account, Payor, SandboxSession, SandboxState
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _TRANSACTIONS = uuid.UUID("6f3f2c52-4f5c-4a0e-9f0d-5d9a3a6b8c11")
@@ -16,7 +16,7 @@ def exact_json(content: object) -> Response:
     return Response(_ENCODER.encode(content), media_type="application/json")
 
 
-def details_of(session: Session, state: State) -> dict[str, object]:
+def details_of(session: SandboxSession, state: SandboxState) -> dict[str, object]:
     """The members of `details` that `api.md` names, and no others."""
     return {
         "sessionId": session.session_id,
@@ -50,6 +50,6 @@ def _account(account: Account) -> dict[str, str]:
     }
 
 
-def transaction_id(session: Session, number: int = 0) -> str:
+def transaction_id(session: SandboxSession, number: int = 0) -> str:
     """Always the same for a session, so that it need not be kept; only the reports know of a further `number`."""
     return str(uuid.uuid5(_TRANSACTIONS, f"{session.session_id}/{number}" if number else session.session_id))

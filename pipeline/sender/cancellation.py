@@ -8,15 +8,11 @@ from contextlib import suppress
 from pipeline.domain.errors import RunError
 
 
-class Stop:
-    """Asked for once or more; the first reason counts. What is in flight ends, nothing new begins.
-
-    Make it inside the event loop that it belongs to.
-    """
+class CancelToken:
+    """Asked for once or more; the first reason counts. What is in flight ends, nothing new begins."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
         self.reason: RunError | None = None
 
     def request(self, reason: RunError) -> None:
@@ -24,10 +20,6 @@ class Stop:
         if self.reason is None:
             self.reason = reason
         self._event.set()
-
-    def request_from_signal(self, reason: RunError) -> None:
-        """The same, from a signal handler: the loop is woken from whatever it waits for."""
-        self._loop.call_soon_threadsafe(self.request, reason)
 
     @property
     def requested(self) -> bool:

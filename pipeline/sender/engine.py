@@ -9,26 +9,31 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol
+from functools import partial
+from typing import Any, Final
 
 from pipeline.client.api import Api
-from pipeline.client.payload import Language, body
-from pipeline.client.rate_limit import Brake, RateLimit, Timing, backoff
+from pipeline.client.payload import body
+from pipeline.client.rate_limit import AdaptiveThrottle, RateLimit, Timing, backoff
 from pipeline.client.tokens import Lease, TokenRules, Tokens, TokenUse
 from pipeline.domain import attempt_rules
 from pipeline.domain.errors import BatchBusyError, RunError, StoppedEarlyError
-from pipeline.domain.model import Outcome, Payment, Repeat
+from pipeline.domain.events import Emit, PauseAsked, RowEnded, RowHeld, TokensSingleUse
+from pipeline.domain.model import Outcome, Payment
 from pipeline.domain.responses import Answered, Exchange
 from pipeline.domain.session_states import is_for
+from pipeline.journal import planning
 from pipeline.journal.attempts import Intent, RepeatSearch, Settlement
 from pipeline.journal.group_commit import Recorder, recording
-from pipeline.journal.journal import Batch, Journal, Sendable
-from pipeline.sender.cancellation import Stop
+from pipeline.journal.journal import Batch, Journal
+from pipeline.journal.planning import PendingRow
+from pipeline.sender.cancellation import CancelToken
 from pipeline.sender.circuit_breaker import MAX_FAILURES, Breaker
+from pipeline.sender.held_share import HeldShare
 from schemas.faults import Fault
 
 CHUNK: Final = 500
@@ -55,26 +60,9 @@ class SendRules:
     rate: float | None = None
     max_failures: int = MAX_FAILURES
     until: datetime | None = None
-    language: Language | None = None
     token_use: TokenUse = "auto"  # noqa: S105 - how tokens are used, not one of them
     permissions: attempt_rules.Permissions = field(default_factory=attempt_rules.Permissions)
     search: RepeatSearch = RepeatSearch(timedelta(days=5))
-
-
-class Observer(Protocol):
-    """Who draws what happens. Called in the sending loop: it must return at once."""
-
-    def row_ended(self, row: Sendable, verdict: attempt_rules.Verdict) -> None:
-        """A row's last verdict in this run is durable."""
-
-    def row_held(self, row: Sendable) -> None:
-        """A row was held at the last moment."""
-
-    def tokens_are_single_use(self) -> None:
-        """The API's tokens turned out to be good for one session each."""
-
-    def pause_asked(self, until: datetime) -> None:
-        """The API wants nothing to be sent for a good while (`LONG_PAUSE`); `until` is aware. Once for each pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,36 +75,37 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What to send: the rows of a run behind position `after`, at most `limit` of them."""
+    """What to send: the rows of a run behind position `after` and in front of `before`, at most `limit` of them.
+
+    `share` is the worker's where several send the run. `leftovers` says that other workers of this run were here: the
+    rows that they left in the middle are sent as after a crash, and those that they ended are left alone.
+    """
 
     journal: Journal
     batch: Batch
     run: int
     after: int = -1
     limit: int | None = None
+    before: int | None = None
+    share: HeldShare | None = None
+    leftovers: bool = False
 
 
-async def send(assignment: Assignment, api: Api, rules: SendRules, observer: Observer, stop: Stop) -> Sent:
+async def send(assignment: Assignment, api: Api, rules: SendRules, emit: Emit, stop: CancelToken) -> Sent:
     """Send the rows of an assignment. Returns when all are done, or when it was stopped and nothing is in flight."""
     timing = Timing(sleep=stop.pause)
     ahead = TokenRules(rules.token_use, TOKENS_AHEAD * rules.concurrency)
-    tokens = Tokens(api.authorize, ahead, timing, observer.tokens_are_single_use)
+    tokens = Tokens(api.authorize, ahead, timing, lambda: emit(TokensSingleUse()))
     search = None if rules.permissions.allow_repeats else rules.search
+    share = assignment.share
     try:
-        async with recording(assignment.journal, search) as recorder:
-            engine = _Engine(assignment, api, rules, observer, stop, tokens, recorder, timing)
-            return await engine.run()
+        async with recording(assignment.journal, search, share.check if share is not None else None) as recorder:
+            engine = _Engine(assignment, api, rules, emit, stop, tokens, recorder, timing)
+            with nullcontext() if share is None else share.kept(engine.throttle, engine.breaker, stop):
+                await engine.run()
+        return engine.sent()
     finally:
         await tokens.aclose()
-
-
-@dataclass(slots=True)
-class _Ended:
-    """A row that has its session; its outcome is on the way into the journal, `settled` None once that was awaited."""
-
-    row: Sendable
-    verdict: attempt_rules.Verdict
-    settled: Awaitable[object] | None
 
 
 @dataclass(slots=True)
@@ -124,109 +113,136 @@ class _Engine:
     _assignment: Assignment
     _api: Api
     _rules: SendRules
-    _observer: Observer
-    _stop: Stop
+    _emit: Emit
+    _stop: CancelToken
     _tokens: Tokens
     _recorder: Recorder
     _timing: Timing
-    _brake: Brake = field(init=False)
+    throttle: AdaptiveThrottle = field(init=False)
     _rate: RateLimit = field(init=False)
-    _breaker: Breaker = field(init=False)
+    breaker: Breaker = field(init=False)
     _queue: _Queue = field(init=False)
     _patience: set[asyncio.Timeout] = field(init=False, default_factory=set)
     _pause_ends: float = field(init=False, default=float("-inf"))
+    _failures: list[BaseException] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        self._brake = Brake(self._timing)
+        self.throttle = AdaptiveThrottle(self._timing)
         self._rate = RateLimit(self._rules.rate, self._timing)
-        self._breaker = Breaker(self._rules.max_failures)
+        self.breaker = Breaker(self._rules.max_failures)
         self._queue = _Queue(self._assignment)
 
-    async def run(self) -> Sent:
+    async def run(self) -> None:
+        """Send until there is nothing left, or the run is to stop. Outcomes may be on their way still."""
+        if self._assignment.share is not None:
+            await self._rate.turn()  # which was the last one's of the share that this worker had before
         alarm = self._set_alarm()
         hurry = asyncio.create_task(self._end_the_waiting())
         workers = [asyncio.create_task(self._work()) for _ in range(self._rules.concurrency)]
         try:
-            results = await asyncio.gather(*workers, return_exceptions=True)
+            await asyncio.gather(*workers)
         finally:
             await self._queue.aclose()
             hurry.cancel()
             if alarm is not None:
                 alarm.cancel()
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+
+    def sent(self) -> Sent:
+        """How far it came. Raises what was a fault of the program."""
+        for failure in self._failures:
+            if not isinstance(failure, RunError):
+                raise failure
         return Sent(self._queue.position, self._stop.reason)
 
     def _set_alarm(self) -> asyncio.TimerHandle | None:
         if self._rules.until is None:
             return None
         seconds = max(0.0, (self._rules.until - datetime.now(UTC)).total_seconds())
-        reason = StoppedEarlyError("send.stopped_until", time=f"{self._rules.until:%H:%M}")
+        reason = StoppedEarlyError(
+            "Stopped at {time}, as requested. The other rows were not sent. Run the same command again to resume.",
+            time=f"{self._rules.until:%H:%M}",
+        )
         return asyncio.get_running_loop().call_later(seconds, self._stop.request, reason)
 
     async def _work(self) -> None:
-        ended: _Ended | None = None
         try:
-            try:
-                while not self._stop.requested and (row := await self._queue.next()) is not None:
-                    ended = await self._send(row, ended)
-            finally:
-                await self._conclude(ended)
-        except RunError as failure:
-            self._stop.request(failure)
-        except BaseException:
-            # A fault of the program: the others finish what is in flight, then it is raised by `run`.
-            self._stop.request(StoppedEarlyError("send.stopped_fault"))
-            raise
+            while not self._stop.requested and (row := await self._queue.next()) is not None:
+                if not self._is_of_another_worker(row):
+                    await self._send(row)
+        except BaseException as failure:  # noqa: BLE001 - `sent` raises it
+            self._fail(failure)
 
-    async def _send(self, row: Sendable, before: _Ended | None) -> _Ended | None:
+    def _fail(self, failure: BaseException) -> None:
+        """End the run for a failure: the others finish what is in flight."""
+        self._failures.append(failure)
+        self._stop.request(
+            failure
+            if isinstance(failure, RunError)
+            else StoppedEarlyError(
+                "The run stopped because the program failed. The journal has what was sent. Run "
+                "the same command again to resume."
+            )
+        )
+
+    async def _send(self, row: PendingRow) -> None:
         """One row, from its first attempt of this run to its last.
 
-        The commit of its intent is also that of the outcome of the row before, which is concluded here. Returns the
-        row itself where its own outcome may wait for the next row's intent in the same way.
+        Once it has its session the worker goes on: that outcome and the intent of its next row share a commit.
         """
         permissions = self._rules.permissions
         if not isinstance(attempt_rules.plan(row.history, row.fingerprint, "", (), permissions), attempt_rules.Send):
             # It was tried since it was planned, and not by this run: the batch's lock was lost.
-            raise BatchBusyError("journal.taken_over")
-        tally = attempt_rules.start_tally(row.history, resend=permissions.resend_unknown)
+            raise BatchBusyError(
+                "Another program is sending rows of this batch. This run stopped so that no "
+                "request is sent twice. Run the same command again when the other has ended."
+            )
+        tally = attempt_rules.start_counters(row.history, resend=permissions.resend_unknown)
         uncertain_ever = any(attempt.outcome in attempt_rules.UNCERTAIN for attempt in row.history)
-        request = body(row.payment, self._rules.language)
+        request = body(row.payment)
         number = len(row.history)
-        while (lease := await self._permit(before)) is not None:
+        share = self._assignment.share
+        may_leave = share.may_leave if share is not None else None
+        while (lease := await self._permit()) is not None:
             number += 1
-            if repeats := await self._intend(row, number, before):
-                await asyncio.to_thread(self._assignment.journal.hold, row, repeats)
-                self._observer.row_held(row)
-                return None
-            exchange = await self._api.create(request, lease.token, alone=row.payment.send_link)
+            if not await self._intend(row, number):
+                return
+            exchange = await self._api.create(request, lease.token, alone=row.payment.send_link, may_leave=may_leave)
             verdict, settled = await self._judged(row, number, exchange, after_uncertain=uncertain_ever)
             if isinstance(verdict, attempt_rules.Created):
-                self._feel(verdict)
-                return _Ended(row, verdict, settled)
+                self._update_throttle(verdict)
+                settled.add_done_callback(partial(self._conclude, row, verdict))
+                return
             await settled
             if isinstance(exchange, Answered) and exchange.status == _UNAUTHORIZED:
                 self._tokens.refused(lease)
             tally = tally.with_verdict(verdict, send_link=row.payment.send_link)
-            uncertain_ever = uncertain_ever or isinstance(verdict, attempt_rules.Perhaps)
-            self._feel(verdict)
+            uncertain_ever = uncertain_ever or isinstance(verdict, attempt_rules.Unknown)
+            self._update_throttle(verdict)
             match attempt_rules.next_step(verdict, tally, fresh_token=lease.fresh):
                 case attempt_rules.Finished():
                     self._end(row, verdict)
-                    return None
+                    return
                 case attempt_rules.NoAccess():
                     self._end(row, verdict)
                     self._stop.request(attempt_rules.no_access())
-                    return None
+                    return
                 case attempt_rules.Again(failures):
                     if failures:
                         await self._stop.sleep(backoff(failures, self._timing.rng))
-        return None
+
+    def _is_of_another_worker(self, row: PendingRow) -> bool:
+        """Whether another worker tried a row in this run: those who come after it leave such rows to the last pass, and
+        that leaves those alone which a crash would leave alone too.
+        """
+        assignment = self._assignment
+        tried = [attempt for attempt in row.history if attempt.run == assignment.run]
+        if not tried or not assignment.leftovers:
+            return bool(tried) and assignment.share is not None
+        return not attempt_rules.is_cut_short(tried, row.history, row.fingerprint, self._rules.permissions)
 
     async def _judged(
-        self, row: Sendable, number: int, exchange: Exchange, *, after_uncertain: bool
-    ) -> tuple[attempt_rules.Verdict, Awaitable[object]]:
+        self, row: PendingRow, number: int, exchange: Exchange, *, after_uncertain: bool
+    ) -> tuple[attempt_rules.Verdict, asyncio.Future[Any]]:
         """What an exchange means for its attempt, and what ends when that is durable.
 
         An answer that needs it is first recorded as uncertain, since its session is the only trace of what was asked;
@@ -240,7 +256,7 @@ class _Engine:
         await recorded
         if not await self._is_shown_by_details(verdict.session_id, row.payment):
             return uncertain, recorded
-        return verdict, self._recorder.settle(self._settlement(row, number, verdict, was=Outcome.PERHAPS))
+        return verdict, self._recorder.settle(self._settlement(row, number, verdict, was=Outcome.UNKNOWN))
 
     async def _is_shown_by_details(self, session_id: str, payment: Payment) -> bool:
         """Whether a session was made for a payment. To ask changes nothing: it is asked again until it is told."""
@@ -261,42 +277,52 @@ class _Engine:
                 await self._stop.sleep(backoff(tries, self._timing.rng))
         return False
 
-    async def _intend(self, row: Sendable, number: int, before: _Ended | None) -> list[Repeat]:
-        """Make the intent durable, and conclude the row before, whose outcome is in the same commit.
+    async def _intend(self, row: PendingRow, number: int) -> bool:
+        """Make the intent of an attempt durable. Returns whether its request may leave."""
+        assignment = self._assignment
+        intent = Intent(
+            batch=assignment.batch.id,
+            run=assignment.run,
+            identity=row.identity,
+            named=row.named,
+            number=number,
+            row_number=row.number,
+            payment=row.payment,
+            fingerprint=row.fingerprint,
+            at=datetime.now(UTC),
+            released_at=row.release.at if row.release else None,
+        )
+        if repeats := await self._recorder.intend(intent):
+            await asyncio.to_thread(assignment.journal.write, planning.hold, row, repeats)
+            self._emit(RowHeld(row.number, row.row_id))
+            return False
+        if self._failures:
+            # The run has failed, perhaps since an outcome could not be kept: nothing more leaves. Without this record
+            # what never left would be taken for unknown.
+            await self._recorder.settle(self._settlement(row, number, _NEVER_SENT))
+            return False
+        return True
 
-        Returns the repeats because of which nothing may be sent, if any.
-        """
-        repeats = await self._recorder.intend(self._intent(row, number))
+    def _conclude(self, row: PendingRow, verdict: attempt_rules.Verdict, settled: asyncio.Future[Any]) -> None:
+        """The outcome of a row is durable, or it could not be kept."""
         try:
-            await self._conclude(before)
-        except BaseException:
-            if not repeats:  # nothing of this row leaves now: without this it would be taken for "perhaps"
-                await self._recorder.settle(self._settlement(row, number, _NEVER_SENT))
-            raise
-        return repeats
+            settled.result()
+            self._end(row, verdict)
+        except BaseException as failure:  # noqa: BLE001 - `sent` raises it
+            self._fail(failure)
 
-    async def _conclude(self, ended: _Ended | None) -> None:
-        """Wait until the outcome of a row is durable, then show it. Harmless for one that was concluded."""
-        if ended is None or ended.settled is None:
-            return
-        await ended.settled
-        ended.settled = None
-        self._end(ended.row, ended.verdict)
-
-    async def _permit(self, before: _Ended | None) -> Lease | None:
+    async def _permit(self) -> Lease | None:
         """Wait for the server's wish, the user's rate and a token; None when the run is to stop.
 
-        Where there is something to wait for, the row before is concluded first: it is not to be shown an hour late.
         Nothing of this row is in flight here. So the waiting, for an hour if the server says so, is given up at once.
         """
-        if self._rate.unlimited and self._brake.is_off and not self._stop.requested:
+        if self._rate.unlimited and self.throttle.is_off and not self._stop.requested:
             lease = self._tokens.at_hand()
             if lease is not None:
                 return lease
-        await self._conclude(before)
         try:
             async with self._patiently():
-                await self._brake.wait()
+                await self.throttle.wait()
                 # Before the turn: rows whose turn is past while they wait for a slow token would leave in one burst.
                 await self._tokens.ready()
                 await self._rate.turn()
@@ -320,14 +346,14 @@ class _Engine:
         for patience in self._patience:
             patience.reschedule(asyncio.get_running_loop().time())
 
-    def _feel(self, verdict: attempt_rules.Verdict) -> None:
+    def _update_throttle(self, verdict: attempt_rules.Verdict) -> None:
         """What an attempt tells about the API as a whole: the shared back-off and the breaker."""
         if isinstance(verdict, attempt_rules.Throttled):
-            self._brake.pushed_back(verdict.retry_after)
+            self.throttle.pushed_back(verdict.retry_after)
             self._tell_of_pause(verdict.retry_after or 0.0)
         elif isinstance(verdict, attempt_rules.Created | attempt_rules.Denied):
-            self._brake.eased()
-        if reason := self._breaker.attempted(verdict):
+            self.throttle.eased()
+        if reason := self.breaker.attempted(verdict):
             self._stop.request(reason)
 
     def _tell_of_pause(self, seconds: float) -> None:
@@ -335,29 +361,15 @@ class _Engine:
         ends = self._timing.clock() + seconds
         if seconds >= LONG_PAUSE and ends > self._pause_ends + LONG_PAUSE:
             self._pause_ends = ends
-            self._observer.pause_asked(datetime.now().astimezone() + timedelta(seconds=seconds))
+            self._emit(PauseAsked(datetime.now().astimezone() + timedelta(seconds=seconds)))
 
-    def _end(self, row: Sendable, verdict: attempt_rules.Verdict) -> None:
-        self._observer.row_ended(row, verdict)
-        if reason := self._breaker.ended(verdict):
+    def _end(self, row: PendingRow, verdict: attempt_rules.Verdict) -> None:
+        self._emit(RowEnded(row.number, row.row_id, verdict))
+        if reason := self.breaker.ended(verdict):
             self._stop.request(reason)
 
-    def _intent(self, row: Sendable, number: int) -> Intent:
-        assignment = self._assignment
-        return Intent(
-            batch=assignment.batch.id,
-            run=assignment.run,
-            identity=row.identity,
-            named=row.named,
-            number=number,
-            row_number=row.number,
-            payment=row.payment,
-            fingerprint=row.fingerprint,
-            at=datetime.now(UTC),
-        )
-
     def _settlement(
-        self, row: Sendable, number: int, verdict: attempt_rules.Verdict, was: Outcome = Outcome.OPEN
+        self, row: PendingRow, number: int, verdict: attempt_rules.Verdict, was: Outcome = Outcome.OPEN
     ) -> Settlement:
         return Settlement(
             batch=self._assignment.batch.id,
@@ -385,7 +397,7 @@ class _Queue:
 
     def __init__(self, assignment: Assignment) -> None:
         self._assignment = assignment
-        self._rows: deque[Sendable] = deque()
+        self._rows: deque[PendingRow] = deque()
         self._left = assignment.limit
         self._reading: asyncio.Task[None] | None = None
         self._read_to = assignment.after
@@ -393,7 +405,7 @@ class _Queue:
         self._failure: Exception | None = None
         self.position = assignment.after
 
-    async def next(self) -> Sendable | None:
+    async def next(self) -> PendingRow | None:
         """The next row, or None when there is none left or the limit is reached."""
         if self._left == 0:
             return None
@@ -420,7 +432,9 @@ class _Queue:
     async def _read(self) -> None:
         source = self._assignment
         try:
-            chunk = await asyncio.to_thread(source.journal.to_send, source.run, source.batch, self._read_to, CHUNK)
+            chunk = await asyncio.to_thread(
+                source.journal.read, planning.to_send, source.run, source.batch.id, self._read_to, CHUNK, source.before
+            )
         except Exception as failure:  # noqa: BLE001 - whoever wants a row that could not be read hears of it
             self._failure, self._is_last = failure, True
             return

@@ -15,18 +15,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from pipeline.client.api import Api
-from pipeline.client.rate_limit import Brake, RateLimit, Timing, backoff
+from pipeline.client.rate_limit import AdaptiveThrottle, RateLimit, Timing, backoff
 from pipeline.client.tokens import Lease, TokenRules, Tokens, TokenUse
 from pipeline.domain import session_states
 from pipeline.domain.attempt_rules import THROTTLED_TRIES, TOKEN_TRIES
 from pipeline.domain.errors import ApiUnreachableError, CredentialsError, RunError, StoppedEarlyError
+from pipeline.domain.events import Emit, SessionAsked, TokensSingleUse
 from pipeline.domain.model import SessionState
 from pipeline.domain.responses import Answered, Exchange
 from pipeline.journal.states import Seen, Session
-from pipeline.sender.cancellation import Stop
+from pipeline.sender.cancellation import CancelToken
 
 TRIES: Final = 5
 """Times that a question without a usable answer is asked."""
@@ -50,16 +51,6 @@ class FollowRules:
     token_use: TokenUse = "auto"  # noqa: S105 - how tokens are used, not one of them
 
 
-class FollowObserver(Protocol):
-    """Who draws what happens. Called in the loop: it must return at once."""
-
-    def session_done(self, session: Session, state: SessionState | None) -> None:
-        """A session was asked about or cancelled; `state` is None when nothing was learnt."""
-
-    def tokens_are_single_use(self) -> None:
-        """The API's tokens turned out to be good for one request each."""
-
-
 @dataclass(frozen=True, slots=True)
 class Followed:
     """How many sessions were asked about, how many gave no usable answer and why the last of them did not.
@@ -74,11 +65,11 @@ class Followed:
 
 
 async def follow(  # noqa: PLR0913, PLR0917 - the engine's five, and where the states go
-    sessions: Iterator[Session], api: Api, rules: FollowRules, keep: Keep, observer: FollowObserver, stop: Stop
+    sessions: Iterator[Session], api: Api, rules: FollowRules, keep: Keep, emit: Emit, stop: CancelToken
 ) -> Followed:
     """Ask the API for the state of every session. Returns when all were asked, or when it was stopped."""
-    async with _caller(api, rules, observer, stop) as caller:
-        asking = _Asking(caller, _Keeper(keep), observer, stop)
+    async with _caller(api, rules, emit, stop) as caller:
+        asking = _Poll(caller, _Keeper(keep), emit, stop)
         await _for_each(sessions, asking.ask, rules.concurrency, stop, asking.keeper)
         return asking.followed()
 
@@ -104,11 +95,11 @@ class CancelledAll:
 
 
 async def cancel(  # noqa: PLR0913, PLR0917 - as above
-    sessions: Sequence[Session], api: Api, rules: FollowRules, keep: Keep, observer: FollowObserver, stop: Stop
+    sessions: Sequence[Session], api: Api, rules: FollowRules, keep: Keep, emit: Emit, stop: CancelToken
 ) -> CancelledAll:
     """Cancel sessions, one by one until it has shown that this API can cancel at all, then many at once."""
-    async with _caller(api, rules, observer, stop) as caller:
-        cancelling = _Cancelling(caller, _Keeper(keep), observer, stop)
+    async with _caller(api, rules, emit, stop) as caller:
+        cancelling = _Cancelling(caller, _Keeper(keep), emit, stop)
         left = iter(sessions)
         for session in left:
             await _for_each(iter([session]), cancelling.cancel, 1, stop, cancelling.keeper)
@@ -124,12 +115,12 @@ async def cancel(  # noqa: PLR0913, PLR0917 - as above
 
 
 @asynccontextmanager
-async def _caller(api: Api, rules: FollowRules, observer: FollowObserver, stop: Stop) -> AsyncIterator[_Caller]:
+async def _caller(api: Api, rules: FollowRules, emit: Emit, stop: CancelToken) -> AsyncIterator[_Caller]:
     timing = Timing(sleep=stop.sleep)
     ahead = TokenRules(rules.token_use, rules.concurrency)
-    tokens = Tokens(api.authorize, ahead, timing, observer.tokens_are_single_use)
+    tokens = Tokens(api.authorize, ahead, timing, lambda: emit(TokensSingleUse()))
     try:
-        yield _Caller(api, tokens, Brake(Timing()), RateLimit(rules.rate, Timing()), timing, stop)
+        yield _Caller(api, tokens, AdaptiveThrottle(Timing()), RateLimit(rules.rate, Timing()), timing, stop)
     finally:
         await tokens.aclose()
 
@@ -140,10 +131,10 @@ class _Caller:
 
     api: Api
     _tokens: Tokens
-    _brake: Brake
+    _throttle: AdaptiveThrottle
     _rate: RateLimit
     _timing: Timing
-    _stop: Stop
+    _stop: CancelToken
 
     async def details(self, session_id: str) -> Exchange | None:
         """The answer to `details`, the last of several tries; None when the run is to stop."""
@@ -173,14 +164,17 @@ class _Caller:
                     self._tokens.refused(lease)
                     denied += 1
                     if (lease.fresh and denied > 1) or denied >= TOKEN_TRIES:
-                        raise CredentialsError("status.token_refused")
+                        raise CredentialsError(
+                            "The API refused a new access token (HTTP 401). States received so far are kept. "
+                            "Check the API user, then run the same command again."
+                        )
                 case Answered(status=429) | Answered(status=503, retry_after=float()):
-                    self._brake.pushed_back(exchange.retry_after)
+                    self._throttle.pushed_back(exchange.retry_after)
                     throttled += 1
                     if throttled >= THROTTLED_TRIES:
                         return exchange
                 case Answered(status=status) if status < _FAILED:
-                    self._brake.eased()
+                    self._throttle.eased()
                     return exchange
                 case _:
                     lost += 1
@@ -190,7 +184,7 @@ class _Caller:
         return None
 
     async def _permit(self) -> Lease:
-        await self._brake.wait()
+        await self._throttle.wait()
         await self._rate.turn()
         return await self._tokens.lease()
 
@@ -253,7 +247,7 @@ async def _for_each(
     sessions: Iterator[Session],
     treat: Callable[[Session], Awaitable[None]],
     at_once: int,
-    stop: Stop,
+    stop: CancelToken,
     keeper: _Keeper,
 ) -> None:
     """Treat every session, `at_once` at a time, until there are none left or the run is to stop."""
@@ -267,7 +261,12 @@ async def _for_each(
             stop.request(failure)
         except BaseException:
             # A fault of the program: the others come to an end, then it is raised.
-            stop.request(StoppedEarlyError("send.stopped_fault"))
+            stop.request(
+                StoppedEarlyError(
+                    "The run stopped because the program failed. The journal has what was sent. Run "
+                    "the same command again to resume."
+                )
+            )
             raise
 
     results = await asyncio.gather(*(work() for _ in range(at_once)), return_exceptions=True)
@@ -281,11 +280,11 @@ async def _for_each(
 
 
 @dataclass(slots=True)
-class _Asking:
+class _Poll:
     caller: _Caller
     keeper: _Keeper
-    _observer: FollowObserver
-    _stop: Stop
+    _emit: Emit
+    _stop: CancelToken
     _asked: int = 0
     _missed: int = 0
     _missed_in_a_row: int = 0
@@ -304,7 +303,7 @@ class _Asking:
                 self._missed_in_a_row = 0
                 state = session_states.after(told, session.state, now)
                 await self.keeper.add(session, state, now)
-                self._observer.session_done(session, state)
+                self._emit(SessionAsked(session.row, state))
             case session_states.Forbidden():
                 self._forbidden += 1
                 self._miss(session, "HTTP 403")
@@ -319,14 +318,21 @@ class _Asking:
         self._missed += 1
         self._missed_in_a_row += 1
         self._reason = self._stranger or reason
-        self._observer.session_done(session, None)
+        self._emit(SessionAsked(session.row, None))
         if self._missed_in_a_row >= MISSED_IN_A_ROW:
             self._stop.request(self._all_missed())
 
     def _all_missed(self) -> RunError:
         if self._forbidden == self._missed and not self._asked:
-            return CredentialsError("status.forbidden")
-        return ApiUnreachableError("status.unreachable", reason=self._reason)
+            return CredentialsError(
+                'The API answered "forbidden" (HTTP 403). Ask Flinks whether your account can '
+                "read e-Transfer requests, then run the same command again."
+            )
+        return ApiUnreachableError(
+            "The API gives no usable response ({reason}). States received so far are kept. "
+            "Run the same command again later.",
+            reason=self._reason,
+        )
 
     def followed(self) -> Followed:
         if self._stop.reason is None and self._missed and not self._asked:
@@ -338,8 +344,8 @@ class _Asking:
 class _Cancelling:
     caller: _Caller
     keeper: _Keeper
-    _observer: FollowObserver
-    _stop: Stop
+    _emit: Emit
+    _stop: CancelToken
     attempted: list[Attempted] = field(default_factory=list)
     offered: bool = True
     proven: bool = False
@@ -371,9 +377,15 @@ class _Cancelling:
         if state is not None:
             await self.keeper.add(session, state, now)
         self.attempted.append(Attempted(session, result))
-        self._observer.session_done(session, state)
+        self._emit(SessionAsked(session.row, state))
         if isinstance(result, session_states.Unsure) and self._unsure_in_a_row >= MISSED_IN_A_ROW:
-            self._stop.request(ApiUnreachableError("status.unreachable", reason=result.reason))
+            self._stop.request(
+                ApiUnreachableError(
+                    "The API gives no usable response ({reason}). States received so far are kept. "
+                    "Run the same command again later.",
+                    reason=result.reason,
+                )
+            )
 
     async def _state_after(self, session: Session) -> tuple[SessionState | None, str]:
         """What `details` says now; None when it says nothing, with why if it is of another."""

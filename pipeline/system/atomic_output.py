@@ -154,16 +154,28 @@ def check_workbook(path: Path) -> None:
     folder = path.parent
     try:
         if not folder.is_dir():
-            raise UsageError("report.no_folder", folder=folder)
+            raise UsageError(
+                "The folder {folder} for the output workbook does not exist. Create it, or "
+                "choose another place with -o.",
+                folder=folder,
+            )
         if path.is_dir():
-            raise UsageError("report.is_a_folder", path=path)
+            raise UsageError("{path} is a folder. Give the output workbook a file name with -o.", path=path)
         if path.suffix.casefold() != ".xlsx":
-            raise UsageError("report.not_xlsx", path=path)
+            raise UsageError("{path} is not an .xlsx name. Choose a name that ends in .xlsx.", path=path)
         try_out(path)
     except OSError as error:
         if error.errno in _FULL:
-            raise StoppedEarlyError("report.disk_full", folder=folder.absolute()) from error
-        raise UsageError("report.not_writable", folder=folder, reason=error.strerror or error) from error
+            raise StoppedEarlyError(
+                "The disk of the folder {folder} is full. Free some space, or choose another "
+                "place with -o. Nothing was sent. Run the same command again to resume.",
+                folder=folder.absolute(),
+            ) from error
+        raise UsageError(
+            "Can't write the output workbook in {folder} ({reason}). Choose another place with -o.",
+            folder=folder,
+            reason=error.strerror or error,
+        ) from error
 
 
 def try_out(path: Path) -> None:
@@ -185,7 +197,11 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoppedEarlyError(
-            "report.not_written", path=path, reason=error.strerror or type(error).__name__
+            "Can't write the workbook {path}, nor write it elsewhere ({reason}). Nothing is "
+            "lost. Free some space, then run the same command again; no request is sent "
+            "twice.",
+            path=path,
+            reason=error.strerror or type(error).__name__,
         ) from error
 
 

@@ -4,7 +4,7 @@ It cleans, validates with the pandera schema, finds identities, total lines and 
 never reads a file, and never remembers a row: repeats are the journal's to find.
 """
 
-from pipeline.validation.options import CheckOptions, Table
+from pipeline.validation.options import CheckableTable, CheckOptions
 from pipeline.validation.table import CheckedTable, check_table
 
-__all__ = ["CheckOptions", "CheckedTable", "Table", "check_table"]
+__all__ = ["CheckOptions", "CheckableTable", "CheckedTable", "check_table"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from pipeline.domain.model import SheetRow
+from pipeline.domain.model import NameOrder, SheetRow
 from pipeline.validation.accounts import Account, clean_account
 from pipeline.validation.emails import clean_email
 from pipeline.validation.field_sources import FieldSource, FieldSources, RawColumn
@@ -73,7 +73,7 @@ def clean(rows: Sequence[SheetRow], sources: FieldSources, production: bool) -> 
         if field in sources.by_field or field in _REQUIRED
     }
     if sources.whole_name is not None:
-        _split_names(FieldSource(sources.whole_name).read(rows), columns)
+        _split_names(FieldSource(sources.whole_name).read(rows), sources.name_order, columns)
     if any(field in sources.by_field for field in ACCOUNT_FIELDS):
         columns |= _accounts([sources.of(field).read(rows) for field in ACCOUNT_FIELDS], production)
     return columns
@@ -91,9 +91,9 @@ def clean_each(typed: RawColumn, cleaner: Cleaner) -> list[Cell]:
     return cells
 
 
-def _split_names(whole: RawColumn, columns: Columns) -> None:
+def _split_names(whole: RawColumn, order: NameOrder | None, columns: Columns) -> None:
     """First and last name from the column of whole names, wherever the sheet has none of its own."""
-    pairs = [split_name(*cell) for cell in zip(whole.texts, whole.kinds, strict=True)]
+    pairs = [split_name(*cell, order) for cell in zip(whole.texts, whole.kinds, strict=True)]
     for part, field in enumerate((Field.LAST_NAME, Field.FIRST_NAME)):
         own = columns[field]
         cells = [

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pipeline.domain.model import SheetRow
 from pipeline.validation.field_sources import FieldSources
-from pipeline.validation.options import Table
+from pipeline.validation.options import CheckableTable
 from pipeline.validation.text import clean_text
 from pipeline.validation.total_rows import Groups, groups_named, line_reader
 from schemas import money
@@ -47,6 +47,12 @@ class CutCents:
                 whole = row.cells[self.at].strip()[-3:].isdecimal()
                 self.with_decimals |= not whole
                 self.padded |= whole and row.cells[self.at + 1][0] == "0"
+
+    def behind(self, row: SheetRow) -> tuple[str, str]:
+        """The cell behind the amount of this row and the kind of it, both empty where it can't be cents."""
+        if self.at is None or not _is_cents(row.cells[self.at + 1]):
+            return "", ""
+        return row.cells[self.at + 1], row.kinds[self.at + 1]
 
     def of(self, row: SheetRow) -> str:
         """The cents that belong to the amount of this row; empty when there are none."""
@@ -85,7 +91,7 @@ class ColumnProfile:
         return self.given[given] >= _OFTEN and self.surnames[given] <= 1
 
 
-def profile(table: Table, sources: FieldSources) -> ColumnProfile:
+def profile(table: CheckableTable, sources: FieldSources) -> ColumnProfile:
     """Read the table once."""
     reader = line_reader(sources)
     amount, first, last = (sources.index_of(at) for at in (Field.AMOUNT, Field.FIRST_NAME, Field.LAST_NAME))
@@ -110,7 +116,26 @@ def profile(table: Table, sources: FieldSources) -> ColumnProfile:
     return ColumnProfile(convention, last_payment, cents, Groups(frozenset(totals), bool(totals)), given, surnames)
 
 
-def _before_own(table: Table, at: int | None) -> int | None:
+def with_names(
+    told: ColumnProfile, sources: FieldSources, before: Sequence[SheetRow], now: Sequence[SheetRow]
+) -> ColumnProfile | None:
+    """What a profile tells once the rows `before` are `now` and only names are others.
+
+    None where a column has so many names that not all of them were counted.
+    """
+    first, last = sources.index_of(Field.FIRST_NAME), sources.index_of(Field.LAST_NAME)
+    if first is None or last is None:
+        return told
+    if max(len(told.given), len(told.surnames)) + len(now) >= _MOST_NAMES:
+        return None
+    counted = []
+    for names, at in ((told.given, first), (told.surnames, last)):
+        added, gone = (Counter(row.cells[at].strip().casefold() for row in rows) for rows in (now, before))
+        counted.append(names + added - gone if added != gone else names)
+    return replace(told, given=counted[0], surnames=counted[1])
+
+
+def _before_own(table: CheckableTable, at: int | None) -> int | None:
     """`at` when the next column is there and the user's own."""
     if at is None or at + 1 >= len(table.columns) or table.columns[at + 1].field is not None:
         return None

@@ -76,7 +76,11 @@ class AccountCounter:
     @property
     def notices(self) -> tuple[Fault, ...]:
         """A notice when nearly every row is paid into another account."""
-        count = len(self._seen)
-        if count < _FEWEST_ACCOUNTS or count * 10 < self._rows * 9:
-            return ()
-        return (Fault("accounts-differ", details=(("count", str(count)),)),)
+        return accounts_differ(len(self._seen), self._rows)
+
+
+def accounts_differ(count: int, rows: int) -> tuple[Fault, ...]:
+    """A notice when so many `rows` are paid into so many different accounts that nearly every one has its own."""
+    if count < _FEWEST_ACCOUNTS or count * 10 < rows * 9:
+        return ()
+    return (Fault("accounts-differ", details=(("count", str(count)),)),)

@@ -8,9 +8,9 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Final
 
-from pipeline.domain.model import Column, SheetRow, kind_of, with_look
+from pipeline.domain.model import Column, NameOrder, SheetRow, kind_of, with_look
 from pipeline.domain.number_formats import digits_shown, forms, is_percent, with_texts
-from pipeline.validation.options import Table
+from pipeline.validation.options import CheckableTable
 from schemas import money
 from schemas.fields import ACCOUNT_FIELDS, Field
 
@@ -113,10 +113,11 @@ NOWHERE: Final = FieldSource()
 
 @dataclass(frozen=True, slots=True)
 class FieldSources:
-    """Where each field that is known comes from, the column of whole names (`Surname, Given`), and the user's own."""
+    """Where each field that is known comes from, the column of whole names and their order, and the user's own."""
 
     by_field: dict[Field, FieldSource]
     whole_name: int | None = None
+    name_order: NameOrder | None = None
     unused: tuple[Column, ...] = ()
 
     def index_of(self, field: Field) -> int | None:
@@ -128,7 +129,7 @@ class FieldSources:
         return self.by_field.get(field, NOWHERE)
 
 
-def sources(table: Table) -> FieldSources:
+def sources(table: CheckableTable) -> FieldSources:
     """Where the fields of `table` come from."""
     mapping = table.mapping
     columns = {Field(column.field): column for column in table.columns if column.field is not None}
@@ -143,6 +144,6 @@ def sources(table: Table) -> FieldSources:
         for field in known
         for column in (columns.get(field),)
     }
-    whole = [column.index for column in table.columns if mapping.split_names and column.heading == mapping.split_names]
+    whole = [column.index for column in table.columns if column.has_whole_names]
     unused = tuple(column for column in table.columns if column.field is None and column.index not in whole)
-    return FieldSources(by_field, whole[0] if whole else None, unused)
+    return FieldSources(by_field, whole[0] if whole else None, mapping.name_order, unused)

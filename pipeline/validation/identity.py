@@ -75,9 +75,17 @@ def _part(name: str, columns: Sequence[Column]) -> Part:
     bearing = [column for column in columns if folded(column.heading.strip()) == folded(name)]
     if not bearing:
         headings = ", ".join(column.heading for column in columns if column.heading)
-        raise SheetOptionError("check.identity_unknown", name=name, headings=headings)
+        raise SheetOptionError(
+            '--identity names "{name}", which is neither a field nor a heading of this '
+            "sheet. Use one of its headings: {headings}.",
+            name=name,
+            headings=headings,
+        )
     if len(bearing) > 1:
-        raise SheetOptionError("check.identity_ambiguous", name=name)
+        raise SheetOptionError(
+            '--identity names "{name}", but several columns have this heading. Rename one of them in the sheet.',
+            name=name,
+        )
     column = bearing[0]
     return _of_field(Field(column.field)) if column.field is not None else _of_column(column.index)
 

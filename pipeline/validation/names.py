@@ -11,6 +11,7 @@ import re
 import unicodedata
 from typing import Final
 
+from pipeline.domain.model import NameOrder
 from pipeline.validation.text import Cell, clean_text
 from schemas.faults import Fault
 from schemas.fields import RULES, Field
@@ -142,14 +143,18 @@ def is_not_to_be_used(name: str) -> bool:
     return _NOT_TO_BE_USED.search(name) is not None
 
 
-def split_name(text: str, kind: str) -> tuple[Cell, Cell]:
-    """`Surname, Given` as the cells of last and first name, when the mapping says so."""
+def split_name(text: str, kind: str, order: NameOrder | None = None) -> tuple[Cell, Cell]:
+    """A whole name as the cells of last and first name: `Surname, Given`, or two words in the order that is said.
+
+    What can't be split for certain is a fault: the bank compares both names.
+    """
     cell = clean_text(Field.LAST_NAME, text, kind)
     if not cell.text:
         return cell, Cell(cell.text)
-    surname, comma, given = (part.strip() for part in cell.text.partition(","))
-    if not (surname and comma and given):
+    parts = _parts(cell.text, order)
+    if parts is None:
         return Cell(None, (*cell.said, Fault("name-not-split", Field.LAST_NAME, text))), Cell(None)
+    surname, given = parts
     for field, part in ((Field.LAST_NAME, surname), (Field.FIRST_NAME, given)):
         if code := _no_name(part):
             return Cell(None, (*cell.said, Fault(code, field, text))), Cell(None)
@@ -157,6 +162,21 @@ def split_name(text: str, kind: str) -> tuple[Cell, Cell]:
         Cell(surname, cell.said + _notices(Field.LAST_NAME, text, surname)),
         Cell(given, _notices(Field.FIRST_NAME, text, given)),
     )
+
+
+def _parts(name: str, order: NameOrder | None) -> tuple[str, str] | None:
+    """Surname and given name; None where it is not certain which words are which."""
+    if "," in name:
+        if order is NameOrder.GIVEN_FIRST:
+            return None
+        surname, _, given = (part.strip() for part in name.partition(","))
+        return (surname, given) if surname and given else None
+    words = name.split()
+    # A third word may be of either name; a title, a company and two people are no first and last name.
+    if order is None or len(words) != 2 or _of_words(name.lower().split()):  # noqa: PLR2004 - one for each name
+        return None
+    first, second = words
+    return (second, first) if order is NameOrder.GIVEN_FIRST else (first, second)
 
 
 def _notices(field: str, text: str, name: str) -> tuple[Fault, ...]:

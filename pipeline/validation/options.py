@@ -15,9 +15,10 @@ from schemas.fields import DEFAULT_MAX_AMOUNT, NOTICE_AMOUNT, Field
 class CheckOptions:
     """The choices that a validation depends on. Amounts are in dollars.
 
-    Above `max_amount` a row is at fault, above `notice_amount` it gets a notice. `send_link` is for rows that do not
-    say. `direction` is the one of the account. In `production` the vendor's test institution is an error. `identity`
-    names what makes a row itself: API fields, the user's own headings, or `#` for the occurrence.
+    Above `max_amount` a row is at fault, above `notice_amount` it gets a notice. `send_link` and `language` (`EN`, `FR`
+    or empty) are for rows that do not say. `direction` is the one of the account. In `production` the vendor's test
+    institution is an error. `identity` names what makes a row itself: API fields, the user's own headings, or `#` for
+    the occurrence.
     """
 
     max_amount: Decimal = DEFAULT_MAX_AMOUNT
@@ -25,11 +26,12 @@ class CheckOptions:
     allow_open_amount: bool = False
     send_link: bool = False
     direction: str = "DEBIT"
+    language: str = ""
     production: bool = False
     identity: tuple[str, ...] = (Field.REFERENCE_ID.value,)
 
 
-class Table(Protocol):
+class CheckableTable(Protocol):
     """A sheet whose columns are understood. `chunks` may be called again: the check reads the rows twice."""
 
     @property

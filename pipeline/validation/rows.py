@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache, partial
 from operator import itemgetter
 from typing import Final
 
+from pipeline.domain.drafts import by_a_person
 from pipeline.domain.model import CheckedRow, Column, Payment, SheetRow
 from pipeline.validation.amounts import AmountReader, countable
 from pipeline.validation.cleaning import Columns, clean, clean_each, column
@@ -21,10 +22,11 @@ from pipeline.validation.field_sources import FieldSources
 from pipeline.validation.identity import RowKey
 from pipeline.validation.options import CheckOptions
 from pipeline.validation.text import Cell
-from pipeline.validation.total_rows import Line, RunningTotals, line_reader
+from pipeline.validation.total_rows import LineRole, RunningTotals, line_reader
 from schemas import payment as schema
 from schemas.faults import Fault, Severity, catalogue
 from schemas.fields import ACCOUNT_FIELDS, YES, Field
+from schemas.languages import PAYOR_HEADINGS, folded_letters, payor_language
 
 Faults = tuple[Fault, ...]
 
@@ -33,7 +35,7 @@ Said = defaultdict[int, list[Fault]]
 
 
 @dataclass(slots=True)
-class _ChunkLines:
+class ChunkLines:
     """The lines of a chunk, parted: `rows` with their `amounts` and `places`, lines whose amount no sum explains
     (`faulted`), and tax lines that a total may still explain (`taxes`), both by place.
     """
@@ -52,16 +54,40 @@ class _ChunkLines:
 
     def fault(self, place: int, row: SheetRow, fault: Fault) -> None:
         """A line that is no payment, with an amount that nothing explains: it counts no dollars, and is kept."""
-        self.faulted[place] = CheckedRow(row, None, None, "", (fault,))
+        self.faulted[place] = CheckedRow(row, None, None, "", *_parted((fault, *by_a_person(row.faults))))
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of the rows and of the faulted lines, in the sheet's order."""
+        if not self.faulted:
+            return [row.number for row in self.rows]
+        placed = [*zip(self.places, self.rows, strict=True), *((at, one.row) for at, one in self.faulted.items())]
+        return [row.number for _, row in sorted(placed, key=itemgetter(0))]
+
+    def only(self, numbers: Container[int]) -> ChunkLines:
+        """The same with only those of the rows that have one of these numbers."""
+        chosen = [at for at, row in enumerate(self.rows) if row.number in numbers]
+        rows, amounts = [self.rows[at] for at in chosen], [self.amounts[at] for at in chosen]
+        return ChunkLines(rows, amounts, [self.places[at] for at in chosen], self.faulted, self.taxes)
 
 
 class RowChecker:
-    """Checks the chunks of one table in turn. Remembers sums and a bounded number of addresses, never a row."""
+    """Checks the chunks of one table in turn. Remembers sums and a bounded number of addresses, never a row.
 
-    def __init__(
-        self, options: CheckOptions, sources: FieldSources, key: RowKey, profile: ColumnProfile, sums: RunningTotals
+    `totals` are the numbers of lines that are totals whatever is in them now: a person corrected the sheet.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what is known of the table, and where its sums go
+        self,
+        options: CheckOptions,
+        sources: FieldSources,
+        key: RowKey,
+        profile: ColumnProfile,
+        sums: RunningTotals,
+        totals: Container[int] = frozenset(),
     ) -> None:
         self._accounts = AccountCounter()
+        self._totals = totals
         self._options = options
         self._sources = sources
         self._key = key
@@ -73,6 +99,8 @@ class RowChecker:
         self._limits = schema.Limits(options.max_amount, options.allow_open_amount, options.direction)
         self._payors = CrossRowChecks(profile)
         self._cents = profile.cents
+        own = (column for column in sources.unused if folded_letters(column.heading) in PAYOR_HEADINGS)
+        self._language = next(own, None)
 
     @property
     def notices(self) -> Faults:
@@ -81,7 +109,15 @@ class RowChecker:
 
     def check(self, rows: Sequence[SheetRow]) -> list[CheckedRow]:
         """The rows among `rows`, checked; total lines and notes go to the sums."""
-        found = self._sorted(rows)
+        return self.checked(self.lines(rows))
+
+    def check_again(self, rows: Sequence[SheetRow]) -> list[CheckedRow]:
+        """Rows that are rows whatever is above them, checked once more. They are not counted in the sums again."""
+        amounts = clean_each(self._sources.of(Field.AMOUNT).read(rows), self._amounts.clean)
+        return self.checked(ChunkLines([*rows], amounts, [*range(len(rows))]))
+
+    def checked(self, found: ChunkLines) -> list[CheckedRow]:
+        """The lines of a chunk, checked, in the sheet's order."""
         kept, lines = found.rows, found.faulted
         if not kept:
             return list(lines.values())
@@ -94,43 +130,44 @@ class RowChecker:
             if cents := self._cents.of(row):
                 typed = columns[Field.AMOUNT].typed[at]
                 said[at].append(Fault("amount-cut", Field.AMOUNT, typed, (("cents", cents),)))
+        languages = self._languages(kept, said)
         self._accounts.look_at(columns)
         references = columns.get(Field.REFERENCE_ID)
         self._sums.without_reference += references.texts.count("") if references else len(kept)
-        checked = self._assembled(kept, columns, said)
+        checked = self._assembled(kept, columns, said, languages)
         if not lines:
             return checked
         return [row for _, row in sorted([*zip(found.places, checked, strict=True), *lines.items()], key=itemgetter(0))]
 
-    def _sorted(self, rows: Sequence[SheetRow]) -> _ChunkLines:
+    def lines(self, rows: Sequence[SheetRow]) -> ChunkLines:
         """The payment rows and their amounts. The amounts come first: a sum is told by agreeing with its rows."""
-        found = _ChunkLines()
+        found = ChunkLines()
         sums = self._sums
         typed = self._sources.of(Field.AMOUNT).read(rows)
         for place, (row, cell) in enumerate(zip(rows, clean_each(typed, self._amounts.clean), strict=True)):
             amount = countable(cell.text)
-            match self._lines.line(row, sums, amount):
-                case Line.ROW:
+            match LineRole.TOTAL if row.number in self._totals else self._lines.line(row, sums, amount):
+                case LineRole.ROW:
                     sums.add(amount)
                     found.keep(place, row, cell)
-                case Line.TOTAL:
+                case LineRole.TOTAL:
                     self._close(found, place, row, amount)
-                case Line.TAX:
+                case LineRole.TAX:
                     assert amount is not None
                     if sums.is_tax(row, amount):
                         sums.add_tax(row, amount)
                     else:
                         found.taxes[place] = (row, amount)
-                case Line.GROUP:
+                case LineRole.GROUP:
                     sums.begin_group()
                     sums.note(row, "group-line")
-                case Line.NOTE:
+                case LineRole.NOTE:
                     sums.note(row)
         for place, (row, amount) in found.taxes.items():
             found.fault(place, row, Fault("tax-unexplained", details=(("read_amount", f"{amount:f}"),)))
         return found
 
-    def _close(self, found: _ChunkLines, place: int, row: SheetRow, amount: Decimal | None) -> None:
+    def _close(self, found: ChunkLines, place: int, row: SheetRow, amount: Decimal | None) -> None:
         """A total line: it may explain tax lines above it that no rate explains."""
         waiting = sum((tax for _, tax in found.taxes.values()), Decimal(0))
         if found.taxes and self._sums.sums_up(amount, taxes=waiting):
@@ -169,11 +206,24 @@ class RowChecker:
                 heading, value = found
                 said[at].append(Fault("missing-here", failures.field, value, (("elsewhere", heading),)))
 
-    def _assembled(self, rows: Sequence[SheetRow], columns: Columns, said: Said) -> list[CheckedRow]:
+    def _languages(self, rows: Sequence[SheetRow], said: Said) -> list[str]:
+        """The language of each payor; one that the API does not know is a notice, and the setting's is used."""
+        if self._language is None:
+            return [self._options.language] * len(rows)
+        typed = [row.cells[self._language.index].strip() for row in rows]
+        found = [payor_language(text) for text in typed]
+        for at, (text, language) in enumerate(zip(typed, found, strict=True)):
+            if text and not language:
+                said[at].append(Fault("language-unknown", self._language.heading, text))
+        return [language or self._options.language for language in found]
+
+    def _assembled(
+        self, rows: Sequence[SheetRow], columns: Columns, said: Said, languages: Sequence[str]
+    ) -> list[CheckedRow]:
         texts = {field: [text or "" for text in column.texts] for field, column in columns.items()}
         verdicts = [_parted((*row.faults, *said.get(at, ()))) for at, row in enumerate(rows)]
         blank = [""] * len(rows)
-        parts = zip(*(texts.get(field, blank) for field in _OF_PAYMENT), strict=True)
+        parts = zip(languages, *(texts.get(field, blank) for field in _OF_PAYMENT), strict=True)
         payments = [None if faults else self._payment(*part) for (faults, _), part in zip(verdicts, parts, strict=True)]
         identities = self._key.identities(rows, texts, payments)
         amounts = map(countable, texts[Field.AMOUNT])
@@ -184,7 +234,7 @@ class RowChecker:
             )
         ]
 
-    def _payment(self, amount: str, link: str, *texts: str) -> Payment:
+    def _payment(self, language: str, amount: str, link: str, *texts: str) -> Payment:
         reference, first, middle, last, email, institution, transit, account = texts
         return Payment(
             reference_id=reference,
@@ -198,6 +248,7 @@ class RowChecker:
             institution_code=institution,
             transit_number=transit,
             account_number=account,
+            language=language,
         )
 
 

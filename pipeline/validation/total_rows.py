@@ -58,6 +58,9 @@ _MOST_NOTICES: Final = 5
 """So many lines are named each by itself; more of one kind are one notice."""
 
 
+UNEXPLAINED: Final = frozenset(("total-differs", "tax-unexplained"))
+"""The errors of lines that are no payments: no sum explains their amounts."""
+
 _OF_MANY: Final = {
     "total-agrees": "totals-agree",
     "total-unread": "totals-unread",
@@ -67,7 +70,7 @@ _OF_MANY: Final = {
 }
 
 
-class Line(Enum):
+class LineRole(Enum):
     """What a line of the sheet is."""
 
     ROW = auto()
@@ -107,27 +110,27 @@ class LineReader:
         filled = sum(1 for at in payor if _LETTERS_OR_DIGITS.search(cells[at]) and not is_total(cells[at]))
         return filled + (self.amount is not None and _says(cells[self.amount])) > 1
 
-    def line(self, row: SheetRow, sums: RunningTotals, amount: Decimal | None) -> Line:
+    def line(self, row: SheetRow, sums: RunningTotals, amount: Decimal | None) -> LineRole:
         """What this line is. `sums` knows what stands above it; `amount` is its own, if it can be read."""
         cells = row.cells
         if self.email is not None and "@" in cells[self.email]:
-            return Line.ROW  # nearly every row of nearly every sheet
+            return LineRole.ROW  # nearly every row of nearly every sheet
         if sums.totalled and self._trails(row) and self._is_remark(row):
-            return Line.NOTE
+            return LineRole.NOTE
         filled = [at for at, text in enumerate(cells) if _says(text)]
         if not filled:
-            return Line.BLANK
+            return LineRole.BLANK
         if self._is_group(row, filled):
-            return Line.GROUP
+            return LineRole.GROUP
         if self._has_own(cells, sums):
             is_note = len(filled) == 1 and self._trails(row) and filled[0] not in self.account
-            return Line.NOTE if is_note and _NOTE.fullmatch(cells[filled[0]]) else Line.ROW
+            return LineRole.NOTE if is_note and _NOTE.fullmatch(cells[filled[0]]) else LineRole.ROW
         texts = [cells[at] for at in filled]
         if self.amount in filled:
             return _with_amount(texts, sums, amount)
         if any(map(is_total, texts)):
-            return Line.TOTAL
-        return Line.NOTE if self._trails(row) else Line.ROW
+            return LineRole.TOTAL
+        return LineRole.NOTE if self._trails(row) else LineRole.ROW
 
     def _has_own(self, cells: Sequence[str], sums: RunningTotals) -> bool:
         """Whether a line has a reference, name, e-mail or account that is no total's word, count or ornament."""
@@ -168,14 +171,14 @@ class LineReader:
         return 0 < self.last_payment < row.number
 
 
-def _with_amount(texts: Sequence[str], sums: RunningTotals, amount: Decimal | None) -> Line:
+def _with_amount(texts: Sequence[str], sums: RunningTotals, amount: Decimal | None) -> LineRole:
     """What a line with an amount and nothing of its own is. Without a total's word, one row makes no sum."""
     if any(map(_is_wholly_a_total, texts)):
-        return Line.TOTAL
+        return LineRole.TOTAL
     if amount is not None and any(map(_TAX.search, texts)):
-        return Line.TAX
+        return LineRole.TAX
     least = 1 if any(map(is_total, texts)) else _LEAST_ROWS_OF_A_SUM
-    return Line.TOTAL if sums.sums_up(amount, least) else Line.ROW
+    return LineRole.TOTAL if sums.sums_up(amount, least) else LineRole.ROW
 
 
 def line_reader(sources: FieldSources, last_payment: int = 0, groups: Groups = Groups()) -> LineReader:
@@ -232,7 +235,10 @@ class _Mark:
 
 @dataclass(slots=True)
 class RunningTotals:
-    """The running sums of a sheet, and the lines left out so far. Amounts in dollars, faulty rows included."""
+    """The running sums of a sheet, and the lines left out so far. Amounts in dollars, faulty rows included.
+
+    `total_lines` are the numbers of the lines that are totals, each with a control total where its amount can be read.
+    """
 
     all_rows: Decimal = Decimal("0.00")
     counted: int = 0
@@ -240,6 +246,7 @@ class RunningTotals:
     without_reference: int = 0
     totalled: bool = False
     controls: list[ControlTotal] = field(default_factory=list)
+    total_lines: set[int] = field(default_factory=set)
     _marks: deque[_Mark] = field(default_factory=lambda: deque([_Mark()], _MOST_GROUPS))
     _left_out: defaultdict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
 
@@ -302,6 +309,7 @@ class RunningTotals:
         """Check a total line against the rows above it. Returns its fault when no sum explains its amount."""
         label = _label(row)
         self.totalled = True
+        self.total_lines.add(row.number)
         if amount is None:
             self._say("total-unread", row)
             return None
@@ -333,4 +341,4 @@ class RunningTotals:
 def _label(row: SheetRow) -> str:
     """What a line says of itself: its total word, else its first text."""
     filled = [text for text in row.cells if _says(text)]
-    return next(filter(is_total, filled), filled[0])
+    return next(filter(is_total, filled), filled[0] if filled else "")

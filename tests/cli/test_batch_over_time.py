@@ -201,12 +201,12 @@ def test_every_output_says_the_same_of_a_batch_of_six_sheets(month: Month) -> No
     assert len(receivables) == count
     assert dollars(line["Amount"] for line in receivables) == asked
     page = files["html"].read_text("utf-8")
-    assert f"{count} of 14 rows" in page
+    assert f"{count} of 14, " in page
     assert f"{asked:,}" in page
 
     # the workbooks
     assert figures(home / "status.xlsx", "requests") == (count, asked)
-    assert figures(home / "status.xlsx", "of these cancelled") == (len(gone), Decimal(str(cancelled["amount"])))
+    assert figures(home / "status.xlsx", "of which cancelled") == (len(gone), Decimal(str(cancelled["amount"])))
     assert figures(Path(month.last["output"]), "requests") == (count, asked)
     sheet = load_workbook(home / "status.xlsx")["Results"]
     headings, *rows = sheet.iter_rows(values_only=True)

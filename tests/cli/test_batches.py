@@ -91,8 +91,8 @@ def test_the_story_of_a_batch_is_its_runs_and_its_sheet(ran: Command, sheet: Pat
         "invalid": 1,
     }
     told = ran("batches", "show", "billing", "--sandbox").out
-    assert told.count("billing.csv: ") == 2
-    assert "already-created: 1 rows" in told
+    assert told.count("billing.csv (rows: ") == 2
+    assert "already-created: 1, " in told
 
 
 ROWS = [
@@ -343,7 +343,7 @@ def test_a_purge_of_postgresql_says_when_copies_remain(
         reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         reader.execute(reading)
         kept = command(*purge)
-        assert (kept.code, "another program reads the journal" in kept.err) == (6, True)
+        assert (kept.code, "another program is reading the journal" in kept.err) == (6, True)
     assert command(*purge).code == 0
     with psycopg.connect(url) as connection:
         assert found_in(pages(connection), PERSONAL) == set()
@@ -361,3 +361,12 @@ def pages(connection: Any) -> bytes:
     names = [name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
     read = "SELECT pg_read_binary_file(pg_relation_filepath(%s))"
     return b"".join(bytes(connection.execute(read, (name,)).fetchone()[0]) for name in names)
+
+
+def test_the_list_leaves_out_what_no_batch_has(ran: Command) -> None:
+    """Nothing was cancelled, and there is one environment: no column for them, one line for the environment."""
+    first, headings, *_ = ran("batches", "--sandbox").out.splitlines()
+    assert first == "Environment: sandbox"
+    assert headings.split("  ")[0] == "batch"
+    assert "cancelled" not in headings
+    assert "outcome unknown" in headings

@@ -49,13 +49,13 @@ def test_run_writes_every_file_that_was_asked_for(command: Command, sheet: Path)
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        pytest.param(["--csv", "a", "--html", "a"], "another file of this run", id="two files at one place"),
+        pytest.param(["--csv", "a", "--html", "a"], "already writes another file", id="two files at one place"),
         pytest.param(["--html", "nowhere/a.html"], "does not exist", id="a folder that is not there"),
         pytest.param(["--receivables", "ar.csv"], "go together", id="no mapping"),
-        pytest.param(["--receivables", "a", "--receivables-mapping", "b"], "can't be read", id="no such mapping"),
-        pytest.param(["--mended", "m.xlsx"], "is not one", id="a mended copy of a text file"),
+        pytest.param(["--receivables", "a", "--receivables-mapping", "b"], "Can't read", id="no such mapping"),
+        pytest.param(["--marked-copy", "m.xlsx"], "is not one", id="a marked copy of a text file"),
         pytest.param(["--compare", "rent-2026-10"], "There is no batch", id="an unknown batch"),
-        pytest.param(["--compare", "rent-2026-11"], "is this batch itself", id="itself"),
+        pytest.param(["--compare", "rent-2026-11"], "names this batch itself", id="itself"),
     ],
 )
 def test_what_can_not_be_done_is_told_before_the_first_request(
@@ -114,6 +114,28 @@ def changes_in(path: Path) -> list[tuple]:
     return [(row[0], row[1], row[3], row[4], row[5]) for row in rows[at + 1 :]]
 
 
+def test_slips_are_shown_before_anything_is_sent(command: Command, october: Path) -> None:
+    """Amounts that are ten or a hundred times the month before stand in the block before the question, a line each."""
+    november = october.with_name("rent-2026-11.csv")
+    november.write_text(NOVEMBER.replace("1234.50", "12.35"), encoding="utf-8")
+    shown = command("run", november, "--sandbox").err
+    assert "  Warning: likely typing errors, compared with batch rent-2026-10: 2\n" in shown
+    assert "    row 2: $2,500.00, 10 times the previous amount ($250.00)\n" in shown
+    assert "    row 3: $12.35, a hundredth of the previous amount ($1,234.50)\n" in shown
+
+
+def test_many_slips_are_counted(command: Command) -> None:
+    """More than five slips are counted behind the first five."""
+    for month, amount in (("10", "10"), ("11", "100")):
+        lines = [f"{month}-{n},Payor,Nobody,payor{n}@example.com,{amount}" for n in range(9)]
+        sheet = command.home / f"rent-2026-{month}.csv"
+        sheet.write_text("\n".join(["Invoice #,First name,Last name,Email,Amount", *lines]), encoding="utf-8")
+        shown = command("run", sheet, "--sandbox", "--lang", "fr").err
+    assert "  Attention : erreurs de frappe probables, par rapport au lot rent-2026-10 : 9\n" in shown
+    assert shown.count("10 fois le montant précédent (10,00\N{NO-BREAK SPACE}$)") == 5
+    assert "    … et 4 autres\n" in shown
+
+
 @pytest.fixture
 def october(command: Command) -> Path:
     path = command.home / "rent-2026-10.csv"
@@ -124,9 +146,9 @@ def october(command: Command) -> Path:
 
 
 FOUND = [
-    ("likely slip", "2", "ZOE@example.com", 250, 2500),
+    ("likely typing error", "2", "ZOE@example.com", 250, 2500),
     ("new", "5", "omar@example.com", None, 80),
-    ("gone", "", "mei@example.com", 80, None),
+    ("missing", "", "mei@example.com", 80, None),
 ]
 
 
@@ -163,19 +185,20 @@ def test_only_the_corrected_rows_given_back_make_nobody_look_gone(command: Comma
     done = command("run", "mended.xlsx", "--sandbox", "--batch", "rent-2026-11", "--json")
     assert done.json()["counts"]["created"] == 1
     kinds = {change[0] for change in changes_in(command.home / "mended.sandbox.results.xlsx")}
-    gone = [change[2] for change in changes_in(command.home / "mended.sandbox.results.xlsx") if change[0] == "gone"]
-    assert kinds == {"likely slip", "new", "gone"}
+    gone = [change[2] for change in changes_in(command.home / "mended.sandbox.results.xlsx") if change[0] == "missing"]
+    assert kinds == {"likely typing error", "new", "missing"}
     assert gone == ["mei@example.com"]
 
 
-def test_the_mended_copy_of_a_run(command: Command) -> None:
-    """`run --mended` gives a copy of the workbook in which the wrong cell is marked."""
+@pytest.mark.parametrize("option", ["--marked-copy", "--mended"])
+def test_the_marked_copy_of_a_run(command: Command, option: str) -> None:
+    """`run --marked-copy` (of old `--mended`) gives a copy of the workbook in which the wrong cell is marked."""
     book = Workbook()
     for line in csv.reader(SHEET.splitlines()):
         book.active.append(line)
     book.save(command.home / "rent.xlsx")
-    done = command("run", "rent.xlsx", "--sandbox", "--dry-run", "--mended", "mended.xlsx", "--json")
-    assert done.json()["outputs"] == {"mended": "mended.xlsx"}
+    done = command("run", "rent.xlsx", "--sandbox", "--dry-run", option, "mended.xlsx", "--json")
+    assert done.json()["outputs"] == {"marked-copy": "mended.xlsx"}
     sheet = load_workbook(command.home / "mended.xlsx").active
     assert "not an e-mail address" in sheet["D4"].comment.text
     assert [sheet.cell(row, 6).value for row in (1, 2, 4)] == ["row", 2, 4]

@@ -122,7 +122,10 @@ def test_the_journals_disk_fills_up(desk: Desk, disk: SmallDisk) -> None:
     place = Desk(desk.folder, desk.server, desk.settings)
     ran = place.run(LINES)
     # Whether the space that was kept for this is enough for the rest as well depends on who finds the disk full.
-    assert (ran.code, ran.stopped) in {(6, "journal.disk_full"), (0, "")}
+    assert (ran.code, ran.stopped) in {
+        (6, ("The disk of the journal {place} is full. Free some space, then run the same command again to resume.")),
+        (0, ""),
+    }
     statuses = check_truth(desk.folder / "sheet.results.xlsx", REFERENCES, desk.server.sessions)
     assert set(statuses.values()) <= {"created", "not-sent", "failed"}
     assert {reference for reference, status in statuses.items() if status == "created"} == set(desk.server.created)
@@ -139,7 +142,13 @@ def test_the_journals_disk_is_full_from_the_start(desk: Desk, disk: SmallDisk) -
     ran = desk.run(LINES)
     assert (ran.code, len(desk.server.creations)) == (6, 1)
     # SQLite calls it an input/output error when it is its shared memory that finds no room.
-    assert ran.stopped in {"journal.disk_full", "journal.disk_error"}
+    assert ran.stopped in {
+        ("The disk of the journal {place} is full. Free some space, then run the same command again to resume."),
+        (
+            "The disk of the journal {place} reports an error. Check the disk or the network "
+            "drive, then run the same command again."
+        ),
+    }
     disk.free()
     goes_on(desk)
 
@@ -152,7 +161,14 @@ def test_the_journal_is_read_only(desk: Desk, disk: SmallDisk) -> None:
     ran = desk.run(LINES)
     disk.make_writable()
     assert (ran.code, len(desk.server.creations)) == (2, 1)
-    assert ran.stopped in {"journal.read_only", "journal.cannot_make", "journal.cannot_open"}
+    assert ran.stopped in {
+        ("Can't write the journal {place}. Give yourself write access, or choose another with --journal."),
+        ("Can't create the journal {place} ({error}). Choose a place where you can write with --journal."),
+        (
+            "Can't open the journal {place}. Check that its folder exists and that you can "
+            "write there, or choose another with --journal."
+        ),
+    }
     goes_on(desk)
 
 
@@ -192,7 +208,11 @@ def test_the_journal_stays_locked(desk: Desk) -> None:
     ran = desk.run(LINES)
     let_go.set()
     other.join()
-    assert (ran.code, ran.stopped, len(desk.server.creations)) == (6, "journal.locked", 1)
+    assert (ran.code, ran.stopped, len(desk.server.creations)) == (
+        6,
+        ("Another program locks the journal {place} (waited {seconds} s). Close it, then run the same command again."),
+        1,
+    )
     goes_on(desk)
 
 
@@ -212,7 +232,14 @@ def test_the_journal_is_damaged(desk: Desk, damage: Callable[..., Any]) -> None:
     desk.journal.write_bytes(damage(content))
     damaged = desk.journal.read_bytes()
     ran = desk.run(LINES)
-    assert (ran.code, ran.stopped, len(desk.server.creations)) == (2, "journal.damaged", 5)
+    assert (ran.code, ran.stopped, len(desk.server.creations)) == (
+        2,
+        (
+            "The file {place} is not a journal, or it is damaged. Nothing more is sent. "
+            "Restore it from a backup, or choose another with --journal."
+        ),
+        5,
+    )
     assert desk.journal.read_bytes() == damaged
     for left in desk.folder.glob("journal.sqlite-*"):
         left.unlink()
@@ -237,7 +264,13 @@ def test_the_journal_is_damaged_while_it_sends(desk: Desk) -> None:
     again = desk.run(LINES)
     check_server(desk)
     assert ran.code in {0, 2, 5, 6}  # what it could still read
-    assert (again.code, again.stopped) == (2, "journal.damaged")
+    assert (again.code, again.stopped) == (
+        2,
+        (
+            "The file {place} is not a journal, or it is damaged. Nothing more is sent. "
+            "Restore it from a backup, or choose another with --journal."
+        ),
+    )
     assert len(desk.server.creations) == sent
 
 
@@ -323,7 +356,14 @@ def test_the_workbooks_disk_is_full_from_the_start(desk: Desk, disk: SmallDisk) 
     """A full disk is no mistake in the command: nothing is sent, the code is 6, and with space the command goes on."""
     disk.fill()
     ran = desk.run(LINES, output=disk.path / "results.xlsx")
-    assert (ran.code, ran.stopped, desk.server.requests) == (6, "report.disk_full", [])
+    assert (ran.code, ran.stopped, desk.server.requests) == (
+        6,
+        (
+            "The disk of the folder {folder} is full. Free some space, or choose another "
+            "place with -o. Nothing was sent. Run the same command again to resume."
+        ),
+        [],
+    )
     disk.free()
     assert desk.run(LINES, output=disk.path / "results.xlsx").code == 0
 
@@ -339,7 +379,14 @@ def test_the_workbook_can_be_written_nowhere(desk: Desk, disk: SmallDisk, monkey
 
     at(10, fills, desk.server)
     ran = desk.run(LINES, output=disk.path / "results.xlsx")
-    assert (ran.code, ran.stopped) == (6, "report.not_written")
+    assert (ran.code, ran.stopped) == (
+        6,
+        (
+            "Can't write the workbook {path}, nor write it elsewhere ({reason}). Nothing is "
+            "lost. Free some space, then run the same command again; no request is sent "
+            "twice."
+        ),
+    )
     assert desk.server.created == dict.fromkeys(REFERENCES, 1)
     disk.free()
     requests = len(desk.server.creations)

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from support.command import Command, StandaloneSandbox
 from support.fault_server import FaultServer, Talk, answers, details
 
+from pipeline.journal import queries
 from pipeline.journal.journal import Batch, open_journal
 from pipeline.journal.tables import states
 
@@ -70,10 +71,10 @@ def test_what_is_open_is_cancelled_and_the_rest_is_told(command: Command, env: d
     """Open requests are cancelled; what was paid is named, what the API refuses is told with its reason."""
     done = command("cancel", "rent", "--yes", env=env)
     assert done.code == 1
-    assert "payment requests to cancel: 4, 390.00 in all" in done.err
-    assert "they were paid: 1 (rows 5)" in done.err
-    assert "Cancelled: 3, 70.00 in all" in done.out
-    assert "row 7: not cancelled, since the API refused (HTTP 400" in done.out
+    assert "payment requests to cancel: 4, $390.00" in done.err
+    assert "paid, not cancelled: 1 (rows 5)" in done.err
+    assert "Cancelled: 3, $70.00" in done.out
+    assert "row 7: not cancelled, the API refused (HTTP 400" in done.out
     assert words(command) == {
         **dict.fromkeys((2, 3, 4), "Cancelled"),
         5: "Completed",
@@ -116,7 +117,7 @@ def test_a_dry_run_changes_nothing(command: Command, env: dict[str, str]) -> Non
     """It asks for the states, shows what would be cancelled, and neither asks nor cancels."""
     done = command("cancel", "rent", "--dry-run", env=env)
     assert "Nothing was cancelled" in done.out
-    assert "row 2: 10.00, Initiated / Initiated" in done.out
+    assert "row 2: $10.00, Initiated / Initiated" in done.out
     command("status", "rent", env=env)
     assert words(command)[2] == "Initiated"
 
@@ -137,7 +138,7 @@ def test_an_api_without_cancel_is_one_sentence(command: Command, answer: str) ->
         send(command, env)
         done = command("cancel", "rent", "--yes", "--json", env=env)
         assert (done.code, done.json()["offered"], done.json()["cancelled"]["rows"]) == (1, False, 0)
-        assert done.err.count("can't cancel e-Transfer sessions yet") == 1
+        assert done.err.count("can't cancel e-Transfer requests yet") == 1
     store = (command.home / "own.jsonl").read_text("utf-8")
     assert store.count("/cancel") == 1
 
@@ -149,7 +150,7 @@ def test_a_row_whose_session_nobody_knows_is_told(command: Command, standalone_s
     send(command, env, sheet)
     done = command("cancel", "rent", "--yes", env=env)
     assert done.code == 5
-    assert "can't be cancelled, since nobody knows their session: 1 (rows 2)" in done.out
+    assert "outcome unknown, can't be cancelled: 1 (rows 2)" in done.out
 
 
 @pytest.mark.parametrize(
@@ -168,7 +169,7 @@ def test_rows_that_can_not_be_meant_are_one_sentence(
 def test_a_batch_that_is_being_run_is_left_alone(command: Command, env: dict[str, str]) -> None:
     """While a run holds the batch the exit code is 7."""
     with open_journal(str(command.data / "journal.sqlite")) as journal:
-        (line,) = journal.batch_lines()
+        (line,) = journal.read(queries.batch_lines)
         with journal.lease(Batch(line.id, line.name, line.environment)):
             assert command("cancel", "rent", "--yes", env=env).code == 7
 
@@ -192,7 +193,7 @@ def test_a_cancellation_that_nothing_confirms_is_done_nowhere(command: Command) 
         cancels = [asked for asked in server.requests if asked.path.endswith("/cancel")]
     assert (done.code, done.json()["cancelled"]["rows"], len(cancels)) == (6, 0, 6)
     assert [told["why"] for told in done.json()["notCancelled"]] == [
-        "nothing confirms that it is cancelled (HTTP 200); the same command asks again"
+        "the API did not confirm the cancellation (HTTP 200). Run the same command again to check."
     ] * 2
     assert right["counts"]["held"] == 2
     with open_journal(str(command.data / "journal.sqlite")) as journal, journal.engine.connect() as connection:

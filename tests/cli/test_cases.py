@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openpyxl import Workbook
 from support.command import Command
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -24,7 +25,7 @@ SHEETS: list[tuple[str, int, dict[str, int], str]] = [
     ("euro-wide-space.xlsx", 0, {"not-sent": 5}, "agrees"),
     ("filled-down-formulas.xlsx", 0, {"not-sent": 3}, "(27)"),
     ("foreign-formats.xlsx", 1, {"invalid": 8, "not-sent": 1}, "A$"),
-    ("group-lines.xlsx", 0, {"not-sent": 5}, "name of a group"),
+    ("group-lines.xlsx", 0, {"not-sent": 5}, "is a group name"),
     ("grouped-by-customer.xlsx", 0, {"not-sent": 3}, "agrees"),
     ("hidden-in-html.xls", 3, {}, "4-5"),
     ("macro-sheet.xlsm", 0, {"not-sent": 2}, ""),
@@ -38,12 +39,12 @@ SHEETS: list[tuple[str, int, dict[str, int], str]] = [
     ("stream-in-capitals.xls", 0, {"not-sent": 2}, ""),
     ("struck-out.xlsx", 3, {}, "struck through"),
     ("sum-line.txt", 0, {"not-sent": 5}, "4,908.24 agrees"),
-    ("taxes-below.csv", 0, {"not-sent": 2}, "tax on the rows above"),
+    ("taxes-below.csv", 0, {"not-sent": 2}, "on the rows above"),
     ("total-and-amount-due.csv", 3, {}, "InvoiceAmountDue"),
     ("two-sheets.xlsx", 3, {}, "--sheet"),
     ("unknown-encoding.xlsx", 3, {}, "damaged"),
     ("workbook-elsewhere.xlsx", 0, {"not-sent": 5}, ""),
-    ("aborts.xlsx", 3, {}, "can't be read"),
+    ("aborts.xlsx", 3, {}, "Can't read"),
     ("no-rows.xlsx", 0, {}, ""),
 ]
 
@@ -62,7 +63,8 @@ def test_a_sheet_comes_to_what_is_in_it(
 def test_an_expected_total_is_that_of_the_rows(command: Command) -> None:
     """Labels and totals stand left of the first heading."""
     sheet = CASES / "grouped-by-customer.xlsx"
-    assert command("validate", sheet, "--sandbox", "--expect-total", "1250.40").code == 0
+    for total in ("1250.40", "1250.4", "$1,250.40", "1 250,40 $"):
+        assert command("validate", sheet, "--sandbox", "--expect-total", total).code == 0
 
 
 def test_a_sheet_that_a_spreadsheet_saved_again_asks_nobody_again(command: Command) -> None:
@@ -142,3 +144,48 @@ def test_a_report_comes_to_its_payments(
     assert len(lines) == told["reports"][0]["lines"]
     if report == "reconcile-twice-in-one-report.csv":
         assert [(one["day"], one["amount"]) for one in told["deposits"]] == [("2026-11-28", "1537.40")]
+
+
+def test_map_and_split_names_on_the_command_line(command: Command) -> None:
+    """One heading, one column of whole names: no mapping file is needed, and an unsure name is its row's fault."""
+    (command.home / "rent.csv").write_text(
+        "Invoice #,Who,Electronic address,Amount,Due\n"
+        "R-1,Zo\u00e9 Roy,zoe@example.com,1250.40,5\n"
+        "R-2,Mary Ann Smith,mary@example.com,10,5\n",
+        encoding="utf-8",
+    )
+    options = ("--map", "Electronic address=email", "--map", "Due=ignore", "--split-names", "who:given-first")
+    done = command("validate", "rent.csv", "--sandbox", "--json", *options)
+    told = done.json()
+    assert (done.code, told["counts"]["not-sent"], told["counts"]["invalid"]) == (1, 1, 1)
+    assert [error["code"] for error in told["errors"] if error["row"] == 3] == ["name-not-split"]
+    shown = command("columns", "rent.csv", *options).out
+    assert "your mapping: full names, split" in shown
+    wrong = command("run", "rent.csv", "--sandbox", "--map", "Due=when")
+    assert (wrong.code, "FIELD is one of: referenceId" in wrong.err) == (2, True)
+
+
+def test_a_notice_that_touches_money_is_a_warning(command: Command) -> None:
+    """What may change how much is asked for stands first and is called a warning; anything else is a note."""
+    book = Workbook()
+    rows = ("Invoice #,First name,Last name,Email,Amount", "R-1,Ana,Roy,ana@example.com,5", "Total,,,,5")
+    for line in rows:
+        book.active.append(line.split(","))
+    book.create_sheet("Hidden").append(["a", "b"])
+    book["Hidden"].sheet_state = "hidden"
+    book.save(command.home / "rent.xlsx")
+    shown = command("validate", "rent.xlsx", "--sandbox").err
+    assert shown.index("  Warning: hidden sheets not read: Hidden\n") < shown.index("  Note: row 3")
+    assert "  Attention : feuilles masqu\u00e9es" in command("validate", "rent.xlsx", "--sandbox", "--lang", "fr").err
+
+
+def test_rows_that_are_invalid_for_one_reason_are_one_line(command: Command) -> None:
+    """Their number, the reason without what is in each cell, and their rows; a single one is told as it is."""
+    wrong = [f"R-{row},Ana,Roy,ana{row}@@example.com,5" for row in range(2, 27)]
+    lines = ["Invoice #,First name,Last name,Email,Amount", *wrong, "R-27,,Roy,roy@example.com,abc"]
+    (command.home / "rent.csv").write_text("\n".join(lines), encoding="utf-8")
+    shown = command("run", "rent.csv", "--sandbox").out
+    numbers = ", ".join(map(str, range(2, 22)))
+    assert f'  25 rows: Email (column D): "\u2026" is not an e-mail address (rows {numbers} \u2026)\n' in shown
+    assert '  row 27: Amount (column E): "abc" is not an amount\n' in shown
+    assert "more in the workbook" not in shown

@@ -76,7 +76,7 @@ def test_a_variable_that_no_setting_has_is_named(command: Command) -> None:
 
 
 def test_all_mistakes_of_the_file_are_told_at_once(command: Command, file: Path) -> None:
-    """One run of the command shows everything that is to be mended, and ends with 2."""
+    """One run of the command shows everything that is to be fixed, and ends with 2."""
     file.write_text('ratte = 1\nlang = "de"\n[profile.night]\nrate = "x"\n')
     done = command("config")
     assert (done.code, len(done.err.splitlines())) == (2, 3)

@@ -193,8 +193,8 @@ def test_as_of_is_when_the_api_was_asked(office: Office) -> None:
     office("run again", "run", two, "--batch", "billing", "--yes", "--html", "again.html", "-o", "again.xlsx", code=0)
     asked = office.moment.astimezone(ZoneInfo(office.zone))
     told = office.files()
-    assert f"As of {asked.isoformat(' ', 'minutes')}." in told["again.html"]
-    assert f"As the API told at {asked.isoformat(timespec='seconds')}." in told["again.xlsx"]
+    assert f"States at {asked.isoformat(' ', 'minutes')}." in told["again.html"]
+    assert f"According to the API, {asked.isoformat(' ', 'minutes')}." in told["again.xlsx"]
     for name in ("again.html", "again.xlsx"):
         assert len(re.findall(r"\(UTC[+-]", told[name])) == 1, name
 
@@ -209,7 +209,7 @@ def test_an_old_name_is_refused_with_the_day_here(office: Office) -> None:
 def test_the_story_and_the_list_say_the_zone_once(office: Office) -> None:
     """Times are local there, without an offset on each line."""
     for name, *args in (("list", "batches"), ("story", "batches", "show", "billing", "--row", "2")):
-        assert office(name, *args, code=0).count("Days and times are local: ") == 1
+        assert office(name, *args, code=0).count("Dates and times are local: ") == 1
 
 
 def test_inbox_puts_a_file_under_the_day_here(command: Command) -> None:

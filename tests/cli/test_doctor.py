@@ -1,29 +1,24 @@
-"""`doctor`: each check passes or says the exact mend; nothing is created; the bundle has no value and no secret."""
+"""`doctor`: each check passes or says the exact remedy; nothing is created; the bundle has no value and no secret."""
 
 import json
 import os
 import re
 import socket
-import ssl
 import stat
 import threading
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 
 import openpyxl
 import pytest
 from support.command import Command, StandaloneSandbox
+from support.doctor_host import TLS, serving
 
 from pipeline.commands.anonymise import shape
 
-TLS = Path(__file__).parents[1] / "support" / "tls"
 TRUSTED = TLS / "certificate.pem"
 EXPIRED = TLS / "expired.pem"
 """Of the year 2020, with the same key as the other one."""
@@ -33,77 +28,6 @@ CHECKS = [
     *("credentials", "data_folder", "journal", "versions", "sandbox"),
 ]
 OURS = {"FLINKS_USERNAME": "jane-user", "FLINKS_PASSWORD": "hunter2"}
-
-
-class Host(ThreadingHTTPServer):
-    """An API as far as the doctor speaks to it; `asked` are the calls that came."""
-
-    def __init__(
-        self,
-        *,
-        ahead: float = 0,
-        date: str = "",
-        forms: tuple[str, ...] = ("basic", "form"),
-        authorize: int = 200,
-    ) -> None:
-        super().__init__(("127.0.0.1", 0), Answering)
-        self.ahead = ahead
-        self.date = date
-        self.forms = forms
-        self.authorize = authorize
-        self.asked: list[str] = []
-
-
-class Answering(BaseHTTPRequestHandler):
-    """One connection to it."""
-
-    server: Host
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-    def date_time_string(self, _: float | None = None) -> str:
-        return self.server.date or formatdate(time.time() + self.server.ahead, usegmt=True)
-
-    def do_HEAD(self) -> None:
-        self._answer(404, b"")
-
-    def do_POST(self) -> None:
-        body = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        sent = "basic" if self.headers["Authorization"] else "form"
-        assert sent == "basic" or body["Password"] == ["hunter2"]
-        if self.server.authorize != 200:
-            self._answer(self.server.authorize, b"")
-        elif sent in self.server.forms:
-            self._answer(200, b'{"access_token": "t0ken", "token_type": "bearer", "expires_in": 599}')
-        else:
-            self._answer(401, b"{}")
-
-    def _answer(self, status: int, body: bytes) -> None:
-        self.server.asked.append(f"{self.command} {self.path}")
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
-@contextmanager
-def serving(certificate: Path | None = None, **how: Any) -> Iterator[tuple[str, Host]]:
-    """Such a host on a free port, with its base URL."""
-    host = Host(**how)
-    if certificate is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, TLS / "key.pem")
-        host.socket = context.wrap_socket(host.socket, server_side=True)
-        host.handle_error = lambda *_: None  # type: ignore[method-assign] # a client that does not like the certificate goes
-    thread = threading.Thread(target=host.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield f"{'http' if certificate is None else 'https'}://127.0.0.1:{host.server_port}", host
-    finally:
-        host.shutdown()
-        host.server_close()
 
 
 @pytest.fixture
@@ -138,7 +62,7 @@ def test_everything_passes_where_everything_is_right(
 
 
 def test_for_people_each_check_is_one_line(command: Command, standalone_sandbox: StandaloneSandbox) -> None:
-    """A line a check; with -q only what is to be mended."""
+    """A line a check; with -q only what is to be fixed."""
     done = command("doctor", env=standalone_sandbox.env)
     assert len(done.out.splitlines()) == len(CHECKS)
     assert all(line.startswith("ok ") for line in done.out.splitlines())
@@ -187,7 +111,7 @@ def test_a_wrong_file_is_told_with_all_its_mistakes_on_one_line(examine: Callabl
 def test_what_is_missing_ends_with_2_and_names_the_setting(
     examine: Callable[..., Any], env: dict[str, str], name: str, parts: tuple[str, ...]
 ) -> None:
-    """The mend names the very variable, option or command."""
+    """The remedy names the very variable, option or command."""
     with serving() as (base_url, _):
         code, checks = examine(**({"FLINKS_BASE_URL": base_url} | env))
     state, message = checks[name]
@@ -267,7 +191,7 @@ def test_a_certificate_that_is_not_accepted_ends_with_6_and_sends_nothing(
     [(0, "pass", 0), (40, "pass", 0), (-40, "pass", 0), (300, "fail", 2), (-300, "fail", 2)],
 )
 def test_a_clock_that_is_wrong_ends_with_2(examine: Callable[..., Any], ahead: int, state: str, code: int) -> None:
-    """A minute is forgiven; more, in either direction, is to be mended by the network time."""
+    """A minute is forgiven; more, in either direction, is to be fixed by the network time."""
     with serving(ahead=ahead) as (base_url, _):
         found, checks = examine(FLINKS_BASE_URL=base_url)
     assert (found, checks["clock"][0]) == (code, state)
@@ -297,7 +221,7 @@ def test_an_address_that_is_no_api_ends_with_2(examine: Callable[..., Any]) -> N
     """What a run would end with is found before it."""
     with serving(authorize=404) as (base_url, _):
         code, checks = examine(FLINKS_BASE_URL=base_url)
-    assert (code, checks["credentials"][0], "leads to no API" in checks["credentials"][1]) == (2, "fail", True)
+    assert (code, checks["credentials"][0], "is not that of the API" in checks["credentials"][1]) == (2, "fail", True)
 
 
 @pytest.mark.parametrize(
@@ -314,7 +238,7 @@ def test_an_address_that_is_no_api_ends_with_2(examine: Callable[..., Any]) -> N
 def test_refused_credentials_end_with_4_and_name_the_form_that_works(
     examine: Callable[..., Any], set_to: str, forms: tuple[str, ...], state: str, part: str
 ) -> None:
-    """The API's pages disagree on the form: when one is refused the other is tried, and the mend says which works."""
+    """The API's pages disagree on the form: when one is refused the other is tried, and the remedy says which works."""
     with serving(forms=forms) as (base_url, _):
         code, checks = examine(FLINKS_BASE_URL=base_url, FLINKS_IMPORT_CREDENTIALS=set_to)
     assert (code, checks["credentials"][0]) == (0 if state == "pass" else 4, state)
@@ -524,7 +448,7 @@ def test_a_sheet_that_cannot_be_read_is_told_by_its_reason(command: Command, tmp
     sheet.write_text("Zoé,Tremblay\nLiam,O'Connor\n", "utf-8")
     command("doctor", "--bundle", bundle, "--sheet", sheet)
     told = packed(bundle)["sheet.json"]
-    assert json.loads(told)["refused"].startswith("sheet.no_heading_row")
+    assert json.loads(told)["refused"].startswith("There is no row of headings")
     assert "Tremblay" not in told
 
 
@@ -566,3 +490,10 @@ def test_a_bundle_that_cannot_be_written_says_why(
 def test_a_shape_keeps_what_is_odd_and_nothing_that_is_said(text: str, expected: str) -> None:
     """Letters become A and a, the first three digits 9 and the others *; what can't be seen is named by its number."""
     assert shape(text) == expected
+
+
+def test_a_misspelt_variable_is_named_once_with_the_nearest(command: Command) -> None:
+    """Other commands warn of it; the doctor has a line for it, and says no more."""
+    done = command("doctor", env={"FLINKS_IMPORT_LANGG": "fr"})
+    assert (done.out + done.err).count("FLINKS_IMPORT_LANGG") == 1
+    assert "Did you mean FLINKS_IMPORT_LANG?" in done.out

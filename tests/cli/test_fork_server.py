@@ -16,7 +16,7 @@ INV-2,Ben,Fraser,ben@@example.com,20.00
 VARIES = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*"
     r"|[0-9a-f]{8}(-?[0-9a-f]{4,}){2,}"
-    r"|\d+(\.\d+)? ?(s\b|(?=a second|par seconde))"
+    r"|\d+(\.\d+)? ?(s\b|(?=per second|par seconde))"
 )
 """What is another one each time: times, what is made by chance, and how quickly it went."""
 

@@ -17,7 +17,7 @@ A-3,Ann,Roy,ann@example.com,12.5,old,,,
 
 
 def test_the_errors_sheet_corrected_is_a_billing_sheet(command: Command) -> None:
-    """The sheet Errors, mended in place, sends just the mended row: our columns are left out, the user's come back."""
+    """The sheet Errors, corrected in place, sends just the corrected row: our columns are left out, the user's kept."""
     sheet = command.home / "rent.csv"
     sheet.write_text(SHEET, encoding="utf-8")
     assert command("run", sheet, "--sandbox", "--json").json()["counts"]["created"] == 2
@@ -36,6 +36,43 @@ def test_the_errors_sheet_corrected_is_a_billing_sheet(command: Command) -> None
     assert headings[:10] == ["row", *SHEET.splitlines()[0].split(",")]
     assert headings[10] == "status"
     assert [cell.value for cell in again[2]][:2] == [3, "A-2"]
+
+
+def test_a_french_errors_sheet_corrected_is_a_billing_sheet(command: Command) -> None:
+    """The workbook of an office that works in French goes on with its batch as an English one does."""
+    sheet = command.home / "loyer.csv"
+    sheet.write_text(SHEET, encoding="utf-8")
+    assert command("run", sheet, "--sandbox", "--lang", "fr").code == 1
+    book = load_workbook(sheet.with_name("loyer.sandbox.results.xlsx"))
+    _cell_under(book["Erreurs"], "Email").value = "liam@example.com"
+    book.save(sheet.with_name("corrigé.xlsx"))
+
+    done = command("run", "corrigé.xlsx", "--sandbox", "--lang", "fr", "--json").json()
+    assert (done["batch"], done["rows"], done["counts"]["created"]) == ("loyer", 1, 1)
+    again = load_workbook(sheet.with_name("corrigé.sandbox.results.xlsx"))["Résultats"]
+    assert [cell.value for cell in again[2]][:2] == [3, "A-2"]
+
+
+def test_a_message_names_the_column_as_its_sheet_does(command: Command) -> None:
+    """By heading and letter, and where the column is elsewhere, in `Errors` and when that is given back, by heading."""
+    sheet = command.home / "loyer.csv"
+    sheet.write_text(SHEET.replace("Email", "Courriel"), encoding="utf-8")
+    done = command("run", sheet, "--sandbox", "--lang", "fr")
+    assert (
+        "ligne 3 : Courriel (colonne D) : « liam@@example.com » n'est pas une adresse courriel" in done.err + done.out
+    )
+    results = sheet.with_name("loyer.sandbox.results.xlsx")
+    book = load_workbook(results)
+    assert book["Erreurs"]["B2"].value == "Courriel : « liam@@example.com » n'est pas une adresse courriel"
+
+    book.save(sheet.with_name("rendu.xlsx"))
+    [error] = command("validate", "rendu.xlsx", "--sandbox", "--json").json()["errors"]
+    assert error == {
+        "row": 3,
+        "field": "email",
+        "code": "email-invalid",
+        "message": 'Courriel: "liam@@example.com" is not an e-mail address',
+    }
 
 
 def test_the_whole_results_given_back_ask_nobody_again(command: Command) -> None:

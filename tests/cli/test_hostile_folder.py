@@ -16,9 +16,9 @@ from support.command import Command, StandaloneSandbox
 from support.privileges import NOBODY
 from test_inbox import Drop, sheet
 
-from pipeline.inbox.candidates import Seen
-from pipeline.inbox.folder import WORKING, ChangedError, Folder, Luggage
-from pipeline.inbox.outcomes import Outcome
+from pipeline.inbox.candidates import FileStat
+from pipeline.inbox.folder import WORKING, ChangedError, Folder, SidecarFiles
+from pipeline.inbox.outcomes import FileOutcome
 
 PLACE = "0123456789ab-0123456789ab"
 
@@ -222,10 +222,10 @@ def test_what_takes_a_files_name_is_not_moved_in_its_place(
     before = everything(elsewhere)
     day = datetime.now().astimezone().date()
     if other == "nothing":
-        assert folder.deliver("good.csv", seen, Outcome.DONE, day, Luggage(why="why")) is None
+        assert folder.deliver("good.csv", seen, FileOutcome.DONE, day, SidecarFiles(why="why")) is None
     else:
         with pytest.raises(ChangedError):
-            folder.deliver("good.csv", seen, Outcome.DONE, day, Luggage(why="why"))
+            folder.deliver("good.csv", seen, FileOutcome.DONE, day, SidecarFiles(why="why"))
         assert os.path.lexists(path)
     assert everything(elsewhere) == before
     assert not [*(folder.path / "done" / day.isoformat()).iterdir()]
@@ -252,7 +252,7 @@ def test_only_the_file_that_was_seen_is_taken(folder: Folder, elsewhere: Path, t
     elif kind == "hard link":
         path.hardlink_to(elsewhere / "good.csv")
         state = path.stat()
-        seen = Seen(state.st_size, state.st_mtime_ns)
+        seen = FileStat(state.st_size, state.st_mtime_ns)
     taken = None
     with suppress(OSError):
         taken = folder.take("good.csv", seen, private)
@@ -269,7 +269,7 @@ def test_the_folder_may_be_moved_away_between_two_steps(folder: Folder, elsewher
     folder.path.rename(moved)
     folder.path.symlink_to(elsewhere)
     folder.recover()
-    folder.deliver("good.csv", seen, Outcome.DONE, datetime.now().astimezone().date(), Luggage())
+    folder.deliver("good.csv", seen, FileOutcome.DONE, datetime.now().astimezone().date(), SidecarFiles())
     folder.tidy()
     assert everything(elsewhere) == before
     assert (moved / "done" / today() / "good.csv").exists()

@@ -16,9 +16,10 @@ import pytest
 from support.command import Command, Finished, Process, StandaloneSandbox, clean_environment
 from support.fork_server import REPOSITORY, ForkServer
 
-from pipeline.commands.interrupts import interrupts
-from pipeline.inbox.signals import listening
+from pipeline.domain.errors import StoppedEarlyError
+from pipeline.journal import runs
 from pipeline.journal.journal import open_journal
+from pipeline.system.signals import interrupts, listening
 
 HEADINGS = "Reference,First Name,Last Name,Email,Amount\n"
 
@@ -183,7 +184,7 @@ def test_the_sentences_are_in_french_where_that_is_asked_for(drop: Drop) -> None
     """`--lang fr` speaks French in the line and in the explanation."""
     drop.put("a.csv", sheet("A-1", email="?"))
     drop.pass_("--lang", "fr")
-    assert "demandent l'attention" in next(drop.path.rglob("*.why.txt")).read_text("utf-8")
+    assert "Lignes à corriger" in next(drop.path.rglob("*.why.txt")).read_text("utf-8")
 
 
 def test_quiet_says_only_what_needs_a_person(drop: Drop) -> None:
@@ -274,7 +275,7 @@ def test_the_same_bytes_after_a_pause_need_a_person(drop: Drop) -> None:
     drop.put("rent.csv", sheet("A-1"))
     done = drop.pass_()
     assert done.code == 1
-    assert "Nobody was asked" in next(drop.path.rglob("*.why.txt")).read_text("utf-8")
+    assert "Nothing was sent" in next(drop.path.rglob("*.why.txt")).read_text("utf-8")
     assert drop.sandbox.created() == {"A-1": 1}
 
 
@@ -294,7 +295,7 @@ def test_a_copy_under_another_name_is_refused(drop: Drop) -> None:
     assert drop.pass_().code == 3
     assert drop.sandbox.created() == {"A-1": 1}
     assert "refused/DAY/copy of a.csv" in drop.tree()
-    assert "byte for byte" in next(drop.path.rglob("copy of a.why.txt")).read_text("utf-8")
+    assert "identical" in next(drop.path.rglob("copy of a.why.txt")).read_text("utf-8")
 
 
 def test_a_copy_that_was_saved_anew_is_held(drop: Drop) -> None:
@@ -376,7 +377,7 @@ def test_a_file_whose_batch_another_run_holds_is_left(drop: Drop) -> None:
     drop.put("b.csv", sheet("B-1"))
     drop.command.data.mkdir(parents=True)
     with open_journal(str(drop.command.data / "journal.sqlite")) as journal:
-        batch = journal.batch("a", drop.sandbox.base_url, datetime.now().astimezone())
+        batch = journal.write(runs.ensure_batch, "a", drop.sandbox.base_url, datetime.now().astimezone())
         with journal.lease(batch):
             assert drop.pass_().code == 7
     assert drop.tree() == {"a.csv", "done/DAY/b.csv", "done/DAY/b.results.xlsx"}
@@ -446,7 +447,7 @@ def test_a_signal_is_heard_although_a_run_forgets_it() -> None:
     """While results are written a run only remembers a signal; the pass must still end after it."""
     with listening() as signals:
         assert not signals.came()
-        with interrupts() as run:
+        with interrupts(StoppedEarlyError("Stopped before sending. Run the same command again to start over.")) as run:
             run.finish()
             os.kill(os.getpid(), signal.SIGTERM)
         assert signals.came()
@@ -517,7 +518,7 @@ def test_a_file_that_was_run_and_not_moved_is_moved_without_asking(drop: Drop) -
         drop.command("run", path, "--yes", "-o", drop.command.home / "a.results.xlsx", env=drop.sandbox.env).code == 0
     )
     done = drop.pass_()
-    assert (done.code, "nobody was asked" in done.out) == (0, True)
+    assert (done.code, "nothing sent" in done.out) == (0, True)
     assert drop.sandbox.received() == {"A-1": 1}
 
 
@@ -531,3 +532,17 @@ def test_two_passes_at_once_ask_nobody_twice(drop: Drop) -> None:
     assert drop.sandbox.created() == {f"F-{number}": 1 for number in range(6)}
     assert drop.tree() == {f"done/DAY/f{number}{end}" for number in range(6) for end in (".csv", ".results.xlsx")}
     assert all(json.loads(out)["exitCode"] in {0, 7} for out, _ in outputs)
+
+
+def test_a_pass_takes_the_headings_of_the_command_line(drop: Drop) -> None:
+    """`--map` and `--split-names` are for every sheet of the folder, as they are for `run`."""
+    drop.put("names.csv", 'Reference,Person,Email,To pay\nA-1,"Tremblay, Zoé",zoe@example.com,250.00\n')
+    done = drop.pass_("--map", "To pay=amount", "--split-names", "Person")
+    assert done.code == 0, done
+    assert "done/DAY/names.csv" in drop.tree()
+
+
+def test_what_became_of_a_file_is_french_in_french(drop: Drop) -> None:
+    """The folder keeps its name; the word before the file is the user's."""
+    drop.put("b-empty.csv", "")
+    assert drop.pass_("--lang", "fr").out.startswith("refusé : b-empty.csv : ")

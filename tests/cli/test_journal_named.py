@@ -29,9 +29,10 @@ SENDING = {
 REHEARSING = {
     "validate": ("validate", "billing.csv"),
     "dry run": ("run", "billing.csv", "--dry-run"),
-    "plan": ("plan", "billing.csv"),
 }
+PLANNING = {"plan": ("plan", "billing.csv")}
 READING = {
+    "approve": ("approve", "billing-p1", "--total", "1"),
     "status": ("status", "billing"),
     "batches show": ("batches", "show", "billing"),
     "reconcile": ("reconcile", "billing", "billing.csv"),
@@ -45,7 +46,7 @@ LOOKING = {
     "check": ("journal", "check"),
     "doctor": ("doctor",),
 }
-COMMANDS = SENDING | REHEARSING | READING | LOOKING
+COMMANDS = SENDING | PLANNING | REHEARSING | READING | LOOKING
 MAKES = "flinks-import journal create"
 
 PLACES = {
@@ -172,7 +173,7 @@ def test_the_default_place_is_made_and_said(
     first, second = office(*args, *given), office(*args, *given)
     assert (first.code, second.code) == (0, 0), first
     journal = command.data / "journal.sqlite"
-    said = "nouveau journal" if "fr" in given else "journal-begun" if "--log-json" in given else "new journal"
+    said = "Nouveau journal" if "fr" in given else "journal-begun" if "--log-json" in given else "New journal"
     assert [line for line in first.err.splitlines() if said in line and str(journal) in line]
     assert said not in second.err
     assert (journal.stat().st_mode & 0o777, command.data.stat().st_mode & 0o777) == (0o600, 0o700)
@@ -195,6 +196,14 @@ def test_what_only_reads_makes_no_journal(office: Office, args: tuple[str, ...],
     assert office.witness.received() == {}
 
 
+def test_a_plan_is_kept_in_a_new_journal(office: Office) -> None:
+    """Another person looks for it there: at its default place the journal is made, and said."""
+    done = office(*PLANNING["plan"])
+    assert (done.code, "New journal" in done.err) == (0, True), done
+    assert office("approve", "--json").json()[0]["plan"] == "billing-p1"
+    assert office.witness.received() == {}
+
+
 def test_without_a_journal_there_are_no_batches(office: Office) -> None:
     """`batches` says that there is none yet; for a script the list is empty."""
     told, listed = office("batches"), office("batches", "--json")
@@ -210,7 +219,7 @@ def test_the_sandbox_makes_its_journal_and_no_folder(office: Office) -> None:
     """Play keeps nobody from being asked: only its file is made, where a folder is."""
     made = office("run", "billing.csv", "--sandbox", "--journal", "play.sqlite")
     assert (made.code, (office.home / "play.sqlite").stat().st_mode & 0o777) == (0, 0o600)
-    assert "new journal" not in made.err
+    assert "New journal" not in made.err
     before = office.files()
     for named in ("mnt/play.sqlite", "empty.sqlite", "other.sqlite", "letter.txt", "postgresql:/me@db/x"):
         assert office("run", "billing.csv", "--sandbox", "--journal", named).code == 2
@@ -291,7 +300,7 @@ def test_a_workbook_with_requests_that_the_journal_does_not_know_stops_the_run(
     done = asked(*args, "--journal", "wrong.sqlite")
     told = " ".join((done.out + done.err).split())
     assert done.code == 3, done
-    for part in ("billing.results.xlsx", "3 requests", "wrong.sqlite", "--journal", "backup", "another folder"):
+    for part in ("billing.results.xlsx", "(3)", "wrong.sqlite", "--journal", "backup", "another folder"):
         assert part in told
     assert asked.witness.created() == {"R-1": 1, "R-2": 1, "R-3": 1}
     assert asked(*args).code in {0, 3 if args[0] == "plan" else 0}  # with its own journal it goes on
@@ -301,7 +310,8 @@ def test_a_journal_that_was_lost_is_not_begun_anew(asked: Office) -> None:
     """The default place is made when it is missing; the workbook knows that it was there."""
     (asked.command.data / "journal.sqlite").unlink()
     done = asked("run", "billing.csv", "--yes", "--json")
-    assert (done.code, done.json()["errors"][0]["code"]) == (3, "run.unknown_requests")
+    assert (done.code, done.json()["error"]["code"]) == (3, "input")
+    assert "has requests of batch billing that the journal" in done.json()["error"]["message"]
     assert str(asked.command.data / "journal.sqlite") in done.json()["errors"][0]["message"]
     assert asked("validate", "billing.csv").code == 3
 
@@ -323,9 +333,9 @@ def test_a_workbook_of_french_words_is_read_as_well(command: Command, standalone
     assert office("run", "billing.csv", "--yes", "--lang", "fr").code == 0
     assert office("journal", "create", "wrong.sqlite").code == 0
     done = office("run", "billing.csv", "--yes", "--journal", "wrong.sqlite")
-    assert (done.code, "3 requests" in done.err) == (3, True)
+    assert (done.code, "(3): a run would" in done.err) == (3, True)
     done = office("run", "billing.csv", "--yes", "--journal", "wrong.sqlite", "--lang", "fr")
-    assert (done.code, "3 demandes" in done.err) == (3, True)
+    assert (done.code, "(3) : une exécution" in done.err) == (3, True)
 
 
 def test_a_workbook_given_back_to_another_journal_is_refused(asked: Office) -> None:

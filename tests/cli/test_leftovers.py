@@ -58,7 +58,7 @@ def test_whatever_a_command_makes_is_for_its_owner_only(
     try:
         for line in (
             ("run", "sheet.csv", "--yes", "--csv", "out.csv", "--html", "out.html", "--metrics-file", "out.prom"),
-            ("run", "sheet.csv", "--sandbox", "-o", "sandbox.results.xlsx", "--mended", "mended.xlsx"),
+            ("run", "sheet.csv", "--sandbox", "-o", "sandbox.results.xlsx", "--marked-copy", "mended.xlsx"),
             ("validate", "sheet.csv", "--sandbox", "-o", "checked.xlsx"),
             ("plan", "sheet.csv", "-o", "plan.json"),
             ("columns", "sheet.csv", "--write-mapping", "mapping.toml"),

@@ -8,32 +8,9 @@ from pathlib import Path
 
 import pytest
 from support.command import Command, StandaloneSandbox
+from support.keyring_in_a_file import keyring_in_a_file
 
 SHEET = "Reference,First Name,Last Name,Email,Amount\nR-1,Ann,Roe,ann@example.com,1.00\n"
-
-KEYRING = """
-import json, os, pathlib
-from keyring.backend import KeyringBackend
-
-FILE = pathlib.Path(os.environ["TEST_KEYRING"])
-
-
-class Keyring(KeyringBackend):
-    priority = 1
-
-    def _all(self):
-        return json.loads(FILE.read_text()) if FILE.exists() else {}
-
-    def get_password(self, service, username):
-        return self._all().get(f"{service} {username}")
-
-    def set_password(self, service, username, password):
-        FILE.write_text(json.dumps(self._all() | {f"{service} {username}": password}))
-
-    def delete_password(self, service, username):
-        FILE.write_text(json.dumps({k: v for k, v in self._all().items() if k != f"{service} {username}"}))
-"""
-"""A keyring of the package `keyring` that keeps its entries in a file: this machine may have none."""
 
 NO_PACKAGE = "raise ModuleNotFoundError(name='keyring')"
 """What stands in the place of the package where it is not installed."""
@@ -42,15 +19,7 @@ NO_PACKAGE = "raise ModuleNotFoundError(name='keyring')"
 @pytest.fixture
 def keyring(command: Command, tmp_path: Path) -> Path:
     """A system with a keyring, which is the file that comes back."""
-    modules = tmp_path / "modules"
-    modules.mkdir()
-    (modules / "keyring_in_a_file.py").write_text(KEYRING)
-    command.environment |= {
-        "PYTHONPATH": f"{modules}{os.pathsep}{command.environment['PYTHONPATH']}",
-        "PYTHON_KEYRING_BACKEND": "keyring_in_a_file.Keyring",
-        "TEST_KEYRING": str(tmp_path / "keyring.json"),
-    }
-    return tmp_path / "keyring.json"
+    return keyring_in_a_file(command, tmp_path)
 
 
 def piped(command: Command, text: str, *args: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -86,9 +86,9 @@ def test_a_refusal_is_an_event_with_its_code(command: Command, sheet: Path, tmp_
     log = tmp_path / "run.log"
     done = command("run", sheet, "--sandbox", "--expect-rows", "9", "--log-file", log)
     end = named(events(log.read_text()), "ended")
-    assert (done.code, end["exitCode"], end["stopped"]) == (3, 3, "run.not_as_expected")
+    assert (done.code, end["exitCode"], end["stopped"]) == (3, 3, "input")
     done = command("run", tmp_path / "gone.csv", "--sandbox", "--log-file", log)
-    assert (done.code, named(events(log.read_text()), "refused")["code"]) == (3, "sheet.no_file")
+    assert (done.code, named(events(log.read_text()), "refused")["code"]) == (3, "input")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")

@@ -33,16 +33,16 @@ class Trouble:
 
 def elsewhere(*answer: Any) -> Trouble:
     """An address that is not the API's."""
-    return Trouble(2, "The base URL leads to no API", "leads to no API", answers(*answer))
+    return Trouble(2, "The base URL is not that of the API", "is not that of the API", answers(*answer))
 
 
 TROUBLES = {
     **{str(status): elsewhere(status) for status in (301, 307, 404, 405, 410)},
     "a page": elsewhere(200, b"<html>Welcome</html>"),
     "no token": elsewhere(200, {"token": "t"}),
-    "a certificate that nobody vouches for": Trouble(6, "its certificate", "certificate is refused", tls=True),
+    "a certificate that nobody vouches for": Trouble(6, "is not trusted", "certificate is not trusted", tls=True),
     "a database out of reach": Trouble(
-        6, "The journal's database", "database is out of reach", env={"FLINKS_IMPORT_JOURNAL": NO_DATABASE}
+        6, "the journal's database", "database can't be reached", env={"FLINKS_IMPORT_JOURNAL": NO_DATABASE}
     ),
 }
 
@@ -108,4 +108,4 @@ def test_other_commands_end_the_same_way(command: Command, call: str) -> None:
         assert command("run", sheet(command.home, GOOD), "--yes", env=env).code == 0
         server.well_authorized = answers(404)
         done = command(call, "rent", "--yes", env=env) if call == "cancel" else command(call, "rent", env=env)
-    assert (done.code, "leads to no API" in done.err) == (2, True)
+    assert (done.code, "is not that of the API" in done.err) == (2, True)

@@ -55,7 +55,7 @@ def sheet(home: Path, *rows: str) -> Path:
     return path
 
 
-def test_a_person_is_told_when_rows_need_mending_and_the_message_names_nobody(
+def test_a_person_is_told_when_rows_need_fixing_and_the_message_names_nobody(
     command: Command, mailbox: Mailbox
 ) -> None:
     """The message has counts and totals, and no personal data."""
@@ -63,8 +63,8 @@ def test_a_person_is_told_when_rows_need_mending_and_the_message_names_nobody(
     assert done.code == 1
     (message,) = mailbox.messages
     text = json.dumps(message, ensure_ascii=False)
-    assert "created: 1, 250.00" in text
-    assert "invalid: 1, 10.00" in text
+    assert "created: 1, $250.00" in text
+    assert "invalid: 1, $10.00" in text
     assert not any(value in text for value in ("Tremblay", "Zoé", "example.com", "N-1"))
 
 

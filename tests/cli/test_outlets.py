@@ -6,18 +6,22 @@ import os
 import re
 import subprocess
 import sys
+import time
+from encodings.aliases import aliases
 from pathlib import Path
 from random import Random
 
 import openpyxl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rich.text import Text
 from support.chaos import SECONDS, until_time_is_up
 from support.command import Command
 from support.fault_server import FaultServer, answers
 
 from pipeline.cli import outlets
-from pipeline.cli.consoles import SafeConsole
+from pipeline.cli.console import SafeConsole
 
 ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """What acts on a terminal, or makes a text read otherwise than it is; lines and tabs do not."""
@@ -34,12 +38,23 @@ HOSTILE = (
     "\u2028",
     "\u061c",
     "\u200f",
+    "\nFAKE line",
     "[/]",
     "[link=https://example.com]",
     "{}",
     "{0.__class__}",
     "%s",
 )
+
+
+def _is_of_text(encoding: str) -> bool:
+    """Whether standard output may have it: each of Python's but those that are of bytes, or of Windows alone."""
+    try:
+        return "a".encode(encoding).decode(encoding) == "a"
+    except (LookupError, UnicodeError):
+        return False
+
+
 XML_LACKS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
@@ -122,6 +137,7 @@ def test_no_command_writes_what_acts_on_a_terminal(command: Command, tmp_path: P
                 done = command(*line, *manner, env={**environment, "FLINKS_IMPORT_LOG_FILE": str(log)})
                 for told in (done.out, done.err, log.read_text("utf-8") if log.exists() else ""):
                     assert not (found := ACTS.search(told)), (line, manner, found, told)
+                    assert "\nFAKE" not in told, (line, manner, told)
                 assert "Traceback" not in done.err
                 assert done.code != 70, (line, manner, done)
                 if manner == ("--json",) and "--no-such" not in line[-1] and done.out:
@@ -158,22 +174,125 @@ def test_a_terminal_that_cannot_encode_a_text_ends_nothing(
         assert "« zoe@@example.com☃ »" in json.loads(out)["errors"][0]["message"]
 
 
-def test_a_name_that_is_no_utf8_is_a_sentence(command: Command, tmp_path: Path) -> None:
-    """Names of files are bytes; what the journal keeps is text."""
-    sheet = tmp_path / os.fsdecode(b"b\xe9lling.csv")
-    sheet.write_bytes(b"Reference,First Name,Last Name,Email,Amount\nR-1,Ann,Roe,ann@example.com,1.00\n")
+def test_a_name_that_is_no_utf8_is_readable(command: Command, tmp_path: Path) -> None:
+    """Names of files are bytes; what is shown and kept of them is text, with each odd byte as its number."""
+    folder = tmp_path / os.fsdecode(b"d\xe9p\xf4t")
+    (folder / "drop").mkdir(parents=True)
+    content = b"Reference,First Name,Last Name,Email,Amount\nR-1,Ann,Roe,ann@example.com,1.00\n"
+    sheet, dropped = folder / os.fsdecode(b"b\xe9lling.csv"), folder / "drop" / os.fsdecode(b"d\xe9.csv")
+    sheet.write_bytes(content)
+    dropped.write_bytes(content.replace(b"R-1", b"R-2"))
+    told = b""
     for line, code in (
-        (["run", sheet, "--sandbox"], 3),
+        (["validate", sheet, "--sandbox"], 0),
+        (["run", sheet, "--sandbox", "--json"], 0),
+        (["run", sheet, "--sandbox"], 0),
+        (["status", r"b\xe9lling", "--sandbox", "-o", "status.xlsx"], 0),
+        (["inbox", folder / "drop", "--sandbox", "--settle", "0", "-v"], 0),
+        (["reconcile", r"b\xe9lling", sheet, "--sandbox"], 1),
+        (["batches", "--sandbox"], 0),
         (["status", os.fsdecode(b"b\xe9lling"), "--sandbox"], 2),
-        (["run", os.fsdecode(b"b\xe9.csv"), "--sandbox"], 2),
-        (["inbox", os.fsdecode(tmp_path), "--sandbox", "--settle", "0"], 3),
+        (["run", folder / os.fsdecode(b"n\xe9.csv"), "--sandbox"], 2),
     ):
         done = subprocess.run(
             command.line(*line), env=command.environment, cwd=command.home, capture_output=True, timeout=60, check=False
         )
         assert done.returncode == code, done
-        assert b"UTF-8" in done.stderr + done.stdout
         assert b"Traceback" not in done.stderr
+        told += done.stdout + done.stderr
+    assert sheet.with_name(os.fsdecode(b"b\xe9lling.sandbox.results.xlsx")).exists()
+    shown = told.decode()
+    assert r'"file": "b\\xe9lling.csv"' in shown
+    assert shown.count(r"Reading b\xe9lling.csv") == 4
+    assert r"This is not text in UTF-8: b\xe9lling" in shown
+
+
+OUTLETS = {
+    "full": ">/dev/full",
+    "closed": ">&-",
+    "errors full": "2>/dev/full",
+    "errors closed": "2>&-",
+    "all closed": "<&- >&- 2>&-",
+}
+LINES = (
+    ("run", "sheet.csv", "--sandbox"),
+    ("run", "sheet.csv", "--sandbox", "--json"),
+    ("run", "sheet.csv", "--nonsense"),
+    ("--help",),
+)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("outlet", OUTLETS.values(), ids=OUTLETS)
+def test_an_outlet_that_takes_nothing_ends_nothing(command: Command, outlet: str) -> None:
+    """What was to be done is done all the same; that a result was not to be had is said, by the exit code too."""
+    (command.home / "sheet.csv").write_text("Reference,First Name,Last Name,Email,Amount\nR-1,Ann,Roe,a@b.ca,1.00\n")
+    expected = [0, 0, 2, 0]
+    lost = outlet == OUTLETS["full"]
+    for line, code in zip(LINES, expected, strict=True):
+        started = ["sh", "-c", f'exec "$@" {outlet}', "sh", *command.line(*line)]
+        done = subprocess.run(
+            started, env=command.environment, cwd=command.home, capture_output=True, timeout=60, check=False
+        )
+        assert done.returncode == (6 if lost and code == 0 else code), (line, done)
+        assert (b"Can't write to standard output (No space left" in done.stderr) == (lost and code == 0), (line, done)
+        if "--json" in line and "errors" in outlet:
+            json.loads(done.stdout)
+    assert (command.home / "sheet.sandbox.results.xlsx").exists()
+
+
+def test_a_reader_who_has_gone_changes_no_exit_code(command: Command) -> None:
+    """`… | head` wants no more: the command ends as it would have, and says nothing of it."""
+    for line, code in ((("--help",), 0), (("columns", "nothing.csv"), 3)):
+        reads, writes = os.pipe()
+        os.close(reads)
+        done = subprocess.run(
+            command.line(*line),
+            env=command.environment,
+            cwd=command.home,
+            stdout=writes,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+        os.close(writes)
+        assert done.returncode == code, done
+        assert b"standard output" not in done.stderr
+
+
+def test_a_slow_reader_gets_the_whole_object(command: Command) -> None:
+    """Also through a pipe that whoever started the command made non-blocking."""
+    rows = "".join(f"R-{number},Ann,Roe,ann@@example.com,1.00\n" for number in range(1000))
+    (command.home / "sheet.csv").write_text(f"Reference,First Name,Last Name,Email,Amount\n{rows}")
+    reads, writes = os.pipe()
+    os.set_blocking(writes, False)
+    line = command.line("validate", "sheet.csv", "--sandbox", "--json")
+    with subprocess.Popen(line, env=command.environment, cwd=command.home, stdout=writes, stderr=subprocess.DEVNULL):
+        os.close(writes)
+        with os.fdopen(reads, "rb") as stream:
+            out = stream.read(1)
+            time.sleep(0.5)
+            out += stream.read()
+    assert len(out) > 65536
+    assert len(json.loads(out)["errors"]) == 1000
+
+
+ENCODINGS = sorted(name for name in set(aliases.values()) if _is_of_text(name))
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@given(text=st.text(st.characters(), max_size=30))
+@settings(max_examples=15, deadline=None)
+def test_every_encoding_takes_every_text(encoding: str, text: str) -> None:
+    """What it can't encode is escaped; JSON means the same in every encoding."""
+    for told in (text, json.dumps({"told": text}, ensure_ascii=False)):
+        written = io.BytesIO()
+        stream = io.TextIOWrapper(written, encoding=encoding, newline="\n")
+        outlets.Outlet(stream).write(told)
+        stream.flush()
+        shown = written.getvalue().decode(encoding)
+        assert not ACTS.search(shown)
+    assert json.loads(shown) == {"told": text}
 
 
 def test_json_keeps_its_meaning() -> None:
@@ -187,7 +306,7 @@ def test_json_keeps_its_meaning() -> None:
 def test_a_console_shows_its_own_colours_and_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
     """rich colours and moves by itself; what it is given is text."""
     stream = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", outlets.Outlet(stream, vital=False))
+    monkeypatch.setattr(sys, "stderr", outlets.Outlet(stream))
     console = SafeConsole(stderr=True, force_terminal=True)
     console.print("\x1b[31mred\x08", style="bold", markup=False)
     console.print(Text("a\u202eb\x1b[2J"))

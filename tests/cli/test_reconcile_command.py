@@ -173,7 +173,7 @@ def test_a_workbook_without_sessions_is_matched_by_reference_and_amount(month: M
             sheet.write_row(number, 0, [reference, float(amount), *rest])
         sheet.write_row(len(rows) + 1, 0, ["Total", 349.5])
     done = month.reconcile(path)
-    assert (done.code, "agrees with the lines above it (349.50)" in done.out) == (1, True)  # row 7 is still unknown
+    assert (done.code, "agrees with the lines above it ($349.50)" in done.out) == (1, True)  # row 7 is still unknown
     matched = load_workbook(month.folder / "november.reconciliation.xlsx")["Matched"]
     assert {row[9].value for row in matched.iter_rows(min_row=2)} == {"reference and amount"}
 
@@ -218,7 +218,7 @@ REFUSED = [
     ("an unknown batch", "novembre", "Session Id,Reference Id,Amount\n", 2, "november"),
     ("no report", "november", "Ville,Statut\nQuébec,Réglé\n", 3, "Ville, Statut"),
     ("an empty report", "november", "", 3, "empty"),
-    ("nothing but our own workbook", "november", None, 3, "this program made"),
+    ("nothing but our own workbook", "november", None, 3, "a workbook of this program"),
 ]
 
 

@@ -58,7 +58,7 @@ def blank_workbook(path: Path) -> None:
     xlsxwriter.Workbook(path).close()
 
 
-NEEDED = ("firstName", "lastName", "email", "amount")
+NEEDED = ("first name", "last name", "e-mail", "amount")
 
 SHEETS = [
     Refused("no such file", 3, ("There is no file", "missing.csv"), None, "missing.csv"),
@@ -72,30 +72,31 @@ SHEETS = [
     Refused(
         "a password on the workbook",
         3,
-        ("protected by a password", "Save a copy without"),
+        ("password-protected", "Save a copy without"),
         compound_file("EncryptedPackage", b"secret"),
         "sheet.xlsx",
     ),
     Refused("no heading row", 3, ("The list has no headings", *NEEDED), "R-1,Zoé,Tremblay,zoe@example.com,250.00\n"),
-    Refused("a required column is missing", 3, ("lastName", "First Name", "Amount"), SHEET.replace("Last", "City")),
-    Refused("a heading is misspelt", 3, ("email", '"Emial"', "Did you mean"), SHEET.replace("Email", "Emial")),
-    Refused("whole names", 3, ("lastName", "Client", "whole names"), SHEET.replace("First Name,Last", "Client,City")),
+    Refused("a required column is missing", 3, ("last name", "First Name", "Amount"), SHEET.replace("Last", "City")),
+    Refused("a heading is misspelt", 3, ("e-mail", '"Emial"', "Did you mean"), SHEET.replace("Email", "Emial")),
+    Refused("whole names", 3, ("last name", "Client", "full names"), SHEET.replace("First Name,Last", "Client,City")),
     Refused("two columns for an amount", 3, ("amount", "Balance", "--mapping"), SHEET.replace("Reference", "Balance")),
     Refused("no such sheet", 3, ("Décembre", "Sheet1"), blank_workbook, "sheet.xlsx", ("--sheet", "Décembre")),
-    Refused("a sheet of a text file", 3, ("has no sheets", 'Leave out --sheet "Nov"'), tail=("--sheet", "Nov")),
+    Refused("a sheet of a text file", 3, ("has no sheets", 'Remove --sheet "Nov"'), tail=("--sheet", "Nov")),
 ]  # fmt: skip
 
 GUARDS = [
-    Refused("--expect-rows", 3, ("--expect-rows", "3 expected", "2 found"), tail=("--expect-rows", "3")),
+    Refused("--expect-rows", 3, ("--expect-rows", "expected 3", "found 2"), tail=("--expect-rows", "3")),
     Refused("--expect-total", 3, ("--expect-total", "349.50"), tail=("--expect-total", "350")),
-    Refused("--strict", 3, ("--strict", "invalid: 1,"), ONE_INVALID, tail=("--strict",)),
+    Refused("--strict", 3, ("--strict", "Invalid rows: 1;"), ONE_INVALID, tail=("--strict",)),
 ]
 
 OPTIONS = [
     Refused("an unknown option", 2, ("No such option", "--foo"), tail=("--foo",)),
     Refused("an option that is nearly right", 2, ("--sandbx", "--sandbox"), tail=("--sandbx",)),
     Refused("rows in words", 2, ("--expect-rows", "two"), tail=("--expect-rows", "two")),
-    Refused("a total with three decimals", 2, ("1.005", "1234.50"), tail=("--expect-total", "1.005")),
+    Refused("a total with three decimals", 2, ("1.0051", "25000.00"), tail=("--expect-total", "1.0051")),
+    Refused("a total with two readings", 2, ("1,205", "two ways"), tail=("--expect-total", "1,205")),
     Refused("a time that no clock shows", 2, ("25:00", "06:30"), tail=("--until", "25:00")),
     Refused("no mapping file", 2, ("nowhere.toml",), tail=("--mapping", "nowhere.toml")),
     Refused("--identity names no column", 2, ('"Invoce"', "First Name"), tail=("--identity", "Invoce")),
@@ -108,7 +109,7 @@ PLACES = [
     Refused("below a file", 2, ("-o",), tail=("-o", "sheet.csv/out.xlsx")),
     Refused("a folder", 2, ("is a folder", "-o"), tail=("-o", ".")),
     Refused("no workbook's name", 2, (".xlsx",), tail=("-o", "out.csv")),
-    Refused("nothing can be written there", 2, ("can't be written", "-o"), tail=("-o", "/proc/self/out.xlsx")),
+    Refused("nothing can be written there", 2, ("Can't write", "-o"), tail=("-o", "/proc/self/out.xlsx")),
 ]
 
 CREDENTIALS = [
@@ -163,7 +164,7 @@ def make(path: Path, content: str | bytes | Callable[[Path], Any] | None) -> Non
             content(path)
 
 
-PROGRESS = ("Reading ", "A new journal was made at ", "Batch ", "  ", "0 of ", "Usage: ", "Try ")
+PROGRESS = ("Reading ", "New journal: ", "Batch ", "  ", "0 of ", "Usage: ", "Try ")
 """How lines begin that are said before the sentence: what is done, what would be sent, how a command is called."""
 
 
@@ -210,7 +211,7 @@ def test_without_usable_settings_nothing_is_sent(refuse: Callable[..., str], ref
 
 def test_without_a_terminal_nobody_is_asked_and_nothing_is_sent(refuse: Callable[..., str]) -> None:
     """A script must say --yes: a question that nobody can answer is a refusal."""
-    refuse(Refused("", 2, ("--yes", "nothing was sent")))
+    refuse(Refused("", 2, ("--yes", "Nothing was sent")))
 
 
 @pytest.mark.parametrize("case", ["sheet", "guard"])

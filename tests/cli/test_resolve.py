@@ -9,6 +9,7 @@ import pytest
 from openpyxl import load_workbook
 from support.command import Command, StandaloneSandbox
 
+from pipeline.journal import decisions, queries
 from pipeline.journal.journal import Batch, Journal, open_journal
 
 SHEET = """Invoice #,First name,Last name,Email,Amount,Account,Institution,Transit
@@ -53,6 +54,20 @@ def test_a_session_that_was_found_makes_the_row_created(
     assert "Bruno recorded on" in str(row["notices"])
 
 
+def test_a_row_can_be_named_by_its_reference(
+    command: Command, standalone_sandbox: StandaloneSandbox, sent: Path
+) -> None:
+    """The reference that was sent stands for the row's number; one of the two is needed, and a row that is unknown."""
+    env = standalone_sandbox.env
+    ask = ("--created", SESSION, "--yes")
+    assert command("resolve", "rent", *ask, env=env).code == 2
+    assert command("resolve", "rent", "2", "--reference", "ResetAfterOnce-2", *ask, env=env).code == 2
+    created = command("resolve", "rent", "--reference", "INV-1", *ask, env=env)
+    assert (created.code, "No row of batch rent is unknown" in created.err) == (2, True)
+    done = command("resolve", "rent", "--reference", "ResetAfterOnce-2", *ask, "--json", env=env)
+    assert (done.code, done.json()["row"], done.json()["outcome"]) == (0, 3, "created")
+
+
 def test_a_row_that_was_not_created_is_sent_by_the_same_run(
     command: Command, standalone_sandbox: StandaloneSandbox, sent: Path
 ) -> None:
@@ -69,13 +84,13 @@ def test_a_row_that_was_not_created_is_sent_by_the_same_run(
     ("args", "told"),
     [
         pytest.param(["2"], "either --created SESSIONID or --not-created", id="no decision"),
-        pytest.param(["2", "--created", SESSION, "--not-created"], "not both", id="both decisions"),
+        pytest.param(["2", "--created", SESSION, "--not-created"], "either --created", id="both decisions"),
         pytest.param(["2", "--not-created"], "--note", id="no note"),
         pytest.param(["2", "--not-created", "--note", "  "], "--note", id="a blank note"),
-        pytest.param(["2", "--created", "INV-1"], "takes a session id", id="a reference for a session"),
-        pytest.param(["2", "--created", "0" * 8 + "-0000-0000-0000-" + "0" * 12], "takes a session id", id="nil"),
-        pytest.param(["2", "--created", "https://payments.example.com/app/"], "takes a session id", id="a bare URL"),
-        pytest.param(["4", "--created", SESSION], "is created: only a row", id="a row that is created"),
+        pytest.param(["2", "--created", "INV-1"], "takes a sessionId", id="a reference for a session"),
+        pytest.param(["2", "--created", "0" * 8 + "-0000-0000-0000-" + "0" * 12], "takes a sessionId", id="nil"),
+        pytest.param(["2", "--created", "https://payments.example.com/app/"], "takes a sessionId", id="a bare URL"),
+        pytest.param(["4", "--created", SESSION], "is created. Only rows", id="a row that is created"),
         pytest.param(["99", "--created", SESSION], "has a row 99", id="a row that is not there"),
     ],
 )
@@ -94,7 +109,7 @@ def test_a_session_belongs_to_one_row(command: Command, standalone_sandbox: Stan
     taken = str(rows(command)[4]["sessionId"]).upper()
     done = command("resolve", "rent", "2", "--created", taken, "--yes", env=standalone_sandbox.env)
     assert done.code == 2
-    assert "row 4 of batch rent already" in done.err
+    assert "Row 4 of batch rent already" in done.err
 
 
 def test_nobody_is_decided_for_without_a_word(
@@ -129,14 +144,14 @@ def test_a_decision_is_kept_with_who_and_when(
 
 
 def batch(journal: Journal) -> Batch:
-    (line,) = journal.batch_lines()
+    (line,) = journal.read(queries.batch_lines)
     return Batch(line.id, line.name, line.environment)
 
 
 def recorded(command: Command) -> list:
     """The decisions in the journal."""
     with open_journal(str(command.data / "journal.sqlite")) as journal:
-        return journal.decisions(batch(journal))
+        return journal.read(decisions.of_batch, batch(journal).id)
 
 
 HEAD, ANA, BEN, CLEO = SHEET.splitlines()
@@ -151,7 +166,8 @@ def test_a_row_that_left_the_sheet_goes_by_the_number_under_which_it_was_sent(
     assert command("run", sent, "--yes", "--send-link", env=env).code == 0
     ask = ("--created", SESSION, "--yes", "--json")
     clash = command("resolve", "rent", "2", *ask, env=env)
-    assert (clash.code, clash.json()["errors"][0]["code"]) == (2, "resolve.say_gone")
+    assert clash.code == 2
+    assert "Another row, sent under this number" in clash.json()["error"]["message"]
     assert command("resolve", "rent", "2", *ask, "--gone", env=env).code == 0
     assert command("resolve", "rent", "3", "--not-created", "--note", "looked", "--yes", env=env).code == 0
     assert command("resolve", "rent", "4", "--not-created", "--note", "looked", "--yes", env=env).code == 2

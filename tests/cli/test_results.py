@@ -17,6 +17,7 @@ from pipeline.domain import comparison
 from pipeline.domain.comparison import Before
 from pipeline.domain.model import Report, SessionState, Status
 from pipeline.domain.totals import whole
+from pipeline.journal import queries, runs, states
 from pipeline.journal.journal import Journal, open_journal
 from pipeline.journal.states import Seen
 from pipeline.report.workbook import Draft, Showing, write
@@ -45,21 +46,21 @@ def journal(desk: Desk) -> Iterator[Journal]:
 
 def written_from_the_journal(desk: Desk, path: Path) -> bytes:
     with open_journal(str(desk.journal)) as journal:
-        write(report_of(journal), partial(journal.report_rows, 1), path)
+        write(report_of(journal), partial(queries.report_rows, journal, 1), path)
     return path.read_bytes()
 
 
 def report_of(journal: Journal) -> Report:
     """The first run with its whole batch, as a command reports it."""
-    return replace(journal.report(1), whole=whole(journal.report_rows(1)))
+    return replace(journal.read(queries.report, 1), whole=whole(queries.report_rows(journal, 1)))
 
 
 def learn_state(journal: Journal, place: int, at: datetime) -> None:
     """Somebody asked for the state of the session of one row."""
-    line = journal.batch_lines()[0]
-    session = [row.session_id for row in journal.report_rows(1)][place]
-    batch = journal.batch(line.name, line.environment, at)
-    journal.record_states(batch, [Seen(session, SessionState("Completed", (), None, at), at)])
+    line = journal.read(queries.batch_lines)[0]
+    session = [row.session_id for row in queries.report_rows(journal, 1)][place]
+    batch = journal.write(runs.ensure_batch, line.name, line.environment, at)
+    journal.write(states.record, batch.id, [Seen(session, SessionState("Completed", (), None, at), at)])
 
 
 def test_is_what_the_journal_gives_byte_for_byte(desk: Desk, server: FaultServer) -> None:
@@ -80,7 +81,7 @@ def test_is_what_the_journal_gives_byte_for_byte(desk: Desk, server: FaultServer
 @pytest.mark.parametrize("late", ["states", "tries"])
 def test_what_comes_to_a_batch_after_it_was_counted_is_in_its_workbook(desk: Desk, journal: Journal, late: str) -> None:
     """States that were asked for elsewhere, by a clock that is behind; tries of a later run, the lock being lost."""
-    now = journal.report(1).started_at
+    now = journal.read(queries.report, 1).started_at
     learn_state(journal, 0, now)
     with closing(Results(journal, 1, desk.folder / "late.xlsx", Showing())) as results:
         results.gather()
@@ -95,7 +96,7 @@ def test_what_comes_to_a_batch_after_it_was_counted_is_in_its_workbook(desk: Des
 
 def test_rows_do_not_fit_a_report_that_knows_more_of_them(desk: Desk, journal: Journal) -> None:
     """With states every row has more columns; a month before wants each payor's charge."""
-    begun = journal.report(1)
+    begun = journal.read(queries.report, 1)
     before = Before(batch="before", at=begun.started_at, charges=[], over=comparison.DEFAULT_OVER, since=[])
     with closing(Draft(begun, desk.folder / "out.xlsx", Showing())) as draft:
         assert draft.fits(report_of(journal), None)

@@ -49,16 +49,16 @@ FRENCH = {
 }
 
 NOTICES = {
-    5: "many banks do not let a payor send that much",
+    5: "many banks do not allow a payor to send that much",
     12: "was read as marisol.reyes@example.com",
-    15: "holds a title",
+    15: "contains a title",
     18: "was read as 00320",
     23: "looks like two people",
-    27: "accountNumber: spaces or dashes were removed; it was read as •••3901",
-    38: "also the address of another payor, in row 37",
+    27: "Account: read as •••3901, without spaces or dashes",
+    38: "also the address of another payor (row 37)",
     42: "only an initial",
     47: "looks like a company",
-    56: "is not an institution that this program knows",
+    56: "does not know the institution",
 }
 """Rows of the English sheets that are sent with something to look at, and words of the notice."""
 
@@ -105,7 +105,8 @@ def test_each_row_gets_its_status_and_faults_and_nobody_is_asked_twice(
     created = standalone_sandbox.created()
     assert (first.code, counts(first.json())) == (1, expected_counts)
     assert faults(first.json()) == expected_faults
-    assert f'("Total") is a total line and was left out; its {float(total):,.2f} agrees with the rows' in first.err
+    left_out = f"its amount of ${float(total):,.2f} agrees with the rows"
+    assert f'("Total") is a total and was left out; {left_out}' in first.err
     assert sum(created.values()) == expected_counts["created"]
     assert set(created.values()) == {1}
     assert {row: line["status"] for row, line in results(tmp_path / "out.xlsx").items() if line["errors"]} == {
@@ -131,7 +132,7 @@ def test_rows_that_are_sent_with_something_to_look_at_say_what(command: Command,
         assert words in rows[row]["notices"]
 
 
-def test_rows_that_wait_are_not_counted_among_what_is_to_be_mended(command: Command) -> None:
+def test_rows_that_wait_are_not_counted_among_what_is_to_be_fixed(command: Command) -> None:
     """After `--first` the terminal counts the faults that are left to read, not the rows that are left to send."""
     done = command("run", SAMPLES / "billing-2026-11.csv", "--sandbox", "--first", "3", "-o", command.home / "out.xlsx")
     faults_of_the_sheet = sum(map(len, ENGLISH.values())) - 1  # the row that the API refuses was not reached

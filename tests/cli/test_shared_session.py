@@ -66,7 +66,7 @@ def test_one_session_is_not_given_to_two_payors(
         done = command(*arguments, env=confused)
         counts = done.json()["counts"]
         assert (done.code, counts[counted], counts["unknown"]) == (5, 1, 1)
-        assert "session of another row" in done.json()["errors"][0]["message"]
+        assert "sessionId of another row" in done.json()["errors"][0]["message"]
     results = load_workbook(command.home / "s.results.xlsx")["Results"]
     at = [cell.value for cell in results[1]].index("sessionId")
     assert sorted(str(row[at].value or "") for row in results.iter_rows(min_row=2)) == ["", SESSION]

@@ -4,6 +4,8 @@ import json
 import os
 import pty
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -84,6 +86,37 @@ def test_whoever_started_it_under_nohup_has_it_outlive_the_terminal(desk: Desk, 
     desk.server.on_create.append(hangs_up)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, json.loads(out)["counts"]["created"]) == (0, len(LINES)), err
+
+
+INTERRUPTED_AT = """
+import os, signal, sys
+
+def interrupt(frame, event, _argument):
+    if event == "call" and frame.f_code.co_name == where:
+        sys.setprofile(None)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+where = sys.argv.pop(1)
+sys.argv[0] = "flinks-import"
+from pipeline.cli import main
+sys.setprofile(interrupt)
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "code"),
+    [
+        *((before, 6) for before in ("install", "choose_language", "language_of", "_run", "_call")),
+        *((after, 2) for after in ("_print_usage_error", "_print_error", "lost_output", "ignore")),
+    ],
+)
+def test_a_signal_at_either_end_of_a_command_shows_no_traceback(where: str, code: int, command: Command) -> None:
+    """Before the arguments are read, and while what is wrong with them is being told."""
+    line = [sys.executable, "-c", INTERRUPTED_AT, where, "validate", "--nonsense", "--json"]
+    done = subprocess.run(line, env=command.environment, cwd=command.home, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert (done.returncode, json.loads(done.stdout)["exitCode"]) == (code, code)
 
 
 COMMANDS: dict[str, Callable[[Path], tuple[str, ...]]] = {

@@ -10,7 +10,7 @@ from support.command import Command
 
 HEAVY = {
     *("pandas", "numpy", "pandera", "sqlalchemy", "httpx", "httptools", "openpyxl", "python_calamine", "rich"),
-    *("starlette", "uvicorn", "msgspec", "xlsxwriter", "keyring", "asyncio"),
+    *("starlette", "jinja2", "uvicorn", "msgspec", "xlsxwriter", "keyring", "asyncio"),
 }
 """Modules that take more time to import than all the rest of a short answer."""
 
@@ -23,7 +23,19 @@ finally:
     print("imported:", *sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
 """
 
-COMMANDS = ("run", "validate", "columns", "plan", "batches", "config", "login", "doctor", "journal", "completion")
+COMMANDS = (
+    "run",
+    "validate",
+    "columns",
+    "plan",
+    "batches",
+    "config",
+    "login",
+    "doctor",
+    "journal",
+    "completion",
+    "web",
+)
 
 
 def run(
@@ -119,4 +131,25 @@ def test_json_is_whole_on_a_console_that_lacks_the_letters(
     )
     assert done.returncode == 1
     messages = [error["message"] for error in json.loads(done.stdout.decode(encoding))["errors"]]
-    assert messages == [f'email: "{name}@@example.com" is not an e-mail address']
+    assert messages == [f'Email (column D): "{name}@@example.com" is not an e-mail address']
+
+
+ALONE = """
+import os, sys
+from importlib import import_module
+from pathlib import Path
+import sqlalchemy, msgspec
+for path in sorted(Path(sys.argv[1]).glob("*.py")):
+    if os.fork() == 0:
+        import_module(f"pipeline.journal.{path.stem}")
+        os._exit(0)
+    if os.wait()[1]:
+        sys.exit(path.stem)
+"""
+
+
+def test_each_module_of_the_journal_can_be_the_first() -> None:
+    """None needs another to have been imported before it."""
+    folder = Path(__file__).parents[2] / "pipeline" / "journal"
+    done = subprocess.run([sys.executable, "-c", ALONE, folder], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -160,9 +160,9 @@ def test_refused_credentials_are_one_sentence(
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        pytest.param(["rend"], "The nearest: rent", id="a slip"),
-        pytest.param(["rent.csv"], "The nearest: rent", id="the sheet's name"),
-        pytest.param(["gas-and-water"], "the last one is rent", id="nothing like it"),
+        pytest.param(["rend"], "The nearest is rent", id="a slip"),
+        pytest.param(["rent.csv"], "The nearest is rent", id="the sheet's name"),
+        pytest.param(["gas-and-water"], "The last one is rent", id="nothing like it"),
         pytest.param(["rent", "--sandbox"], "sent to http://127.0.0.1", id="the other environment"),
     ],
 )
@@ -222,7 +222,7 @@ def test_watching_ends_when_nothing_can_change_any_more(
 ) -> None:
     """--watch asks again until all are final, and shows where it stands in between."""
     process = command.start("status", "rent", "--watch", "--every", "0.2", "--json", env=standalone_sandbox.env)
-    until(process, "not yet 1")
+    until(process, "not yet: 1")
     decide(open_one, "declined")
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 0
@@ -246,12 +246,12 @@ def test_a_watch_goes_on_through_an_outage(command: Command) -> None:
     command("run", sheet, "--yes", env=env)
     link = str(results(command.home / "rent.results.xlsx")[1]["INV-1"]["launchUrl"])
     process = command.start("status", "rent", "--watch", "--every", "0.2", "--json", env=env)
-    until(process, "not yet 1")
+    until(process, "not yet: 1")
     sandbox.terminate()
     sandbox.communicate(timeout=20)
-    until(process, "no usable answers just now")
+    until(process, "no usable response from the API")
     sandbox, _ = serving(command, base_url.rpartition(":")[2])
-    until(process, "not yet 1")
+    until(process, "not yet: 1")
     decide(link, "declined")
     out, _ = process.communicate(timeout=60)
     sandbox.terminate()
@@ -265,11 +265,11 @@ def test_ctrl_c_leaves_a_watch_with_6_and_keeps_what_is_known(
 ) -> None:
     """A watch that is left has written the workbook of what it has learnt."""
     process = command.start("status", "rent", "--watch", "--every", "60", env=standalone_sandbox.env)
-    until(process, "not yet 1")
+    until(process, "not yet: 1")
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 6
-    assert "Stopped as you asked" in err
+    assert "Stopped at your request" in err
     assert results(command.home / "rent.status.xlsx")[1]["INV-1"]["sessionStatus"] == "Initiated"
 
 
@@ -307,3 +307,12 @@ def test_other_files_are_written_beside_the_workbook_with_who_has_paid(
     assert done.json()["outputs"] == {"csv": "paid.csv", "html": "paid.html"}
     assert "Completed" in (command.home / "paid.csv").read_text("utf-8-sig")
     assert "Changes" in load_workbook(command.home / "rent-2026-11.status.xlsx").sheetnames
+
+
+def test_whether_it_was_paid_is_said_in_french(
+    command: Command, standalone_sandbox: StandaloneSandbox, sent: Path
+) -> None:
+    """The words of the table are those of the workbook."""
+    shown = command("status", "rent", "--lang", "fr", env=standalone_sandbox.env)
+    assert sent.exists()
+    assert [line.split("  ")[0] for line in shown.out.splitlines()[1:5]] == ["payée", "oui", "pas encore", "non"]

@@ -77,7 +77,7 @@ def test_a_signal_while_it_sends(desk: Desk, command: Command, number: int, time
     process = command.start("run", sheet, "--yes", env=desk.environment())
     _, err = process.communicate(timeout=60)
     assert process.returncode == 6
-    assert "Stopped as you asked" in err
+    assert "Stopped at your request" in err
     statuses = check_truth(desk.folder / "sheet.results.xlsx", REFERENCES, desk.server.sessions)
     made = [reference for reference, status in statuses.items() if status == "created"]
     assert set(statuses.values()) == {"created", "not-sent"}
@@ -115,7 +115,7 @@ def test_a_signal_in_the_middle_of_a_check(desk: Desk, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(payment, "under", lambda limits: Interrupted)
     ran = desk.run(LINES)
-    assert (ran.code, ran.stopped) == (6, "run.interrupted_before")
+    assert (ran.code, ran.stopped) == (6, "Stopped before sending. Run the same command again to start over.")
     assert desk.server.creations == []
     monkeypatch.undo()
     goes_on(desk)
@@ -183,7 +183,7 @@ def terminal(desk: Desk, command: Command) -> Iterator[Callable[..., Terminal]]:
         one.close()
 
 
-ASKED = "[y/n]"
+ASKED = "[y/N]"
 """What a question ends with."""
 
 
@@ -200,12 +200,45 @@ def test_a_signal_at_the_confirmation(desk: Desk, terminal: Callable[..., Termin
     assert set(statuses.values()) == {"not-sent"}
 
 
+@pytest.mark.parametrize(
+    ("lang", "question"),
+    [
+        ("en", "Send 30 payment requests, $300.00? [y/N]"),
+        ("fr", "Envoyer 30 demandes de paiement, 300,00\N{NO-BREAK SPACE}$ ? [o/N]"),
+    ],
+)
+def test_what_is_typed_before_the_question(
+    desk: Desk, terminal: Callable[..., Terminal], lang: str, question: str
+) -> None:
+    """The question has count and sum. What was typed before it is no answer to it; Enter alone is a no."""
+    one = terminal("--lang", lang)
+    one.type("y\n" * 3)
+    one.wait_for(question)
+    one.type("perhaps\n")
+    one.wait_for("Answer y or n:" if lang == "en" else "Répondez o ou n :")
+    one.type("\n")
+    assert one.end() == 6
+    assert desk.server.requests == []
+
+
+@pytest.mark.parametrize(("lang", "yes"), [("en", "y"), ("fr", "Oui")])
+def test_a_yes(desk: Desk, terminal: Callable[..., Terminal], lang: str, yes: str) -> None:
+    """A yes in the user's language sends all."""
+    one = terminal("--lang", lang)
+    one.wait_for(ASKED if lang == "en" else "[o/N]")
+    one.type(f"{yes}\n")
+    assert one.end() == 0
+    assert desk.server.created == dict.fromkeys(REFERENCES, 1)
+
+
 def test_first_at_a_terminal(desk: Desk, terminal: Callable[..., Terminal]) -> None:
     """With `--first` the first rows are sent and shown; a yes sends the others, each once, and the code is 0."""
     one = terminal("--first", "3", "--yes")
     one.wait_for(ASKED)
     assert desk.server.created == {"INV-0": 1, "INV-1": 1, "INV-2": 1}
     assert all(session in one.shown for session in desk.server.sessions)
+    assert "row 3: INV-1, Inv Fraser, $10.00: created" in one.shown
+    assert "Send the other 27 payment requests, $270.00?" in one.shown
     one.type("y\n")
     assert one.end() == 0
     assert desk.server.created == dict.fromkeys(REFERENCES, 1)
@@ -264,7 +297,10 @@ def test_first_meets_a_fault(desk: Desk, link: bool) -> None:
     lines = [Line(line.reference, link) for line in LINES]
     desk.server.on_create.append(creates_and_resets)
     ran = desk.run(lines, first=2)
-    assert ran.stopped == "run.stopped_first"
+    assert ran.stopped == (
+        "Stopped as requested after the first rows ({count}). Check them, then run again "
+        "without this limit to send the others."
+    )
     assert ran.code == (5 if link else 6)
     assert sum(status == "not-sent" for status in ran.statuses().values()) == 28
     assert desk.run(lines).code == (5 if link else 0)
@@ -291,7 +327,15 @@ def test_max_failures(desk: Desk) -> None:
     desk.server.on_create.append(created)
     desk.server.well_created = answers_of(lambda reference: f'{{"detail":"{reference} is refused"}}'.encode())
     ran = desk.run(LINES)
-    assert (ran.code, ran.stopped, len(desk.server.creations)) == (6, "send.stopped_refused", 6)
+    assert (ran.code, ran.stopped, len(desk.server.creations)) == (
+        6,
+        (
+            "Stopped after consecutive rows were rejected for the same reason ({count}). The "
+            "workbook gives the reason. The other rows were not sent. Run the same command "
+            "again to resume."
+        ),
+        6,
+    )
     assert sorted(ran.statuses().values()) == ["created"] + ["not-sent"] * 24 + ["rejected"] * 5
     goes_on(desk)
 
@@ -316,7 +360,14 @@ def test_forbidden_from_the_start(desk: Desk) -> None:
     """When the first 20 answers are all 403 the run stops with 4; the rest is not sent, the same command goes on."""
     desk.server.well_created = answers(403)
     ran = desk.run(LINES)
-    assert (ran.code, ran.stopped) == (4, "send.stopped_forbidden")
+    assert (ran.code, ran.stopped) == (
+        4,
+        (
+            'The API answered "forbidden" (HTTP 403) to every request so far ({count}). '
+            "Nothing more was sent. Ask Flinks whether your account can create e-Transfer "
+            "requests, then run the same command again."
+        ),
+    )
     assert 20 <= len(desk.server.creations) <= 23
     assert set(ran.statuses().values()) == {"rejected", "not-sent"}
     goes_on(desk)
@@ -328,7 +379,15 @@ def test_forbidden_later(desk: Desk) -> None:
     desk.server.on_create.append(created)
     desk.server.well_created = answers(403)
     ran = desk.run(LINES)
-    assert (ran.code, ran.stopped, len(desk.server.creations)) == (6, "send.stopped_refused", 21)
+    assert (ran.code, ran.stopped, len(desk.server.creations)) == (
+        6,
+        (
+            "Stopped after consecutive rows were rejected for the same reason ({count}). The "
+            "workbook gives the reason. The other rows were not sent. Run the same command "
+            "again to resume."
+        ),
+        21,
+    )
     goes_on(desk)
 
 
@@ -338,7 +397,14 @@ def test_twenty_uncertain_answers(desk: Desk, link: bool) -> None:
     lines = [Line(line.reference, link) for line in LINES]
     desk.server.well_created = creates_and_resets
     ran = desk.run(lines)
-    assert (ran.code, ran.stopped) == (5, "send.stopped_uncertain")
+    assert (ran.code, ran.stopped) == (
+        5,
+        (
+            "Consecutive requests without a usable response: {count}. The API seems to be "
+            "down. The run stopped so that no more rows become unknown. Run the same command "
+            "again later."
+        ),
+    )
     assert 20 <= len(desk.server.creations) <= 23
     unknown = {reference for reference, status in ran.statuses().items() if status == "unknown"}
     assert set(ran.statuses().values()) == {"unknown", "not-sent"}
@@ -367,7 +433,7 @@ def test_until_and_rate_as_options(desk: Desk, command: Command) -> None:
     assert desk.server.created == dict.fromkeys(REFERENCES, 1)
 
 
-@pytest.mark.parametrize(("lang", "said"), [("en", "sending stops at"), ("fr", "l'envoi s'arrête au plus tard")])
+@pytest.mark.parametrize(("lang", "said"), [("en", "sending stops"), ("fr", "l'envoi s'arrête")])
 @pytest.mark.parametrize("minutes", [-1, 2], ids=["just past", "soon"])
 def test_until_is_said_with_its_date(desk: Desk, command: Command, lang: Lang, said: str, minutes: int) -> None:
     """A time that is just past means tomorrow's: before anything is sent it is said when sending stops."""
@@ -411,8 +477,8 @@ def test_a_long_pause_is_said_once(desk: Desk, command: Command, options: tuple[
 
 
 @pytest.mark.parametrize(("lang", "one", "two"), [
-    ("en", "after the first row (", "after the first 2 rows ("),
-    ("fr", "après la première ligne (", "après les 2 premières lignes ("),
+    ("en", "after the first rows (1)", "after the first rows (2)"),
+    ("fr", "après les premières lignes (1)", "après les premières lignes (2)"),
 ])  # fmt: skip
 def test_one_row_is_not_told_as_many(desk: Desk, command: Command, lang: Lang, one: str, two: str) -> None:
     """Sentences that count read as a person would write them, and no line ends with blanks."""
@@ -430,6 +496,6 @@ def test_failed_rows_alone_say_why_the_code_is_6(desk: Desk, command: Command, o
     sheet = write_sheet(desk.folder / "sheet.csv", LINES[:1])
     done = command("run", sheet, "--yes", "-q", *options, env=desk.environment())
     assert done.code == 6
-    assert "One row certainly has no request (failed)" in done.err
-    assert "run.some_failed" in done.err or not options
+    assert "Rows whose request was not created (failed): 1" in done.err
+    assert '"code": "stopped-early"' in done.err or not options
     goes_on(desk, LINES[:1])

@@ -20,7 +20,7 @@ from support.fault_server import (
 )
 
 from pipeline.client.api import Api, AuthorizeElsewhere, AuthorizeFailed, AuthorizeRefused, Credentials
-from pipeline.client.transport import ExactTransport, Timeouts
+from pipeline.client.transport import AtMostOnceTransport, Timeouts
 from pipeline.domain.responses import Answered, MaybeSentFailure, MaybeSentKind, NotSentFailure, NotSentKind, Token
 
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -36,7 +36,7 @@ def ask(
     patience: float = 20,
 ) -> Any:
     async def run() -> Any:
-        transport = ExactTransport(connections=2, timeouts=Timeouts(patience, patience))
+        transport = AtMostOnceTransport(connections=2, timeouts=Timeouts(patience, patience))
         api = Api(base_url, transport, credentials, client_id)
         try:
             return await call(api)
@@ -135,7 +135,6 @@ def test_create() -> None:
     ("call", "method", "path"),
     [
         pytest.param(lambda api: api.details(ID, "t"), "GET", f"/base/api/v2/sessions/{ID}/details", id="details"),
-        pytest.param(lambda api: api.session_status(ID, "t"), "GET", f"/base/api/v2/sessions/{ID}/status", id="status"),
         pytest.param(lambda api: api.cancel(ID, "t"), "POST", f"/base/api/v2/sessions/{ID}/cancel", id="cancel"),
         pytest.param(
             lambda api: api.details("../x?y", "t"), "GET", "/base/api/v2/sessions/..%2Fx%3Fy/details", id="odd"
@@ -162,11 +161,10 @@ def test_the_client_id_goes_with_every_call() -> None:
             await api.authorize()
             await api.create(BODY, "t")
             await api.details(ID, "t")
-            await api.session_status(ID, "t")
             await api.cancel(ID, "t")
 
         ask(server.url, every, client_id="client-7")
-    assert [asked.headers.get("x-client-id") for asked in server.requests] == ["client-7"] * 5
+    assert [asked.headers.get("x-client-id") for asked in server.requests] == ["client-7"] * 4
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,19 +17,21 @@ import pytest
 from sqlalchemy import event
 from support.fault_server import Behaviour, FaultServer, Talk, answers, authorized, created, hangs
 from support.journals import place
-from support.run_fixture import Desk, Line, quiet
+from support.run_fixture import Desk, Line, agree, ignore
 
-from pipeline.cli.screen import LineScreen, Manner
-from pipeline.commands.interrupts import interrupts
-from pipeline.commands.request import Announcement, Screen
-from pipeline.domain.attempt_rules import Verdict
-from pipeline.domain.model import Outcome, Source
-from pipeline.journal import attempts
-from pipeline.journal.attempts import IllegalChangeError, Intent, Settlement
+from pipeline.domain.attempt_rules import IllegalChangeError
+from pipeline.domain.errors import InterruptedRunError, StoppedEarlyError
+from pipeline.domain.events import Event, FirstSent, RowEnded, RowHeld, RunPlanned
+from pipeline.domain.model import Outcome, SourceFile
+from pipeline.journal import attempts, planning, queries, runs
+from pipeline.journal.attempts import Intent, Settlement
 from pipeline.journal.group_commit import recording
-from pipeline.journal.journal import Batch, Beginning, Journal, Sendable, open_journal
-from pipeline.sender.cancellation import Stop
-from pipeline.sender.engine import CHUNK, Assignment, Observer, _Queue
+from pipeline.journal.journal import Batch, Journal, open_journal
+from pipeline.journal.planning import PendingRow
+from pipeline.journal.runs import RunStart
+from pipeline.sender.cancellation import CancelToken
+from pipeline.sender.engine import CHUNK, Assignment, _Queue
+from pipeline.system.signals import interrupts
 
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 AN_HOUR = answers(429, b"", {"Retry-After": "3600"})
@@ -195,7 +196,14 @@ def test_a_fresh_token_is_refused(desk: Desk) -> None:
     desk.settings["concurrency"] = "2"
     desk.server.well_created = answers(401)
     ran = desk.run(lines(12, link=True))
-    assert (ran.code, ran.stopped) == (4, "send.token_refused")
+    assert (ran.code, ran.stopped) == (
+        4,
+        (
+            "The API refused a new access token (HTTP 401). Nothing more was sent. Check "
+            "that the API user can create e-Transfer requests, then run the same command "
+            "again."
+        ),
+    )
     assert set(ran.statuses().values()) == {"failed", "not-sent"}
     assert len(desk.server.creations) <= 8
     desk.server.well_created = created
@@ -234,7 +242,13 @@ def test_ctrl_c_ends_every_wait(desk: Desk, wait: Callable[[FaultServer], None],
     ran = desk.run(lines(8))
     assert time.monotonic() - began < 10
     assert time.process_time() - busy < 5
-    assert (ran.code, ran.stopped) == (6, "run.interrupted")
+    assert (ran.code, ran.stopped) == (
+        6,
+        (
+            "Stopped at your request. Requests in progress were completed; the other rows "
+            "were not sent. Run the same command again to resume."
+        ),
+    )
     assert set(ran.statuses().values()) <= {"failed", "not-sent", "created"}
     desk.server.on_authorize.clear()
     assert desk.run(lines(8)).code == 0
@@ -246,7 +260,13 @@ def test_ctrl_c_while_it_backs_off_after_an_uncertain_answer(desk: Desk) -> None
     desk.settings["concurrency"] = "1"
     desk.server.on_create.append(interrupt(answers(500)))
     ran = desk.run(lines(3))
-    assert (ran.code, ran.stopped) == (5, "run.interrupted")
+    assert (ran.code, ran.stopped) == (
+        5,
+        (
+            "Stopped at your request. Requests in progress were completed; the other rows "
+            "were not sent. Run the same command again to resume."
+        ),
+    )
     assert ran.statuses() == {"INV-0": "unknown", "INV-1": "not-sent", "INV-2": "not-sent"}
     again = desk.run(lines(3))
     assert (again.code, desk.server.created) == (0, {"INV-0": 1, "INV-1": 1, "INV-2": 1})
@@ -262,7 +282,13 @@ def test_what_is_in_flight_is_finished(desk: Desk) -> None:
 
     desk.server.on_create.extend([slowly, interrupt(slowly)])
     ran = desk.run(lines(6, link=True))
-    assert (ran.code, ran.stopped) == (6, "run.interrupted")
+    assert (ran.code, ran.stopped) == (
+        6,
+        (
+            "Stopped at your request. Requests in progress were completed; the other rows "
+            "were not sent. Run the same command again to resume."
+        ),
+    )
     assert sorted(ran.statuses().values()) == ["created"] * 2 + ["not-sent"] * 4
     assert desk.server.created.total() == 2
 
@@ -270,7 +296,11 @@ def test_what_is_in_flight_is_finished(desk: Desk) -> None:
 def test_until_in_the_past(desk: Desk) -> None:
     """A time to stop that has passed sends nothing, and says so with 6."""
     ran = desk.run(lines(3), until=datetime.now(UTC) - timedelta(minutes=1))
-    assert (ran.code, ran.stopped, desk.server.creations) == (6, "send.stopped_until", [])
+    assert (ran.code, ran.stopped, desk.server.creations) == (
+        6,
+        ("Stopped at {time}, as requested. The other rows were not sent. Run the same command again to resume."),
+        [],
+    )
     assert set(ran.statuses().values()) == {"not-sent"}
     assert desk.run(lines(3)).code == 0
 
@@ -280,7 +310,10 @@ def test_until(desk: Desk) -> None:
     desk.settings |= {"rate": "20", "concurrency": "2"}
     desk.environment()  # makes the journal, which takes none of the run's second
     ran = desk.run(lines(60), until=datetime.now(UTC) + timedelta(seconds=1))
-    assert (ran.code, ran.stopped) == (6, "send.stopped_until")
+    assert (ran.code, ran.stopped) == (
+        6,
+        ("Stopped at {time}, as requested. The other rows were not sent. Run the same command again to resume."),
+    )
     made = sum(status == "created" for status in ran.statuses().values())
     assert 2 <= made < 40
     assert desk.server.created.total() == made
@@ -306,13 +339,19 @@ def test_rate(desk: Desk) -> None:
 def test_a_signal_after_the_loop_has_ended() -> None:
     """A signal that comes when the last loop has closed changes nothing: it must not be a fault of the program."""
 
-    async def send(stop_of: list[Stop]) -> None:
-        stop_of.append(Stop())
-        with signals.asking(stop_of[0]):
+    async def send(stop_of: list[CancelToken]) -> None:
+        stop_of.append(CancelToken())
+        with signals.asking(
+            stop_of[0].request,
+            InterruptedRunError(
+                "Stopped at your request. Requests in progress were completed; the other rows "
+                "were not sent. Run the same command again to resume."
+            ),
+        ):
             pass
 
-    with interrupts() as signals:
-        stops: list[Stop] = []
+    with interrupts(StoppedEarlyError("Stopped before sending. Run the same command again to start over.")) as signals:
+        stops: list[CancelToken] = []
         asyncio.run(send(stops))
         os.kill(os.getpid(), signal.SIGTERM)
         assert stops[0].reason is None
@@ -322,32 +361,26 @@ def test_a_signal_after_the_loop_has_ended() -> None:
 # Another program in its way
 
 
-class Meanwhile(LineScreen):
+def meanwhile(happens: Callable[[], None]) -> Callable[[RunPlanned | FirstSent], bool]:
     """Agrees to everything; while it is asked, something happens."""
 
-    def __init__(self, happens: Callable[[], None]) -> None:
-        super().__init__(Manner(yes=True, quiet=True))
-        self._happens = happens
+    def confirm(_question: RunPlanned | FirstSent) -> bool:
+        happens()
+        return True
 
-    def confirm(self, announcement: Announcement) -> bool:
-        self._happens()
-        return super().confirm(announcement)
+    return confirm
 
 
-def meanwhile(happens: Callable[[], None]) -> Callable[[], Screen]:
-    return lambda: Meanwhile(happens)
-
-
-def staged(desk: Desk) -> tuple[Journal, Batch, int, list[Sendable]]:
+def staged(desk: Desk) -> tuple[Journal, Batch, int, list[PendingRow]]:
     """What a second program reads of the last run."""
     with open_journal(desk.place) as journal:
-        (line,) = journal.batch_lines()
+        (line,) = journal.read(queries.batch_lines)
         assert line.last_run is not None
         batch = Batch(line.id, line.name, line.environment)
-        return journal, batch, line.last_run, journal.to_send(line.last_run, batch, -1, 100)
+        return journal, batch, line.last_run, journal.read(planning.to_send, line.last_run, batch.id, -1, 100)
 
 
-def try_row(journal: Journal, batch: Batch, run: int, row: Sendable, outcome: Outcome | None) -> None:
+def try_row(journal: Journal, batch: Batch, run: int, row: PendingRow, outcome: Outcome | None) -> None:
     """Another program tries a row of this batch, as if there were no lock."""
     number = len(row.history) + 1
     now = datetime.now(UTC)
@@ -359,7 +392,7 @@ def try_row(journal: Journal, batch: Batch, run: int, row: Sendable, outcome: Ou
             attempts.settle(connection, [Settlement(batch.id, row.identity, number, outcome, now, session)])
 
 
-@pytest.mark.parametrize("outcome", [Outcome.CREATED, Outcome.PERHAPS, None], ids=["created", "perhaps", "in flight"])
+@pytest.mark.parametrize("outcome", [Outcome.CREATED, Outcome.UNKNOWN, None], ids=["created", "perhaps", "in flight"])
 def test_another_program_sent_a_row_since_the_plan(desk: Desk, outcome: Outcome | None) -> None:
     """Though the lock was lost, a row that another program sent after this one had planned it is not sent again."""
 
@@ -368,9 +401,15 @@ def test_another_program_sent_a_row_since_the_plan(desk: Desk, outcome: Outcome 
         try_row(journal, batch, run, rows[1], outcome)
 
     desk.settings["concurrency"] = "1"
-    desk.screen = meanwhile(other)
+    desk.confirm = meanwhile(other)
     ran = desk.run(lines(3, link=True))
-    assert (ran.stopped, desk.server.created["INV-1"]) == ("journal.taken_over", 0)
+    assert (ran.stopped, desk.server.created["INV-1"]) == (
+        (
+            "Another program is sending rows of this batch. This run stopped so that no "
+            "request is sent twice. Run the same command again when the other has ended."
+        ),
+        0,
+    )
     assert ran.code == (7 if outcome is Outcome.CREATED else 5)
 
 
@@ -382,10 +421,16 @@ def test_another_program_sends_a_row_at_this_very_moment(desk: Desk) -> None:
         try_row(journal, batch, run, next(row for row in rows if row.payment.reference_id == "INV-1"), Outcome.CREATED)
         created(talk)
 
-    desk.settings["concurrency"] = "1"
+    desk.settings |= {"concurrency": "1", "answer_timeout": "30"}
     desk.server.on_create.append(other)
     ran = desk.run(lines(3, link=True))
-    assert (ran.code, ran.stopped) == (7, "journal.taken_over")
+    assert (ran.code, ran.stopped) == (
+        7,
+        (
+            "Another program is sending rows of this batch. This run stopped so that no "
+            "request is sent twice. Run the same command again when the other has ended."
+        ),
+    )
     assert ran.statuses() == {"INV-0": "created", "INV-1": "created", "INV-2": "not-sent"}
     assert desk.server.created == {"INV-0": 1}
 
@@ -399,24 +444,27 @@ def test_two_names_of_one_journal_are_one_lock(desk: Desk, tmp_path: Path) -> No
     _, batch, _, _ = staged(desk)
     with open_journal(str(link)) as journal, journal.lease(batch):
         ran = desk.run(lines(1))
-    assert (ran.code, ran.stopped) == (7, "journal.batch_is_busy")
+    assert (ran.code, ran.stopped) == (
+        7,
+        ("Another run is using batch {batch}. Wait until it ends, then run the same command again."),
+    )
 
 
 def test_a_rehearsal_leaves_a_run_alone_that_is_being_staged(tmp_path: Path) -> None:
     """`validate` beside a run of the same batch does not take that run, half staged, for one that a crash left."""
     now = datetime.now(UTC)
 
-    def beginning(purpose: str) -> Beginning:
-        return Beginning(purpose, Source("sheet.csv", "0" * 64), "http://127.0.0.1", (), ("referenceId",), now)
+    def beginning(purpose: str) -> RunStart:
+        return RunStart(purpose, SourceFile("sheet.csv", "0" * 64), "http://127.0.0.1", (), ("referenceId",), now)
 
     with open_journal(str(tmp_path / "journal.sqlite")) as journal:
-        batch = journal.batch("sheet", "http://127.0.0.1", now)
-        run = journal.begin(batch, beginning("run"))
-        journal.begin(batch, beginning("rehearsal"))
-        assert journal.report(run).batch == "sheet"
-        journal.begin(batch, beginning("run"))
+        batch = journal.write(runs.ensure_batch, "sheet", "http://127.0.0.1", now)
+        run = journal.write(runs.begin, batch.id, beginning("run"))
+        journal.write(runs.begin, batch.id, beginning("rehearsal"))
+        assert journal.read(queries.report, run).batch == "sheet"
+        journal.write(runs.begin, batch.id, beginning("run"))
         with pytest.raises(LookupError):
-            journal.report(run)
+            journal.read(queries.report, run)
 
 
 def test_an_outcome_may_be_said_twice_but_not_changed(desk: Desk) -> None:
@@ -427,11 +475,11 @@ def test_an_outcome_may_be_said_twice_but_not_changed(desk: Desk) -> None:
     try_row(journal, batch, run, rows[0], Outcome.CREATED)
     try_row(journal, batch, run, rows[1], None)
     again = Settlement(batch.id, rows[0].identity, 1, Outcome.CREATED, now, ID)
-    new = Settlement(batch.id, rows[1].identity, 1, Outcome.PERHAPS, now)
+    new = Settlement(batch.id, rows[1].identity, 1, Outcome.UNKNOWN, now)
     with journal.engine.begin() as connection:
         attempts.settle(connection, [again, new])
     for other in (
-        Settlement(batch.id, rows[0].identity, 1, Outcome.PERHAPS, now),
+        Settlement(batch.id, rows[0].identity, 1, Outcome.UNKNOWN, now),
         Settlement(batch.id, rows[0].identity, 1, Outcome.CREATED, now, ID.replace("0", "1")),
         Settlement(batch.id, rows[0].identity, 2, Outcome.CREATED, now, ID),
     ):
@@ -446,11 +494,11 @@ def test_an_outcome_may_be_said_twice_but_not_changed(desk: Desk) -> None:
 def test_two_batches_of_one_content_at_once(desk: Desk) -> None:
     """When another batch sends the same content after this one was planned, the row is held at the last moment."""
     other = Desk(desk.folder, desk.server, desk.settings)
-    desk.screen = meanwhile(lambda: check_done(other.run(lines(2, link=True), name="copy.csv").code))
+    desk.confirm = meanwhile(lambda: check_done(other.run(lines(2, link=True), name="copy.csv").code))
     ran = desk.run(lines(3, link=True))
     assert (ran.code, ran.statuses()) == (1, {"INV-0": "held", "INV-1": "held", "INV-2": "created"})
     assert set(desk.server.created.values()) == {1}
-    desk.screen = quiet
+    desk.confirm = agree
     assert desk.run(lines(3, link=True)).code == 1
     assert set(desk.server.created.values()) == {1}
 
@@ -501,12 +549,12 @@ def test_an_outcome_that_can_not_be_kept_takes_no_other_with_it(desk: Desk) -> N
     async def both() -> list[Any]:
         async with recording(journal, None) as recorder:
             good = recorder.settle(Settlement(batch.id, rows[0].identity, 1, Outcome.CREATED, now, ID))
-            bad = recorder.settle(Settlement(batch.id, rows[1].identity, 1, Outcome.PERHAPS, now))
+            bad = recorder.settle(Settlement(batch.id, rows[1].identity, 1, Outcome.UNKNOWN, now))
             return list(await asyncio.gather(good, bad, return_exceptions=True))
 
     told = asyncio.run(both())
     assert [type(one) for one in told] == [list, IllegalChangeError]
-    assert journal.to_send(run, batch, -1, 10)[0].history[0].session_id == ID
+    assert journal.read(planning.to_send, run, batch.id, -1, 10)[0].history[0].session_id == ID
 
 
 def test_an_outcome_nobody_waits_for_any_more_is_kept(desk: Desk) -> None:
@@ -520,7 +568,7 @@ def test_an_outcome_nobody_waits_for_any_more_is_kept(desk: Desk) -> None:
             recorder.settle(Settlement(batch.id, rows[0].identity, 1, Outcome.CREATED, datetime.now(UTC), ID))
 
     asyncio.run(leave())
-    assert journal.to_send(run, batch, -1, 10)[0].history[0].session_id == ID
+    assert journal.read(planning.to_send, run, batch.id, -1, 10)[0].history[0].session_id == ID
 
 
 def test_an_outcome_outlives_the_connection_that_was_kept_for_it(desk: Desk) -> None:
@@ -541,12 +589,12 @@ def test_an_outcome_outlives_the_connection_that_was_kept_for_it(desk: Desk) -> 
                         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
                     )
                     assert ended.fetchall()
-                await recorder.settle(Settlement(batch.id, rows[1].identity, 1, Outcome.REFUSED, datetime.now(UTC)))
+                await recorder.settle(Settlement(batch.id, rows[1].identity, 1, Outcome.REJECTED, datetime.now(UTC)))
 
         asyncio.run(cut_off())
-        kept = [row.history[0].outcome for row in journal.to_send(run, batch, -1, 2)]
+        kept = [row.history[0].outcome for row in journal.read(planning.to_send, run, batch.id, -1, 2)]
         journal.engine.dispose()
-    assert kept == [Outcome.CREATED, Outcome.REFUSED]
+    assert kept == [Outcome.CREATED, Outcome.REJECTED]
 
 
 def test_rows_that_come_together_are_spread_over_commits_and_all_are_kept(desk: Desk) -> None:
@@ -564,39 +612,23 @@ def test_rows_that_come_together_are_spread_over_commits_and_all_are_kept(desk: 
 
     assert asyncio.run(together()) == [[]] * 8
     assert len(commits) == 2
-    assert [len(row.history) for row in journal.to_send(run, batch, -1, 10)] == [1] * 8
+    assert [len(row.history) for row in journal.read(planning.to_send, run, batch.id, -1, 10)] == [1] * 8
 
 
-class ShowingFails(LineScreen):
+def broken(event: Event) -> None:
     """What draws the progress breaks off: its terminal has gone."""
-
-    @contextmanager
-    def sending(self, _total: int, _rate: float | None) -> Iterator[Observer]:
-        yield _Broken()
-
-
-class _Broken:
-    def row_ended(self, _row: Sendable, _verdict: Verdict) -> None:
-        raise BrokenPipeError
-
-    def row_held(self, _row: Sendable) -> None:
-        raise BrokenPipeError
-
-    def tokens_are_single_use(self) -> None:
-        raise BrokenPipeError
-
-    def pause_asked(self, _until: datetime) -> None:
+    if isinstance(event, RowEnded | RowHeld):
         raise BrokenPipeError
 
 
 def test_a_row_that_was_only_intended_is_not_taken_for_perhaps(desk: Desk) -> None:
     """The row before can't be shown, and the program ends: the next row, whose intent is durable, was never sent."""
     desk.settings["concurrency"] = "1"
-    desk.screen = lambda: ShowingFails(Manner(yes=True, quiet=True))
+    desk.emit = broken
     with pytest.raises(BrokenPipeError):
         desk.run(lines(3))
     assert [asked.reference for asked in desk.server.creations] == ["INV-0"]
-    desk.screen = quiet
+    desk.emit = ignore
     again = desk.run(lines(3))
     assert again.code == 0
     assert desk.server.created == {"INV-0": 1, "INV-1": 1, "INV-2": 1}
@@ -606,12 +638,14 @@ def test_more_workers_than_rows_are_read_at_a_time(desk: Desk) -> None:
     """Nobody gives up because the first rows were taken by others: the queue reads on while there are rows."""
 
     class Rows:
-        def to_send(self, _run: int, _batch: Any, after: int, limit: int) -> list[SimpleNamespace]:
+        def read(
+            self, _query: object, _run: int, _batch: int, after: int, limit: int, _: object
+        ) -> list[SimpleNamespace]:
             time.sleep(0.01)
             return [SimpleNamespace(position=at) for at in range(after + 1, min(1_200, after + 1 + limit))]
 
     async def drain() -> list[int]:
-        queue = _Queue(Assignment(Rows(), None, 1))  # type: ignore[arg-type]
+        queue = _Queue(Assignment(Rows(), Batch(1, "sheet", ""), 1))  # type: ignore[arg-type]
         ended: list[int] = []
         taken: list[int] = []
 

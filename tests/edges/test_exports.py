@@ -22,6 +22,7 @@ from pipeline.domain.errors import UsageError
 from pipeline.domain.model import ControlTotal, Report, ReportRow, SheetRow, Status
 from pipeline.messages import explain
 from pipeline.report import exports, page
+from pipeline.report.styles import STATUS_COLOURS
 from pipeline.system.atomic_output import put
 from schemas.faults import Fault
 from schemas.fields import OWN_COLUMNS
@@ -76,7 +77,7 @@ def test_a_text_becomes_no_formula_and_a_number_stays_one(tmp_path: Path, text: 
 @given(st.text())
 def test_no_text_at_all_begins_like_a_formula(text: str) -> None:
     """Whatever a cell holds, what stands in the file is a number or begins with no sign of a formula."""
-    out = exports.harmless(text)
+    out = exports.escape_formula(text)
     assert out.removeprefix("'") == text.removeprefix("'") or out == f"'{text}"
     head = out.lstrip()[:1]
     assert head not in {"=", "@"}
@@ -243,7 +244,7 @@ def test_the_page_loads_and_runs_nothing(lang: Lang) -> None:
     about = report(
         batch=HOSTILE,
         columns=columns(("Ref", "referenceId", ""), ("Own", None, "")),
-        controls=(ControlTotal(HOSTILE, HOSTILE, HOSTILE, agrees=False),),
+        controls=(ControlTotal(HOSTILE, "1", "2", agrees=False),),
     )
     made = Markup(page.page(about, rows, lang))
     assert {tag for tag, _ in made.tags} <= {
@@ -255,6 +256,23 @@ def test_the_page_loads_and_runs_nothing(lang: Lang) -> None:
     assert "url(" not in page.page(about, rows, lang)
     assert HOSTILE in made.text
     assert dict(made.tags)["html"] == {"lang": lang}
+
+
+def test_a_control_total_that_differs_meets_the_eye() -> None:
+    """On the page it is red like an invalid row, and one that agrees is green like a created one."""
+    made = Markup(page.page(report(), month()))
+    fills = [str(attrs["style"]) for tag, attrs in made.tags if tag == "td" and "style" in attrs]
+    without = Markup(page.page(report(controls=()), month()))
+    others = [str(attrs["style"]) for tag, attrs in without.tags if tag == "td" and "style" in attrs]
+    look = {status: "background:{};color:{}".format(*STATUS_COLOURS[status]) for status in Status}
+    assert sorted(fills) == sorted([*others, look[Status.CREATED], look[Status.INVALID]])
+
+
+def test_a_page_of_a_check_names_no_environment() -> None:
+    """A check has none, and "environment" without its name says nothing."""
+    text = Markup(page.page(report(environment="", dry_run=True), month(3))).text
+    assert "billing-2026-11.xlsx" in text
+    assert "environment" not in text
 
 
 def test_the_page_holds_no_more_of_a_person_than_the_reference() -> None:
@@ -306,7 +324,7 @@ def test_a_long_list_is_cut_and_says_so() -> None:
         for number in range(2, 703)
     ]
     text = Markup(page.page(report(columns=columns(("Ref", "referenceId", ""))), rows)).text
-    assert "And 201 more" in text
+    assert "… and 201 more" in text
     assert "A-501" in text
     assert "A-502" not in text
 
@@ -326,21 +344,29 @@ def test_a_file_is_for_its_owner_only(tmp_path: Path, option: str) -> None:
 
 @pytest.mark.parametrize("option", WRITERS)
 @pytest.mark.parametrize(
-    ("place", "key"),
+    ("place", "sentence"),
     [
-        pytest.param("nowhere/out", "exports.no_folder", id="no folder"),
-        pytest.param("folder", "exports.is_a_folder", id="a folder"),
-        pytest.param("out.xlsx", "exports.taken", id="the workbook's place"),
+        pytest.param(
+            "nowhere/out",
+            "The folder {folder} for {option} does not exist. Create it, or choose another place.",
+            id="no folder",
+        ),
+        pytest.param("folder", "{path} is a folder. Give {option} a file name.", id="a folder"),
+        pytest.param(
+            "out.xlsx",
+            "This run already writes another file to {path}. Choose another place for {option}.",
+            id="the workbook's place",
+        ),
     ],
 )
 def test_a_place_that_can_not_be_had_is_told_before_anything_is_sent(
-    tmp_path: Path, option: str, place: str, key: str
+    tmp_path: Path, option: str, place: str, sentence: str
 ) -> None:
     """The option and the path are named, in both languages."""
     (tmp_path / "folder").mkdir()
     with pytest.raises(UsageError) as failure:
         exports.check_file(tmp_path / place, option, [tmp_path / "out.xlsx"])
-    assert failure.value.key == key
+    assert failure.value.text == sentence
     for lang in ("en", "fr"):
         assert option in explain(failure.value, lang)
 

@@ -14,12 +14,13 @@ import pytest
 from support.fault_server import Behaviour, FaultServer, Gone, Talk, answers
 
 from pipeline.client.api import Api, Credentials
-from pipeline.client.transport import ExactTransport, Timeouts
+from pipeline.client.transport import AtMostOnceTransport, Timeouts
 from pipeline.domain import session_states
 from pipeline.domain.errors import CredentialsError, InterruptedRunError, StoppedEarlyError, UsageError
+from pipeline.domain.events import Event, SessionAsked, TokensSingleUse
 from pipeline.domain.model import SessionState
 from pipeline.journal.states import Seen, Session
-from pipeline.sender.cancellation import Stop
+from pipeline.sender.cancellation import CancelToken
 from pipeline.sender.polling import MISSED_IN_A_ROW, TRIES, CancelledAll, Followed, FollowRules, cancel, follow
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -65,15 +66,12 @@ class Bench:
     rules: FollowRules = ONE_BY_ONE
     patience: float = 0.5
     kept: list[Seen] = field(default_factory=list)
-    done: list[SessionState | None] = field(default_factory=list)
-    learned: int = 0
+    events: list[Event] = field(default_factory=list)
     keep: Callable[[Sequence[Seen]], None] | None = None
 
-    def session_done(self, session: Session, state: SessionState | None) -> None:
-        self.done.append(state)
-
-    def tokens_are_single_use(self) -> None:
-        self.learned += 1
+    @property
+    def done(self) -> list[SessionState | None]:
+        return [event.state for event in self.events if isinstance(event, SessionAsked)]
 
     @property
     def calls(self) -> list[str]:
@@ -88,14 +86,21 @@ class Bench:
     def cancel(self, wanted: Sequence[Session], *, stop_after: float | None = None) -> CancelledAll:
         return asyncio.run(self._within(lambda api, stop: cancel(*self._how(wanted, api, stop)), stop_after))  # type: ignore[return-value]
 
-    def _how(self, wanted: Iterable[Session], api: Api, stop: Stop) -> tuple[Any, ...]:
-        return wanted, api, self.rules, self.keep or self.kept.extend, self, stop
+    def _how(self, wanted: Iterable[Session], api: Api, stop: CancelToken) -> tuple[Any, ...]:
+        return wanted, api, self.rules, self.keep or self.kept.extend, self.events.append, stop
 
     async def _within(self, what: Callable[..., Any], stop_after: float | None) -> Followed | CancelledAll:
-        transport = ExactTransport(connections=8, timeouts=Timeouts(2, self.patience))
-        api, stop = Api(self.server.url, transport, Credentials("user", "password")), Stop()
+        transport = AtMostOnceTransport(connections=8, timeouts=Timeouts(2, self.patience))
+        api, stop = Api(self.server.url, transport, Credentials("user", "password")), CancelToken()
         if stop_after is not None:
-            asyncio.get_running_loop().call_later(stop_after, stop.request, InterruptedRunError("run.interrupted"))
+            asyncio.get_running_loop().call_later(
+                stop_after,
+                stop.request,
+                InterruptedRunError(
+                    "Stopped at your request. Requests in progress were completed; the other rows "
+                    "were not sent. Run the same command again to resume."
+                ),
+            )
         try:
             return await what(api, stop)
         finally:
@@ -162,7 +167,7 @@ def test_a_token_that_was_used_up_is_renewed(bench: Bench) -> None:
     """A 401 for a used token teaches that tokens are single-use: a fresh one is taken from then on."""
     bench.server.on_other += [settled, answers(401), settled, settled]
     assert bench.ask(sessions(3)).asked == 3
-    assert bench.learned == 1
+    assert bench.events.count(TokensSingleUse()) == 1
 
 
 @pytest.mark.parametrize(
@@ -208,7 +213,10 @@ def test_a_journal_that_takes_nothing_stops_it(bench: Bench) -> None:
     """What can't be kept is not asked for."""
 
     def full(_seen: Sequence[Seen]) -> None:
-        raise UsageError("journal.read_only", place="journal.sqlite")
+        raise UsageError(
+            "Can't write the journal {place}. Give yourself write access, or choose another with --journal.",
+            place="journal.sqlite",
+        )
 
     bench.keep = full
     bench.server.on_other += [settled] * 2
@@ -265,7 +273,7 @@ def test_a_session_that_is_unknown_says_nothing_about_the_api(bench: Bench) -> N
     bench.server.on_other += [answers(404), gone, answers(200), cancelled]
     done = bench.cancel(sessions(2))
     assert done.offered
-    assert results(done) == ["Ended", "Cancelled"]
+    assert results(done) == ["AlreadyEnded", "Cancelled"]
 
 
 def test_a_refused_cancellation_shows_the_present_state(bench: Bench) -> None:
@@ -273,7 +281,7 @@ def test_a_refused_cancellation_shows_the_present_state(bench: Bench) -> None:
     bench.server.on_other += [answers(400, {"detail": "final"}), settled]
     done = bench.cancel(sessions(1))
     (one,) = done.attempted
-    assert isinstance(one.result, session_states.Ended)
+    assert isinstance(one.result, session_states.AlreadyEnded)
     assert one.result.state.transactions == ("Settled",)
     assert bench.words() == ["Completed"]
 
@@ -283,7 +291,7 @@ def test_a_refused_cancellation_shows_the_present_state(bench: Bench) -> None:
     [
         pytest.param([lost, cancelled], "Cancelled", 1, id="it was done"),
         pytest.param([lost, open_still, answers(200), cancelled], "Cancelled", 2, id="it was not done"),
-        pytest.param([lost, settled], "Ended", 1, id="it was paid meanwhile"),
+        pytest.param([lost, settled], "AlreadyEnded", 1, id="it was paid meanwhile"),
         pytest.param([lost, open_still] * 3, "Unsure", 3, id="lost each time"),
         pytest.param([confirms, open_still], "Cancelled", 1, id="confirmed, details behind"),
         pytest.param([confirms, *[answers(500)] * TRIES], "Cancelled", 1, id="confirmed, details silent"),

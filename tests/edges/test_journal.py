@@ -27,10 +27,13 @@ from support.journals import (
     settle,
 )
 
+from pipeline.domain.attempt_rules import IllegalChangeError
 from pipeline.domain.errors import BatchBusyError
 from pipeline.domain.model import Outcome
 from pipeline.journal import attempts as verbs
-from pipeline.journal.attempts import LEGAL, IllegalChangeError, RepeatSearch, Settlement, meanwhile_elsewhere
+from pipeline.journal import planning, queries
+from pipeline.journal import runs as run_verbs
+from pipeline.journal.attempts import RepeatSearch, Settlement, meanwhile_elsewhere
 from pipeline.journal.journal import Journal, open_journal
 from pipeline.journal.tables import attempts, rows, runs
 from schemas.faults import sentence
@@ -71,7 +74,7 @@ def test_a_repeated_identity_is_invalid_and_names_the_first_row_and_what_differs
     assert planned.statuses() == ["not-sent", "not-sent", "invalid", "invalid"]
     same, other = (planned.rows()[index].errors[0] for index in (2, 3))
     assert (same.code, dict(same.details)) == ("duplicate-identity", {"row": "2", "differs": ""})
-    assert dict(other.details) == {"row": "2", "differs": "firstName, email, amount"}
+    assert dict(other.details) == {"row": "2", "differs": "First, Email, Amount"}
 
 
 def test_a_repeated_identity_of_a_created_row_tells_its_own_row_only(journal: Journal) -> None:
@@ -111,7 +114,7 @@ def replace_staged(planned: Any, **values: Any) -> int:
 def test_a_forgotten_rehearsal_leaves_nothing(journal: Journal) -> None:
     """A rehearsal's rows are personal data that nobody needs afterwards."""
     rehearsal = plan(journal, [line("INV-1")], purpose="rehearsal")
-    journal.forget(rehearsal.run)
+    journal.write(run_verbs.delete_rehearsal, rehearsal.run)
     with journal.engine.connect() as connection:
         assert connection.scalar(select(func.count()).select_from(rows)) == 0
         assert connection.scalar(select(func.count()).select_from(runs)) == 0
@@ -171,7 +174,7 @@ IDENTITIES = [
 SEVERAL = [line("INV-1", own="c1"), line("INV-2", "90.00", "liam", own="c2"), line("", "7.00", "mei", own="c3")]
 
 
-@pytest.mark.parametrize("outcome", [Outcome.CREATED, Outcome.PERHAPS, Outcome.OPEN])
+@pytest.mark.parametrize("outcome", [Outcome.CREATED, Outcome.UNKNOWN, Outcome.OPEN])
 @pytest.mark.parametrize(("first", "second"), [case[1:] for case in IDENTITIES], ids=[case[0] for case in IDENTITIES])
 def test_another_identity_asks_nobody_again(
     journal: Journal, first: tuple[str, ...], second: tuple[str, ...], outcome: Outcome
@@ -185,7 +188,7 @@ def test_another_identity_asks_nobody_again(
 
 def test_an_adopted_payment_is_not_adopted_away_from_a_row_sent_since(journal: Journal) -> None:
     """What was adopted and sent again after a refusal of the API keeps its key in later runs."""
-    plan(journal, [line(own="c1", send_link=False)]).send(Outcome.PERHAPS)
+    plan(journal, [line(own="c1", send_link=False)]).send(Outcome.UNKNOWN)
     plan(journal, [line(own="c1", send_link=False)], identity=OWN).send()
     assert plan(journal, [line(own="c1", send_link=False)], identity=OWN).statuses() == ["already-created"]
 
@@ -258,11 +261,11 @@ def test_a_row_without_reference_is_held_for_a_while_only(journal: Journal) -> N
 
 NEXT = [
     ("created", Outcome.CREATED, True, "already-created"),
-    ("refused", Outcome.REFUSED, True, "rejected"),
+    ("refused", Outcome.REJECTED, True, "rejected"),
     ("not created", Outcome.NOT_CREATED, True, "failed"),
-    ("no answer, e-mailed", Outcome.PERHAPS, True, "unknown"),
+    ("no answer, e-mailed", Outcome.UNKNOWN, True, "unknown"),
     ("a crash, e-mailed", Outcome.OPEN, True, "unknown"),
-    ("no answer, link ours", Outcome.PERHAPS, False, "unknown"),
+    ("no answer, link ours", Outcome.UNKNOWN, False, "unknown"),
     ("a crash, link ours", Outcome.OPEN, False, "unknown"),
 ]
 SENT_AGAIN = {"rejected", "failed"}
@@ -282,7 +285,7 @@ def test_the_next_run_reads_what_became_of_an_attempt(
 def test_a_harmless_unknown_is_tried_three_times_in_all(journal: Journal) -> None:
     """A session that nobody was e-mailed about is created again after an uncertain try, three times in all."""
     for _ in range(3):
-        assert len(plan(journal, [line(send_link=False)]).send(Outcome.PERHAPS)) == 1
+        assert len(plan(journal, [line(send_link=False)]).send(Outcome.UNKNOWN)) == 1
     assert plan(journal, [line(send_link=False)]).to_send() == []
     assert len(plan(journal, [line(send_link=False)], permissions=RESEND).to_send()) == 1
 
@@ -313,7 +316,7 @@ def held(journal: Journal, **changes: Any) -> bool:
     return plan(journal, [line()], batch="copy", **changes).forecast.held == 1
 
 
-@pytest.mark.parametrize("outcome", [Outcome.CREATED, Outcome.PERHAPS, Outcome.OPEN])
+@pytest.mark.parametrize("outcome", [Outcome.CREATED, Outcome.UNKNOWN, Outcome.OPEN])
 def test_an_identical_row_of_another_batch_is_held(journal: Journal, outcome: Outcome) -> None:
     """What another batch created, or may have, is not asked for again unless that is allowed."""
     plan(journal, [line()]).send(outcome)
@@ -321,7 +324,7 @@ def test_an_identical_row_of_another_batch_is_held(journal: Journal, outcome: Ou
     assert not held(journal, permissions=ALOUD)
 
 
-@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.NOT_CREATED])
+@pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.NOT_CREATED])
 def test_what_another_batch_did_not_create_holds_nothing(journal: Journal, outcome: Outcome) -> None:
     """A refused row may be sent in another batch."""
     plan(journal, [line()]).send(outcome)
@@ -351,8 +354,24 @@ def test_a_repeat_is_found_again_at_the_last_moment(journal: Journal) -> None:
     intent = verbs.Intent(second.batch.id, second.run, row.identity, 1, row.number, row.payment, row.fingerprint, NOW)
     with journal.engine.begin() as connection:
         found = meanwhile_elsewhere(connection, [intent], RepeatSearch(WINDOW))
-    journal.hold(row, found[row.identity])
+    journal.write(planning.hold, row, found[row.identity])
     assert second.codes() == [["held-perhaps"]]
+
+
+@pytest.mark.parametrize(("after", "held_again"), [(-1, True), (1, False)], ids=["requested since", "seen"])
+def test_what_a_person_released_is_held_for_what_was_requested_since(
+    journal: Journal, after: int, held_again: bool
+) -> None:
+    """A decision is about what was there when it was made."""
+    first, second = plan(journal, [line()]), plan(journal, [line()], batch="copy")
+    [row] = second.to_send()
+    first.send()
+    intent = verbs.Intent(second.batch.id, second.run, row.identity, 1, row.number, row.payment, row.fingerprint, NOW)
+    with journal.engine.begin() as connection:
+        found = meanwhile_elsewhere(connection, [intent], RepeatSearch(WINDOW))
+        released_at = found[row.identity][0].at + timedelta(seconds=after)
+        found = meanwhile_elsewhere(connection, [replace(intent, released_at=released_at)], RepeatSearch(WINDOW))
+    assert bool(found) == held_again
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -397,7 +416,7 @@ def test_only_an_open_attempt_is_settled(journal: Journal) -> None:
     """What is created, refused or unknown stays so: an outcome is recorded once."""
     planned = plan(journal, [line()])
     [row] = planned.to_send()
-    for outcome in (Outcome.CREATED, Outcome.PERHAPS):
+    for outcome in (Outcome.CREATED, Outcome.UNKNOWN):
         with pytest.raises(IllegalChangeError):
             settle(planned, Settlement(planned.batch.id, row.identity, 1, outcome, NOW))  # before any intent
     attempt(planned, row, Outcome.CREATED)
@@ -423,13 +442,6 @@ def test_a_group_is_settled_whole_or_not_at_all(journal: Journal) -> None:
     assert planned.statuses() == ["created", "created"]
 
 
-def test_what_is_certain_stays_so() -> None:
-    """Every attempt can come to each outcome, and no arrow leaves one that is certain."""
-    assert {after for before, after in LEGAL if before is Outcome.OPEN} == set(Outcome) - {Outcome.OPEN}
-    assert {before for before, _ in LEGAL} <= {Outcome.OPEN, Outcome.PERHAPS}
-    assert all(cause for cause in LEGAL.values())
-
-
 # ---------------------------------------------------------------------------------------------------------------
 # Batches
 
@@ -442,7 +454,7 @@ def test_one_name_is_one_batch_for_programs_that_begin_at_once(journal: Journal)
     def program() -> None:
         for number in range(5):
             together.wait(20)
-            found.append(journal.batch(f"batch {number}", "sandbox", NOW).id)
+            found.append(journal.write(run_verbs.ensure_batch, f"batch {number}", "sandbox", NOW).id)
 
     programs = [threading.Thread(target=program) for _ in range(4)]
     for thread in programs:
@@ -456,15 +468,15 @@ def test_a_run_that_was_refused_is_not_the_last_run(journal: Journal) -> None:
     """A sheet that a guard refused has no effect, so it must not make an old batch look young."""
     first = plan(journal, [line()])
     plan(journal, [line(), line("INV-2")], now=NOW + timedelta(hours=1), accepted=False)
-    assert journal.last_run(first.batch) == NOW
+    assert journal.read(run_verbs.last_run, first.batch.id) == NOW
     assert [row.row.number for row in first.roll()] == [2]
 
 
 def test_the_list_of_batches_counts_attempts(journal: Journal) -> None:
     """Each batch shows what was created and what is unknown, the one that was run last at the end."""
     plan(journal, [line("INV-1"), line("INV-2", "50.00")], batch="november").send()
-    plan(journal, [line("INV-3")], batch="december", now=NOW + timedelta(days=30)).send(Outcome.PERHAPS)
-    told = [(each.name, each.created, each.created_cents, each.unknown) for each in journal.batch_lines()]
+    plan(journal, [line("INV-3")], batch="december", now=NOW + timedelta(days=30)).send(Outcome.UNKNOWN)
+    told = [(each.name, each.created, each.created_cents, each.unknown) for each in journal.read(queries.batch_lines)]
     assert told == [("november", 2, 30000, 0), ("december", 0, 0, 1)]
 
 

@@ -17,16 +17,18 @@ import pytest
 from support.journals import KINDS, NOW, place
 
 from pipeline.domain.errors import BatchBusyError
+from pipeline.journal import queries, runs
 from pipeline.journal.journal import Batch, Journal, open_journal
 from pipeline.messages import explain
 
 HOLDER = textwrap.dedent("""
     import sys
     from datetime import UTC, datetime
+    from pipeline.journal import runs
     from pipeline.journal.journal import open_journal
 
     with open_journal(sys.argv[1]) as journal:
-        batch = journal.batch(sys.argv[2], "sandbox", datetime.now(UTC))
+        batch = journal.write(runs.ensure_batch, sys.argv[2], "sandbox", datetime.now(UTC))
         with journal.lease(batch):
             print("held", flush=True)
             sys.stdin.read()
@@ -62,7 +64,7 @@ def holding(url: str, batch: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def batch_of(journal: Journal, name: str = "billing") -> Batch:
-    return journal.batch(name, "sandbox", NOW)
+    return journal.write(runs.ensure_batch, name, "sandbox", NOW)
 
 
 def test_the_second_program_is_refused_at_once(url: str) -> None:
@@ -78,13 +80,13 @@ def test_the_second_program_is_refused_at_once(url: str) -> None:
 def test_another_batch_goes_on(url: str) -> None:
     """Who works on one batch keeps nobody from another one."""
     with holding(url, "billing"), open_journal(url) as journal, journal.lease(batch_of(journal, "other")):
-        assert journal.batch_lines() == []
+        assert journal.read(queries.batch_lines) == []
 
 
 def test_one_name_in_two_environments_is_two_batches(url: str) -> None:
     """The sandbox's batch and production's of the same name are held apart."""
     with holding(url, "billing"), open_journal(url) as journal:
-        real = journal.batch("billing", "https://api.example.com", NOW)
+        real = journal.write(runs.ensure_batch, "billing", "https://api.example.com", NOW)
         with journal.lease(real), pytest.raises(BatchBusyError), journal.lease(batch_of(journal)):
             pass
 

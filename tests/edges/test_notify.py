@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.commands.notify import MOST_FILES, Ended, notifier
+from pipeline.commands.notify import MOST_FILES, RunEnd, notifier
 from pipeline.config.settings import NOTIFY_VARIABLE, OCCASIONS, Settings
 from pipeline.domain.errors import ExitCode, RunError, UsageError
 from pipeline.domain.model import Status, Totals
@@ -65,23 +65,23 @@ def totals(**counts: int) -> Totals:
     )
 
 
-def ended(code: ExitCode, name: str = "a.csv") -> Ended:
-    return Ended(name, code, totals(created=2, invalid=1), "/drop/attention/a.results.xlsx")
+def ended(code: ExitCode, name: str = "a.csv") -> RunEnd:
+    return RunEnd(name, code, totals(created=2, invalid=1), "/drop/attention/a.results.xlsx")
 
 
-def told(desk: Desk, *what: Ended, lang: str = "en", on: tuple[str, ...] = Settings().notify_on) -> bool | None:
+def told(desk: Desk, *what: RunEnd, lang: str = "en", on: tuple[str, ...] = Settings().notify_on) -> bool | None:
     made = notifier(Settings(notify_on=on), {NOTIFY_VARIABLE: desk.url}, lang)  # type: ignore[arg-type]
     assert made is not None
     return made.tell(what)
 
 
-BY_DEFAULT = {ExitCode.SOME_ROWS_NEED_MENDING, ExitCode.USAGE, ExitCode.INPUT, ExitCode.CREDENTIALS}
+BY_DEFAULT = {ExitCode.SOME_ROWS_NEED_FIXING, ExitCode.USAGE, ExitCode.INPUT, ExitCode.CREDENTIALS}
 BY_DEFAULT |= {ExitCode.UNKNOWN_OUTCOME, ExitCode.BUG}
 
 
 @pytest.mark.parametrize("code", list(ExitCode), ids=lambda code: code.name)
 def test_by_default_people_are_told_only_when_they_are_needed(desk: Desk, code: ExitCode) -> None:
-    """Success, and what the next pass mends by itself, wakes nobody."""
+    """Success, and what the next pass fixes by itself, wakes nobody."""
     arrived = told(desk, ended(code))
     assert (arrived, len(desk.messages)) == ((True, 1) if code in BY_DEFAULT else (None, 0))
 
@@ -94,23 +94,23 @@ def test_all_that_can_be_told_is_told_when_that_is_set(desk: Desk, code: ExitCod
 
 def test_a_message_has_counts_totals_and_the_path_of_the_workbook(desk: Desk) -> None:
     """One message for all, with the counts and dollars of each and together, and what to open."""
-    told(desk, ended(ExitCode.SOME_ROWS_NEED_MENDING), ended(ExitCode.UNKNOWN_OUTCOME, "b.csv"))
+    told(desk, ended(ExitCode.SOME_ROWS_NEED_FIXING), ended(ExitCode.UNKNOWN_OUTCOME, "b.csv"))
     [message] = desk.messages
-    assert message["title"] == "flinks-import: files to look at: 2"
+    assert message["title"] == "flinks-import: files to review: 2"
     lines = message["message"].splitlines()
     assert lines[:4] == [
-        "a.csv: rows need a person.",
-        "  created: 2, 20.00",
-        "  invalid: 1, 10.00",
+        "a.csv: some rows need your attention.",
+        "  created: 2, $20.00",
+        "  invalid: 1, $10.00",
         "  to open: /drop/attention/a.results.xlsx",
     ]
-    assert lines[-3:] == ["All together:", "  created: 4, 40.00", "  invalid: 2, 20.00"]
+    assert lines[-3:] == ["Total:", "  created: 4, $40.00", "  invalid: 2, $20.00"]
 
 
 def test_a_message_is_in_the_language_of_the_settings(desk: Desk) -> None:
     """In French too, amounts as French writes them."""
-    told(desk, ended(ExitCode.SOME_ROWS_NEED_MENDING), lang="fr")
-    assert "demandent l'attention" in desk.messages[0]["message"]
+    told(desk, ended(ExitCode.SOME_ROWS_NEED_FIXING), lang="fr")
+    assert "demandent votre attention" in desk.messages[0]["message"]
     assert "20,00" in desk.messages[0]["message"]
 
 
@@ -200,7 +200,7 @@ def test_a_pass_tells_of_the_files_that_need_a_person_and_of_no_payor(desk: Desk
     text = message["message"]
     assert ("bad.csv" in text, "scan.pdf" in text, "good.csv" in text) == (True, True, False)
     assert "bad.results.xlsx" in text
-    assert "invalid: 1, 250.00" in text
+    assert "invalid: 1, $250.00" in text
     for personal in ("Zoé", "Tremblay", "example.com", "R-78", "http"):
         assert personal not in text
     log = (tmp_path / "log").read_text("utf-8")
@@ -212,7 +212,7 @@ def test_a_pass_is_not_touched_by_a_notification_that_fails(desk: Desk, tmp_path
     """The files go where they belong and the exit code is theirs; the failure stands in the log and is said."""
     desk.status = 500
     done = inbox(tmp_path, desk.url)
-    assert (done.returncode, "could not be delivered" in done.stderr) == (3, True)
+    assert (done.returncode, "was not delivered" in done.stderr) == (3, True)
     assert '"notification-failed"' in (tmp_path / "log").read_text("utf-8")
     assert len(list((tmp_path / "drop").glob("*/*/*.csv"))) == 2
     assert "hunter2" not in done.stdout + done.stderr

@@ -10,7 +10,7 @@ import xlsxwriter
 
 from pipeline.domain.errors import UsageError
 from pipeline.reconciliation.daily_reports import read_report
-from pipeline.reconciliation.dates import Order, moment_of, order_of
+from pipeline.reconciliation.dates import DateOrder, moment_of, order_of
 from pipeline.reconciliation.vocabulary import load_vocabulary
 
 MONTHS = [
@@ -74,7 +74,7 @@ def test_every_month_is_known_by_all_its_names(month: int) -> None:
         text: found
         for name in sorted(names)
         for form in FORMS
-        if (found := moment_of(text := form.format(name), "s", Order.UNKNOWN)) != expected
+        if (found := moment_of(text := form.format(name), "s", DateOrder.UNKNOWN)) != expected
     }
     assert wrong == {}
 
@@ -82,8 +82,8 @@ def test_every_month_is_known_by_all_its_names(month: int) -> None:
 @pytest.mark.parametrize("name", WEEKDAYS)
 def test_a_weekday_says_nothing(name: str) -> None:
     for form in ("24 nov. 2026", "11/24/2026", "2026-11-24", "24-Nov-26", "Nov 24, 26"):
-        assert moment_of(f"{name} {form}", "s", Order.UNKNOWN) == "2026-11-24"
-        assert moment_of(f"{name}, {form}", "s", Order.UNKNOWN) == "2026-11-24"
+        assert moment_of(f"{name} {form}", "s", DateOrder.UNKNOWN) == "2026-11-24"
+        assert moment_of(f"{name}, {form}", "s", DateOrder.UNKNOWN) == "2026-11-24"
 
 
 NO_DATES = [
@@ -94,7 +94,7 @@ NO_DATES = [
 @pytest.mark.parametrize("text", NO_DATES)
 def test_what_is_no_day_is_none(text: str) -> None:
     """`jui` is June and July, and a month has no thirty-second day."""
-    assert moment_of(text, "s", Order.UNKNOWN) is None
+    assert moment_of(text, "s", DateOrder.UNKNOWN) is None
 
 
 COLUMNS = [
@@ -178,8 +178,8 @@ def test_a_time_of_another_zone_is_told_in_the_time_here(tmp_path: Path, text: s
     daily = read_report(path, load_vocabulary(None))
     (line,) = daily.lines
     assert (line.created, line.completed) == (here, here)
-    assert line.settled == moment_of(text, "s", Order.UNKNOWN)
-    says = [remark.say("en") for remark in daily.remarks if "EST/EDT" in remark.say("en")]
+    assert line.settled == moment_of(text, "s", DateOrder.UNKNOWN)
+    says = [remark.in_language("en") for remark in daily.remarks if "EST/EDT" in remark.in_language("en")]
     assert len(says) == (text not in {"2026-11-28", "2026-11-28 02:30"})
 
 
@@ -198,5 +198,5 @@ def test_days_and_serials_of_a_workbook_are_what_it_shows(tmp_path: Path) -> Non
 
 
 def test_no_order_of_a_column_is_believed_without_dates() -> None:
-    assert order_of([]) is Order.UNKNOWN
-    assert order_of(["soon", "2026-11-28"]) is Order.UNKNOWN
+    assert order_of([]) is DateOrder.UNKNOWN
+    assert order_of(["soon", "2026-11-28"]) is DateOrder.UNKNOWN

@@ -15,20 +15,21 @@ import xlsxwriter
 from openpyxl import load_workbook
 
 from pipeline.domain.errors import InputError, UsageError
-from pipeline.messages import say
+from pipeline.messages import translate
 from pipeline.reader.headings import fold
 from pipeline.reconciliation.balance import Pile, balance, deposits, doubts
 from pipeline.reconciliation.daily_reports import Daily, read_report
-from pipeline.reconciliation.dates import Order, moment_of, order_of
-from pipeline.reconciliation.front import Resolved, Story
+from pipeline.reconciliation.dates import DateOrder, moment_of, order_of
+from pipeline.reconciliation.front import ResolvedRow, Story
 from pipeline.reconciliation.matching import ExpectedPayment as Claim
 from pipeline.reconciliation.matching import reconcile
 from pipeline.reconciliation.payments import payments_of
 from pipeline.reconciliation.vocabulary import load_vocabulary
-from pipeline.reconciliation.workbook import SHEETS, Contents, write
+from pipeline.reconciliation.workbook import SHEETS, ReconciliationContents, write
 from pipeline.system.atomic_output import is_ours
 from schemas.languages import LANGUAGES, Lang
 from schemas.reports import Meaning, ReportField, column_tiers, status_words
+from schemas.workbook_names import sheet_name
 
 OFFICE = shutil.which("soffice")
 ENGLISH = "Session Id,Reference Id,Amount,Currency,Customer Name,Customer Email,Status,Completed Date\n"
@@ -86,7 +87,7 @@ def test_a_workbook_is_read_with_its_numbers_and_dates(tmp_path: Path) -> None:
     daily = read_report(path, load_vocabulary(None))
     (line,) = daily.lines
     assert (line.amount, line.settled, line.meaning) == (Decimal("250.10"), "2026-11-24", Meaning.SETTLED)
-    assert any("Notes" in remark.say("en") for remark in daily.remarks)
+    assert any("Notes" in remark.in_language("en") for remark in daily.remarks)
 
 
 def test_every_sheet_of_a_workbook_that_is_a_report_is_read(tmp_path: Path) -> None:
@@ -111,8 +112,8 @@ class Damage:
 DAMAGES = [
     Damage("an amount that is none", "S-2,R-2,12.0x,CAD,Liam,liam@example.com,Settled,2026-11-24\n", '"12.0x" is not'),
     Damage("no amount", "S-2,R-2,,CAD,Liam,liam@example.com,Settled,2026-11-24\n", "no amount"),
-    Damage("a fraction of a cent", "S-2,R-2,1.005,CAD,Liam,liam@example.com,Settled,\n", "fraction of a cent"),
-    Damage("cut off", "S-2,R-2,1", "3 cells, the headings are 8"),
+    Damage("a fraction of a cent", "S-2,R-2,1.005,CAD,Liam,liam@example.com,Settled,\n", "more than two decimals"),
+    Damage("cut off", "S-2,R-2,1", "3 cells for 8 headings"),
     Damage("cut off before the status", "S-2,R-2,12.00,CAD,Liam\n", "5 cells"),
     Damage("a comma too many", "S-2,R-2,1,250.00,CAD,Liam,l@example.com,Settled,2026-11-24\n", "9 cells"),
     Damage("a NUL byte", "S-2,R-\x002,12.00,CAD,Liam,liam@example.com,Settled,2026-11-24\n", "NUL"),
@@ -129,8 +130,8 @@ def test_a_damaged_line_is_listed_and_spoils_no_other(tmp_path: Path, damage: Da
     daily = read(tmp_path / "report.csv", ENGLISH + before + str(damage.line) + after)
     assert [line.session_id for line in daily.lines] == (["S-1", "S-3"] if after else ["S-1"])
     assert [one.number for one in daily.damaged] == [3]
-    assert damage.says in daily.damaged[0].why.say("en")
-    assert daily.damaged[0].why.say("fr") != daily.damaged[0].why.say("en") or damage.name == "cut off"
+    assert damage.says in daily.damaged[0].why.in_language("en")
+    assert daily.damaged[0].why.in_language("fr") != daily.damaged[0].why.in_language("en") or damage.name == "cut off"
 
 
 def test_empty_cells_at_the_end_may_be_left_out(tmp_path: Path) -> None:
@@ -162,13 +163,21 @@ def test_a_file_that_is_no_report_fails_with_its_headings(tmp_path: Path, conten
     """Without an amount and something to know a payment by, nothing is guessed (API notes, "Reports")."""
     with pytest.raises(InputError) as failure:
         read(tmp_path / "report.csv", content)
-    assert (failure.value.key, failure.value.params["found"]) == ("reconcile.no_columns", found)
+    assert (failure.value.text, failure.value.params["found"]) == (
+        (
+            "Can't read {file}: no row in it names an amount and a reference or sessionId, "
+            "nor the date, description and amounts of a bank statement. The headings in row "
+            "{row} are: {found}. If this is a payment report, map its headings in a mapping "
+            'file (--mapping), for example [columns] "Heading" = "reference".'
+        ),
+        found,
+    )
 
 
 def test_two_columns_for_one_field_are_asked_about(tmp_path: Path) -> None:
     """Which of two amounts was paid is never guessed; the mapping file can say it."""
     content = "Reference,Amount,Amount Received\nR-1,10.00,9.00\n"
-    with pytest.raises(InputError, match="ambiguous_columns"):
+    with pytest.raises(InputError, match="several columns could be"):
         read(tmp_path / "report.csv", content)
     daily = read(tmp_path / "report.csv", content, '[columns]\n"Amount Received" = "amount"\n')
     assert daily.lines[0].amount == 9
@@ -199,7 +208,7 @@ def test_our_own_workbook_is_no_report(tmp_path: Path) -> None:
     """The results workbook has sessions and amounts too; taken for a report it would prove itself."""
     path = _written(tmp_path)
     assert is_ours(path)
-    with pytest.raises(InputError, match="is_ours"):
+    with pytest.raises(InputError, match="is a workbook of this program"):
         read_report(path, load_vocabulary(None))
 
 
@@ -251,13 +260,13 @@ MOMENTS = [
 @pytest.mark.parametrize(("text", "moment"), MOMENTS, ids=[text for text, _ in MOMENTS])
 def test_dates_are_read_as_people_write_them(text: str, moment: str | None) -> None:
     """The day that stands in the report is the day; which number is the month is never guessed."""
-    assert moment_of(text, "s", Order.UNKNOWN) == moment
+    assert moment_of(text, "s", DateOrder.UNKNOWN) == moment
 
 
 def test_one_date_of_a_column_shows_the_order_of_all() -> None:
     """`25/11/2026` in a column makes the third of April of its `03/04/2026`."""
     assert moment_of("03/04/2026", "s", order_of(("03/04/2026", "25/11/2026"))) == "2026-04-03"
-    assert order_of(("25/11/2026", "11/25/2026")) is Order.UNKNOWN
+    assert order_of(("25/11/2026", "11/25/2026")) is DateOrder.UNKNOWN
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -303,14 +312,14 @@ REPORT = (
 )
 
 
-def _contents(folder: Path) -> Contents:
+def _contents(folder: Path) -> ReconciliationContents:
     daily = read(folder / "report.csv", REPORT)
     payments = payments_of(daily.lines, {one.session_id.casefold(): one.amount for one in CLAIMS if one.session_id})
     done = reconcile(CLAIMS, payments)
     proof = balance(done.matches, payments, sum((one.asked_amount for one in CLAIMS), Decimal(0)))
     doubt = doubts(payments, [(one.amount, "") for one in daily.damaged], 0)
-    story = Story("november", "sandbox", [daily], daily.damaged, (), (), [Resolved(6, "report.csv", 7)], doubt)
-    return Contents(story, done.matches, proof, deposits(done))
+    story = Story("november", "sandbox", [daily], daily.damaged, (), (), [ResolvedRow(6, "report.csv", 7)], doubt)
+    return ReconciliationContents(story, done.matches, proof, deposits(done))
 
 
 def _written(folder: Path, lang: str = "en") -> Path:
@@ -351,19 +360,62 @@ def test_text_of_a_report_never_becomes_a_formula(tmp_path: Path) -> None:
     assert (cell.data_type, cell.quotePrefix) == ("s", True)
 
 
+def test_the_proof_begins_with_the_verdict_and_ends_with_what_was_read(tmp_path: Path) -> None:
+    """Thirty reports do not push verdict, totals and remedy off the screen; what did not occur is grey."""
+    sheet = load_workbook(_written(tmp_path), data_only=True)["Proof"]
+    labels = [row[0].value for row in sheet.iter_rows() if row[0].value]
+    assert str(labels[1]).startswith("The totals of the lines that were read agree")
+    assert labels.index("Category") < labels.index("What to do next") < labels.index("Damaged lines")
+    assert labels[-4:] == ["Batch", "Environment", "Time zone", "Report"]
+    piles = [row for row in sheet.iter_rows() if isinstance(row[2].value, int) and not row[0].font.bold]
+    assert {row[0].value for row in piles if row[0].font.color.rgb == "FF6B7280"} == {
+        row[0].value for row in piles if not row[2].value
+    }
+
+
+def test_no_name_in_the_proof_is_cut_off(tmp_path: Path) -> None:
+    """French names of a kind are long: their row has two lines."""
+    sheet = load_workbook(_written(tmp_path, "fr"), data_only=True)[sheet_name("Proof", "fr")]
+    long = [
+        row[0] for row in sheet.iter_rows() if isinstance(row[2].value, int) and len(str(row[0].value)) > NAME_WIDTH
+    ]
+    assert long
+    assert all((sheet.row_dimensions[cell.row].height or 0) > 30 for cell in long)
+
+
+NAME_WIDTH = 40
+COLOURED = [
+    ("en", "Requested: $100.00. Paid: $90.25.", "How to fix it: "),
+    ("fr", "Demandé : 100,00 $. Payé : 90,25 $.", "Comment"),
+]
+
+
+@pytest.mark.parametrize(("lang", "amounts", "remedy"), COLOURED, ids=["en", "fr"])
+def test_each_coloured_cell_says_why(tmp_path: Path, lang: Lang, amounts: str, remedy: str) -> None:
+    """Whoever hovers over a coloured cell reads what differs and what to do; no other cell has a note."""
+    sheet = load_workbook(_written(tmp_path, lang))[sheet_name("Paid differently", lang)]
+    cells = [cell for row in sheet.iter_rows(min_row=2) for cell in row]
+    coloured = [cell for cell in cells if cell.fill.patternType]
+    notes = [cell.comment.text.replace("\xa0", " ") for cell in coloured]
+    assert [cell for cell in cells if cell.comment] == coloured
+    assert any(amounts in note for note in notes)
+    assert all(remedy in note for note in notes)
+    assert len({note.rpartition(remedy)[2] for note in notes}) == 3  # amount, name, currency
+
+
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_formula_shows_what_was_computed(tmp_path: Path, lang: Lang) -> None:
     """Before anything is calculated again a formula shows the computed figure, and every check says yes."""
     path = _written(tmp_path, lang)
     values, formulas = load_workbook(path, data_only=True), load_workbook(path)
-    for name in ("Proof", "Deposits"):
+    for name in (sheet_name("Proof", lang), sheet_name("Deposits", lang)):
         shown = [
             (formulas[name][cell.coordinate].value, cell.value) for row in values[name].iter_rows() for cell in row
         ]
         calculated = [value for formula, value in shown if str(formula).startswith("=")]
         assert calculated
         assert None not in calculated
-        assert say("reconcile.no", lang) not in calculated
+        assert translate("NO", lang) not in calculated
 
 
 @pytest.mark.slow
@@ -385,7 +437,7 @@ def test_calculated_again_every_formula_comes_to_the_computed_figure(tmp_path: P
     ]
     subprocess.run([*map(str, order), str(tmp_path / "bare.xlsx")], check=True, capture_output=True, timeout=110)
     computed, again = load_workbook(path, data_only=True), load_workbook(tmp_path / "again/bare.xlsx", data_only=True)
-    for name in ("Proof", "Deposits"):
+    for name in (sheet_name("Proof", lang), sheet_name("Deposits", lang)):
         for row in computed[name].iter_rows():
             for cell in row:
                 found = again[name][cell.coordinate].value
@@ -423,5 +475,5 @@ def test_a_column_that_tells_of_money_gone_back_is_never_passed_over(tmp_path: P
     lines = f"Reference,Amount,Status,{heading},Branch\nR-1,10.00,Settled,,12\nR-2,9.00,Settled,9.00,\n"
     daily = read(tmp_path / "report.csv", lines)
     assert ([line.reference for line in daily.lines], [one.amount for one in daily.damaged]) == (["R-1"], [Decimal(9)])
-    assert heading in daily.damaged[0].why.say("en")
-    assert any('"Branch"' in remark.say("en") for remark in daily.remarks)
+    assert heading in daily.damaged[0].why.in_language("en")
+    assert any('"Branch"' in remark.in_language("en") for remark in daily.remarks)

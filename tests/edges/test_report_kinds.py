@@ -22,8 +22,8 @@ def read(folder: Path, content: str | bytes, mapping: str = "") -> Daily:
     return read_report(path, load_vocabulary(words))
 
 
-def said(daily: Daily, key: str) -> list[str]:
-    return [remark.say("en") for remark in (*daily.remarks, *daily.disagrees) if remark.what == f"reconcile.{key}"]
+def said(daily: Daily, sentence: str) -> list[str]:
+    return [remark.in_language("en") for remark in (*daily.remarks, *daily.disagrees) if remark.what == sentence]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ STATEMENTS = [
         "Totals,,10.95,1125.40\n",
         [IN, FEE],
         aside=1,
-        totals=["1,125.40", "10.95"],
+        totals=["$1,125.40", "$10.95"],
     ),
     Statement(
         "CR and DR",
@@ -141,9 +141,27 @@ def test_a_bank_statement_is_understood(tmp_path: Path, statement: Statement) ->
     daily = read(tmp_path, statement.content, statement.mapping)
     assert [(line.settled, str(line.amount), line.memo) for line in daily.lines] == statement.lines
     assert {(line.meaning, line.statement, line.completed) for line in daily.lines} == {(Meaning.SETTLED, True, "")}
-    assert (daily.damaged, daily.disagrees, len(said(daily, "no_status_column"))) == ((), (), 0)
-    assert len(said(daily, "lines_aside")) == bool(statement.aside)
-    assert [text.rpartition("(")[2].rstrip(").") for text in said(daily, "total_agrees")] == statement.totals
+    assert (
+        daily.damaged,
+        daily.disagrees,
+        len(
+            said(
+                daily,
+                (
+                    "{file} has no status column: only lines with a settlement date count as paid. "
+                    "If all its payments are settled, add to a mapping file: [constants] status = "
+                    '"Settled".'
+                ),
+            )
+        ),
+    ) == ((), (), 0)
+    assert len(said(daily, "{file}: balances, group names and notes left out (lines {lines}).")) == bool(
+        statement.aside
+    )
+    assert [
+        text.rpartition("(")[2].rstrip(").")
+        for text in said(daily, "{file}: the total on line {line} agrees with the lines above it ({told_amount}).")
+    ] == statement.totals
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -161,7 +179,11 @@ def test_a_file_without_headings_is_refused_with_what_to_write(
     """The line that the sentence gives, put into a mapping file, is enough."""
     with pytest.raises(InputError) as failure:
         read(tmp_path, f"{row}\n{row}\n")
-    assert failure.value.key == "reconcile.no_headings"
+    assert failure.value.text == (
+        "Can't read {file}: it starts with dates and amounts, without headings for its "
+        "{columns} columns. Name them in a mapping file (--mapping), with an empty name "
+        "for a column that you do not need. For the usual columns of a bank: {toml}."
+    )
     assert failure.value.params["toml"] == headings
     assert headings in explain(failure.value, lang)
     assert [line.amount for line in read(tmp_path, f"{row}\n{row}\n", headings).lines] == [Decimal("-10.95")] * 2
@@ -184,7 +206,7 @@ NO_REPORTS = [
 
 @pytest.mark.parametrize("content", NO_REPORTS)
 def test_what_lacks_a_part_of_a_statement_is_no_report(tmp_path: Path, content: str) -> None:
-    with pytest.raises(InputError, match="no_columns"):
+    with pytest.raises(InputError, match="no row in it names an amount"):
         read(tmp_path, content)
 
 
@@ -195,7 +217,7 @@ def test_an_invoice_list_with_a_balance_is_no_statement(tmp_path: Path) -> None:
 
 
 SPOILT = [
-    ("both directions", "2026-11-28,R-2,10.00,20.00,5", "money in both directions", None),
+    ("both directions", "2026-11-28,R-2,10.00,20.00,5", "has both a credit", None),
     ("neither", "2026-11-28,R-2,,,5", "no amount", None),
     ("unreadable", "2026-11-28,R-2,,1o.00,5", '"1o.00" is not', None),
     ("too many cells", "2026-11-28,R-2,,1,250.00,5", "6 cells", None),
@@ -212,8 +234,8 @@ def test_a_damaged_line_of_a_statement_keeps_what_is_certain(
     good = "2026-11-27,e-Transfer R-1,,1125.40,5\n"
     daily = read(tmp_path, f"Date,Description,Debit,Credit,Balance\n{good}{line}\n{good}")
     (damaged,) = daily.damaged
-    assert (len(daily.lines), damaged.number, why in damaged.why.say("en")) == (2, 3, True)
-    assert damaged.why.say("fr") != damaged.why.say("en")
+    assert (len(daily.lines), damaged.number, why in damaged.why.in_language("en")) == (2, 3, True)
+    assert damaged.why.in_language("fr") != damaged.why.in_language("en")
     assert (damaged.amount and str(damaged.amount)) == amount
 
 
@@ -274,14 +296,18 @@ TOTALS = [
 def test_a_total_is_checked_and_is_no_payment(tmp_path: Path, rows: str, agree: int, differ: int) -> None:
     daily = read(tmp_path, HEAD + rows)
     assert {line.reference for line in daily.lines} <= {"R-1", "R-2", "R-3"}
-    assert (len(said(daily, "total_agrees")), len(daily.disagrees), daily.damaged) == (agree, differ, ())
+    assert (
+        len(said(daily, "{file}: the total on line {line} agrees with the lines above it ({told_amount}).")),
+        len(daily.disagrees),
+        daily.damaged,
+    ) == (agree, differ, ())
 
 
 def test_a_payor_called_total_is_no_total(tmp_path: Path) -> None:
     content = "Name,Reference,Amount,Status\nTotal Plumbing,R-1,10.00,Settled\nTotal,R-2,5.00,Settled\nTotal,,15.00,\n"
     daily = read(tmp_path, content)
     assert [line.name for line in daily.lines] == ["Total Plumbing", "Total"]
-    assert len(said(daily, "total_agrees")) == 1
+    assert len(said(daily, "{file}: the total on line {line} agrees with the lines above it ({told_amount}).")) == 1
     statement = (
         "Date,Description,Amount,Balance\n2026-11-28,TOTAL PLUMBING LTD,10.00,1\n2026-11-28,Total deposits,10.00,\n"
     )
@@ -294,9 +320,11 @@ def test_every_line_of_a_file_is_told_somewhere(tmp_path: Path) -> None:
     daily = read(tmp_path, HEAD + "\n".join(rows) + "\n")
     assert [line.number for line in daily.lines] == [3, 7]
     assert [line.number for line in daily.damaged] == [5]
-    assert said(daily, "total_agrees")[0].count("line 6")
-    assert "lines 2, 8" in said(daily, "lines_aside")[0]
-    assert any("rows 4" in remark.say("en") for remark in daily.remarks)
+    assert said(daily, "{file}: the total on line {line} agrees with the lines above it ({told_amount}).")[0].count(
+        "line 6"
+    )
+    assert "lines 2, 8" in said(daily, "{file}: balances, group names and notes left out (lines {lines}).")[0]
+    assert any("rows 4" in remark.in_language("en") for remark in daily.remarks)
 
 
 @pytest.mark.parametrize("again", ["Reference,Amount,Name,Status\n", "Invoice,Date,Total,Status\n"])
@@ -305,7 +333,7 @@ def test_headings_of_another_order_end_the_table(tmp_path: Path, again: str) -> 
     daily = read(tmp_path, HEAD + R1 + again + "R-4,50.00,1.00,Settled\nR-5,60.00,1.00,Settled\n")
     assert [line.reference for line in daily.lines] == ["R-1"]
     assert [(one.number, one.amount) for one in daily.damaged] == [(3, None), (4, None), (5, None)]
-    assert all("row 3" in one.why.say("en") for one in daily.damaged)
+    assert all("row 3" in one.why.in_language("en") for one in daily.damaged)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -377,7 +405,7 @@ def test_the_table_of_the_e_mail_is_read_however_it_was_kept(tmp_path: Path, con
 def test_a_pasted_line_that_lacks_a_cell_is_not_shifted(tmp_path: Path) -> None:
     """Without a separator the name could be the e-mail address: the line is damaged, and so is none other."""
     (damaged,) = read(tmp_path, PASTED["spaces"].replace("Bo Li   ", "")).damaged
-    assert (damaged.amount, "nothing shows which one" in damaged.why.say("en")) == (None, True)
+    assert (damaged.amount, "nothing shows which cell" in damaged.why.in_language("en")) == (None, True)
 
 
 COMPLETED = [
@@ -400,9 +428,31 @@ def test_completed_is_paid_unless_it_is_said_of_a_session(
     """A session that is completed is no proof of payment (API notes, "State"); it is said, and not called unknown."""
     daily = read(tmp_path, content.format(heading, word))
     assert daily.lines[0].meaning is meaning
-    assert (len(said(daily, "session_completed")), daily.unknown) == (meaning is Meaning.LOOK, {})
+    assert (
+        len(
+            said(
+                daily,
+                (
+                    '{file}: "{word}" (lines: {count}) describes a session, and a completed session '
+                    "is not proof of payment. Check the status of the transaction. If it means paid, "
+                    "add under [statuses] in a mapping file: {toml}."
+                ),
+            )
+        ),
+        daily.unknown,
+    ) == (meaning is Meaning.LOOK, {})
     taught = read(tmp_path, content.format(heading, word), f'[statuses]\n"{word}" = "paid"\n')
-    assert (taught.lines[0].meaning, said(taught, "session_completed")) == (Meaning.PAID, [])
+    assert (
+        taught.lines[0].meaning,
+        said(
+            taught,
+            (
+                '{file}: "{word}" (lines: {count}) describes a session, and a completed session '
+                "is not proof of payment. Check the status of the transaction. If it means paid, "
+                "add under [statuses] in a mapping file: {toml}."
+            ),
+        ),
+    ) == (Meaning.PAID, [])
 
 
 def test_a_refund_that_succeeded_is_no_payment(tmp_path: Path) -> None:
@@ -422,7 +472,14 @@ def test_an_unknown_word_is_told_once_with_its_lines(tmp_path: Path) -> None:
     content = "Reference,Amount,Status\nR-1,1,Zigzag\nR-2,1,ZIGZAG\nR-3,1,Settled\nR-4,1,\nR-5,1,Zut\n"
     daily = read(tmp_path, content, '[statuses]\nZut = "look"\n')
     assert daily.unknown == {"Zigzag": 2}
-    (told,) = said(daily, "unknown_word")
+    (told,) = said(
+        daily,
+        (
+            '{file}: the program does not know the status "{word}" (lines: {count}), and '
+            "concludes nothing from it. Add its meaning under [statuses] in a mapping file: "
+            "{toml}, or settled, open, ended, returned."
+        ),
+    )
     assert '"Zigzag" (lines: 2)' in told
     assert '"Zigzag" = "paid"' in told
 
@@ -442,4 +499,12 @@ def test_a_workbook_of_a_bank_is_a_statement_too(tmp_path: Path) -> None:
     assert [(str(line.amount), line.settled, line.statement) for line in daily.lines] == [
         ("1125.40", "2026-11-28", True)
     ]
-    assert (daily.damaged, len(said(daily, "total_agrees")), len(said(daily, "lines_aside"))) == ((), 1, 1)
+    assert (
+        daily.damaged,
+        len(said(daily, "{file}: the total on line {line} agrees with the lines above it ({told_amount}).")),
+        len(said(daily, "{file}: balances, group names and notes left out (lines {lines}).")),
+    ) == (
+        (),
+        1,
+        1,
+    )

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.reconciliation.amounts import amount_of
 from pipeline.reconciliation.daily_reports import read_report
-from pipeline.reconciliation.dates import Order, moment_of
+from pipeline.reconciliation.dates import DateOrder, moment_of
 from pipeline.reconciliation.vocabulary import load_vocabulary
 from schemas.money import Convention
 from schemas.reports import Meaning, ReportField
@@ -54,7 +54,7 @@ def test_the_example_of_a_mapping_file_is_one(tmp_path: Path) -> None:
     path = tmp_path / "mapping.toml"
     path.write_text(FENCE.findall(SECTIONS[-1])[0][1], encoding="utf-8")
     words = load_vocabulary(path)
-    assert (words.dates, words.meaning_of("viré")) == (Order.DAY_FIRST, Meaning.SETTLED)
+    assert (words.dates, words.meaning_of("viré")) == (DateOrder.DAY_FIRST, Meaning.SETTLED)
     fields = re.findall("`(\\w+)`", SECTIONS[-1].rpartition("The fields are")[2])
     assert {*fields} == {*map(str, ReportField)}
 
@@ -70,7 +70,7 @@ def test_every_word_of_the_page_means_what_it_says() -> None:
 def test_every_date_and_amount_of_the_page_is_read() -> None:
     dates, amounts = (_typed_below(f"## {title}") for title in ("Days and times", "Amounts"))
     assert len(dates) == 7
-    assert None not in [moment_of(date, "s", Order.UNKNOWN) for date in dates]
+    assert None not in [moment_of(date, "s", DateOrder.UNKNOWN) for date in dates]
     assert [str(amount_of(text, "s", Convention.POINT)) for text in amounts[:6]] == [
         "125.40",
         "1250.00",

@@ -696,6 +696,38 @@ def test_the_page_speaks_french_when_the_request_says_so(client: Client) -> None
         assert text in page
 
 
+@pytest.mark.parametrize(
+    ("accepted", "lang"),
+    [
+        ("fr-CA,fr;q=0.9,en;q=0.8", "fr"),
+        ("fr", "fr"),
+        ("de, FR-ca;q=0.5", "fr"),
+        ("en-CA,en;q=0.9,fr;q=0.8", "en"),
+        ("en;q=0.2, fr;q=0.7", "fr"),
+        ("de", "en"),
+        ("fry", "en"),
+        ("*", "en"),
+        ("", "en"),
+    ],
+)
+def test_pages_are_in_the_language_that_the_browser_prefers(client: Client, accepted: str, lang: str) -> None:
+    """Where a payment request names no language, its page, that of a wrong link and that of the base URL."""
+    headers = {"Accept-Language": accepted}
+    for path in ("/", f"/app/?sessionId={client.created_id()}", "/app/?sessionId=nope"):
+        assert f'<html lang="{lang}">' in client.http.get(path, headers=headers).text
+    english = client.created_id(options__notificationPreferences__language="EN")
+    assert '<html lang="en">' in client.http.get(f"/app/?sessionId={english}", headers=headers).text
+
+
+def test_a_french_sandbox_has_french_pages() -> None:
+    """Whatever the browser says; only a payment request in English is English."""
+    with sandboxed(language="FR") as client:
+        english = client.created_id(options__notificationPreferences__language="EN")
+        assert "Le bac à sable fonctionne" in client.http.get("/", headers={"Accept-Language": "en"}).text
+        assert "Accepter" in client.page(client.created_id()).text
+        assert '<html lang="en">' in client.page(english).text
+
+
 def test_text_of_the_request_can_not_become_markup(client: Client) -> None:
     """Names, addresses and references are escaped, also inside attributes."""
     evil = "<script>\"'&"

@@ -36,7 +36,14 @@ def test_hidden_rows_are_refused_with_their_numbers_unless_decided(tmp_path: Pat
     rows: list[Any] = [["Acme"], HEAD, ROW, ROW, ROW, ROW, ROW]
     path = write(tmp_path / "b", Sheet(rows, hidden=[1, 4, 5], flat=[7]))
     failure = refusal(path)
-    assert (failure.key, failure.params["rows"], failure.params["count"]) == ("sheet.hidden_rows", "4-5, 7", 3)
+    assert (failure.text, failure.params["rows"], failure.params["count"]) == (
+        (
+            "Rows that are hidden, filtered out or struck through: {count} ({rows}). Show "
+            "them, or use --hidden skip to leave them out or --hidden include to bill them."
+        ),
+        "4-5, 7",
+        3,
+    )
     table, read = rows_of(path, hidden="skip")
     assert ([row.number for row in read], codes(table)) == ([3, 6], ["hidden-rows-skipped"])
     table, read = rows_of(path, hidden="include")
@@ -85,7 +92,13 @@ def test_a_length_of_time_beyond_all_bounds_is_refused_with_its_row(tmp_path: Pa
     path = write(tmp_path / "b", Sheet([HEAD, ROW], name="Good"), Sheet([HEAD, ROW, row], name="Bad"))
     assert len(rows_of(path)[1]) == 1
     failure = refusal(path, sheets=("Bad",))
-    assert (failure.key, failure.params) == ("sheet.time_too_long", {"sheet": "Bad", "row": 3})
+    assert (failure.text, failure.params) == (
+        (
+            'Row {row} of the sheet "{sheet}" has a duration beyond all limits and can\'t be '
+            "read. Format its cell as a number, or save the workbook as .xlsx."
+        ),
+        {"sheet": "Bad", "row": 3},
+    )
 
 
 @EACH
@@ -129,7 +142,15 @@ def unseen_xlsb(tmp_path: Path) -> Path:
 def test_where_hidden_rows_can_not_be_told_the_workbook_is_refused(tmp_path: Path, make: Callable[..., Any]) -> None:
     """Only a decision to bill every row lets it in: what can't be seen can't be left out."""
     path = make(tmp_path)
-    assert refusal(path).key == refusal(path, hidden="skip").key == "sheet.hidden_unseen"
+    assert (
+        refusal(path).text
+        == refusal(path, hidden="skip").text
+        == (
+            "The program can't find out which rows of this {format} workbook are hidden or "
+            "filtered out: its structure is damaged or unusual. Save it as .xlsx and use "
+            "that, or bill all its rows with --hidden include."
+        )
+    )
     table, read = rows_of(path, hidden="include")
     assert (len(read), codes(table)) == (1, ["hidden-rows-unseen"])
 

@@ -59,7 +59,7 @@ def test_a_pages_time_grows_with_its_length(tmp_path: Path, text: str) -> None:
 def test_a_declaration_that_nobody_knows_is_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     path.write_text(PAGE.format("<![" * 1000))
-    with pytest.raises(InputError, match=r"sheet\.damaged"):
+    with pytest.raises(InputError, match="is damaged"):
         open_page(path)
 
 
@@ -67,7 +67,7 @@ def test_spans_make_no_more_cells_than_a_page_can_be_worth(tmp_path: Path) -> No
     """A few bytes reach over a thousand cells: half a megabyte would be eighty million."""
     path = tmp_path / "page.html"
     path.write_text(PAGE.format("<td rowspan=1000 colspan=1000>x" * 20_000))
-    with pytest.raises(InputError, match=r"sheet\.too_many_spans"):
+    with pytest.raises(InputError, match="cells"):
         open_page(path)
 
 
@@ -141,7 +141,7 @@ def test_what_expat_parses_has_no_document_type(tmp_path: Path) -> None:
     path = tmp_path / "book.xlsx"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
         package.writestr("xl/workbook.xml", f"<!--{' ' * 3_000_000}--><!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>")
-    with pytest.raises(InputError, match=r"sheet\.document_type"):
+    with pytest.raises(InputError, match="contains a document type"):
         Archive(path).read("xl/workbook.xml")
 
 

@@ -20,7 +20,7 @@ from pipeline.domain.model import CheckedRow, kind_of, look_of
 from pipeline.reader import ReadOptions, open_table
 from pipeline.reader.table import Table
 from pipeline.validation import CheckOptions, check_table
-from schemas.faults import mend, sentence
+from schemas.faults import how_to_fix, sentence
 
 CASES = Path(__file__).parents[1] / "cases"
 HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount", "Until"]
@@ -53,7 +53,7 @@ def test_a_percentage_in_the_amount_is_a_fault(tmp_path: Path, write: Callable[.
     (fault,) = rows[2].faults
     assert (fault.code, fault.field, fault.value, rows[2].amount) == ("percentage", "amount", "25%", None)
     assert sentence(fault, "en") != sentence(fault, "fr")
-    assert mend(fault, "en") != mend(fault, "fr")
+    assert how_to_fix(fault, "en") != how_to_fix(fault, "fr")
     assert [bool(row.payment) for row in rows] == [usual != "0.0%", usual != "0.0%", False, usual != "0.0%"]
 
 
@@ -192,7 +192,7 @@ def test_a_locked_ods_says_so(tmp_path: Path) -> None:
     path = write_ods(tmp_path / "b.ods", Sheet([HEAD, ROW]), manifest=manifest)
     with pytest.raises(InputError) as caught:
         open_table(path, ReadOptions())
-    assert caught.value.key == "sheet.locked"
+    assert caught.value.text == "{path} is password-protected. Save a copy without a password and use that."
 
 
 def test_cells_that_look_unlike_are_found_anywhere_in_a_long_sheet(tmp_path: Path) -> None:

@@ -41,7 +41,11 @@ def test_a_sheet_whose_headings_changed_is_refused(tmp_path: Path) -> None:
     write_mapping(opened(tmp_path), path)
     with pytest.raises(InputError) as caught:
         opened(tmp_path, HEAD.replace("Amount", "Balance"), mapping=load_mapping(path))
-    assert caught.value.key == "sheet.mapping_differs"
+    assert caught.value.text == (
+        "The headings differ from those of the mapping file. New: {added}. Missing: "
+        "{missing}. If this is intended, write a new mapping file: columns FILE "
+        "--write-mapping."
+    )
     assert "Balance" in explain(caught.value)
     assert "Amount" in explain(caught.value, "fr")
 
@@ -69,7 +73,7 @@ def test_a_mistake_in_a_mapping_is_named(tmp_path: Path, text: str, said: str) -
 
 
 def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
-    """Nobody mends a file mistake by mistake."""
+    """Nobody fixes a file mistake by mistake."""
     path = tmp_path / "mapping.toml"
     path.write_text("x = 1\n[columns]\nA = 'b'\n[constants]\nc = 'd'")
     with pytest.raises(UsageError) as caught:
@@ -77,14 +81,20 @@ def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     assert str(caught.value.params["mistakes"]).count(";") == 2
 
 
-@pytest.mark.parametrize(("content", "key"), [(None, "sheet.mapping_unreadable"), ("a = ", "sheet.mapping_not_toml")])
-def test_a_mapping_that_is_no_mapping_gets_one_sentence(tmp_path: Path, content: str | None, key: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "Can't read the mapping file {path} ({reason}). Check its name and folder."),
+        ("a = ", "The mapping file {path} is not valid TOML: {reason}. Correct it."),
+    ],
+)
+def test_a_mapping_that_is_no_mapping_gets_one_sentence(tmp_path: Path, content: str | None, sentence: str) -> None:
     """A missing file, and one that is not TOML."""
     if content is not None:
         (tmp_path / "m.toml").write_text(content)
     with pytest.raises(UsageError) as caught:
         load_mapping(tmp_path / "m.toml")
-    assert caught.value.key == key
+    assert caught.value.text == sentence
 
 
 def test_whole_names_may_be_split_when_the_mapping_says_so(tmp_path: Path) -> None:
@@ -93,3 +103,31 @@ def test_whole_names_may_be_split_when_the_mapping_says_so(tmp_path: Path) -> No
     assert [(column.heading, column.why) for column in table.columns if column.why == "why_split"] == [
         ("Name", "why_split")
     ]
+
+
+def test_options_overrule_the_mapping_file(tmp_path: Path) -> None:
+    """`--map` gives a heading another field, or none; the file's other lines stay."""
+    file = tmp_path / "m.toml"
+    file.write_text('ignore = ["Old"]\nsplit_names = "Name"\n[columns]\n"A" = "email"\n"B" = "referenceId"\n')
+    mapping = load_mapping(file, ["old = Amount", "C=email", "b=ignore"], "Who: a name:given-first")
+    assert mapping.columns == {"old": "amount", "C": "email"}
+    assert mapping.ignore == ("b",)
+    assert (mapping.split_names, mapping.name_order) == ("Who: a name", "given-first")
+    assert load_mapping(None, ["x=y=email"]).columns == {"x=y": "email"}
+    assert load_mapping(None).split_names == ""
+
+
+def test_the_order_of_whole_names_is_kept_with_the_mapping(tmp_path: Path) -> None:
+    """A written mapping splits the names of the next sheet the same way."""
+    table = opened(tmp_path, "Ref,Name,Date,Email,Amount,Note\n", mapping=load_mapping(None, (), "Name:surname-first"))
+    write_mapping(table, tmp_path / "m.toml")
+    again = load_mapping(tmp_path / "m.toml")
+    assert (again.split_names, again.name_order) == ("Name", "surname-first")
+
+
+@pytest.mark.parametrize("wrong", [["Mail"], ["=email"], ["Mail=emial"], ["Mail="], ["A=email", "B=email"]], ids=str)
+def test_a_wrong_map_option_gets_one_sentence(wrong: list[str]) -> None:
+    """No heading, no field, a field that does not exist, two columns for one field."""
+    with pytest.raises(UsageError) as caught:
+        load_mapping(None, wrong)
+    assert explain(caught.value).startswith("--map ")

@@ -114,7 +114,7 @@ def test_a_real_sheet_that_begins_in_column_b() -> None:
         ["amount-foreign"], ["amount-foreign"], ["percentage"], [], ["error-value"],
     ]  # fmt: skip
     assert rows[0].notices[0].code == "read-as-shown"
-    assert table.letter(table.columns[0]) == "B"
+    assert table.letter(table.columns[0]) == table.columns[0].letter == "B"
 
 
 @pytest.mark.parametrize("write", [write_xlsx, write_xls, write_xlsb])

@@ -155,7 +155,13 @@ def test_struck_through_rows_are_asked_about(tmp_path: Path, write: Callable[...
     """Like hidden ones."""
     path = write(tmp_path / "b", Sheet([HEAD, ROW, ["INV-2", *ROW[1:]], ["INV-3", *ROW[1:]]], struck=[1, 3]))
     failure = refusal(path)
-    assert (failure.key, failure.params["rows"]) == ("sheet.hidden_rows", "3")
+    assert (failure.text, failure.params["rows"]) == (
+        (
+            "Rows that are hidden, filtered out or struck through: {count} ({rows}). Show "
+            "them, or use --hidden skip to leave them out or --hidden include to bill them."
+        ),
+        "3",
+    )
     table, read = rows_of(path, hidden="skip")
     assert ([row.number for row in read], codes(table)) == ([2, 4], ["hidden-rows-skipped"])
     assert len(rows_of(path, hidden="include")[1]) == 3
@@ -163,7 +169,10 @@ def test_struck_through_rows_are_asked_about(tmp_path: Path, write: Callable[...
 
 def test_a_struck_through_note_is_no_struck_through_row() -> None:
     """Only cells that say who pays how much are asked about."""
-    assert refusal(CASES / "struck-out.xlsx").key == "sheet.hidden_rows"
+    assert refusal(CASES / "struck-out.xlsx").text == (
+        "Rows that are hidden, filtered out or struck through: {count} ({rows}). Show "
+        "them, or use --hidden skip to leave them out or --hidden include to bill them."
+    )
 
 
 @pytest.mark.parametrize(
@@ -184,7 +193,13 @@ def test_a_row_that_a_page_does_not_show_is_asked_about(tmp_path: Path, attribut
     ]
     (tmp_path / "b.xls").write_text(page(*rows, tr("INV-3", *ROW[1:5], attributes='style="height:20px"'), style=style))
     failure = refusal(tmp_path / "b.xls")
-    assert (failure.key, failure.params["rows"]) == ("sheet.hidden_rows", "3")
+    assert (failure.text, failure.params["rows"]) == (
+        (
+            "Rows that are hidden, filtered out or struck through: {count} ({rows}). Show "
+            "them, or use --hidden skip to leave them out or --hidden include to bill them."
+        ),
+        "3",
+    )
 
 
 @pytest.mark.parametrize("mark", ["s", "del", "strike"])
@@ -301,7 +316,13 @@ def test_headings_again_in_another_order_are_refused(tmp_path: Path, write: Call
     spelt = ["Invoice No.", "FIRST NAME", "Last Name", "E-mail", "Amount", "Note"]
     assert [row.number for row in rows_of(write(tmp_path / "b", Sheet([*rows[:2], spelt, rows[3]])))[1]] == [2, 4]
     failure = refusal(write(tmp_path / "b", Sheet([HEAD, ROW, other, ["INV-2", *ROW[1:4], "x", 7.0]])))
-    assert (failure.key, failure.params["row"]) == ("sheet.second_headings", 3)
+    assert (failure.text, failure.params["row"]) == (
+        (
+            "Row {row} repeats the headings in another order than row {first}. Put the two "
+            "tables on separate sheets, or give them the same columns."
+        ),
+        3,
+    )
     assert refusal(CASES / "second-headings.csv").params["row"] == 4
 
 

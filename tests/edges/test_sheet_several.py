@@ -30,7 +30,10 @@ def test_two_sheets_with_the_same_headings_are_asked_about(tmp_path: Path, write
     """Whatever stands above them; with other letters, too."""
     path = write(tmp_path / "b", *two(second=[heading.upper() for heading in HEAD]))
     failure = refusal(path)
-    assert (failure.key, failure.params["sheets"]) == ("sheet.several_sheets", "A-M, N-Z")
+    assert (failure.text, failure.params["sheets"]) == (
+        ("Several sheets have the same headings: {sheets}. Choose with --sheet, once for each sheet, or --sheet all."),
+        "A-M, N-Z",
+    )
     assert [row.number for row in rows_of(path, sheets=("N-Z",))[1]] == [2, 3]
 
 
@@ -38,8 +41,13 @@ def test_the_same_headings_in_other_columns_are_asked_about(tmp_path: Path) -> N
     """They can't be read as one, but which is meant is not known."""
     shifted = Sheet([[None, *HEAD], [None, "INV-2", *ROW[1:]]], name="N-Z")
     path = write_xlsx(tmp_path / "b", Sheet([HEAD, ROW], name="A-M"), shifted)
-    assert refusal(path).key == "sheet.several_sheets"
-    assert refusal(path, sheets=("all",)).key == "sheet.sheets_differ"
+    assert refusal(path).text == (
+        "Several sheets have the same headings: {sheets}. Choose with --sheet, once for each sheet, or --sheet all."
+    )
+    assert refusal(path, sheets=("all",)).text == (
+        'The sheets "{first}" and "{other}" have different headings, or have them in '
+        "other columns. Read each sheet separately."
+    )
     assert rows_of(path, sheets=("N-Z",))[1][0].cells[0] == "INV-2"
 
 
@@ -66,7 +74,13 @@ def test_several_sheets_are_read_as_one(tmp_path: Path, write: Callable[..., Any
     notes = Sheet([["nothing"], ["here"]], name="Notes")
     path = write(tmp_path / "b", *two([notes], hidden=[3], columns=[2]))
     failure = refusal(path, sheets=wanted)
-    assert (failure.key, failure.params["rows"]) == ("sheet.hidden_rows", "100003")
+    assert (failure.text, failure.params["rows"]) == (
+        (
+            "Rows that are hidden, filtered out or struck through: {count} ({rows}). Show "
+            "them, or use --hidden skip to leave them out or --hidden include to bill them."
+        ),
+        "100003",
+    )
     table = open_table(path, ReadOptions(wanted, hidden="include"))
     rows = [row for chunk in check_table(table, CheckOptions()).chunks() for row in chunk]
     assert [row.row.number for row in rows] == [3, 100_002, 100_003]
@@ -81,9 +95,15 @@ def test_sheets_with_other_headings_are_not_read_as_one(tmp_path: Path) -> None:
     """Named one by one; `all` leaves out what is no table of this kind."""
     path = write_xlsx(tmp_path / "b.xlsx", *two([Sheet([HEAD[:5], ROW[:5]], name="Short")]))
     failure = refusal(path, sheets=("A-M", "Short"))
-    assert (failure.key, failure.params) == ("sheet.sheets_differ", {"first": "A-M", "other": "Short"})
+    assert (failure.text, failure.params) == (
+        (
+            'The sheets "{first}" and "{other}" have different headings, or have them in '
+            "other columns. Read each sheet separately."
+        ),
+        {"first": "A-M", "other": "Short"},
+    )
     assert len(rows_of(path, sheets=("all",))[1]) == 3
-    assert refusal(path, sheets=("A-M", "Dec")).key == "sheet.no_such_sheet"
+    assert refusal(path, sheets=("A-M", "Dec")).text == 'There is no sheet "{sheet}". The workbook has: {sheets}.'
 
 
 def test_a_sheet_called_all_is_that_sheet(tmp_path: Path) -> None:
@@ -97,7 +117,13 @@ def test_a_sheet_with_too_many_rows_is_not_read_together_with_others(tmp_path: P
     far = Sheet([HEAD, *[[]] * 99_998, ["INV-9", *ROW[1:]]], name="Far")
     path = write_xlsx(tmp_path / "b.xlsx", far, Sheet([HEAD, ROW], name="Near"))
     failure = refusal(path, sheets=("all",))
-    assert (failure.key, failure.params["sheet"]) == ("sheet.too_long_to_join", "Far")
+    assert (failure.text, failure.params["sheet"]) == (
+        (
+            'The sheet "{sheet}" has more than {limit} rows and can\'t be read together with '
+            "others. Read each sheet separately."
+        ),
+        "Far",
+    )
 
 
 def code(*words: str) -> ExitCode:

@@ -81,14 +81,26 @@ def test_one_foreign_byte_in_utf_8_is_refused_with_its_line(tmp_path: Path) -> N
     """To read the whole file as another encoding would spoil every good accent."""
     content = (HEAD + "1,Zoé,Côté,z@example.com,5\n" * 9).encode() + "2,Zoé,X,z@example.com,5\n".encode("cp1252")
     failure = refusal(tmp_path, content)
-    assert (failure.key, failure.params["line"]) == ("sheet.mixed_encodings", 11)
+    assert (failure.text, failure.params["line"]) == (
+        (
+            "{path} is UTF-8 text, except line {line}, probably pasted from another file. "
+            "Export the list again, or correct the accents on that line and save as UTF-8."
+        ),
+        11,
+    )
 
 
 @pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16"])
 def test_a_file_cut_off_within_a_letter_is_refused(tmp_path: Path, codec: str) -> None:
     """Half a letter at the end means that rows are missing."""
     content = (HEAD + "1,Zoé,Côté,z@example.com,é").encode(codec)[:-1]
-    assert refusal(tmp_path, content).key in {"sheet.mixed_encodings", "sheet.not_its_encoding"}
+    assert refusal(tmp_path, content).text in {
+        (
+            "{path} is UTF-8 text, except line {line}, probably pasted from another file. "
+            "Export the list again, or correct the accents on that line and save as UTF-8."
+        ),
+        ("{path} claims to be {encoding} text, but is not, or its end is missing. Export it again."),
+    }
 
 
 @pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig"])
@@ -361,7 +373,9 @@ def test_a_cell_of_many_thousand_letters_is_a_fault_of_its_row(tmp_path: Path) -
 def test_a_line_without_end_is_refused(tmp_path: Path) -> None:
     """Two megabytes in one line are no table, and are not held in memory."""
     failure = refusal(tmp_path, HEAD + "x" * 2_000_000)
-    assert failure.key == "sheet.line_too_long"
+    assert failure.text == (
+        "A line of the file has more than {limit} characters: it is not a table. Export it again as .csv or .xlsx."
+    )
     assert "1,048,576 characters" in explain(failure, "en")
     assert "1\u00a0048\u00a0576 caractères" in explain(failure, "fr")
 
@@ -406,29 +420,51 @@ def test_leading_and_trailing_blank_columns_are_left_out(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("content", "key"),
+    ("content", "sentence"),
     [
-        (b"", "sheet.empty"),
-        (b"\xef\xbb\xbf\r\n \n", "sheet.empty"),
-        (b"%PDF-1.7 x", "sheet.is_pdf"),
-        (b"\x89PNG\r\n\x1a\n", "sheet.is_picture"),
-        (b"MZ\x90\x00\x03", "sheet.is_program"),
-        (b"\x7fELF\x02", "sheet.is_program"),
-        (b"\x1f\x8b\x08\x00", "sheet.is_archive"),
-        (b'<?xml version="1.0"?><x/>', "sheet.is_data_file"),
+        (b"", "{path} is empty. Export the sheet again."),
+        (b"\xef\xbb\xbf\r\n \n", "{path} is empty. Export the sheet again."),
+        (b"%PDF-1.7 x", "{path} is a PDF, not a sheet. Export the list as .xlsx or .csv."),
+        (b"\x89PNG\r\n\x1a\n", "{path} is a picture, not a sheet. Export the list as .xlsx or .csv."),
+        (b"MZ\x90\x00\x03", "{path} is a program, not a sheet. Export the list as .xlsx or .csv."),
+        (b"\x7fELF\x02", "{path} is a program, not a sheet. Export the list as .xlsx or .csv."),
+        (b"\x1f\x8b\x08\x00", "{path} is a compressed archive, not a sheet. Unpack it and choose the sheet inside."),
+        (b'<?xml version="1.0"?><x/>', "{path} contains XML or JSON, not a table. Export the list as .xlsx or .csv."),
         (
             b'<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"/>',
-            "sheet.is_xml_spreadsheet",
+            ("{path} is an XML spreadsheet of 2003. Open it in a spreadsheet program and save it as .xlsx."),
         ),
-        (b"<html><body>Please sign in</body></html>", "sheet.page_without_table"),
-        (b"1,2,3\n4,5,6\n", "sheet.no_heading_row_above"),
-        (b"Jane,Doe,j@example.com,5\n", "sheet.no_headings"),
-        (b"Frist name,Last nme,Emial,Ammount\n1,2,3,4\n", "sheet.no_heading_row_near"),
+        (
+            b"<html><body>Please sign in</body></html>",
+            "{path} is a web page without a table. Export the list as .xlsx or .csv.",
+        ),
+        (
+            b"1,2,3\n4,5,6\n",
+            (
+                "There is no row of headings: row {row} seems to belong to the list. Required: "
+                "{needed}. Add a row of headings above the list, or map the columns with "
+                "--mapping."
+            ),
+        ),
+        (
+            b"Jane,Doe,j@example.com,5\n",
+            (
+                "The list has no headings: row {row} already contains dates, amounts or "
+                "addresses. Add a row above it that names each column. Required: {needed}."
+            ),
+        ),
+        (
+            b"Frist name,Last nme,Emial,Ammount\n1,2,3,4\n",
+            (
+                "There is no row of headings. Required: {needed}. Row {row} has: {found}. Did "
+                "you mean {near}? Correct the headings, or map the columns with --mapping."
+            ),
+        ),
     ],
 )
-def test_what_is_no_sheet_gets_one_sentence(tmp_path: Path, content: bytes, key: str) -> None:
+def test_what_is_no_sheet_gets_one_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:
     """The content decides, never the name; both languages have the sentence."""
-    assert refusal(tmp_path, content, "list.xlsx").key == key
+    assert refusal(tmp_path, content, "list.xlsx").text == sentence
 
 
 @pytest.mark.parametrize(
@@ -473,19 +509,27 @@ def test_a_refusal_points_at_the_row_of_headings(tmp_path: Path, above: str, hea
     assert failure.params["row"] == above.count("\n") + 1
 
 
-@pytest.mark.parametrize(("make", "key"), [(lambda p: None, "sheet.no_file"), (lambda p: p.mkdir(), "sheet.is_folder")])
-def test_a_path_without_a_file_gets_one_sentence(tmp_path: Path, make: Callable[..., Any], key: str) -> None:
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda p: None, "There is no file {path}. Check its name and folder."),
+        (lambda p: p.mkdir(), "{path} is a folder. Choose a sheet in it."),
+    ],
+)
+def test_a_path_without_a_file_gets_one_sentence(tmp_path: Path, make: Callable[..., Any], sentence: str) -> None:
     """A missing file and a folder are told apart."""
     make(tmp_path / "x.csv")
     with pytest.raises(InputError) as caught:
         open_table(tmp_path / "x.csv", ReadOptions())
-    assert caught.value.key == key
+    assert caught.value.text == sentence
 
 
 def test_headings_over_two_rows_are_explained(tmp_path: Path) -> None:
     """ "First" above "name" is no heading by itself; the pairs are named."""
     failure = refusal(tmp_path, "Payor,Payor,,Total\nFirst name,Family name,Email,due\nA,B,a@example.com,5\n")
-    assert failure.key == "sheet.two_line_headings"
+    assert failure.text == (
+        "The headings are in two rows ({rows}): {pairs}. Put all headings in one row, directly above the list."
+    )
     assert "Total due" in explain(failure)
 
 
@@ -562,4 +606,4 @@ def test_a_file_that_may_not_be_read_is_refused(open_folder: Path) -> None:
     path.chmod(0)
     with as_nobody(), pytest.raises(InputError) as refused:
         open_table(path, ReadOptions())
-    assert "not allowed to read" in explain(refused.value)
+    assert "You can't read" in explain(refused.value)

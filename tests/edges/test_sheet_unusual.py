@@ -14,6 +14,8 @@ from support.binary_workbooks import Sheet, contained, write_xls
 from support.reading import codes, refusal, rows_of
 from support.sheet_workbooks import write_ods
 
+from pipeline.domain.errors import InputError
+
 CASES = Path(__file__).parents[1] / "cases"
 HEAD = ["Invoice #", "First name", "Last name", "Email", "Amount"]
 ROW = ["INV-1", "Zoé", "Doe", "j@example.com", 5]
@@ -133,8 +135,23 @@ def test_a_part_in_an_encoding_that_is_not_known_is_a_refusal(
     declared = f"<?xml version='1.0' encoding='{encoding}'?>".encode()
     parts[part] = declared + re.sub(rb"<\?xml.*?\?>", b"", parts[part], flags=re.DOTALL)
     path = saved(tmp_path / "b.xlsx", parts)
-    assert refusal(path).key in {"sheet.hidden_unseen", "sheet.damaged", "sheet.hidden_rows"}
-    assert refusal(CASES / "unknown-encoding.xlsx").key == "sheet.hidden_unseen"
+    assert refusal(path).text in {
+        (
+            "The program can't find out which rows of this {format} workbook are hidden or "
+            "filtered out: its structure is damaged or unusual. Save it as .xlsx and use "
+            "that, or bill all its rows with --hidden include."
+        ),
+        ("{path} is damaged. Open it in your spreadsheet program and save it again, or export it again."),
+        (
+            "Rows that are hidden, filtered out or struck through: {count} ({rows}). Show "
+            "them, or use --hidden skip to leave them out or --hidden include to bill them."
+        ),
+    }
+    assert refusal(CASES / "unknown-encoding.xlsx").text == (
+        "The program can't find out which rows of this {format} workbook are hidden or "
+        "filtered out: its structure is damaged or unusual. Save it as .xlsx and use "
+        "that, or bill all its rows with --hidden include."
+    )
 
 
 @pytest.mark.parametrize("number", ["abc", "", "-1", "1.5", "99999999999999999999", "\u0663"])
@@ -180,14 +197,18 @@ def test_a_locked_xls_says_so(tmp_path: Path, version: int, name: str) -> None:
     stream = struct.pack("<HHHHHHII", 0x0809, 16, version, 5, 0, 1997, 0, 6)
     stream += struct.pack("<HHHHH", 0x002F, 6, 0, 1, 2) + b"\xa5" * 4000
     (tmp_path / "b.xls").write_bytes(contained(name, stream))
-    assert refusal(tmp_path / "b.xls").key == "sheet.locked"
+    assert (
+        refusal(tmp_path / "b.xls").text == "{path} is password-protected. Save a copy without a password and use that."
+    )
 
 
 @pytest.mark.parametrize("head", ["0900040002001000", "0902060000001000", "0904060000001000"])
 def test_excel_2_to_4_is_named(tmp_path: Path, head: str) -> None:
     """Their workbooks have no container, and nothing that reads them today."""
     (tmp_path / "b.xls").write_bytes(bytes.fromhex(head) + bytes(200))
-    assert refusal(tmp_path / "b.xls").key == "sheet.is_old_excel"
+    assert refusal(tmp_path / "b.xls").text == (
+        "{path} is a workbook of Excel 2, 3 or 4. Open it in a spreadsheet program and save it as .xlsx."
+    )
 
 
 @pytest.mark.parametrize(
@@ -200,7 +221,9 @@ def test_excel_2_to_4_is_named(tmp_path: Path, head: str) -> None:
 def test_the_file_that_says_who_has_a_workbook_open_is_named(tmp_path: Path, name: str, content: bytes) -> None:
     """It stands beside the workbook, and has nearly its name."""
     (tmp_path / name).write_bytes(content)
-    assert refusal(tmp_path / name).key == "sheet.is_owner_file"
+    assert refusal(tmp_path / name).text == (
+        "{path} is not a sheet: it only shows who has the workbook open. Choose the workbook itself."
+    )
 
 
 def test_a_row_without_an_end_is_not_held_in_memory(tmp_path: Path, parts: dict[str, bytes]) -> None:
@@ -217,7 +240,7 @@ def test_a_row_without_an_end_is_not_held_in_memory(tmp_path: Path, parts: dict[
                 member.write(many)
     tracemalloc.start()
     try:
-        assert refusal(tmp_path / "b.xlsx").key.startswith("sheet.")
+        assert isinstance(refusal(tmp_path / "b.xlsx"), InputError)
         assert tracemalloc.get_traced_memory()[1] < 400_000_000
     finally:
         tracemalloc.stop()

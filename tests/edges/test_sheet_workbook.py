@@ -169,7 +169,9 @@ def test_spaces_around_the_number_of_a_text_are_a_refusal(tmp_path: Path, value:
     sheet = f"<sheetData><row>{heads}</row><row>{cells}<c><v>5</v></c></row></sheetData>"
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     extra = {"xl/sharedStrings.xml": f'<sst xmlns="{main}">{strings}</sst>'}
-    assert refusal(by_hand(tmp_path, sheet.format(value), extra)).key == "sheet.damaged"
+    assert refusal(by_hand(tmp_path, sheet.format(value), extra)).text == (
+        "{path} is damaged. Open it in your spreadsheet program and save it again, or export it again."
+    )
     assert rows_of(by_hand(tmp_path, sheet.format("1"), extra))[1][0].cells[1] == "Jane"
 
 
@@ -222,7 +224,7 @@ def test_the_first_visible_sheet_with_headings_is_read(tmp_path: Path) -> None:
     assert (table.source.sheet, len(rows), codes(table)) == ("November", 1, ["sheets-not-read-some-hidden"])
     assert rows_of(path, sheets=("Old",))[0].source.sheet == "Old"
     failure = refusal(path, sheets=("Novembre",))
-    assert failure.key == "sheet.no_such_sheet"
+    assert failure.text == 'There is no sheet "{sheet}". The workbook has: {sheets}.'
     assert "November" in explain(failure)
 
 
@@ -256,7 +258,13 @@ def test_hidden_rows_are_refused_with_their_numbers_unless_decided(tmp_path: Pat
     hidden = {row: {"hidden": True} for row in (1, 4, 5, 7, 8)}
     path = saved(tmp_path, ["Acme"], HEAD, ROW, ROW, ROW, ROW, ROW, change=hide(hidden))
     failure = refusal(path)
-    assert (failure.key, failure.params["rows"]) == ("sheet.hidden_rows", "4-5, 7")
+    assert (failure.text, failure.params["rows"]) == (
+        (
+            "Rows that are hidden, filtered out or struck through: {count} ({rows}). Show "
+            "them, or use --hidden skip to leave them out or --hidden include to bill them."
+        ),
+        "4-5, 7",
+    )
     table, rows = rows_of(path, hidden="skip")
     assert ([row.number for row in rows], codes(table)) == ([3, 6], ["hidden-rows-skipped"])
     table, rows = rows_of(path, hidden="include")
@@ -358,19 +366,25 @@ def test_a_locked_workbook_says_so(tmp_path: Path) -> None:
     """In the container of Microsoft's, and as a locked zip."""
     path = saved(tmp_path, HEAD, ROW)
     locked_member(path)
-    assert refusal(path).key == "sheet.locked"
+    assert refusal(path).text == "{path} is password-protected. Save a copy without a password and use that."
     ole = tmp_path / "locked.xlsx"
     ole.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 2000 + "EncryptedPackage".encode("utf-16-le"))
-    assert refusal(ole).key == "sheet.locked"
+    assert refusal(ole).text == "{path} is password-protected. Save a copy without a password and use that."
 
 
 @pytest.mark.parametrize(
     ("members", "key"),
     [
-        (["word/document.xml"], "sheet.is_document"),
-        (["Index/Document.iwa"], "sheet.is_numbers"),
-        (["billing.csv"], "sheet.is_archive"),
-        (["xl/workbook.xml"], "sheet.damaged"),
+        (
+            ["word/document.xml"],
+            ("{path} is a document or presentation, not a sheet. Copy its table into a workbook and save that."),
+        ),
+        (["Index/Document.iwa"], "{path} is an Apple Numbers file. Export it from Numbers as Excel (.xlsx) or CSV."),
+        (["billing.csv"], "{path} is a compressed archive, not a sheet. Unpack it and choose the sheet inside."),
+        (
+            ["xl/workbook.xml"],
+            ("{path} is damaged. Open it in your spreadsheet program and save it again, or export it again."),
+        ),
     ],
 )
 def test_a_zip_of_something_else_is_named(tmp_path: Path, members: list[str], key: str) -> None:
@@ -379,14 +393,17 @@ def test_a_zip_of_something_else_is_named(tmp_path: Path, members: list[str], ke
     with zipfile.ZipFile(path, "w") as book:
         for member in members:
             book.writestr(member, "x")
-    assert refusal(path).key == key
+    assert refusal(path).text == key
 
 
 def test_a_bomb_by_its_declared_size_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is unpacked."""
     monkeypatch.setattr(archive, "MAX_MEMBER", 10_000)
     path = by_hand(tmp_path, f"<sheetData>{text_cells(1, HEAD)}</sheetData>{' ' * 20_000}")
-    assert refusal(path).key == "sheet.bomb"
+    assert refusal(path).text == (
+        "{path} unpacks to much more than a workbook contains (limit: {limit} GB): it is "
+        "damaged or malicious. Export the list again."
+    )
 
 
 def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
@@ -395,20 +412,31 @@ def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(path) as book:
         size = book.getinfo("xl/worksheets/sheet1.xml").file_size
     path.write_bytes(path.read_bytes().replace(size.to_bytes(4, "little"), (2000).to_bytes(4, "little")))
-    assert refusal(path).key == "sheet.bomb"
+    assert refusal(path).text == (
+        "{path} unpacks to much more than a workbook contains (limit: {limit} GB): it is "
+        "damaged or malicious. Export the list again."
+    )
 
 
 def test_a_document_type_is_refused(tmp_path: Path) -> None:
     """No workbook needs one, and entities are how an XML bomb is built."""
     xml = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa">]>' + SHEET.format("<sheetData/>").partition("?>")[2]
-    assert refusal(by_hand(tmp_path, xml)).key == "sheet.document_type"
+    assert refusal(by_hand(tmp_path, xml)).text == (
+        "{path} contains a document type (DTD), which can be harmful and no workbook needs. Export the list again."
+    )
 
 
 def test_a_cell_far_from_the_table_is_refused(tmp_path: Path) -> None:
     """Two cells at opposite corners would be seventeen thousand million."""
     far = '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
     failure = refusal(by_hand(tmp_path, f"<sheetData>{text_cells(1, HEAD)}{far}</sheetData>"))
-    assert (failure.key, failure.params["cell"]) == ("sheet.too_spread", "XFD1048576")
+    assert (failure.text, failure.params["cell"]) == (
+        (
+            'The sheet "{sheet}" extends to cell {cell}: more than {limit} cells, nearly all '
+            "empty. Delete what is far from the list, or copy the list into a new workbook."
+        ),
+        "XFD1048576",
+    )
     limit = f"{MOST_CELLS:,}"
     assert limit in explain(failure, "en")
     assert limit.replace(",", "\u00a0") in explain(failure, "fr")
@@ -427,7 +455,10 @@ def test_an_ods_cell_repeated_without_end_is_refused(tmp_path: Path) -> None:
         book.writestr(
             "content.xml", f'<office:document-content {names}><table:table table:name="S">{rows}</table:table>'
         )
-    assert refusal(path).key == "sheet.too_spread"
+    assert refusal(path).text == (
+        'The sheet "{sheet}" extends to cell {cell}: more than {limit} cells, nearly all '
+        "empty. Delete what is far from the list, or copy the list into a new workbook."
+    )
 
 
 def test_a_hundred_thousand_blank_formatted_rows_are_no_rows(tmp_path: Path) -> None:
@@ -481,7 +512,10 @@ def test_a_part_that_cannot_be_unpacked_is_no_fault_of_ours(tmp_path: Path, part
     content = bytearray(path.read_bytes())
     content[begin : begin + 4] = b"\xff" * 4  # no kind of block
     path.write_bytes(content)
-    assert refusal(path).key in {"sheet.damaged", "sheet.is_archive"}
+    assert refusal(path).text in {
+        ("{path} is damaged. Open it in your spreadsheet program and save it again, or export it again."),
+        "{path} is a compressed archive, not a sheet. Unpack it and choose the sheet inside.",
+    }
     assert (is_ours(path), properties_of(path)) == (False, {})
 
 
@@ -629,3 +663,17 @@ def test_a_long_text_does_not_hide_a_suspicious_line_break(tmp_path: Path) -> No
     path.write_text(f'{",".join(HEAD)}\n007,"Jane{"x" * 40_000}\nDoe"\n', encoding="utf-8")
     _, rows = rows_of(path)
     assert [fault.code for fault in rows[0].faults] == ["text-cut", "quote-over-lines"]
+
+
+def test_errors_are_taken_back_whatever_of_our_columns_they_have(tmp_path: Path) -> None:
+    """Ours are the first three and those from the last `status` on, in our order; a user's own keep their names."""
+
+    def change(book: Any, sheet: Any) -> None:
+        sheet.title = "Errors"
+
+    own = [*HEAD, "status"]
+    headings = ["row", "errors", "howToFix", *own, "status", "notices", "attempts", "Checked by"]
+    rows = [[number, "wrong", "fix it", *ROW, "mine", "invalid", "n", 1, "Ann"] for number in (12, 40)]
+    table, found = rows_of(saved(tmp_path, headings, *rows, change=change))
+    assert [column.heading for column in table.columns] == [*own, "Checked by"]
+    assert [(row.number, row.cells[-2:]) for row in found] == [(12, ("mine", "Ann")), (40, ("mine", "Ann"))]

@@ -18,8 +18,8 @@ import pytest
 from support.fault_server import Behaviour, FaultServer, Gone, Talk, answers
 from support.run_fixture import Desk, Line
 
-from pipeline.client.connection import Connection, Lost, Mark, Stale
-from pipeline.client.transport import ALONE, ExactTransport, Timeouts
+from pipeline.client.connection import Connection, Lost, SendMarker, Stale
+from pipeline.client.transport import ALONE, AtMostOnceTransport, Timeouts
 from pipeline.journal.journal import open_journal
 from pipeline.journal.tables import attempts
 
@@ -52,7 +52,7 @@ def test_what_a_server_says_before_it_is_asked_is_seen_before_the_request_leaves
             with closing(other):
                 other.sendall(STRAY)
                 _readable_in_time(connection)
-                mark = Mark()
+                mark = SendMarker()
                 with pytest.raises(Stale):
                     await connection.exchange(b"POST / HTTP/1.1\r\n\r\n", 5, mark)
                 assert not mark.left
@@ -82,7 +82,7 @@ def test_what_was_said_before_the_request_had_arrived_is_no_answer(already_there
                         _readable_in_time(connection)
 
                     connection._transport.write = write  # type: ignore[method-assign]
-                mark = Mark()
+                mark = SendMarker()
                 with pytest.raises(Lost, match="before the request had arrived"):
                     await connection.exchange(request, 5, mark)
                 assert mark.left
@@ -95,7 +95,7 @@ def test_a_request_that_has_its_connection_alone_shares_it_with_nothing() -> Non
     with FaultServer() as server:
 
         async def asked() -> None:
-            transport = ExactTransport(connections=4, timeouts=Timeouts(20, 20))
+            transport = AtMostOnceTransport(connections=4, timeouts=Timeouts(20, 20))
             for alone in (False, True, True, False):
                 request = httpx.Request("GET", f"{server.url}/x")
                 request.extensions |= {ALONE: True} if alone else {}

@@ -40,9 +40,10 @@ from support.fault_server import (
     speaks_garbage,
 )
 
-from pipeline.client.connection import MAX_ANSWER, MAX_BYTES, Connection, Mark
+from pipeline.client.connection import MAX_ANSWER, MAX_BYTES, Connection, SendMarker
 from pipeline.client.transport import (
-    ExactTransport,
+    MAY_LEAVE,
+    AtMostOnceTransport,
     MaybeSent,
     NotSent,
     Timeouts,
@@ -69,10 +70,12 @@ def creation(url: str) -> httpx.Request:
 
 
 def using(
-    use: Callable[[ExactTransport], Awaitable[T]], timeouts: Timeouts = PATIENT, trust: ssl.SSLContext | None = None
+    use: Callable[[AtMostOnceTransport], Awaitable[T]],
+    timeouts: Timeouts = PATIENT,
+    trust: ssl.SSLContext | None = None,
 ) -> T:
     async def run() -> T:
-        transport = ExactTransport(connections=4, timeouts=timeouts, trust=trust)
+        transport = AtMostOnceTransport(connections=4, timeouts=timeouts, trust=trust)
         try:
             return await use(transport)
         finally:
@@ -81,7 +84,7 @@ def using(
     return asyncio.run(run())
 
 
-async def ask(transport: ExactTransport, request: httpx.Request) -> httpx.Response:
+async def ask(transport: AtMostOnceTransport, request: httpx.Request) -> httpx.Response:
     """One exchange, its answer's body read as a client of httpx would."""
     answer = await transport.handle_async_request(request)
     await answer.aread()
@@ -208,7 +211,7 @@ def test_a_certificate_of_the_configured_authority() -> None:
     """With a CA file its servers are trusted, also when a connection is used again."""
     with FaultServer(tls=server_tls()) as server:
 
-        async def thrice(transport: ExactTransport) -> list[int]:
+        async def thrice(transport: AtMostOnceTransport) -> list[int]:
             return [(await transport.handle_async_request(creation(server.url))).status_code for _ in range(3)]
 
         assert using(thrice, trust=system_trust(TLS / "certificate.pem")) == [201, 201, 201]
@@ -231,7 +234,7 @@ def test_a_kept_connection_reset_just_as_it_is_reused_is_not_replayed() -> None:
     with FaultServer() as server:
         server.on_create.append(created_then_reset_when_reused)
 
-        async def twice(transport: ExactTransport) -> None:
+        async def twice(transport: AtMostOnceTransport) -> None:
             await transport.handle_async_request(creation(server.url))
             with pytest.raises(MaybeSent) as caught:
                 await transport.handle_async_request(creation(server.url))
@@ -247,7 +250,7 @@ def test_a_kept_connection_closed_after_it_carried_the_second_request_is_not_rep
     with FaultServer() as server:
         server.on_create += [created, creates_and_closes]
 
-        async def twice(transport: ExactTransport) -> None:
+        async def twice(transport: AtMostOnceTransport) -> None:
             await transport.handle_async_request(creation(server.url))
             with pytest.raises(MaybeSent):
                 await transport.handle_async_request(creation(server.url))
@@ -262,7 +265,7 @@ def test_not_even_a_question_is_replayed() -> None:
     with FaultServer() as server:
         server.on_other += [answers_then_resets_when_asked_again]
 
-        async def twice(transport: ExactTransport) -> None:
+        async def twice(transport: AtMostOnceTransport) -> None:
             question = httpx.Request("GET", f"{server.url}/api/v2/sessions/1/details")
             await transport.handle_async_request(question)
             with pytest.raises(MaybeSent) as caught:
@@ -299,7 +302,7 @@ def test_a_kept_connection_that_is_no_longer_silent_is_not_used(behaviour: Behav
     with FaultServer() as server:
         server.on_create.append(behaviour)
 
-        async def twice(transport: ExactTransport) -> list[bytes]:
+        async def twice(transport: AtMostOnceTransport) -> list[bytes]:
             first = await ask(transport, creation(server.url))
             # Blocks the event loop on purpose: the goodbye has arrived, and the loop has not heard of it.
             assert server.closed.acquire(timeout=5)
@@ -317,7 +320,7 @@ def test_many_dead_connections_cost_no_choice() -> None:
     with FaultServer() as server:
         server.on_create += [created_then_closed] * 4
 
-        async def four_then_one(transport: ExactTransport) -> int:
+        async def four_then_one(transport: AtMostOnceTransport) -> int:
             await asyncio.gather(*(transport.handle_async_request(creation(server.url)) for _ in range(4)))
             for _ in range(4):
                 assert server.closed.acquire(timeout=5)
@@ -416,7 +419,7 @@ def test_an_answer_to_head_ends_with_its_headers() -> None:
     with FaultServer() as server:
         server.on_other.append(lambda talk: talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"))
 
-        async def twice(transport: ExactTransport) -> list[int]:
+        async def twice(transport: AtMostOnceTransport) -> list[int]:
             ask_head = httpx.Request("HEAD", server.url)
             return [(await transport.handle_async_request(one)).status_code for one in (ask_head, creation(server.url))]
 
@@ -429,7 +432,7 @@ def test_a_cookie_is_not_kept() -> None:
     with FaultServer() as server:
         server.on_create.append(creates_and_answers(201, {}, {"Set-Cookie": "a=b"}))
 
-        async def twice(transport: ExactTransport) -> None:
+        async def twice(transport: AtMostOnceTransport) -> None:
             for _ in range(2):
                 await transport.handle_async_request(creation(server.url))
 
@@ -442,7 +445,7 @@ def test_a_cancellation_surfaces() -> None:
     with FaultServer() as server:
         server.on_create.append(creates_and_hangs)
 
-        async def cancel(transport: ExactTransport) -> None:
+        async def cancel(transport: AtMostOnceTransport) -> None:
             task = asyncio.create_task(transport.handle_async_request(creation(server.url)))
             while not server.created:  # noqa: ASYNC110 (the server is in another thread)
                 await asyncio.sleep(0.01)
@@ -459,7 +462,7 @@ def test_a_full_pool_is_not_sent() -> None:
     with FaultServer() as server:
         server.on_create += [creates_and_hangs] * 4
 
-        async def five(transport: ExactTransport) -> list[Any]:
+        async def five(transport: AtMostOnceTransport) -> list[Any]:
             asks = [transport.handle_async_request(creation(server.url)) for _ in range(5)]
             return list(await asyncio.gather(*asks, return_exceptions=True))
 
@@ -606,7 +609,7 @@ def test_an_answer_is_the_same_wherever_the_wire_splits_it() -> None:
     async def read(parts: list[bytes]) -> tuple[int, bytes]:
         connection, wire = Connection(), _Wire()
         connection.connection_made(wire)
-        asking = asyncio.create_task(connection.exchange(b"", 5, Mark()))
+        asking = asyncio.create_task(connection.exchange(b"", 5, SendMarker()))
         await asyncio.sleep(0)
         for part in parts:
             connection.data_received(part)
@@ -638,7 +641,7 @@ def test_what_comes_after_an_answer_is_not_taken_for_the_next() -> None:
     with FaultServer() as server:
         server.on_create.append(creates_and_says(two))
 
-        async def twice(transport: ExactTransport) -> list[bytes]:
+        async def twice(transport: AtMostOnceTransport) -> list[bytes]:
             return [(await ask(transport, creation(server.url))).content for _ in range(2)]
 
         first, second = using(twice)
@@ -664,7 +667,7 @@ def test_an_exception_tells_no_secrets(behaviour: Behaviour) -> None:
 def test_a_process_that_is_only_slow_still_gives_up() -> None:
     """Time in which the process did not run is given once more, and that is all: nobody waits for ever."""
 
-    async def at_a_crawl(transport: ExactTransport) -> float:
+    async def at_a_crawl(transport: AtMostOnceTransport) -> float:
         def crawl() -> None:
             time.sleep(0.15)
             loop.call_soon(crawl)
@@ -680,3 +683,29 @@ def test_a_process_that_is_only_slow_still_gives_up() -> None:
     with FaultServer() as server:
         server.on_create.append(hangs)
         assert 0.5 <= using(at_a_crawl, Timeouts(connect=20, answer=0.5)) < 5
+
+
+def test_a_request_that_may_not_leave_any_more_is_not_sent() -> None:
+    """It is asked when the connection is there, just before the first byte: however long that took, nothing left."""
+    asked: list[bool] = []
+
+    def may_leave() -> bool:
+        asked.append(True)
+        return len(asked) == 1
+
+    async def run(url: str) -> list[int | NotSentKind]:
+        transport = AtMostOnceTransport(connections=1, timeouts=PATIENT)
+        said: list[int | NotSentKind] = []
+        for _ in range(2):
+            request = creation(url)
+            request.extensions[MAY_LEAVE] = may_leave
+            try:
+                said.append((await transport.handle_async_request(request)).status_code)
+            except NotSent as error:
+                said.append(error.kind)
+        await transport.aclose()
+        return said
+
+    with FaultServer() as server:
+        assert asyncio.run(run(server.url)) == [201, NotSentKind.TIMEOUT]
+        assert (len(asked), len(server.requests), server.connections) == (2, 1, 1)

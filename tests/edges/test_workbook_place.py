@@ -133,10 +133,20 @@ class _Silent(Memory):
     """A journal that can't be asked."""
 
     def last_written(self, path: Path) -> str | None:
-        raise StoppedEarlyError("journal.locked", place=path, seconds=1)
+        raise StoppedEarlyError(
+            "Another program locks the journal {place} (waited {seconds} s). Close it, then "
+            "run the same command again.",
+            place=path,
+            seconds=1,
+        )
 
     def remember(self, path: Path, sha256: str) -> None:
-        raise StoppedEarlyError("journal.locked", place=path, seconds=1)
+        raise StoppedEarlyError(
+            "Another program locks the journal {place} (waited {seconds} s). Close it, then "
+            "run the same command again.",
+            place=path,
+            seconds=1,
+        )
 
 
 def _journal_is_locked(_path: Path, _ours: Ours) -> Ours:
@@ -213,7 +223,7 @@ def test_a_folder_that_can_t_be_written_is_found(open_folder: Path) -> None:
     closed.mkdir(mode=0o555)
     with as_nobody(), pytest.raises(UsageError) as raised:
         check_workbook(closed / "out.xlsx")
-    assert "can't be written" in explain(raised.value)
+    assert "Can't write" in explain(raised.value)
 
 
 def test_a_folder_that_can_t_be_entered_is_found(open_folder: Path) -> None:
@@ -222,7 +232,7 @@ def test_a_folder_that_can_t_be_entered_is_found(open_folder: Path) -> None:
     closed.mkdir(mode=0o000)
     with as_nobody(), pytest.raises(UsageError) as raised:
         check_workbook(closed / "out.xlsx")
-    assert "can't be written" in explain(raised.value)
+    assert "Can't write" in explain(raised.value)
 
 
 @pytest.mark.parametrize("lock", ["~$out.xlsx", ".~lock.out.xlsx#"], ids=["Excel", "LibreOffice"])

@@ -28,9 +28,11 @@ from pipeline.domain.attempt_rules import Permissions
 from pipeline.domain.model import Attempt, Outcome, ReportRow, Status
 from pipeline.domain.responses import Answered, Exchange, MaybeSentFailure, MaybeSentKind, NotSentFailure, NotSentKind
 from pipeline.journal import attempts as verbs
+from pipeline.journal import planning
 from pipeline.journal.attempts import Intent, RepeatSearch, Settlement, meanwhile_elsewhere
 from pipeline.journal.database import connect, make
-from pipeline.journal.journal import Journal, Sendable
+from pipeline.journal.journal import Journal
+from pipeline.journal.planning import PendingRow
 from pipeline.journal.tables import attempts, rows
 
 BATCHES = ("november", "copy")
@@ -87,10 +89,10 @@ class Working:
 
     planned: Planned
     permissions: Permissions
-    queue: list[Sendable]
-    tallies: dict[int, attempt_rules.Tally] = field(default_factory=dict)
+    queue: list[PendingRow]
+    tallies: dict[int, attempt_rules.RetryCounters] = field(default_factory=dict)
     numbers: dict[int, int] = field(default_factory=dict)
-    in_flight: tuple[Sendable, Intent] | None = None
+    in_flight: tuple[PendingRow, Intent] | None = None
 
 
 class JournalStates(RuleBasedStateMachine):
@@ -265,7 +267,7 @@ class JournalStates(RuleBasedStateMachine):
             if not repeats:
                 verbs.intend(connection, [intent])
         if repeats:
-            self.journal.hold(row, repeats[row.identity])
+            self.journal.write(planning.hold, row, repeats[row.identity])
             run.queue.pop(0)
             return
         run.numbers[row.row_id] = number
@@ -292,7 +294,7 @@ class JournalStates(RuleBasedStateMachine):
         assert run.in_flight is not None
         row, intent = run.in_flight
         exchange = self._serve(run, answer)
-        tally = run.tallies.get(row.row_id) or attempt_rules.start_tally(
+        tally = run.tallies.get(row.row_id) or attempt_rules.start_counters(
             row.history, resend=run.permissions.resend_unknown
         )
         uncertain = tally.uncertain > 0 or any(attempt.outcome in attempt_rules.UNCERTAIN for attempt in row.history)
@@ -491,7 +493,7 @@ WALKS, STEPS = 16, 40
 
 
 def walk(random: Random, steps: int, trail: list[str]) -> None:
-    """Go through the machine's states at random; `trail` tells how, for whoever has to mend what is found."""
+    """Go through the machine's states at random; `trail` tells how, for whoever has to fix what is found."""
     machine = JournalStates()
     try:
         sheet = [_any_line(random) for _ in range(random.randint(1, 3))]

@@ -17,12 +17,13 @@ import psycopg
 import pytest
 
 from pipeline.domain.attempt_rules import Permissions
-from pipeline.domain.model import Carried, CheckedRow, Column, Outcome, Payment, ReportRow, SheetRow, Source
-from pipeline.journal import attempts
+from pipeline.domain.model import Carried, CheckedRow, Column, Outcome, Payment, ReportRow, SheetRow, SourceFile
+from pipeline.journal import attempts, planning, queries, roll, runs, staging
 from pipeline.journal.attempts import Intent, RepeatSearch, Settlement
-from pipeline.journal.journal import Batch, Beginning, Journal, Sendable
+from pipeline.journal.journal import Batch, Journal
+from pipeline.journal.planning import Forecast, PendingRow
 from pipeline.journal.roll import Staged
-from pipeline.journal.staging import Forecast
+from pipeline.journal.runs import RunStart
 from pipeline.validation.identity import row_key
 from schemas.faults import Fault
 from schemas.fields import Field
@@ -31,6 +32,8 @@ FIRST = Path(__file__).with_name("journal_of_version_1.sql")
 """A journal as version 1 made it: one batch, one run, one row and one attempt, of `line("INV-1", own="c1")`."""
 SECOND = Path(__file__).with_name("journal_of_version_2.sql")
 """A journal as version 0.1.0 of the program made it: a batch of two sheets and a workbook of ours given back."""
+THIRD = Path(__file__).with_name("journal_of_version_3.sql")
+"""A journal of version 3: a batch of a sheet and its next version; two payments are created."""
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 WINDOW = timedelta(days=5)
 DEFAULT = ("referenceId",)
@@ -109,17 +112,17 @@ class Planned:
     run: int
     forecast: Forecast
 
-    def to_send(self) -> list[Sendable]:
+    def to_send(self) -> list[PendingRow]:
         """The rows that it would send."""
-        return self.journal.to_send(self.run, self.batch, -1, 1000)
+        return self.journal.read(planning.to_send, self.run, self.batch.id, -1, 1000)
 
     def roll(self) -> list[ReportRow]:
         """The rows of its batch's roll."""
-        return list(self.journal.roll_rows(self.batch))
+        return list(queries.roll_rows(self.journal, self.batch.id))
 
     def rows(self) -> list[ReportRow]:
         """Its rows as they stand now."""
-        return list(self.journal.report_rows(self.run))
+        return list(queries.report_rows(self.journal, self.run))
 
     def statuses(self) -> list[str]:
         """The statuses in the sheet's order."""
@@ -129,7 +132,7 @@ class Planned:
         """The codes of what keeps each row from its session."""
         return [[fault.code for fault in row.errors] for row in self.rows()]
 
-    def send(self, outcome: Outcome = Outcome.CREATED, now: datetime = NOW) -> list[Sendable]:
+    def send(self, outcome: Outcome = Outcome.CREATED, now: datetime = NOW) -> list[PendingRow]:
         """Send all that is planned, each with one outcome; OPEN is a crash before the answer."""
         sent = self.to_send()
         for row in sent:
@@ -137,7 +140,7 @@ class Planned:
         return sent
 
 
-def attempt(planned: Planned, row: Sendable, outcome: Outcome, now: datetime = NOW) -> str:
+def attempt(planned: Planned, row: PendingRow, outcome: Outcome, now: datetime = NOW) -> str:
     """One attempt: its intent, and its outcome unless it is OPEN; returns the session's id, if one was made."""
     number = len(row.history) + 1
     intend(planned, row, number, now)
@@ -148,10 +151,10 @@ def attempt(planned: Planned, row: Sendable, outcome: Outcome, now: datetime = N
     return session
 
 
-STATUSES = {Outcome.CREATED: 201, Outcome.REFUSED: 400}
+STATUSES = {Outcome.CREATED: 201, Outcome.REJECTED: 400}
 
 
-def intend(planned: Planned, row: Sendable, number: int, now: datetime = NOW) -> None:
+def intend(planned: Planned, row: PendingRow, number: int, now: datetime = NOW) -> None:
     """Record that an attempt is about to leave."""
     key = (planned.batch.id, planned.run, row.identity, number, row.number)
     intent = Intent(*key, row.payment, row.fingerprint, now, row.named)
@@ -176,7 +179,7 @@ class Asked:
     purpose: str = "run"
     accepted: bool = True
     now: datetime = NOW
-    source: Source = Source("billing.csv", "0" * 64)
+    source: SourceFile = SourceFile("billing.csv", "0" * 64)
     search: RepeatSearch = RepeatSearch(WINDOW, by_reference=False)
     carried: Sequence[Carried] = ()
 
@@ -188,18 +191,18 @@ RESEND = Permissions(resend_unknown=True)
 def plan(journal: Journal, lines: Sequence[Line], asked: Asked = Asked(), **changes: Any) -> Planned:
     """Stage and plan a sheet as `run` does."""
     asked = replace(asked, **changes)
-    batch = journal.batch(asked.batch, asked.environment, asked.now)
-    beginning = Beginning(asked.purpose, asked.source, asked.environment, COLUMNS, asked.identity, asked.now)
-    run = journal.begin(batch, beginning)
+    batch = journal.write(runs.ensure_batch, asked.batch, asked.environment, asked.now)
+    beginning = RunStart(asked.purpose, asked.source, asked.environment, COLUMNS, asked.identity, asked.now)
+    run = journal.write(runs.begin, batch.id, beginning)
     position = 0
     rows = checked(lines, asked.identity, asked.carried)
     for start in range(0, len(rows), 2):  # small chunks: a row and the one that it repeats are often apart
-        position = journal.stage(run, position, rows[start : start + 2])
+        position = staging.stage(journal, run, position, rows[start : start + 2])
     staged = Staged(run, batch.id, asked.source)
-    journal.finish_staging(staged, beginning, asked.now)
-    forecast = journal.plan(staged, asked.permissions, asked.search, asked.now)
+    journal.write(staging.finish, staged, beginning, asked.now)
+    forecast = planning.plan(journal, staged, asked.permissions, asked.search, asked.now)
     if asked.purpose == "run" and asked.accepted:
-        journal.accept(run, asked.now)
+        journal.write(roll.accept, run, asked.now)
     return Planned(journal, batch, run, forecast)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from pipeline.domain.model import CheckedRow, Column, Mapping, SheetRow
+from pipeline.domain.model import WHOLE_NAMES, CheckedRow, Column, Mapping, SheetRow
 from pipeline.validation import CheckedTable, CheckOptions, check_table
 from schemas.faults import Fault
 from schemas.fields import Field
@@ -17,11 +17,16 @@ class MemoryTable:
 
     def __init__(self, headings: Sequence[str], rows: Sequence[SheetRow], mapping: Mapping | None = None) -> None:
         fields = {field.value for field in Field}
+        self.mapping = mapping or Mapping()
         self.columns = tuple(
-            Column(index, heading, heading if heading in fields else None, "test")
+            Column(
+                index,
+                heading,
+                heading if heading in fields else None,
+                WHOLE_NAMES if heading == self.mapping.split_names else "test",
+            )
             for index, heading in enumerate(headings)
         )
-        self.mapping = mapping or Mapping()
         self.rows = rows
 
     def chunks(self, size: int) -> Iterator[list[SheetRow]]:

@@ -1,7 +1,7 @@
 """Stands in for a user: writes a sheet, runs the real use case in this process, and reads what the journal says.
 
-Quicker than a process for each run, and nothing is patched: the same settings, the same screen (quiet), a real server,
-a real journal and a real workbook.
+Quicker than a process for each run, and nothing is patched: the same settings, a real server, a real journal and a real
+workbook.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,14 +12,14 @@ from typing import Any
 from openpyxl import load_workbook
 from sqlalchemy import func, select
 
-from pipeline.cli.screen import LineScreen, Manner
-from pipeline.commands.request import Request, Result, Screen
+from pipeline.commands.options import Request, Result
 from pipeline.commands.run import run
 from pipeline.config.kinds import journal_file
 from pipeline.config.settings import load
 from pipeline.domain.errors import RunError
+from pipeline.domain.events import Emit, Event, FirstSent, RunPlanned
 from pipeline.domain.model import ReportRow, Status
-from pipeline.journal import database
+from pipeline.journal import database, queries
 from pipeline.journal.journal import open_journal
 from pipeline.journal.tables import batches, runs
 from support.fault_server import FaultServer
@@ -49,7 +49,7 @@ def write_sheet(path: Path, lines: Iterable[Line]) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a run came to: its exit code, the key of the failure that ended it or kept it from beginning, its rows."""
+    """What a run came to: its exit code, what ended it or kept it from beginning, its rows."""
 
     code: int
     stopped: str
@@ -63,9 +63,13 @@ class Ran:
         return {reference: str(row.status) for reference, row in self.rows.items()}
 
 
-def quiet() -> Screen:
-    """A screen on which nothing is shown, for a user who has agreed."""
-    return LineScreen(Manner(yes=True, quiet=True))
+def ignore(_event: Event) -> None:
+    """Nobody listens."""
+
+
+def agree(question: RunPlanned | FirstSent) -> bool:
+    """A user who has agreed beforehand, and can't be asked after `--first`."""
+    return isinstance(question, RunPlanned)
 
 
 @dataclass(slots=True)
@@ -75,7 +79,8 @@ class Desk:
     folder: Path
     server: FaultServer
     settings: dict[str, str] = field(default_factory=dict)
-    screen: Callable[[], Screen] = quiet
+    emit: Emit = ignore
+    confirm: Callable[[RunPlanned | FirstSent], bool] = agree
     _made: set[str] = field(default_factory=set)
 
     @property
@@ -109,10 +114,10 @@ class Desk:
         """Run a sheet of these lines; `asked` are options by the names of `Request`."""
         request = Request(write_sheet(self.folder / name, lines), **asked)
         try:
-            result = run(request, load({}, self.environment(), None), self.screen())
+            result = run(request, load({}, self.environment(), None), self.emit, self.confirm)
         except RunError as failure:
-            return Ran(failure.exit_code, failure.key, {})
-        stopped = result.failure.key if result.failure else ""
+            return Ran(failure.exit_code, failure.text, {})
+        stopped = result.failure.text if result.failure else ""
         try:
             rows = latest_rows(self.place, result.report.batch)
         except RunError:  # the journal was destroyed meanwhile
@@ -124,9 +129,9 @@ def latest_rows(journal: str, batch: str) -> dict[str, ReportRow]:
     """Every row of a batch's last run as the journal knows it now, by what stands in the sheet's first column."""
     of_batch = select(func.max(runs.c.id)).join(batches, batches.c.id == runs.c.batch_id)
     with open_journal(journal) as opened:
-        with opened.engine.connect() as connection:
+        with opened.reading() as connection:
             run_id = connection.scalar(of_batch.where(batches.c.name == batch))
-        return {row.row.cells[0]: row for row in opened.report_rows(run_id)}
+        return {row.row.cells[0]: row for row in queries.report_rows(opened, run_id)}
 
 
 def workbook_rows(path: Path) -> dict[str, dict[str, str]]:

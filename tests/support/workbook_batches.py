@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
-from pipeline.domain.model import Column, ControlTotal, Payment, Report, ReportRow, SheetRow, Source, Status
+from xlsxwriter.utility import xl_col_to_name
+
+from pipeline.domain.model import Column, ControlTotal, Payment, Report, ReportRow, SheetRow, SourceFile, Status
 from schemas.faults import Fault
 
 AT = datetime(2026, 11, 24, 12, 0, 5, tzinfo=timezone(timedelta(hours=-5)))
@@ -31,7 +33,7 @@ PEOPLE = (("Zoé", "Tremblay"), ("Liam", "O'Brien-Smith"), ("Nadège", "Ångstr�
 
 def columns(*headings: tuple[str, str | None, str]) -> tuple[Column, ...]:
     return tuple(
-        Column(index, heading, field, "why_own", number_format)
+        Column(index, heading, field, "why_own", number_format, letter=xl_col_to_name(index))
         for index, (heading, field, number_format) in enumerate(headings)
     )
 
@@ -39,7 +41,7 @@ def columns(*headings: tuple[str, str | None, str]) -> tuple[Column, ...]:
 def report(**changes: Any) -> Report:
     fields: dict[str, Any] = {
         "batch": "billing-2026-11",
-        "source": Source("billing-2026-11.xlsx", "3f" * 32, "November"),
+        "source": SourceFile("billing-2026-11.xlsx", "3f" * 32, "November"),
         "environment": "sandbox http://127.0.0.1:8700",
         "columns": columns(*HEADINGS),
         "started_at": AT,
@@ -108,7 +110,8 @@ def _row(index: int) -> ReportRow:
         "fr" if index % 3 else "en",
         "R&D <monthly>",
     )
-    payment = Payment(reference, first, last, email, amount, index % 4 == 0, account_number=account)
+    language = cells[9].upper()
+    payment = Payment(reference, first, last, email, amount, index % 4 == 0, account_number=account, language=language)
     made = status in {Status.CREATED, Status.ALREADY_CREATED}
     session = f"5f3c2a1e-{index:08}-4c1d"
     return ReportRow(

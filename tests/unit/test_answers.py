@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.domain.responses import (
     MAX_LIFETIME,
     MAX_RAW,
     MAX_RETRY_AFTER,
-    Created,
+    CreatedSession,
     Token,
     Unusable,
     field_of,
@@ -29,22 +29,22 @@ NOW = datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("body", "created"),
     [
-        pytest.param({"sessionId": ID, "referenceId": "INV-1"}, Created(ID, "INV-1"), id="as it should be"),
-        pytest.param({"sessionId": ID, "referenceId": None}, Created(ID, None), id="null reference"),
-        pytest.param({"sessionId": ID}, Created(ID, None), id="no reference"),
-        pytest.param({"sessionId": ID.upper()}, Created(ID.upper(), None), id="capitals"),
-        pytest.param({"sessionId": ID, "referenceId": 12}, Created(ID, "12"), id="a number as reference"),
-        pytest.param({"sessionId": ID, "more": [1]}, Created(ID, None), id="fields that nobody knows"),
+        pytest.param({"sessionId": ID, "referenceId": "INV-1"}, CreatedSession(ID, "INV-1"), id="as it should be"),
+        pytest.param({"sessionId": ID, "referenceId": None}, CreatedSession(ID, None), id="null reference"),
+        pytest.param({"sessionId": ID}, CreatedSession(ID, None), id="no reference"),
+        pytest.param({"sessionId": ID.upper()}, CreatedSession(ID.upper(), None), id="capitals"),
+        pytest.param({"sessionId": ID, "referenceId": 12}, CreatedSession(ID, "12"), id="a number as reference"),
+        pytest.param({"sessionId": ID, "more": [1]}, CreatedSession(ID, None), id="fields that nobody knows"),
     ],
 )
-def test_a_created_session(body: Any, created: Created) -> None:
+def test_a_created_session(body: Any, created: CreatedSession) -> None:
     """A UUID as sessionId is a session; the reference is handed on as it came."""
     assert parse_created(json.dumps(body).encode()) == created
 
 
 def test_a_byte_order_mark_is_no_fault() -> None:
     """UTF-8 with a mark is read."""
-    assert parse_created(b"\xef\xbb\xbf" + json.dumps({"sessionId": ID}).encode()) == Created(ID, None)
+    assert parse_created(b"\xef\xbb\xbf" + json.dumps({"sessionId": ID}).encode()) == CreatedSession(ID, None)
 
 
 @pytest.mark.parametrize(
@@ -165,6 +165,7 @@ JSON = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine draws slowly
 @given(st.fixed_dictionaries({}, optional={"title": JSON, "detail": JSON, "errors": JSON, "sessionId": JSON}))
 def test_any_json_is_read(answer: dict[str, Any]) -> None:
     """Fields of unexpected types are no exception."""

@@ -2,14 +2,14 @@
 
 import pytest
 
-from pipeline.domain.attempt_rules import Created, Denied, Perhaps, Throttled, TokenDenied, Unsent, Verdict
+from pipeline.domain.attempt_rules import Created, Denied, Throttled, TokenDenied, Unknown, Unsent, Verdict
 from pipeline.domain.errors import CredentialsError, NeedsPersonError, StoppedEarlyError
 from pipeline.domain.responses import NotSentKind
-from pipeline.sender.circuit_breaker import Breaker
+from pipeline.sender.circuit_breaker import Breaker, Streak
 from schemas.faults import Fault
 
 SESSION = Created("0f8fad5b-d9cb-469f-a165-70867728950e", 201)
-DARK, UNSENT, THROTTLED, NO_TOKEN = Perhaps(500, ()), Unsent(()), Throttled(429, None, ()), TokenDenied(())
+DARK, UNSENT, THROTTLED, NO_TOKEN = Unknown(500, ()), Unsent(()), Throttled(429, None, ()), TokenDenied(())
 
 
 def denied(status: int = 400, message: str = "no", field: str = "") -> Denied:
@@ -38,7 +38,7 @@ def attempted(verdicts: list[Verdict]) -> list[int]:
         pytest.param([UNSENT] * 40, [], id="never connected"),
         pytest.param([SESSION] * 5 + [DARK] * 20, [25], id="after good answers"),
         pytest.param([FORBIDDEN] * 19, [], id="19 forbidden"),
-        pytest.param([FORBIDDEN] * 21, [20], id="the first 20 forbidden"),
+        pytest.param([FORBIDDEN] * 21, [20, 21], id="the first 20 forbidden"),
         pytest.param([SESSION] + [FORBIDDEN] * 40, [], id="forbidden after a session"),
         pytest.param([denied(400)] + [FORBIDDEN] * 40, [], id="forbidden after another refusal"),
         pytest.param([DARK, UNSENT, THROTTLED, NO_TOKEN] + [FORBIDDEN] * 20, [24], id="no answer, not counted"),
@@ -88,7 +88,17 @@ def test_why_rows_stop_a_run() -> None:
     refused, unreachable = Breaker(1).ended(denied()), Breaker(1).ended(UNSENT)
     assert isinstance(refused, StoppedEarlyError)
     assert isinstance(unreachable, StoppedEarlyError)
-    assert (refused.key, unreachable.key) == ("send.stopped_refused", "send.stopped_unreachable")
+    assert (refused.text, unreachable.text) == (
+        (
+            "Stopped after consecutive rows were rejected for the same reason ({count}). The "
+            "workbook gives the reason. The other rows were not sent. Run the same command "
+            "again to resume."
+        ),
+        (
+            "Consecutive rows that could not be sent: {count}. The API can't be reached or "
+            "accepts nothing. The other rows were not sent. Run the same command again later."
+        ),
+    )
 
 
 def test_a_certificate_that_is_refused_in_mid_run_is_told_apart() -> None:
@@ -96,4 +106,46 @@ def test_a_certificate_that_is_refused_in_mid_run_is_told_apart() -> None:
     why = (("kind", NotSentKind.CERTIFICATE.value), ("cause", "certificate has expired"))
     stopped = Breaker(1).ended(Unsent((Fault("not-created-connection", details=why),)))
     assert isinstance(stopped, NeedsPersonError)
-    assert (stopped.key, stopped.params) == ("send.not_trusted", {"reason": "certificate has expired"})
+    assert (stopped.text, stopped.params) == (
+        (
+            "The API's certificate is not trusted ({reason}). If your company's proxy "
+            "inspects traffic, set its certificates in ca_file; otherwise inform Flinks and "
+            "stop here. Nothing more was sent."
+        ),
+        {"reason": "certificate has expired"},
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Several who send the rows of one run
+
+
+def after(verdicts: list[Verdict]) -> Streak:
+    """How far one has counted after attempts each of which ended its row."""
+    breaker = Breaker(1000)
+    for verdict in verdicts:
+        breaker.attempted(verdict)
+        breaker.ended(verdict)
+    return breaker.streak
+
+
+@pytest.mark.parametrize(
+    ("others", "mine", "stops"),
+    [
+        pytest.param([[DARK] * 10, [DARK] * 8], [DARK] * 3, [2, 3], id="uncertain"),
+        pytest.param([[DARK] * 19, [DARK] * 10 + [SESSION]], [SESSION, DARK], [2], id="uncertain at one alone"),
+        pytest.param([[FORBIDDEN] * 9, [FORBIDDEN] * 10], [FORBIDDEN] * 2, [1, 2], id="forbidden"),
+        pytest.param([[FORBIDDEN] * 19 + [SESSION]], [FORBIDDEN], [], id="forbidden, but for one session elsewhere"),
+        pytest.param([[UNSENT], [UNSENT]], [UNSENT] * 2, [1, 2], id="not sent"),
+        pytest.param([[UNSENT] * 2], [denied()] * 3, [3], id="for another reason elsewhere"),
+        pytest.param([[denied(message="no")], [denied(message="never")]], [denied()] * 2, [2], id="one reason alike"),
+    ],
+)
+def test_what_others_count_is_added(others: list[list[Verdict]], mine: list[Verdict], stops: list[int]) -> None:
+    """Answers of several senders of a run count together, as if one had had them all."""
+    breaker = Breaker(max_failures=3, others=[after(verdicts) for verdicts in others])
+    found = []
+    for number, verdict in enumerate(mine, 1):
+        reasons = breaker.attempted(verdict), breaker.ended(verdict)
+        found += [number] if any(reasons) else []
+    assert found == stops

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.comparison import Change, Charge, ChargeReader, Kind, compare, month_before
+from pipeline.domain.comparison import Change, ChangeKind, Charge, ChargeReader, compare, month_before
 from pipeline.domain.model import Column, Payment, ReportRow, SheetRow, Status
 
 
@@ -89,11 +89,11 @@ def test_kinds_stand_in_the_order_in_which_people_read_them() -> None:
     now += [charge("15.00", "more@x.ca"), charge("100.00", "slip@x.ca")]
     found = [(change.kind, change.email) for change in compare(before, now)]
     assert found == [
-        (Kind.SLIP, "slip@x.ca"),
-        (Kind.CHANGED, "more@x.ca"),
-        (Kind.NEW, "new2@x.ca"),
-        (Kind.NEW, "new1@x.ca"),
-        (Kind.GONE, "gone@x.ca"),
+        (ChangeKind.SLIP, "slip@x.ca"),
+        (ChangeKind.CHANGED, "more@x.ca"),
+        (ChangeKind.NEW, "new2@x.ca"),
+        (ChangeKind.NEW, "new1@x.ca"),
+        (ChangeKind.GONE, "gone@x.ca"),
     ]
 
 
@@ -172,8 +172,8 @@ def test_new_and_gone_are_the_same_seen_from_the_other_side(
 ) -> None:
     """Who is new against the month before is gone when the months are exchanged."""
     there, back = compare(before, now, over), compare(now, before, over)
-    new = {change.email.casefold() for change in there if change.kind is Kind.NEW}
-    assert new == {change.email.casefold() for change in back if change.kind is Kind.GONE}
+    new = {change.email.casefold() for change in there if change.kind is ChangeKind.NEW}
+    assert new == {change.email.casefold() for change in back if change.kind is ChangeKind.GONE}
 
 
 @given(charges, charges, shares, st.randoms(use_true_random=False))
@@ -222,7 +222,9 @@ def test_a_faulty_row_is_compared_as_far_as_it_can_be_read() -> None:
 def test_the_difference_needs_an_amount_on_either_side(before: str | None, now: str | None, more: str | None) -> None:
     """An amount that is not there counts as nothing, unless both are not there."""
     amounts = [None if text is None else Decimal(text) for text in (before, now)]
-    assert Change(Kind.CHANGED, "", "", amounts[0], amounts[1]).difference == (None if more is None else Decimal(more))
+    assert Change(ChangeKind.CHANGED, "", "", amounts[0], amounts[1]).difference == (
+        None if more is None else Decimal(more)
+    )
 
 
 def test_a_charge_without_a_payor_is_compared_with_nothing() -> None:

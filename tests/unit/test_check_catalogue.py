@@ -8,7 +8,10 @@ from string import Formatter
 
 import pytest
 
-from schemas.faults import CatalogueEntry, Fault, Severity, catalogue, mend, sentence
+from pipeline.domain.model import Mapping
+from pipeline.reader.headings import field_named
+from schemas.faults import CatalogueEntry, Fault, Severity, catalogue, how_to_fix, sentence
+from schemas.fields import LABELS, Field
 from schemas.languages import LANGUAGES, Lang
 from schemas.money import Reason
 
@@ -55,18 +58,23 @@ def test_every_code_of_the_catalogue_is_in_use() -> None:
 
 @pytest.mark.parametrize("code", CATALOGUE)
 def test_both_languages_say_the_same(code: str) -> None:
-    """English and French have the same placeholders, in the sentence and in the mend."""
+    """English and French have the same placeholders, in the sentence and in the remedy."""
     entry: CatalogueEntry = CATALOGUE[code]
-    for texts in (entry.sentence, entry.mend):
+    for texts in (entry.sentence, entry.fix):
         assert placeholders(texts["en"]) == placeholders(texts["fr"])
-    assert placeholders(entry.mend["en"]) <= placeholders(entry.sentence["en"])
-    assert bool(entry.mend["en"]) == bool(entry.mend["fr"])
+    assert placeholders(entry.fix["en"]) <= placeholders(entry.sentence["en"])
+    assert bool(entry.fix["en"]) == bool(entry.fix["fr"])
 
 
 @pytest.mark.parametrize("code", [code for code, entry in CATALOGUE.items() if entry.severity is Severity.ERROR])
-def test_every_error_says_how_to_mend_it(code: str) -> None:
+def test_every_error_says_how_to_fix_it(code: str) -> None:
     """What keeps a row from being sent comes with what a person does about it."""
-    assert CATALOGUE[code].mend["en"].endswith(".")
+    assert CATALOGUE[code].fix["en"].endswith(".")
+
+
+def test_only_notices_touch_money() -> None:
+    """What stands out among the notices is what may change how much is asked for, or where it goes."""
+    assert {entry.severity for code, entry in catalogue().items() if Fault(code).touches_money} == {Severity.NOTICE}
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -74,7 +82,14 @@ def test_a_value_with_braces_is_only_text(lang: Lang) -> None:
     """A cell can't reach into the sentence that shows it."""
     fault = Fault("email-invalid", "email", "{field} {0}")
     assert "{field} {0}" in sentence(fault, lang)
-    assert mend(fault, lang)
+    assert how_to_fix(fault, lang)
+
+
+@pytest.mark.parametrize("field", Field)
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_field_without_a_column_has_a_name_that_a_sheet_may_use(lang: Lang, field: Field) -> None:
+    """A person who reads it can name a column so, and it is found."""
+    assert field_named(LABELS[lang][field], Mapping()) == field
 
 
 def test_amounts_in_sentences_are_shown_in_the_readers_way() -> None:
@@ -103,13 +118,13 @@ def test_a_sentence_is_of_its_own_fault_whatever_was_said_before() -> None:
     """What stands around a value is kept; the value, the field, the details and the language are not mixed up."""
     faults = [
         Fault("too-long", field, value, (("limit", limit),))
-        for field in ("firstName", "lastName")
+        for field in (Field.FIRST_NAME, Field.LAST_NAME)
         for value in ("Zoé", "{value}", "\0", "x" * 200)
         for limit in ("35", "100")
     ]
-    said = {(fault, lang): (sentence(fault, lang), mend(fault, lang)) for fault in faults for lang in LANGUAGES}
+    said = {(fault, lang): (sentence(fault, lang), how_to_fix(fault, lang)) for fault in faults for lang in LANGUAGES}
     for (fault, lang), (wrong, how) in said.items():
-        assert (sentence(fault, lang), mend(fault, lang)) == (wrong, how)
-        assert wrong.startswith(f"{fault.field}: ")
+        assert (sentence(fault, lang), how_to_fix(fault, lang)) == (wrong, how)
+        assert wrong.startswith(LABELS[lang][fault.field])
         assert fault.details[0][1] in wrong
     assert len({wrong for wrong, _ in said.values()}) == len(said)

@@ -39,7 +39,7 @@ def test_a_good_row_is_a_payment() -> None:
 def test_a_message_reads_as_promised() -> None:
     """A fault says field, value and what is wrong."""
     row = only(GOOD | {"email": "jane@@x.ca"})
-    assert [sentence(fault) for fault in row.faults] == ['email: "jane@@x.ca" is not an e-mail address']
+    assert [sentence(fault) for fault in row.faults] == ['e-mail: "jane@@x.ca" is not an e-mail address']
 
 
 def test_every_fault_of_a_row_is_reported_once() -> None:
@@ -138,6 +138,26 @@ def test_a_blank_amount_is_missing_unless_it_may_be_open() -> None:
     assert (row.payment.amount, codes(row.notices)) == (None, [("amount", "amount-open")])
 
 
+LANGUAGES = [
+    ("Language", "fr", "FR", []),
+    ("Langue du client", "Français", "FR", []),
+    ("langue", "en-CA", "EN", []),
+    ("LANGUE", "", "EN", []),
+    ("Language", "es", "EN", [("Language", "language-unknown")]),
+    ("Spoken", "fr", "EN", []),
+]
+
+
+@pytest.mark.parametrize(("heading", "text", "language", "said"), LANGUAGES)
+def test_a_payor_s_language_is_the_column_s_or_the_setting_s(
+    heading: str, text: str, language: str, said: list[tuple[str, str]]
+) -> None:
+    """The API e-mails in English or French; a row that names another gets a notice and the setting's."""
+    row = only(GOOD | {heading: text}, CheckOptions(language="EN"))
+    assert row.payment is not None
+    assert (row.payment.language, codes(row.notices)) == (language, said)
+
+
 def test_constants_overrule_and_defaults_fill() -> None:
     """A constant of the mapping stands over the sheet, a default where a cell is blank."""
     mapping = Mapping(constants={"sendInteracLink": "yes"}, defaults={"amount": "99.00", "transitNumber": "30265"})
@@ -222,7 +242,7 @@ def test_a_total_that_disagrees_is_a_fault_with_both_figures() -> None:
     result, rows = checked(rows_with({"referenceId": "Total", "amount": "310.00"}))
     assert not result.controls[0].agrees
     assert (rows[3].payment, rows[3].amount) == (None, None)
-    assert sentence(rows[3].faults[0]) == '"Total" is a total line of 310.00, but the rows make 300.00'
+    assert sentence(rows[3].faults[0]) == '"Total" is a total of $310.00, but the rows add up to $300.00'
 
 
 def test_subtotals_are_checked_since_the_last_one() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.validation.accounts import clean_account
-from schemas.faults import mend, sentence
+from schemas.faults import how_to_fix, sentence
 from schemas.fields import INSTITUTIONS, institution_names
 from schemas.languages import LANGUAGES, Lang
 
@@ -111,7 +111,7 @@ def test_a_bank_by_its_name_gets_its_code_suggested_and_never_filled_in(name: st
     fault = head.said[-1]
     assert (head.text, fault.code, dict(fault.details)) == (None, "institution-named", {"suggestion": code})
     assert code in sentence(fault, lang)
-    assert code in mend(fault, lang)
+    assert code in how_to_fix(fault, lang)
 
 
 def test_every_name_of_a_bank_belongs_to_one_known_code() -> None:

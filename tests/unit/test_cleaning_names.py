@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from support.memory_table import GOOD, checked, codes, table
 from support.real_names import real_names
 
+from pipeline.domain.model import NameOrder
 from pipeline.validation.names import clean_name, split_name
 from pipeline.validation.text import clean_text
 
@@ -143,6 +144,27 @@ def test_surname_and_given_are_split_when_the_mapping_says_so() -> None:
     last, first = split_name("Tremblay, Marie-\u00c8ve", "s")
     assert (last.text, first.text) == ("Tremblay", "Marie-\u00c8ve")
     assert [fault.code for fault in split_name("Marie Tremblay", "s")[0].said] == ["name-not-split"]
+
+
+@pytest.mark.parametrize(
+    ("name", "order", "split"),
+    [
+        ("Marie Tremblay", "given-first", ("Tremblay", "Marie")),
+        ("Tremblay Marie-Ève", "surname-first", ("Tremblay", "Marie-Ève")),
+        ("van Dyck, Anna Maria", "surname-first", ("van Dyck", "Anna Maria")),
+        ("Tremblay, Marie", "given-first", None),
+        ("Mary Ann Smith", "given-first", None),
+        ("Cher", "given-first", None),
+        ("Mr. Smith", "given-first", None),
+        ("Smith Inc.", "surname-first", None),
+        ("Tremblay,", "surname-first", None),
+    ],
+)
+def test_whole_names_in_an_order_that_is_said(name: str, order: str, split: tuple[str, str] | None) -> None:
+    """Two words are first and last name; what can't be split for certain is a fault."""
+    last, first = split_name(name, "s", NameOrder(order))
+    assert (last.text, first.text) == (split or (None, None))
+    assert [fault.code for fault in last.said] == ([] if split else ["name-not-split"])
 
 
 def test_swapped_names_are_told_by_the_rest_of_the_sheet() -> None:

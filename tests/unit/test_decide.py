@@ -1,5 +1,6 @@
 """The decisions, branch by branch: what to do with a row, what an answer means, what comes next."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,42 +11,48 @@ from hypothesis import strategies as st
 
 from pipeline.domain import attempt_rules
 from pipeline.domain.attempt_rules import (
+    LEGAL_CHANGES,
     Again,
     Created,
     Denied,
     Finished,
     Fresh,
     Hold,
+    IllegalChangeError,
     Keep,
     Made,
     MadeOtherwise,
     NoAccess,
     NotCreated,
-    Perhaps,
     Permissions,
-    Refused,
+    Rejected,
+    RetryCounters,
     Review,
     Send,
-    Tally,
     Throttled,
     TokenDenied,
     Uncertain,
+    Unknown,
     Unsent,
+    check_change,
     classify_response,
+    is_cut_short,
     needs_confirmation,
     next_step,
     outcome_of,
     plan,
     reasons_of,
     refusal,
+    requests_for_other_content,
     rewritten,
     row_state,
-    start_tally,
+    session_shared,
+    start_counters,
     status_of,
     unconfirmed,
 )
 from pipeline.domain.errors import CredentialsError
-from pipeline.domain.model import Attempt, Outcome, Payment, Repeat
+from pipeline.domain.model import Attempt, Duplicate, Outcome, Payment
 from pipeline.domain.responses import (
     Answered,
     Exchange,
@@ -69,21 +76,86 @@ def attempt(outcome: Outcome, fingerprint: bytes = SAME, *, link: bool = NO_LINK
     return Attempt(1, 1, outcome, fingerprint, link, NOW, NOW, session, reasons, "INV-1", summary="INV-1, Jane, 10.00")
 
 
-CREATED, REFUSED = attempt(Outcome.CREATED), attempt(Outcome.REFUSED)
-NOT_CREATED, OPEN, PERHAPS = attempt(Outcome.NOT_CREATED), attempt(Outcome.OPEN), attempt(Outcome.PERHAPS)
-E_MAILED = attempt(Outcome.PERHAPS, link=LINK)
+CREATED, REFUSED = attempt(Outcome.CREATED), attempt(Outcome.REJECTED)
+NOT_CREATED, OPEN, PERHAPS = attempt(Outcome.NOT_CREATED), attempt(Outcome.OPEN), attempt(Outcome.UNKNOWN)
+E_MAILED = attempt(Outcome.UNKNOWN, link=LINK)
 CUT_OFF = attempt(Outcome.OPEN, link=LINK)
-MISNAMED = attempt(Outcome.PERHAPS, reasons=NAMED_ANOTHER)
-CREATED_OTHER, REFUSED_OTHER = attempt(Outcome.CREATED, OTHER), attempt(Outcome.REFUSED, OTHER)
-PERHAPS_OTHER, E_MAILED_OTHER = attempt(Outcome.PERHAPS, OTHER), attempt(Outcome.PERHAPS, OTHER, link=LINK)
+MISNAMED = attempt(Outcome.UNKNOWN, reasons=NAMED_ANOTHER)
+CREATED_OTHER, REFUSED_OTHER = attempt(Outcome.CREATED, OTHER), attempt(Outcome.REJECTED, OTHER)
+PERHAPS_OTHER, E_MAILED_OTHER = attempt(Outcome.UNKNOWN, OTHER), attempt(Outcome.UNKNOWN, OTHER, link=LINK)
 NOT_CREATED_OTHER = attempt(Outcome.NOT_CREATED, OTHER)
-ELSEWHERE = Repeat("november", NOW, Outcome.CREATED, ID, SAME)
-PERHAPS_ELSEWHERE = Repeat("october", NOW, Outcome.PERHAPS, fingerprint=SAME)
-CHANGED_ELSEWHERE = Repeat("october", NOW, Outcome.CREATED, ID, b"other", "INV-1, Jane, 10.00 CAD")
+ELSEWHERE = Duplicate("november", NOW, Outcome.CREATED, ID, SAME)
+PERHAPS_ELSEWHERE = Duplicate("october", NOW, Outcome.UNKNOWN, fingerprint=SAME)
+CHANGED_ELSEWHERE = Duplicate("october", NOW, Outcome.CREATED, ID, b"other", "INV-1, Jane, 10.00 CAD")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What another worker left
+
+EARLIER = replace(attempt(Outcome.UNKNOWN), run=0)
+
+
+@pytest.mark.parametrize(
+    ("history", "again"),
+    [
+        pytest.param([OPEN], True, id="cut off, nobody was e-mailed"),
+        pytest.param([CUT_OFF], False, id="cut off, perhaps e-mailed"),
+        pytest.param([PERHAPS, PERHAPS], True, id="two uncertain tries"),
+        pytest.param([PERHAPS] * 3, False, id="three uncertain tries"),
+        pytest.param([EARLIER, PERHAPS, OPEN], False, id="three with an earlier run's"),
+        pytest.param([CREATED], False, id="created"),
+        pytest.param([OPEN, CREATED], False, id="created at last"),
+        pytest.param([REFUSED], False, id="refused"),
+        pytest.param([NOT_CREATED], True, id="certainly not created"),
+        pytest.param([NOT_CREATED] * 4 + [OPEN], False, id="tried to the end"),
+    ],
+)
+@pytest.mark.parametrize("permissions", [Permissions(), Permissions(resend_unknown=True)], ids=["", "resend"])
+def test_what_another_worker_left_in_the_middle(history: list[Attempt], again: bool, permissions: Permissions) -> None:
+    """It is tried again where a crash would be; that unknown rows may be sent again was said of earlier runs."""
+    tried = [one for one in history if one.run]
+    assert is_cut_short(tried, history, SAME, permissions) is again
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What may become of an attempt
+
+
+def test_what_is_certain_stays_so() -> None:
+    """Every attempt can come to each outcome, and no arrow leaves one that is certain."""
+    assert {after for before, after in LEGAL_CHANGES if before is Outcome.OPEN} == set(Outcome) - {Outcome.OPEN}
+    assert {before for before, _ in LEGAL_CHANGES} <= {Outcome.OPEN, Outcome.UNKNOWN}
+    assert all(cause for cause in LEGAL_CHANGES.values())
+
+
+def test_a_change_that_is_not_in_the_table_raises() -> None:
+    """What was answered is never answered otherwise."""
+    check_change(Outcome.OPEN, Outcome.REJECTED)
+    with pytest.raises(IllegalChangeError):
+        check_change(Outcome.CREATED, Outcome.NOT_CREATED)
+
+
+def test_the_session_of_another_row_is_kept_for_people() -> None:
+    """A link must not go to two payors: such an answer decides nothing, and says which session it named."""
+    unknown, shared = session_shared(ID)
+    assert (unknown.code, shared.code, shared.details) == ("unknown-session", "session-shared", (("session", ID),))
 
 
 # ---------------------------------------------------------------------------------------------------------------
 # Where a row stands
+
+
+@pytest.mark.parametrize(
+    ("history", "requests"),
+    [
+        pytest.param([REFUSED, CREATED_OTHER], [CREATED_OTHER], id="other content only"),
+        pytest.param([CREATED, CREATED_OTHER], [], id="its own too"),
+        pytest.param([PERHAPS], [], id="none"),
+    ],
+)
+def test_a_row_that_has_only_requests_for_other_content(history: list[Attempt], requests: list[Attempt]) -> None:
+    """Only then does it matter whether they were cancelled."""
+    assert requests_for_other_content(history, SAME) == requests
 
 
 @pytest.mark.parametrize(
@@ -93,9 +165,9 @@ CHANGED_ELSEWHERE = Repeat("october", NOW, Outcome.CREATED, ID, b"other", "INV-1
         pytest.param([REFUSED_OTHER], Fresh(), id="only other content, refused"),
         pytest.param([NOT_CREATED_OTHER], Fresh(), id="only other content, not created"),
         pytest.param([NOT_CREATED], NotCreated(NOT_CREATED), id="certainly not created"),
-        pytest.param([NOT_CREATED, REFUSED], Refused(REFUSED), id="refused at last"),
+        pytest.param([NOT_CREATED, REFUSED], Rejected(REFUSED), id="refused at last"),
         pytest.param([REFUSED, NOT_CREATED], NotCreated(NOT_CREATED), id="not created at last"),
-        pytest.param([REFUSED, REFUSED_OTHER], Refused(REFUSED), id="the last of its own content counts"),
+        pytest.param([REFUSED, REFUSED_OTHER], Rejected(REFUSED), id="the last of its own content counts"),
         pytest.param([CREATED], Made(CREATED), id="created"),
         pytest.param([CREATED, CREATED_OTHER], Made(CREATED), id="created for both contents"),
         pytest.param([PERHAPS, CREATED], Made(CREATED, (PERHAPS,)), id="created after an uncertain try"),
@@ -161,7 +233,7 @@ KEEP, SEND, HOLD, LOOK = Keep, Send, Hold, Review
         pytest.param([CREATED_OTHER, E_MAILED], [], (LOOK, LOOK, SEND, SEND), id="an allowed repeat, perhaps e-mailed"),
     ],
 )
-def test_what_to_do_with_a_row(history: list[Attempt], elsewhere: list[Repeat], decisions: tuple[type, ...]) -> None:
+def test_what_to_do_with_a_row(history: list[Attempt], elsewhere: list[Duplicate], decisions: tuple[type, ...]) -> None:
     """What is done with a row follows from its history, from other batches, and from what the user allowed aloud."""
     planned = [plan(history, SAME, "now", elsewhere, allowed) for allowed in (NOTHING, REPEATS, RESEND, BOTH)]
     assert tuple(map(type, planned)) == decisions
@@ -186,7 +258,7 @@ def test_a_changed_row_shows_both_versions() -> None:
         pytest.param([ELSEWHERE, CHANGED_ELSEWHERE], "held-repeat", "november", id="the same content is named"),
     ],
 )
-def test_a_repeat_names_the_other_batch(elsewhere: list[Repeat], code: str, batch: str) -> None:
+def test_a_repeat_names_the_other_batch(elsewhere: list[Duplicate], code: str, batch: str) -> None:
     """A held repeat names the batch that has it; a certain one is named before an uncertain one."""
     held = plan([], SAME, "now", elsewhere, NOTHING)
     assert isinstance(held, Hold)
@@ -197,7 +269,7 @@ def test_a_repeat_names_the_other_batch(elsewhere: list[Repeat], code: str, batc
 OUTCOMES = st.sampled_from(Outcome)
 ATTEMPTS = st.builds(
     lambda outcome, fingerprint, link, misnamed: attempt(
-        outcome, fingerprint, link=link, reasons=NAMED_ANOTHER if misnamed and outcome is Outcome.PERHAPS else ()
+        outcome, fingerprint, link=link, reasons=NAMED_ANOTHER if misnamed and outcome is Outcome.UNKNOWN else ()
     ),
     OUTCOMES,
     st.sampled_from([SAME, OTHER]),
@@ -244,10 +316,10 @@ def test_a_session_for_other_content_is_never_doubled_unasked(
 @given(HISTORIES, st.booleans())
 def test_no_row_is_sent_more_often_than_three_times_into_the_dark(history: list[Attempt], link: bool) -> None:
     """A run never goes on after three uncertain tries, or after one that must be looked at, counted from the start."""
-    tally = start_tally(history, resend=False)
+    tally = start_counters(history, resend=False)
     sent = 0
     while True:
-        verdict = Perhaps(None, ())
+        verdict = Unknown(None, ())
         tally = tally.with_verdict(verdict, send_link=link)
         sent += 1
         if next_step(verdict, tally, fresh_token=True) == Finished():
@@ -278,21 +350,21 @@ OTHERS = [100, 402, 405, 406, 408, 410, 415, 418, 425, 451, 500, 501, 502, 503, 
         pytest.param(said(201, session('"INV-1"')), Created, id="201"),
         pytest.param(said(200, session('"INV-1"')), Created, id="200"),
         pytest.param(said(201, session("null")), Created, id="null reference"),
-        pytest.param(said(201, session('"INV-2"')), Perhaps, id="another reference"),
-        pytest.param(said(201, session('"inv-1"')), Perhaps, id="another letter case"),
-        pytest.param(said(201, session('""')), Perhaps, id="an empty reference"),
-        pytest.param(said(201, session('"INV-1"', "42")), Perhaps, id="an id that is no UUID"),
-        pytest.param(said(201, b'{"referenceId":"INV-1"}'), Perhaps, id="no id"),
-        pytest.param(said(201, b"<html>"), Perhaps, id="HTML"),
-        pytest.param(said(204), Perhaps, id="no content"),
+        pytest.param(said(201, session('"INV-2"')), Unknown, id="another reference"),
+        pytest.param(said(201, session('"inv-1"')), Unknown, id="another letter case"),
+        pytest.param(said(201, session('""')), Unknown, id="an empty reference"),
+        pytest.param(said(201, session('"INV-1"', "42")), Unknown, id="an id that is no UUID"),
+        pytest.param(said(201, b'{"referenceId":"INV-1"}'), Unknown, id="no id"),
+        pytest.param(said(201, b"<html>"), Unknown, id="HTML"),
+        pytest.param(said(204), Unknown, id="no content"),
         pytest.param(said(429), Throttled, id="429"),
         pytest.param(said(429, retry_after=3.0), Throttled, id="429 with Retry-After"),
         pytest.param(said(503, retry_after=3.0), Throttled, id="503 with Retry-After"),
         pytest.param(said(503, retry_after=0.0), Throttled, id="503 with Retry-After in the past"),
         *(pytest.param(said(status), Denied, id=str(status)) for status in DENIALS),
-        *(pytest.param(said(status), Perhaps, id=str(status)) for status in OTHERS),
-        *(pytest.param(said(status), Perhaps, id=str(status)) for status in (301, 302, 303, 304, 307, 308)),
-        *(pytest.param(MaybeSentFailure(kind, "said"), Perhaps, id=f"maybe sent: {kind}") for kind in MaybeSentKind),
+        *(pytest.param(said(status), Unknown, id=str(status)) for status in OTHERS),
+        *(pytest.param(said(status), Unknown, id=str(status)) for status in (301, 302, 303, 304, 307, 308)),
+        *(pytest.param(MaybeSentFailure(kind, "said"), Unknown, id=f"maybe sent: {kind}") for kind in MaybeSentKind),
         *(pytest.param(NotSentFailure(kind, "said"), Unsent, id=f"not sent: {kind}") for kind in NotSentKind),
     ],
 )
@@ -327,7 +399,7 @@ def test_an_answer_that_nobody_can_read_means_what_its_status_says(status: int) 
 def test_a_401_is_certain_only_before_an_uncertain_try() -> None:
     """A refused token proves that nothing was created, but not when an uncertain try may have used the token up."""
     assert isinstance(classify_response(said(401), "INV-1", after_uncertain=False), TokenDenied)
-    assert isinstance(classify_response(said(401), "INV-1", after_uncertain=True), Perhaps)
+    assert isinstance(classify_response(said(401), "INV-1", after_uncertain=True), Unknown)
 
 
 @pytest.mark.parametrize(
@@ -335,7 +407,7 @@ def test_a_401_is_certain_only_before_an_uncertain_try() -> None:
     [
         pytest.param("", "null", Created, id="none sent, null back"),
         pytest.param("", '""', Created, id="none sent, empty back"),
-        pytest.param("", '"X"', Perhaps, id="none sent, one back"),
+        pytest.param("", '"X"', Unknown, id="none sent, one back"),
         pytest.param("7", "7", Created, id="a number back"),
     ],
 )
@@ -354,7 +426,7 @@ def test_a_missing_echo_is_a_notice() -> None:
 def test_a_session_of_another_reference_is_kept_for_people() -> None:
     """An answer for another reference keeps that session's id, and says that it must be looked at."""
     judged = classify_response(said(201, session('"INV-2"')), "INV-1", after_uncertain=False)
-    assert isinstance(judged, Perhaps)
+    assert isinstance(judged, Unknown)
     assert judged.names_another
     assert ID in sentence(judged.reasons[-1])
 
@@ -382,12 +454,12 @@ def test_the_reasons_of_a_refusal(body: bytes, faults: list[tuple[str, str]]) ->
 
 VERDICTS = {
     "created": (Created(ID, 201), Outcome.CREATED, 201),
-    "denied": (Denied(422, ()), Outcome.REFUSED, 422),
+    "denied": (Denied(422, ()), Outcome.REJECTED, 422),
     "token denied": (TokenDenied(()), Outcome.NOT_CREATED, 401),
     "throttled": (Throttled(503, 1.0, ()), Outcome.NOT_CREATED, 503),
     "unsent": (Unsent(()), Outcome.NOT_CREATED, None),
-    "perhaps": (Perhaps(500, ()), Outcome.PERHAPS, 500),
-    "perhaps, without an answer": (Perhaps(None, ()), Outcome.PERHAPS, None),
+    "perhaps": (Unknown(500, ()), Outcome.UNKNOWN, 500),
+    "perhaps, without an answer": (Unknown(None, ()), Outcome.UNKNOWN, None),
 }
 
 
@@ -400,33 +472,37 @@ def test_what_the_journal_keeps(verdict: attempt_rules.Verdict, outcome: Outcome
 # ---------------------------------------------------------------------------------------------------------------
 # What comes next
 
-UNSENT, THROTTLED, DARK = Unsent(()), Throttled(429, None, ()), Perhaps(None, ())
-MISNAMING = Perhaps(201, NAMED_ANOTHER)
+UNSENT, THROTTLED, DARK = Unsent(()), Throttled(429, None, ()), Unknown(None, ())
+MISNAMING = Unknown(201, NAMED_ANOTHER)
 
 
 @pytest.mark.parametrize(
     ("verdict", "tally", "fresh", "step"),
     [
-        pytest.param(Created(ID, 201), Tally(), True, Finished(), id="created"),
-        pytest.param(Denied(400, ()), Tally(), True, Finished(), id="denied"),
-        pytest.param(UNSENT, Tally(unsent=1), True, Again(1), id="unsent"),
-        pytest.param(UNSENT, Tally(unsent=4), True, Again(4), id="unsent, the last try to come"),
-        pytest.param(UNSENT, Tally(unsent=5), True, Finished(), id="unsent to the end"),
-        pytest.param(THROTTLED, Tally(throttled=1), True, Again(0), id="throttled"),
-        pytest.param(THROTTLED, Tally(throttled=9), True, Again(0), id="throttled, the last try to come"),
-        pytest.param(THROTTLED, Tally(throttled=10), True, Finished(), id="throttled to the end"),
-        pytest.param(TokenDenied(()), Tally(tokens=1), True, Again(0), id="the first token, a fresh one"),
-        pytest.param(TokenDenied(()), Tally(tokens=1), False, Again(0), id="the first token, a used one"),
-        pytest.param(TokenDenied(()), Tally(tokens=2), True, NoAccess(), id="a fresh token after another"),
-        pytest.param(TokenDenied(()), Tally(tokens=2), False, Again(0), id="a used token after another"),
-        pytest.param(TokenDenied(()), Tally(tokens=4), False, NoAccess(), id="four tokens"),
-        pytest.param(DARK, Tally(uncertain=1), True, Again(1), id="perhaps"),
-        pytest.param(DARK, Tally(uncertain=2), True, Again(2), id="perhaps, the last try to come"),
-        pytest.param(DARK, Tally(uncertain=3), True, Finished(), id="perhaps to the end"),
-        pytest.param(DARK, Tally(uncertain=1, look_first=True), True, Finished(), id="perhaps, and perhaps e-mailed"),
+        pytest.param(Created(ID, 201), RetryCounters(), True, Finished(), id="created"),
+        pytest.param(Denied(400, ()), RetryCounters(), True, Finished(), id="denied"),
+        pytest.param(UNSENT, RetryCounters(unsent=1), True, Again(1), id="unsent"),
+        pytest.param(UNSENT, RetryCounters(unsent=4), True, Again(4), id="unsent, the last try to come"),
+        pytest.param(UNSENT, RetryCounters(unsent=5), True, Finished(), id="unsent to the end"),
+        pytest.param(THROTTLED, RetryCounters(throttled=1), True, Again(0), id="throttled"),
+        pytest.param(THROTTLED, RetryCounters(throttled=9), True, Again(0), id="throttled, the last try to come"),
+        pytest.param(THROTTLED, RetryCounters(throttled=10), True, Finished(), id="throttled to the end"),
+        pytest.param(TokenDenied(()), RetryCounters(tokens=1), True, Again(0), id="the first token, a fresh one"),
+        pytest.param(TokenDenied(()), RetryCounters(tokens=1), False, Again(0), id="the first token, a used one"),
+        pytest.param(TokenDenied(()), RetryCounters(tokens=2), True, NoAccess(), id="a fresh token after another"),
+        pytest.param(TokenDenied(()), RetryCounters(tokens=2), False, Again(0), id="a used token after another"),
+        pytest.param(TokenDenied(()), RetryCounters(tokens=4), False, NoAccess(), id="four tokens"),
+        pytest.param(DARK, RetryCounters(uncertain=1), True, Again(1), id="perhaps"),
+        pytest.param(DARK, RetryCounters(uncertain=2), True, Again(2), id="perhaps, the last try to come"),
+        pytest.param(DARK, RetryCounters(uncertain=3), True, Finished(), id="perhaps to the end"),
+        pytest.param(
+            DARK, RetryCounters(uncertain=1, look_first=True), True, Finished(), id="perhaps, and perhaps e-mailed"
+        ),
     ],
 )
-def test_what_comes_next(verdict: attempt_rules.Verdict, tally: Tally, fresh: bool, step: attempt_rules.Step) -> None:
+def test_what_comes_next(
+    verdict: attempt_rules.Verdict, tally: RetryCounters, fresh: bool, step: attempt_rules.Step
+) -> None:
     """What is certain not to exist is tried again within its bounds; what may exist only where nobody can know it."""
     assert next_step(verdict, tally, fresh_token=fresh) == step
 
@@ -434,36 +510,36 @@ def test_what_comes_next(verdict: attempt_rules.Verdict, tally: Tally, fresh: bo
 @pytest.mark.parametrize(
     ("verdict", "link", "tally"),
     [
-        pytest.param(Created(ID, 201), LINK, Tally(), id="created"),
-        pytest.param(Denied(400, ()), LINK, Tally(), id="denied"),
-        pytest.param(UNSENT, LINK, Tally(unsent=1), id="unsent"),
-        pytest.param(THROTTLED, LINK, Tally(throttled=1), id="throttled"),
-        pytest.param(TokenDenied(()), LINK, Tally(tokens=1), id="token denied"),
-        pytest.param(DARK, NO_LINK, Tally(uncertain=1), id="perhaps"),
-        pytest.param(DARK, LINK, Tally(uncertain=1, look_first=True), id="perhaps e-mailed"),
-        pytest.param(MISNAMING, NO_LINK, Tally(uncertain=1, look_first=True), id="another reference"),
+        pytest.param(Created(ID, 201), LINK, RetryCounters(), id="created"),
+        pytest.param(Denied(400, ()), LINK, RetryCounters(), id="denied"),
+        pytest.param(UNSENT, LINK, RetryCounters(unsent=1), id="unsent"),
+        pytest.param(THROTTLED, LINK, RetryCounters(throttled=1), id="throttled"),
+        pytest.param(TokenDenied(()), LINK, RetryCounters(tokens=1), id="token denied"),
+        pytest.param(DARK, NO_LINK, RetryCounters(uncertain=1), id="perhaps"),
+        pytest.param(DARK, LINK, RetryCounters(uncertain=1, look_first=True), id="perhaps e-mailed"),
+        pytest.param(MISNAMING, NO_LINK, RetryCounters(uncertain=1, look_first=True), id="another reference"),
     ],
 )
-def test_what_a_row_has_been_through(verdict: attempt_rules.Verdict, link: bool, tally: Tally) -> None:
+def test_what_a_row_has_been_through(verdict: attempt_rules.Verdict, link: bool, tally: RetryCounters) -> None:
     """Each kind of failure is counted by itself, so that one does not use up the tries of another."""
-    assert Tally().with_verdict(verdict, send_link=link) == tally
+    assert RetryCounters().with_verdict(verdict, send_link=link) == tally
 
 
 @pytest.mark.parametrize(
     ("history", "resend", "tally"),
     [
-        pytest.param([], False, Tally(), id="nothing"),
-        pytest.param([NOT_CREATED, REFUSED], False, Tally(), id="certain failures are not carried over"),
-        pytest.param([PERHAPS, OPEN], False, Tally(uncertain=2), id="uncertain tries are"),
-        pytest.param([PERHAPS, CUT_OFF], False, Tally(uncertain=2, look_first=True), id="one was e-mailed"),
-        pytest.param([MISNAMED], False, Tally(uncertain=1, look_first=True), id="one named another reference"),
-        pytest.param([PERHAPS, CREATED_OTHER], False, Tally(), id="decided by a session since"),
-        pytest.param([E_MAILED, PERHAPS], True, Tally(), id="the user has looked at them"),
+        pytest.param([], False, RetryCounters(), id="nothing"),
+        pytest.param([NOT_CREATED, REFUSED], False, RetryCounters(), id="certain failures are not carried over"),
+        pytest.param([PERHAPS, OPEN], False, RetryCounters(uncertain=2), id="uncertain tries are"),
+        pytest.param([PERHAPS, CUT_OFF], False, RetryCounters(uncertain=2, look_first=True), id="one was e-mailed"),
+        pytest.param([MISNAMED], False, RetryCounters(uncertain=1, look_first=True), id="one named another reference"),
+        pytest.param([PERHAPS, CREATED_OTHER], False, RetryCounters(), id="decided by a session since"),
+        pytest.param([E_MAILED, PERHAPS], True, RetryCounters(), id="the user has looked at them"),
     ],
 )
-def test_what_a_row_brings_along(history: list[Attempt], resend: bool, tally: Tally) -> None:
+def test_what_a_row_brings_along(history: list[Attempt], resend: bool, tally: RetryCounters) -> None:
     """Uncertain tries count over the life of a row, until a person has looked at them."""
-    assert start_tally(history, resend=resend) == tally
+    assert start_counters(history, resend=resend) == tally
 
 
 def test_no_access_is_about_the_credentials() -> None:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import pytest
 from rich.console import Console
 
-from pipeline.cli.watching import Bar, Estimate, Lines, bar
+from pipeline.cli.progress import Estimate, SendingProgress
+from pipeline.domain.attempt_rules import Created, Denied, Unknown, Unsent, Verdict
+from pipeline.domain.events import RowEnded, RowHeld, SendingEnded
+from schemas.languages import Lang
 
 
 @dataclass(slots=True)
@@ -76,26 +79,45 @@ def test_a_pause_is_waited_for_and_slows_nothing_down_behind_it() -> None:
 
 def test_the_bar_shows_what_is_known_and_counts_a_pause_down() -> None:
     clock, said = Clock(), io.StringIO()
-    with bar(Console(file=said, force_terminal=True, width=120)) as drawn:
-        estimate = Estimate(1000, None, clock)
-        mine = Bar(drawn, estimate, "en")
-        assert mine.words().plain == "0/s -:--"
-        ended(estimate, 100)
-        clock.now += 10
-        estimate.ended(failed=True)
-        assert mine.words().plain == "10/s 1:29 1 without a session"
-        estimate.pause(3600)
-        assert mine.words().plain.startswith("10/s 1:01:29")
-        drawn.refresh()
+    progress = SendingProgress(Console(file=said, force_terminal=True, width=120), "en", 1000, None, clock)
+    assert progress.words().plain == "0/s -:--"
+    ended(progress.estimate, 100)
+    clock.now += 10
+    progress(RowHeld(2, 2))
+    assert progress.words().plain == "10/s 1:29 to review: 1"
+    progress.estimate.pause(3600)
+    assert progress.words().plain.startswith("10/s 1:01:29")
+    progress(SendingEnded(cut=True))
     assert "10/s 1:01:29" in said.getvalue()
 
 
-def test_a_run_that_was_stopped_has_nothing_left() -> None:
-    """Its last line says what was done; what is left will not come."""
-    said = io.StringIO()
-    clock = Clock()
-    lines = Lines(Console(file=said, width=120), estimate := Estimate(1000, None, clock), "en")
-    ended(estimate, 300)
-    clock.now += 10
-    lines.last()
-    assert said.getvalue().strip() == "300 sent, 30 a second, 0 without a session"
+@pytest.mark.parametrize(
+    ("lang", "created", "others", "said"),
+    [
+        ("en", 1, [], "Sent 1 request: 1 created"),
+        ("en", 1047, [Denied(400, ())], "Sent 1,048 requests: 1,047 created, 1 rejected"),
+        ("en", 0, [Unsent(()), Unknown(None, ())], "Sent 2 requests: 1 failed, 1 unknown"),
+        ("fr", 2, [Denied(400, ())] * 2, "4 demandes envoyées : 2 créées, 2 refusées"),
+        ("fr", 1, [Unknown(None, ())], "2 demandes envoyées : 1 créée, 1 d'issue inconnue"),
+    ],
+)
+@pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "no terminal"])
+def test_the_last_line_says_what_became_of_the_requests(
+    lang: Lang, created: int, others: list[Verdict], said: str, terminal: bool
+) -> None:
+    """Each status that occurred, with its number."""
+    shown = io.StringIO()
+    progress = SendingProgress(Console(file=shown, force_terminal=terminal, highlight=False), lang, 2000, None)
+    for verdict in [*[Created("id", 200)] * created, *others]:
+        progress(RowEnded(1, 1, verdict))
+    progress(SendingEnded(cut=False))
+    assert shown.getvalue().splitlines()[-1].endswith(said)
+
+
+def test_a_row_that_was_held_at_the_last_moment_was_not_sent() -> None:
+    shown = io.StringIO()
+    progress = SendingProgress(Console(file=shown, width=120), "en", 2, None)
+    progress(RowEnded(1, 1, Created("id", 200)))
+    progress(RowHeld(2, 2))
+    progress(SendingEnded(cut=False))
+    assert shown.getvalue().strip() == "Sent 1 request: 1 created, 1 held, not sent"

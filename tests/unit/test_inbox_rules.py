@@ -3,8 +3,8 @@
 import pytest
 
 from pipeline.domain.errors import ExitCode
-from pipeline.inbox.candidates import Seen, is_named_as_results, markers_of, may_be_sheet, vouched_for
-from pipeline.inbox.outcomes import Outcome, free_name, free_stem, most_serious, outcome_of, stem_of
+from pipeline.inbox.candidates import FileStat, has_marker, is_named_as_results, markers_of, may_be_sheet
+from pipeline.inbox.outcomes import FileOutcome, free_name, free_stem, most_serious, outcome_of, stem_of
 
 SECOND = 1_000_000_000
 
@@ -58,8 +58,8 @@ def test_a_marker_bears_the_name_or_the_stem_of_its_file(names: set[str], found:
 )
 def test_a_marker_older_than_its_file_says_nothing(marker: int | None, vouched: bool) -> None:
     """What was left by last month's file must not vouch for half of this month's."""
-    markers = [] if marker is None else [Seen(0, marker * SECOND)]
-    assert vouched_for(Seen(10, 100 * SECOND), markers) is vouched
+    markers = [] if marker is None else [FileStat(0, marker * SECOND)]
+    assert has_marker(FileStat(10, 100 * SECOND), markers) is vouched
 
 
 @pytest.mark.parametrize(
@@ -87,9 +87,9 @@ def test_results_are_known_by_the_name_under_which_a_run_writes_them(name: str, 
 @pytest.mark.parametrize("code", list(ExitCode), ids=lambda code: code.name)
 def test_each_exit_code_has_its_folder(code: ExitCode) -> None:
     """0 is done, 1 and 5 (and a fault of ours) need a person, 2 and 3 are refused, the rest waits for the next pass."""
-    folders = {0: Outcome.DONE, 1: Outcome.ATTENTION, 5: Outcome.ATTENTION, 70: Outcome.ATTENTION}
-    folders |= {2: Outcome.REFUSED, 3: Outcome.REFUSED}
-    assert outcome_of(code) is folders.get(code, Outcome.LEFT)
+    folders = {0: FileOutcome.DONE, 1: FileOutcome.ATTENTION, 5: FileOutcome.ATTENTION, 70: FileOutcome.ATTENTION}
+    folders |= {2: FileOutcome.REFUSED, 3: FileOutcome.REFUSED}
+    assert outcome_of(code) is folders.get(code, FileOutcome.LEFT)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_each_exit_code_has_its_folder(code: ExitCode) -> None:
     ids=str,
 )
 def test_the_most_serious_file_decides_the_exit_code(codes: list[int], most: int) -> None:
-    """What only a person can mend counts before what the next pass mends by itself."""
+    """What only a person can fix counts before what the next pass fixes by itself."""
     assert most_serious(map(ExitCode, codes)) == most
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pipeline.domain.model import Report, ReportRow, SheetRow, Source, Status
+from pipeline.domain.model import Report, ReportRow, SheetRow, SourceFile, Status
 from pipeline.domain.payment_summary import days_open
 from pipeline.journal import serialization
 from pipeline.report.formatting import zone
@@ -47,7 +47,7 @@ def test_days_open_are_days_of_the_calendar(at: Callable[[str], None]) -> None:
     """Asked for in the evening and looked at in the morning after: one day, though no 24 hours."""
     at("America/Toronto")
     created, asked = serialization.time("2026-12-01T00:30:00+00:00"), serialization.time("2026-12-01T14:00:00+00:00")
-    report = Report("b", Source("b.csv", ""), "sandbox", (), created, created, (), asked_at=asked)
+    report = Report("b", SourceFile("b.csv", ""), "sandbox", (), created, created, (), asked_at=asked)
     row = ReportRow(SheetRow(2, (), ""), Status.CREATED, None, None, created_at=created)
     assert days_open(row, report) == 1
 

@@ -1,5 +1,6 @@
 """What rows, payments and reports say of themselves."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -9,6 +10,7 @@ from support.workbook_batches import report
 from pipeline.domain.comparison import Charge, charge_of
 from pipeline.domain.model import Payment, Totals, Whole, kind_of, look_of, units_of, with_look
 from pipeline.domain.number_formats import is_date_format, is_duration
+from schemas.languages import Lang
 
 PAYMENT = Payment("INV-1", "Zoé", "Tremblay", "zoe@example.com", Decimal("250.5"), send_link=False)
 
@@ -40,6 +42,13 @@ def test_a_payment_is_described_with_its_account_masked(changes: dict[str, str |
     """A person compares two versions by it; nobody reads the account."""
     fields = {name: getattr(PAYMENT, name) for name in Payment.__slots__} | changes
     assert Payment(**fields).describe() == words
+
+
+@pytest.mark.parametrize(("lang", "amount"), [("en", "$250.50"), ("fr", "250,50\xa0$")])
+def test_in_a_language_its_amount_is_as_people_write_it(lang: Lang, amount: str) -> None:
+    """One that the payor chooses is a dash in both."""
+    assert f", {amount}" in PAYMENT.describe(lang)
+    assert replace(PAYMENT, amount=None).describe(lang).endswith(", -")
 
 
 def test_a_charge_of_a_payment_has_its_payor_and_amount() -> None:

@@ -194,7 +194,7 @@ def test_parts_of_a_cent_are_no_cents() -> None:
 
 def test_figures_are_shown_in_the_readers_way() -> None:
     """English has comma and point, French a space, a comma and the dollar sign behind."""
-    assert format_amount(Decimal("1234.5"), "en") == "1,234.50"
+    assert format_amount(Decimal("1234.5"), "en") == "$1,234.50"
     assert format_amount(Decimal("1234.5"), "fr") == f"1{NBSP}234,50{NBSP}$"
     assert [format_number(1_234_567, lang) for lang in LANGUAGES] == ["1,234,567", f"1{NBSP}234{NBSP}567"]
     assert [format_number(1234.56, lang, 1) for lang in LANGUAGES] == ["1,234.6", f"1{NBSP}234,6"]

@@ -7,7 +7,7 @@ import pytest
 from support import virtual_time
 from support.virtual_time import now, timing
 
-from pipeline.client.rate_limit import Brake, RateLimit, backoff
+from pipeline.client.rate_limit import AdaptiveThrottle, RateLimit, backoff
 
 
 class Longest(Random):
@@ -90,10 +90,10 @@ def test_the_brake_holds_everybody_as_long_as_the_server_said() -> None:
     """One 429 with seconds holds every request, and more than one does not hold them longer."""
 
     async def run() -> list[float]:
-        brake = Brake(timing(Longest()))
+        throttle = AdaptiveThrottle(timing(Longest()))
         for _ in range(10):
-            brake.pushed_back(3.0)
-        return await passes(brake, 5)
+            throttle.pushed_back(3.0)
+        return await passes(throttle, 5)
 
     passed = virtual_time.run(run())
     assert passed[0] == pytest.approx(3.0)
@@ -101,38 +101,53 @@ def test_the_brake_holds_everybody_as_long_as_the_server_said() -> None:
 
 
 def test_those_who_waited_together_leave_one_by_one() -> None:
-    """When the brake lets go, requests are spaced, so that the server is not hit by all of them at once."""
+    """When the throttle lets go, requests are spaced, so that the server is not hit by all of them at once."""
 
     async def run() -> list[float]:
-        brake = Brake(timing(Longest()))
-        brake.pushed_back(1.0)
-        return await passes(brake, 10)
+        throttle = AdaptiveThrottle(timing(Longest()))
+        throttle.pushed_back(1.0)
+        return await passes(throttle, 10)
 
     assert len(set(virtual_time.run(run()))) == 10
 
 
 def test_a_longer_wish_counts_and_a_shorter_one_does_not() -> None:
-    """While the brake holds, the longest wait that the server asked for counts."""
+    """While the throttle holds, the longest wait that the server asked for counts."""
 
     async def run() -> float:
-        brake = Brake(timing(Longest()))
-        brake.pushed_back(5.0)
-        brake.pushed_back(1.0)
-        await brake.wait()
+        throttle = AdaptiveThrottle(timing(Longest()))
+        throttle.pushed_back(5.0)
+        throttle.pushed_back(1.0)
+        await throttle.wait()
         return now()
 
     assert virtual_time.run(run()) == pytest.approx(5.0)
+
+
+def test_a_wish_that_another_program_was_told_holds_here_too() -> None:
+    """It holds everybody as long, and those who waited leave one by one; a shorter one changes nothing."""
+
+    async def run() -> list[float]:
+        throttle = AdaptiveThrottle(timing(Longest()))
+        throttle.hold(3.0)
+        throttle.hold(1.0)
+        assert throttle.left == pytest.approx(3.0)
+        return await passes(throttle, 5)
+
+    passed = virtual_time.run(run())
+    assert passed[0] == pytest.approx(3.0)
+    assert len(set(passed)) == 5
 
 
 def test_a_wish_that_comes_while_waiting_is_heard() -> None:
     """Who waits already waits on when the server asks for more."""
 
     async def run() -> float:
-        brake = Brake(timing(Longest()))
-        brake.pushed_back(2.0)
-        waiting = asyncio.create_task(brake.wait())
+        throttle = AdaptiveThrottle(timing(Longest()))
+        throttle.pushed_back(2.0)
+        waiting = asyncio.create_task(throttle.wait())
         await asyncio.sleep(1)
-        brake.pushed_back(4.0)
+        throttle.pushed_back(4.0)
         await waiting
         return now()
 
@@ -143,13 +158,13 @@ def test_without_a_wish_the_wait_grows_with_each_overload() -> None:
     """Push-backs in flight together count once; one after the other they double the wait."""
 
     async def run() -> list[float]:
-        brake = Brake(timing(Longest()))
+        throttle = AdaptiveThrottle(timing(Longest()))
         waits = []
         for _ in range(4):
             for _ in range(16):
-                brake.pushed_back(None)
+                throttle.pushed_back(None)
             before = now()
-            await brake.wait()
+            await throttle.wait()
             waits.append(now() - before)
         return waits
 
@@ -160,12 +175,12 @@ def test_the_brake_lets_go_with_good_answers() -> None:
     """Good answers shrink the space between requests until there is none."""
 
     async def run() -> list[float]:
-        brake = Brake(timing(Longest()))
-        brake.pushed_back(1.0)
-        await brake.wait()
+        throttle = AdaptiveThrottle(timing(Longest()))
+        throttle.pushed_back(1.0)
+        await throttle.wait()
         for _ in range(100):
-            brake.eased()
-        return await passes(brake, 10)
+            throttle.eased()
+        return await passes(throttle, 10)
 
     assert len(set(virtual_time.run(run()))) == 1
 
@@ -174,21 +189,21 @@ def test_a_late_good_answer_does_not_end_the_wait() -> None:
     """An answer to a request that left before the push-back says nothing about now."""
 
     async def run() -> float:
-        brake = Brake(timing(Longest()))
-        brake.pushed_back(3.0)
-        brake.eased()
-        await brake.wait()
+        throttle = AdaptiveThrottle(timing(Longest()))
+        throttle.pushed_back(3.0)
+        throttle.eased()
+        await throttle.wait()
         return now()
 
     assert virtual_time.run(run()) == pytest.approx(3.0)
 
 
-async def passes(brake: Brake, workers: int) -> list[float]:
-    """When each of so many who wait at the brake got past it."""
+async def passes(throttle: AdaptiveThrottle, workers: int) -> list[float]:
+    """When each of so many who wait at the throttle got past it."""
     passed: list[float] = []
 
     async def work() -> None:
-        await brake.wait()
+        await throttle.wait()
         passed.append(now())
 
     await asyncio.gather(*(work() for _ in range(workers)))

@@ -29,7 +29,7 @@ def test_the_least() -> None:
 
 def test_the_most() -> None:
     """Everything that can be said stands where the API wants it, identifiers as texts."""
-    assert json.loads(body(FULL, "FR"), parse_float=Decimal) == {
+    assert json.loads(body(replace(FULL, language="FR")), parse_float=Decimal) == {
         "type": "e-Transfer",
         "direction": "CREDIT",
         "currency": "CAD",
@@ -48,7 +48,7 @@ def test_an_open_amount_is_left_out() -> None:
 
 @pytest.mark.parametrize("amount", ["0.001", "10.005", "NaN", "Infinity"])
 def test_money_is_never_rounded(amount: str) -> None:
-    """An amount that is no whole number of cents is a fault of the program, not something to mend here."""
+    """An amount that is no whole number of cents is a fault of the program, not something to fix here."""
     with pytest.raises((ValueError, ArithmeticError)):
         body(replace(LEAST, amount=Decimal(amount)))
 

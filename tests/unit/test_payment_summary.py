@@ -8,7 +8,7 @@ import pytest
 from support.workbook_batches import report
 
 from pipeline.domain.model import ReportRow, SessionState, SheetRow, Status
-from pipeline.domain.payment_summary import PaymentTally, days_open, is_late
+from pipeline.domain.payment_summary import PaymentState, PaymentTally, days_open, is_late, payment_state
 from pipeline.domain.session_states import Paid
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -53,3 +53,9 @@ def test_a_request_is_late_after_its_days(days: int, late: bool) -> None:
     """Just the days are not more than them."""
     assert is_late(_row(None, days=days), ASKED) is late
     assert days_open(_row(None, days=days), ASKED) == days
+
+
+def test_a_request_without_its_id_was_purged_and_one_never_asked_about_waits() -> None:
+    """The page shows it so."""
+    assert payment_state(None, has_id=False) is PaymentState.PURGED
+    assert payment_state(None, has_id=True) is PaymentState.WAITING

@@ -25,7 +25,7 @@ from pipeline.reconciliation.matching import (
     same_name,
 )
 from pipeline.reconciliation.matching import reconcile as reconcile_payments
-from pipeline.reconciliation.payments import CAD, Line, payments_of
+from pipeline.reconciliation.payments import CAD, ReportLine, payments_of
 from pipeline.reconciliation.rewritten import forms
 from schemas.reports import Meaning
 
@@ -33,7 +33,7 @@ ASKED_ON = date(2026, 11, 3)
 
 
 def reconcile(
-    expected: list[ExpectedPayment], lines: tuple[Line, ...] | list[Line], known: Known | None = None
+    expected: list[ExpectedPayment], lines: tuple[ReportLine, ...] | list[ReportLine], known: Known | None = None
 ) -> tuple[Match, ...]:
     """The matches of a batch with the lines of its reports."""
     asked = {one.session_id.casefold(): one.amount for one in expected if one.session_id}
@@ -58,7 +58,7 @@ def claim(**changes: Any) -> ExpectedPayment:
     return ExpectedPayment(**fields)
 
 
-def line(**changes: Any) -> Line:
+def line(**changes: Any) -> ReportLine:
     fields = {
         "file": "settlement.csv",
         "sha256": "aa",
@@ -77,14 +77,14 @@ def line(**changes: Any) -> Line:
         "settled": "2026-11-05",
         **changes,
     }
-    return Line(**fields)
+    return ReportLine(**fields)
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     name: str
     claim: ExpectedPayment
-    lines: tuple[Line, ...]
+    lines: tuple[ReportLine, ...]
     place: MatchCategory
     how: str = MatchMethod.SESSION
     differences: tuple[str, ...] = ()
@@ -95,7 +95,7 @@ OTHER_SESSION: dict[str, Any] = {"session_id": "S-2", "number": 3}
 UNKNOWN: dict[str, Any] = {"session_id": "", "uncertain": True, "status": "unknown"}
 
 
-def later(meaning: Meaning, **changes: Any) -> Line:
+def later(meaning: Meaning, **changes: Any) -> ReportLine:
     """The next that is told of the payment, on a later day."""
     return line(**{"number": 3, "meaning": meaning, "status": meaning.value, "settled": "2026-11-09", **changes})
 
@@ -407,7 +407,7 @@ STRANGERS = [
 
 
 @pytest.mark.parametrize(("told", "known"), [case[1:] for case in STRANGERS], ids=[case[0] for case in STRANGERS])
-def test_what_is_not_surely_of_a_request_is_not_taken_for_it(told: Line, known: Known) -> None:
+def test_what_is_not_surely_of_a_request_is_not_taken_for_it(told: ReportLine, known: Known) -> None:
     """A payor who is wrongly taken for paid is the worst that can happen: in doubt a line stays alone."""
     places = {entry.category for entry in reconcile([claim()], [told], known)}
     assert places == {MatchCategory.IN_REPORT_ONLY, MatchCategory.IN_BATCH_ONLY}
@@ -443,7 +443,7 @@ def test_parts_are_found_among_several_requests_of_a_reference() -> None:
     assert [(match.expected[0].key, pile_of(match)) for match in matched] == [("b", Pile.IN_PARTS)]
 
 
-def plain(amount: Any, word: str = "Settled", day: str = "2026-11-05", **changes: Any) -> Line:
+def plain(amount: Any, word: str = "Settled", day: str = "2026-11-05", **changes: Any) -> ReportLine:
     """A line as banks' reports have it: reference, amount, word and day."""
     meanings = {"Settled": Meaning.SETTLED, "Refunded": Meaning.RETURNED, "Failed": Meaning.FAILED, "?": Meaning.LOOK}
     empty = {"session_id": "", "name": "", "email": "", "account": "", "created": "", "completed": ""}
@@ -594,7 +594,7 @@ STATEMENT = [
 
 
 @pytest.mark.parametrize(("told", "pile"), [case[1:] for case in STATEMENT], ids=[case[0] for case in STATEMENT])
-def test_a_statement_that_names_one_of_ours_is_looked_at(told: list[Line], pile: str) -> None:
+def test_a_statement_that_names_one_of_ours_is_looked_at(told: list[ReportLine], pile: str) -> None:
     """Its lines are counted nowhere only when they have nothing to do with the batch."""
     assert pile_of(reconcile([claim(reference="INV-77")], told)[0]).value == pile
 
@@ -785,19 +785,19 @@ CODES = [
     ("everything agrees", [line()], ExitCode.DONE),
     ("still open", [line(**UNPAID)], ExitCode.DONE),
     ("in no report", [], ExitCode.DONE),
-    ("it went back", [line(), later(Meaning.RETURNED)], ExitCode.SOME_ROWS_NEED_MENDING),
+    ("it went back", [line(), later(Meaning.RETURNED)], ExitCode.SOME_ROWS_NEED_FIXING),
     ("ended unpaid", [line(meaning=Meaning.ENDED)], ExitCode.DONE),
-    ("a strange word", [line(meaning=Meaning.LOOK)], ExitCode.SOME_ROWS_NEED_MENDING),
-    ("another amount", [line(amount=Decimal(1))], ExitCode.SOME_ROWS_NEED_MENDING),
-    ("another session", [line(session_id="S-9")], ExitCode.SOME_ROWS_NEED_MENDING),
-    ("paid twice", [line(), line(**OTHER_SESSION)], ExitCode.SOME_ROWS_NEED_MENDING),
-    ("a proposal", [line(session_id="S-9", reference="X")], ExitCode.SOME_ROWS_NEED_MENDING),
-    ("a stranger", [line(), line(number=3, session_id="", reference="X")], ExitCode.SOME_ROWS_NEED_MENDING),
+    ("a strange word", [line(meaning=Meaning.LOOK)], ExitCode.SOME_ROWS_NEED_FIXING),
+    ("another amount", [line(amount=Decimal(1))], ExitCode.SOME_ROWS_NEED_FIXING),
+    ("another session", [line(session_id="S-9")], ExitCode.SOME_ROWS_NEED_FIXING),
+    ("paid twice", [line(), line(**OTHER_SESSION)], ExitCode.SOME_ROWS_NEED_FIXING),
+    ("a proposal", [line(session_id="S-9", reference="X")], ExitCode.SOME_ROWS_NEED_FIXING),
+    ("a stranger", [line(), line(number=3, session_id="", reference="X")], ExitCode.SOME_ROWS_NEED_FIXING),
 ]
 
 
 @pytest.mark.parametrize(("lines", "code"), [case[1:] for case in CODES], ids=[case[0] for case in CODES])
-def test_the_exit_code_says_whether_a_person_must_look(lines: list[Line], code: ExitCode) -> None:
+def test_the_exit_code_says_whether_a_person_must_look(lines: list[ReportLine], code: ExitCode) -> None:
     """Waiting is no disagreement; whatever the reports say otherwise than the batch is."""
     entries = reconcile([claim()], lines)
     proof = balance(entries, payments_of(lines), Decimal("250.00"))
@@ -814,7 +814,7 @@ def test_a_report_that_can_not_be_trusted_whole_needs_a_person(opening: Decimal,
     entries = reconcile([claim()], [line()])
     proof = balance(entries, payments_of([line()]), opening)
     doubt = doubts(payments_of([line()]), [(None, "")] * damaged, disagrees)
-    assert exit_code(entries, proof, doubt) is ExitCode.SOME_ROWS_NEED_MENDING
+    assert exit_code(entries, proof, doubt) is ExitCode.SOME_ROWS_NEED_FIXING
     assert proof.gap == opening - Decimal(250)
 
 
@@ -879,7 +879,7 @@ def _numbered(one: ExpectedPayment, at: int) -> ExpectedPayment:
 @given(CLAIMS, LINES, KNOWN)
 @settings(max_examples=300, deadline=None)
 def test_every_line_and_every_row_is_in_exactly_one_place(
-    claims: list[ExpectedPayment], lines: list[Line], known: Known
+    claims: list[ExpectedPayment], lines: list[ReportLine], known: Known
 ) -> None:
     """Nothing is dropped in silence, and nothing is told twice."""
     entries = reconcile(claims, lines, known)
@@ -890,7 +890,7 @@ def test_every_line_and_every_row_is_in_exactly_one_place(
 
 @given(CLAIMS, LINES, KNOWN)
 @settings(max_examples=300, deadline=None)
-def test_money_is_conserved(claims: list[ExpectedPayment], lines: list[Line], known: Known) -> None:
+def test_money_is_conserved(claims: list[ExpectedPayment], lines: list[ReportLine], known: Known) -> None:
     """What was asked for and what was paid stand in the lines of the proof to the cent."""
     entries = reconcile(claims, lines, known)
     opening = sum((one.asked_amount for one in claims), Decimal(0))

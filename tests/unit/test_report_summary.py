@@ -10,17 +10,18 @@ from pathlib import Path
 import pytest
 
 from pipeline.domain.errors import ExitCode
-from pipeline.domain.model import Column, Report, ReportRow, SheetRow, Source, Status, Totals
+from pipeline.domain.model import Column, ControlTotal, Report, ReportRow, SheetRow, SourceFile, Status, Totals
 from pipeline.domain.totals import whole
-from pipeline.report.formatting import control_figure, dollars
+from pipeline.report.formatting import column_names, control_figure
 from pipeline.report.masking import account_columns, mask, mask_in
 from pipeline.report.summary import MAX_ERRORS, Gathered, Gathering, Written, as_json, status_lines
 from schemas.faults import Fault, sentences
 from schemas.languages import Lang
+from schemas.money import format_amount
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
 COLUMNS = (Column(0, "Account", "accountNumber", ""),)
-REPORT = Report("november", Source("b.csv", "ab" * 32), "sandbox", COLUMNS, AT, AT, ("referenceId",))
+REPORT = Report("november", SourceFile("b.csv", "ab" * 32), "sandbox", COLUMNS, AT, AT, ("referenceId",))
 
 
 def _row(number: int, *faults: Fault) -> ReportRow:
@@ -34,11 +35,29 @@ def _gathered(rows: list[ReportRow]) -> Gathered:
     return gathering.gathered()
 
 
+@pytest.mark.parametrize(
+    ("columns", "field", "name"),
+    [
+        ((Column(0, "E-mail\naddress", "email", "", letter="D"),), "email", "E-mail address (column D)"),
+        ((Column(0, "Mail", "email", ""),), "email", "Mail"),
+        ((Column(0, "x" * 50, "email", ""),), "email", "x" * 39 + "…"),
+        ((), "sendInteracLink", "send Interac link"),
+        ((Column(0, "Name", None, "why_split", letter="B"),), "lastName", "Name (column B)"),
+        ((Column(0, "Last", "lastName", ""), Column(1, "Name", None, "why_split")), "lastName", "Last"),
+        ((Column(0, "email", None, "why_own"),), "email", "e-mail"),
+    ],
+    ids=["heading and letter", "no letter is known", "a long heading", "no column", "split", "one beside it", "own"],
+)
+def test_a_field_is_called_as_its_column(columns: tuple[Column, ...], field: str, name: str) -> None:
+    """By the user's heading and letter; without a column by a plain word, never by the API's name."""
+    assert column_names(columns, "en")[field] == name
+
+
 def test_it_has_the_keys_of_the_interface_and_nothing_that_json_can_t_hold() -> None:
     """Amounts are strings with two decimals; every status is there, zero included."""
     rows = [_row(4, Fault("missing", "email"))]
     written = Written(Path("out.xlsx"), whole(rows).totals, Path("out.xlsx"))
-    found = as_json(REPORT, _gathered(rows), written, ExitCode.SOME_ROWS_NEED_MENDING)
+    found = as_json(REPORT, _gathered(rows), written, ExitCode.SOME_ROWS_NEED_FIXING)
     assert json.loads(json.dumps(found)) == {
         "batch": "november",
         "file": "b.csv",
@@ -48,10 +67,11 @@ def test_it_has_the_keys_of_the_interface_and_nothing_that_json_can_t_hold() -> 
         "counts": {**{status.value: 0 for status in Status}, "invalid": 1},
         "amounts": {**{status.value: "0.00" for status in Status}, "invalid": "1.50"},
         "errors": [
-            {"row": 4, "field": "email", "code": "missing", "message": "email: is required, but the cell is empty"}
+            {"row": 4, "field": "email", "code": "missing", "message": "e-mail: the cell is empty, but required"}
         ],
         "errorsOmitted": 0,
         "held": [],
+        "leftOut": {"rows": 0, "amount": "0.00"},
         "wholeBatch": None,
         "output": "out.xlsx",
         "exitCode": 1,
@@ -61,7 +81,7 @@ def test_it_has_the_keys_of_the_interface_and_nothing_that_json_can_t_hold() -> 
 def test_at_most_a_thousand_errors_are_listed_and_the_rest_is_counted() -> None:
     """Errors of all rows are counted one by one, also within a row."""
     rows = [_row(number, Fault("missing", "email"), Fault("missing", "amount")) for number in range(501)]
-    found = as_json(REPORT, _gathered(rows), None, ExitCode.SOME_ROWS_NEED_MENDING)
+    found = as_json(REPORT, _gathered(rows), None, ExitCode.SOME_ROWS_NEED_FIXING)
     errors = found["errors"]
     assert isinstance(errors, list)
     assert (len(errors), found["errorsOmitted"], found["output"]) == (MAX_ERRORS, 2, None)
@@ -70,7 +90,7 @@ def test_at_most_a_thousand_errors_are_listed_and_the_rest_is_counted() -> None:
 def test_messages_do_not_show_account_numbers() -> None:
     """What a cron job mails or logs holds the end of an account only."""
     rows = [_row(4, Fault("email-invalid", "accountNumber", "98765410000"))]
-    found = as_json(REPORT, _gathered(rows), None, ExitCode.SOME_ROWS_NEED_MENDING)
+    found = as_json(REPORT, _gathered(rows), None, ExitCode.SOME_ROWS_NEED_FIXING)
     assert "98765410000" not in json.dumps(found)
     assert "\\u2022\\u2022\\u20220000" in json.dumps(found)
 
@@ -141,7 +161,7 @@ DOLLARS = [
 @pytest.mark.parametrize(("amount", "english", "french"), DOLLARS)
 def test_dollars_are_written_as_people_write_them(amount: str, english: str, french: str) -> None:
     """English and Canadian French put the sign and the separators in different places."""
-    assert (dollars(Decimal(amount), "en"), dollars(Decimal(amount), "fr")) == (english, french)
+    assert (format_amount(Decimal(amount), "en"), format_amount(Decimal(amount), "fr")) == (english, french)
 
 
 FIGURES = [
@@ -154,4 +174,5 @@ FIGURES = [
 @pytest.mark.parametrize(("where", "figure", "french"), FIGURES)
 def test_control_totals_are_written_as_people_write_them(where: str, figure: str, french: str) -> None:
     """Rows are a number and all others dollars; in English a figure stands as the option takes it."""
-    assert (control_figure(where, figure, "en"), control_figure(where, figure, "fr")) == (figure, french)
+    control = ControlTotal(where, figure, figure, agrees=True)
+    assert (control_figure(control, figure, "en"), control_figure(control, figure, "fr")) == (figure, french)

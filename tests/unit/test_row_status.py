@@ -15,6 +15,7 @@ from pipeline.domain.row_status import (
     decided,
     decided_before,
     is_unknown,
+    rejected,
     request_shown,
     requests_that_exist,
     status_of,
@@ -39,10 +40,10 @@ def attempt(
 
 
 CREATED, OPEN = attempt(Outcome.CREATED), attempt(Outcome.OPEN)
-PERHAPS = attempt(Outcome.PERHAPS, SAME, Fault("unknown-lost"))
-REFUSED = attempt(Outcome.REFUSED, SAME, Fault("refused"))
+PERHAPS = attempt(Outcome.UNKNOWN, SAME, Fault("unknown-lost"))
+REFUSED = attempt(Outcome.REJECTED, SAME, Fault("refused"))
 NOT_CREATED = attempt(Outcome.NOT_CREATED, SAME, Fault("not-created-connection"))
-E_MAILED = attempt(Outcome.PERHAPS, SAME, Fault("unknown-lost"), link=True)
+E_MAILED = attempt(Outcome.UNKNOWN, SAME, Fault("unknown-lost"), link=True)
 
 
 @pytest.mark.parametrize(
@@ -136,3 +137,24 @@ def test_a_decision_names_who_and_when(outcome: Outcome, note: str, fault: tuple
     """A note may be left out."""
     told = decided(Decision("ref:INV-1", 2, 1, outcome, "", note, "jane", NOW))
     assert (told.code, told.details) == (fault[0], (("date", "2026-11-24"), ("who", "jane"), ("note", fault[1])))
+
+
+@pytest.mark.parametrize(
+    ("row", "history", "reasons"),
+    [
+        pytest.param(SENT, [REFUSED], REFUSED.reasons, id="as it is"),
+        pytest.param(SENT, [], None, id="never sent"),
+        pytest.param(SENT, [replace(REFUSED, fingerprint=OTHER)], None, id="corrected since"),
+        pytest.param(SENT, [REFUSED, NOT_CREATED], None, id="something else since"),
+        pytest.param(SENT, [PERHAPS, REFUSED], None, id="unknown sticks"),
+        pytest.param(HELD, [REFUSED], None, id="held"),
+        pytest.param(FAULTY, [REFUSED], None, id="invalid"),
+        pytest.param(replace(SENT, fingerprint=None), [REFUSED], None, id="no payment"),
+    ],
+)
+def test_why_a_row_was_rejected_as_it_is(
+    row: PlannedRow, history: list[Attempt], reasons: tuple[Fault, ...] | None
+) -> None:
+    """Only where its status is `rejected`."""
+    assert rejected(row, history) == reasons
+    assert (reasons is not None) == (status_of(row, history, 1).status is Status.REJECTED)

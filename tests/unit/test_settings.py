@@ -13,7 +13,6 @@ from pipeline.config.config_file import Source
 from pipeline.config.passwords import MASK
 from pipeline.config.settings import (
     Settings,
-    language_of,
     load,
     parsers,
     password_of,
@@ -23,7 +22,7 @@ from pipeline.config.settings import (
     variable_of,
 )
 from pipeline.domain.errors import RunError, UsageError
-from pipeline.messages import explain
+from pipeline.messages import explain, language_of
 from schemas.languages import Lang
 
 PROFILES = """
@@ -130,14 +129,15 @@ MISTAKES = [
     ("too many at once", "concurrency = 513", ("512",)),
     ("no number", 'rate = "fast"', ("rate", "a number above 0")),
     ("endless", "answer_timeout = inf", ("answer_timeout", "a number above 0")),
-    ("thirds of a cent", "max_amount = 10.005", ("max_amount", "25000.00")),
+    ("thirds of a cent", "max_amount = 10.0051", ("max_amount", "25000.00")),
+    ("two readings", 'max_amount = "1,205"', ("max_amount", '"1,205" can be read in two ways')),
     ("no amount", 'notice_amount = "a lot"', ("notice_amount", "25000.00")),
     ("neither yes nor no", 'send_link = "perhaps"', ("send_link", "true or false")),
     ("another word", 'credentials = "digest"', ("credentials", '"basic", "form"')),
     ("an empty list", "identity = []", ("identity", "list of field names")),
     ("an empty name", 'identity = ["a", " "]', ("identity", "list of field names")),
     ("an empty text of names", 'identity = ","', ("identity", "list of field names")),
-    ("a number for a text", "username = 5", ("username", "a text")),
+    ("a number for a text", "username = 5", ("username", "must be text")),
     ("a header with an accent", 'client_id = "é"', ("client_id", "ASCII")),
     ("plain http", 'base_url = "http://pay.example.com"', ("https://", "pay.example.com")),
     ("no URL", 'base_url = "pay.example.com"', ("https://",)),
@@ -164,7 +164,7 @@ def test_a_mistake_of_the_file_is_one_sentence_that_says_where_and_what_instead(
 
 @pytest.mark.parametrize("lang", ["en", "fr"])
 def test_all_mistakes_of_a_file_are_told_at_once(file: Path, lang: Lang) -> None:
-    """Mending a file takes one round: also other profiles' mistakes, the environment's and the options' are told."""
+    """Fixing a file takes one round: also other profiles' mistakes, the environment's and the options' are told."""
     file.write_text('ratte = 3\nlang = "de"\n[profile.a]\nrate = -1\n[profile.b]\ndirection = "UP"\n')
     with pytest.raises(UsageError) as caught:
         load({"concurrency": 0}, {"FLINKS_IMPORT_SEND_LINK": "maybe"}, file, "c")
@@ -232,6 +232,8 @@ def test_an_option_of_the_wrong_kind_names_the_option() -> None:
 
 KINDS = [
     ("max_amount", "10", Decimal(10)),
+    ("max_amount", "$1,205.40", Decimal("1205.40")),
+    ("max_amount", "1 205,40 $", Decimal("1205.40")),
     ("send_link", "YES", True),
     ("send_link", "0", False),
     ("identity", 'referenceId, "Invoice, #"', ("referenceId", "Invoice, #")),
@@ -303,8 +305,24 @@ def test_no_secret_is_in_the_repr_of_settings() -> None:
 
 def test_variables_that_are_nearly_ours_are_told() -> None:
     """A misspelt variable is silently another setting: it is named."""
-    environ = {"FLINKS_IMPORT_RAET": "1", "FLINKS_BASE_URL": "x", "FLINKS_IMPORT_PROFILE": "p", "HOME": "/"}
-    assert unknown_variables(environ) == ("FLINKS_IMPORT_RAET",)
+    ours = ("FLINKS_BASE_URL", "FLINKS_IMPORT_BASE_URL", "FLINKS_IMPORT_PROFILE")
+    others = ("FLINKS_WIDGET_KEY", "HOME")
+    wrong = ("FLINKS_IMPORT_RAET", "FLINKS_PASSWROD", "FLINKS_IMPORT_X")
+    assert unknown_variables(dict.fromkeys((*ours, *others, *wrong), "1")) == {
+        "FLINKS_IMPORT_RAET": "FLINKS_IMPORT_RATE",
+        "FLINKS_PASSWROD": "FLINKS_PASSWORD",
+        "FLINKS_IMPORT_X": "",
+    }
+
+
+@pytest.mark.parametrize("name", ["base_url", "username", "password", "password_file", "client_id"])
+def test_a_setting_is_read_from_its_short_variable_and_from_the_prefixed_one(name: str) -> None:
+    """All settings have one prefix; the five older names go on being read, and count less."""
+    short, prefixed = f"FLINKS_{name.upper()}", f"FLINKS_IMPORT_{name.upper()}"
+    first, second = ("https://a.example.com", "https://b.example.com")
+    assert getattr(load({}, {short: first}, None), name) == first
+    assert getattr(load({}, {prefixed: second}, None), name) == second
+    assert getattr(load({}, {short: first, prefixed: second}, None), name) == second
 
 
 def test_every_setting_is_listed_once() -> None:
@@ -334,9 +352,10 @@ def test_production_is_where_money_moves(base_url: str, production: bool) -> Non
         ("fr", {"LANG": "en_CA.UTF-8"}, "fr"),
         ("", {"LANG": "fr_CA.UTF-8"}, "fr"),
         ("", {"LC_ALL": "en_CA", "LANG": "fr_CA"}, "en"),
+        ("", {"FLINKS_IMPORT_LANG": "fr", "LANG": "en_CA.UTF-8"}, "fr"),
         ("", {}, "en"),
     ],
-    ids=["chosen", "the locale's", "LC_ALL counts before LANG", "English"],
+    ids=["chosen", "the locale's", "LC_ALL counts before LANG", "the variable's", "English"],
 )
 def test_the_language_is_the_chosen_one_else_the_locales(chosen: str, environ: dict[str, str], expected: str) -> None:
     """French where it was asked for or where the system speaks it."""

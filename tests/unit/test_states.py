@@ -231,16 +231,21 @@ CONFIRMED = Answered(200, json.dumps({"sessionId": SESSION, "status": "Cancelled
         pytest.param(CONFIRMED, CANCELLED, session_states.Cancelled(), id="as it should be"),
         pytest.param(CONFIRMED, None, session_states.Cancelled(), id="confirmed, details silent"),
         pytest.param(CONFIRMED, OPEN, session_states.Cancelled(), id="confirmed, details behind"),
-        pytest.param(CONFIRMED, SETTLED, session_states.Ended(SETTLED), id="confirmed, but it was paid"),
-        pytest.param(CONFIRMED, PAID_THEN, session_states.Ended(PAID_THEN), id="cancelled after it was paid"),
+        pytest.param(CONFIRMED, SETTLED, session_states.AlreadyEnded(SETTLED), id="confirmed, but it was paid"),
+        pytest.param(CONFIRMED, PAID_THEN, session_states.AlreadyEnded(PAID_THEN), id="cancelled after it was paid"),
         pytest.param(Answered(200, b"{}"), CANCELLED, session_states.Cancelled(), id="a 200 alone, details confirm"),
         pytest.param(Answered(200, b"{}"), None, session_states.Unsure("HTTP 200"), id="a 200 alone, details silent"),
         pytest.param(Answered(200, b"{}"), OPEN, session_states.Unsure("HTTP 200"), id="a 200 alone, still open"),
-        pytest.param(Answered(400, b"{}"), SETTLED, session_states.Ended(SETTLED), id="final"),
+        pytest.param(Answered(400, b"{}"), SETTLED, session_states.AlreadyEnded(SETTLED), id="final"),
         pytest.param(Answered(400, b"{}"), CANCELLED, session_states.Cancelled(), id="cancelled before"),
-        pytest.param(Answered(400, b'{"detail": "no"}'), OPEN, session_states.Kept(400, "no"), id="refused while open"),
         pytest.param(
-            Answered(404, b""), state("", known=False), session_states.Ended(state("", known=False)), id="unknown"
+            Answered(400, b'{"detail": "no"}'), OPEN, session_states.NotCancelled(400, "no"), id="refused while open"
+        ),
+        pytest.param(
+            Answered(404, b""),
+            state("", known=False),
+            session_states.AlreadyEnded(state("", known=False)),
+            id="unknown",
         ),
         pytest.param(LOST, CANCELLED, session_states.Cancelled(), id="lost, and it was done"),
         pytest.param(LOST, OPEN, session_states.Unsure("lost"), id="lost, and it was not done"),
@@ -263,7 +268,7 @@ def test_a_contradiction_is_told_and_confirms_nothing() -> None:
         f"HTTP 200; {why}"
     )
     refused = session_states.judge_cancel(Answered(400, b"{}"), None, confirmed=False, contradiction=why)
-    assert refused == session_states.Kept(400, why)
+    assert refused == session_states.NotCancelled(400, why)
 
 
 @pytest.mark.parametrize(

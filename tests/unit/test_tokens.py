@@ -370,7 +370,13 @@ def test_a_failing_authorize_ends_the_run_in_the_end(use: str) -> None:
         return caught.value
 
     failure = virtual_time.run(run())
-    assert (failure.key, failure.params) == ("send.authorize_unreachable", {"reason": "HTTP 502"})
+    assert (failure.text, failure.params) == (
+        (
+            "The API gave no access token: {reason}. Nothing more was sent. Run the same command "
+            "again later to continue."
+        ),
+        {"reason": "HTTP 502"},
+    )
     assert len(issuer.asked) == MAX_TRIES
 
 

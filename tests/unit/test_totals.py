@@ -12,6 +12,7 @@ import pytest
 from pipeline.domain.errors import ExitCode
 from pipeline.domain.model import ReportRow, SessionState, SheetRow, Status, Totals
 from pipeline.domain.totals import exit_code, whole
+from schemas.faults import Fault
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -46,18 +47,25 @@ def test_totals_of_parts_add_up_to_the_totals_of_the_whole() -> None:
     assert count(rows) + Totals() == count(rows)
 
 
+def test_what_a_person_left_out_is_nothing_to_fix() -> None:
+    """The other invalid rows are, and what was rejected or held."""
+    out = replace(_row(Status.INVALID, "9"), errors=(Fault("left-out"),))
+    totals = count([out, *(_row(status) for status in Status)])
+    assert (totals.left_out.rows, totals.left_out.amount, totals.to_fix) == (1, Decimal(9), 3)
+
+
 CODES = [
     ("nothing at all", [], False, False, ExitCode.DONE),
     ("everything created", [Status.CREATED, Status.ALREADY_CREATED], False, False, ExitCode.DONE),
-    ("one invalid", [Status.CREATED, Status.INVALID], False, False, ExitCode.SOME_ROWS_NEED_MENDING),
-    ("one rejected", [Status.REJECTED], False, False, ExitCode.SOME_ROWS_NEED_MENDING),
-    ("one held", [Status.HELD], False, False, ExitCode.SOME_ROWS_NEED_MENDING),
+    ("one invalid", [Status.CREATED, Status.INVALID], False, False, ExitCode.SOME_ROWS_NEED_FIXING),
+    ("one rejected", [Status.REJECTED], False, False, ExitCode.SOME_ROWS_NEED_FIXING),
+    ("one held", [Status.HELD], False, False, ExitCode.SOME_ROWS_NEED_FIXING),
     ("one failed", [Status.FAILED, Status.INVALID], False, False, ExitCode.STOPPED_EARLY),
     ("one not sent", [Status.NOT_SENT], False, False, ExitCode.STOPPED_EARLY),
     ("stopped after the last row", [Status.CREATED], True, False, ExitCode.STOPPED_EARLY),
     ("one unknown beats all others", [Status.UNKNOWN, Status.FAILED, Status.INVALID], True, False, 5),
     ("a dry run sends nothing and that is right", [Status.NOT_SENT], False, True, ExitCode.DONE),
-    ("a dry run with a wrong row", [Status.NOT_SENT, Status.INVALID], False, True, ExitCode.SOME_ROWS_NEED_MENDING),
+    ("a dry run with a wrong row", [Status.NOT_SENT, Status.INVALID], False, True, ExitCode.SOME_ROWS_NEED_FIXING),
 ]
 
 

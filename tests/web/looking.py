@@ -1,0 +1,20 @@
+"""What the tests of several pages do: look for what a machine finds wrong, in both languages and both widths."""
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, ViewportSize, expect
+
+WIDE: ViewportSize = {"width": 1280, "height": 900}
+NARROW: ViewportSize = {"width": 390, "height": 844}
+
+
+def assert_nothing_wrong(page: Page) -> None:
+    """axe finds nothing and nothing is wider than the screen, in English and French, at 1280 and 390 pixels."""
+    for language, lang in (("Français", "fr"), ("English", "en")):
+        found = Axe().run(page)
+        assert not found.response["violations"], found.generate_report()
+        for size in (NARROW, WIDE):
+            page.set_viewport_size(size)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (page.url, size)
+        page.get_by_role("button", name=language).click()
+        expect(page.locator("html")).to_have_attribute("lang", lang)
+        page.wait_for_load_state()

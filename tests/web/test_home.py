@@ -1,0 +1,58 @@
+"""The first page: what there is to do, with and without a batch, a sheet that is not sent, a plan that waits."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Page, expect
+from support.command import Command
+from support.local_page import Serving
+from support.sent_batches import PEOPLE, send
+from web.looking import assert_nothing_wrong
+
+
+def test_without_a_batch_there_is_one_way_to_go(page: Page) -> None:
+    """What needs a batch is no link, and says why."""
+    tasks = page.locator(".task")
+    expect(tasks).to_have_count(3)
+    expect(page.get_by_role("main").get_by_role("link", name="New month")).to_be_visible()
+    for name in ("Who has paid", "Reconcile"):
+        expect(page.get_by_role("link", name=name)).to_have_count(0)
+        expect(tasks.filter(has_text=name)).to_contain_text("Possible once a batch is sent.")
+    assert_nothing_wrong(page)
+
+
+@pytest.mark.parametrize(("task", "page_of_it"), [("Who has paid", "paid"), ("Reconcile", "reconcile")])
+def test_a_task_leads_to_the_newest_batch(
+    command: Command, page: Page, served: Serving, task: str, page_of_it: str
+) -> None:
+    """By its name, whatever is in it."""
+    send(command, PEOPLE[:2], "2026/10")
+    send(command, PEOPLE[2:3], "2026/11")
+    page.reload()
+    page.get_by_role("main").get_by_role("link", name=task).click()
+    expect(page).to_have_url(f"{served.origin}/practice/batches/{quote('2026/11')}/{page_of_it}")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(task)
+
+
+def test_what_is_not_sent_and_what_waits_is_there(
+    command: Command, page: Page, served: Serving, tmp_path: Path
+) -> None:
+    """Beside the batches, each with the way to it, on a small screen too, however long a name is."""
+    sheet = send(command, PEOPLE[:3], "Loyers de la Côte-des-Neiges et de Notre-Dame-de-Grâce 2026-11")
+    text = sheet.read_text().replace("Happy1-1", "INV-21").replace("INV-2,", "INV-22,").replace("INV-3", "INV-23")
+    next_month = tmp_path / ("billing_of_the_parking_lots_downtown_" * 3 + ".csv")
+    next_month.write_text(text.replace("@example.com", "@mail.example.com"))
+    planned = command("plan", next_month, "--sandbox", "--batch", "rent 2026-12")
+    assert planned.code == 0, planned.err
+    page.goto(f"{served.origin}/practice/new")
+    page.locator("input[type=file]").set_input_files(next_month)
+    page.wait_for_url("**/drafts/*/sheet")
+    page.goto(f"{served.origin}/practice/")
+    assert_nothing_wrong(page)
+    expect(page.get_by_role("heading", level=2)).to_have_text(["Wait for approval", "Not sent yet", "Sent"])
+    page.get_by_role("link", name=next_month.name).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(next_month.name)
+    page.go_back()
+    page.get_by_role("region", name="Wait for approval").get_by_role("link").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("rent 2026-12")

@@ -5,9 +5,11 @@ Once is enough: whoever asks again, be it a hundred times, must not end what end
 
 from __future__ import annotations
 
+import _thread
 import select
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,10 +35,15 @@ def ending() -> tuple[signal.Signals, ...]:
 
 def take_over() -> None:
     """From now on the first signal raises KeyboardInterrupt, and no other does anything."""
-    global _heard  # noqa: PLW0603 - a process has one set of signals
-    _heard = False
+    sys.unraisablehook = _raise_again
+    _listen()
     for number in ending():
         signal.signal(number, _interrupt)
+
+
+def _listen() -> None:
+    global _heard  # noqa: PLW0603 - a process has one set of signals
+    _heard = False
 
 
 def let_end() -> None:
@@ -54,7 +61,31 @@ def ignore() -> None:
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     if not _heard:
         let_end()
-        raise KeyboardInterrupt
+        raise Interrupted(_listen)
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal came while nothing was in flight. `listen` undoes that no other is heard after it.
+
+    No Exception: it is raised wherever the program happens to be, and libraries keep exceptions for themselves (pandera
+    takes one in a check for a finding about the sheet).
+    """
+
+    def __init__(self, listen: Callable[[], None]) -> None:
+        super().__init__()
+        self.listen = listen
+
+
+def _raise_again(lost: sys.UnraisableHookArgs) -> None:
+    """Have the signal come again a moment later, where what it raised can be caught.
+
+    Python drops what is raised in a callback of its garbage collector (`__del__`, a weak reference) and goes on.
+    """
+    if isinstance(lost.exc_value, Interrupted):
+        lost.exc_value.listen()
+        threading.Timer(0.01, _thread.interrupt_main).start()
+    else:
+        sys.__unraisablehook__(lost)
 
 
 @contextmanager
@@ -88,14 +119,6 @@ def waking() -> Iterator[socket.socket]:
 
 # ---------------------------------------------------------------------------------------------------------------
 # During a command
-
-
-class Interrupted(KeyboardInterrupt):
-    """A signal came while nothing was in flight.
-
-    No Exception: it is raised wherever the program happens to be, and libraries keep exceptions for themselves (pandera
-    takes one in a check for a finding about the sheet).
-    """
 
 
 class Interrupts:
@@ -157,9 +180,12 @@ class Interrupts:
             self._missed = True
         elif self._ask is None:
             self._deaf = self._missed = True
-            raise Interrupted
+            raise Interrupted(self._listen)
         else:
             self._ask()
+
+    def _listen(self) -> None:
+        self._deaf = False
 
 
 class Stop:

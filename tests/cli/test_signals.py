@@ -119,6 +119,46 @@ def test_a_signal_at_either_end_of_a_command_shows_no_traceback(where: str, code
     assert (done.returncode, json.loads(done.stdout)["exitCode"]) == (code, code)
 
 
+INTERRUPTED_IN_A_CALLBACK = """
+import os, signal, sys
+
+class Collected:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+
+def collect(frame, event, _argument):
+    if event == "call" and frame.f_code.co_name == where:
+        sys.setprofile(None)
+        Collected()
+
+where = sys.argv.pop(1)
+sys.argv[0] = "flinks-import"
+from pipeline.cli import main
+sys.setprofile(collect)
+main()
+"""
+
+
+@pytest.mark.parametrize("where", ["choose_language", "open_table", "check", "stage"])
+def test_a_signal_while_the_garbage_is_collected_is_neither_lost_nor_shown(
+    where: str, desk: Desk, command: Command
+) -> None:
+    """Python drops what is raised there and prints it (sys.unraisablehook)."""
+    sheet = write_sheet(desk.folder / "sheet.csv", LINES * 200)
+    line = [sys.executable, "-c", INTERRUPTED_IN_A_CALLBACK, where, "run", str(sheet), "--yes", "--json"]
+    done = subprocess.run(
+        line,
+        env=desk.environment() | command.environment,
+        cwd=command.home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, json.loads(done.stdout)["exitCode"]) == (6, 6), done.stderr
+    assert "Traceback" not in done.stderr
+    assert not desk.server.created
+
+
 COMMANDS: dict[str, Callable[[Path], tuple[str, ...]]] = {
     "run": lambda sheet: ("run", str(sheet), "--yes"),
     "validate": lambda sheet: ("validate", str(sheet), "-o", str(sheet.with_name("checked.xlsx"))),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
@@ -45,20 +45,17 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a setting comes from: the option, the variable, or the file with its profile and line (0: not said)."""
+    """Where a setting comes from: the option, the variable, or the file with its profile."""
 
     source: Source
     name: str = ""
     profile: str = ""
-    line: int = 0
 
     def in_language(self, lang: Lang) -> str:
         """The place in words."""
         parts = [self.name or translate("default", lang)]
         if self.profile:
             parts.append(f"[{PROFILE}.{self.profile}]")
-        if self.line:
-            parts.append(translate("line {line}", lang, line=self.line))
         return ", ".join(parts)
 
 
@@ -137,15 +134,14 @@ def read(path: Path | None, profile: str, known: Mapping[str, Parse]) -> ConfigF
             line=line if line.isdecimal() else len(text.splitlines()),
             error=said,
         ) from None
-    return _Reading(path, known, text).read(table, profile)
+    return _Reading(path, known).read(table, profile)
 
 
 class _Reading:
     """One file on its way to its settings; mistakes are gathered."""
 
-    def __init__(self, path: Path, known: Mapping[str, Parse], text: str) -> None:
+    def __init__(self, path: Path, known: Mapping[str, Parse]) -> None:
         self._path = path
-        self._lines = text.splitlines()
         self._known = known
         self._mistakes: list[UsageError] = []
 
@@ -170,7 +166,7 @@ class _Reading:
                 self._mistakes.append(
                     UsageError(
                         "{origin}: a profile is a section. Write [profile.NAME] on a line, and its settings below it.",
-                        origin=self._at("", PROFILE),
+                        origin=self._origin(""),
                     )
                 )
         return found
@@ -184,28 +180,17 @@ class _Reading:
                     UsageError(
                         "{origin}: settings can't contain a password. Put it in FLINKS_PASSWORD, or in a "
                         "file named by password_file.",
-                        origin=self._at(table.profile, name),
+                        origin=origin,
                     )
                 )
             elif name not in self._known:
-                self._mistakes.append(_unknown_key(self._at(table.profile, name), name, self._known))
+                self._mistakes.append(_unknown_key(origin, name, self._known))
             else:
                 try:
                     values[name] = (self._known[name](value), origin)
                 except InvalidValue as wanted:
-                    self._mistakes.append(bad_value(name, self._at(table.profile, name), wanted))
+                    self._mistakes.append(bad_value(name, origin, wanted))
         return values
-
-    def _at(self, profile: str, name: str) -> Origin:
-        """Where a setting stands, with its line where that is plain to see."""
-        section = ""
-        for number, line in enumerate(self._lines, 1):
-            if line.lstrip().startswith("["):
-                section = "".join(line.partition("]")[0].split()).lstrip("[").replace('"', "").replace("'", "")
-            here = section == (f"{PROFILE}.{profile}" if profile else "")
-            if section == name or (here and line.partition("=")[0].strip(" \t\"'").partition(".")[0] == name):
-                return replace(self._origin(profile), line=number)
-        return self._origin(profile)
 
     def _origin(self, profile: str) -> Origin:
         return Origin(Source.FILE, str(self._path), profile)

@@ -73,7 +73,7 @@ def test_a_fault_of_the_program_is_told_with_its_report(
 
 
 def test_wrong_settings_are_told_on_the_set_up_page(command: Command, browser: Browser) -> None:
-    """With file and line; once they are right the page goes on, without a new start."""
+    """With file, profile and name; once they are right the page goes on, without a new start."""
     settings = command.home / "config" / "flinks-import" / "flinks-import.toml"
     settings.parent.mkdir(parents=True)
     settings.write_text('lang = "en"\n\nconcurency = 4\n[profile.x]\nrate = "fast"\n')
@@ -81,8 +81,8 @@ def test_wrong_settings_are_told_on_the_set_up_page(command: Command, browser: B
         page = context.new_page()
         page.goto(served.address)
         page.wait_for_url(f"{served.origin}/practice/setup")
-        expect(page.get_by_role("alert")).to_contain_text(f'{settings}, line 3: there is no setting "concurency"')
-        expect(page.get_by_role("alert")).to_contain_text("line 5: rate must be")
+        expect(page.get_by_role("alert")).to_contain_text(f'{settings}: there is no setting "concurency"')
+        expect(page.get_by_role("alert")).to_contain_text("[profile.x]: rate must be")
         settings.write_text('lang = "en"\nrate = \n')
         assert_told(page, "is not valid TOML, line 2: Invalid value")
         page.get_by_role("button", name="Français").click()

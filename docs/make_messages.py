@@ -1,9 +1,10 @@
-"""Collects the sentences of the code into the French catalogue and compiles it; run by `make messages`.
+"""Collects the sentences of the code into the French catalogue and compiles all catalogues; run by `make messages`.
 
 Those of the help (docstrings, `help="…"`, epilogs) are collected from the commands themselves, those of the sandbox's
 scenarios from their table, and click's own from the installed click.
 
-A new sentence comes into `messages.po` without a translation: write it there and run `make messages` again. With
+A new sentence comes into `messages.po` without a translation: write it there and run `make messages` again. What a page
+says in place of a sentence is written into `pages.po` of both languages by hand; it goes when the sentence goes. With
 `--check` (in `make check`) nothing is written; what is missing, fuzzy, unused, or differs in its placeholders is named.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 import io
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import redirect_stderr
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,8 +31,9 @@ from pipeline.domain import errors
 from pipeline.sandbox.scenarios import SCENARIOS
 
 ROOT: Final = Path(__file__).parents[1]
-PO: Final = ROOT / "pipeline" / "messages" / "locale" / "fr" / "LC_MESSAGES" / "messages.po"
-MO: Final = PO.with_suffix(".mo")
+LOCALE: Final = ROOT / "pipeline" / "messages" / "locale"
+PO: Final = LOCALE / "fr" / "LC_MESSAGES" / "messages.po"
+PAGES: Final = {lang: LOCALE / lang / "LC_MESSAGES" / "pages.po" for lang in ("en", "fr")}
 _FAILURES: Final = [name for name, value in vars(errors).items() if isinstance(value, type) and name.endswith("Error")]
 KEYWORDS: Final = {
     **dict.fromkeys(["translate", "N_", "_", "Message", "say", "t", *_FAILURES]),
@@ -71,10 +73,26 @@ def commands() -> dict[str, click.Command]:
 
 def merged(template: Catalog) -> Catalog:
     """The French catalogue with the sentences of `template`, and no others."""
-    with PO.open("rb") as file:
-        french = read_po(file, locale="fr")
+    french = read(PO)
     french.update(template, no_fuzzy_matching=True)
     return french
+
+
+def merged_pages(template: Catalog, path: Path) -> Catalog:
+    """A catalogue of what pages say, without the sentences that `template` has no more."""
+    pages = read(path)
+    said = Catalog()
+    for message in template:
+        if message.id and message.id in pages:
+            said[message.id] = message
+    pages.update(said, no_fuzzy_matching=True)
+    return pages
+
+
+def read(path: Path) -> Catalog:
+    """A catalogue of a language, which its folder names."""
+    with path.open("rb") as file:
+        return read_po(file, locale=path.parent.parent.name)
 
 
 def written(catalog: Catalog) -> str:
@@ -84,10 +102,9 @@ def written(catalog: Catalog) -> str:
     return _NOISE.sub("", file.getvalue().decode())
 
 
-def compiled() -> bytes:
+def compiled(path: Path) -> bytes:
     """The catalogue as gettext reads it, the same whenever it is compiled."""
-    with PO.open("rb") as file:
-        catalog = read_po(file, locale="fr")
+    catalog = read(path)
     catalog.creation_date = catalog.revision_date = datetime.fromtimestamp(0, UTC)
     result = io.BytesIO()
     write_mo(result, catalog)
@@ -108,6 +125,19 @@ def faults(catalog: Catalog) -> Iterator[str]:
                 yield f"other placeholders: {english} / {french}"
 
 
+def faults_of_pages(pages: Mapping[str, Catalog]) -> Iterator[str]:
+    """What is wrong with what pages say, a line each. In both languages alike it may say less than its sentence."""
+    for message in pages["en"]:
+        if not message.id:
+            continue
+        sentence, english, french = str(message.id), str(message.string or ""), pages["fr"].get(message.id)
+        if not english or french is None or not french.string:
+            yield f"no words of a page in one language: {sentence}"
+        elif not placeholders(str(french.string)) == placeholders(english) <= placeholders(sentence):
+            yield f"other placeholders: {sentence} / {english} / {french.string}"
+    yield from (f"only in French: {one.id}" for one in pages["fr"] if one.id and one.id not in pages["en"])
+
+
 def pairs(message: Message) -> Iterator[tuple[str, str]]:
     """Each form of a sentence in English and in French."""
     if isinstance(message.id, str):
@@ -122,17 +152,20 @@ def placeholders(text: str) -> set[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Writes the catalogue and its compiled form, or checks both; 1 when a translation is missing or wrong."""
-    catalog = merged(collected())
-    found = list(faults(catalog))
-    if "--check" in arguments:
-        if PO.read_text("utf-8") != written(catalog):
-            found.append(f"{PO.name} is not what the code says: run `make messages`")
-        if MO.read_bytes() != compiled():
-            found.append(f"{MO.name} is older than {PO.name}: run `make messages`")
-    else:
-        PO.write_text(written(catalog), "utf-8")
-        MO.write_bytes(compiled())
+    """Writes the catalogues and their compiled forms, or checks all; 1 when a translation is missing or wrong."""
+    template = collected()
+    catalog = merged(template)
+    pages = {lang: merged_pages(template, path) for lang, path in PAGES.items()}
+    found = [*faults(catalog), *faults_of_pages(pages)]
+    for path, one in [(PO, catalog), *((PAGES[lang], pages[lang]) for lang in PAGES)]:
+        mo = path.with_suffix(".mo")
+        if "--check" not in arguments:
+            path.write_text(written(one), "utf-8")
+            mo.write_bytes(compiled(path))
+        elif path.read_text("utf-8") != written(one):
+            found.append(f"{path.relative_to(LOCALE)} is not what the code says: run `make messages`")
+        elif mo.read_bytes() != compiled(path):
+            found.append(f"{mo.relative_to(LOCALE)} is older than {path.name}: run `make messages`")
     print("\n".join(found) or f"French sentences: {len(catalog)}")
     return 1 if found else 0
 

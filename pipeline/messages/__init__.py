@@ -1,7 +1,8 @@
 """Every sentence that is not a fault of a row, in English and French.
 
 English is in the code, where the sentence is used; French in `locale/fr/LC_MESSAGES/messages.po`, a gettext catalogue.
-`make messages` collects the sentences and compiles the catalogue; `make check` fails on one that is not translated.
+`pages.po` of both languages has what the local page says in place of a sentence that only a terminal understands.
+`make messages` collects the sentences and compiles the catalogues; `make check` fails on one that is not translated.
 Faults of rows have their own catalogue, `schemas/faults.toml`.
 """
 
@@ -16,7 +17,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import PurePath
-from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from pipeline.domain.errors import RunError, UsageError
@@ -27,7 +27,6 @@ from schemas.money import format_number
 from schemas.workbook_names import word
 
 LANG_VARIABLE: Final = "FLINKS_IMPORT_LANG"
-_DOMAIN: Final = "messages"
 _LOCALE: Final = files(__name__) / "locale"
 
 
@@ -49,26 +48,26 @@ def translate(text: str | Plural, lang: Lang = "en", /, **params: object) -> str
     A param with a method `in_language(lang)` is a part that reads differently in each language.
     """
     if isinstance(text, Plural):
-        sentence = _catalogue(lang).ngettext(*text, _number(params["count"]))
+        sentence = _catalogue(lang, _domain.get()).ngettext(*text, _number(params["count"]))
     else:
-        sentence = _catalogue(lang).gettext(_wording.get().get(text, text))
+        sentence = _catalogue(lang, _domain.get()).gettext(text)
     return sentence.format(**{name: _shown(name, param, lang) for name, param in params.items()})
 
 
-_wording: Final[ContextVar[Mapping[str, str]]] = ContextVar("wording", default=MappingProxyType({}))
+_domain: Final[ContextVar[str]] = ContextVar("domain", default="messages")
 
 
 @contextmanager
-def worded(wording: Mapping[str, str]) -> Iterator[None]:
-    """Within this, sentences that are in `wording` are said as it has them, before they are translated.
+def on_page() -> Iterator[None]:
+    """Within this, sentences that name what only a terminal has are said as the local page says them.
 
     A failure is raised far from who reads it, and its way out is another in a terminal than on a page.
     """
-    token = _wording.set(wording)
+    token = _domain.set("pages")
     try:
         yield
     finally:
-        _wording.reset(token)
+        _domain.reset(token)
 
 
 def language_of(chosen: str, environ: Mapping[str, str]) -> Lang:
@@ -83,16 +82,19 @@ def language_of(chosen: str, environ: Mapping[str, str]) -> Lang:
 def speak(lang: Lang) -> None:
     """Make `gettext.gettext` speak `lang` in this process: click's sentences, and those of `pipeline.cli`."""
     os.environ["LANGUAGE"] = lang
-    gettext.bindtextdomain(_DOMAIN, str(_LOCALE))
-    gettext.textdomain(_DOMAIN)
+    gettext.bindtextdomain("messages", str(_LOCALE))
+    gettext.textdomain("messages")
 
 
 @cache
-def _catalogue(lang: Lang) -> gettext.NullTranslations:
-    if lang == "en":
+def _catalogue(lang: Lang, domain: str) -> gettext.NullTranslations:
+    if (lang, domain) == ("en", "messages"):
         return gettext.NullTranslations()
-    with (_LOCALE / lang / "LC_MESSAGES" / f"{_DOMAIN}.mo").open("rb") as compiled:
-        return gettext.GNUTranslations(compiled)
+    with (_LOCALE / lang / "LC_MESSAGES" / f"{domain}.mo").open("rb") as compiled:
+        catalogue = gettext.GNUTranslations(compiled)
+    if domain != "messages":
+        catalogue.add_fallback(_catalogue(lang, "messages"))
+    return catalogue
 
 
 def _number(count: object) -> int:

@@ -18,9 +18,8 @@ from pipeline.domain import events
 from pipeline.domain.attempt_rules import outcome_of
 from pipeline.domain.errors import RunError
 from pipeline.domain.events import Event, FirstSent, RunPlanned
-from pipeline.messages import Message, worded
+from pipeline.messages import Message, on_page
 from pipeline.system.signals import Stop, stoppable
-from pipeline.web.wording import ON_PAGES
 
 SENDING: Final = "sending"
 ASKING: Final = "asking"
@@ -135,7 +134,7 @@ class Job:
     def work(self, body: Callable[[Job], Any], report_fault: Callable[[BaseException], Message]) -> None:
         """Do the work; in the job's thread."""
         try:
-            with stoppable(self.stop), worded(ON_PAGES):
+            with stoppable(self.stop), on_page():
                 self.result = body(self)
         except RunError as failure:
             self.failure = failure

@@ -13,10 +13,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from pipeline.domain.errors import RunError
-from pipeline.messages import worded
+from pipeline.messages import on_page
 from pipeline.web.access import Access, is_token_of
 from pipeline.web.visit import PRACTICE, REAL, Site, Visit
-from pipeline.web.wording import ON_PAGES
 
 Handler = Callable[..., Response]
 _Handler = TypeVar("_Handler", bound=Handler)
@@ -76,7 +75,7 @@ def _endpoint(handler: Handler, site: Site, access: Access, *, using: bool) -> C
     return answer
 
 
-@worded(ON_PAGES)
+@on_page()
 def _answer(handler: Handler, visit: Visit, params: dict[str, Any]) -> Response:
     try:
         return handler(visit, **params)

@@ -45,8 +45,8 @@ def test_every_file_of_the_packages_is_in_the_wheel_and_nothing_else(wheel: Path
     }
     inside = {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert inside == wanted
-    french = "pipeline/messages/locale/fr/LC_MESSAGES/messages.mo"
-    assert {french, "schemas/aliases.toml", "schemas/faults.toml"} <= inside
+    catalogues = {f"pipeline/messages/locale/{name}.mo" for name in ("fr/LC_MESSAGES/messages", "en/LC_MESSAGES/pages")}
+    assert catalogues | {"schemas/aliases.toml", "schemas/faults.toml"} <= inside
     assert {"pipeline/py.typed", "schemas/py.typed"} <= inside  # mypy trusts the annotations of an installed package
 
 

@@ -1,5 +1,6 @@
 """French as it is printed: one way of quoting, one way of spacing, in every text that the program says."""
 
+import io
 import re
 import tomllib
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from pipeline.reader.headings import Heading, understand
 from schemas.languages import Lang
 
 ROOT = Path(__file__).parents[2]
-CATALOGUE = ROOT / "pipeline" / "messages" / "locale" / "fr" / "LC_MESSAGES" / "messages.po"
+CATALOGUES = [*(ROOT / "pipeline" / "messages" / "locale" / "fr" / "LC_MESSAGES").glob("*.po")]
 FAULTS = ROOT / "schemas" / "faults.toml"
 CODE = re.compile(
     r"^ +(?:flinks-import|--|>).*$"
@@ -41,12 +42,12 @@ RULES = {
 
 
 def french() -> Iterator[tuple[str, str]]:
-    """Every French text with its place: its English sentence, or the code of its fault."""
-    with CATALOGUE.open("rb") as file:
-        for message in read_po(file):
+    """Every French text with its place: its catalogue and English sentence, or the code of its fault."""
+    for path in CATALOGUES:
+        for message in read_po(io.BytesIO(path.read_bytes())):
             for text in [message.string] if isinstance(message.string, str) else message.string or ():
                 if message.id:
-                    yield str(message.id), text
+                    yield f"{path.name} {message.id}", text
     for key, entry in tomllib.loads(FAULTS.read_text("utf-8")).items():
         for name, text in entry.items():
             if "fr" in name.split("_"):

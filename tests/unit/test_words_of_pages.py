@@ -9,12 +9,17 @@ from pathlib import Path
 import pytest
 
 from pipeline.domain.errors import UsageError
-from pipeline.messages import Joined, Message, explain, translate, worded
-from pipeline.web.wording import ON_PAGES
+from pipeline.messages import Joined, Message, explain, on_page, translate
 from schemas.faults import catalogue
+from schemas.languages import Lang
 
 ROOT = Path(__file__).parents[2]
 TOOL = runpy.run_path(str(ROOT / "docs" / "make_messages.py"))
+ON_PAGES: dict[str, dict[str, str]] = {
+    lang: {message.id: message.string for message in TOOL["read"](path) if message.id}
+    for lang, path in TOOL["PAGES"].items()
+}
+"""By language, what a page says in place of a sentence."""
 
 TERMINAL = re.compile(
     r"(?<![\w-])--?[a-z]"  # an option
@@ -74,8 +79,13 @@ def sentences_of_pages() -> dict[str, str]:
 def test_no_sentence_of_a_page_names_an_option_a_command_or_a_variable() -> None:
     """Of all that the modules say by which pages work, in English and French."""
     sentences = sentences_of_pages()
-    said = {ON_PAGES.get(english, english) for english in sentences if not OF_OPTIONS_THAT_NO_PAGE_HAS.search(english)}
-    assert [text for text in said for one in (text, sentences[text]) if TERMINAL.search(one)] == []
+    said = {
+        text
+        for english, french in sentences.items()
+        if not OF_OPTIONS_THAT_NO_PAGE_HAS.search(english)
+        for text in (ON_PAGES["en"].get(english, english), ON_PAGES["fr"].get(english, french))
+    }
+    assert [text for text in said if TERMINAL.search(text)] == []
 
 
 def test_no_fault_of_a_row_does() -> None:
@@ -90,20 +100,17 @@ def test_no_fault_of_a_row_does() -> None:
     assert told == []
 
 
-def test_every_line_is_of_a_sentence_that_is_said() -> None:
-    """A sentence that was reworded takes its line here with it; none needs what its failure does not carry."""
-    sentences = sentences_of_pages()
-    assert set(ON_PAGES) <= set(sentences)
-    for terminal, page in ON_PAGES.items():
-        assert set(TOOL["placeholders"](page)) <= set(TOOL["placeholders"](terminal)), terminal
+def test_every_sentence_of_pages_stands_for_one_that_a_page_may_say() -> None:
+    """One that only the terminal says needs no other words."""
+    assert set(ON_PAGES["en"]) <= set(sentences_of_pages())
 
 
 @pytest.mark.parametrize("lang", ["en", "fr"])
-def test_a_page_says_it_however_deep_the_sentence_is(lang: str) -> None:
+def test_a_page_says_it_however_deep_the_sentence_is(lang: Lang) -> None:
     """Also a part of another; outside of a page it is as it was."""
     folder = "The journal {place} is a folder. Choose a file with --journal."
     failure = UsageError("{mistakes}", mistakes=Joined([Message(folder, {"place": "x"})], "\n"))
-    with worded(ON_PAGES):
-        on_page = explain(failure, "fr" if lang == "fr" else "en")
-    assert on_page == translate(ON_PAGES[folder], "fr" if lang == "fr" else "en", place="x")
-    assert "--journal" in explain(failure)
+    with on_page():
+        assert explain(failure, lang) == ON_PAGES[lang][folder].format(place="x")
+        assert translate("row {row}", lang, row=2) == {"en": "row 2", "fr": "ligne 2"}[lang]
+    assert "--journal" in explain(failure, lang)

@@ -137,8 +137,8 @@ class LogListener:
                 self._count(rows, failed=rows - outcomes.get(Outcome.CREATED, 0))
             case events.WorkersReady(workers):
                 log("workers-ready", workers=workers)
-            case events.WorkerLeftOut(reason):
-                log("worker-left-out", worker=str(reason.params["worker"]))
+            case events.WorkerLeftOut(worker):
+                log("worker-left-out", worker=worker)
             case events.RowHeld(row, row_id):
                 log("row-held", row=row, rowId=row_id)
                 self._count(failed=True)

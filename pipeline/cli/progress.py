@@ -19,7 +19,7 @@ from pipeline.cli.logs import LINE_EVERY
 from pipeline.domain import attempt_rules, events
 from pipeline.domain.events import Event
 from pipeline.domain.model import Outcome
-from pipeline.messages import Plural, explain, translate
+from pipeline.messages import N_, Plural, explain, translate
 from schemas.languages import Lang
 from schemas.money import format_number
 
@@ -118,8 +118,11 @@ class SendingProgress:
                 self._console.print(
                     translate(Plural("{count} worker sends.", "{count} workers send."), self._lang, count=workers)
                 )
-            case events.WorkerLeftOut(reason):
-                self._console.print(explain(reason, self._lang), markup=False)
+            case events.WorkerLeftOut(worker, reason):
+                silent = N_("Worker {worker} does not respond. Its rows are sent in the end.")
+                what = N_("Worker {worker} gets no rows. It says: {said}") if reason is not None else silent
+                said = explain(reason, self._lang) if reason is not None else ""
+                self._console.print(translate(what, self._lang, worker=worker, said=said), markup=False)
             case events.TokensSingleUse():
                 self._console.print(
                     translate(

@@ -85,20 +85,24 @@ class AdaptiveThrottle:
 
     def __init__(self, timing: Timing) -> None:
         self._timing = timing
-        self._until = timing.clock()
+        self._until = self._held_until = timing.clock()
         self._next = self._until
         self._spacing = 0.0
         self._pushes = 0
 
     @property
+    def _ends(self) -> float:
+        return max(self._until, self._held_until)
+
+    @property
     def is_off(self) -> bool:
         """Whether a request may leave at once."""
-        return not self._spacing and self._timing.clock() >= self._until
+        return not self._spacing and self._timing.clock() >= self._ends
 
     async def wait(self) -> None:
         """Return when a request may leave."""
-        while (now := self._timing.clock()) < self._until:
-            await self._timing.sleep(self._until - now)
+        while (now := self._timing.clock()) < self._ends:
+            await self._timing.sleep(self._ends - now)
         if not self._spacing:
             return
         mine = max(self._next, now)
@@ -120,17 +124,18 @@ class AdaptiveThrottle:
 
     @property
     def left(self) -> float:
-        """Seconds for which nobody passes from now."""
+        """Seconds from now for which the server wants nobody to pass, by what it told this program."""
         return max(0.0, self._until - self._timing.clock())
 
     def hold(self, seconds: float) -> None:
         """Have nobody pass for so long from now: another program was pushed back."""
-        self._until = max(self._until, self._timing.clock() + seconds)
-        self._spacing = max(self._spacing, _FIRST_SPACING)
+        if seconds:
+            self._held_until = max(self._held_until, self._timing.clock() + seconds)
+            self._spacing = max(self._spacing, _FIRST_SPACING)
 
     def eased(self) -> None:
         """Note an answer that was no push-back: less is held back."""
-        if self._timing.clock() < self._until:
+        if self._timing.clock() < self._ends:
             return
         self._pushes = 0
         self._spacing *= _EASE

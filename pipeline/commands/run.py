@@ -206,15 +206,11 @@ async def _send_in_loop(sending: _Sending, assignment: Assignment, rows: int, da
             "were not sent. Run the same command again to resume."
         ),
     ):
-        here = [assignment]
         if dask is not None:
             shared = cluster.Cluster(dask, assignment, rows, rules, settings.worker_silence, sending.emit)
-            here = await cluster.send(shared, stop)
-        sent = Sent(assignment.after, stop.reason)
+            assignment = await cluster.send(shared, stop)
         async with api_of(settings, sending.place) as api:
-            for part in here:
-                sent = await send(part, api, rules, sending.emit, stop)
-        return sent
+            return await send(assignment, api, rules, sending.emit, stop)
 
 
 def rules_of(settings: Settings, request: Request) -> SendRules:

@@ -160,9 +160,10 @@ class WorkersReady(Event):
 
 @dataclass(frozen=True, slots=True)
 class WorkerLeftOut(Event):
-    """A worker gets no rows of this run any more, for a reason."""
+    """A worker gets no rows for a reason; without one it was put off, since it does not respond."""
 
-    reason: RunError
+    worker: str
+    reason: RunError | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,13 +226,13 @@ class Recorder:
             held: dict[str, list[Duplicate]] = {}
             if settlements:
                 attempts.settle(connection, settlements)
-            if intents and self._fence is not None:
-                self._fence(connection)
             if intents and self._search is not None:
                 shared = self._fence is not None
                 held = attempts.meanwhile_elsewhere(connection, intents, self._search, shared=shared)
             ready = [intent for intent in intents if intent.identity not in held]
             if ready:
+                if self._fence is not None:
+                    self._fence(connection)  # last: what it holds is not held while another run is waited for
                 attempts.intend(connection, ready)
             return held
 

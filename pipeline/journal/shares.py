@@ -1,11 +1,13 @@
 """The shares of a run that several workers send: who may send which rows, and what all of them heed.
 
-A share is claimed under a name that is made up for the claim. The claim is renewed every moment; once it was silent for
-its life, by the server's clock, another may take it, and the name is another from then on. Each group of intents asks
-in its own transaction for the name (`check`): a worker that was stopped, cut off or thought dead can intend nothing
-more. So nothing here depends on what Dask believes of a worker.
+A worker joins a run under a name that is made up for it, and takes one range of rows after the other. A range is given
+once. The worker is heard of every moment; once it was silent for the life that the run gives, by the server's clock, it
+is put off for good: its sessions are ended, its name is taken from its share, and each group of intents asks in its own
+transaction for the name (`check`). So a worker that was stopped, cut off or thought dead can intend nothing more,
+whatever Dask believes of it. What was put off or left is handed to the coordinator in the end (`close`).
 
-Only on PostgreSQL: an SQLite journal is of one machine.
+Each record is written by one program, so that nobody waits for one that is stopped: the run's by the coordinator, a
+share's by its worker. Only on PostgreSQL: an SQLite journal is of one machine.
 """
 
 from __future__ import annotations
@@ -15,7 +17,22 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Float, and_, bindparam, cast, delete, exists, func, insert, or_, select, text, update
+from sqlalchemy import (
+    Connection,
+    Float,
+    and_,
+    bindparam,
+    case,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from pipeline.domain import errors
 from pipeline.domain.errors import BatchBusyError, RunError, ShareLostError
@@ -23,39 +40,36 @@ from pipeline.journal import attempts, serialization
 from pipeline.journal.tables import rows, runs, shared_runs, shares
 
 _NOW: Final = cast(func.extract("epoch", func.clock_timestamp()), Float)
-"""The server's clock, in seconds: the one clock by which claims live."""
-_IS_LED: Final = shared_runs.c.renewed_at > _NOW - shared_runs.c.life
-"""The coordinator was heard of."""
-_HAS_OWNER: Final = shares.c.owner != ""
-_IS_OWNED: Final = and_(
-    _HAS_OWNER, shared_runs.c.run_id == shares.c.run_id, shares.c.renewed_at > _NOW - shared_runs.c.life
-)
-"""A share has an owner who was heard of."""
+"""The server's clock, in seconds: the one clock by which workers live."""
+_LIFE: Final = select(shared_runs.c.life).where(shared_runs.c.run_id == shares.c.run_id).scalar_subquery()
+_IS_WORKER: Final = shares.c.claims == 0
+_SILENCE: Final = _NOW - shares.c.renewed_at
+_LIVES: Final = and_(_IS_WORKER, shares.c.owner != "", _SILENCE < _LIFE)
+_IS_SILENT: Final = and_(_IS_WORKER, shares.c.owner != "", _SILENCE >= _LIFE)
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """How far the owners of a share came: rows by the outcome of their last attempt, rows that were held.
-
-    `streak` is what the present owner's circuit breaker has counted, as that reads it.
+class Report:
+    """What a worker says each time: its rows by the outcome of their last attempt, those that were held, whether
+    tokens serve once; what its circuit breaker has counted, as that reads it; for how many seconds the API wants a
+    pause of it; and what it stopped for, where all should (`told`).
     """
 
     outcomes: Mapping[str, int] = field(default_factory=dict)
     held: int = 0
     single_use: bool = False
     streak: Mapping[str, Any] = field(default_factory=dict)
+    pause: float = 0.0
+    stop: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """A share that is claimed: the rows of a run between two positions, and how far earlier owners came."""
+class Joined:
+    """A worker that has joined a run: the record of its share, and the name under which it has it."""
 
     id: int
     run: int
-    after: int
-    before: int
     owner: str
-    counts: Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,50 +80,39 @@ class Heed:
 
     stop: RunError | None
     pause: float
-    others: Sequence[Counts]
+    others: Sequence[Mapping[str, Any]]
     silence: float
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """A share as the coordinator sees it. `living` says that it has an owner that was heard of, `lost` that it has one
-    that was not; `claims` is how often it was claimed.
-    """
-
-    id: int
-    after: int
-    before: int
-    worker: str
-    claims: int
-    done: bool
-    living: bool
-    lost: bool
-    counts: Counts
-
-
-@dataclass(frozen=True, slots=True)
 class Overview:
-    """A shared run at a moment: why all stop, if they do; the seconds for which the API wants a pause; its shares."""
+    """A shared run at a moment: why all stop, if they do; the seconds for which the API wants a pause; the addresses of
+    the workers that send, and of those that were just put off; what every worker said last.
+    """
 
     stop: RunError | None
     pause: float
-    shares: tuple[Share, ...]
+    living: frozenset[str]
+    put_off: frozenset[str]
+    reports: Sequence[Report]
 
 
-_counts: Final = msgspec.json.Decoder(Counts)
+_report: Final = msgspec.json.Decoder(Report)
 
 
-def _dump_reason(reason: RunError) -> str:
-    told = {name: str(value) for name, value in reason.params.items()}
-    return serialization.dump({"kind": type(reason).__name__, "text": reason.text, "told": told})
+def told(reason: RunError) -> str:
+    """An error in a form that goes from one program to another (`understood`)."""
+    params = {name: str(value) for name, value in reason.params.items()}
+    return serialization.dump({"kind": type(reason).__name__, "text": reason.text, "params": params})
 
 
-def _reason(text: str) -> RunError | None:
+def understood(text: str) -> RunError | None:
+    """The error that was told, None for an empty text."""
     if not text:
         return None
-    told = msgspec.json.decode(text)
-    kind: type[RunError] = getattr(errors, told["kind"])
-    return kind(told["text"], **told["told"])
+    words = msgspec.json.decode(text)
+    kind: type[RunError] = getattr(errors, words["kind"])
+    return kind(words["text"], **words["params"])
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -117,65 +120,62 @@ def _reason(text: str) -> RunError | None:
 
 
 def begin(connection: Connection, run: int, word: str, life: float) -> None:
-    """Begin to share a run, under a word that is made up for it; `life` is that of a claim, in seconds.
+    """Begin to share a run, under a word that is made up for it; a worker may be silent for `life` seconds.
 
     A journal has one shared run at a time (`attempts.meanwhile_elsewhere`). Raises BatchBusyError when there is one.
     """
-    _end_silent_sessions(connection)
+    _put_off(connection)
     attempts.lock_intents(connection)
-    if connection.scalar(select(exists().where(or_(_IS_LED, exists().where(_IS_OWNED))))):
+    is_led = _NOW - shared_runs.c.renewed_at < shared_runs.c.life
+    if connection.scalar(select(or_(exists().where(is_led), exists().where(_LIVES)))):
         raise BatchBusyError(
             "Workers of a Dask cluster are sending another run of this journal. Wait until it ends, then run the same "
             "command again."
         )
-    _close(connection, connection.scalars(select(shared_runs.c.run_id)).all())
+    for left in connection.scalars(select(shared_runs.c.run_id)).all():
+        close(connection, left)
     connection.execute(insert(shared_runs).values(run_id=run, word=word, life=life, renewed_at=_NOW))
 
 
-def divide(connection: Connection, run: int, after: int, size: int) -> None:
-    """Divide the rows of a run that are to be sent behind position `after` into shares of `size`."""
-    wanted = and_(rows.c.run_id == run, rows.c.plan == "send", rows.c.position > after)
-    numbered = select(rows.c.position, func.row_number().over(order_by=rows.c.position).label("number")).where(wanted)
-    of = numbered.subquery()
-    begins = connection.scalars(
-        select(of.c.position).where((of.c.number - 1) % size == 0).order_by(of.c.position)
-    ).all()
-    if begins:
-        end = connection.scalar(select(func.max(rows.c.position)).where(wanted)) or 0
-        limits = zip(begins, [*begins[1:], end + 1], strict=True)
-        ranges = [{"run_id": run, "after": begin - 1, "before": before} for begin, before in limits]
-        connection.execute(insert(shares), ranges)
-
-
 def watch(connection: Connection, run: int, stop: RunError | None) -> Overview:
-    """Say that the coordinator is there, and why all are to stop if they are; returns how the run is.
+    """Say that the coordinator is there, and what all are to heed; put off who is silent; returns how the run is.
 
     Raises ShareLostError when it was silent for so long that another run took over.
     """
-    _end_silent_sessions(connection)
-    mine = update(shared_runs).where(shared_runs.c.run_id == run)
-    connection.execute(mine.values(renewed_at=_NOW))
-    if stop is not None:
-        ask_to_stop(connection, run, stop)
-    told = connection.execute(
-        select(shared_runs.c.stop, shared_runs.c.paused_until - _NOW).where(shared_runs.c.run_id == run)
+    put_off = _put_off(connection)
+    columns = (shares.c.worker, shares.c.counts, _SILENCE, _LIVES)
+    found = connection.execute(select(*columns).where(shares.c.run_id == run, _IS_WORKER)).all()
+    reports = [_report.decode(counts) for _, counts, _, _ in found]
+    pause = max([0.0, *(report.pause - found[at][2] for at, report in enumerate(reports))])
+    why = told(stop) if stop is not None else next((report.stop for report in reports if report.stop), "")
+    values = {
+        "renewed_at": _NOW,
+        "paused_until": func.greatest(shared_runs.c.paused_until, _NOW + pause),
+        "stop": case((shared_runs.c.stop == "", why), else_=shared_runs.c.stop),  # the first reason counts
+    }
+    heed = connection.execute(
+        update(shared_runs)
+        .where(shared_runs.c.run_id == run)
+        .values(values)
+        .returning(shared_runs.c.stop, shared_runs.c.paused_until - _NOW)
     ).one_or_none()
-    if told is None:
+    if heed is None:
         raise lost()
-    columns = [shares.c[name] for name in ("id", "after", "before", "worker", "claims", "done", "counts")]
-    found = connection.execute(
-        select(*columns, _IS_OWNED.label("living"), and_(_HAS_OWNER, ~_IS_OWNED).label("lost"))
-        .join(shared_runs, shared_runs.c.run_id == shares.c.run_id)
-        .where(shares.c.run_id == run)
-        .order_by(shares.c.id)
-    )
-    listed = (Share(**{**share._mapping, "counts": _counts.decode(share.counts)}) for share in found)  # noqa: SLF001 - SQLAlchemy's public name
-    return Overview(_reason(told[0]), max(0.0, told[1]), tuple(listed))
+    living = frozenset(worker for worker, _, _, lives in found if lives)
+    return Overview(understood(heed[0]), max(0.0, heed[1]), living, put_off, reports)
 
 
-def close(connection: Connection, run: int) -> None:
-    """End the sharing of a run: whatever worker is left can intend nothing more."""
-    _close(connection, [run])
+def is_all_taken(connection: Connection, run: int, after: int) -> bool:
+    """Whether every row that is to be sent behind position `after` is of some share."""
+    return _next(connection, run, after, 1) is None
+
+
+def close(connection: Connection, run: int) -> list[tuple[int, int]]:
+    """End the sharing of a run: whatever worker is left can intend nothing more. Returns the ranges that were left."""
+    connection.execute(_TAKING)
+    connection.execute(delete(shared_runs).where(shared_runs.c.run_id == run))
+    left = delete(shares).where(shares.c.run_id == run).returning(shares.c.after, shares.c.before, shares.c.done)
+    return sorted((after, before) for after, before, done in connection.execute(left) if not done)
 
 
 def has_workers(connection: Connection, batch_id: int) -> bool:
@@ -183,23 +183,18 @@ def has_workers(connection: Connection, batch_id: int) -> bool:
     if connection.dialect.name != "postgresql":
         return False
     of_batch = and_(runs.c.id == shares.c.run_id, runs.c.batch_id == batch_id)
-    return bool(connection.scalar(select(exists().where(_IS_OWNED, of_batch))))
+    return bool(connection.scalar(select(exists().where(_LIVES, of_batch))))
 
 
 def close_left_behind(connection: Connection, batch_id: int) -> None:
     """End what a coordinator that was killed left of its batch. Only for who holds the batch."""
     if connection.dialect.name != "postgresql":
         return
-    _end_silent_sessions(connection)
-    shared = select(shared_runs.c.run_id).join(runs, runs.c.id == shared_runs.c.run_id)
-    _close(connection, connection.scalars(shared.where(runs.c.batch_id == batch_id)).all())
-
-
-def _close(connection: Connection, closing: Sequence[int]) -> None:
-    if not closing:
-        return
-    connection.execute(delete(shares).where(shares.c.run_id.in_(closing)))
-    connection.execute(delete(shared_runs).where(shared_runs.c.run_id.in_(closing)))
+    _put_off(connection)
+    of_batch = select(shares.c.run_id).join(runs, runs.c.id == shares.c.run_id).where(runs.c.batch_id == batch_id)
+    led = select(shared_runs.c.run_id).join(runs, runs.c.id == shared_runs.c.run_id).where(runs.c.batch_id == batch_id)
+    for run in connection.scalars(led.union(of_batch)).all():
+        close(connection, run)
 
 
 def session_name(owner: str) -> str:
@@ -207,13 +202,15 @@ def session_name(owner: str) -> str:
     return f"flinks-import {owner}".strip()
 
 
-def _end_silent_sessions(connection: Connection) -> None:
-    """End the sessions of owners that are silent: one that was stopped in a transaction would keep what it has locked,
-    and a server does not find that out by itself.
+def _put_off(connection: Connection) -> frozenset[str]:
+    """Put off the workers that are silent; returns their addresses. Their sessions are ended: one that was stopped in a
+    transaction would keep what it has locked, and a server does not find that out by itself.
     """
-    silent = and_(_HAS_OWNER, ~_IS_OWNED, shared_runs.c.run_id == shares.c.run_id)
-    for owner in connection.scalars(select(shares.c.owner).where(silent)).all():
+    silent = connection.execute(select(shares.c.owner, shares.c.worker).where(_IS_SILENT)).all()
+    for owner, _ in silent:
         connection.execute(_END, {"name": session_name(owner)})
+        connection.execute(update(shares).where(shares.c.owner == owner).values(owner=""))
+    return frozenset(worker for _, worker in silent)
 
 
 _END: Final = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = :name")
@@ -229,19 +226,12 @@ def base_url(connection: Connection, run: int, word: str) -> str | None:
     return connection.scalar(statement.where(runs.c.id == run, shared_runs.c.word == word))
 
 
-def claim(connection: Connection, share: int, owner: str, worker: str) -> Claimed | None:
-    """Claim a share for `owner`; None when it is done, another's who is alive, or its run is over or stops."""
-    goes_on = and_(shared_runs.c.run_id == shares.c.run_id, shared_runs.c.stop == "")
-    free = or_(shares.c.owner == "", shares.c.renewed_at < _NOW - shared_runs.c.life)
-    found = connection.execute(
-        update(shares)
-        .where(shares.c.id == share, ~shares.c.done, free, goes_on)
-        .values(owner=owner, worker=worker, renewed_at=_NOW, claims=shares.c.claims + 1)
-        .returning(shares.c.run_id, shares.c.after, shares.c.before, shares.c.counts)
-    ).one_or_none()
-    if found is None:
-        return None
-    return Claimed(share, found.run_id, found.after, found.before, owner, _counts.decode(found.counts))
+def join(connection: Connection, run: int, owner: str, worker: str) -> Joined:
+    """Have a worker at an address join a run, under the name `owner`. It has no rows yet."""
+    empty = {"run_id": run, "after": 0, "before": 0, "owner": owner, "worker": worker, "renewed_at": _NOW, "done": True}
+    key = connection.scalar(insert(shares).values(empty).returning(shares.c.id))
+    assert key is not None
+    return Joined(key, run, owner)
 
 
 _CHECK: Final = (
@@ -251,41 +241,64 @@ _CHECK: Final = (
 )
 
 
-def check(connection: Connection, claimed: Claimed) -> None:
-    """Hold a claim to the end of the transaction. Raises ShareLostError when the share is another's."""
-    if connection.scalar(_CHECK, {"share": claimed.id, "mine": claimed.owner}) is None:
+def check(connection: Connection, joined: Joined) -> None:
+    """Hold a share to the end of the transaction. Raises ShareLostError when the worker was put off."""
+    if connection.scalar(_CHECK, {"share": joined.id, "mine": joined.owner}) is None:
         raise lost()
 
 
-def renew(connection: Connection, claimed: Claimed, counts: Counts, pause: float) -> Heed:
-    """Renew a claim, say how far it came and for how many seconds the API wants a pause; returns what to heed.
+def take(connection: Connection, joined: Joined, after: int, size: int) -> tuple[int, int] | None:
+    """Take the next range, of so many rows that are to be sent behind position `after`: the positions that it lies
+    between. None when no rows are left, or all are to stop.
 
-    Raises ShareLostError when the share is another's.
+    Raises ShareLostError when the worker was put off.
     """
-    mine = and_(shares.c.id == claimed.id, shares.c.owner == claimed.owner)
-    values = {"renewed_at": _NOW, "counts": serialization.dump(counts)}
+    connection.execute(_TAKING)  # and the share only then: who waits here is heard of
+    check(connection, joined)
+    goes_on = exists().where(shared_runs.c.run_id == joined.run, shared_runs.c.stop == "")
+    found = _next(connection, joined.run, after, size) if connection.scalar(select(goes_on)) else None
+    if found is not None:
+        limits = {"after": found[0], "before": found[1]}
+        connection.execute(insert(shares).values(run_id=joined.run, owner=joined.owner, claims=1, **limits))
+    return found
+
+
+def _next(connection: Connection, run: int, after: int, size: int) -> tuple[int, int] | None:
+    """The next rows, at most so many, that are of no share: the positions that they lie between."""
+    taken = connection.scalar(select(func.max(shares.c.before)).where(shares.c.run_id == run)) or 0
+    begin = max(after, taken - 1)
+    wanted = select(rows.c.position).where(rows.c.run_id == run, rows.c.plan == "send", rows.c.position > begin)
+    some = wanted.order_by(rows.c.position).limit(size).subquery()
+    last = connection.scalar(select(func.max(some.c.position)))
+    return None if last is None else (begin, last + 1)
+
+
+_TAKING: Final = text("SELECT pg_advisory_xact_lock(7306004)")
+"""One after the other, and nobody while a run is closed."""
+
+
+def renew(connection: Connection, joined: Joined, report: Report) -> Heed:
+    """Be heard of; returns what to heed. Raises ShareLostError when the worker was put off."""
+    mine = and_(shares.c.id == joined.id, shares.c.owner == joined.owner)
+    values = {"renewed_at": _NOW, "counts": serialization.dump(report)}
     if not connection.execute(update(shares).where(mine).values(values)).rowcount:
         raise lost()
-    of_run = shared_runs.c.run_id == claimed.run
-    if pause:
-        longest = func.greatest(shared_runs.c.paused_until, _NOW + pause)
-        connection.execute(update(shared_runs).where(of_run).values(paused_until=longest))
     columns = (shared_runs.c.stop, shared_runs.c.paused_until - _NOW, _NOW - shared_runs.c.renewed_at)
-    stop, left, silence = connection.execute(select(*columns).where(of_run)).one()
-    others = select(shares.c.counts).where(shares.c.run_id == claimed.run, shares.c.owner != "", ~mine)
-    return Heed(_reason(stop), max(0.0, left), [*map(_counts.decode, connection.scalars(others))], silence)
+    heed = connection.execute(select(*columns).where(shared_runs.c.run_id == joined.run)).one_or_none()
+    if heed is None:
+        raise lost()
+    others = select(shares.c.counts).where(shares.c.run_id == joined.run, _LIVES, ~mine)
+    streaks = [_report.decode(counts).streak for counts in connection.scalars(others)]
+    return Heed(understood(heed[0]), max(0.0, heed[1]), streaks, heed[2])
 
 
-def leave(connection: Connection, claimed: Claimed, counts: Counts, *, done: bool) -> None:
-    """Give up a claim; `done` says that all its rows were sent. Does nothing to a share that is another's."""
-    mine = and_(shares.c.id == claimed.id, shares.c.owner == claimed.owner)
-    connection.execute(update(shares).where(mine).values(owner="", done=done, counts=serialization.dump(counts)))
-
-
-def ask_to_stop(connection: Connection, run: int, reason: RunError) -> None:
-    """Have everybody who sends rows of a run stop. The first reason counts."""
-    going_on = and_(shared_runs.c.run_id == run, shared_runs.c.stop == "")
-    connection.execute(update(shared_runs).where(going_on).values(stop=_dump_reason(reason)))
+def leave(connection: Connection, joined: Joined, report: Report, *, done: bool) -> None:
+    """Leave a run; `done` says that all rows of the share came to their end. Does nothing for who was put off."""
+    if connection.scalar(_CHECK, {"share": joined.id, "mine": joined.owner}) is not None:
+        ranges = and_(shares.c.run_id == joined.run, shares.c.owner == joined.owner)
+        connection.execute(update(shares).where(ranges, ~_IS_WORKER).values(owner="", done=done))
+        values = {"owner": "", "counts": serialization.dump(report)}
+        connection.execute(update(shares).where(shares.c.id == joined.id).values(values))
 
 
 def lost() -> ShareLostError:

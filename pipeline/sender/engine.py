@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -75,10 +75,10 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What to send: the rows of a run behind position `after` and in front of `before`, at most `limit` of them.
+    """What to send: the rows of a run behind position `after`, at most `limit` of them.
 
-    `share` is the worker's where several send the run. `leftovers` says that other workers of this run were here: the
-    rows that they left in the middle are sent as after a crash, and those that they ended are left alone.
+    Where several send the run, the rows that lie between the positions in `ranges`, of a `share` that is the worker's.
+    Without one they are what workers left: rows in the middle are sent as after a crash, those that ended left alone.
     """
 
     journal: Journal
@@ -86,9 +86,8 @@ class Assignment:
     run: int
     after: int = -1
     limit: int | None = None
-    before: int | None = None
+    ranges: Iterator[tuple[int, int]] | None = None
     share: HeldShare | None = None
-    leftovers: bool = False
 
 
 async def send(assignment: Assignment, api: Api, rules: SendRules, emit: Emit, stop: CancelToken) -> Sent:
@@ -134,8 +133,6 @@ class _Engine:
 
     async def run(self) -> None:
         """Send until there is nothing left, or the run is to stop. Outcomes may be on their way still."""
-        if self._assignment.share is not None:
-            await self._rate.turn()  # which was the last one's of the share that this worker had before
         alarm = self._set_alarm()
         hurry = asyncio.create_task(self._end_the_waiting())
         workers = [asyncio.create_task(self._work()) for _ in range(self._rules.concurrency)]
@@ -167,7 +164,7 @@ class _Engine:
     async def _work(self) -> None:
         try:
             while not self._stop.requested and (row := await self._queue.next()) is not None:
-                if not self._is_of_another_worker(row):
+                if not self._was_ended_elsewhere(row):
                     await self._send(row)
         except BaseException as failure:  # noqa: BLE001 - `sent` raises it
             self._fail(failure)
@@ -230,14 +227,11 @@ class _Engine:
                     if failures:
                         await self._stop.sleep(backoff(failures, self._timing.rng))
 
-    def _is_of_another_worker(self, row: PendingRow) -> bool:
-        """Whether another worker tried a row in this run: those who come after it leave such rows to the last pass, and
-        that leaves those alone which a crash would leave alone too.
-        """
-        assignment = self._assignment
-        tried = [attempt for attempt in row.history if attempt.run == assignment.run]
-        if not tried or not assignment.leftovers:
-            return bool(tried) and assignment.share is not None
+    def _was_ended_elsewhere(self, row: PendingRow) -> bool:
+        """Whether a worker that left its share had ended this row of it, or a crash would leave it alone too."""
+        tried = [attempt for attempt in row.history if attempt.run == self._assignment.run]
+        if not tried or self._assignment.ranges is None:
+            return False
         return not attempt_rules.is_cut_short(tried, row.history, row.fingerprint, self._rules.permissions)
 
     async def _judged(
@@ -392,7 +386,7 @@ _NEVER_SENT: Final = attempt_rules.Unsent((Fault("not-sent-stopped"),))
 class _Queue:
     """The rows of an assignment in the sheet's order, a chunk or two in memory at a time.
 
-    The next chunk is read while the one before is being sent: nobody waits for the journal.
+    The next chunk is read while the second half of the one before is being sent: nobody waits for the journal.
     """
 
     def __init__(self, assignment: Assignment) -> None:
@@ -401,6 +395,7 @@ class _Queue:
         self._left = assignment.limit
         self._reading: asyncio.Task[None] | None = None
         self._read_to = assignment.after
+        self._half = 0
         self._is_last = False
         self._failure: Exception | None = None
         self.position = assignment.after
@@ -409,7 +404,7 @@ class _Queue:
         """The next row, or None when there is none left or the limit is reached."""
         if self._left == 0:
             return None
-        if len(self._rows) <= CHUNK // 2 and self._reading is None and not self._is_last:
+        if len(self._rows) <= self._half and self._reading is None and not self._is_last:
             self._reading = asyncio.create_task(self._read())
         while not self._rows and not self._is_last:
             self._reading = self._reading or asyncio.create_task(self._read())
@@ -430,11 +425,8 @@ class _Queue:
             await asyncio.gather(self._reading, return_exceptions=True)
 
     async def _read(self) -> None:
-        source = self._assignment
         try:
-            chunk = await asyncio.to_thread(
-                source.journal.read, planning.to_send, source.run, source.batch.id, self._read_to, CHUNK, source.before
-            )
+            chunk = await asyncio.to_thread(self._chunk)
         except Exception as failure:  # noqa: BLE001 - whoever wants a row that could not be read hears of it
             self._failure, self._is_last = failure, True
             return
@@ -443,4 +435,15 @@ class _Queue:
         self._rows.extend(chunk)
         if chunk:
             self._read_to = chunk[-1].position
-        self._is_last = len(chunk) < CHUNK
+        self._half = len(chunk) // 2
+        self._is_last = len(chunk) < (CHUNK if self._assignment.ranges is None else 1)
+
+    def _chunk(self) -> list[PendingRow]:
+        """The next rows: of a range, which is a chunk or less, where the rows are in ranges."""
+        if self._assignment.ranges is None:
+            return self._between(self._read_to, None)
+        return next((rows for limits in self._assignment.ranges if (rows := self._between(*limits))), [])
+
+    def _between(self, after: int, before: int | None) -> list[PendingRow]:
+        source = self._assignment
+        return source.journal.read(planning.to_send, source.run, source.batch.id, after, CHUNK, before)

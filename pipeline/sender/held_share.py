@@ -1,8 +1,9 @@
-"""A share of a run while a worker sends it: the claim is kept alive, and what all the workers heed is heeded.
+"""A worker's share of a run: it is heard of all the time, and what all the workers heed is heeded.
 
-A thread of its own renews the claim, so that a busy loop does not lose it. What this module promises the engine: an
-intent is recorded only while the share is this worker's (`check`), and no request leaves once the claim may be
-another's (`may_leave`), however long the process was stopped meanwhile.
+A thread of its own says that the worker is there, so that a busy loop is not taken for a dead one. What this module
+promises the engine: rows are nobody else's (`ranges`), an intent is recorded only while they are this worker's
+(`check`), and no request leaves once the worker may have been put off (`may_leave`), however long the process was
+stopped meanwhile.
 """
 
 from __future__ import annotations
@@ -25,55 +26,49 @@ from pipeline.domain.errors import RunError, ShareLostError
 from pipeline.domain.events import Event, RowEnded, RowHeld, TokensSingleUse
 from pipeline.journal import shares
 from pipeline.journal.journal import Journal
-from pipeline.journal.shares import Claimed, Counts, Heed
+from pipeline.journal.shares import Heed, Report
 from pipeline.sender.cancellation import CancelToken
 from pipeline.sender.circuit_breaker import Breaker, Streak
 
-BEAT: Final = 0.5
-"""Seconds between two renewals of a claim, where its life is long enough."""
-
-_ECHO: Final = 0.5
-"""Seconds by which a pause must be longer than the one that was heard of: it is told by who was asked for it alone."""
+BEAT: Final = 0.25
+"""Seconds between two signs of life, where a worker may be silent for long enough."""
 
 
 def beat(life: float) -> float:
-    """Seconds between two renewals of a claim that lives so long."""
+    """Seconds between two signs of life of a worker that may be silent for `life`."""
     return min(BEAT, life / 10)
 
 
 class HeldShare:
-    """A share that this worker has claimed. `life` is its claim's, in seconds; `is_ending` says that the worker ends.
+    """The share of the worker that joined `run` as `owner` at an address. `is_ending` says that the worker ends.
 
     Its clock counts on while the process is stopped, and where the system has such a clock, while the machine sleeps.
     """
 
-    def __init__(
-        self, journal: Journal, claimed: Claimed, life: float, claimed_at: float, is_ending: Callable[[], bool]
+    def __init__(  # noqa: PLR0913, PLR0917 - who, of what, for how long
+        self, journal: Journal, run: int, owner: str, worker: str, life: float, is_ending: Callable[[], bool]
     ) -> None:
-        self.claimed = claimed
         self._journal = journal
         self._life = life
-        self._renewed_at = claimed_at
         self._is_ending = is_ending
-        self._outcomes = Counter(claimed.counts.outcomes)
-        self._held = claimed.counts.held
-        self._single_use = claimed.counts.single_use
-        self._streak = Streak()
-        self._pause_ends = 0.0
-        self.told_to_stop = False
+        self._outcomes = Counter[str]()
+        self._held = 0
+        self._single_use = False
+        self._renewed_at = _now()
+        self._joined = journal.write(shares.join, run, owner, worker)
 
     def check(self, connection: Connection) -> None:
-        """Hold the claim to the end of a transaction. Raises ShareLostError when the share is another's."""
-        shares.check(connection, self.claimed)
+        """Hold the share to the end of a transaction. Raises ShareLostError when the worker was put off."""
+        shares.check(connection, self._joined)
 
     def may_leave(self) -> bool:
-        """Whether nobody can have taken over yet: the claim was renewed within its life."""
-        return now() - self._renewed_at < self._life
+        """Whether the worker can't have been put off yet: it was heard of within its life."""
+        return _now() - self._renewed_at < self._life
 
-    @property
-    def counts(self) -> Counts:
-        """How far it came."""
-        return Counts(dict(self._outcomes), self._held, self._single_use, asdict(self._streak))
+    def ranges(self, after: int, size: int) -> Iterator[tuple[int, int]]:
+        """The ranges of the share behind position `after`, of so many rows: each is taken when it is asked for."""
+        while (taken := self._journal.write(shares.take, self._joined, after, size)) is not None:
+            yield taken
 
     def emit(self, event: Event) -> None:
         """Count what happens, for the coordinator."""
@@ -85,16 +80,25 @@ class HeldShare:
             case TokensSingleUse():
                 self._single_use = True
 
+    def leave(self, reason: RunError | None) -> None:
+        """Leave the run: all rows of the share came to their end, or the worker stopped for a reason, which is
+        everybody's unless it was put off or is about to end.
+        """
+        is_told = reason is not None and not isinstance(reason, ShareLostError) and self.may_leave()
+        report = self._report(Streak(), 0.0, shares.told(reason) if reason is not None and is_told else "")
+        self._journal.write(shares.leave, self._joined, report, done=reason is None)
+
+    def _report(self, streak: Streak, pause: float, stop: str = "") -> Report:
+        return Report(dict(self._outcomes), self._held, self._single_use, asdict(streak), pause, stop)
+
     @contextmanager
     def kept(self, throttle: AdaptiveThrottle, breaker: Breaker, stop: CancelToken) -> Iterator[None]:
-        """Keep the claim alive for the time of the context, and stop or pause as all do. Enter it in the event loop."""
+        """Be heard of for the time of the context, and stop or pause as all do. Enter it in the event loop."""
         loop, ended = asyncio.get_running_loop(), Flag()
 
         def heed(told: Heed) -> None:
-            breaker.others = [Streak(**other.streak) for other in told.others]
-            if told.pause:
-                self._pause_ends = now() + told.pause
-                throttle.hold(told.pause)
+            breaker.others = [Streak(**other) for other in told.others]
+            throttle.hold(told.pause)
 
         def keep() -> None:
             with suppress(RuntimeError):  # the loop has ended meanwhile
@@ -105,17 +109,16 @@ class HeldShare:
                     if reason := self._reason_to_stop(told):
                         loop.call_soon_threadsafe(stop.request, reason)
 
-        Thread(target=keep, name="claim", daemon=True).start()
+        Thread(target=keep, name="share", daemon=True).start()
         try:
             yield
         finally:
             ended.set()
 
     def _renew(self, throttle: AdaptiveThrottle, breaker: Breaker) -> Heed | RunError:
-        began, self._streak = now(), breaker.streak
-        pause = throttle.left if began + throttle.left > self._pause_ends + _ECHO else 0.0
+        began = _now()
         try:
-            told = self._journal.write(shares.renew, self.claimed, self.counts, pause)
+            told = self._journal.write(shares.renew, self._joined, self._report(breaker.streak, throttle.left))
         except RunError as failure:
             return failure
         self._renewed_at = began
@@ -124,7 +127,6 @@ class HeldShare:
     def _reason_to_stop(self, told: Heed | RunError) -> RunError | None:
         match told:
             case Heed(stop=RunError() as reason):
-                self.told_to_stop = True
                 return reason
             case Heed(silence=silence):
                 return shares.lost() if silence > self._life or self._is_ending() else None
@@ -137,6 +139,6 @@ class HeldShare:
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
-def now() -> float:
+def _now() -> float:
     """Seconds by a clock that also counts while the machine sleeps, where there is one."""
     return time.clock_gettime(_CLOCK)

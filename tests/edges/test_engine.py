@@ -307,15 +307,15 @@ def test_until_in_the_past(desk: Desk) -> None:
 
 def test_until(desk: Desk) -> None:
     """At the time of `--until` what is in flight is finished and the rest is not sent; the same command goes on."""
-    desk.settings |= {"rate": "20", "concurrency": "2"}
-    desk.environment()  # makes the journal, which takes none of the run's second
-    ran = desk.run(lines(60), until=datetime.now(UTC) + timedelta(seconds=1))
+    desk.settings |= {"rate": "8", "concurrency": "2"}
+    desk.environment()  # makes the journal, which takes none of the run's seconds
+    ran = desk.run(lines(60), until=datetime.now(UTC) + timedelta(seconds=5))
     assert (ran.code, ran.stopped) == (
         6,
         ("Stopped at {time}, as requested. The other rows were not sent. Run the same command again to resume."),
     )
     made = sum(status == "created" for status in ran.statuses().values())
-    assert 2 <= made < 40
+    assert 1 <= made < 60
     assert desk.server.created.total() == made
     desk.settings.clear()
     assert desk.run(lines(60)).code == 0

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from pipeline.journal import attempts, runs, shares
 from pipeline.journal.attempts import Intent, Settlement
 from pipeline.journal.group_commit import recording
 from pipeline.journal.journal import Journal, open_journal
-from pipeline.journal.shares import Claimed, Counts
+from pipeline.journal.shares import Joined, Report
 
 LIFE = 1.0
 LONG = 60.0
@@ -29,60 +30,71 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         yield opened
 
 
-def shared(journal: Journal, rows: int = 5, size: int = 2, life: float = LIFE) -> Planned:
+def shared(journal: Journal, rows: int = 5, life: float = LIFE) -> Planned:
     """A planned run that is shared."""
     planned = plan(journal, [line(f"INV-{number}", who=f"p{number}") for number in range(rows)])
     journal.write(shares.begin, planned.run, "word", life)
-    journal.write(shares.divide, planned.run, -1, size)
     return planned
 
 
-def listed(planned: Planned) -> tuple[shares.Share, ...]:
-    return planned.journal.write(shares.watch, planned.run, None).shares
+def watch(planned: Planned) -> shares.Overview:
+    return planned.journal.write(shares.watch, planned.run, None)
 
 
-def claim(planned: Planned, number: int = 0, owner: str = "one") -> Claimed | None:
-    return planned.journal.write(shares.claim, listed(planned)[number].id, owner, "tcp://worker")
+def join(planned: Planned, owner: str = "one") -> Joined:
+    return planned.journal.write(shares.join, planned.run, owner, f"tcp://{owner}")
 
 
-def test_the_shares_have_every_row_once(journal: Journal) -> None:
-    """Rows that are not to be sent lie in no share's way; a part behind the first rows is divided alike."""
-    planned = shared(journal)
-    assert [(share.after, share.before) for share in listed(planned)] == [(-1, 2), (1, 4), (3, 5)]
-    journal.write(shares.close, planned.run)
+def take(planned: Planned, joined: Joined, size: int = 2, after: int = -1) -> tuple[int, int] | None:
+    return planned.journal.write(shares.take, joined, after, size)
+
+
+def test_the_ranges_have_every_row_once(journal: Journal) -> None:
+    """Whoever asks gets the next rows; a part behind the first rows is given alike."""
+    planned = shared(journal, life=LONG)
+    one, two = join(planned), join(planned, "two")
+    assert not journal.read(shares.is_all_taken, planned.run, -1)
+    assert [take(planned, each) for each in (one, two, one, two, one)] == [(-1, 2), (1, 4), (3, 5), None, None]
+    assert journal.read(shares.is_all_taken, planned.run, -1)
+    journal.write(shares.leave, one, Report(), done=True)
+    assert journal.write(shares.close, planned.run) == [(1, 4)]
     journal.write(shares.begin, planned.run, "word", LIFE)
-    journal.write(shares.divide, planned.run, 2, 100)
-    assert [(share.after, share.before) for share in listed(planned)] == [(2, 5)]
+    assert not journal.read(shares.is_all_taken, planned.run, 2)
+    assert take(planned, join(planned), 100, after=2) == (2, 5)
 
 
-def test_a_share_is_one_owners_as_long_as_he_is_heard_of(journal: Journal) -> None:
-    """Dask may give a task to two: the second is refused. Silent for a claim's life, the first loses it for good."""
+def test_rows_are_one_workers_as_long_as_it_is_heard_of(journal: Journal) -> None:
+    """Dask may give a task to two: each has rows of its own. Silent for too long, one loses its rows for good."""
     planned = shared(journal)
-    first = claim(planned)
-    assert first is not None
-    assert claim(planned, owner="two") is None
+    first = join(planned)
+    assert take(planned, first) == (-1, 2)
     deadline = time.monotonic() + 2 * LIFE
     while time.monotonic() < deadline:
-        journal.write(shares.renew, first, Counts(), 0.0)
-        assert claim(planned, owner="two") is None
+        journal.write(shares.renew, first, Report())
+        assert watch(planned).living == {"tcp://one"}
     time.sleep(1.2 * LIFE)
-    assert [share.lost for share in listed(planned)] == [True, False, False]
-    second = claim(planned, owner="two")
-    assert second is not None
-    for mine in (lambda: journal.write(shares.check, first), lambda: journal.write(shares.renew, first, Counts(), 0.0)):
+    seen = watch(planned)
+    assert (seen.living, seen.put_off) == (frozenset(), {"tcp://one"})
+    assert watch(planned).put_off == frozenset()
+    for mine in (
+        lambda: journal.write(shares.check, first),
+        lambda: journal.write(shares.renew, first, Report()),
+        lambda: take(planned, first),
+    ):
         with pytest.raises(ShareLostError):
             mine()
-    journal.write(shares.leave, first, Counts(), done=True)
-    assert next((share.claims, share.living, share.done) for share in listed(planned)) == (2, True, False)
-    journal.write(shares.leave, second, Counts({"created": 2}), done=True)
-    assert claim(planned, owner="three") is None
+    second = join(planned, "two")
+    assert take(planned, second) == (1, 4)
+    journal.write(shares.leave, first, Report(), done=True)
+    journal.write(shares.leave, second, Report({"created": 2}), done=True)
+    assert watch(planned).reports == [Report(), Report({"created": 2})]
+    assert journal.write(shares.close, planned.run) == [(-1, 2)]
 
 
 def test_who_was_taken_over_can_intend_nothing_and_still_say_what_became_of_it(journal: Journal) -> None:
     """The intent fails with the claim; an outcome that is on its way is recorded: it can't be had twice."""
     planned = shared(journal)
-    first = claim(planned)
-    assert first is not None
+    first = join(planned)
     row, other = planned.to_send()[:2]
     now = datetime.now(UTC)
 
@@ -95,7 +107,7 @@ def test_who_was_taken_over_can_intend_nothing_and_still_say_what_became_of_it(j
         async with recording(journal, None, lambda connection: shares.check(connection, first)) as recorder:
             await recorder.intend(intent())
             await asyncio.sleep(1.2 * LIFE)
-            assert claim(planned, owner="two") is not None
+            assert watch(planned).put_off
             key = (planned.batch.id, row.identity, 1)
             settled = recorder.settle(Settlement(*key, Outcome.REJECTED, now, http_status=400))
             with pytest.raises(ShareLostError):
@@ -107,53 +119,49 @@ def test_who_was_taken_over_can_intend_nothing_and_still_say_what_became_of_it(j
 
 
 def test_all_heed_the_first_reason_to_stop(journal: Journal) -> None:
-    """It comes back as it was said, by the class that the exit code is of; nobody begins any more."""
+    """It comes back as it was said, by the class that the exit code is of; nobody takes rows any more."""
     planned = shared(journal, life=LONG)
-    one, two = claim(planned), claim(planned, 1, "two")
-    assert one is not None
-    assert two is not None
-    assert journal.write(shares.renew, one, Counts(), 0.0).stop is None
-    journal.write(shares.ask_to_stop, planned.run, ApiUnreachableError("{count} times", count=20))
+    one, two = join(planned), join(planned, "two")
+    assert journal.write(shares.renew, one, Report()).stop is None
+    why = shares.told(ApiUnreachableError("{count} times", count=20))
+    journal.write(shares.leave, one, Report(stop=why), done=False)
+    journal.write(shares.watch, planned.run, None)
     journal.write(shares.watch, planned.run, InterruptedRunError("later"))
-    told = journal.write(shares.renew, two, Counts(), 0.0).stop
+    told = journal.write(shares.renew, two, Report()).stop
     assert isinstance(told, ApiUnreachableError)
     assert (told.text, told.params) == ("{count} times", {"count": "20"})
-    assert claim(planned, 2) is None
+    assert take(planned, two) is None
 
 
 def test_a_pause_that_one_was_told_is_told_to_all(journal: Journal) -> None:
     planned = shared(journal, life=LONG)
-    one, two = claim(planned), claim(planned, 1, "two")
-    assert one is not None
-    assert two is not None
-    journal.write(shares.renew, one, Counts(), 30.0)
-    journal.write(shares.renew, one, Counts(), 5.0)
-    assert 29 < journal.write(shares.renew, two, Counts(), 0.0).pause <= 30
+    one, two = join(planned), join(planned, "two")
+    for pause in (30.0, 5.0):
+        journal.write(shares.renew, one, Report(pause=pause))
+        watch(planned)
+    assert 20 < journal.write(shares.renew, two, Report()).pause <= 30
 
 
 def test_each_hears_what_the_others_count(journal: Journal) -> None:
     planned = shared(journal, life=LONG)
-    one, two = claim(planned), claim(planned, 1, "two")
-    assert one is not None
-    assert two is not None
-    counts = Counts({"created": 3}, 1, single_use=True, streak={"uncertain": 7})
-    journal.write(shares.renew, one, counts, 0.0)
-    assert journal.write(shares.renew, two, Counts(), 0.0).others == [counts]
-    assert [share.counts for share in listed(planned)] == [counts, Counts(), Counts()]
+    one, two = join(planned), join(planned, "two")
+    report = Report({"created": 3}, 1, single_use=True, streak={"uncertain": 7})
+    journal.write(shares.renew, one, report)
+    assert journal.write(shares.renew, two, Report()).others == [report.streak]
+    assert watch(planned).reports == [report, Report()]
 
 
 def test_a_batch_is_held_as_long_as_workers_of_a_killed_run_send(journal: Journal) -> None:
     """The lock of whoever led them is gone with him; the next run waits for them, then puts them off for good."""
     planned = shared(journal)
-    claimed = claim(planned)
-    assert claimed is not None
+    joined = join(planned)
     with pytest.raises(BatchBusyError), journal.lease(planned.batch):
         pass
     time.sleep(1.2 * LIFE)
     with journal.lease(planned.batch):
         shared_again = plan(journal, [line()])
         with pytest.raises(ShareLostError):
-            journal.write(shares.check, claimed)
+            journal.write(shares.check, joined)
         assert journal.read(runs.batch_of, shared_again.run) == planned.batch
 
 
@@ -166,14 +174,13 @@ def test_a_journal_has_one_shared_run_at_a_time(journal: Journal) -> None:
     time.sleep(1.2 * LIFE)
     journal.write(shares.begin, other.run, "word", LIFE)
     with pytest.raises(ShareLostError):
-        listed(planned)
+        watch(planned)
 
 
 def test_what_a_worker_locked_that_is_stopped_keeps_nobody_waiting(journal: Journal) -> None:
     """It is stopped inside a transaction, between the statements that record an intent: its session is ended."""
     planned = shared(journal)
-    first = claim(planned)
-    assert first is not None
+    first = join(planned)
     name = {"application_name": shares.session_name(first.owner)}
     url = make_url(journal.url).update_query_dict(name)
     with open_journal(url.render_as_string(hide_password=False), make=False) as theirs:
@@ -182,7 +189,24 @@ def test_what_a_worker_locked_that_is_stopped_keeps_nobody_waiting(journal: Jour
         shares.check(stopped, first)
         attempts.lock_intents(stopped, shared=True)
         time.sleep(1.2 * LIFE)
-        assert [share.lost for share in listed(planned)] == [True, False, False]
-        assert claim(planned, owner="two") is not None
+        assert watch(planned).put_off
         with pytest.raises(DBAPIError):
             stopped.execute(text("SELECT 1"))
+
+
+def test_who_is_stopped_while_taking_rows_keeps_nobody_waiting(journal: Journal) -> None:
+    """The coordinator does not wait for it, and the others are heard of and get their rows when it is put off."""
+    planned = shared(journal)
+    first, second = join(planned), join(planned, "two")
+    name = {"application_name": shares.session_name(first.owner)}
+    url = make_url(journal.url).update_query_dict(name)
+    with open_journal(url.render_as_string(hide_password=False), make=False) as theirs, ThreadPoolExecutor() as pool:
+        stopped = theirs.engine.connect()
+        stopped.begin()
+        shares.take(stopped, first, -1, 2)
+        taking = pool.submit(take, planned, second)
+        put_off = frozenset[str]()
+        while not put_off:
+            journal.write(shares.renew, second, Report())
+            put_off = watch(planned).put_off
+        assert (put_off, taking.result()) == ({"tcp://one"}, (-1, 2))

@@ -34,7 +34,7 @@ TERMINAL = re.compile(
 
 OF_OPTIONS_THAT_NO_PAGE_HAS = re.compile(
     r"\{option\}|--receivables|receivables mapping|--marked-copy copies one|--bundle|--parquet|--compare|--strict"
-    r"|--dask|Dask scheduler|of the Dask cluster|needs Dask|^Workers ended"
+    r"|--dask|Dask scheduler|of the Dask cluster|needs Dask"
     r"|--map \{given\}|--write-mapping|--dry-run -o|with -o\.|pg_dump|--port"
     r"|^Settings of flinks-import|^Profiles: "  # the comments of a new settings file
 )

@@ -367,10 +367,13 @@ def _engine(url: str) -> Engine:
 
 
 def _sqlite(path: Path) -> Engine:
-    there = _identity(path)
+    there, gone = _identity(path), False
 
     def same_file(*_: object) -> None:
-        if _identity(path) != there:
+        nonlocal gone
+        # For good: once nobody has the file open any more, another one may be given its number.
+        gone = gone or _identity(path) != there
+        if gone:
             raise JournalUnusableError(
                 "The journal {place} was removed or replaced during the run. Nothing more is "
                 "sent. Put it back, or restore a backup, and run the same command again. No "
@@ -451,14 +454,14 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _first_version(connection: Connection) -> None:
-    tables.metadata.create_all(connection)
+    _create_missing(connection)
 
 
 def _second_version(connection: Connection) -> None:
     """Room for approvals, evidence, states and decisions; keys of the user's own columns become digests; attempts are
     found by their run.
     """
-    tables.metadata.create_all(connection)
+    _create_missing(connection)
     if "approval" not in {column["name"] for column in inspect(connection).get_columns("runs")}:
         connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN approval TEXT")
     for table in (tables.rows, tables.attempts):
@@ -477,7 +480,7 @@ def _third_version(connection: Connection) -> None:
     """The roll of a batch: what each sheet calls its rows, which earlier row each is the newer form of, and which runs'
     sheets belong to their batch; the digests of what was written.
     """
-    tables.metadata.create_all(connection)
+    _create_missing(connection)
     for table in (tables.runs, tables.rows, tables.attempts):
         _add_missing_columns(connection, table)
     for table in (tables.rows, tables.attempts):
@@ -489,18 +492,18 @@ def _third_version(connection: Connection) -> None:
 
 def _fourth_version(connection: Connection) -> None:
     """Drafts with their corrections, and which rows a person left out."""
-    tables.metadata.create_all(connection)
+    _create_missing(connection)
     _add_missing_columns(connection, tables.rows)
 
 
 def _version_with_plans(connection: Connection) -> None:
     """Plans and what was done with them."""
-    tables.metadata.create_all(connection, tables=[tables.plans, tables.plan_events])
+    _create_missing(connection, tables.plans, tables.plan_events)
 
 
 def _version_with_draft_decisions(connection: Connection) -> None:
     """What people decide about drafts beside their cells."""
-    tables.metadata.create_all(connection, tables=[tables.draft_decisions])
+    _create_missing(connection, tables.draft_decisions)
 
 
 def _version_with_holders(connection: Connection) -> None:
@@ -515,7 +518,7 @@ def _version_with_released_rows(connection: Connection) -> None:
 
 def _version_with_deposit_ticks(connection: Connection) -> None:
     """Deposits that people ticked off against the bank."""
-    tables.metadata.create_all(connection, tables=[tables.deposit_ticks])
+    _create_missing(connection, tables.deposit_ticks)
 
 
 def _version_with_accounts(connection: Connection) -> None:
@@ -530,7 +533,14 @@ def _version_with_accounts(connection: Connection) -> None:
 
 def _version_with_shares(connection: Connection) -> None:
     """Runs that several workers send."""
-    tables.metadata.create_all(connection, tables=[tables.shared_runs, tables.shares])
+    _create_missing(connection, tables.shared_runs, tables.shares)
+
+
+def _create_missing(connection: Connection, *wanted: Table) -> None:
+    """Tables that are not there yet, with their indexes; of all, where none is named."""
+    there = set(inspect(connection).get_table_names())  # asked once: `checkfirst` asks for each table
+    missing = [table for table in wanted or tables.metadata.sorted_tables if table.name not in there]
+    tables.metadata.create_all(connection, missing, checkfirst=False)
 
 
 def _add_missing_columns(connection: Connection, table: Table) -> None:

@@ -207,6 +207,18 @@ def test_a_journal_is_not_upgraded_under_a_run(url: str) -> None:
     database.connect(url, newer).dispose()
 
 
+def test_a_journal_that_was_gone_stays_gone_for_who_had_it(tmp_path: Path) -> None:
+    """What lies in its place later may be another file, though the system gives it the same number."""
+    path = tmp_path / "journal.sqlite"
+    with open_journal(str(path)) as journal:
+        path.rename(tmp_path / "away")
+        for _ in range(2):
+            with pytest.raises(RunError, match="removed or replaced"):
+                journal.write(lambda connection: connection.execute(text("SELECT 1")))
+            if not path.exists():
+                (tmp_path / "away").rename(path)
+
+
 def test_programs_that_upgrade_a_journal_at_once_take_each_step_once(url: str) -> None:
     """The first takes the step, the others wait, and find it taken."""
     taken: list[int] = []
@@ -234,7 +246,7 @@ def test_an_upgrade_waits_for_a_transaction_that_has_begun(tmp_path: Path) -> No
     begun = threading.Event()
     with place("postgresql", tmp_path) as url, open_journal(url) as journal, ThreadPoolExecutor(1) as pool:
         writing = pool.submit(journal.write, slow)
-        begun.wait(10)
+        begun.wait(60)
         database.connect(url, (*database.STEPS, lambda _connection: order.append("upgraded"))).dispose()
         writing.result()
     assert order == ["written", "upgraded"]

@@ -60,8 +60,6 @@ from pipeline.journal.tables import (
 
 CHUNK: Final = 2_000
 """Records that are in memory at a time."""
-_PATIENCE: Final = 10.0
-"""Seconds that transactions of others on PostgreSQL are waited for, so that old records can be dropped."""
 _PAUSE: Final = 0.2
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 """PostgreSQL's code for a lock that was waited for too long."""
@@ -230,7 +228,10 @@ def compact(journal: Journal) -> None:
     """
     engine = journal.engine
     with database.explained(journal.url):
-        forgotten = _compact_postgresql(engine) if engine.dialect.name == "postgresql" else _compact_sqlite(engine)
+        if engine.dialect.name == "postgresql":
+            forgotten = _compact_postgresql(engine, database.patience(journal.url))
+        else:
+            forgotten = _compact_sqlite(engine)
     if not forgotten:
         raise JournalUnusableError(
             "Personal data was removed from the records, but another program is reading the "
@@ -251,16 +252,16 @@ def _compact_sqlite(engine: Engine) -> bool:
     return not busy
 
 
-def _compact_postgresql(engine: Engine) -> bool:
+def _compact_postgresql(engine: Engine, patience: float) -> bool:
     """Whether no table keeps a dead tuple.
 
     Any transaction that began before the change makes PostgreSQL keep the old tuples for it, be it only the
-    server's own statistics or a connection that is just being made: so it is asked again for a while.
+    server's own statistics, a connection that is just being made, or one that writes to another database of the server:
+    so it is asked again, for so many seconds.
     """
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT", reading=True) as connection:
         connection.detach()  # what is set here must not stay with a connection of the pool
-        connection.exec_driver_sql(f"SET lock_timeout = '{int(_PATIENCE)}s'")
-        until = monotonic() + _PATIENCE
+        connection.exec_driver_sql(f"SET lock_timeout = '{int(patience)}s'")
         for table in (
             rows,
             attempts,
@@ -274,6 +275,7 @@ def _compact_postgresql(engine: Engine) -> bool:
             batches,
             *_OF_DRAFTS,
         ):
+            until = monotonic() + patience  # for each: to write a large table anew takes a while by itself
             while _dead_tuples(connection, table) != 0:
                 if monotonic() > until:
                     return False

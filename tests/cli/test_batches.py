@@ -338,13 +338,13 @@ def test_a_purge_of_postgresql_says_when_copies_remain(
 ) -> None:
     """With a transaction that stays open the purge claims nothing; once that is closed, it is made good."""
     url, journal = old_on_postgresql
-    purge = ("batches", "purge", "--before", yesterday(), "--yes", *journal)
+    purge = ("batches", "purge", "--before", yesterday(), "--yes")
     with psycopg.connect(url) as reader:
         reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         reader.execute(reading)
-        kept = command(*purge)
+        kept = command(*purge, "--sandbox", "--journal", f"{url}?connect_timeout=5")
         assert (kept.code, "another program is reading the journal" in kept.err) == (6, True)
-    assert command(*purge).code == 0
+    assert command(*purge, *journal).code == 0
     with psycopg.connect(url) as connection:
         assert found_in(pages(connection), PERSONAL) == set()
 

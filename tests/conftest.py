@@ -1,5 +1,6 @@
-"""Makes the package `support` importable from every test, and has slow tests begin first."""
+"""Makes the package `support` importable, has slow tests begin first, and lends what tests of every kind use."""
 
+import gc
 import os
 import signal
 import tempfile
@@ -9,6 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.command import Command, clean_environment
+from support.fork_server import ForkServer
+from support.keyring_in_a_file import keyring_fork_server, with_keyring
+
+# A signal that whoever started the tests ignores, `nohup` or a shell in the background, every process of theirs would
+# ignore too.
+for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _usual)
 
 
 @pytest.hookimpl(trylast=True)
@@ -50,10 +60,40 @@ def _slow(items: list[pytest.Item]) -> list[list[pytest.Item]]:
 @pytest.fixture(autouse=True)
 def signals_as_before() -> Iterator[None]:
     """A command that runs in this process ends by ignoring signals, which every process after it would inherit."""
+    # Hypothesis measures the collection of garbage, in a callback that would swallow a signal's exception.
+    gc.callbacks[:] = [one for one in gc.callbacks if "hypothesis" not in getattr(one, "__module__", "")]
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture(scope="session")
+def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    """What forks the command for all the tests of a worker."""
+    with ForkServer(tmp_path_factory.mktemp("fork_server"), clean_environment()) as fork_server:
+        yield fork_server
+
+
+@pytest.fixture
+def command(tmp_path: Path, fork_server: ForkServer) -> Command:
+    """The command, with a home of its own (`command.home`, a folder below the test's `tmp_path`)."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return Command(home, fork_server)
+
+
+@pytest.fixture(scope="session")
+def keyring_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    """What forks the command on a system with a keyring."""
+    with keyring_fork_server(tmp_path_factory.mktemp("keyring_server")) as fork_server:
+        yield fork_server
+
+
+@pytest.fixture
+def keyring(command: Command, keyring_server: ForkServer, tmp_path: Path) -> Path:
+    """A system with a keyring, which is the file that comes back."""
+    return with_keyring(command, keyring_server, tmp_path)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from openpyxl import load_workbook
-from support.command import Command, announced_url, clean_environment
+from support.command import Command, announced_url
 from support.fork_server import ForkServer
 
 SHEET = """Reference,First name,Last name,Email,Amount
@@ -93,11 +93,11 @@ class Office:
         with (self.home / "run-rows.csv").open(encoding="utf-8-sig", newline="") as file:
             session = next(csv.DictReader(file))["sessionId"]
         form = urlencode({"sessionId": session, "decision": "accepted"}).encode()
-        urlopen(f"{self.base_url}/app/", form, timeout=10).close()
+        urlopen(f"{self.base_url}/app/", form, timeout=60).close()
 
     def report_without(self, reference: str) -> Path:
         """The sandbox's daily report of what was processed, without the lines of a reference."""
-        with urlopen(f"{self.base_url}/sandbox/reports/processing.csv", timeout=10) as answer:
+        with urlopen(f"{self.base_url}/sandbox/reports/processing.csv", timeout=60) as answer:
             lines = answer.read().decode("utf-8-sig").splitlines(keepends=True)
         return self.write("processing.csv", "".join(line for line in lines if reference not in line))
 
@@ -138,22 +138,21 @@ LONG_AGO = [
 
 
 @pytest.fixture(params=[pytest.param((None, None), id="now"), *LONG_AGO])
-def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
+def office(request: pytest.FixtureRequest, tmp_path: Path, fork_server: ForkServer) -> Iterator[Office]:
     """A batch with two requests, one of them paid, a decision, and a row that was being sent when all was cut off."""
     zone, moment = request.param
     zone = zone or elsewhere_now()
-    with ForkServer(tmp_path, clean_environment() | {"TZ": zone}) as fork_server:
-        office = Office(tmp_path, fork_server, zone, moment or datetime.now(UTC))
-        line = ("sandbox", "--port", "0", "--store", tmp_path / "s.jsonl", "--settle-after", "0")
-        process = office.command.start(*line, env=office.env)
-        try:
-            office.opens(announced_url(process))
-            if moment is not None:
-                office.at_that_moment()
-            yield office
-        finally:
-            process.terminate()
-            process.communicate(timeout=20)
+    office = Office(tmp_path, fork_server, zone, moment or datetime.now(UTC))
+    line = ("sandbox", "--port", "0", "--store", tmp_path / "s.jsonl", "--settle-after", "0")
+    process = office.command.start(*line, env=office.env)
+    try:
+        office.opens(announced_url(process))
+        if moment is not None:
+            office.at_that_moment()
+        yield office
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
 
 
 def exports(stem: str) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.command import Command
+from support.fork_server import SAMPLE
 
 SHEET = """Invoice #,First name,Last name,Email,Amount
 INV-1,Ana,Fraser,ana@example.com,10.00
@@ -54,6 +55,15 @@ def test_a_forked_command_is_as_one_that_was_started_afresh(
     assert forked[1] + forked[2]
 
 
+def test_a_forked_command_has_the_days_of_its_zone(command: Command) -> None:
+    """The fork server has a zone of its own; what it forks reads the clock of who asked."""
+    assert command("run", SAMPLE, "--sandbox", "-q", "-o", command.home / "out.xlsx").code == 1
+    shown = ("batches", "show", SAMPLE.stem, "--sandbox", "--json")
+    for zone in ("Pacific/Kiritimati", "Etc/GMT+12"):
+        forked, afresh = (command(*shown, env={"TZ": zone}, afresh=afresh).out for afresh in (False, True))
+        assert forked == afresh
+
+
 def test_what_changes_how_python_starts_is_started_afresh(command: Command, tmp_path: Path) -> None:
     """A module that is to be found before others is found: a fork server could not do that."""
     (tmp_path / "sitecustomize.py").write_text("raise SystemExit(77)")
@@ -70,5 +80,5 @@ def test_a_forked_process_ends_as_it_is_told(command: Command) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         process.communicate(timeout=0.05)
     process.kill()
-    process.communicate(timeout=10)
+    process.communicate(timeout=120)
     assert process.returncode == -signal.SIGKILL

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from support.chaos import SECONDS, until_time_is_up
+from support.chaos import until_time_is_up
 from support.command import Command, StandaloneSandbox
 from support.privileges import NOBODY
 from test_inbox import Drop, sheet
@@ -325,7 +325,6 @@ class Adversary(threading.Thread):
 
 @pytest.mark.chaos
 @pytest.mark.slow
-@pytest.mark.timeout(SECONDS + 120)
 def test_an_adversary_at_work_during_the_passes_reaches_nothing_elsewhere(drop: Drop, elsewhere: Path) -> None:
     """Nothing that lies elsewhere is moved, removed, changed or sent, whatever is swapped at whatever moment."""
     before = everything(elsewhere)

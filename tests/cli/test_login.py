@@ -3,12 +3,10 @@
 import json
 import os
 import pty
-import subprocess
 from pathlib import Path
 
 import pytest
-from support.command import Command, StandaloneSandbox
-from support.keyring_in_a_file import keyring_in_a_file
+from support.command import Command, Finished, StandaloneSandbox
 
 SHEET = "Reference,First Name,Last Name,Email,Amount\nR-1,Ann,Roe,ann@example.com,1.00\n"
 
@@ -16,24 +14,9 @@ NO_PACKAGE = "raise ModuleNotFoundError(name='keyring')"
 """What stands in the place of the package where it is not installed."""
 
 
-@pytest.fixture
-def keyring(command: Command, tmp_path: Path) -> Path:
-    """A system with a keyring, which is the file that comes back."""
-    return keyring_in_a_file(command, tmp_path)
-
-
-def piped(command: Command, text: str, *args: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def piped(command: Command, text: str, *args: str, env: dict[str, str]) -> Finished:
     """Run `login` with something piped in."""
-    return subprocess.run(
-        command.line("login", *args),
-        env=command.environment | env,
-        cwd=command.home,
-        input=text,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
+    return command("login", *args, env=env, piped=text)
 
 
 def test_what_was_kept_is_used_by_a_run(
@@ -44,7 +27,7 @@ def test_what_was_kept_is_used_by_a_run(
     sheet = tmp_path / "sheet.csv"
     sheet.write_text(SHEET)
     assert command("run", sheet, "--yes", env=env).code == 2
-    assert piped(command, "sandbox\nsandbox\n", env=env).returncode == 0
+    assert piped(command, "sandbox\nsandbox\n", env=env).code == 0
     assert command("run", sheet, "--yes", env=env).code == 0
     assert standalone_sandbox.created() == {"R-1": 1}
     assert command("login", "--logout", env=env).code == 0
@@ -58,7 +41,7 @@ def test_credentials_are_kept_for_one_base_url(
     """The sandbox's password is never sent to production."""
     sheet = tmp_path / "sheet.csv"
     sheet.write_text(SHEET)
-    assert piped(command, "sandbox\nsandbox\n", env={"FLINKS_BASE_URL": "https://pay.example.com"}).returncode == 0
+    assert piped(command, "sandbox\nsandbox\n", env={"FLINKS_BASE_URL": "https://pay.example.com"}).code == 0
     done = command("run", sheet, "--yes", env={"FLINKS_BASE_URL": standalone_sandbox.base_url})
     assert done.code == 2
     assert standalone_sandbox.received() == {}
@@ -104,30 +87,23 @@ def test_credentials_can_be_piped_in(
 ) -> None:
     """A line each, or the password alone where the user is set; half of them are not kept."""
     done = piped(command, text, env=env | {"FLINKS_BASE_URL": "https://pay.example.com"})
-    assert (done.returncode == 0) is (kept is not None)
+    assert (done.code == 0) is (kept is not None)
     entries = json.loads(keyring.read_text()) if keyring.exists() else {}
     assert [json.loads(entry) for entry in entries.values()] == ([kept] if kept else [])
-    assert "hunter" not in done.stdout + done.stderr
+    assert "hunter" not in done.out + done.err
 
 
 def test_a_password_that_is_typed_is_not_shown(command: Command, keyring: Path) -> None:
     """On a terminal both are asked for, and the password does not appear."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        command.line("login"),
-        env=command.environment | {"FLINKS_BASE_URL": "https://pay.example.com"},
-        cwd=command.home,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    )
+    process = command.start("login", env={"FLINKS_BASE_URL": "https://pay.example.com"}, terminal=theirs)
     os.close(theirs)
     screen = read_until(ours, b"User name")
     os.write(ours, b"jane\n")
     screen += read_until(ours, b"Password")
     os.write(ours, b"hunter2\n")
     screen += read_until(ours, b"doctor")
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
     os.close(ours)
     assert b"hunter2" not in screen
     assert "hunter2" in keyring.read_text()
@@ -154,8 +130,8 @@ def test_without_a_keyring_it_says_how_to_keep_a_password(
     else:
         env["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
     done = piped(command, "jane\nhunter2\n", *option, env=env)
-    assert done.returncode == 2
-    (sentence,) = done.stderr.splitlines()
+    assert done.code == 2
+    (sentence,) = done.err.splitlines()
     assert "FLINKS_PASSWORD_FILE" in sentence
 
 
@@ -179,7 +155,7 @@ def test_a_logout_without_a_login_says_so(command: Command, keyring: Path) -> No
 
 def test_a_login_needs_to_know_where(command: Command, keyring: Path) -> None:
     """Without a base URL nothing is kept."""
-    assert piped(command, "jane\nhunter2\n", env={}).returncode == 2
+    assert piped(command, "jane\nhunter2\n", env={}).code == 2
     assert not keyring.exists()
 
 

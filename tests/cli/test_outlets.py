@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.text import Text
-from support.chaos import SECONDS, until_time_is_up
+from support.chaos import until_time_is_up
 from support.command import Command
 from support.fault_server import FaultServer, answers
 
@@ -116,7 +116,6 @@ def lines_of(sheet: Path, batch: str, report: Path) -> list[tuple[str, ...]]:
 
 @pytest.mark.chaos
 @pytest.mark.slow
-@pytest.mark.timeout(SECONDS + 240)
 def test_no_command_writes_what_acts_on_a_terminal(command: Command, tmp_path: Path) -> None:
     """Whatever stands in a cell, a heading, a sheet's name, a file's, a batch's, a report or an answer."""
     with FaultServer() as server:
@@ -154,8 +153,9 @@ def test_a_name_cannot_look_like_a_line_of_ours(command: Command, tmp_path: Path
         assert not [line for line in told.splitlines() if line.startswith("created 5")], told
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8", "cp437"])
-@pytest.mark.parametrize("manner", [("--json",), ()], ids=["json", "text"])
+@pytest.mark.parametrize(
+    ("encoding", "manner"), [("ascii", ()), ("ascii", ("--json",)), ("cp1252", ("--json",)), ("cp437", ())]
+)
 def test_a_terminal_that_cannot_encode_a_text_ends_nothing(
     command: Command, tmp_path: Path, encoding: str, manner: tuple[str, ...]
 ) -> None:
@@ -182,7 +182,7 @@ def test_a_name_that_is_no_utf8_is_readable(command: Command, tmp_path: Path) ->
     sheet, dropped = folder / os.fsdecode(b"b\xe9lling.csv"), folder / "drop" / os.fsdecode(b"d\xe9.csv")
     sheet.write_bytes(content)
     dropped.write_bytes(content.replace(b"R-1", b"R-2"))
-    told = b""
+    shown = ""
     for line, code in (
         (["validate", sheet, "--sandbox"], 0),
         (["run", sheet, "--sandbox", "--json"], 0),
@@ -194,14 +194,11 @@ def test_a_name_that_is_no_utf8_is_readable(command: Command, tmp_path: Path) ->
         (["status", os.fsdecode(b"b\xe9lling"), "--sandbox"], 2),
         (["run", folder / os.fsdecode(b"n\xe9.csv"), "--sandbox"], 2),
     ):
-        done = subprocess.run(
-            command.line(*line), env=command.environment, cwd=command.home, capture_output=True, timeout=60, check=False
-        )
-        assert done.returncode == code, done
-        assert b"Traceback" not in done.stderr
-        told += done.stdout + done.stderr
+        done = command(*line)
+        assert done.code == code, done
+        assert "Traceback" not in done.err
+        shown += done.out + done.err
     assert sheet.with_name(os.fsdecode(b"b\xe9lling.sandbox.results.xlsx")).exists()
-    shown = told.decode()
     assert r'"file": "b\\xe9lling.csv"' in shown
     assert shown.count(r"Reading b\xe9lling.csv") == 4
     assert r"This is not text in UTF-8: b\xe9lling" in shown

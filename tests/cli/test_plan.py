@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -220,9 +219,8 @@ def test_without_a_terminal_the_total_is_an_option(command: Command, sheet: Path
 def typed(command: Command, plan: str, answer: str) -> tuple[int, str]:
     """The exit code of `approve` and what its terminal shows, when this is typed at its question."""
     ours, theirs = pty.openpty()
-    line = command.line("approve", plan, "--sandbox", "--lang", "en")
-    environment = command.environment | REQUIRED | BRUNO | {"TERM": "dumb", "COLUMNS": "200"}
-    process = subprocess.Popen(line, env=environment, cwd=command.home, stdin=theirs, stdout=theirs, stderr=theirs)
+    environment = REQUIRED | BRUNO | {"TERM": "dumb", "COLUMNS": "200"}
+    process = command.start("approve", plan, "--sandbox", "--lang", "en", env=environment, terminal=theirs)
     os.close(theirs)
     shown = b""
     try:
@@ -235,8 +233,8 @@ def typed(command: Command, plan: str, answer: str) -> tuple[int, str]:
         pass
     finally:
         os.close(ours)
-        process.wait(30)
-    return process.returncode, shown.decode()
+        code = process.wait(120)
+    return code, shown.decode()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import os
 import pty
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +33,9 @@ def report(command: Command) -> Path:
 def at_terminal(command: Command, *args: Any, answers: str) -> str:
     """What a terminal shows of `reconcile` when these answers are typed."""
     ours, theirs = pty.openpty()
-    line = command.line("reconcile", "november", *args, "--sandbox", "--lang", "en")
-    environment = command.environment | {"TERM": "dumb", "COLUMNS": "300"}
-    process = subprocess.Popen(line, env=environment, cwd=command.home, stdin=theirs, stdout=theirs, stderr=theirs)
+    environment = {"TERM": "dumb", "COLUMNS": "300"}
+    line = ("reconcile", "november", *args, "--sandbox", "--lang", "en")
+    process = command.start(*line, env=environment, terminal=theirs)
     os.close(theirs)
     os.write(ours, answers.encode())
     shown = b""
@@ -47,7 +46,7 @@ def at_terminal(command: Command, *args: Any, answers: str) -> str:
         pass
     finally:
         os.close(ours)
-        process.wait(30)
+        process.wait(120)
     return shown.decode()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 from sqlalchemy import Connection, make_url
 from support.command import Command
 from support.fault_server import FaultServer
-from support.keyring_in_a_file import keyring_in_a_file
 from support.postgres import Cluster, cluster
 from support.run_fixture import Desk, Line
 
@@ -129,11 +127,10 @@ def test_the_certificate_is_checked_where_there_is_an_authority(
 
 
 def test_the_password_comes_from_the_environment_a_file_or_the_keyring(
-    encrypted: tuple[Cluster, Path], command: Command, tmp_path: Path, home: Path
+    encrypted: tuple[Cluster, Path], command: Command, keyring: Path, home: Path
 ) -> None:
     """Each is enough; without any, or with a wrong one, the sentence says where to keep it, and shows none."""
     server, _ = encrypted
-    keyring_in_a_file(command, tmp_path)
     url = address(server, "ana")
     command.environment |= SETTING | {"FLINKS_IMPORT_JOURNAL": url, "HOME": str(home)}
     command("journal", "create", url, env={"PGPASSWORD": PASSWORD})
@@ -154,15 +151,9 @@ def test_the_password_comes_from_the_environment_a_file_or_the_keyring(
     passwords.chmod(0o600)
     assert batches() == 0
     passwords.unlink()
-    kept = subprocess.run(
-        command.line("login", "--for-journal"),
-        env=command.environment,
-        input=f"{PASSWORD}\n",
-        capture_output=True,
-        encoding="utf-8",
-        check=True,
-    )
-    told += [kept.stdout, kept.stderr]
+    kept = command("login", "--for-journal", piped=f"{PASSWORD}\n")
+    assert kept.code == 0
+    told += [kept.out, kept.err]
     assert batches() == 0
     assert command("login", "--for-journal", "--logout").code == 0
     assert batches() == 2

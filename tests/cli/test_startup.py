@@ -113,8 +113,9 @@ def test_the_shell_is_told_what_can_follow(command: Command, words: str, positio
     assert {line.partition(",")[2] for line in done.out.splitlines()} == expected
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "cp850", "latin-1"])
-@pytest.mark.parametrize("name", ["Nguy\u1ec5n", "\u0141ukasz", "\U00020bb7\u7530"])
+@pytest.mark.parametrize(
+    ("encoding", "name"), [("cp1252", "Nguy\u1ec5n"), ("cp850", "\u0141ukasz"), ("latin-1", "\U00020bb7\u7530")]
+)
 def test_json_is_whole_on_a_console_that_lacks_the_letters(
     command: Command, tmp_path: Path, encoding: str, name: str
 ) -> None:

@@ -7,7 +7,6 @@ import os
 import pty
 import select
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -68,14 +67,14 @@ def test_a_signal_while_it_sends(desk: Desk, command: Command, number: int, time
         created(talk)
 
     def waits(talk: Talk) -> None:
-        signalled.wait(10)
+        signalled.wait(60)
         talk.server.stopping.wait(0.1)
         created(talk)
 
     desk.server.on_create.extend([created] * 8 + [waits] * 3 + [signals])
     sheet = write_sheet(desk.folder / "sheet.csv", LINES)
     process = command.start("run", sheet, "--yes", env=desk.environment())
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 6
     assert "Stopped at your request" in err
     statuses = check_truth(desk.folder / "sheet.results.xlsx", REFERENCES, desk.server.sessions)
@@ -96,7 +95,7 @@ def test_a_signal_before_anything_was_sent(desk: Desk, command: Command, number:
 
     desk.server.on_authorize.append(signals)
     process = command.start("run", write_sheet(desk.folder / "sheet.csv", LINES), "--yes", env=desk.environment())
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
     assert process.returncode == 6
     assert desk.server.creations == []
     statuses = check_truth(desk.folder / "sheet.results.xlsx", REFERENCES, {})
@@ -128,15 +127,13 @@ def test_a_signal_in_the_middle_of_a_check(desk: Desk, monkeypatch: pytest.Monke
 class Terminal:
     """The real command at a terminal of its own."""
 
-    def __init__(self, line: list[str], environment: dict[str, str], folder: Path) -> None:
+    def __init__(self, command: Command, *args: object, env: dict[str, str], cwd: Path) -> None:
         self._ours, theirs = pty.openpty()
-        self.process = subprocess.Popen(
-            line, env=environment, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
-        )
+        self.process = command.start(*args, env=env, cwd=cwd, terminal=theirs)
         os.close(theirs)
         self.shown = ""
 
-    def wait_for(self, text: str, patience: float = 40) -> None:
+    def wait_for(self, text: str, patience: float = 120) -> None:
         """Read until this has been shown."""
         deadline = time.monotonic() + patience
         while text not in self.shown:
@@ -147,14 +144,14 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())
 
-    def end(self, patience: float = 30) -> int:
+    def end(self, patience: float = 120) -> int:
         """Read to the end; returns the exit code."""
         deadline = time.monotonic() + patience
-        while self.process.poll() is None:
+        while (code := self.process.poll()) is None:
             assert time.monotonic() < deadline, self.shown
             if select.select([self._ours], [], [], 0.05)[0]:
                 self.shown += self._read()
-        return self.process.returncode
+        return code
 
     def _read(self) -> str:
         try:
@@ -174,8 +171,8 @@ def terminal(desk: Desk, command: Command) -> Iterator[Callable[..., Terminal]]:
 
     def start(*args: str) -> Terminal:
         sheet = write_sheet(desk.folder / "sheet.csv", LINES)
-        environment = command.environment | desk.environment() | {"TERM": "dumb", "COLUMNS": "200"}
-        opened.append(Terminal(command.line("run", sheet, *args), environment, desk.folder))
+        environment = desk.environment() | {"TERM": "dumb", "COLUMNS": "200"}
+        opened.append(Terminal(command, "run", sheet, *args, env=environment, cwd=desk.folder))
         return opened[-1]
 
     yield start
@@ -470,7 +467,7 @@ def test_a_long_pause_is_said_once(desk: Desk, command: Command, options: tuple[
     desk.server.well_created = asks_for_a_day
     sheet = write_sheet(desk.folder / "sheet.csv", LINES)
     process = command.start("run", sheet, "--yes", *options, env=desk.environment())
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 6
     assert (out + err).count("pause-asked" if options else "The API asks for a pause until") == 1
     goes_on(desk)

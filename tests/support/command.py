@@ -18,8 +18,8 @@ from support.fork_server import REPOSITORY, Forked, ForkServer
 Process = Forked | subprocess.Popen[str]
 """The command in a process of its own; both kinds have the same methods."""
 PROGRAM = (sys.executable, "-m", "pipeline")
-OURS = ("FLINKS_", "XDG_", "LC_", "LANG", "COLUMNS", "NO_COLOR", "FORCE_COLOR")
-"""Variables of whoever runs the tests that would change what the command does."""
+OURS = ("FLINKS_", "XDG_", "LC_", "LANG", "COLUMNS", "NO_COLOR", "FORCE_COLOR", "PYTHONDONTWRITEBYTECODE")
+"""Variables of whoever runs the tests that would change what the command does, or how quickly it starts."""
 
 
 def clean_environment() -> dict[str, str]:
@@ -65,15 +65,23 @@ class Command:
         *args: object,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
-        timeout: float = 60,
+        timeout: float = 120,
         afresh: bool = False,
+        piped: str | None = None,
     ) -> Finished:
-        """Run it to its end. `env`, `cwd` and `afresh` are those of `start`."""
-        process = self.start(*args, env=env, cwd=cwd, afresh=afresh)
+        """Run it to its end. `env`, `cwd` and `afresh` are those of `start`; `piped` is what it reads."""
+        reads = None
+        if piped is not None:
+            reads, writes = os.pipe()
+            os.write(writes, piped.encode())
+            os.close(writes)
+        process = self.start(*args, env=env, cwd=cwd, afresh=afresh, stdin=reads)
         try:
             out, err = process.communicate(timeout=timeout)
         finally:
             process.kill()
+            if reads is not None:
+                os.close(reads)
         assert process.returncode is not None
         return Finished(process.returncode, out, err)
 
@@ -83,23 +91,28 @@ class Command:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         afresh: bool = False,
+        stdin: int | None = None,
+        terminal: int | None = None,
     ) -> Process:
         """Start it and go on; the caller ends it.
 
         `env` is added to the environment; `cwd` is `home` unless given. `afresh` has Python start and import all anew,
-        as it does anyway where the environment changes how Python starts.
+        as it does anyway where the environment changes how Python starts. It reads `stdin`, or nothing; at a `terminal`
+        all that it reads and says is there.
         """
         environment = self.environment | dict(env or {})
         if self.fork_server.serves(environment) and not afresh:
-            return self.fork_server.start([*map(str, args)], environment, cwd or self.home)
+            line = [*map(str, args)]
+            return self.fork_server.start(line, environment, cwd or self.home, stdin=stdin, terminal=terminal)
         return subprocess.Popen(
             self.line(*args),
             env=environment,
             cwd=cwd or self.home,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdin=terminal or stdin or subprocess.DEVNULL,
+            stdout=terminal or subprocess.PIPE,
+            stderr=terminal or subprocess.PIPE,
             encoding="utf-8",
+            start_new_session=terminal is not None,
         )
 
     @staticmethod
@@ -128,7 +141,7 @@ class StandaloneSandbox:
         return self._about()["received"]
 
     def _about(self) -> dict[str, Any]:
-        with urlopen(f"{self.base_url}/sandbox/sessions", timeout=10) as answer:
+        with urlopen(f"{self.base_url}/sandbox/sessions", timeout=60) as answer:
             return json.load(answer)
 
 
@@ -139,10 +152,10 @@ def serving(command: Command) -> Iterator[StandaloneSandbox]:
         yield StandaloneSandbox(announced_url(process))
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
 
 
-def announced_url(process: Process, patience: float = 30) -> str:
+def announced_url(process: Process, patience: float = 120) -> str:
     """The address that the sandbox prints once it listens."""
     assert process.stdout is not None
     deadline = time.monotonic() + patience

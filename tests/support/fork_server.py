@@ -31,7 +31,7 @@ from typing import Any, NoReturn, Self
 
 REPOSITORY = Path(__file__).parents[2]
 SAMPLE = REPOSITORY / "samples" / "billing-2026-11.xlsx"
-AT_ITS_START = ("PYTHON", "LC_", "LANG", "TZ", "LD_")
+AT_ITS_START = ("PYTHON", "LC_", "LANG", "LD_")
 """Variables that Python, or what it loads, reads when it starts."""
 NUMBER = Struct("!q")
 """How a process id and an exit code are told."""
@@ -113,7 +113,7 @@ class ForkServer:
     """
 
     def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
-        self._started_with = _at_its_start(environment)
+        self.environment = dict(environment)
         self._orders, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -127,18 +127,31 @@ class ForkServer:
 
     def serves(self, environment: Mapping[str, str]) -> bool:
         """Whether a process with this environment, started by whoever asks, would be as one of the fork server's."""
-        return _at_its_start(environment) == self._started_with and os.geteuid() == os.getuid()
+        return _at_its_start(environment) == _at_its_start(self.environment) and os.geteuid() == os.getuid()
 
-    def start(self, args: Sequence[str], environment: Mapping[str, str], folder: Path) -> Forked:
-        """Start `flinks-import` with these arguments, exactly this environment, and this working folder."""
+    def start(
+        self,
+        args: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        *,
+        stdin: int | None = None,
+        terminal: int | None = None,
+    ) -> Forked:
+        """Start `flinks-import` with these arguments, exactly this environment, and this working folder.
+
+        It reads `stdin`, or nothing; at a `terminal` all that it reads and says is there, and its pipes stay empty.
+        """
         assert self.serves(environment)
         umask = os.umask(0)
         os.umask(umask)
         tells, theirs = socket.socketpair()
         (out, its_out), (err, its_err) = os.pipe(), os.pipe()
-        socket.send_fds(self._orders, [b"!"], [theirs.fileno(), its_out, its_err])
-        for given in (its_out, its_err):
-            os.close(given)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        streams = [nothing if stdin is None else stdin, its_out, its_err] if terminal is None else [terminal] * 3
+        socket.send_fds(self._orders, [b"!"], [theirs.fileno(), *streams])
+        for ours in (nothing, its_out, its_err):
+            os.close(ours)
         theirs.close()
         order = {"args": args, "environment": dict(environment), "folder": str(folder), "umask": umask}
         tells.sendall(json.dumps(order).encode() + b"\n")
@@ -149,7 +162,7 @@ class ForkServer:
 
     def __exit__(self, *_: object) -> None:
         self._orders.close()
-        self._process.wait(20)
+        self._process.wait(120)
 
 
 def _at_its_start(environment: Mapping[str, str]) -> dict[str, str]:
@@ -164,7 +177,7 @@ def _serve(orders: socket.socket) -> None:
     """Fork for each order somebody who sees to it, until whoever orders has gone."""
     busy: set[int] = set()
     while True:
-        said, given, *_ = socket.recv_fds(orders, 1, 3)
+        said, given, *_ = socket.recv_fds(orders, 1, 4)
         if not said:
             return
         pid = os.fork()
@@ -176,22 +189,25 @@ def _serve(orders: socket.socket) -> None:
         busy = {other for other in busy | {pid} if not os.waitpid(other, os.WNOHANG)[0]}
 
 
-def _see_to(tells: int, out: int, err: int) -> NoReturn:
+def _see_to(tells: int, *streams: int) -> NoReturn:
     """Fork the command, and tell its process id and, when it has ended, its exit code."""
     with socket.socket(fileno=tells) as answers:
         with answers.makefile(encoding="utf-8") as order:
             wanted = json.loads(order.readline())
         if pid := os.fork():
-            os.close(out)
-            os.close(err)
+            for stream in streams:
+                os.close(stream)
             answers.sendall(NUMBER.pack(pid))
             _, status = os.waitpid(pid, 0)
             with suppress(BrokenPipeError):  # whoever asked is not interested any more
                 answers.sendall(NUMBER.pack(os.waitstatus_to_exitcode(status)))
             os._exit(0)
-    for pipe, number in ((out, 1), (err, 2)):
-        os.dup2(pipe, number)
-        os.close(pipe)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    if os.isatty(1):
+        os.setsid()
+        sys.stdout.reconfigure(line_buffering=True)
     try:
         _be_command(**wanted)
     except SystemExit as ended:
@@ -205,6 +221,7 @@ def _be_command(args: list[str], environment: dict[str, str], folder: str, umask
     os.chdir(folder)
     os.umask(umask)
     tempfile.tempdir = None
+    time.tzset()
     sys.path[0] = folder
     sys.argv = ["pipeline", *args]
     runpy.run_module("pipeline", run_name="__main__", alter_sys=True)
@@ -237,6 +254,20 @@ def _import_everything() -> None:
                 importlib.import_module(name)
 
 
+def _make_what_is_kept() -> None:
+    """Make here, once, what a command makes at its first sheet and keeps: tables of headings, the schema, locales."""
+    from pipeline.reader import ReadOptions, open_table  # noqa: PLC0415 - as above
+    from pipeline.validation import CheckOptions, check_table  # noqa: PLC0415
+    from schemas.money import format_amount  # noqa: PLC0415
+
+    table = open_table(SAMPLE.with_suffix(".csv"), ReadOptions())
+    for chunk in check_table(table, CheckOptions()).chunks():
+        for row in chunk:
+            if row.amount is not None:
+                format_amount(row.amount, "en")
+                format_amount(row.amount, "fr")
+
+
 def _imported_by(*args: str) -> list[str]:
     """The modules that a command has imported when it has ended."""
     listed = Path("imported.json")
@@ -255,6 +286,7 @@ def _imported_by(*args: str) -> list[str]:
 def _open(line: Sequence[Any]) -> None:
     with socket.socket(fileno=int(line[1])) as orders:
         _import_everything()
+        _make_what_is_kept()
         gc.collect()
         gc.freeze()  # what is shared with those who are forked stays shared
         _serve(orders)

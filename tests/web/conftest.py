@@ -2,28 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
-from support.command import Command, clean_environment
-from support.fork_server import ForkServer
+from support.command import Command
 from support.local_page import Serving, chromium, entered, serving
-
-
-@pytest.fixture(scope="session")
-def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
-    """What forks the command for all the tests of a worker."""
-    with ForkServer(tmp_path_factory.mktemp("fork_server"), clean_environment()) as fork_server:
-        yield fork_server
-
-
-@pytest.fixture
-def command(tmp_path: Path, fork_server: ForkServer) -> Command:
-    """The command, with a home of its own."""
-    home = tmp_path / "home"
-    home.mkdir()
-    return Command(home, fork_server)
 
 
 @pytest.fixture(scope="module")

@@ -14,16 +14,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from support.command import Command
 from support.doctor_host import Host
 from support.doctor_host import serving as answering
-from support.keyring_in_a_file import keyring_in_a_file
 from support.local_page import Serving, entered, serving
 
 PASSWORD = "hunter2"
-
-
-@pytest.fixture
-def keyring(command: Command, tmp_path: Path) -> Path:
-    """A system with a keyring, which is the file that comes back."""
-    return keyring_in_a_file(command, tmp_path)
 
 
 @pytest.fixture
@@ -75,7 +68,7 @@ def test_a_new_user_sets_up_by_keyboard_alone(
     """Address, user and password, then every check passes; the password is in the keyring and nowhere else."""
     base_url, _ = host
     with browser.new_context(locale="en-CA", java_script_enabled=javascript) as context:
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(120_000)
         seen: list[str] = []
         context.on("request", lambda request: seen.append(request.url))
         served_env = {"NO_PROXY": "*"}

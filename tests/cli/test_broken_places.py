@@ -188,7 +188,7 @@ def test_the_journal_is_locked_for_a_while(desk: Desk) -> None:
     def locks(talk: Talk) -> None:
         held = threading.Event()
         threading.Thread(target=hold, args=(desk.journal, let_go, held), daemon=True).start()
-        held.wait(20)
+        held.wait(60)
         created(talk)
         threading.Timer(1.0, let_go.set).start()
 
@@ -204,7 +204,7 @@ def test_the_journal_stays_locked(desk: Desk) -> None:
     let_go, held = threading.Event(), threading.Event()
     other = threading.Thread(target=hold, args=(desk.journal, let_go, held))
     other.start()
-    assert held.wait(20)
+    assert held.wait(60)
     ran = desk.run(LINES)
     let_go.set()
     other.join()

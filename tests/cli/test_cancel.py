@@ -40,7 +40,7 @@ def sandbox_that(command: Command, *options: str) -> Iterator[dict[str, str]]:
         }
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
 
 
 def send(command: Command, env: dict[str, str], sheet: str = SHEET) -> Path:

@@ -19,7 +19,7 @@ DESK = SAMPLES.parent / "out" / "demo"
 def test_the_month_is_played_to_a_reconciliation_that_adds_up(command: Command) -> None:
     """Import, payors, status and two days' reports end in a reconciliation, and what was refunded is named."""
     done = subprocess.run(
-        [sys.executable, SCRIPT], env=command.environment, capture_output=True, text=True, check=False, timeout=100
+        [sys.executable, SCRIPT], env=command.environment, capture_output=True, text=True, check=False, timeout=280
     )
     assert done.returncode == 0, done.stderr
     assert "29 payors accepted, 9 declined" in done.stdout

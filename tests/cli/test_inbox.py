@@ -72,7 +72,7 @@ def drop(command: Command, standalone_sandbox: StandaloneSandbox) -> Drop:
     return Drop(command, standalone_sandbox)
 
 
-def until(true: Callable[[], Any], patience: float = 30) -> None:
+def until(true: Callable[[], Any], patience: float = 120) -> None:
     deadline = time.monotonic() + patience
     while not true():
         assert time.monotonic() < deadline
@@ -210,7 +210,7 @@ def test_a_file_that_still_grows_is_left_until_it_stands_still(drop: Drop) -> No
 
     def upload() -> None:
         number = 2
-        while not ended.wait(0.1):
+        while not ended.wait(0.05):
             with path.open("a") as file:
                 file.write(sheet(f"S-{number}").removeprefix(HEADINGS))
             number += 1
@@ -218,7 +218,7 @@ def test_a_file_that_still_grows_is_left_until_it_stands_still(drop: Drop) -> No
     uploading = threading.Thread(target=upload)
     uploading.start()
     try:
-        done = drop.pass_("--settle", "1", "--json")
+        done = drop.pass_("--settle", "3", "--json")
     finally:
         ended.set()
         uploading.join()
@@ -233,9 +233,7 @@ def test_a_marker_lets_its_file_be_taken_at_once_and_goes(drop: Drop, marker: st
     """A file that is vouched for does not wait; its marker would vouch for the next one, so it is removed."""
     drop.put("a.csv", sheet("A-1"))
     drop.put(marker, "")
-    began = time.monotonic()
-    assert drop.pass_("--settle", "30").code == 0
-    assert time.monotonic() - began < 20
+    assert drop.pass_("--settle", "3600").code == 0
     assert drop.tree() == {"done/DAY/a.csv", "done/DAY/a.results.xlsx"}
 
 
@@ -419,22 +417,22 @@ def test_the_service_takes_what_comes_and_ends_when_it_is_told(drop: Drop, servi
         drop.put(f"{name}.csv", sheet(f"{name}-1"))
         until(lambda name=name: f"done/DAY/{name}.results.xlsx" in drop.tree())  # type: ignore[misc]
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, [line[:11] for line in out.splitlines()]) == (0, ["done: a.csv", "done: b.csv"]), err
 
 
 def test_the_service_finishes_what_is_in_flight(drop: Drop, service: Callable[..., Process]) -> None:
     """SIGTERM in the middle of a file ends it with 6; the file stays, and the next pass asks the others only."""
-    drop.put("a.csv", sheet(*(f"A-{number}" for number in range(40))))
+    drop.put("a.csv", sheet(*(f"A-{number}" for number in range(100))))
     process = service("--rate", "10", "--concurrency", "2")
     until(lambda: len(drop.sandbox.created()) > 3)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
     assert process.returncode == 6
     assert "a.csv" in drop.tree()
-    assert 3 < len(drop.sandbox.created()) < 40
+    assert 3 < len(drop.sandbox.created()) < 100
     assert drop.pass_().code == 0
-    assert drop.sandbox.created() == {f"A-{number}": 1 for number in range(40)}
+    assert drop.sandbox.created() == {f"A-{number}": 1 for number in range(100)}
 
 
 def test_the_service_ends_when_the_credentials_are_refused(drop: Drop) -> None:
@@ -486,7 +484,6 @@ def deadly(command: Command, tmp_path: Path) -> Iterator[Command]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_a_kill_at_any_step_loses_nothing_and_asks_nobody_twice(drop: Drop, deadly: Command) -> None:
     """Whatever rename, removal or new folder is the last one: passes afterwards leave the folder as if none was."""
     drop.tail = ("--yes", "--settle", "0")
@@ -527,7 +524,7 @@ def test_two_passes_at_once_ask_nobody_twice(drop: Drop) -> None:
     for number in range(6):
         drop.put(f"f{number}.csv", sheet(f"F-{number}"))
     processes = [drop.command.start(*drop.line("--json"), env=drop.sandbox.env) for _ in range(2)]
-    outputs = [process.communicate(timeout=60) for process in processes]
+    outputs = [process.communicate(timeout=120) for process in processes]
     assert {process.returncode for process in processes} <= {0, 7}, outputs
     assert drop.sandbox.created() == {f"F-{number}": 1 for number in range(6)}
     assert drop.tree() == {f"done/DAY/f{number}{end}" for number in range(6) for end in (".csv", ".results.xlsx")}

@@ -127,12 +127,12 @@ def test_a_backup_that_is_killed_is_whole_or_not_there(command: Command, journal
     for number in range(14):
         backup = folder / f"backup-{number}.sqlite"
         process = command.start("journal", "backup", backup, "--sandbox")
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not [*folder.glob(".*.part*")] and process.poll() is None:
             assert time.monotonic() < deadline
         time.sleep(number * 0.03)
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
         left += bool([*folder.glob(".*.part*")])
         if backup.exists():
             whole += 1
@@ -147,7 +147,7 @@ def test_of_two_backups_at_once_each_has_a_name(command: Command, journal: Path,
     """The second finds the name taken and goes to the next, and neither is half of a backup."""
     processes = [command.start("journal", "backup", tmp_path / "backup.sqlite", "--sandbox") for _ in range(2)]
     for process in processes:
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
     assert [process.returncode for process in processes] == [0, 0]
     for name in ("backup.sqlite", "backup (2).sqlite"):
         assert command("journal", "check", "--journal", tmp_path / name).code == 0
@@ -319,7 +319,7 @@ def test_two_programs_that_start_at_once_run_each_step_once(command: Command, ol
     """Two runs on the first night after an upgrade: one brings the journal up to date, the other finds it done."""
     line = command.line("batches", "--journal", old, "--json")
     both = [subprocess.Popen(line, env=command.environment, cwd=command.home, stdout=subprocess.PIPE) for _ in range(2)]
-    outputs = [process.communicate(timeout=60)[0] for process in both]
+    outputs = [process.communicate(timeout=120)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert outputs[0] == outputs[1]
     assert asked(old, "SELECT count(*) FROM migrations") == [(database.VERSION,)]

@@ -49,11 +49,11 @@ class Month:
 
     def decide(self, session: str, decision: str) -> None:
         form = urlencode({"sessionId": session, "decision": decision}).encode()
-        urlopen(f"{self.base_url}/app/", form, timeout=10).close()
+        urlopen(f"{self.base_url}/app/", form, timeout=60).close()
 
     def report(self, kind: str) -> Path:
         path = self.folder / f"{kind}.csv"
-        with urlopen(f"{self.base_url}/sandbox/reports/{kind}.csv", timeout=10) as answer:
+        with urlopen(f"{self.base_url}/sandbox/reports/{kind}.csv", timeout=60) as answer:
             path.write_bytes(answer.read())
         return path
 
@@ -76,7 +76,7 @@ def month(command: Command) -> Iterator[Month]:
         yield played
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
 
 
 def lines_of(path: Path) -> list[list[str]]:

@@ -12,6 +12,7 @@ from urllib.request import Request, urlopen
 import pytest
 from openpyxl import load_workbook
 from support.command import Command, Process, StandaloneSandbox
+from support.ports import own_port
 
 SHEET = """Invoice #,First name,Last name,Email,Amount,Contract
 Happy1-1,Ana,Fraser,ana@example.com,10.00,C-1
@@ -196,7 +197,7 @@ def test_the_sandbox_and_the_api_are_told_apart_in_one_journal(
 def decide(link: str, verb: str) -> None:
     """Decide on the hosted page as the payor does."""
     form = urlencode({"sessionId": link.partition("=")[2], "decision": verb})
-    with urlopen(Request(link, form.encode()), timeout=10) as answer:
+    with urlopen(Request(link, form.encode()), timeout=60) as answer:
         assert answer.status == 200
 
 
@@ -224,7 +225,7 @@ def test_watching_ends_when_nothing_can_change_any_more(
     process = command.start("status", "rent", "--watch", "--every", "0.2", "--json", env=standalone_sandbox.env)
     until(process, "not yet: 1")
     decide(open_one, "declined")
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=120)
     assert process.returncode == 0
     assert json.loads(out)["paid"]["no"]["rows"] == 1
 
@@ -239,7 +240,7 @@ def serving(command: Command, port: str) -> tuple[Process, str]:
 @pytest.mark.slow
 def test_a_watch_goes_on_through_an_outage(command: Command) -> None:
     """An API that was there and is out of reach for a while is asked again, and that is said; the watch ends with 0."""
-    sandbox, base_url = serving(command, "0")
+    sandbox, base_url = serving(command, str(own_port()))
     env = {"FLINKS_BASE_URL": base_url, "FLINKS_USERNAME": "sandbox", "FLINKS_PASSWORD": "sandbox"}
     sheet = command.home / "rent.csv"
     sheet.write_text("\n".join([SHEET.splitlines()[0], SHEET.splitlines()[-1]]), encoding="utf-8")
@@ -248,14 +249,14 @@ def test_a_watch_goes_on_through_an_outage(command: Command) -> None:
     process = command.start("status", "rent", "--watch", "--every", "0.2", "--json", env=env)
     until(process, "not yet: 1")
     sandbox.terminate()
-    sandbox.communicate(timeout=20)
+    sandbox.communicate(timeout=120)
     until(process, "no usable response from the API")
     sandbox, _ = serving(command, base_url.rpartition(":")[2])
     until(process, "not yet: 1")
     decide(link, "declined")
     out, _ = process.communicate(timeout=60)
     sandbox.terminate()
-    sandbox.communicate(timeout=20)
+    sandbox.communicate(timeout=120)
     assert process.returncode == 0
     assert json.loads(out)["paid"]["no"]["rows"] == 1
 
@@ -267,7 +268,7 @@ def test_ctrl_c_leaves_a_watch_with_6_and_keeps_what_is_known(
     process = command.start("status", "rent", "--watch", "--every", "60", env=standalone_sandbox.env)
     until(process, "not yet: 1")
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 6
     assert "Stopped at your request" in err
     assert results(command.home / "rent.status.xlsx")[1]["INV-1"]["sessionStatus"] == "Initiated"

@@ -37,6 +37,7 @@ from support.fault_server import (
     resets_on_first_byte,
     resets_unread,
 )
+from support.ports import own_port
 from support.run_fixture import Desk, Line, Ran, check_truth
 
 from pipeline.domain.model import Outcome
@@ -527,7 +528,7 @@ def authorized_and_closed(talk: Talk) -> None:
 @pytest.mark.slow
 def test_the_api_refuses_connections(tmp_path: Path) -> None:
     """What finds no connection to the end is `failed` and certainly not created; later the same command creates it."""
-    with FaultServer() as server:
+    with FaultServer(_listening=socket.create_server(("127.0.0.1", own_port()), backlog=64)) as server:
 
         def goes_away(talk: Talk) -> None:
             with suppress(OSError):

@@ -64,10 +64,12 @@ class Bench:
 
     server: FaultServer
     rules: FollowRules = ONE_BY_ONE
-    patience: float = 0.5
+    patience: float = 3
     kept: list[Seen] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     keep: Callable[[Sequence[Seen]], None] | None = None
+    stop: Callable[[], object] | None = None
+    """A person stops what runs, from any thread."""
 
     @property
     def done(self) -> list[SessionState | None]:
@@ -80,27 +82,34 @@ class Bench:
     def words(self) -> list[str]:
         return [seen.state.session if seen.state.known else "?" for seen in self.kept]
 
-    def ask(self, wanted: Sequence[Session], *, stop_after: float | None = None) -> Followed:
-        return asyncio.run(self._within(lambda api, stop: follow(*self._how(iter(wanted), api, stop)), stop_after))  # type: ignore[return-value]
+    def ask(self, wanted: Sequence[Session]) -> Followed:
+        return asyncio.run(self._within(lambda api, stop: follow(*self._how(iter(wanted), api, stop))))  # type: ignore[return-value]
 
-    def cancel(self, wanted: Sequence[Session], *, stop_after: float | None = None) -> CancelledAll:
-        return asyncio.run(self._within(lambda api, stop: cancel(*self._how(wanted, api, stop)), stop_after))  # type: ignore[return-value]
+    def cancel(self, wanted: Sequence[Session]) -> CancelledAll:
+        return asyncio.run(self._within(lambda api, stop: cancel(*self._how(wanted, api, stop))))  # type: ignore[return-value]
 
     def _how(self, wanted: Iterable[Session], api: Api, stop: CancelToken) -> tuple[Any, ...]:
         return wanted, api, self.rules, self.keep or self.kept.extend, self.events.append, stop
 
-    async def _within(self, what: Callable[..., Any], stop_after: float | None) -> Followed | CancelledAll:
+    def stopped(self, then: Behaviour) -> Behaviour:
+        """A person stops it, and then the server does this."""
+
+        def behave(talk: Talk) -> None:
+            assert self.stop is not None
+            self.stop()
+            then(talk)
+
+        return behave
+
+    async def _within(self, what: Callable[..., Any]) -> Followed | CancelledAll:
         transport = AtMostOnceTransport(connections=8, timeouts=Timeouts(2, self.patience))
         api, stop = Api(self.server.url, transport, Credentials("user", "password")), CancelToken()
-        if stop_after is not None:
-            asyncio.get_running_loop().call_later(
-                stop_after,
-                stop.request,
-                InterruptedRunError(
-                    "Stopped at your request. Requests in progress were completed; the other rows "
-                    "were not sent. Run the same command again to resume."
-                ),
-            )
+        reason = InterruptedRunError(
+            "Stopped at your request. Requests in progress were completed; the other rows "
+            "were not sent. Run the same command again to resume."
+        )
+        loop = asyncio.get_running_loop()
+        self.stop = lambda: loop.call_soon_threadsafe(stop.request, reason)
         try:
             return await what(api, stop)
         finally:
@@ -202,9 +211,9 @@ def test_many_sessions_in_a_row_without_an_answer_stop_it(bench: Bench) -> None:
 
 def test_a_stop_gives_up_what_is_in_flight_and_keeps_what_is_known(bench: Bench) -> None:
     """Ctrl-C does not wait for an API that says nothing; the answers that came are kept."""
-    bench.patience = 30
-    bench.server.on_other += [settled, hangs]
-    followed = bench.ask(sessions(3), stop_after=0.5)
+    bench.patience = 3600
+    bench.server.on_other += [settled, bench.stopped(hangs)]
+    followed = bench.ask(sessions(3))
     assert followed.stopped is not None
     assert bench.words() == ["Completed"]
 
@@ -338,9 +347,9 @@ def test_a_stop_finishes_the_cancellation_in_flight(bench: Bench) -> None:
         talk.server.stopping.wait(0.5)
         confirms(talk)
 
-    bench.patience = 5
-    bench.server.on_other += [slowly]
-    done = bench.cancel(sessions(3), stop_after=0.2)
+    bench.patience = 60
+    bench.server.on_other += [bench.stopped(slowly)]
+    done = bench.cancel(sessions(3))
     assert results(done) == ["Cancelled"]
     assert bench.words() == ["Cancelled"]
     assert bench.calls == ["cancel"]

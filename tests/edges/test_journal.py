@@ -396,7 +396,7 @@ def test_of_two_programs_at_once_exactly_one_intends(journal: Journal) -> None:
 
     def program() -> None:
         for row in planned.to_send():
-            together.wait(20)
+            together.wait(60)
             try:
                 intend(planned, row, 1)
             except BatchBusyError:
@@ -453,7 +453,7 @@ def test_one_name_is_one_batch_for_programs_that_begin_at_once(journal: Journal)
 
     def program() -> None:
         for number in range(5):
-            together.wait(20)
+            together.wait(60)
             found.append(journal.write(run_verbs.ensure_batch, f"batch {number}", "sandbox", NOW).id)
 
     programs = [threading.Thread(target=program) for _ in range(4)]

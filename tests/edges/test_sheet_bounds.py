@@ -84,7 +84,7 @@ def test_an_amount_of_a_hundred_thousand_characters_is_none(text: str) -> None:
     for kind in "sn":
         cell = reader.clean(text, kind)
         assert cell.text is None or not cell.text.strip("0123456789.-")
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 5
 
 
 def test_properties_of_a_workbook_are_looked_at_and_not_unpacked(tmp_path: Path) -> None:

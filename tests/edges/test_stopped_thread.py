@@ -59,7 +59,7 @@ def test_asked_in_flight_the_loop_is_asked_to_stop() -> None:
     stop, began = Stop(), threading.Event()
 
     def ask() -> None:
-        began.wait(20)
+        began.wait(60)
         for _ in range(100):  # whoever asks again changes nothing
             stop.request()
 

@@ -39,6 +39,7 @@ from support.fault_server import (
     resets_unread,
     speaks_garbage,
 )
+from support.ports import own_port
 
 from pipeline.client.connection import MAX_ANSWER, MAX_BYTES, Connection, SendMarker
 from pipeline.client.transport import (
@@ -95,12 +96,6 @@ def send(url: str, timeouts: Timeouts = PATIENT, trust: ssl.SSLContext | None = 
     return using(lambda transport: ask(transport, creation(url)), timeouts, trust)
 
 
-def free_port() -> int:
-    """A port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return listening.getsockname()[1]
-
-
 HALF_HEADER = b"HTTP/1.1 201 Created\r\nContent-Ty"
 HALF_BODY = b'HTTP/1.1 201 Created\r\nContent-Length: 80\r\n\r\n{"sessionId":"0f8fad5b'
 HALF_CHUNKS = b'HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{"sessionId":"0f'
@@ -155,7 +150,7 @@ def test_a_reset_on_the_first_byte_is_perhaps() -> None:
 def test_nobody_listens() -> None:
     """A refused connection is not sent."""
     with pytest.raises(NotSent) as caught:
-        send(f"http://127.0.0.1:{free_port()}")
+        send(f"http://127.0.0.1:{own_port()}")
     assert caught.value.kind is NotSentKind.CONNECT
 
 
@@ -305,7 +300,7 @@ def test_a_kept_connection_that_is_no_longer_silent_is_not_used(behaviour: Behav
         async def twice(transport: AtMostOnceTransport) -> list[bytes]:
             first = await ask(transport, creation(server.url))
             # Blocks the event loop on purpose: the goodbye has arrived, and the loop has not heard of it.
-            assert server.closed.acquire(timeout=5)
+            assert server.closed.acquire(timeout=60)
             second = await ask(transport, creation(server.url))
             return [first.content, second.content]
 
@@ -323,7 +318,7 @@ def test_many_dead_connections_cost_no_choice() -> None:
         async def four_then_one(transport: AtMostOnceTransport) -> int:
             await asyncio.gather(*(transport.handle_async_request(creation(server.url)) for _ in range(4)))
             for _ in range(4):
-                assert server.closed.acquire(timeout=5)
+                assert server.closed.acquire(timeout=60)
             return (await transport.handle_async_request(creation(server.url))).status_code
 
         assert using(four_then_one) == 201

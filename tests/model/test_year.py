@@ -164,7 +164,7 @@ class Player:
         return told
 
     def fetch(self) -> dict[str, dict]:
-        with urlopen(f"{self.server.base_url}/sandbox/sessions", timeout=10) as answer:
+        with urlopen(f"{self.server.base_url}/sandbox/sessions", timeout=60) as answer:
             told = json.load(answer)
         return {one["sessionId"]: one for one in told["sessions"]}
 

@@ -82,7 +82,7 @@ def by_hand(home: Path, action: str, **wanted: Any) -> None:
         raise AssertionError(error.stderr.decode(errors="replace")) from error
     finally:
         try:
-            office.wait(timeout=20)
+            office.wait(timeout=120)
         except subprocess.TimeoutExpired:
             office.kill()
             office.wait()

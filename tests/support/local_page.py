@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from support.command import Command, Process
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-PATIENCE = 30.0
+PATIENCE = 120.0
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -24,6 +24,8 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
+
+expect.set_options(timeout=PATIENCE * 1000)  # a busy machine takes longer than the five seconds of Playwright's own
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def serving(command: Command, *args: object, env: Mapping[str, str] | None = Non
         yield Serving(process, printed_address(process))
     finally:
         process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
 
 
 def printed_address(process: Process) -> str:
@@ -74,7 +76,7 @@ def chromium() -> Iterator[Browser]:
             pytest.fail("Chromium is not installed")
         pytest.skip("Chromium is not installed: the local page is not tried in a browser")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS, timeout=PATIENCE * 1000)
         yield browser
         browser.close()
 

@@ -26,6 +26,8 @@ from typing import Self
 import psycopg
 import pytest
 
+from support.ports import own_port
+
 OWNER = "postgres"
 _HOST = "127.0.0.1"
 _PATHS = (*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), Path("/usr/bin"), Path("/usr/local/bin"))
@@ -119,9 +121,7 @@ def cluster() -> Iterator[Cluster]:
     if os.geteuid() == 0:
         owner = pwd.getpwnam(OWNER)
         os.chown(folder, owner.pw_uid, owner.pw_gid)
-    with socket.create_server((_HOST, 0)) as free:
-        port = int(free.getsockname()[1])
-    made = Cluster(folder, programs, port)
+    made = Cluster(folder, programs, own_port())
     try:
         data = ("-D", folder / "data")
         _as_owner(programs / "initdb", "-N", "-A", "trust", "-E", "UTF8", "--locale=C", "-U", OWNER, *data)

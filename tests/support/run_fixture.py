@@ -96,7 +96,10 @@ class Desk:
         return path
 
     def environment(self) -> dict[str, str]:
-        """The settings as environment variables, time-outs short. The journal that they name is made, once."""
+        """The settings as environment variables. The journal that they name is made, once.
+
+        Time-outs are short, and longer than a busy machine makes the server wait that answers at once.
+        """
         if self.place not in self._made:
             self._made.add(self.place)
             database.make(self.place)
@@ -105,7 +108,7 @@ class Desk:
             "FLINKS_USERNAME": "user",
             "FLINKS_PASSWORD": "password",
             "FLINKS_IMPORT_JOURNAL": self.place,
-            "FLINKS_IMPORT_ANSWER_TIMEOUT": "0.6",
+            "FLINKS_IMPORT_ANSWER_TIMEOUT": "3",
             "FLINKS_IMPORT_CONNECT_TIMEOUT": "2",
             **{f"FLINKS_IMPORT_{name.upper()}": value for name, value in self.settings.items()},
         }

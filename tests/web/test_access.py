@@ -16,7 +16,7 @@ from support.local_page import Serving, entered, serving
 
 def ask(served: Serving, method: str, path: str, body: str = "", **headers: str) -> tuple[int, dict[str, str], str]:
     """A request as any program on this computer can make it; `_` in a header's name stands for `-`."""
-    connection = http.client.HTTPConnection("127.0.0.1", int(urlsplit(served.origin).port or 0), timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", int(urlsplit(served.origin).port or 0), timeout=60)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     if body:
         named.setdefault("content-type", "application/x-www-form-urlencoded")
@@ -186,7 +186,7 @@ def test_the_key_is_in_no_argument_of_a_process(command: Command, tmp_path: Path
         assert address in page.read_text()
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
 
 
 def test_a_machine_finds_nothing_wrong_with_the_first_pages(

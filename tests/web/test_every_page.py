@@ -20,7 +20,6 @@ PARTS = {"base", "macros", "steps", "fix_row", "fixed", "entrance", "lost"}
 """Parts of other pages, and those for who is not let in."""
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("lang", ["en", "fr"])
 def test_nothing_is_cut_off_and_everything_has_a_name(
     browser: Browser, command: Command, served: Serving, tmp_path: Path, lang: str
@@ -62,7 +61,6 @@ def too_wide(page: Page) -> object:
     )
 
 
-@pytest.mark.timeout(300)
 def test_what_a_screen_reader_says(command: Command, page: Page, served: Serving, tmp_path: Path) -> None:
     """Roles, names and states of the pages on which most is done, as the browser's accessibility tree has them."""
     send(command, tmp_path)
@@ -126,7 +124,6 @@ SAID = {
 }
 
 
-@pytest.mark.timeout(300)
 def test_progress_is_told_without_being_asked(page: Page, served: Serving, tmp_path: Path) -> None:
     """The bar has a name, and what changes is a live region that is there before it changes."""
     page.goto(f"{served.origin}/practice/new")
@@ -149,4 +146,4 @@ def test_progress_is_told_without_being_asked(page: Page, served: Serving, tmp_p
         """.replace("slow-2026-11", page.get_by_role("heading", level=1).inner_text().removeprefix("Sending "))
     )
     assert page.get_by_role("main").get_by_role("status").get_attribute("aria-live") == "polite"
-    expect(page.get_by_text("Every row has its request.")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Every row has its request.")).to_be_visible()

@@ -171,7 +171,7 @@ def real(command: Command, browser: Browser, *options: str, **changes: str) -> I
             yield entered(context, served), served
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
 
 
 def test_an_api_without_cancel_is_one_sentence(command: Command, browser: Browser) -> None:

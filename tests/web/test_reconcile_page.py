@@ -14,7 +14,6 @@ from support.command import Command
 from support.local_page import Serving, entered, serving
 
 TODAY = f"{datetime.now().astimezone():%Y-%m-%d}"
-expect.set_options(timeout=30_000)
 SHEET = """Reference,First name,Last name,Email,Amount
 R-1001,Ann,Roe,ann@example.com,125.40
 R-1002,Noah,Chen,noah@example.com,81.00

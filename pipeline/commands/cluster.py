@@ -80,17 +80,9 @@ async def send(cluster: Cluster, stop: CancelToken) -> Assignment:
 
     Raises NeedsPersonError without a scheduler or a worker; whatever it raises, the workers stop within their life.
     """
-    import dask
-
-    dask.config.set({"logging": {"distributed": "critical"}})  # what goes wrong is said here, in a sentence
-    from distributed import Client
-
-    connect: Any = Client
-    client = connect(cluster.address, asynchronous=True, timeout=CONNECT_SECONDS, set_as_default=False)
     try:
-        await client
+        client = await _client(cluster.address)
     except (OSError, TimeoutError, ValueError, RuntimeError) as error:
-        await client.close()
         raise NeedsPersonError(
             "Can't reach the Dask scheduler {address} ({error}). Check the address and the certificates, then run the "
             "same command again.",
@@ -105,6 +97,26 @@ async def send(cluster: Cluster, stop: CancelToken) -> Assignment:
     # Where something was raised this is left to the next run: until then a worker may still send.
     left = await to_thread(cluster.assignment.journal.write, shares.close, cluster.assignment.run)
     return replace(cluster.assignment, ranges=iter(left))
+
+
+async def _client(address: str) -> Any:
+    """A client of the scheduler at an address."""
+    import dask
+    import distributed
+
+    dask.config.set({"logging": {"distributed": "critical"}})  # what goes wrong is said here, in a sentence
+    library: Any = distributed
+    # Asked here: without certificates Dask's client would fail halfway, and warn of itself on the screen.
+    secured = library.Security().get_connection_args("client")["ssl_context"]
+    if secured is None and address.startswith("tls:"):
+        raise ValueError
+    client = library.Client(address, asynchronous=True, timeout=CONNECT_SECONDS, set_as_default=False)
+    try:
+        await client
+    except BaseException:
+        await client.close()
+        raise
+    return client
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,7 @@ from sqlalchemy import func, select
 from support.chaos import until_time_is_up
 from support.command import clean_environment
 from support.dask_cluster import DaskCluster, Way, Worker, dask_cluster
-from support.fault_server import FaultServer, Talk, answers, authorized, created
+from support.fault_server import FaultServer, Talk, answers, authorized, created, creates_and_resets
 from support.journals import place
 from support.run_fixture import Desk, Line, Ran, check_truth, write_sheet
 
@@ -384,6 +385,48 @@ def test_a_worker_that_is_cut_off_asks_nobody_twice(office: Office, way: str) ->
     assert len(office.server.creations) == asked
 
 
+def test_a_worker_that_alone_is_cut_off_from_the_api_asks_nobody_twice(office: Office) -> None:
+    """What it asks arrives or not, and is never answered: all stop when it goes on so, and it is known by its user."""
+    office.cluster.add(FLINKS_USERNAME="alone").is_well = False
+    office.cluster.wait_for(4)
+    tokens, heard = set[str](), Counter[str]()
+
+    def authorize(talk: Talk) -> None:
+        assert talk.asked is not None
+        with talk.server.lock:
+            if b64encode(b"alone:")[:7].decode() in talk.asked.headers.get("authorization", ""):
+                tokens.add(f"token-{talk.server.tokens + 1}")
+            talk.server.tokens += 1
+            number = talk.server.tokens
+        talk.answer(200, {"access_token": f"token-{number}", "token_type": "bearer", "expires_in": 599})
+
+    def create(talk: Talk) -> None:
+        assert talk.asked is not None
+        is_cut = talk.asked.headers["authorization"].rpartition(" ")[2] in tokens
+        with talk.server.lock:
+            heard["cut"] += is_cut
+            number = heard["cut"]
+        if not is_cut or number <= 5:
+            time.sleep(0.02)
+            created(talk)
+        elif number % 2:
+            creates_and_resets(talk)
+        else:
+            talk.reset()
+
+    office.server.well_authorized, office.server.well_created = authorize, create
+    lines = office.lines(240)
+    codes = [office.run(lines).code]
+    office.cluster.restore(3)
+    ran = office.run(lines)
+    codes.append(ran.code)
+    assert set(codes) <= {0, 5, 6}
+    assert codes[-1] in {0, 5}
+    assert heard["cut"] > 5
+    assert max(office.server.emailed.values()) == 1
+    assert set(ran.statuses().values()) <= {"created", "already-created", "unknown"}
+
+
 def test_a_worker_of_another_version_refuses(office: Office, tmp_path: Path) -> None:
     """It gets no rows, which is said; the others send them all."""
     about = tmp_path / "flinks_import-9.9.9.dist-info"
@@ -432,6 +475,34 @@ def test_a_coordinator_that_is_killed_leaves_the_batch_held_until_its_workers_en
     assert statuses["created"] + statuses["already-created"] + statuses["unknown"] == 240
 
 
+@pytest.mark.parametrize("comes_back", [False, True], ids=["gone", "restarted"])
+def test_a_scheduler_that_is_killed_has_nobody_asked_twice(office: Office, *, comes_back: bool) -> None:
+    """The workers end what is in flight. The run goes on with new ones, or ends with 6 and goes on later."""
+    office.be_impatient()
+
+    def happen() -> None:
+        office.cluster.lose_scheduler()
+        if comes_back:
+            office.cluster.restore(3)
+
+    office.at(40, happen)
+    lines = office.lines(240)
+    ran = office.run(lines)
+    assert ran.code in ({0, 5, 6} if comes_back else {6}), ran.stopped
+    assert max(office.server.emailed.values()) == 1
+    office.server.well_created = created
+    office.cluster.restore(3)
+    deadline = time.monotonic() + 120
+    while ran.code in {6, 7}:  # 7 as long as a worker may send
+        assert time.monotonic() < deadline
+        ran = office.run(lines)
+    assert max(office.server.emailed.values()) == 1
+    statuses = Counter(ran.statuses().values())
+    assert statuses["unknown"] <= 2 * IN_FLIGHT
+    assert statuses["created"] + statuses["already-created"] + statuses["unknown"] == 240
+    assert office.is_shared() == 0
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # Refusals
 
@@ -442,6 +513,9 @@ def test_a_coordinator_that_is_killed_leaves_the_batch_held_until_its_workers_en
         pytest.param({}, {"sandbox": True}, 2, "--sandbox", id="sandbox"),
         pytest.param({"journal": "journal.sqlite"}, {}, 2, "PostgreSQL journal", id="sqlite"),
         pytest.param({}, {"dask": "tcp://127.0.0.1:1"}, 6, "Can't reach the Dask scheduler", id="no scheduler"),
+        pytest.param(
+            {}, {"dask": "tls://127.0.0.1:1"}, 6, "Check the address and the certificates", id="no certificates"
+        ),
         pytest.param({}, {"dask": "nonsense://x"}, 6, "Can't reach the Dask scheduler", id="no address"),
     ],
 )
@@ -514,7 +588,9 @@ def _one_seed(office: Office, chance: Random, number: int) -> None:
     statuses = Counter(ran.statuses().values())
     assert ran.code in {0, 5}, (ran.code, ran.stopped)
     assert max(office.server.emailed.values(), default=1) == 1
-    assert statuses["created"] + statuses["already-created"] + statuses["unknown"] == len(lines)
+    others = [row for row in ran.rows.values() if row.status not in {"created", "already-created", "unknown"}]
+    assert not others, (ran.code, statuses, [(row.status, row.attempts) for row in others])
+    assert statuses.total() == len(lines)
     links = {line.reference for line in lines if line.link}
     assert {reference for reference, status in ran.statuses().items() if status == "unknown"} <= links
     assert statuses["unknown"] <= 2 * IN_FLIGHT

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -15,11 +16,14 @@ from support.chaos import SECONDS
 from support.fault_server import FaultServer, Talk, created
 from support.journals import NOW
 from support.postgres import Cluster, Fault, Way, cluster, cut_after, cut_before, stall, stall_after
-from support.run_fixture import Desk, Line, agree, check_truth
+from support.run_fixture import Desk, Line, agree, check_truth, ignore
 
+from pipeline.commands import drafts, environment, plan
+from pipeline.config.settings import load
 from pipeline.domain.errors import BatchBusyError, RunError
 from pipeline.domain.events import FirstSent, RunPlanned
 from pipeline.journal import database, runs, tables
+from pipeline.journal.drafts import Draft, unsent
 from pipeline.journal.journal import open_journal
 from pipeline.journal.tables import batches, outputs
 
@@ -47,15 +51,21 @@ def api() -> Iterator[FaultServer]:
         yield running
 
 
-def desk_at(server: Cluster, way: Way, api: FaultServer, folder: Path, patience: int = 20) -> Desk:
-    """A desk whose journal, on the other side of the way, is empty."""
-    folder.mkdir(exist_ok=True)
+def empty(server: Cluster, way: Way) -> str:
+    """The address of a journal on the other side of the way, which is empty."""
     place = server.url(JOURNAL, port=way.port)
     if not server.run(f"SELECT 1 FROM pg_database WHERE datname = '{JOURNAL}'"):
         server.run(f"CREATE DATABASE {JOURNAL}")
         database.make(place)
     server.end_sessions()
     server.run(f"TRUNCATE {', '.join(tables.metadata.tables.keys() - {'migrations'})}", JOURNAL)
+    return place
+
+
+def desk_at(server: Cluster, way: Way, api: FaultServer, folder: Path, patience: int = 20) -> Desk:
+    """A desk whose journal, on the other side of the way, is empty."""
+    folder.mkdir(exist_ok=True)
+    place = empty(server, way)
     desk = Desk(folder, api, {"journal": f"{place}?connect_timeout={patience}", "concurrency": "2"})
     desk.environment()
     way.commits = way.messages = 0
@@ -320,6 +330,73 @@ def test_what_is_read_is_read_again(server: Cluster, way: Way) -> None:
             return connection.scalar(text("SELECT 7")) or 0
 
         assert (journal.read(read), len(tries)) == (7, 2)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What people decide
+
+
+def check_draft(desk: drafts.Desk) -> None:
+    file = desk.file_of(None)  # type: ignore[arg-type]
+    drafts.check(desk, drafts.open_draft(desk, file, file.name).draft, ignore)
+
+
+def the_draft(desk: drafts.Desk) -> Draft:
+    [draft] = desk.journal.read(unsent, desk.place.name)
+    return draft
+
+
+def approve(desk: drafts.Desk) -> None:
+    plan.approve("billing-p1", Decimal("10.00"), desk.settings, in_sandbox=False)
+
+
+DECISIONS: Final[dict[str, Callable[[drafts.Desk], object]]] = {
+    "draft": check_draft,
+    "correction": lambda desk: drafts.correct(desk, the_draft(desk), 3, 3, "bob@example.com"),
+    "left out": lambda desk: drafts.leave_out(desk, the_draft(desk), 3, "by post"),
+    "plan": lambda desk: plan.plan_of_draft(desk, the_draft(desk)),
+    "approval": approve,
+}
+"""What a person does one after the other."""
+
+
+def decide(server: Cluster, way: Way, file: Path, step: str, faults: Sequence[Fault | None]) -> dict[str, object]:
+    """Decide up to a step, during which commits have these faults; where it fails it is done again. Returns how many
+    records there are then.
+    """
+    url = empty(server, way) + "?connect_timeout=20"
+    settings = load({}, {"FLINKS_BASE_URL": "https://api.example.com", "FLINKS_IMPORT_JOURNAL": url}, None)
+    with open_journal(url) as journal:
+        at = environment.without_credentials(settings, in_sandbox=False)
+        desk = drafts.Desk(journal, at, settings, lambda _: file, "zoe")
+        for name, act in DECISIONS.items():
+            if name != step:
+                act(desk)
+                continue
+            way.commits = 0
+            way.on_commit.extend(faults)
+            try:
+                act(desk)
+            except RunError:
+                assert step in {"draft", "approval"}  # which open the journal, or a connection, first
+                act(desk)
+            break
+    way.on_commit.clear()
+    counted = ("drafts", "corrections", "left_out_rows", "runs", "rows", "plans", "plan_events")
+    return {name: server.run(f"SELECT count(*) FROM {name}", JOURNAL)[0][0] for name in counted}
+
+
+@pytest.mark.parametrize("fault", [cut_before, cut_after], ids=["before it", "after it"])
+@pytest.mark.parametrize("step", DECISIONS)
+def test_what_people_decide_is_kept_once(server: Cluster, way: Way, tmp_path: Path, step: str, fault: Fault) -> None:
+    """A draft, a correction, a row left out, a plan, an approval: at whichever commit the connection is lost."""
+    file = tmp_path / "billing.csv"
+    rows = ("R-1,Ann,Roe,ann@example.com,10.00", "R-2,Bob,Poe,bob@@example.com,20.00")
+    file.write_text("\n".join(["Reference,First name,Last name,Email,Amount", *rows]) + "\n", encoding="utf-8")
+    expected, commits = decide(server, way, file, step, []), way.commits
+    assert commits
+    for number in range(commits):
+        assert decide(server, way, file, step, [*[None] * number, fault]) == expected
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -126,10 +126,32 @@ class DaskCluster:
 
     folder: Path
     environment: Mapping[str, str]
-    scheduler: subprocess.Popen[bytes]
-    port: int
     stack: ExitStack
+    port: int = 0
     workers: list[Worker] = field(default_factory=list)
+    scheduler: subprocess.Popen[bytes] = field(init=False)
+
+    def start_scheduler(self) -> None:
+        """Start a scheduler, at the port of the one before."""
+        file = self.folder / "scheduler.json"
+        file.unlink(missing_ok=True)
+        line = [*DASK, "scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard"]
+        self.scheduler = subprocess.Popen(
+            [*line, "--scheduler-file", str(file)],
+            env=clean_environment(),
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=(self.folder / "scheduler.log").open("ab"),
+        )
+        self.stack.callback(_end, self.scheduler)
+        self.port = _port_in(file)
+
+    def lose_scheduler(self) -> None:
+        """Kill it. The workers that it knew end by themselves."""
+        _end(self.scheduler)
+        for worker in self.workers:
+            worker.is_well = False
 
     @property
     def address(self) -> str:
@@ -158,6 +180,8 @@ class DaskCluster:
 
     def restore(self, count: int) -> None:
         """Have so many workers that are well: those that something became of are replaced."""
+        if self.scheduler.poll() is not None:
+            self.start_scheduler()
         for worker in [*self.workers]:
             if not worker.is_well:
                 self.workers.remove(worker)
@@ -180,18 +204,8 @@ class DaskCluster:
 def dask_cluster(folder: Path, environment: Mapping[str, str], workers: int = 3) -> Iterator[DaskCluster]:
     """A scheduler with so many workers, all of them gone when the context ends."""
     with ExitStack() as stack:
-        file = folder / "scheduler.json"
-        line = [*DASK, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
-        scheduler = subprocess.Popen(
-            [*line, "--scheduler-file", str(file)],
-            env=clean_environment(),
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=(folder / "scheduler.log").open("wb"),
-        )
-        stack.callback(_end, scheduler)
-        cluster = DaskCluster(folder, environment, scheduler, _port_in(file), stack)
+        cluster = DaskCluster(folder, environment, stack)
+        cluster.start_scheduler()
         for _ in range(workers):
             cluster.add()
         yield cluster

@@ -6,6 +6,7 @@ language, from the code and the details that it carries; the code never changes.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -142,6 +143,8 @@ def _detail(key: str, text: str, lang: Lang) -> str:
         return format_amount(Decimal(text), lang)
     if key in _NUMBERS and text.isdecimal():  # a journal of before holds them as they were shown
         return format_number(int(text), lang)
+    if key in _VERSIONS:  # `Payment.describe`, as the journal keeps it
+        return _AMOUNT_IN_VERSION.sub(lambda found: f", {format_amount(Decimal(found[1]), lang)}", text)
     if key == "cause":
         return cause_in(text, lang)
     if key == "near":
@@ -150,9 +153,11 @@ def _detail(key: str, text: str, lang: Lang) -> str:
 
 
 _NUMBERS: Final = frozenset({"length", "limit"})
+_VERSIONS: Final = frozenset({"before", "now"})
+_AMOUNT_IN_VERSION: Final = re.compile(r", ([0-9]+\.[0-9]{2}) CAD(?=$|, ••)")
 _COLON: Final[dict[Lang, str]] = {"en": ": ", "fr": " : "}
 # Two rows that are equal in every field differ in nothing.
-_NOTHING: Final[dict[Lang, str]] = {"en": "nothing", "fr": "rien"}
+_NOTHING: Final[dict[Lang, str]] = {"en": "none", "fr": "aucune"}
 
 
 def _shown(value: str, limit: int = 80) -> str:

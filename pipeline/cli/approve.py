@@ -62,9 +62,10 @@ def approve(plan: str | None, total: Decimal | None, send_back: str | None, outp
     def body(settings: Settings, manner: Manner) -> int:
         from pipeline.cli.plan import print_plans
         from pipeline.commands import plan as plans
+        from pipeline.domain.approval import PlanState
 
         if plan is None:
-            print_plans(plans.plans(settings, in_sandbox=given["sandbox"], waiting=True), manner)
+            print_plans(plans.plans(settings, in_sandbox=given["sandbox"], states={PlanState.MADE}), manner)
             return 0
         chosen = _Chosen(plan, total, send_back, output, decides=not given["dry_run"], in_sandbox=given["sandbox"])
         _look_and_decide(chosen, settings, manner)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -238,6 +239,30 @@ def _changes(story: BatchStory, lang: Lang) -> Iterator[str]:
             else N_("  row {row}: {who} took it back on {time}")
         )
         yield translate(text, lang, row=out.row, who=out.who, time=_moment(out.at), reason=out.reason)
+    yield from _decided(story, lang)
+
+
+def _decided(story: BatchStory, lang: Lang) -> Iterator[str]:
+    """What people decided on the page; those of one kind that were made together in one line."""
+    from schemas.money import format_amount
+
+    together: dict[tuple[str, str, str, datetime], int] = {}
+    for one in story.decided:
+        key = (one.subject, one.value, one.who, one.at)
+        together[key] = together.get(key, 0) + 1
+    for (subject, value, who, at), count in together.items():
+        amount = format_amount(Decimal(value), lang) if subject == "total" else ""
+        told = {"who": who, "time": _moment(at), "count": count, "amount": amount, "note": value}
+        yield translate(_DECIDED[subject], lang, **told)
+
+
+_DECIDED: Final = {
+    "total": N_("  total of the billing program: {amount}, typed by {who} on {time}"),
+    "difference": N_("  {who} accepted on {time} that the total of the billing program differs"),
+    "slip": N_("  {who} said on {time} that likely typing errors are right: {count}"),
+    "repeat": N_("  {who} said on {time} that held rows are other charges: {count}. {note}"),
+}
+"""What is said of a decision on each `Subject`; {count} are those that were made together."""
 
 
 def _run(run: PastRun, manner: Manner) -> Iterator[str]:
@@ -366,6 +391,10 @@ def _story_json(story: BatchStory, manner: Manner, *, sessions: bool) -> dict[st
                 "at": one.at.isoformat(),
             }
             for one in story.left_out
+        ],
+        "decisions": [
+            {"subject": one.subject, "value": one.value, "who": one.who, "at": one.at.isoformat()}
+            for one in story.decided
         ],
         **story.whole.as_json(),
         "row": _row_json(story.row, manner, sessions=sessions) if story.row is not None else None,

@@ -10,7 +10,8 @@ from pipeline.commands.batch_lookup import found_batch, meant, no_such_row
 from pipeline.commands.environment import journal_there
 from pipeline.config.settings import Settings, environment_name
 from pipeline.domain import totals
-from pipeline.domain.drafts import Correction, LeftOut, shown
+from pipeline.domain.drafts import Correction, LeftOut, Subject, shown
+from pipeline.domain.drafts import Decision as DraftDecision
 from pipeline.domain.errors import BatchBusyError, StoppedEarlyError, UsageError
 from pipeline.domain.model import Column, Decision, ReportRow, SessionState, Totals, Whole
 from pipeline.domain.plan_summary import PlanView
@@ -47,8 +48,8 @@ class RowStory:
 
 @dataclass(frozen=True, slots=True)
 class BatchStory:
-    """A batch, its plans and runs, what was corrected in its sheets and left out of them, what its roll comes to, and
-    one row of it where that was asked for.
+    """A batch, its plans and runs, what was corrected in its sheets and left out of them, what else was decided about
+    them on the page, what its roll comes to, and one row of it where that was asked for.
     """
 
     facts: Facts
@@ -56,6 +57,7 @@ class BatchStory:
     runs: tuple[PastRun, ...]
     corrections: tuple[Correction, ...]
     left_out: tuple[LeftOut, ...]
+    decided: tuple[DraftDecision, ...]
     whole: Whole
     row: RowStory | None
 
@@ -75,6 +77,12 @@ def story_of(
         return BatchStory(
             corrections=tuple(one for one in _masked(journal, batch, changed) if one.sheet in sheets),
             left_out=tuple(one for one in left_out if one.sheet in sheets),
+            decided=tuple(
+                one
+                for draft in changed
+                for subject in Subject
+                for one in journal.read(drafts.decided, draft, subject).values()
+            ),
             facts=journal.read(history.facts, batch.id),
             plans=tuple(one.view for one in journal.read(plans.of_batch, batch.id)),
             runs=past,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+from pipeline.commands import comparison
 from pipeline.commands.environment import Environment
 from pipeline.commands.options import Request
 from pipeline.domain.drafts import Subject
 from pipeline.domain.events import DraftChoicesTaken, Emit
-from pipeline.journal import database, drafts
+from pipeline.journal import database, drafts, runs
 from pipeline.journal.drafts import Draft
 from pipeline.journal.journal import Journal, open_journal
 from pipeline.reader import sha256_of
@@ -59,4 +60,13 @@ def as_in_draft(request: Request, place: Environment, emit: Emit) -> Request:
         if chosen != request:
             batch = "" if request.batch else chosen.batch or ""
             emit(DraftChoicesTaken(batch, replace(chosen, batch=request.batch) != request))
-        return with_total(chosen, journal, draft)
+        return with_total(_with_month(chosen, journal, draft), journal, draft)
+
+
+def _with_month(request: Request, journal: Journal, draft: Draft) -> Request:
+    """A request that compares with the batch that was chosen as the month before, while it can be compared with."""
+    month = draft.choices.compare
+    if request.compare is not None or not month or month == request.batch or draft.run is None:
+        return request
+    can = comparison.choosable(journal, journal.read(runs.batch_of, draft.run))
+    return replace(request, compare=month) if month in can else request

@@ -182,12 +182,13 @@ def _make_folder(journal: str) -> None:
 
 @contextmanager
 def journal_there(settings: Settings, environment: str) -> Iterator[Journal | None]:
-    """The journal of an environment, open, for reading only; None if the default one does not exist yet.
+    """The journal of an environment, open, for reading only; None if it does not exist yet and `journal_of` makes it.
 
-    Raises UsageError when it was named and is not there, or can't be used, StoppedEarlyError when it is locked.
+    Raises UsageError when it was named for real money and is not there, or can't be used, StoppedEarlyError when it is
+    locked.
     """
     place = settings.journal or default_journal(environment)
-    if not settings.journal and not database.is_there(place):
+    if (not settings.journal or environment == SANDBOX) and not database.is_there(place):
         yield None
         return
     with open_journal(place, make=False) as journal:

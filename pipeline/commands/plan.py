@@ -13,7 +13,7 @@ All raise InputError (exit code 3) where a rule says no, and UsageError for a na
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -105,7 +105,8 @@ def plan(request: Request, settings: Settings, emit: Emit) -> MadePlan:
                 found = from_cents(prepared.forecast.cents)
                 draft = journal.read(draft_of, place.name, table.source.sha256)
                 expected = draft_decisions.total_beside(journal, draft, found) if draft is not None else None
-                view = _keep(context, prepared, comparison.before(journal, batch, prepared.run), expected)
+                before = comparison.before(journal, batch, prepared.run, request.compare)
+                view = _keep(context, prepared, before, expected)
             finally:
                 journal.write(runs.delete_rehearsal, prepared.run)
             output = None
@@ -163,21 +164,18 @@ def look(name: str, settings: Settings, *, in_sandbox: bool) -> PlanView:
         return found.view
 
 
-def plans(settings: Settings, *, in_sandbox: bool, waiting: bool = False) -> list[PlanView]:
-    """The plans of an environment, newest first; with `waiting` those that nobody has decided on yet.
-
-    Of several plans of one sheet only the newest waits.
-    """
+def plans(settings: Settings, *, in_sandbox: bool, states: Collection[PlanState] = ()) -> list[PlanView]:
+    """The plans of an environment, newest first; with `states` the sheets whose newest plan is in one of them."""
     here = environment_name(settings, in_sandbox=in_sandbox)
     with environment.journal_there(settings, here) as journal:
         found = journal.read(stored.all_plans) if journal is not None else []
     views = [one.view for one in reversed(found) if _is_here(one.view.environment, here)]
-    if not waiting:
+    if not states:
         return views
     newest: dict[tuple[str, str, str, str], PlanView] = {}
     for view in views:
         newest.setdefault((view.environment, view.batch, view.file, view.sheet), view)
-    return [view for view in newest.values() if view.state is PlanState.MADE]
+    return [view for view in newest.values() if view.state in states]
 
 
 def approve(name: str, total: Decimal, settings: Settings, *, in_sandbox: bool) -> PlanView:

@@ -21,7 +21,7 @@ from pipeline.domain.drafts import NO_OVERLAY, Overlay
 from pipeline.domain.errors import CustomersFileSentBeforeError, FileSentBeforeError, InputError, StaleBatchNameError
 from pipeline.domain.events import CorrectionsApplied, Emit, ReadingBegan, RepeatsReleased, RowsChecked, SheetNoticed
 from pipeline.domain.model import CheckedRow, ControlTotal
-from pipeline.journal import drafts, planning, runs, staging
+from pipeline.journal import drafts, planning, queries, runs, staging
 from pipeline.journal.attempts import RepeatSearch
 from pipeline.journal.journal import Batch, Journal
 from pipeline.journal.planning import Forecast
@@ -344,17 +344,27 @@ def save_sheet(  # noqa: PLR0913, PLR0917 - of which run, and all that is said o
     forecast: Forecast,
 ) -> tuple[Fault, ...]:
     """Keep what is to be said about the sheet of a planned run as a whole; gives the notices among it."""
-    about = _about_references(connection, context.batch, forecast, context.settings)
+    about = _about_references(connection, context.batch, run, forecast, context.settings)
     notices = (*table.notices, *checked.notices, *about)
     runs.save_sheet_notices(connection, run, controls=(*controls, *checked.controls), notices=notices)
     return notices
 
 
 def _about_references(
-    connection: Connection, batch: Batch, forecast: Forecast, settings: Settings
+    connection: Connection, batch: Batch, run: int, forecast: Forecast, settings: Settings
 ) -> tuple[Fault, ...]:
-    """The first time that most rows are held since their references were used before: they may name customers."""
+    """The first time that most rows are held since their references were used before: they may name customers.
+
+    The same requests as those of a few days ago are a sheet that comes twice, whatever its references name.
+    """
     if settings.reference_names == CUSTOMER or 2 * forecast.held_by_reference <= forecast.rows:
+        return ()
+    since = (_now() - timedelta(days=settings.repeat_window)).date().isoformat()
+    twice = sum(
+        fault.code == "held-repeat" and dict(fault.details)["date"] >= since
+        for fault in queries.why_held(connection, run)
+    )
+    if 2 * (forecast.held_by_reference - twice) <= forecast.rows:
         return ()
     if runs.has_said(connection, batch.environment, REFERENCES_MAY_NAME_CUSTOMERS):
         return ()

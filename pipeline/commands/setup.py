@@ -67,6 +67,14 @@ class Setup:
     profile: str
     settings: Settings
 
+    @property
+    def lacks_journal(self) -> bool:
+        """Whether the journal that is named is not there: the only one that a run does not make by itself."""
+        try:
+            return bool(self.settings.journal) and not database.is_there(self.settings.journal)
+        except RunError:
+            return False  # Something else is wrong with it: the checks say what.
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -118,6 +126,8 @@ def change(setup: Setup, wanted: Wanted, lang: Lang) -> dict[str, Message]:
         return change.mistakes
     if wanted.create_journal and change.new_journal:
         journal.create(change.new_journal)
+    elif wanted.create_journal and "journal" not in change.values and setup.lacks_journal:
+        journal.create(setup.settings.journal)
     if change.entry is not None:
         login.keep(change.base_url.rstrip("/"), change.entry)
     for profile, values in change.by_profile().items():

@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Final
 
 from pipeline.domain.model import Column, Payment, ReportRow
+from pipeline.domain.months import in_figures
 from schemas.fields import Field
 from schemas.money import to_the_cent
 
@@ -246,20 +247,24 @@ class ChargeReader:
 def month_before(name: str, others: Iterable[str]) -> str | None:
     """The latest of `others` that is earlier than `name` and has its shape, or None.
 
-    Names have one shape when they differ in digits only: `billing-2025-12` comes before `billing-2026-01`. A year at
-    the end is read first (`12-2025` comes before `01-2026`). A name without digits has no month before.
+    Names have one shape when they differ in digits and months only: `billing-2025-12` comes before `billing-2026-01`,
+    `rent nov 2026` before `rent dec 2026`. A year at the end is read first (`12-2025` comes before `01-2026`). A name
+    without digits has no month before.
     """
-    here = _order(name)
-    same = [other for other in others if _shape(other) == _shape(name) and _order(other) < here]
+    if not re.search(r"\d", name):
+        return None
+    here, shape = _order(name), _shape(name)
+    same = [other for other in others if _shape(other) == shape and _order(other) < here]
     return max(same, key=_order, default=None)
 
 
 def _shape(name: str) -> str:
-    return re.sub(r"\d", "0", name)
+    return re.sub(r"\d", "0", in_figures(name))
 
 
 def _order(name: str) -> tuple[int, ...]:
-    groups = re.findall(r"\d+", name)
+    groups = re.findall(r"\d+", in_figures(name))
     if groups and _YEAR.fullmatch(groups[-1]) and not _YEAR.fullmatch(groups[0]):
         groups.reverse()
+    groups.sort(key=lambda group: not _YEAR.fullmatch(group))
     return tuple(map(int, groups))

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from pipeline.domain.model import ControlTotal, ReportRow
+from pipeline.domain.model import NO_MONEY, ControlTotal, ReportRow
 
 _SHOWN: Final = 5
 """Numbers of rows that are kept for one cause."""
@@ -23,6 +23,8 @@ class Cause(StrEnum):
     ROWS_MISSING = "rows-missing"
     ROWS_ADDED = "rows-added"
     UNREADABLE = "unreadable"
+    LEFT_OUT = "left-out"
+    """Rows that a person left out."""
     ONE_ROW = "one-row"
     SIGN = "sign"
     ROUNDING = "rounding"
@@ -44,12 +46,16 @@ class CauseFinder:
     def __init__(self, controls: Sequence[ControlTotal]) -> None:
         self._totals = [control for control in controls if not control.agrees and not control.counts_rows]
         self._found: dict[tuple[str, Cause], list[int]] = {}
+        self._left_out = dict.fromkeys((control.where for control in self._totals), NO_MONEY)
 
     def add(self, row: ReportRow) -> None:
         """Looks at one row; a total of the sheet is only about the rows above it."""
         for control in self._totals:
             if row.further or (control.row and row.row.number >= control.row):
                 continue
+            if row.is_left_out and row.amount is not None:
+                self._left_out[control.where] += row.amount
+                self._keep(control, Cause.LEFT_OUT, row)
             if row.amount is None:
                 if control.difference < 0:  # what is not read makes the rows come to less
                     self._keep(control, Cause.UNREADABLE, row)
@@ -63,6 +69,8 @@ class CauseFinder:
         difference = control.difference
         if control.counts_rows:
             return LikelyCause(Cause.ROWS_ADDED if difference > 0 else Cause.ROWS_MISSING)
+        if difference and self._left_out.get(control.where) == difference:
+            return LikelyCause(Cause.LEFT_OUT, tuple(self._found[control.where, Cause.LEFT_OUT]))
         for cause in (Cause.ONE_ROW, Cause.UNREADABLE, Cause.SIGN):
             if rows := self._found.get((control.where, cause)):
                 return LikelyCause(cause, tuple(rows))

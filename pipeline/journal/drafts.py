@@ -97,8 +97,9 @@ def keep_run(connection: Connection, draft_id: int, run: int) -> None:
 
 
 def correct(connection: Connection, draft_id: int, made: Iterable[Correction]) -> None:
-    """Keep some corrections."""
-    given = [*made]
+    """Keep some corrections; one that a cell has by now, as when a form comes twice, is none."""
+    last = {(one.sheet, one.row, one.column): one.after for one in corrections_of(connection, [draft_id])}
+    given = [one for one in made if last.get((one.sheet, one.row, one.column)) != one.after]
     values = [
         {
             "draft_id": draft_id,

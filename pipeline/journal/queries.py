@@ -540,3 +540,9 @@ def _unknown_rows(connection: Connection, batch_id: int, identities: Sequence[st
             record.id for record in found if row_status.is_unknown(_planned(record), history.get(record.identity, []))
         ]
     return unknown
+
+
+def why_held(connection: Connection, run: int) -> Iterator[Fault]:
+    """Why each held row of a planned run is held."""
+    found = connection.execute(select(rows.c.hold).where(rows.c.run_id == run, rows.c.plan == "hold"))
+    return (fault for hold in found.scalars() if (fault := serialization.fault(hold)) is not None)

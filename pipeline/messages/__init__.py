@@ -51,7 +51,11 @@ def translate(text: str | Plural, lang: Lang = "en", /, **params: object) -> str
         sentence = _catalogue(lang, _domain.get()).ngettext(*text, _number(params["count"]))
     else:
         sentence = _catalogue(lang, _domain.get()).gettext(text)
-    return sentence.format(**{name: _shown(name, param, lang) for name, param in params.items()})
+    shown = {name: _shown(name, param, lang) for name, param in params.items()}
+    for name, param in shown.items():
+        if isinstance(param, str) and param.endswith(".m."):  # a time: its full stop ends the sentence too
+            sentence = sentence.replace(f"{{{name}}}.", f"{{{name}}}")
+    return sentence.format(**shown)
 
 
 _domain: Final[ContextVar[str]] = ContextVar("domain", default="messages")

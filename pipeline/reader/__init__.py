@@ -15,12 +15,14 @@ from typing import Final, Literal
 from pipeline.domain.model import Mapping
 from pipeline.reader.grid import Record
 from pipeline.reader.table import Table
+from schemas.fields import BATCH_PROPERTY
 
 __all__ = [
     "ALL_SHEETS",
     "ReadOptions",
     "SheetPreview",
     "Table",
+    "batch_named_in",
     "load_mapping",
     "open_table",
     "preview",
@@ -52,7 +54,8 @@ class SheetPreview:
     """A sheet of a file before anybody judges it: its headings, where a row looks like some, and its first rows.
 
     `fields` is what each heading alone is known for, None for nothing. `hidden_rows` counts those below the headings
-    that are hidden, filtered out, or have a struck-through cell.
+    that are hidden, filtered out, or have a struck-through cell. `is_ours` says that it is a sheet of our own
+    workbook with the rows of a batch.
     """
 
     name: str
@@ -62,6 +65,14 @@ class SheetPreview:
     fields: tuple[str | None, ...]
     rows: tuple[Record, ...]
     hidden_rows: int
+    is_ours: bool
+
+
+def batch_named_in(path: Path) -> str:
+    """The batch whose workbook of ours a file is; "" for any other file."""
+    from pipeline.reader.origin import properties_of  # noqa: PLC0415 - as below
+
+    return properties_of(path).get(BATCH_PROPERTY, "")
 
 
 def preview(path: Path, mapping: Mapping, rows: int = 3) -> list[SheetPreview]:

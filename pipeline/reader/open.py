@@ -60,6 +60,8 @@ _NUMBER: Final = re.compile(r"[0-9\s.,+\-()$£€%eE]*")
 
 _OF_PAYMENT: Final = (Field.REFERENCE_ID, Field.FIRST_NAME, Field.LAST_NAME, Field.EMAIL, Field.AMOUNT)
 _SUMMARIES: Final = tuple(sheet_name("Summary", lang) for lang in LANGUAGES)
+_RESULTS: Final = frozenset(sheet_name("Results", lang) for lang in LANGUAGES)
+_LINKS: Final = frozenset(sheet_name("Links", lang) for lang in LANGUAGES)
 _SUMMARY_DEPTH: Final = 1_000
 """How many rows of `Summary` are searched: the batch is in its last ones, below any number of notices."""
 _SAMPLE: Final = 50
@@ -130,14 +132,16 @@ def _preview(grid: Grid, is_hidden: bool, mapping: Mapping, rows: int) -> SheetP
     top = list(islice(grid.records(), _HEADING_DEPTH + rows))
     heading = found.heading if found is not None else _likely_heading(top, mapping)
     if heading is None:
-        return SheetPreview(grid.name, is_hidden, None, (), (), tuple(top[:rows]), 0)
+        return SheetPreview(grid.name, is_hidden, None, (), (), tuple(top[:rows]), 0, is_ours=False)
     filled = [at for at, cell in enumerate(heading.cells) if cell.strip()]
     texts = tuple(heading.cells[: filled[-1] + 1]) if filled else ()
     unseen = grid.hidden_rows | grid.struck.keys()
     hidden = sum(1 for record in grid.records() if record.number > heading.number and record.number in unseen)
     below = tuple(islice((record for record in grid.records() if record.number > heading.number), rows))
     fields = tuple(field_named(text, mapping) for text in texts)
-    return SheetPreview(grid.name, is_hidden, heading.number, texts, fields, below, hidden)
+    ours = own_columns([text.strip() for text in texts])
+    is_ours = ours is not None and ours.number == 0
+    return SheetPreview(grid.name, is_hidden, heading.number, texts, fields, below, hidden, is_ours=is_ours)
 
 
 def _open_book(path: Path, form: Format, options: ReadOptions) -> Book:
@@ -173,6 +177,8 @@ def _choose(book: Book, options: ReadOptions) -> _HeadedSheet:
         if ours and ours.is_ours:
             return ours
     visible = [name for name in names if name not in book.hidden]
+    if _RESULTS.intersection(names):  # our list of links has the headings of a billing sheet, and is none
+        visible = [name for name in visible if name not in _LINKS]
     for name in visible:
         found = _find_heading(book.grid(name), options.mapping)
         if found and found.is_ours:

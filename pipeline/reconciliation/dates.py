@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from pipeline.domain.model import without_accents
+from pipeline.domain.months import MONTHS
 
 _CLOCK: Final = r"(?:[t ,]+(?P<clock>[0-9].*))?"
 _YEAR: Final = r"'?(?P<year>[0-9]{4}|[0-9]{2})"
@@ -54,20 +55,6 @@ _ZONED: Final = re.compile(
     rf"\(?(?:{'|'.join(_ZONES)}|(?:gmt|utc)? ?[-+\u2212][0-9:]+)\)?$"
 )
 
-_MONTHS: Final = (
-    ("january", "janvier"),
-    ("february", "fevrier"),
-    ("march", "mars"),
-    ("april", "avril"),
-    ("may", "mai"),
-    ("june", "juin"),
-    ("july", "juillet"),
-    ("august", "aout"),
-    ("september", "septembre"),
-    ("october", "octobre"),
-    ("november", "novembre"),
-    ("december", "decembre"),
-)
 _SERIAL: Final = re.compile(r"[345][0-9]{4}(?:\.[0-9]+)?")
 _DAY_ZERO: Final = datetime(1899, 12, 30)  # noqa: DTZ001  a spreadsheet's dates have no zone
 _NOON: Final = 12
@@ -206,7 +193,7 @@ def _of_serial(text: str) -> str:
 
 def month_named(name: str) -> int:
     """The month that a name, or the beginning of one, means: `févr`, `Sept`. 0 for none, and for `jui`."""
-    found = {at for at, names in enumerate(_MONTHS, 1) if any(full.startswith(name) for full in names)}
+    found = {at for at, names in enumerate(MONTHS, 1) if any(full.startswith(name) for full in names)}
     return found.pop() if len(found) == 1 else 0
 
 

@@ -296,8 +296,9 @@ class _Matching:
         self._by_reference()
         # A bank's booking of a payment that a report tells is no second one, though a person confirmed it before.
         self._take(lambda payment: self._confirmed(payment) if payment.line.statement else None)
-        self._bookings()
+        self._bookings(self._told_of)
         self._set_aside(lambda payment: self._of_other_batch(payment, None))
+        self._bookings(self._told_elsewhere())
         self._propose()
         came, self._left = self._left, went_back
         self._by_session()
@@ -371,11 +372,11 @@ class _Matching:
         requests = tuple(one for one in self._asked if one.key in kept and one.key not in self._taken) if kept else ()
         return (requests, MatchMethod.CONFIRMED) if len(requests) == len(kept) > 0 else None
 
-    def _bookings(self) -> None:
+    def _bookings(self, told_of: Callable[[ReportedPayment], Iterable[ReportedPayment]]) -> None:
         """Lines of a bank statement that book, one by one, what other reports tell: the same money once more."""
         left = []
         for payment in self._left:
-            told = next((one for one in self._told_of(payment) if one.key not in self.bookings), None)
+            told = next((one for one in told_of(payment) if one.key not in self.bookings), None)
             if told is None:
                 left.append(payment)
             else:
@@ -388,9 +389,26 @@ class _Matching:
         for requests in self._alike(payment) if payment.line.statement else ():
             for one in requests:
                 for told, _ in self._found.get(one.key, ()):
-                    same = told.is_paid and told.amount == payment.amount and not told.line.statement
-                    if same and is_booked_by(told.line.bank_day, payment.line.bank_day):
+                    if _is_booking(payment, told):
                         yield told
+
+    def _told_elsewhere(self) -> Callable[[ReportedPayment], Iterator[ReportedPayment]]:
+        """The payments of other batches, as reports tell them, that a line of a bank statement can be the booking of.
+
+        They are known by the whole name of their payor: a bank has one statement for all batches.
+        """
+        by_amount: defaultdict[Decimal | None, list[tuple[set[str], ReportedPayment]]] = defaultdict(list)
+        for told, _ in self._elsewhere:
+            words = set(words_of(told.told("name")).split())
+            if len(words) > 1:
+                by_amount[told.amount].append((words, told))
+
+        def told_of(payment: ReportedPayment) -> Iterator[ReportedPayment]:
+            near = by_amount.get(payment.amount, ()) if payment.line.statement else ()
+            shown = set(words_of(f"{payment.told('name')} {payment.told('memo')}").split()) if near else set[str]()
+            return (told for words, told in near if words <= shown and _is_booking(payment, told))
+
+        return told_of
 
     def _by_reference_and_amount(self) -> None:
         """Requests that no surer match has; of equal ones, first those whose session nobody knows."""
@@ -716,6 +734,12 @@ class _Matching:
             return "" if any(paid_on is None or one.on is None or one.on >= last for one in rivals) else batch
         is_ours = bool(rivals) and ours.on is not None and ours.on > last and paid_on is not None
         return "" if is_ours else batch
+
+
+def _is_booking(line: ReportedPayment, told: ReportedPayment) -> bool:
+    """Whether a line of a bank statement can be the booking of a payment that a report tells."""
+    same = told.is_paid and told.amount == line.amount and not told.line.statement
+    return same and is_booked_by(told.line.bank_day, line.line.bank_day)
 
 
 def _can_be_in_memo(reference: str) -> bool:

@@ -68,6 +68,7 @@ _CAUSES: Final[dict[Cause, str]] = {
     Cause.ROWS_MISSING: N_("Likely cause: rows are missing from the sheet, or blank."),
     Cause.ROWS_ADDED: N_("Likely cause: the sheet has rows that you did not expect, or repeated ones."),
     Cause.UNREADABLE: N_("Likely cause: amounts that can't be read (rows {rows})."),
+    Cause.LEFT_OUT: N_("Likely cause: rows that a person left out ({rows}). Without them the total agrees."),
     Cause.ONE_ROW: N_("Likely cause: the difference is the amount of one row: repeated or added? (rows {rows})"),
     Cause.SIGN: N_("Likely cause: the difference is twice the amount of one row: is it a credit? (rows {rows})"),
     Cause.ROUNDING: N_("Likely cause: rounding."),
@@ -160,13 +161,19 @@ def verdict(report: Report, totals: Totals, lang: Lang) -> Verdict:
 
 def status_lines(totals: Totals, lang: Lang = "en") -> tuple[StatusLine, ...]:
     """All eight statuses in their order, those without rows too."""
-    steps = _NEXT_STEPS
+    steps, meanings = _NEXT_STEPS, {status: translate(text, lang) for status, text in _MEANINGS.items()}
+    if totals.left_out.rows:
+        meanings[Status.INVALID] = translate(
+            N_("The row has an error, or a person left it out ({count}). It was not sent."),
+            lang,
+            count=totals.left_out.rows,
+        )
     if totals.left_out.rows and totals.left_out.rows == totals.counts[Status.INVALID]:
         steps = {**steps, Status.INVALID: N_("Nothing. A person left these rows out.")}
     return tuple(
         StatusLine(
             status,
-            translate(_MEANINGS[status], lang),
+            meanings[status],
             totals.counts[status],
             totals.amounts[status],
             translate(steps[status], lang),

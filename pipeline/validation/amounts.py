@@ -55,7 +55,7 @@ class AmountReader:
     def _judged(self, text: str, value: Decimal, settled: Decimal | None, said: tuple[Fault, ...]) -> Cell:
         """`settled` is `value` to the cent, None when it has more decimals than that."""
         if settled is None:
-            return Cell(f"{value:f}", said)
+            return Cell(f"{value:f}")  # at fault: how it was read is no news
         if settled != value:
             said = (*said, Fault("amount-noise", Field.AMOUNT, text, (("read_amount", f"{settled:f}"),)))
         if self.notice_amount < settled <= self.max_amount:

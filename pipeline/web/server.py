@@ -61,7 +61,6 @@ def serve(
             _open(address, folder)
         return ExitCode.DONE
     report_fault = partial(_reported, write_report)
-    site = Site(start.options, folder, Jobs(report_fault), report_fault, start.lang)
     with ExitStack() as stack:
         sockets = _listening(start.port, stack)
         port = sockets[0].getsockname()[1]
@@ -74,7 +73,8 @@ def serve(
             if start.open_browser:
                 _open(address, folder)
 
-        stack.enter_context(built_in_sandbox(start.lang))
+        sandbox = stack.enter_context(built_in_sandbox(start.lang)).base_url
+        site = Site(start.options, folder, Jobs(report_fault), report_fault, start.lang, sandbox=sandbox)
         stack.callback(_forget, note, access.owner_secret)
         WebServer(application(site, access), started).run(sockets=sockets)
         return ExitCode.STOPPED_EARLY if site.jobs.end() else ExitCode.DONE

@@ -62,6 +62,8 @@ class Site:
     lang: Lang = "en"
     checked_by: dict[tuple[str, int], Settings] = field(default_factory=dict, repr=False)
     """The settings by which a draft of a place was checked last, as far as this process knows."""
+    sandbox: str = ""
+    """Where the built-in sandbox answers."""
 
     def settings(self) -> Settings:
         """The settings as they are now. Raises UsageError."""
@@ -198,7 +200,7 @@ class Visit:
     def failed(self, told: RunError | Message, status: int = 409) -> Response:
         """The page for what can't go on: one sentence, and the way back."""
         text = explain(told, self.lang) if isinstance(told, RunError) else told.in_language(self.lang)
-        return self.page("failed.html", status, told=_spaced(text, self.lang))
+        return self.page("failed.html", status, told=_spaced(text, self.lang), to_setup=self.say("Set-up") in text)
 
     def go(self, path: str = "", **query: object) -> Response:
         """Go on to another page of this place: what was posted is not posted again."""

@@ -98,11 +98,11 @@ def test_the_same_in_french(command: Command, url: str, sheet: Path, change: Cal
     """The line and the sentences."""
     change(FIXED, OUT)
     done = command("validate", sheet, "--sandbox", "--journal", url, "--lang", "fr", "-o", sheet.with_suffix(".xlsx"))
-    assert "appliqué à cette feuille : 1 correction, 1 ligne laissée de côté" in done.err
+    assert "appliqué à cette feuille : 1 correction, 1 ligne exclue" in done.err
     book = load_workbook(sheet.with_suffix(".xlsx"))
     text = " ".join(str(cell) for row in book.worksheets[1].iter_rows(values_only=True) for cell in row)
     assert f"corrigé par {known_as('zoe', url)} le 2026-11-24 ; la feuille contient « ann@@example.com »" in text
-    assert f"laissée de côté par {known_as('liam', url)} le 2026-11-24 : moved to Gaspé" in text
+    assert f"exclue par {known_as('liam', url)} le 2026-11-24 : moved to Gaspé" in text
 
 
 def test_validate_asks_nobody_to_fix_a_row_that_is_left_out(
@@ -193,6 +193,17 @@ def test_the_story_of_a_batch_has_its_corrections(
     assert f'row 2, Email: {known_as("zoe", url)} corrected "ann@@example.com" to "ann@example.com"' in shown
     assert f"row 3: {known_as('liam', url)} left it out" in shown
     assert "98765431" not in shown + json.dumps(told)
+
+
+def test_a_correction_that_comes_twice_is_told_once(
+    command: Command, url: str, sheet: Path, change: Callable[..., None]
+) -> None:
+    """A page keeps a cell when it is left, and once more when its form is sent."""
+    change(FIXED)
+    change(FIXED)
+    command("run", sheet, "--sandbox", "--journal", url)
+    told = command("batches", "show", "billing", "--sandbox", "--journal", url, "--json").json()
+    assert len(told["corrections"]) == 1
 
 
 @pytest.mark.parametrize("sent", [True, False], ids=["sent", "never sent"])

@@ -112,3 +112,28 @@ def test_a_repeat_in_the_errors_sheet_given_back_is_not_billed(command: Command)
     done = command("run", "rent.sandbox.results.xlsx", "--sandbox", "-o", "two.xlsx", "--json")
     assert (done.json()["counts"]["created"], done.json()["counts"]["invalid"]) == (0, 1)
     assert "repeats row 2" in done.json()["errors"][0]["message"]
+
+
+OWN_HEADINGS = """Dossier,Locataire,Courriel,Loyer
+A-1,Zoé Tremblay,zoe@example.com,250
+A-2,Liam Fraser,liam@@example.com,1234.50
+"""
+
+
+def test_our_list_of_links_is_no_billing_sheet(command: Command) -> None:
+    """Where the user's own headings are not known, they are asked for: the links look like a sheet with known ones."""
+    sheet = command.home / "loyer.csv"
+    sheet.write_text(OWN_HEADINGS, encoding="utf-8")
+    read = ("--map", "Dossier=referenceId", "--map", "Loyer=amount", "--split-names", "Locataire:given-first")
+    assert command("run", sheet, "--sandbox", *read, "--json").json()["counts"]["created"] == 1
+    results = sheet.with_name("loyer.sandbox.results.xlsx")
+    book = load_workbook(results)
+    assert "Links" in book.sheetnames
+    del book["Errors"]
+    book.save(sheet.with_name("back.xlsx"))
+
+    asked = command("run", "back.xlsx", "--sandbox")
+    assert asked.code == 3
+    assert "Locataire" in asked.err
+    done = command("run", "back.xlsx", "--sandbox", *read, "--json").json()
+    assert (done["batch"], done["rows"], done["counts"]["created"]) == ("loyer", 2, 0)

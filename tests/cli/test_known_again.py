@@ -160,6 +160,16 @@ def test_references_may_name_customers_is_said_the_first_time(office: Office) ->
     assert office.counts(december, "--reference-names", "customer") == {"created": 3}
 
 
+def test_a_sheet_that_comes_twice_says_nothing_of_customers(office: Office) -> None:
+    """Corrected in one row and given back as another file, it has the same requests: no setting is to release them."""
+    office.run(office.sheet("november.csv", ROWS))
+    again = office.sheet("corrected.csv", [*ROWS[1:], (*ROWS[0][:4], "99.00")])
+    run = office.command("run", again, "--yes", env=office.sandbox.env)
+    assert run.code == 1
+    assert "rows are held" in run.out
+    assert "reference_names" not in run.out + run.err
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # Our own files
 

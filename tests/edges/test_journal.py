@@ -296,8 +296,9 @@ def test_a_changed_row_is_held_with_both_versions(journal: Journal) -> None:
     changed = plan(journal, [line("INV-1", "25.00")])
     assert changed.codes() == [["held-changed"]]
     told = sentence(changed.rows()[0].errors[0])
-    assert "250.00 CAD" in told
-    assert "25.00 CAD" in told
+    assert "$250.00" in told
+    assert "$25.00" in told
+    assert "25,00\N{NO-BREAK SPACE}$" in sentence(changed.rows()[0].errors[0], "fr")
     assert plan(journal, [line("INV-1", "25.00")], permissions=ALOUD).forecast.to_send == 1
 
 

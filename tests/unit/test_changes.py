@@ -135,6 +135,16 @@ def test_a_row_is_read_as_far_as_it_can_be(cells: tuple[str, ...], payment: Paym
         pytest.param("billing-2026-11", ["billing-2026-11"], None, id="not itself"),
         pytest.param("billing-2026-11", ["rent-2026-10", "billing-2026-1"], None, id="another shape"),
         pytest.param("billing", ["billing", "billing-2026-10"], None, id="no digits"),
+        pytest.param("rent dec", ["rent nov"], None, id="no year"),
+        pytest.param("loyers_décembre-2026", ["loyers_novembre-2026"], "loyers_novembre-2026", id="months in words"),
+        pytest.param(
+            "loyers_janvier-2027-01",
+            ["loyers_decembre-2026-12", "loyers_novembre-2026-11"],
+            "loyers_decembre-2026-12",
+            id="months in words and in figures, over the new year",
+        ),
+        pytest.param("Rent Dec 2026", ["rent Sept 2026", "Rental Nov 2026"], "rent Sept 2026", id="short months"),
+        pytest.param("marché 2026-11", ["marchés 2026-10"], None, id="a word that begins like a month"),
     ],
 )
 def test_the_month_before_has_a_name_of_the_same_shape(name: str, others: list[str], expected: str | None) -> None:

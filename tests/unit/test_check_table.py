@@ -87,6 +87,7 @@ def test_a_fault_of_the_rows_shape_is_carried_over() -> None:
 
 def test_the_column_decides_what_is_ambiguous() -> None:
     """`1,234` is read as the other amounts of its column are written, with a notice."""
+    assert amounts_of("12.345", "1.50")[0][1] == ["amount-decimals"]  # the fault says all: it was read as no amount
     assert amounts_of("1,234", "12.50") == [(Decimal("1234.00"), ["amount-by-convention"]), (Decimal("12.50"), [])]
     assert amounts_of("1.234", "12,50") == [(Decimal("1234.00"), ["amount-by-convention"]), (Decimal("12.50"), [])]
 

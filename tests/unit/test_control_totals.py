@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from pipeline.domain.control_totals import Cause, CauseFinder, LikelyCause
-from pipeline.domain.model import ControlTotal, ReportRow, SheetRow, Status
+from pipeline.domain.model import LEFT_OUT, ControlTotal, ReportRow, SheetRow, Status
+from schemas.faults import Fault
 
 AMOUNTS = {2: "100.00", 3: "40.00", 4: None, 5: "7.31", 6: "100.00"}
 
@@ -42,6 +44,16 @@ def test_a_few_rows_are_kept_of_many() -> None:
     for number in range(2, 102):
         finder.add(_row(number, "10.00"))
     assert finder.likely_cause(control).rows == (2, 3, 4, 5, 6)
+
+
+def test_what_a_person_left_out_is_the_surest_cause() -> None:
+    """The total of the sheet was right about the others; another row of the same amount is no reason."""
+    control = ControlTotal("row 7", "60.00", "80.00", agrees=False)
+    finder = CauseFinder([control])
+    finder.add(_row(2, "20.00"))
+    finder.add(replace(_row(3, "20.00"), status=Status.INVALID, errors=(Fault(LEFT_OUT),)))
+    finder.add(_row(4, "40.00"))
+    assert finder.likely_cause(control) == LikelyCause(Cause.LEFT_OUT, (3,))
 
 
 def _row(number: int, amount: str | None) -> ReportRow:

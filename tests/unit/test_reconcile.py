@@ -714,6 +714,37 @@ def test_a_payment_of_another_batch_needs_nobody() -> None:
     assert (mine.category, other.elsewhere, other.must_be_looked_at) == (MatchCategory.MATCHED, "october", False)
 
 
+def test_a_bank_books_the_payments_of_all_batches() -> None:
+    """What a report tells of another batch is on the statement once more, under the payor's name, and counts once."""
+    booked = {
+        "session_id": "",
+        "reference": "",
+        "email": "",
+        "name": "",
+        "created": "",
+        "completed": "",
+        "sha256": "bb",
+    }
+    memo = "VIREMENT INTERAC Zoe Tremblay"
+    lines = [
+        line(),
+        line(**OTHER_SESSION),
+        line(**booked, statement=True, number=2, memo=memo, settled="2026-11-06"),
+        line(**booked, statement=True, number=3, memo=memo, settled="2026-11-06"),
+        line(**booked, statement=True, number=4, memo=memo, settled="2026-11-06"),
+    ]
+    payments = payments_of(lines)
+    done = reconcile_payments([claim()], payments, Known(sessions={"s-2": "october"}))
+    assert [payment.line.number for payment in done.other_lines] == [2, 3]
+    mine, third, other = sorted(done.matches, key=lambda match: match.payments[0].line.number + len(match.elsewhere))
+    assert (mine.category, other.elsewhere) == (MatchCategory.MATCHED, "october")
+    assert third.payments[0].line.number == 4
+    assert third.must_be_looked_at
+    (deposit,) = [one for one in deposits(done) if one.day == "2026-11-05"]
+    assert (deposit.amount, deposit.booked.number) == (Decimal("500.00"), 2)
+    assert balance(done.matches, payments, Decimal("250.00"), done.other_lines).adds_up
+
+
 def test_a_confirmed_proposal_is_matched() -> None:
     """What a person confirmed once stays confirmed."""
     told = line(session_id="S-9", reference="OTHER")

@@ -102,6 +102,13 @@ def test_the_story_of_a_row(command: Command, page: Page, served: Serving) -> No
     open_batch(page, served, "/rows/7")
     expect(page.get_by_text("is not an e-mail address")).to_be_visible()
     expect(page.get_by_text("This row was never sent.")).to_be_visible()
+    open_batch(page, served, "/rows/3")
+    expect(page.locator(".state")).to_have_text("Waiting")
+    expect(page.get_by_role("link", name="Open the payment page")).to_be_visible()
+    assert "Cancelled: 2, $60.00" in command("cancel", BATCH, "--sandbox", "--yes").out
+    page.reload()
+    expect(page.locator(".state")).to_have_text("Ended unpaid")
+    expect(page.get_by_role("link", name="Open the payment page")).to_have_count(0)
 
 
 def test_a_number_that_two_sheets_have_shows_both_rows(command: Command, page: Page, served: Serving) -> None:

@@ -50,9 +50,47 @@ def test_what_is_not_sent_and_what_waits_is_there(
     page.wait_for_url("**/drafts/*/sheet")
     page.goto(f"{served.origin}/practice/")
     assert_nothing_wrong(page)
-    expect(page.get_by_role("heading", level=2)).to_have_text(["Wait for approval", "Not sent yet", "Sent"])
+    expect(page.get_by_role("heading", level=2)).to_have_text(["Plans to approve or to send", "Not sent yet", "Sent"])
     page.get_by_role("link", name=next_month.name).click()
     expect(page.get_by_role("heading", level=1)).to_have_text(next_month.name)
     page.go_back()
-    page.get_by_role("region", name="Wait for approval").get_by_role("link").click()
+    page.get_by_role("region", name="Plans to approve or to send").get_by_role("link").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("rent 2026-12")
+
+
+def test_a_plan_is_found_until_it_is_sent(command: Command, page: Page, served: Serving, tmp_path: Path) -> None:
+    """Approved or sent back, from the first page and from the summary of its sheet: its maker goes on from there."""
+    rows = send(command, PEOPLE[:1], "2026-10").read_text().replace("Happy1-1", "INV-1")
+    sheet = tmp_path / "december.csv"
+    sheet.write_text(rows.replace("@example.com", "@mail.example.com"))
+    page.goto(f"{served.origin}/practice/new")
+    page.locator("input[type=file]").set_input_files(sheet)
+    page.wait_for_url("**/drafts/*/sheet")
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_url("**/drafts/*/check")
+    summary = page.url.replace("/check", "/summary")
+    page.goto(summary)
+    page.get_by_role("button", name="Ask for approval").click()
+    page.wait_for_url("**/plans/*")
+    name = page.url.rpartition("/")[2]
+    plans = page.get_by_role("region", name="Plans to approve or to send")
+    for options, state in (
+        (("--total", "10.00"), "approved"),
+        (("--send-back", "December has 31 days"), "sent back"),
+    ):
+        decided = command("approve", name, *options, "--sandbox")
+        assert decided.code == 0, decided.err
+        page.goto(f"{served.origin}/practice/")
+        expect(plans.get_by_role("row", name=name)).to_contain_text(state)
+        page.goto(summary)
+        expect(page.get_by_text(f"Plan {name} of this sheet: {state}.")).to_be_visible()
+        assert_nothing_wrong(page)
+        page.get_by_role("link", name="Open the plan").click()
+        expect(page.get_by_role("main").get_by_role("status")).to_have_text(state)
+    page.goto(f"{served.origin}/practice/")
+    page.get_by_role("link", name="december.csv").click()
+    page.get_by_text("Discard this sheet").click()
+    page.locator("details[open]").get_by_role("button").click()
+    page.wait_for_url("**/practice/**")
+    page.goto(f"{served.origin}/practice/")
+    expect(plans).to_have_count(0)

@@ -1,9 +1,11 @@
 """A month on the local page by its forms alone: what is kept, what is counted, what is refused."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 from support.command import Command
 from support.local_page import Serving, serving
 from support.page_forms import Visitor, visiting
@@ -58,6 +60,7 @@ def test_the_total_of_the_billing_program_is_kept_and_held_against_the_rows(
     assert "This is not an amount." in visitor.post(f"drafts/{draft}/total", {"total": "much"})
     assert visitor.status == 422
     assert "The totals differ by $5.00." in visitor.post(f"drafts/{draft}/total", {"total": "$1,025.00"})
+    assert ".m.." not in visitor.text  # the full stop of the time ends the sentence too
     assert "Typed by" in visitor.get(f"drafts/{draft}/check")
     assert "Difference $5.00" in visitor.get(f"drafts/{draft}/summary")
     digest = visitor.value("digest")
@@ -79,6 +82,9 @@ def test_the_total_of_the_billing_program_is_kept_and_held_against_the_rows(
     visitor.post(f"drafts/{draft}/total", {"total": "1021.00"})
     assert "Difference $0.00" in visitor.get(f"drafts/{draft}/summary")
     assert "Every row has its request." in visitor.send(draft)
+    story = command("batches", "show", "rent 2026-12", "--sandbox").out
+    assert "total of the billing program: $1,021.00, typed by" in story
+    assert "accepted on" in story
 
 
 def test_a_total_that_was_taken_back_asks_nothing(visitor: Visitor, tmp_path: Path) -> None:
@@ -130,11 +136,14 @@ def test_a_tick_of_a_likely_typing_error_is_kept_and_void_once_its_row_changes(
         assert visitor.value("slip") != key
 
 
-def test_the_month_to_compare_with_is_chosen(visitor: Visitor, tmp_path: Path) -> None:
-    """Any batch that was sent here; the plan that another person looks at compares with the same."""
+def test_the_month_to_compare_with_is_chosen(visitor: Visitor, command: Command, tmp_path: Path) -> None:
+    """Any batch that was sent here; the plan that another person looks at compares with the same, and so does a run
+    of the command line on the same sheet.
+    """
     sent_november(visitor, tmp_path)
     sent_november(visitor, tmp_path, "one of a kind", "X-1,Ana,Roy,ana@example.com,10.00")
-    draft = visitor.named(sheet(tmp_path, "D-1,Ana,Roy,ana@example.com,100.00"), "rent 2026-12")
+    path = sheet(tmp_path, "D-1,Ana,Roy,ana@example.com,100.00")
+    draft = visitor.named(path, "rent 2026-12")
     assert "Compared with batch rent 2026-11." in visitor.get(f"drafts/{draft}/changes")
     assert "Likely typing errors" not in visitor.text
     assert "Compared with batch one of a kind." in visitor.post(f"drafts/{draft}/compare", {"compare": "one of a kind"})
@@ -143,8 +152,28 @@ def test_the_month_to_compare_with_is_chosen(visitor: Visitor, tmp_path: Path) -
     visitor.post(f"drafts/{draft}/changes", {"slip": visitor.value("slip")})
     visitor.post(f"drafts/{draft}/plan", {"digest": visitor.value("digest")})
     assert "Compared with one of a kind" in visitor.text
+    assert '"comparedWith": "one of a kind"' in command("plan", path, "--sandbox", "--json").out
+    checked = command("run", path, "--sandbox", "--dry-run", "-o", tmp_path / "checked.xlsx")
+    assert checked.code == 0, checked.err
+    changes = load_workbook(tmp_path / "checked.xlsx")["Changes"]
+    assert "one of a kind" in " ".join(str(cell) for row in changes.iter_rows(values_only=True) for cell in row)
     assert "Compared with batch rent 2026-11." in visitor.post(f"drafts/{draft}/compare", {"compare": "no such batch"})
     assert "Compared with batch rent 2026-11." in visitor.post(f"drafts/{draft}/compare", {"compare": ""})
+
+
+def test_a_month_in_words_is_a_month(visitor: Visitor, tmp_path: Path) -> None:
+    """The name that is proposed has it, and the slip of a zero is found by it, whatever month it is now."""
+    november = visitor.drop(sheet(tmp_path, NOVEMBER, name="loyers_novembre.csv"))
+    proposed = visitor.value("batch")
+    assert re.fullmatch(r"loyers_novembre-\d{4}-11", proposed)
+    year = int(proposed[-7:-3])
+    sent_november(visitor, tmp_path, f"Loyers Novembre {year}")
+    draft = visitor.named(sheet(tmp_path, ROW.replace("A-1", "D-1")), f"loyers décembre {year}")
+    assert f"Compared with batch Loyers Novembre {year}." in visitor.get(f"drafts/{draft}/changes")
+    assert "Likely typing errors (1)" in visitor.text
+    assert draft != november
+    other = visitor.named(sheet(tmp_path, ROW.replace("A-1", "E-1"), name="fees.csv"), "fees")
+    assert "No batch has the name of the month before." in visitor.get(f"drafts/{other}/changes")
 
 
 def test_held_rows_are_released_one_by_one(visitor: Visitor, command: Command, tmp_path: Path) -> None:
@@ -181,6 +210,9 @@ def test_held_rows_are_released_one_by_one(visitor: Visitor, command: Command, t
     assert (done.json()["counts"]["created"], done.json()["counts"]["held"]) == (2, 2)
     again = command(*run, "--json").json()["counts"]
     assert (again["already-created"], again["held"]) == (2, 2)
+    assert "that held rows are other charges: 1. a second instalment" in (
+        command("batches", "show", "rent 2026-12", "--sandbox").out
+    )
 
 
 def test_a_release_is_of_what_was_seen(visitor: Visitor, tmp_path: Path) -> None:
@@ -239,3 +271,80 @@ def test_the_command_line_sees_the_plan_of_the_page(visitor: Visitor, command: C
     assert "as chosen" not in named.err
     sent = command(*run, "--plan", "rent 2026-12-p1").json()
     assert (sent["batch"], sent["counts"]["created"]) == ("rent 2026-12", 1)
+
+
+def test_a_fault_of_a_whole_name_stands_at_its_cell_once(visitor: Visitor, tmp_path: Path) -> None:
+    """It is a fault of the first and of the last name; a fault of the row has its remedy on a line of its own."""
+    path = tmp_path / "rent-2026-12.csv"
+    lines = "A-1,,ana@example.com,10.00", "A-2,Ben Roy,ben@example.com,20.00", "A-2,Ben Roy,ben@example.com,20.00"
+    path.write_text("\n".join(["Invoice #,Tenant,E-mail,Amount", *lines]) + "\n", "utf-8")
+    draft = visitor.drop(path)
+    visitor.post(f"drafts/{draft}/sheet", {"batch": "rent 2026-12"})
+    assert "There is no column for: first name, last name." in visitor.text
+    fields = ["referenceId", "names:given-first", "email", "amount"]
+    headings = ["Invoice #", "Tenant", "E-mail", "Amount"]
+    visitor.post(f"drafts/{draft}/columns", {"heading": headings, "field": fields})
+    shown = visitor.get(f"drafts/{draft}/fix")
+    assert shown.count("the cell is empty, but required") == 1
+    assert 'id="cell-2-1" name="cell-1" value="" data-was="" aria-invalid="true"' in visitor.page
+    assert 'class="note bad">this row repeats row 3' in visitor.page
+    assert '<span class="hint block">Remove one of them' in visitor.page
+
+
+def test_a_notice_of_a_row_is_seen_where_the_row_is_corrected(visitor: Visitor, tmp_path: Path) -> None:
+    """The check leads there from it."""
+    draft = visitor.named(sheet(tmp_path, "A-1,Ana,Roy,ana@example.com,8950.00"), "rent 2026-12")
+    assert "is above $3,000.00" in visitor.get(f"drafts/{draft}/check")
+    assert "is above $3,000.00" in visitor.get(f"drafts/{draft}/fix?row=2")
+    visitor.post(f"drafts/{draft}/correct", {"row": "2", "cell-4": "7950.00"})
+    assert visitor.get(f"drafts/{draft}/fix?row=2").count("corrected from") == 1
+
+
+def test_a_results_workbook_given_back_goes_on_with_its_batch(
+    visitor: Visitor, command: Command, tmp_path: Path
+) -> None:
+    """Its sheet of results or errors is ticked, never the list of links; what was left out of the batch stays out."""
+    path = tmp_path / "rent-2026-12.csv"
+    lines = "A-1,Ana Roy,ana@example.com,10.00", "A-2,Ben Roy,ben@example.com,20.00", "A-3,Cy Roy,cy@example.com,40.00"
+    path.write_text("\n".join(["File,Tenant,Contact,Rent due", *lines]) + "\n", "utf-8")
+    columns: dict[str, str | list[str]] = {
+        "heading": ["File", "Tenant", "Contact", "Rent due"],
+        "field": ["referenceId", "names:given-first", "email", "amount"],
+    }
+    draft = visitor.drop(path)
+    visitor.post(f"drafts/{draft}/sheet", {"batch": "rent 2026-12"})
+    visitor.post(f"drafts/{draft}/columns", columns)
+    visitor.get(f"drafts/{draft}/fix?row=4")
+    visitor.post(f"drafts/{draft}/leave-out", {"row": "4", "reason": "moved out"})
+    visitor.send(draft)
+    back = tmp_path / "given back.xlsx"
+    back.write_bytes(visitor.download("batches/rent%202026-12/workbook"))
+    again = visitor.drop(back)
+    assert 'name="sheets" value="Results" checked' in visitor.page
+    assert visitor.value("batch") == "rent 2026-12"
+    visitor.post(f"drafts/{again}/sheet", {"batch": "rent 2026-12", "sheets": "Results"})
+    assert "continue that batch" in visitor.text
+    visitor.post(f"drafts/{again}/sheet", {"batch": "rent 2026-12", "sheets": "Results", "continue": "rent 2026-12"})
+    if visitor.path.endswith("/columns"):
+        visitor.post(f"drafts/{again}/columns", columns)
+    shown = visitor.get(f"drafts/{again}/check")
+    assert "0 ready to send $0.00" in shown
+    assert "1 left out $40.00" in shown
+    assert "2 already requested $30.00" in shown
+
+
+def test_a_total_of_the_sheet_is_right_about_what_is_not_left_out(visitor: Visitor, tmp_path: Path) -> None:
+    """The cause says so; the line of the total can be left out as well."""
+    lines = (
+        "A-1,Ana,Roy,ana@example.com,10.00",
+        "A-2,Ben,Roy,ben@example.com,20.00",
+        "A-2,Ben,Roy,ben@example.com,20.00",
+    )
+    draft = visitor.named(sheet(tmp_path, *lines, "Total,,,,30.00"), "rent 2026-12")
+    visitor.get(f"drafts/{draft}/fix")
+    visitor.post(f"drafts/{draft}/leave-out", {"row": "4", "reason": "twice in the list"})
+    shown = visitor.get(f"drafts/{draft}/check")
+    assert "rows that a person left out (4). Without them the total agrees." in shown
+    visitor.get(f"drafts/{draft}/fix")
+    visitor.post(f"drafts/{draft}/leave-out", {"row": "5", "reason": "of the others alone"})
+    assert "0 to fix $0.00" in visitor.get(f"drafts/{draft}/check")

@@ -55,7 +55,7 @@ def test_asking_shows_who_has_paid(sent: Path, page: Page, served: Serving) -> N
     expect(page.get_by_text("The API was not asked yet.")).to_be_visible()
     assert rows_of(page) == ["2", "3", "4", "5", "6", "7"]
     assert_nothing_wrong(page)
-    page.get_by_role("button", name="Ask the API again now").focus()
+    page.get_by_role("button", name="Ask the API now").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("status").filter(has_text="Asked about 3 requests")).to_be_visible()
     expect(page.get_by_role("link", name="Paid 1 $10.00")).to_be_visible()
@@ -229,6 +229,6 @@ def test_a_refused_password_is_one_sentence(command: Command, browser: Browser) 
     """What was known stays."""
     with real(command, browser, FLINKS_PASSWORD="wrong") as (page, served):
         open_paid(page, served, place="real")
-        page.get_by_role("button", name="Ask the API again now").click()
+        page.get_by_role("button", name="Ask the API now").click()
         expect(page.get_by_role("status").filter(has_text="The API refused")).to_be_visible()
         expect(page.get_by_role("link", name="Waiting 3")).to_be_visible()

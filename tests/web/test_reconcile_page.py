@@ -252,3 +252,32 @@ def nothing_is_left(tmp_path: Path) -> Iterator[None]:
     yield
     left = [path for path in tmp_path.rglob("*.part") if path.is_file()]
     assert left == []
+
+
+def test_what_this_batch_was_paid_is_apart_from_other_payments(reconcile: Page, browser: Browser) -> None:
+    """The figures above the proof are of the batch; the workbook is in the language of the page, whoever matched."""
+    page = reconcile
+    drop(page, settlement=f"{REPORT}R-9999,Sam Poe,321.00,Settled,{TODAY}\n")
+    expect(page.locator(".figure")).to_have_text(
+        [
+            "$341.65requested",
+            "$417.40of it paid, as the reports say",
+            "$75.75difference",
+            "$321.00other payments in the reports",
+        ]
+    )
+    flawless(page)
+    page.get_by_role("button", name="Français").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Télécharger le classeur").click()
+    book = openpyxl.load_workbook(io.BytesIO(Path(download.value.path()).read_bytes()))
+    assert book.sheetnames[0] == "Preuve"
+    expect(page.get_by_text("Reference = référence")).to_be_visible()
+
+
+def test_practice_has_a_report_to_drop(reconcile: Page) -> None:
+    """The sandbox makes one of what was paid with its links: a whole month can be tried."""
+    link = reconcile.get_by_role("link", name="Download today's report of the practice API")
+    answer = reconcile.request.get(link.get_attribute("href") or "")
+    assert answer.ok
+    assert "Reference Id" in answer.text()

@@ -201,6 +201,47 @@ def test_a_journal_is_made_only_when_somebody_says_so(
     assert tomllib.loads(settings.read_text()) == {"journal": str(place)}
 
 
+@pytest.mark.parametrize("named_by", ["the settings", "an option"])
+def test_a_journal_that_is_named_and_not_there_is_made_on_the_set_up(
+    command: Command, settings: Path, context: BrowserContext, tmp_path: Path, named_by: str
+) -> None:
+    """The page that misses it leads there. Nothing makes it before somebody says so."""
+    place = tmp_path / "team.sqlite"
+    options = ("--journal", str(place)) if named_by == "an option" else ()
+    settings.parent.mkdir(parents=True)
+    named = f'journal = "{place}"\n' if not options else ""
+    settings.write_text(f'base_url = "https://pay.example.com"\n{named}')
+    with serving(command, *options) as served:
+        page = entered(context, served)
+        page.goto(f"{served.origin}/real/")
+        expect(page.get_by_role("alert")).to_contain_text("There is no journal at")
+        flawless(page)
+        page.get_by_role("link", name="To the set-up").click()
+        page.get_by_role("button", name="Keep and check").click()
+        page.wait_for_url("**/setup/checks?kept=yes")
+        assert not place.exists()
+        page.get_by_role("link", name="Change it in the set-up (journal)").click()
+        flawless(page)
+        page.get_by_label("Create a new journal there").check()
+        page.get_by_role("button", name="Keep and check").click()
+        page.wait_for_url("**/setup/checks?kept=yes")
+        assert place.exists()
+        page.goto(f"{served.origin}/real/")
+        expect(page.get_by_role("heading", name="No batch yet")).to_be_visible()
+
+
+def test_practice_makes_a_journal_that_is_named_by_itself(
+    command: Command, context: BrowserContext, tmp_path: Path
+) -> None:
+    """As `run --sandbox` does: it remembers nothing that matters, and the first page is no dead end."""
+    with serving(command, "--sandbox", "--journal", str(tmp_path / "practice.sqlite")) as served:
+        page = entered(context, served)
+        page.goto(f"{served.origin}/practice/")
+        expect(page.get_by_role("heading", name="No batch yet")).to_be_visible()
+        page.goto(f"{served.origin}/practice/setup")
+        expect(page.get_by_label("Create a new journal there")).to_have_count(0)
+
+
 def test_a_settings_file_that_is_wrong_is_told_on_every_page_of_the_set_up(
     command: Command, settings: Path, context: BrowserContext
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
@@ -15,7 +15,7 @@ from pipeline.commands.batches import NumberedStory, RowStory
 from pipeline.commands.status import csv_again, workbook_again
 from pipeline.domain.errors import StoppedEarlyError
 from pipeline.domain.model import Outcome, Status, Totals
-from pipeline.domain.payment_summary import PaymentState
+from pipeline.domain.payment_summary import PaymentState, payment_state
 from pipeline.journal.history import PastRun
 from pipeline.messages import N_, translate
 from pipeline.report.formatting import column_names
@@ -67,7 +67,9 @@ def row(visit: Visit, batch: str, number: int) -> Response:
     found = batches.stories_of_row(batch, number, visit.settings, in_sandbox=visit.in_sandbox)
     show = visit.request.query_params.get("accounts") == "shown"
     stories = [_story(visit, one, show_accounts=show) for one in found]
-    return visit.page("row.html", batch=batch, row_number=number, stories=stories, show_accounts=show)
+    return visit.page(
+        "row.html", batch=batch, row_number=number, stories=stories, show_accounts=show, states=STATES, kinds=KINDS
+    )
 
 
 @pages.get("batches/{batch:path}/workbook")
@@ -177,7 +179,7 @@ class _RowsLine:
 def what_became(visit: Visit, totals: Totals) -> list[_RowsLine]:
     """The statuses that occur; the rows that a person left out are apart from those that are wrong."""
     out, lines = totals.left_out, list[_RowsLine]()
-    for line in status_lines(totals, visit.lang):
+    for line in status_lines(replace(totals, left_out=_NO_TOTALS.left_out), visit.lang):
         rows, amount, word = line.rows, line.amount, visit.say_status(line.status)
         if line.status is Status.INVALID and out.rows:
             why = visit.say("A person left the row out of the batch. The reason is kept.")
@@ -220,6 +222,7 @@ class _Row:
     of: RowStory
     present: bool
     meaning: str
+    state: PaymentState | None
     why: tuple[str, ...]
     cells: tuple[_Cell, ...]
     hides: bool
@@ -245,6 +248,7 @@ def _story(visit: Visit, one: NumberedStory, *, show_accounts: bool) -> _Row:
         story,
         one.present,
         meanings[story.row.status],
+        payment_state(story.states[-1] if story.states else None, has_id=True) if story.row.launch_url else None,
         tuple(map(said, (*story.row.errors, *story.row.notices))),
         tuple(_Cell(name, text[:_LONG], text[_LONG:]) for name, text in cells if text),
         any(texts.get(at) for at in accounts.hidden_in(story.row.row.cells)),
@@ -259,7 +263,8 @@ def _events(visit: Visit, story: RowStory, said: Callable[[Fault], str]) -> list
         if attempt.http_status is not None:
             details.append(visit.say("HTTP {status}", status=attempt.http_status))
         details += map(said, attempt.reasons)
-        text = visit.say("Attempt {number}", number=attempt.number) + ": " + visit.say(_OUTCOMES[attempt.outcome])
+        outcome = visit.say(_OUTCOMES[attempt.outcome])
+        text = visit.say("Attempt {number}: {outcome}", number=attempt.number, outcome=outcome)
         found.append(_Event(attempt.intended_at, text, tuple(filter(None, details))))
     for decision in story.decisions:
         text = visit.say(_DECISIONS[decision.outcome], who=decision.who)

@@ -27,7 +27,7 @@ from pipeline.commands.batches import list_batches
 from pipeline.commands.draft_choices import with_choices, with_total
 from pipeline.commands.drafts import Desk
 from pipeline.commands.options import Request
-from pipeline.commands.plan import approve, check_approvable, look, plan_of_draft, send_back
+from pipeline.commands.plan import approve, check_approvable, look, plan_of_draft, plans, send_back
 from pipeline.config import kinds
 from pipeline.domain.approval import PlanState
 from pipeline.domain.comparison import Change, ChangeKind
@@ -35,13 +35,14 @@ from pipeline.domain.control_totals import CauseFinder
 from pipeline.domain.drafts import Choices, Decision, Release, correction_notice
 from pipeline.domain.errors import InputError, RunError, UsageError
 from pipeline.domain.model import Column, ControlTotal, Mapping, Payment
+from pipeline.domain.months import month_in
 from pipeline.domain.plan_summary import PlanView
 from pipeline.journal import drafts as kept
 from pipeline.journal import planning, queries, runs
 from pipeline.journal.draft_rows import DraftRow, Group, Wanted
 from pipeline.journal.drafts import Draft
 from pipeline.messages import N_, explain
-from pipeline.reader import SheetPreview, preview
+from pipeline.reader import SheetPreview, batch_named_in, preview
 from pipeline.report import plan_page
 from pipeline.report.formatting import column_names, control_name
 from pipeline.report.masking import mask
@@ -52,7 +53,9 @@ from pipeline.web.routes import Pages
 from pipeline.web.visit import Visit, ignore, whole_number
 from schemas.faults import how_to_fix
 from schemas.fields import FIELDS, LABELS, Field
+from schemas.languages import LANGUAGES
 from schemas.money import from_cents
+from schemas.workbook_names import sheet_name
 
 pages: Final = Pages()
 
@@ -207,12 +210,12 @@ def draft(visit: Visit, draft_id: int) -> Response:
 def sheet(visit: Visit, draft_id: int) -> Response:
     """Which sheets are billed, and what the batch is called."""
     with _draft(visit, draft_id) as at:
-        return _sheet_page(visit, at, at.draft.batch or _proposed(visit, at.draft))
+        return _sheet_page(visit, at, at.draft.batch or batch_named_in(at.file) or _proposed(visit, at.draft))
 
 
 def _sheet_page(visit: Visit, at: _At, batch: str, refused: str = "", taken: str = "") -> Response:
     sheets = preview(at.file, Mapping())
-    chosen = at.draft.choices.sheets or tuple(_first_with_headings(sheets))
+    chosen = at.draft.choices.sheets or tuple(_to_bill(sheets))
     opened = drafts.open_draft(at.desk, at.file, at.draft.file)
     example = f"{batch.split('-', 1)[0] or 'billing'}-{datetime.now().astimezone():%Y-%m}"
     return visit.page(
@@ -229,15 +232,24 @@ def _sheet_page(visit: Visit, at: _At, batch: str, refused: str = "", taken: str
     )
 
 
-def _first_with_headings(sheets: Sequence[SheetPreview]) -> Iterator[str]:
-    found = [one.name for one in sheets if not one.is_hidden and sum(1 for field in one.fields if field) > 1]
-    yield from found[:1]
+def _to_bill(sheets: Sequence[SheetPreview]) -> Iterator[str]:
+    """The sheet that is most likely meant: in a workbook of ours what is to be fixed, else what became of each row."""
+    ours = sorted((one for one in sheets if one.is_ours), key=lambda one: one.name not in _TO_FIX or not _has_rows(one))
+    found = [one for one in sheets if not one.is_hidden and sum(1 for field in one.fields if field) > 1]
+    yield from [one.name for one in ours or found][:1]
+
+
+def _has_rows(sheet: SheetPreview) -> bool:
+    return any(sum(1 for cell in record.cells if cell.strip()) > 1 for record in sheet.rows)
+
+
+_TO_FIX: Final = frozenset(sheet_name("Errors", lang) for lang in LANGUAGES)
 
 
 def _proposed(visit: Visit, draft: Draft) -> str:
-    """The name of the file, with the month behind it where it names none: so the month before is found by it."""
+    """The name of the file, with its month behind it where it names no year: so the month before is found by it."""
     stem = Path(draft.file).stem
-    name = stem if _MONTH.search(stem) else f"{stem}-{datetime.now().astimezone():%Y-%m}"
+    name = stem if _YEAR.search(stem) else f"{stem}-{_month_of(stem, datetime.now().astimezone())}"
     taken = {line.name for line in list_batches(visit.settings, in_sandbox=visit.in_sandbox)}
     taken |= {other.batch for other in _other_drafts(visit, draft)}
     numbered = (f"{name}-{number}" for number in count(2))
@@ -249,8 +261,17 @@ def _other_drafts(visit: Visit, draft: Draft) -> list[Draft]:
     return [one for one in drafts.unsent(visit.settings, in_sandbox=visit.in_sandbox) if one.id != draft.id]
 
 
-_MONTH: Final = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)")
+_YEAR: Final = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)")
 """A year in the name of a file: then it names its month."""
+
+
+def _month_of(name: str, now: datetime) -> str:
+    """The month that a name has in words, as near to now as it can be, else this month."""
+    month = month_in(name)
+    if month is None:
+        return f"{now:%Y-%m}"
+    ahead = (month - now.month + 5) % 12 - 5  # from five months ago to six months ahead
+    return f"{now.year + (now.month + ahead - 1) // 12}-{month:02}"
 
 
 def _last_run(visit: Visit, batch: str) -> datetime | None:
@@ -397,7 +418,7 @@ def _chosen(column: Column, choices: Choices) -> str:
 def _guessed(at: _At) -> list[_ColumnLine]:
     """The headings of a sheet that can't be read as it is: what each is known for, and what was chosen."""
     sheets = preview(at.file, Mapping())
-    wanted = at.draft.choices.sheets or tuple(_first_with_headings(sheets))
+    wanted = at.draft.choices.sheets or tuple(_to_bill(sheets))
     sheet = next((one for one in sheets if one.name in wanted), sheets[0])
     chosen = {heading_of(one): one.rpartition("=")[2].strip() for one in at.draft.choices.map}
     return [
@@ -570,8 +591,9 @@ class _FixCell:
 class _FixRow:
     number: int
     name: str
-    told: list[str]
+    told: list[_CellTold]
     cells: list[_FixCell]
+    notices: list[str]
     is_total: bool
 
 
@@ -626,16 +648,22 @@ class _Grid:
     def row(self, row: DraftRow) -> _FixRow:
         """A row with what is wrong with each cell, and above it what is wrong with the whole."""
         told: dict[int, list[_CellTold]] = {}
-        whole = list[str]()
+        whole = list[_CellTold]()
         for fault in row.faults:
-            column = self._of.get(fault.field) or self._headings.get(fault.field)
+            column = self._column(fault.field)
             said = _CellTold(self._visit.fault(fault, self._names), how_to_fix(fault, self._lang))
-            if column is None:
-                whole.append(f"{said.sentence} {said.remedy}".strip())
-            else:
-                told.setdefault(column.index, []).append(said)
+            place = whole if column is None else told.setdefault(column.index, [])
+            if said not in place:  # one cell is both first and last name
+                place.append(said)
         cells = [self._cell(row, column, told.get(column.index, [])) for column in self._shown(told)]
-        return _FixRow(row.number, self._name(row), whole, cells, row.is_total)
+        beside = {cell.history for cell in cells}
+        notices = [text for fault in row.notices if (text := self._visit.fault(fault, self._names)) not in beside]
+        return _FixRow(row.number, self._name(row), whole, cells, notices, row.is_total)
+
+    def _column(self, field: str) -> Column | None:
+        """The column that a fault is about; None for the whole row."""
+        of_whole_name = self._whole_names[0] if self._whole_names and field in _OF_PAYOR else None
+        return self._of.get(field) or self._headings.get(field) or of_whole_name
 
     def _shown(self, told: MappingABC[int, object]) -> list[Column]:
         """The columns of a payment, and others that something is wrong with: the faulty ones first."""
@@ -907,11 +935,21 @@ def _summary_page(visit: Visit, at: _At, refused: str = "") -> Response:
         more_accounts=max(len(to_send.accounts) - ACCOUNTS, 0),
         digest=to_send.digest,
         second_person=visit.settings.second_person_required,
+        plan=next(iter(_plans_of(visit, at.draft)), None),
+        plan_states=plan_page.STATES,
         differing=[one for one in _controls(at, report.controls, visit) if not one.agrees],
         continued=_continued(visit, at),
         expected=draft_decisions.total_beside(at.desk.journal, at.draft, from_cents(forecast.cents)),
         refused=refused,
     )
+
+
+def _plans_of(visit: Visit, draft: Draft) -> Iterator[PlanView]:
+    """The plan of a draft with which somebody has something to do."""
+    states = {PlanState.MADE, PlanState.APPROVED, PlanState.SENT_BACK}
+    for view in plans(visit.settings, in_sandbox=visit.in_sandbox, states=states):
+        if view.sha256 == draft.sha256 and view.batch == draft.batch:
+            yield view
 
 
 def _continued(visit: Visit, at: _At) -> datetime | None:

@@ -9,9 +9,12 @@ from starlette.responses import RedirectResponse, Response
 
 from pipeline.commands import drafts, plan
 from pipeline.commands.batches import list_batches, paid_counts
+from pipeline.domain.approval import PlanState
 from pipeline.domain.errors import UsageError
+from pipeline.domain.plan_summary import PlanView
 from pipeline.journal.overview import PaidCount
 from pipeline.journal.queries import BatchLine
+from pipeline.report import plan_page
 from pipeline.web.routes import Pages
 from pipeline.web.visit import Visit
 from schemas.money import from_cents
@@ -31,12 +34,21 @@ def home(visit: Visit) -> Response:
     lines = list_batches(visit.settings, in_sandbox=visit.in_sandbox)
     here = [line for line in lines if line.environment == environment and line.last_run is not None]
     paid = paid_counts(visit.settings, in_sandbox=visit.in_sandbox)
+    unsent = drafts.unsent(visit.settings, in_sandbox=visit.in_sandbox)
     return visit.page(
         "home.html",
         batches=[_Line(line, paid.get(line.id, PaidCount())) for line in here],
-        drafts=drafts.unsent(visit.settings, in_sandbox=visit.in_sandbox),
-        plans=plan.plans(visit.settings, in_sandbox=visit.in_sandbox, waiting=True),
+        drafts=unsent,
+        plans=_plans(visit, {draft.sha256 for draft in unsent}),
+        plan_states=plan_page.STATES,
     )
+
+
+def _plans(visit: Visit, unsent: set[str]) -> list[PlanView]:
+    """The plans with which somebody has something to do: to approve, to send, or to make anew from a draft."""
+    states = {PlanState.MADE, PlanState.APPROVED, PlanState.SENT_BACK}
+    found = plan.plans(visit.settings, in_sandbox=visit.in_sandbox, states=states)
+    return [view for view in found if view.state is not PlanState.SENT_BACK or view.sha256 in unsent]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from pipeline.config.settings import Settings
 from pipeline.domain.errors import InputError, RunError
 from pipeline.domain.model import Status
 from pipeline.journal.deposits import DepositKey
-from pipeline.messages import explain
+from pipeline.messages import N_, explain
 from pipeline.reconciliation.balance import WITHOUT_DAY, Pile, pile_of
 from pipeline.reconciliation.front import Verdict, headline, other_lines, verdict_of
 from pipeline.reconciliation.matching import Match, MatchCategory
@@ -41,7 +41,7 @@ from pipeline.web.routes import Pages
 from pipeline.web.stream import stream
 from pipeline.web.visit import Visit
 from schemas.languages import LANGUAGES, Lang
-from schemas.reports import Meaning
+from schemas.reports import Meaning, ReportField
 
 pages: Final = Pages()
 
@@ -76,6 +76,26 @@ _SHOWN: Final = {
     MatchCategory.IN_BATCH_ONLY: ("row", "reference", "name", "asked", "inSheet", "rowStatus", "note", "askedOn"),
 }
 """The columns of each place that fit a page; the workbook has them all."""
+_FIELDS: Final = {
+    ReportField.SESSION_ID: N_("id of the request"),
+    ReportField.REFERENCE: N_("reference"),
+    ReportField.TRANSACTION_ID: N_("id of the transaction"),
+    ReportField.MEMO: N_("description"),
+    ReportField.AMOUNT: N_("amount"),
+    ReportField.CREDIT: N_("money in"),
+    ReportField.DEBIT: N_("money out"),
+    ReportField.BALANCE: N_("balance"),
+    ReportField.TYPE: N_("type"),
+    ReportField.CURRENCY: N_("currency"),
+    ReportField.NAME: N_("name"),
+    ReportField.EMAIL: N_("e-mail"),
+    ReportField.ACCOUNT: N_("account"),
+    ReportField.STATUS: N_("status"),
+    ReportField.CREATED: N_("date of the request"),
+    ReportField.COMPLETED: N_("date of the payment"),
+    ReportField.SETTLED: N_("date of the deposit"),
+}
+"""What people call the columns of a report."""
 _MOMENTS: Final = frozenset({"completed", "deposited", "askedOn"})
 _NUMBERS: Final = frozenset({"row", "asked", "paid", "difference", "reportedAmount", "inSheet"})
 
@@ -96,6 +116,7 @@ class _Outcome:
     """
 
     reports: tuple[Path, ...]
+    lang: Lang
     looked: _Looked
     done: Reconciled | None = None
     piles: dict[Pile, list[Match]] = field(default_factory=dict)
@@ -168,14 +189,14 @@ def _reconcile(request: ReconcileRequest, settings: Settings, job: Job) -> _Outc
             refused.append((report.parent.name, failure))
     looked = _Looked(tuple(refused), _merged(words))
     if looked.refused or looked.words:
-        return _Outcome(request.reports, looked)
+        return _Outcome(request.reports, request.lang, looked)
     done = reconcile_batch(request, settings, job.emit)
     piles: defaultdict[Pile, list[Match]] = defaultdict(list)
     for match in done.matches:
         piles[pile_of(match)].append(match)
     told = done.balance, done.story.doubts, done.matches
     headlines = {lang: headline(*told, lang) for lang in LANGUAGES}
-    return _Outcome(request.reports, looked, done, dict(piles), headlines, verdict_of(*told))
+    return _Outcome(request.reports, request.lang, looked, done, dict(piles), headlines, verdict_of(*told))
 
 
 def _merged(words: Sequence[UnknownWord]) -> tuple[UnknownWord, ...]:
@@ -268,8 +289,11 @@ def tick(visit: Visit, batch: str) -> Response:
 
 @pages.get("batches/{batch:path}/reconcile/workbook")
 def workbook(visit: Visit, batch: str) -> Response:
-    """The workbook of the reconciliation that is shown."""
+    """The workbook of the reconciliation that is shown, in the language of the page."""
     outcome = _outcome(visit, batch)
+    if outcome is not None and outcome.lang != visit.lang:
+        _start(visit, batch)
+        outcome = _outcome(visit, batch)
     if outcome is None or outcome.done is None:
         return visit.go(f"batches/{batch}/reconcile")
     return FileResponse(outcome.done.written.path, filename=named_after(batch, RECONCILIATION))
@@ -357,6 +381,7 @@ def _proof(visit: Visit, outcome: _Outcome, done: Reconciled) -> dict[str, Any]:
     """The verdict, the lines of the proof, and one pile."""
     story, lang = done.story, visit.lang
     verdict, *more = outcome.headlines[lang]
+    other_payments = done.balance.of(MatchCategory.IN_REPORT_ONLY)
     lines = [
         _PileLine(
             pile,
@@ -375,7 +400,10 @@ def _proof(visit: Visit, outcome: _Outcome, done: Reconciled) -> dict[str, Any]:
         "verdict": verdict,
         "more": more,
         "kind": {"green": "good", "amber": "warn", "red": "bad"}[outcome.verdict],
+        "fields": _FIELDS,
         "balance": done.balance,
+        "paid": done.balance.total.paid - other_payments.paid,
+        "other_payments": other_payments,
         "lines": lines,
         "pile": _pile(visit, outcome, lines),
         "story": story,

@@ -57,6 +57,27 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
+// On a small screen a table that is too wide becomes a list: its last columns, the amounts, would be out of sight.
+const tables = document.querySelectorAll(".scroll > table");
+for (const table of tables) {
+  const headings = [...table.querySelectorAll("thead th")].map((heading) => heading.textContent.trim());
+  if (!headings.length) continue;
+  for (const cell of table.querySelectorAll("tbody tr > *, tfoot tr > *")) {
+    cell.dataset.label = headings[cell.cellIndex];
+    if (!cell.childElementCount && !cell.textContent.trim()) cell.dataset.empty = "";
+  }
+}
+const stack = () => {
+  const small = matchMedia("(max-width: 40rem)").matches;
+  for (const table of tables) {
+    table.classList.remove("stacked");
+    const tooWide = table.scrollWidth > table.parentElement.clientWidth && table.tHead;
+    table.classList.toggle("stacked", Boolean(small && tooWide));
+  }
+};
+addEventListener("resize", stack);
+stack();
+
 const progress = document.querySelector("[data-progress]");
 if (progress) {
   const source = new EventSource(progress.dataset.progress);

@@ -31,6 +31,7 @@ from pipeline.journal.attempts import Intent, RepeatSearch, Settlement
 from pipeline.journal.group_commit import Recorder, recording
 from pipeline.journal.journal import Batch, Journal
 from pipeline.journal.planning import PendingRow
+from pipeline.journal.shares import lost
 from pipeline.sender.cancellation import CancelToken
 from pipeline.sender.circuit_breaker import MAX_FAILURES, Breaker
 from pipeline.sender.held_share import HeldShare
@@ -224,8 +225,14 @@ class _Engine:
                     self._stop.request(attempt_rules.no_access())
                     return
                 case attempt_rules.Again(failures):
-                    if failures:
-                        await self._stop.sleep(backoff(failures, self._timing.rng))
+                    await self._pause(failures)
+
+    async def _pause(self, failures: int) -> None:
+        """Wait before a row is tried again. A worker that may have been put off would try in vain until it failed."""
+        if self._assignment.share is not None and not self._assignment.share.may_leave():
+            self._stop.request(lost())
+        if failures:
+            await self._stop.sleep(backoff(failures, self._timing.rng))
 
     def _was_ended_elsewhere(self, row: PendingRow) -> bool:
         """Whether a worker that left its share had ended this row of it, or a crash would leave it alone too."""

@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
+from support.fault_server import FaultServer
 from support.journals import Planned, line, place, plan
 
+from pipeline.commands import environment
+from pipeline.commands.connectivity import api_of
+from pipeline.config.settings import load
 from pipeline.domain.errors import ApiUnreachableError, BatchBusyError, InterruptedRunError, ShareLostError
 from pipeline.domain.model import Outcome
 from pipeline.journal import attempts, runs, shares
@@ -19,6 +23,9 @@ from pipeline.journal.attempts import Intent, Settlement
 from pipeline.journal.group_commit import recording
 from pipeline.journal.journal import Journal, open_journal
 from pipeline.journal.shares import Joined, Report
+from pipeline.sender.cancellation import CancelToken
+from pipeline.sender.engine import Assignment, SendRules, Sent, send
+from pipeline.sender.held_share import HeldShare
 
 LIFE = 1.0
 LONG = 60.0
@@ -210,3 +217,27 @@ def test_who_is_stopped_while_taking_rows_keeps_nobody_waiting(journal: Journal)
             journal.write(shares.renew, second, Report())
             put_off = watch(planned).put_off
         assert (put_off, taking.result()) == ({"tcp://one"}, (-1, 2))
+
+
+def test_a_worker_that_may_have_been_put_off_tries_no_row_in_vain(journal: Journal) -> None:
+    """Its request does not leave: it stops, and the row is tried again in the end instead of being a failed one."""
+
+    class Late(HeldShare):
+        def may_leave(self) -> bool:
+            return False
+
+    planned = shared(journal, life=LONG)
+    with FaultServer() as server:
+        names = {"FLINKS_BASE_URL": server.url, "FLINKS_USERNAME": "u", "FLINKS_PASSWORD": "p"}
+        given = load({}, names | {"FLINKS_IMPORT_JOURNAL": journal.url}, None)
+        share = Late(journal, planned.run, "one", "tcp://one", LONG, lambda: False)
+        rows = Assignment(journal, planned.batch, planned.run, ranges=share.ranges(-1, 100), share=share)
+
+        async def run() -> Sent:
+            async with api_of(given, environment.real(given)) as api:
+                return await send(rows, api, SendRules(concurrency=1), share.emit, CancelToken())
+
+        sent = asyncio.run(run())
+        assert not server.creations
+    assert isinstance(sent.stopped, ShareLostError)
+    assert planned.roll()[0].attempts == 1

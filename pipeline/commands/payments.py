@@ -41,12 +41,13 @@ def payments_of(  # noqa: PLR0913 - which of whose, and how many
     with found_batch(name, settings, in_sandbox=in_sandbox) as found, found.journal.reading() as connection:
         batch = found.batch.id
         counted = overview.requests(connection, batch)
+        chosen = overview.lines(connection, counted, which, first, most)
         return PaymentsPage(
             requests=counted,
             asked_at=states.asked_at(connection, batch),
             columns=queries.roll_report(connection, batch).columns,
-            lines=tuple(overview.lines(connection, batch, counted, which, first, most)),
-            found=overview.count(connection, batch, counted, which),
+            lines=tuple(chosen.lines),
+            found=chosen.count,
         )
 
 
@@ -61,7 +62,7 @@ def reminders_of(  # noqa: PLR0913 - which of whose, and where to
 
         def open_ones() -> Iterator[Line]:
             first = 0
-            while some := journal.read(overview.lines, batch, counted, which, first, _CHUNK):
+            while some := journal.read(overview.lines, counted, which, first, _CHUNK).lines:
                 yield from (line for line in some if line.can_cancel)
                 first += _CHUNK
 

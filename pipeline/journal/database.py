@@ -15,9 +15,12 @@ import os
 import re
 import sqlite3
 import tempfile
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,36 +64,61 @@ Step = Callable[[Connection], None]
 """What brings a journal from one version to the next, keeping what it has."""
 
 
-def connect(url: str, steps: Sequence[Step] | None = None) -> Engine:
-    """Open the journal at `url` (an SQLite path, or `postgresql://…`), which must be there.
+@contextmanager
+def connect(url: str, steps: Sequence[Step] | None = None) -> Iterator[Engine]:
+    """Open the journal at `url` (an SQLite path, or `postgresql://…`), which must be there, for as long as it is used.
 
     It is brought up to date by those of `steps` (all that this program knows) that it has not seen. Raises UsageError
     when there is no journal, when it can't be used or was made by a newer program, StoppedEarlyError when another
     program keeps it locked.
     """
-    engine = open_as_it_is(url)
-    try:
+    with open_as_it_is(url) as engine:
         with explained(url):
             _bring_up_to_date(engine, url, STEPS if steps is None else steps)
-    except BaseException:
-        engine.dispose()
-        raise
-    return engine
+        yield engine
 
 
-def open_as_it_is(url: str) -> Engine:
+@contextmanager
+def open_as_it_is(url: str) -> Iterator[Engine]:
     """Open a journal that is there, whatever its version, and leave it so: to look at it.
 
     Raises UsageError when there is none.
     """
-    if not is_there(url):
-        raise UsageError(
-            "There is no journal at {place}. Is a drive disconnected, or the name misspelt? "
-            "Without its journal, the program would send every request again. To create a "
-            'new one: flinks-import journal create "{place}"',
-            place=shown(url),
-        )
-    return _engine(url)
+    with _in_use(_engine(url)) as engine:
+        if not is_there(url):
+            raise UsageError(
+                "There is no journal at {place}. Is a drive disconnected, or the name misspelt? "
+                "Without its journal, the program would send every request again. To create a "
+                'new one: flinks-import journal create "{place}"',
+                place=shown(url),
+            )
+        yield engine
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Engines are kept for the next who opens the same journal: a page would spend more time on writing its SQL than the
+# database on answering. Their connections are not: nobody's file stays open, and each opening is a login of its own.
+
+_users: Final = Counter[Engine]()
+_users_lock: Final = threading.Lock()
+
+
+@contextmanager
+def _in_use(engine: Engine) -> Iterator[Engine]:
+    """An engine that others of this process may use too; its connections are closed when nobody does any more."""
+    with _users_lock:
+        _users[engine] += 1
+    try:
+        yield engine
+    finally:
+        with _users_lock:
+            _users[engine] -= 1
+            if not _users[engine]:
+                del _users[engine]
+                engine.dispose()
+
+
+# ---------------------------------------------------------------------------------------------------------------
 
 
 def is_there(url: str) -> bool:
@@ -100,7 +128,7 @@ def is_there(url: str) -> bool:
     """
     path = sqlite_path(url)
     if path is None:
-        return _is_in(_bare_engine(url), url)
+        return _is_in(_postgresql(url), url)
     try:
         if path.is_dir():
             raise UsageError("The journal {place} is a folder. Choose a file with --journal.", place=path)
@@ -119,7 +147,7 @@ def is_there(url: str) -> bool:
             "choose another with --journal. Nothing was written to it.",
             place=path,
         )
-    if not _is_in(_bare_engine(url), url):
+    if not _is_in(_bare_sqlite(path), url):
         raise UsageError(
             "{place} belongs to another program: it is not a journal. Choose another place "
             "with --journal. Nothing was written to it.",
@@ -131,27 +159,24 @@ def is_there(url: str) -> bool:
 def _is_in(engine: Engine, url: str) -> bool:
     """Whether a database holds a journal. Raises UsageError when another program has a table of that name."""
     wanted = tables.migrations
-    try:
-        with explained(url), engine.connect() as connection:
-            found = inspect(connection)
-            if not found.has_table(wanted.name):
-                return False
-            if not {column["name"] for column in found.get_columns(wanted.name)} >= set(wanted.columns.keys()):
-                raise UsageError(
-                    "{place} belongs to another program: it is not a journal. Choose another place "
-                    "with --journal. Nothing was written to it.",
-                    place=shown(url),
-                )
-            if not _read_version(connection):
-                raise UsageError(
-                    "The journal {place} lacks tables or columns: it is damaged, or another program "
-                    "changed it. Nothing more is sent. Restore it from a backup, or choose another "
-                    "with --journal.",
-                    place=shown(url),
-                )
-            return True
-    finally:
-        engine.dispose()
+    with _in_use(engine), explained(url), engine.connect() as connection:
+        found = inspect(connection)
+        if not found.has_table(wanted.name):
+            return False
+        if not {column["name"] for column in found.get_columns(wanted.name)} >= set(wanted.columns.keys()):
+            raise UsageError(
+                "{place} belongs to another program: it is not a journal. Choose another place "
+                "with --journal. Nothing was written to it.",
+                place=shown(url),
+            )
+        if not _read_version(connection):
+            raise UsageError(
+                "The journal {place} lacks tables or columns: it is damaged, or another program "
+                "changed it. Nothing more is sent. Restore it from a backup, or choose another "
+                "with --journal.",
+                place=shown(url),
+            )
+        return True
 
 
 def make(url: str, steps: Sequence[Step] | None = None) -> bool:
@@ -189,7 +214,7 @@ def _make_file(path: Path, steps: Sequence[Step]) -> bool:
     os.close(handle)
     part = Path(name)
     try:
-        _make_in(_sqlite(part), str(path), steps)
+        _make_in(_sqlite(part, _identity(part)), str(path), steps)
         try:
             os.link(part, path)
         except FileExistsError:
@@ -206,23 +231,20 @@ def _make_file(path: Path, steps: Sequence[Step]) -> bool:
 
 def _make_in(engine: Engine, url: str, steps: Sequence[Step]) -> bool:
     """Make the tables, all in one transaction; False when another program of ours was first."""
-    try:
-        with explained(url), engine.begin() as connection:
-            _wait_for_others(connection)
-            found = set(inspect(connection).get_table_names())
-            if tables.migrations.name in found:
-                return False
-            if found & set(tables.metadata.tables):
-                raise UsageError(
-                    "{place} belongs to another program: it is not a journal. Choose another place "
-                    "with --journal. Nothing was written to it.",
-                    place=shown(url),
-                )
-            for number, step in enumerate(steps, start=1):
-                _take(step, number, connection)
-        return True
-    finally:
-        engine.dispose()
+    with _in_use(engine), explained(url), engine.begin() as connection:
+        _wait_for_others(connection)
+        found = set(inspect(connection).get_table_names())
+        if tables.migrations.name in found:
+            return False
+        if found & set(tables.metadata.tables):
+            raise UsageError(
+                "{place} belongs to another program: it is not a journal. Choose another place "
+                "with --journal. Nothing was written to it.",
+                place=shown(url),
+            )
+        for number, step in enumerate(steps, start=1):
+            _take(step, number, connection)
+    return True
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -363,11 +385,13 @@ def user_of(url: str) -> str:
 
 def _engine(url: str) -> Engine:
     path = sqlite_path(url)
-    return _postgresql(url) if path is None else _sqlite(path)
+    return _postgresql(url) if path is None else _sqlite(path, _identity(path))
 
 
-def _sqlite(path: Path) -> Engine:
-    there, gone = _identity(path), False
+@lru_cache(postgresql.KEPT)
+def _sqlite(path: Path, there: tuple[int, int] | None) -> Engine:
+    """The journal in a file, as long as it is this very file."""
+    gone = False
 
     def same_file(*_: object) -> None:
         nonlocal gone
@@ -385,7 +409,12 @@ def _sqlite(path: Path) -> Engine:
         if not connection.get_execution_options().get("reading", False):
             same_file()
 
-    engine = _bare_engine(str(path))
+    def look_again(*_: object) -> None:
+        nonlocal gone
+        gone = False  # nobody has it open any more: who opens it next looks at what lies there then
+
+    engine = _file(path)
+    event.listen(engine, "engine_disposed", look_again)
     event.listen(engine, "connect", same_file)  # those that are open still read the file that has no name any more
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", still_there)
@@ -394,18 +423,20 @@ def _sqlite(path: Path) -> Engine:
     return engine
 
 
-def _bare_engine(url: str) -> Engine:
-    """A database as it is: also one of another program, which must not be changed."""
-    path = sqlite_path(url)
-    if path is None:
-        return _postgresql(url)
+@lru_cache(postgresql.KEPT)
+def _bare_sqlite(path: Path) -> Engine:
+    """A file as it is: also one of another program, which must not be changed."""
+    return _file(path)
 
+
+def _file(path: Path) -> Engine:
     def open_file() -> sqlite3.Connection:
         # mode=rw: a connection that is made later must not make an empty journal where one was removed.
         return sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
 
     # The URL is never made as text: a path may have a question mark.
-    return create_engine(URL.create("sqlite", database=str(path)), creator=open_file, hide_parameters=True)
+    url = URL.create("sqlite", database=str(path))
+    return create_engine(url, creator=open_file, hide_parameters=True, max_overflow=-1)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

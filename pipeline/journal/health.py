@@ -68,20 +68,20 @@ class Health:
 
 def examine(url: str) -> Health:
     """Look a journal over. Raises UsageError when there is none or it is no journal, StoppedEarlyError when locked."""
-    engine = database.open_as_it_is(url)
-    try:
-        with database.explained(url), engine.connect().execution_options(reading=True) as connection:
-            findings = {name: count for name, count in _findings(connection, url) if count}
-            return Health(
-                place=database.shown(url),
-                version=database.version_of(engine),
-                findings=findings,
-                counts={table.name: _rows(connection, table) for table in _COUNTED},
-                outcomes=_outcomes(connection),
-                free_bytes=free_bytes(url),
-            )
-    finally:
-        engine.dispose()
+    with (
+        database.open_as_it_is(url) as engine,
+        database.explained(url),
+        engine.connect().execution_options(reading=True) as connection,
+    ):
+        findings = {name: count for name, count in _findings(connection, url) if count}
+        return Health(
+            place=database.shown(url),
+            version=database.version_of(engine),
+            findings=findings,
+            counts={table.name: _rows(connection, table) for table in _COUNTED},
+            outcomes=_outcomes(connection),
+            free_bytes=free_bytes(url),
+        )
 
 
 def _findings(connection: Connection, url: str) -> list[tuple[str, int]]:
@@ -137,7 +137,8 @@ def back_up(url: str, path: Path) -> Path:
             "tool: pg_dump --format=custom --file=PATH and the same address.",
             place=database.shown(url),
         )
-    database.open_as_it_is(url).dispose()
+    with database.open_as_it_is(url):
+        pass
     try:
         return put(path, partial(_copy, source))
     except OSError as error:

@@ -82,7 +82,9 @@ def facts(connection: Connection, batch_id: int) -> Facts:
 
 def runs_of(connection: Connection, batch_id: int) -> list[PastRun]:
     """Every run of a batch that staged its sheet, the oldest first."""
-    staged = select(rows.c.run_id, func.count().label("rows")).group_by(rows.c.run_id).subquery()
+    of_batch = select(runs.c.id).where(runs.c.batch_id == batch_id)
+    counted = select(rows.c.run_id, func.count().label("rows")).where(rows.c.run_id.in_(of_batch))
+    staged = counted.group_by(rows.c.run_id).subquery()
     made = func.count().filter(attempts.c.outcome == Outcome.CREATED).label("created")
     tried = (
         select(attempts.c.run_id, func.count().label("attempts"), made)

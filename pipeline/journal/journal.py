@@ -133,10 +133,6 @@ class Journal:
         path = database.sqlite_path(self.url)
         return path and path.with_name(f"{path.name}.reserve")
 
-    def close(self) -> None:
-        """Let go of every connection."""
-        self.engine.dispose()
-
 
 @contextmanager
 def open_journal(url: str, *, make: bool = True) -> Iterator[Journal]:
@@ -146,8 +142,5 @@ def open_journal(url: str, *, make: bool = True) -> Iterator[Journal]:
     """
     if make:
         database.make(url)
-    journal = Journal(database.connect(url), url)
-    try:
-        yield journal
-    finally:
-        journal.close()
+    with database.connect(url) as engine:
+        yield Journal(engine, url)

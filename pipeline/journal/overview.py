@@ -64,6 +64,8 @@ class Requests:
     cancelled: Subtotal
     words: Mapping[PaymentState, Sequence[Any]] = field(repr=False)
     """The words of the API that mean each, as records: what was found once need not be found again."""
+    place: _Place = field(repr=False)
+    """Where they were found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,14 @@ class Line:
     def can_cancel(self) -> bool:
         """Whether the payor may still pay it."""
         return bool(self.session_id) and is_open(self.state)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Some of the lines that are meant, and how many there are in all."""
+
+    lines: list[Line]
+    count: int
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -145,20 +155,20 @@ class _Place:
     unknown: Sequence[int]
     carries: bool
 
-    def requests(self, *columns: Any) -> Select[Any]:
-        """The rows of the roll, each with its requests and their last states."""
+    def requests(self, *columns: Any, with_states: bool = False) -> Select[Any]:
+        """The rows of the roll, each with its requests, and these with their last states where those are needed."""
         mine = and_(_MADE.c.batch_id == self.batch, _MADE.c.identity == rows.c.identity, rows.c.identity != "")
         if self.carries:
             elsewhere = and_(_CARRIES, _MADE.c.session_id == rows.c.request_id, _MADE.c.batch_id != self.batch)
             mine = or_(mine, elsewhere)
-        return (
+        asked = (
             select(*columns)
             .select_from(rows)
             .join(runs, runs.c.id == rows.c.run_id)
             .outerjoin(_MADE, and_(mine, _MADE.c.outcome == _CREATED))
-            .outerjoin(states, _LATEST)
             .where(roll.in_roll(self.batch))
         )
+        return asked.outerjoin(states, _LATEST) if with_states else asked
 
     def is_unknown(self) -> ColumnElement[bool]:
         """Whether a row's outcome is unknown."""
@@ -182,9 +192,15 @@ def requests(connection: Connection, batch_id: int) -> Requests:
     can_pay = made = cancelled = Subtotal()
     paid_cents = func.sum(func.coalesce(states.c.amount_cents, _MADE.c.amount_cents)).label("paid_cents")
     cents = func.sum(_MADE.c.amount_cents).label("cents")
-    counted = place.requests(*_WORDS, func.count().label("rows"), cents, paid_cents).where(_MADE.c.id.is_not(None))
+    # The rows without a request are counted on the way: to walk all rows once more takes as long as all the rest.
+    bare = _MADE.c.id.is_(None).label("bare")
+    alone = func.sum(rows.c.amount_cents).label("row_cents")
+    counted = place.requests(bare, *_WORDS, func.count().label("rows"), cents, paid_cents, alone, with_states=True)
     words: defaultdict[PaymentState, list[Any]] = defaultdict(list)
-    for record in connection.execute(counted.group_by(*_WORDS)):
+    for record in connection.execute(counted.group_by(bare, *_WORDS)):
+        if record.bare:
+            figures[PaymentState.NEVER_ASKED] = _figure(record.rows, record.row_cents)
+            continue
         state, has_id = _state_of(record), bool(record.has_id)
         meaning = payment_state(state, has_id=has_id)
         words[meaning].append(record)
@@ -196,13 +212,15 @@ def requests(connection: Connection, batch_id: int) -> Requests:
             can_pay = _sum(can_pay, figure)
         if is_cancelled_unpaid(state):
             cancelled = _sum(cancelled, figure)
-    columns = (func.count().label("rows"), func.sum(rows.c.amount_cents).label("cents"))
-    never = connection.execute(place.requests(*columns).where(_MADE.c.id.is_(None), ~place.is_unknown())).one()
-    figures[PaymentState.NEVER_ASKED] = _figure(never.rows, never.cents)
     if place.unknown:
+        columns = (func.count().label("rows"), func.sum(rows.c.amount_cents).label("cents"))
+        unasked = place.requests(*columns).where(_MADE.c.id.is_(None), place.is_unknown())
+        among, never = connection.execute(unasked).one(), figures[PaymentState.NEVER_ASKED]
+        others = _figure(among.rows, among.cents)
+        figures[PaymentState.NEVER_ASKED] = Subtotal(never.rows - others.rows, never.amount - others.amount)
         unknown = connection.execute(select(*columns).select_from(rows).where(place.is_unknown())).one()
         figures[PaymentState.UNKNOWN] = _figure(unknown.rows, unknown.cents)
-    return Requests(figures, can_pay, made, cancelled, words)
+    return Requests(figures, can_pay, made, cancelled, words, place)
 
 
 def _figure(count: int, cents: Any) -> Subtotal:
@@ -213,64 +231,79 @@ def _sum(one: Subtotal, other: Subtotal) -> Subtotal:
     return Subtotal(one.rows + other.rows, one.amount + other.amount)
 
 
-def count(connection: Connection, batch_id: int, counted: Requests, which: Filter) -> int:
-    """How many lines there are; `counted` is what `requests` found."""
+def lines(connection: Connection, counted: Requests, which: Filter, first: int, most: int) -> Found:
+    """Some of the lines, from `first` (0 is the first one), in the order of the batch's sheets; `counted` is what
+    `requests` found.
+    """
+    known = None
     if which == Filter(which.state) and not counted.figures[PaymentState.UNKNOWN].rows:
         figures = counted.figures if which.state is None else {which.state: counted.figures[which.state]}
-        return sum(figure.rows for figure in figures.values())
-    return connection.scalar(_chosen(connection, batch_id, counted, which, func.count())) or 0
-
-
-def lines(  # noqa: PLR0913, PLR0917 - which of whose, and how many
-    connection: Connection, batch_id: int, counted: Requests, which: Filter, first: int, most: int
-) -> list[Line]:
-    """Some of the lines, from `first` (0 is the first one), in the order of the batch's sheets."""
-    columns = (rows.c.id.label("row"), rows.c.amount_cents.label("row_cents"), *_OF_REQUEST, _RUN.c.base_url)
-    statement = (
-        _chosen(connection, batch_id, counted, which, *columns)
-        .outerjoin(_RUN, _RUN.c.id == _MADE.c.run_id)
-        .order_by(runs.c.sheet_id, rows.c.number, rows.c.id, _MADE.c.number)
-        .offset(first)
-        .limit(most)
-    )
-    records = connection.execute(statement).all()
-    of_rows = queries.rows_shown(connection, batch_id, [record.row for record in records])
-    known = latest(connection, (record.session_id for record in records if record.session_id))
-    return [_line(record, of_rows[record.row], known) for record in records if record.row in of_rows]
+        known = sum(figure.rows for figure in figures.values())
+    # Of the thousands of lines that are put in order only these two numbers: the few that are shown are read then.
+    order = (runs.c.sheet_id, rows.c.number, rows.c.id, _MADE.c.number)
+    columns: tuple[Any, ...] = (rows.c.id.label("row"), _MADE.c.id.label("attempt"))
+    if known is None:
+        columns += (func.count().over().label("in_all"),)
+    chosen = _chosen(connection, counted, which, *columns).order_by(*order)
+    records = connection.execute(chosen.offset(first).limit(most)).all()
+    if known is None:
+        known = int(records[0].in_all) if records else 0
+        if first and not records:  # behind the last page
+            known = connection.scalar(_chosen(connection, counted, which, func.count())) or 0
+    of_rows = queries.rows_shown(connection, counted.place.batch, [record.row for record in records])
+    made = _made(connection, [record.attempt for record in records if record.attempt is not None])
+    states_known = latest(connection, (one.session_id for one in made.values() if one.session_id))
+    shown = [
+        _line(record.row, made.get(record.attempt), of_rows[record.row], states_known)
+        for record in records
+        if record.row in of_rows
+    ]
+    return Found(shown, known)
 
 
 _RUN: Final = runs.alias("sent_by")
 _OF_REQUEST: Final = (
-    _MADE.c.id.label("attempt"),
+    _MADE.c.id,
     _MADE.c.amount_cents.label("cents"),
     _MADE.c.content,
     _MADE.c.session_id,
     func.coalesce(_MADE.c.settled_at, _MADE.c.intended_at).label("at"),
+    _RUN.c.base_url,
 )
 
 
-def _line(record: Any, row: ReportRow, known: Mapping[str, SessionState]) -> Line:
-    if record.attempt is None:
+def _made(connection: Connection, attempt_ids: Sequence[int]) -> dict[int, Any]:
+    """Some requests by their ids."""
+    found: dict[int, Any] = {}
+    for some in batched(attempt_ids, ASKED):
+        chosen = select(*_OF_REQUEST).outerjoin(_RUN, _RUN.c.id == _MADE.c.run_id).where(_MADE.c.id.in_(some))
+        found |= {record.id: record for record in connection.execute(chosen)}
+    return found
+
+
+def _line(row_id: int, made: Any, row: ReportRow, known: Mapping[str, SessionState]) -> Line:
+    if made is None:
         unknown = row.status is Status.UNKNOWN
         state = PaymentState.UNKNOWN if unknown else PaymentState.NEVER_ASKED
-        return Line(record.row, row, state, row.amount, row.payment)
-    state_known = known.get(record.session_id) if record.session_id else None
+        return Line(row_id, row, state, row.amount, row.payment)
+    state_known = known.get(made.session_id) if made.session_id else None
     return Line(
-        record.row,
+        row_id,
         row,
-        payment_state(state_known, has_id=bool(record.session_id)),
-        from_cents(record.cents),
-        serialization.payment(record.content),
-        serialization.time(record.at),
-        record.session_id,
-        queries.launch_url(record.base_url, record.session_id) if record.session_id else "",
+        payment_state(state_known, has_id=bool(made.session_id)),
+        from_cents(made.cents),
+        serialization.payment(made.content),
+        serialization.time(made.at),
+        made.session_id,
+        queries.launch_url(made.base_url, made.session_id) if made.session_id else "",
         state_known,
     )
 
 
-def _chosen(connection: Connection, batch_id: int, counted: Requests, which: Filter, *columns: Any) -> Select[Any]:
-    place = _place(connection, batch_id)
-    statement = place.requests(*columns)
+def _chosen(connection: Connection, counted: Requests, which: Filter, *columns: Any) -> Select[Any]:
+    place = counted.place
+    known = which.state in {None, PaymentState.NEVER_ASKED, PaymentState.UNKNOWN}
+    statement = place.requests(*columns, with_states=not known)
     match which.state:
         case None:
             pass
@@ -301,12 +334,11 @@ def _says(connection: Connection, which: Filter) -> ColumnElement[bool]:
     if not which.text.isdecimal() or len(which.text) > _SHORT_NUMBER:
         wanted = wanted[1:-1]
     if connection.dialect.name == "postgresql":
-        plain = func.translate(func.lower(rows.c.cells), *_UNACCENTED)
+        found = [rows.c.cells.regexp_match("".join(map(_in_any_form, wanted)))]
     else:
         driver: Any = connection.connection.driver_connection
         driver.create_function("plain", 1, _plain, deterministic=True)
-        plain = func.plain(rows.c.cells)
-    found = [plain.contains(wanted, autoescape=True)]
+        found = [func.plain(rows.c.cells).contains(wanted, autoescape=True)]
     if which.text.isdecimal() and len(which.text) < _LONGEST_NUMBER:
         found.append(rows.c.number == int(which.text))
     if which.cents is not None:
@@ -316,8 +348,18 @@ def _says(connection: Connection, which: Filter) -> ColumnElement[bool]:
 
 _LONGEST_NUMBER: Final = 9
 _SHORT_NUMBER: Final = 3
-_UNACCENTED: Final = ("àâäáãåéèêëíìîïóòôöõúùûüçñ", "aaaaaaeeeeiiiiooooouuuucn")
+_ACCENTED: Final = {"a": "àâäáãå", "e": "éèêë", "i": "îïíì", "o": "óòôöõ", "u": "úùûü", "c": "ç", "n": "ñ"}
 """Letters of Canada's names; PostgreSQL knows of no way to take an accent off that is always there."""
+
+
+def _in_any_form(letter: str) -> str:
+    """A pattern of PostgreSQL for a letter, whatever its case and accent. To change the letters of all cells with
+    `translate` takes it twenty times as long.
+    """
+    if letter.isascii() and not letter.isalnum():
+        return f"\\{letter}"
+    forms = f"{letter}{_ACCENTED.get(letter, '')}"
+    return f"[{forms}{''.join(form for form in map(str.upper, forms) if len(form) == 1)}]"
 
 
 _MARKS: Final = re.compile("[\u0300-\u036f]")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from hashlib import sha256
 from typing import Any, Final, assert_never
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, or_, select, update
@@ -105,12 +107,14 @@ def replan(  # noqa: PLR0913, PLR0917 - those of `plan`, and the rows
 
 def release(connection: Connection, run: int, decisions: Mapping[str, Decision]) -> int:
     """Send the held rows of a planned run that a person said are other charges; returns how many."""
+    if not decisions:
+        return 0
     names = ("id", "number", "fingerprint", "hold", "notices")
     held = connection.execute(
         select(*(rows.c[name] for name in names)).where(rows.c.run_id == run, rows.c.plan == "hold")
     )
     changes = []
-    for row in held.all() if decisions else ():
+    for row in held.all():
         why = serialization.fault(row.hold)
         decided = decisions.get(drafts.repeat_key(row.number, bytes(row.fingerprint), why)) if why else None
         if why is not None and decided is not None:
@@ -191,21 +195,23 @@ def forecast(connection: Connection, run_id: int, batch_id: int) -> Forecast:
         .where(rows.c.run_id == run_id)
         .group_by(rows.c.plan, rows.c.send_link, rows.c.left_out)
     ).all()
-    kept_since = connection.scalar(
-        select(func.max(attempts.c.settled_at)).where(
-            attempts.c.batch_id == batch_id,
-            attempts.c.outcome == Outcome.CREATED,
-            attempts.c.identity.in_(select(rows.c.identity).where(rows.c.run_id == run_id, rows.c.plan == "keep")),
-        )
-    )
-
-    by_reference = connection.scalar(
-        select(func.count()).where(rows.c.run_id == run_id, rows.c.plan == "hold", _BY_REFERENCE)
-    )
 
     def count(decision: str) -> int:
         return sum(group.number for group in groups if group.plan == decision and not group.left_out)
 
+    decisions, kept_since, by_reference = {group.plan for group in groups}, None, None
+    if "keep" in decisions:
+        kept_since = connection.scalar(
+            select(func.max(attempts.c.settled_at)).where(
+                attempts.c.batch_id == batch_id,
+                attempts.c.outcome == Outcome.CREATED,
+                attempts.c.identity.in_(select(rows.c.identity).where(rows.c.run_id == run_id, rows.c.plan == "keep")),
+            )
+        )
+    if "hold" in decisions:
+        by_reference = connection.scalar(
+            select(func.count()).where(rows.c.run_id == run_id, rows.c.plan == "hold", _BY_REFERENCE)
+        )
     sending = [group for group in groups if group.plan == "send"]
     return Forecast(
         rows=sum(group.number for group in groups),
@@ -288,15 +294,17 @@ def largest_to_send(connection: Connection, run: int, count: int) -> list[ValidR
     return [ValidRow(row.number, row.plan, _valid(row.payment)) for row in found]
 
 
-def contents_to_send(connection: Connection, run: int) -> Iterator[tuple[int, bytes, str]]:
-    """Of each row that will be sent, in the sheet's order: its number, its fingerprint and the payee's account, "" for
-    the default one. A chunk is in memory at a time.
+def contents_to_send(connection: Connection, run: int) -> tuple[str, Counter[str]]:
+    """All rows that will be sent, in the sheet's order, in short: the digest of their numbers and fingerprints, and how
+    many are paid into each account, "" for the default one. A chunk is in memory at a time.
     """
+    digest, accounts = sha256(), Counter[str]()
     wanted = and_(rows.c.run_id == run, rows.c.plan == "send")
     statement = select(rows.c.number, rows.c.fingerprint, rows.c.payment).where(wanted).order_by(rows.c.position)
     for chunk in connection.execute(statement, execution_options={"yield_per": CHUNK}).partitions():
-        for number, fingerprint, payment in chunk:
-            yield number, bytes(fingerprint), serialization.account_number(payment)
+        digest.update(b"".join([b"%d:%b" % (number, fingerprint) for number, fingerprint, _ in chunk]))
+        accounts.update(serialization.account_number(payment) for _, _, payment in chunk)
+    return digest.hexdigest(), accounts
 
 
 def fingerprints(connection: Connection, run: int, numbers: Iterable[int]) -> dict[int, bytes]:

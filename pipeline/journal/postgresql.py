@@ -11,6 +11,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +33,9 @@ PATIENCE: Final = 60.0
 _KEEPALIVE: Final = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
 """How the driver finds out that the server has gone: after 25 seconds (the last is in milliseconds)."""
 
+KEPT: Final = 4
+"""Engines that a process keeps of a kind: those of the journals of two environments, and some room."""
+
 _SESSION: Final = (
     "SET SESSION synchronous_commit = on;"
     "SET SESSION tcp_keepalives_idle = 10; SET SESSION tcp_keepalives_interval = 5;"
@@ -48,8 +52,15 @@ def engine(url: URL) -> Engine:
         arguments["password"] = password
     arguments["client_encoding"] = "utf8"  # whatever PGCLIENTENCODING says: names have letters of every language
     arguments["connect_timeout"] = min(CONNECT_SECONDS, max(2, int(patience(url))))
-    url = url.set(drivername="postgresql+psycopg").difference_update_query(["connect_timeout"])
-    made = create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=arguments)
+    return _engine(
+        url.set(drivername="postgresql+psycopg").difference_update_query(["connect_timeout"]), *arguments.items()
+    )
+
+
+@lru_cache(KEPT)
+def _engine(url: URL, *arguments: tuple[str, Any]) -> Engine:
+    """One for each way in: with another password it is another."""
+    made = create_engine(url, hide_parameters=True, pool_pre_ping=True, max_overflow=-1, connect_args=dict(arguments))
     event.listen(made, "connect", _prepare)
     return made
 

@@ -365,12 +365,13 @@ class BatchLine:
 
 @dataclass(frozen=True, slots=True)
 class BatchName:
-    """A batch and the last of its runs that was accepted."""
+    """A batch and the last of its runs that was accepted, with its beginning (aware)."""
 
     id: int
     name: str
     environment: str
     last_run: int
+    last_run_at: datetime
 
 
 def batch_names(connection: Connection) -> list[BatchName]:
@@ -378,12 +379,15 @@ def batch_names(connection: Connection) -> list[BatchName]:
     last = select(runs.c.batch_id, func.max(runs.c.id).label("run")).where(_ACCEPTED).group_by(runs.c.batch_id)
     newest = last.subquery()
     statement = (
-        select(batches.c.id, batches.c.name, batches.c.environment, newest.c.run)
+        select(batches.c.id, batches.c.name, batches.c.environment, newest.c.run, runs.c.started_at)
         .join(newest, newest.c.batch_id == batches.c.id)
         .join(runs, runs.c.id == newest.c.run)
         .order_by(runs.c.started_at, batches.c.id)
     )
-    return [BatchName(*line) for line in connection.execute(statement)]
+    return [
+        BatchName(line.id, line.name, line.environment, line.run, serialization.time(line.started_at))
+        for line in connection.execute(statement)
+    ]
 
 
 _ACCEPTED: Final = and_(runs.c.purpose == "run", runs.c.accepted_at.is_not(None))
@@ -453,22 +457,25 @@ def _never_asked(connection: Connection) -> dict[int, _Count]:
         attempts.c.outcome.in_(attempt_rules.EFFECTIVE),
     )
     carried = and_(rows.c.plan == "keep", rows.c.request_id != "")
-    without = and_(~asked, ~carried)
+    without = and_(~asked, ~carried).label("without")
+    invalid = and_(rows.c.plan == "invalid", ~rows.c.left_out).label("invalid")
+    # By groups: what is in a FILTER is found out once more for each of the figures.
     statement = (
         select(
-            runs.c.batch_id,
-            func.count().label("rows"),
-            func.count().filter(without).label("without"),
-            func.count().filter(without, rows.c.plan == "invalid", ~rows.c.left_out).label("invalid"),
-            func.sum(rows.c.amount_cents).filter(without).label("cents"),
+            runs.c.batch_id, without, invalid, func.count().label("rows"), func.sum(rows.c.amount_cents).label("cents")
         )
         .join_from(rows, runs, runs.c.id == rows.c.run_id)
         .where(runs.c.purpose == "run", runs.c.accepted_at.is_not(None), rows.c.superseded_by.is_(None))
-        .group_by(runs.c.batch_id)
+        .group_by(runs.c.batch_id, without, invalid)
     )
     found: dict[int, _Count] = defaultdict(_Count)
-    for line in connection.execute(statement):
-        found[line.batch_id] = _Count(line.rows, line.without or 0, line.invalid or 0, int(line.cents or 0))
+    for group in connection.execute(statement):
+        counted = found[group.batch_id]
+        counted.rows += group.rows
+        if group.without:
+            counted.without += group.rows
+            counted.invalid += group.rows if group.invalid else 0
+            counted.cents += int(group.cents or 0)
     return found
 
 
@@ -513,6 +520,8 @@ def _rejections(connection: Connection) -> Counter[int]:
 def rejected(connection: Connection, batch_id: int, among: ColumnElement[bool]) -> dict[int, tuple[Fault, ...]]:
     """The rows `among` all of a batch that the API rejected as they are: why, by their ids."""
     keys = select(attempts.c.identity).where(attempts.c.batch_id == batch_id, _WAS_REJECTED)
+    if connection.scalar(keys.limit(1)) is None:  # asked first: else all rows are walked to find out
+        return {}
     found = connection.execute(select(rows).where(among, rows.c.identity.in_(keys))).all()
     history = _histories(connection, batch_id, found)
     folded = ((one.id, row_status.rejected(_planned(one), history.get(one.identity, []))) for one in found)

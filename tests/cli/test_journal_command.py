@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine.base import Connection
 from support.command import Command
-from support.journals import FIRST
+from support.journals import FIRST, open_and_close
 
 from pipeline.domain.errors import UsageError
 from pipeline.journal import database
@@ -285,7 +285,7 @@ def test_a_later_step_runs_once_and_keeps_every_record(old: Path) -> None:
     steps = (*database.STEPS, add_colour)
     before = asked(old, "SELECT * FROM runs")
     for _ in range(2):
-        database.connect(str(old), steps).dispose()
+        open_and_close(str(old), steps)
     assert asked(old, "SELECT name, colour FROM batches") == [("billing", "blue")]
     assert [row[: len(before[0])] for row in asked(old, "SELECT * FROM runs")] == before
     assert asked(old, "SELECT max(version), count(*) FROM migrations") == [(len(steps), len(steps))]
@@ -293,20 +293,20 @@ def test_a_later_step_runs_once_and_keeps_every_record(old: Path) -> None:
 
 def test_a_step_that_fails_leaves_no_trace(old: Path) -> None:
     """A step and the record that it ran are one transaction: half a step is none."""
-    database.connect(str(old)).dispose()
+    open_and_close(str(old))
     with pytest.raises(Exception, match="journal"):
-        database.connect(str(old), (*database.STEPS, broken))
+        open_and_close(str(old), (*database.STEPS, broken))
     assert asked(old, "SELECT max(version) FROM migrations") == [(database.VERSION,)]
     assert "colour" not in [column[1] for column in asked(old, "PRAGMA table_info(batches)")]
-    database.connect(str(old), (*database.STEPS, add_colour)).dispose()
+    open_and_close(str(old), (*database.STEPS, add_colour))
 
 
 def test_a_newer_journal_is_refused_by_an_older_program(command: Command, old: Path, tmp_path: Path) -> None:
     """An older program does not touch what it does not know: one sentence, exit code 2, nothing changed."""
-    database.connect(str(old), (*database.STEPS, add_colour)).dispose()
+    open_and_close(str(old), (*database.STEPS, add_colour))
     before = asked(old, "SELECT * FROM migrations")
     with pytest.raises(UsageError):
-        database.connect(str(old))
+        open_and_close(str(old))
     sheet = tmp_path / "sheet.csv"
     sheet.write_text(SHEET)
     for words in (("batches",), ("run", sheet, "--sandbox")):

@@ -7,14 +7,18 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import keyring
 import psycopg
 import pytest
+from keyring.backend import KeyringBackend
 from sqlalchemy import Connection, make_url
 from support.command import Command
 from support.fault_server import FaultServer
 from support.postgres import Cluster, cluster
 from support.run_fixture import Desk, Line
 
+from pipeline.config import login
+from pipeline.config.login import KeyringEntry
 from pipeline.domain.errors import RunError, UsageError
 from pipeline.journal import database, postgresql
 from pipeline.journal.journal import open_journal
@@ -158,6 +162,45 @@ def test_the_password_comes_from_the_environment_a_file_or_the_keyring(
     assert command("login", "--for-journal", "--logout").code == 0
     assert batches() == 2
     assert PASSWORD not in "".join(told)
+
+
+class PasswordsInMemory(KeyringBackend):
+    """A system's keyring, for this process."""
+
+    priority = 1
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.passwords: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.passwords.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.passwords[service, username] = password
+
+
+def test_a_journal_that_is_opened_again_asks_for_the_password_again(
+    encrypted: tuple[Cluster, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the keyring or the environment has by then counts, not what they had when this process first came."""
+    server, _ = encrypted
+    url, before = address(server, "ana"), keyring.get_keyring()
+    keyring.set_keyring(PasswordsInMemory())
+    try:
+        entry = database.keyring_entry(url)
+        login.keep(entry, KeyringEntry("ana", PASSWORD))
+        database.make(url)
+        with open_journal(url, make=False):
+            login.keep(entry, KeyringEntry("ana", "changed"))
+            assert "refused the user or the password" in refusal(url)
+        monkeypatch.setenv("PGPASSWORD", PASSWORD)
+        with open_journal(url, make=False):
+            pass
+        monkeypatch.setenv("PGPASSWORD", "wrong")
+        assert "refused the user or the password" in refusal(url)
+    finally:
+        keyring.set_keyring(before)
 
 
 def test_a_password_on_the_command_line_is_warned_of(command: Command) -> None:

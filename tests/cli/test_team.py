@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from support.command import Command, Finished, StandaloneSandbox
+from support.journals import open_and_close
 from support.postgres import Cluster, cluster
 
 from pipeline.domain.errors import UsageError
@@ -113,7 +114,7 @@ def test_no_record_of_a_request_can_be_removed(server: Cluster, name: str) -> No
 def test_only_the_owner_upgrades(server: Cluster, name: str) -> None:
     """Another's newer program is refused before it changes anything."""
     with pytest.raises(UsageError) as refused:
-        database.connect(server.url("billing", name), (*database.STEPS, lambda _connection: None))
+        open_and_close(server.url("billing", name), (*database.STEPS, lambda _connection: None))
     assert "upgrade" in explain(refused.value)
     assert server.run("SELECT max(version) FROM migrations", "billing") == [(database.VERSION,)]
 

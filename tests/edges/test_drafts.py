@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -262,7 +263,7 @@ def test_without_a_base_url_there_are_no_drafts(tmp_path: Path, sheet: Path) -> 
 
 
 def test_what_would_be_sent(desk: Desk) -> None:
-    """The largest first, and of each row what it asks for, in the sheet's order; no other rows."""
+    """The largest first; the accounts with their rows, and the digest of what is asked for; of no other rows."""
     file_of(desk).write_text(
         "Reference,First Name,Last Name,Email,Amount,Institution,Transit,Account\n"
         "R-1,Ann,Roe,ann@example.com,10.00,,,\n"
@@ -275,10 +276,11 @@ def test_what_would_be_sent(desk: Desk) -> None:
     with desk.journal.reading() as connection:
         largest = planning.largest_to_send(connection, run, 2)
         assert [(row.number, str(row.payment.amount)) for row in largest] == [(3, "30.00"), (5, "30.00")]
-        found = [*planning.contents_to_send(connection, run)]
-    assert [(number, account) for number, _, account in found] == [(2, ""), (3, "9876541"), (5, "")]
+        digest, accounts = planning.contents_to_send(connection, run)
+    assert accounts == {"": 2, "9876541": 1}
     contents = {row.number: row.payment.fingerprint() for row in planning.valid_rows(desk.journal, run)}
-    assert {number: content for number, content, _ in found} == contents
+    assert [*contents] == [2, 3, 5]
+    assert digest == sha256(b"".join(b"%d:%b" % one for one in contents.items())).hexdigest()
 
 
 WRONG: list[tuple[str, Callable[[Desk, Draft], object]]] = [

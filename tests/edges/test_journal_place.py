@@ -18,13 +18,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, inspect, text
-from support.journals import FIRST, KINDS, NOW, SECOND, THIRD, WINDOW, attempt, line, place, plan
+from sqlalchemy import Connection, inspect, select, text
+from support.journals import FIRST, KINDS, NOW, SECOND, THIRD, WINDOW, attempt, line, open_and_close, place, plan
 
 from pipeline.config import kinds
 from pipeline.domain.errors import RunError, StoppedEarlyError, UsageError
 from pipeline.domain.model import Outcome
-from pipeline.journal import database, drafts, queries, tables
+from pipeline.journal import database, drafts, queries, runs, tables
 from pipeline.journal.attempts import RepeatSearch
 from pipeline.journal.journal import Batch, open_journal
 from pipeline.messages import explain
@@ -38,6 +38,41 @@ OURS = 0o077
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     with place(request.param, tmp_path) as found:
         yield found
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Opened again by the same process
+
+
+def test_an_engine_is_kept_and_its_connections_are_not(url: str) -> None:
+    """Who opens a journal again finds the engine with its SQL. Nobody's file stays open, nor anybody's account."""
+    with open_journal(url) as journal:
+        with open_journal(url, make=False) as another:
+            another.read(queries.batch_names)
+            assert another.engine is journal.engine
+        planned = plan(journal, [line()])
+    assert journal.engine.pool.checkedin() == 0  # type: ignore[attr-defined]
+    assert not list(Path(url).parent.glob("*-wal"))
+    with open_journal(url, make=False) as again:
+        assert again.engine is journal.engine
+        assert again.read(runs.batch_of, planned.run) == planned.batch
+
+
+def test_a_file_in_the_place_of_a_journal_is_another_journal(tmp_path: Path) -> None:
+    """Who opens it again reads this file, through another engine; and so when the first one is put back."""
+    there = tmp_path / "journal.sqlite"
+    engines = []
+    for name in ("first", "second"):
+        with open_journal(str(there)) as journal:
+            journal.write(runs.ensure_batch, name, "sandbox", NOW)
+            engines.append(journal.engine)
+        there.replace(tmp_path / name)
+    for name in ("first", "second", "first"):
+        (tmp_path / name).replace(there)
+        with open_journal(str(there), make=False) as journal:
+            assert journal.read(lambda c: c.scalars(select(tables.batches.c.name)).all()) == [name]
+            assert journal.engine is engines[name == "second"]
+        there.replace(tmp_path / name)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -201,10 +236,10 @@ def test_a_journal_is_not_upgraded_under_a_run(url: str) -> None:
     newer = (*database.STEPS, lambda _connection: None)
     with open_journal(url) as journal:
         with journal.lease(plan(journal, [line()]).batch), pytest.raises(StoppedEarlyError) as refused:
-            database.connect(url, newer)
+            open_and_close(url, newer)
         assert "upgrade" in explain(refused.value)
         assert database.version_of(journal.engine) == database.VERSION
-    database.connect(url, newer).dispose()
+    open_and_close(url, newer)
 
 
 def test_a_journal_that_was_gone_stays_gone_for_who_had_it(tmp_path: Path) -> None:
@@ -217,6 +252,8 @@ def test_a_journal_that_was_gone_stays_gone_for_who_had_it(tmp_path: Path) -> No
                 journal.write(lambda connection: connection.execute(text("SELECT 1")))
             if not path.exists():
                 (tmp_path / "away").rename(path)
+    with open_journal(str(path), make=False) as journal:  # and is there again for who opens it then
+        journal.write(runs.ensure_batch, "billing", "sandbox", NOW)
 
 
 def test_programs_that_upgrade_a_journal_at_once_take_each_step_once(url: str) -> None:
@@ -230,7 +267,7 @@ def test_programs_that_upgrade_a_journal_at_once_take_each_step_once(url: str) -
     with open_journal(url):
         pass
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: database.connect(url, (*database.STEPS, step)).dispose(), range(4)))
+        list(pool.map(lambda _: open_and_close(url, (*database.STEPS, step)), range(4)))
     assert len(taken) == 1
 
 
@@ -247,7 +284,7 @@ def test_an_upgrade_waits_for_a_transaction_that_has_begun(tmp_path: Path) -> No
     with place("postgresql", tmp_path) as url, open_journal(url) as journal, ThreadPoolExecutor(1) as pool:
         writing = pool.submit(journal.write, slow)
         begun.wait(60)
-        database.connect(url, (*database.STEPS, lambda _connection: order.append("upgraded"))).dispose()
+        open_and_close(url, (*database.STEPS, lambda _connection: order.append("upgraded")))
         writing.result()
     assert order == ["written", "upgraded"]
 
@@ -485,7 +522,7 @@ def test_what_looks_like_an_address_and_is_none_is_refused(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(kinds.InvalidValue):
         kinds.journal(named)
-    for uses in (database.sqlite_path, database.is_there, database.make, database.connect, database.shown):
+    for uses in (database.sqlite_path, database.is_there, database.make, open_and_close, database.shown):
         with pytest.raises(UsageError) as raised:
             uses(named)
         assert raised.value.text == (
@@ -531,8 +568,8 @@ def test_opening_makes_nothing(kind: str, tmp_path: Path) -> None:
     """A journal that is not there is refused, on both databases, and nothing is there afterwards."""
     with place(kind, tmp_path) as url:
         for opening in (database.connect, database.open_as_it_is):
-            with pytest.raises(UsageError, match="Is a drive disconnected, or the name misspelt"):
-                opening(url)
+            with pytest.raises(UsageError, match="Is a drive disconnected, or the name misspelt"), opening(url):
+                pass
         assert not database.is_there(url)
         assert list(tmp_path.iterdir()) == []
         assert kind == "sqlite" or _tables(kind, url) == []
@@ -556,7 +593,7 @@ def test_the_tables_of_another_program_are_left_alone(kind: str, content: str, t
         bytes_before = Path(url).read_bytes() if kind == "sqlite" else b""
         before = _tables(kind, url)
         with pytest.raises(UsageError, match=r"belongs to another program|There is no journal at"):
-            database.connect(url)
+            open_and_close(url)
         assert _tables(kind, url) == before
         if kind == "postgresql" and "customers" in content:
             assert database.make(url)
@@ -632,12 +669,13 @@ from pipeline.journal import database
 def close(_):
     raise KeyboardInterrupt
 database.make(sys.argv[1])
-connection = database.connect(sys.argv[1]).connect()
-connection.dialect.do_close = close
-try:
-    connection.invalidate()
-except KeyboardInterrupt:
-    print("raised")
+with database.connect(sys.argv[1]) as engine:
+    connection = engine.connect()
+    connection.dialect.do_close = close
+    try:
+        connection.invalidate()
+    except KeyboardInterrupt:
+        print("raised")
 """
     command = [sys.executable, "-c", code, str(tmp_path / "j.sqlite")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Connection, func, insert, select, text
 from support.chaos import SECONDS
 from support.fault_server import FaultServer, Talk, created
-from support.journals import NOW
+from support.journals import NOW, open_and_close
 from support.postgres import Cluster, Fault, Way, cluster, cut_after, cut_before, stall, stall_after
 from support.run_fixture import Desk, Line, agree, check_truth, ignore
 
@@ -416,5 +416,5 @@ def test_a_program_that_is_older_than_the_journal_writes_nothing_more(
     assert (ran.code, "newer version" in ran.stopped) == (6, True)
     assert not api.created
     with pytest.raises(RunError):
-        database.connect(url)
+        open_and_close(url)
     server.run(f"DELETE FROM migrations WHERE version = {newer}", JOURNAL)

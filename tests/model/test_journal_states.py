@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -30,8 +31,8 @@ from pipeline.domain.responses import Answered, Exchange, MaybeSentFailure, Mayb
 from pipeline.journal import attempts as verbs
 from pipeline.journal import planning
 from pipeline.journal.attempts import Intent, RepeatSearch, Settlement, meanwhile_elsewhere
-from pipeline.journal.database import connect, make
-from pipeline.journal.journal import Journal
+from pipeline.journal.database import make
+from pipeline.journal.journal import Journal, open_journal
 from pipeline.journal.planning import PendingRow
 from pipeline.journal.tables import attempts, rows
 
@@ -103,6 +104,7 @@ class JournalStates(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.url = str(self.folder / "journal.sqlite")
         make(self.url)
+        self.opened = ExitStack()
         self.journal = self._open()
         self.now = NOW
         self.search = RepeatSearch(WINDOW)
@@ -120,10 +122,10 @@ class JournalStates(RuleBasedStateMachine):
         self.left: set[tuple[int, str, int]] = set()
 
     def _open(self) -> Journal:
-        return Journal(connect(self.url), self.url)
+        return self.opened.enter_context(open_journal(self.url, make=False))
 
     def teardown(self) -> None:
-        self.journal.close()
+        self.opened.close()
         shutil.rmtree(self.folder)
 
     # What users do
@@ -356,7 +358,7 @@ class JournalStates(RuleBasedStateMachine):
     def the_program_dies(self) -> None:
         """Whatever was under way is dropped: only the file is left."""
         self._forget_what_was_read()
-        self.journal.close()
+        self.opened.close()
         self.working.clear()
         self.journal = self._open()
         self.last = {batch: replace(planned, journal=self.journal) for batch, planned in self.last.items()}

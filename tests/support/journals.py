@@ -18,7 +18,7 @@ import pytest
 
 from pipeline.domain.attempt_rules import Permissions
 from pipeline.domain.model import Carried, CheckedRow, Column, Outcome, Payment, ReportRow, SheetRow, SourceFile
-from pipeline.journal import attempts, planning, queries, roll, runs, staging
+from pipeline.journal import attempts, database, planning, queries, roll, runs, staging
 from pipeline.journal.attempts import Intent, RepeatSearch, Settlement
 from pipeline.journal.journal import Batch, Journal
 from pipeline.journal.planning import Forecast, PendingRow
@@ -211,6 +211,12 @@ def plan(journal: Journal, lines: Sequence[Line], asked: Asked = Asked(), **chan
 
 KINDS = ("sqlite", "postgresql")
 _HOST = "127.0.0.1"
+
+
+def open_and_close(url: str, steps: Sequence[database.Step] | None = None) -> None:
+    """Open a journal as a program does that knows these steps, which brings it up to date."""
+    with database.connect(url, steps):
+        pass
 
 
 @contextmanager

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from hashlib import sha256
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
@@ -23,7 +22,6 @@ from starlette.responses import Response
 
 from pipeline.commands import columns as columns_command
 from pipeline.commands import draft_decisions, drafts
-from pipeline.commands.batches import list_batches
 from pipeline.commands.draft_choices import with_choices, with_total
 from pipeline.commands.drafts import Desk
 from pipeline.commands.options import Request
@@ -210,7 +208,7 @@ def draft(visit: Visit, draft_id: int) -> Response:
 def sheet(visit: Visit, draft_id: int) -> Response:
     """Which sheets are billed, and what the batch is called."""
     with _draft(visit, draft_id) as at:
-        return _sheet_page(visit, at, at.draft.batch or batch_named_in(at.file) or _proposed(visit, at.draft))
+        return _sheet_page(visit, at, at.draft.batch or batch_named_in(at.file) or _proposed(at))
 
 
 def _sheet_page(visit: Visit, at: _At, batch: str, refused: str = "", taken: str = "") -> Response:
@@ -246,19 +244,19 @@ def _has_rows(sheet: SheetPreview) -> bool:
 _TO_FIX: Final = frozenset(sheet_name("Errors", lang) for lang in LANGUAGES)
 
 
-def _proposed(visit: Visit, draft: Draft) -> str:
+def _proposed(at: _At) -> str:
     """The name of the file, with its month behind it where it names no year: so the month before is found by it."""
-    stem = Path(draft.file).stem
+    stem = Path(at.draft.file).stem
     name = stem if _YEAR.search(stem) else f"{stem}-{_month_of(stem, datetime.now().astimezone())}"
-    taken = {line.name for line in list_batches(visit.settings, in_sandbox=visit.in_sandbox)}
-    taken |= {other.batch for other in _other_drafts(visit, draft)}
+    taken = {line.name for line in at.desk.journal.read(queries.batch_names)}
+    taken |= {other.batch for other in _other_drafts(at)}
     numbered = (f"{name}-{number}" for number in count(2))
     return name if name not in taken else next(one for one in numbered if one not in taken)
 
 
-def _other_drafts(visit: Visit, draft: Draft) -> list[Draft]:
+def _other_drafts(at: _At) -> list[Draft]:
     """The other sheets that are not sent yet."""
-    return [one for one in drafts.unsent(visit.settings, in_sandbox=visit.in_sandbox) if one.id != draft.id]
+    return [one for one in at.desk.journal.read(kept.unsent, at.desk.place.name) if one.id != at.draft.id]
 
 
 _YEAR: Final = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)")
@@ -274,10 +272,10 @@ def _month_of(name: str, now: datetime) -> str:
     return f"{now.year + (now.month + ahead - 1) // 12}-{month:02}"
 
 
-def _last_run(visit: Visit, batch: str) -> datetime | None:
+def _last_run(at: _At, batch: str) -> datetime | None:
     """When a batch of this name was last sent here."""
-    for line in list_batches(visit.settings, in_sandbox=visit.in_sandbox):
-        if (line.name, line.environment) == (batch, visit.environment) and line.last_run is not None:
+    for line in at.desk.journal.read(queries.batch_names):
+        if (line.name, line.environment) == (batch, at.desk.place.name):
             return line.last_run_at
     return None
 
@@ -290,7 +288,7 @@ def choose_sheet(visit: Visit, draft_id: int) -> Response:
         if not batch:
             return _sheet_page(visit, at, batch, visit.say("Give the batch a name."))
         is_meant = batch == at.draft.batch or visit.text("continue") == batch
-        if not is_meant and (taken := _taken_by(visit, at.draft, batch)):
+        if not is_meant and (taken := _taken_by(visit, at, batch)):
             return _sheet_page(visit, at, batch, taken, taken=batch)
         hidden: Any = visit.text("hidden") if visit.text("hidden") in {"skip", "include"} else "refuse"
         choices = replace(at.draft.choices, sheets=tuple(visit.texts("sheets")), hidden=hidden)
@@ -307,14 +305,14 @@ def choose_sheet(visit: Visit, draft_id: int) -> Response:
     return visit.go(f"drafts/{draft_id}/columns")
 
 
-def _taken_by(visit: Visit, draft: Draft, batch: str) -> str:
+def _taken_by(visit: Visit, at: _At, batch: str) -> str:
     """What a person must know before another sheet gets the name of a batch; "" where no other has it."""
-    if (last := _last_run(visit, batch)) is not None:
+    if (last := _last_run(at, batch)) is not None:
         return visit.say(
             "A batch of this name was sent on {date}. Choose another name, or continue that batch.",
             date=visit.day(last),
         )
-    same = next((one for one in _other_drafts(visit, draft) if one.batch == batch), None)
+    same = next((one for one in _other_drafts(at) if one.batch == batch), None)
     if same is None:
         return ""
     return visit.say(
@@ -689,6 +687,7 @@ def correct(visit: Visit, draft_id: int) -> Response:
     with _draft(visit, draft_id) as at:
         number = _number(visit)
         before = {row.number: row for row in drafts.rows(at.desk, at.draft, [number])}.get(number)
+        changed = list[DraftRow]()
         if before is None:
             raise InputError("The sheet has no row {row} that could be sent. Check the row number.", row=number)
         for name, value in visit.form.multi_items():
@@ -697,11 +696,11 @@ def correct(visit: Visit, draft_id: int) -> Response:
             column = int(name[5:])
             if column < len(before.cells) and _typed(value) != _typed(before.cells[column]):
                 if visit.text(f"alike-{column}") == "yes":
-                    drafts.correct_all_alike(at.desk, at.draft, column, before.cells[column], value)
+                    changed += drafts.correct_all_alike(at.desk, at.draft, column, before.cells[column], value)
                 else:
-                    drafts.correct(at.desk, at.draft, number, column, value)
+                    changed += drafts.correct(at.desk, at.draft, number, column, value)
         if visit.wants_fragment:
-            return _fragment(visit, at.again(), number)
+            return _fragment(visit, at.again(), [before, *(row for row in changed if row.number == number)][-1])
     return visit.go(f"drafts/{draft_id}/fix")
 
 
@@ -710,9 +709,8 @@ def _typed(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", " ")
 
 
-def _fragment(visit: Visit, at: _At, number: int) -> Response:
+def _fragment(visit: Visit, at: _At, row: DraftRow) -> Response:
     """The row again, for a page that stays open; and how many are left."""
-    row = drafts.rows(at.desk, at.draft, [number])[0]
     left = drafts.sums(at.desk, at.draft)[Group.TO_FIX].rows
     return visit.page(
         "fixed.html", draft=at.draft, row=_Grid(visit, at).row(row), left=left, fixed=row.group is not Group.TO_FIX
@@ -938,7 +936,7 @@ def _summary_page(visit: Visit, at: _At, refused: str = "") -> Response:
         plan=next(iter(_plans_of(visit, at.draft)), None),
         plan_states=plan_page.STATES,
         differing=[one for one in _controls(at, report.controls, visit) if not one.agrees],
-        continued=_continued(visit, at),
+        continued=_continued(at),
         expected=draft_decisions.total_beside(at.desk.journal, at.draft, from_cents(forecast.cents)),
         refused=refused,
     )
@@ -952,13 +950,13 @@ def _plans_of(visit: Visit, draft: Draft) -> Iterator[PlanView]:
             yield view
 
 
-def _continued(visit: Visit, at: _At) -> datetime | None:
+def _continued(at: _At) -> datetime | None:
     """When another sheet was sent as this batch; None when this one is its first, or was sent too."""
     assert at.draft.run is not None
     batch = at.desk.journal.read(runs.batch_of, at.draft.run)
     if at.desk.journal.read(runs.has_run, batch.id, at.draft.sha256):
         return None
-    return _last_run(visit, at.draft.batch)
+    return _last_run(at, at.draft.batch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -972,16 +970,13 @@ class _ToSend:
 
 def _to_send(at: _At) -> _ToSend:
     assert at.draft.run is not None
-    digest, accounts = sha256(), Counter[str]()
     with at.desk.journal.reading() as connection:
         largest = planning.largest_to_send(connection, at.draft.run, LARGEST)
-        for number, fingerprint, account in planning.contents_to_send(connection, at.draft.run):
-            digest.update(f"{number}:".encode() + fingerprint)
-            accounts[account] += 1
+        digest, accounts = planning.contents_to_send(connection, at.draft.run)
     shown = Counter[str]()
     for account, number in accounts.items():
         shown[mask(account)] += number
-    return _ToSend([_line(row.number, row.payment) for row in largest], shown.most_common(), digest.hexdigest())
+    return _ToSend([_line(row.number, row.payment) for row in largest], shown.most_common(), digest)
 
 
 @pages.post("drafts/{draft_id:int}/plan")

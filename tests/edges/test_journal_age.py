@@ -107,3 +107,18 @@ def test_no_statement_of_a_run_walks_what_is_there_from_before(url: str, tmp_pat
         assert desk.run([Line(f"DEC-{number}") for number in range(8)], name="december.csv").code == 0
         found = walks(url, asked)
         assert not found, "\n\n".join(found)
+
+
+def test_postgresql_knows_of_a_run_of_many_rows_in_a_large_journal(tmp_path: Path) -> None:
+    """Else it takes the run for one row, and a page compares every row with every attempt."""
+    with place("postgresql", tmp_path) as url, FaultServer() as api:
+        desk = Desk(tmp_path, api, {"journal": url})
+        assert desk.run([Line(f"OLD-{number}") for number in range(9)], name="old.csv").code == 0
+        age(url)
+        assert desk.run([Line(f"INV-{number}") for number in range(500)], name="november.csv").code == 0
+        with psycopg.connect(url) as connection:
+            latest = connection.execute("SELECT max(run_id) FROM rows WHERE run_id < 1000").fetchone()
+            asked = "EXPLAIN (FORMAT JSON) SELECT id FROM rows WHERE run_id = %s"
+            plan = connection.execute(asked, latest).fetchone()
+        assert plan is not None
+        assert plan[0][0]["Plan"]["Plan Rows"] > 100

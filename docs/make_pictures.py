@@ -151,6 +151,7 @@ def _picture_pages(page: Page, home: Path) -> None:
     _shoot(page, "paid")
     page.go_back()
     page.get_by_role("link", name="Reconcile").click()
+    page.wait_for_url("**/reconcile")
     report = home / "settlement.csv"
     report.write_text(_report())
     page.locator("#reports").set_input_files(report)
@@ -170,6 +171,7 @@ def _picture_month(page: Page, home: Path) -> None:
     sheet = home / "billing-2026-12.csv"
     sheet.write_text(_next_month())
     page.get_by_role("link", name="New month").first.click()
+    page.wait_for_url("**/new")
     page.locator("input[type=file]").set_input_files(sheet)
     page.wait_for_url("**/sheet")
     page.get_by_role("button", name="Continue").click()

@@ -33,14 +33,21 @@ def sheet_in(folder: Path, text: str, name: str = "billing-2026-12.csv") -> Path
 
 def drop(page: Page, path: Path) -> None:
     """Choose a file on the page New month; with a script the form goes by itself."""
-    page.get_by_role("link", name="New month").first.click()
+    to_new_month(page)
     page.locator("input[type=file]").set_input_files(path)
     page.wait_for_url("**/drafts/*/sheet")
 
 
+def to_new_month(page: Page) -> None:
+    """To the page New month, with its script: it hears of no file that was chosen before."""
+    page.get_by_role("link", name="New month").first.click()
+    page.wait_for_url("**/new")
+
+
 def press(page: Page, name: str) -> None:
-    """Press the button, or follow the link, of this name."""
+    """Press the button, or follow the link, of this name; the script of the page that comes is there then."""
     page.get_by_role("button", name=name).or_(page.get_by_role("link", name=name, exact=True)).first.click()
+    page.wait_for_load_state()
 
 
 def checked(page: Page, path: Path) -> None:
@@ -344,7 +351,7 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_the_reader_refuses_is_told_in_place(page: Page, served: Serving, command: Command, name: str) -> None:
     """No traceback, no draft, and no file outside of the private folder."""
-    page.get_by_role("link", name="New month").first.click()
+    to_new_month(page)
     upload = FilePayload(name=name, mimeType="text/csv", buffer=REFUSED[name].encode("latin-1"))
     page.locator("input[type=file]").set_input_files(upload)
     expect(page.get_by_role("alert")).to_be_visible()

@@ -103,7 +103,7 @@ def batches(ctx: click.Context, /, limit: int | None, **given: Any) -> int:
 @click.option("--row", type=click.IntRange(min=1), metavar="N", help="Also show every attempt for row N of the sheet.")
 @options.file
 @click.option("--show-sessions", is_flag=True, help="Show session ids: anyone who has one can open the payment page.")
-@click.option("--sandbox", is_flag=True, help="The batch is in the built-in sandbox.")
+@options.batch_sandbox
 @options.journal
 @options.talking
 @click.pass_context

@@ -84,14 +84,8 @@ class Rows(click.ParamType[tuple[range, ...]]):
     "or all that are not paid.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be cancelled, and cancel nothing.")
-@click.option(
-    "-o",
-    "--output",
-    type=options.FILE,
-    metavar="FILE",
-    help="The workbook.  [default: BATCH.status.xlsx in this folder]",
-)
-@click.option("--sandbox", is_flag=True, help="The batch is in the built-in sandbox.")
+@options.batch_workbook
+@options.batch_sandbox
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation (needed without a terminal).")
 @options.pace
 @options.journal

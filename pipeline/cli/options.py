@@ -71,6 +71,16 @@ FILE = click.Path(path_type=Path)
 """A path that is not judged here: the rooms say what is wrong with it in their own words."""
 
 
+batch_sandbox = click.option("--sandbox", is_flag=True, help="The batch is in the built-in sandbox.")
+batch_workbook = click.option(
+    "-o",
+    "--output",
+    type=FILE,
+    metavar="FILE",
+    help="The workbook.  [default: BATCH.status.xlsx in this folder]",
+)
+
+
 def mapping(command: Command) -> Command:
     """The options that say what the headings of a sheet mean."""
     return _all(

@@ -66,7 +66,7 @@ _ANSWERS: Final = {str(number): meaning for number, meaning in enumerate(Meaning
     help="A TOML file with headings and status words of your reports; your answers about words are kept in it.  "
     "[default: reports.mapping.toml next to the first REPORT]",
 )
-@click.option("--sandbox", is_flag=True, help="The batch is in the built-in sandbox.")
+@options.batch_sandbox
 @click.option(
     "--confirm-proposals",
     is_flag=True,

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 @click.option("--who", metavar="NAME", default="", help="Who decided.  [default: your login name]")
 @options.file
 @click.option("--gone", is_flag=True, help="The row is no longer in its sheet: ROW is the number it had there.")
-@click.option("--sandbox", is_flag=True, help="The batch is in the built-in sandbox.")
+@options.batch_sandbox
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation (needed without a terminal).")
 @options.journal
 @options.talking

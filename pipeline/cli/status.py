@@ -61,14 +61,8 @@ if TYPE_CHECKING:
     metavar="N",
     help="List separately the requests that are open for more than N days.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=options.FILE,
-    metavar="FILE",
-    help="The workbook.  [default: BATCH.status.xlsx in this folder]",
-)
-@click.option("--sandbox", is_flag=True, help="The batch is in the built-in sandbox.")
+@options.batch_workbook
+@options.batch_sandbox
 @options.pace
 @options.outputs
 @options.journal

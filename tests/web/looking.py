@@ -26,3 +26,12 @@ def assert_nothing_wrong(page: Page) -> None:
         page.get_by_role("button", name=language).click()
         expect(page.locator("html")).to_have_attribute("lang", lang)
         page.wait_for_load_state()
+
+
+def flawless(page: Page) -> None:
+    """Axe finds nothing, and nothing is wider than the window, also of a telephone."""
+    found = Axe().run(page)
+    assert not found.response["violations"], found.generate_report()
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.set_viewport_size({"width": 1280, "height": 800})

@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 import openpyxl
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from support.command import Command
 from support.local_page import Serving, entered, serving
+from web.looking import flawless
 
 TODAY = f"{datetime.now().astimezone():%Y-%m-%d}"
 SHEET = """Reference,First name,Last name,Email,Amount
@@ -56,15 +56,6 @@ def drop(page: Page, **reports: str | bytes) -> None:
     with page.expect_navigation():
         page.locator("#reports").set_input_files(files)  # type: ignore[arg-type]
     page.locator(".files").wait_for()
-
-
-def flawless(page: Page) -> None:
-    """Axe finds nothing, and nothing is wider than the window, also of a telephone."""
-    found = Axe().run(page)
-    assert not found.response["violations"], found.generate_report()
-    page.set_viewport_size({"width": 390, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.set_viewport_size({"width": 1280, "height": 800})
 
 
 def kept(command: Command) -> list[Path]:

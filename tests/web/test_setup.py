@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from support.command import Command
 from support.doctor_host import Host
 from support.doctor_host import serving as answering
 from support.local_page import Serving, entered, serving
+from web.looking import flawless
 
 PASSWORD = "hunter2"
 
@@ -41,15 +41,6 @@ def setup_page(command: Command, context: BrowserContext, **env: str) -> Iterato
         page = entered(context, served)
         page.goto(f"{served.origin}/real/setup")
         yield page
-
-
-def flawless(page: Page) -> None:
-    """Axe finds nothing, and nothing is wider than the window, also of a telephone."""
-    found = Axe().run(page)
-    assert not found.response["violations"], found.generate_report()
-    page.set_viewport_size({"width": 390, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.set_viewport_size({"width": 1280, "height": 800})
 
 
 def texts_below(folder: Path) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as MappingABC
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
+from functools import partial, wraps
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
@@ -121,6 +121,17 @@ def _draft(visit: Visit, draft_id: int) -> Iterator[_At]:
             visit.site.checked_by[visit.place, draft_id] = desk.settings
             at = at.again()
         yield at
+
+
+def _once_checked(page: Callable[[Visit, _At], Response]) -> Callable[[Visit, int], Response]:
+    """A page of a draft whose rows have been checked; before that it leads to the page of the sheet."""
+
+    @wraps(page)
+    def answer(visit: Visit, draft_id: int) -> Response:
+        with _draft(visit, draft_id) as at:
+            return visit.go(f"drafts/{draft_id}/sheet") if at.draft.run is None else page(visit, at)
+
+    return answer
 
 
 def _sheets(visit: Visit) -> Path:
@@ -477,14 +488,12 @@ class _ControlLine:
 
 
 @pages.get("drafts/{draft_id:int}/check")
-def check(visit: Visit, draft_id: int) -> Response:
+@_once_checked
+def check(visit: Visit, at: _At) -> Response:
     """What the sheet comes to."""
-    with _draft(visit, draft_id) as at:
-        if at.draft.run is None:
-            return visit.go(f"drafts/{draft_id}/sheet")
-        if _is_sending(visit, at.draft):
-            return visit.go(f"batches/{at.draft.batch}/sending")
-        return _check_page(visit, at)
+    if _is_sending(visit, at.draft):
+        return visit.go(f"batches/{at.draft.batch}/sending")
+    return _check_page(visit, at)
 
 
 @pages.post("drafts/{draft_id:int}/total")
@@ -596,29 +605,27 @@ class _FixRow:
 
 
 @pages.get("drafts/{draft_id:int}/fix")
-def fix(visit: Visit, draft_id: int) -> Response:
+@_once_checked
+def fix(visit: Visit, at: _At) -> Response:
     """The rows that need it, each cell beside its reason and remedy."""
-    with _draft(visit, draft_id) as at:
-        if at.draft.run is None:
-            return visit.go(f"drafts/{draft_id}/sheet")
-        show = "left-out" if visit.request.query_params.get("show") == "left-out" else ""
-        number = visit.page_number
-        group = Group.LEFT_OUT if show else Group.TO_FIX
-        found = drafts.page(at.desk, at.draft, Wanted(group), offset=(number - 1) * ON_A_PAGE, limit=ON_A_PAGE)
-        if row := whole_number(visit.request.query_params.get("row", "")):
-            found = replace(found, rows=tuple(drafts.rows(at.desk, at.draft, [row])))
-        grid = _Grid(visit, at)
-        return visit.page(
-            "fix.html",
-            draft=at.draft,
-            show=show,
-            rows=grid.rows(found.rows),
-            count=found.count,
-            page_number=number,
-            pages=-(-found.count // ON_A_PAGE),
-            marked=at.file.suffix.casefold() == ".xlsx",
-            left_out=drafts.sums(at.desk, at.draft)[Group.LEFT_OUT].rows,
-        )
+    show = "left-out" if visit.request.query_params.get("show") == "left-out" else ""
+    number = visit.page_number
+    group = Group.LEFT_OUT if show else Group.TO_FIX
+    found = drafts.page(at.desk, at.draft, Wanted(group), offset=(number - 1) * ON_A_PAGE, limit=ON_A_PAGE)
+    if row := whole_number(visit.request.query_params.get("row", "")):
+        found = replace(found, rows=tuple(drafts.rows(at.desk, at.draft, [row])))
+    grid = _Grid(visit, at)
+    return visit.page(
+        "fix.html",
+        draft=at.draft,
+        show=show,
+        rows=grid.rows(found.rows),
+        count=found.count,
+        page_number=number,
+        pages=-(-found.count // ON_A_PAGE),
+        marked=at.file.suffix.casefold() == ".xlsx",
+        left_out=drafts.sums(at.desk, at.draft)[Group.LEFT_OUT].rows,
+    )
 
 
 class _Grid:
@@ -772,12 +779,10 @@ def _line(number: int, payment: Payment, told: str = "") -> _RowLine:
 
 
 @pages.get("drafts/{draft_id:int}/repeats")
-def repeats(visit: Visit, draft_id: int) -> Response:
+@_once_checked
+def repeats(visit: Visit, at: _At) -> Response:
     """Each row that is held, beside the earlier request."""
-    with _draft(visit, draft_id) as at:
-        if at.draft.run is None:
-            return visit.go(f"drafts/{draft_id}/sheet")
-        return _repeats_page(visit, at)
+    return _repeats_page(visit, at)
 
 
 def _repeats_page(visit: Visit, at: _At, refused: str = "", ticked: Sequence[str] = ()) -> Response:
@@ -847,12 +852,10 @@ _KINDS: Final = {
 
 
 @pages.get("drafts/{draft_id:int}/changes")
-def changes(visit: Visit, draft_id: int) -> Response:
+@_once_checked
+def changes(visit: Visit, at: _At) -> Response:
     """What differs from the month before; a likely typing error must be ticked."""
-    with _draft(visit, draft_id) as at:
-        if at.draft.run is None:
-            return visit.go(f"drafts/{draft_id}/sheet")
-        return _changes_page(visit, at)
+    return _changes_page(visit, at)
 
 
 def _changes_page(visit: Visit, at: _At, refused: str = "") -> Response:
@@ -904,16 +907,14 @@ def tick_changes(visit: Visit, draft_id: int) -> Response:
 
 
 @pages.get("drafts/{draft_id:int}/summary")
-def summary(visit: Visit, draft_id: int) -> Response:
+@_once_checked
+def summary(visit: Visit, at: _At) -> Response:
     """What would be sent, for the last look."""
-    with _draft(visit, draft_id) as at:
-        if at.draft.run is None:
-            return visit.go(f"drafts/{draft_id}/sheet")
-        if _is_sending(visit, at.draft):
-            return visit.go(f"batches/{at.draft.batch}/sending")
-        if _has_slips(at):
-            return visit.go(f"drafts/{draft_id}/changes")
-        return _summary_page(visit, at)
+    if _is_sending(visit, at.draft):
+        return visit.go(f"batches/{at.draft.batch}/sending")
+    if _has_slips(at):
+        return visit.go(f"drafts/{at.draft.id}/changes")
+    return _summary_page(visit, at)
 
 
 def _summary_page(visit: Visit, at: _At, refused: str = "") -> Response:

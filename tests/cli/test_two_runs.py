@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from support.command import Command, Process, StandaloneSandbox
-from support.fault_server import FaultServer, Talk
+from support.fault_server import FaultServer, Talk, authorized
 from support.journals import KINDS, place
 
 HEADINGS = "Invoice #,First name,Last name,Email,Amount,sendInteracLink"
@@ -124,25 +124,35 @@ def test_a_run_that_was_killed_is_taken_over_at_once(
     assert standalone_sandbox.created() == {"HangAfter-1": 1, "INV-2": 1, "INV-3": 1}
 
 
-def test_one_file_under_two_names_at_once_asks_each_payor_once(
-    command: Command, standalone_sandbox: StandaloneSandbox, journal: str
-) -> None:
-    """Two runs of the same file under two names: each row is created by one of them and held by the other."""
+def test_one_file_under_two_names_at_once_asks_each_payor_once(command: Command, journal: str) -> None:
+    """Two runs of the same file under two names: each row is created by one of them and held by the other.
+
+    Both plan before either sends: the API gives no token until both have asked for one. A run that began later would
+    be refused whole, since the very file was sent.
+    """
     references = [f"INV-{number}" for number in range(60)]
     sheet = sheet_of(command.home, references)
-    runs = [
-        command.start(
-            *sending(sheet, journal, "--batch", name, "-o", command.home / f"{name}.xlsx", "--concurrency", "4"),
-            env=standalone_sandbox.env,
-        )
-        for name in ("morning", "evening")
-    ]
-    results = [ended(run) for run in runs]
-    assert {code for code, _ in results} <= {0, 1}
-    assert standalone_sandbox.created() == dict.fromkeys(references, 1)
-    totals: Counter[Any] = Counter()
-    for name in ("morning", "evening"):
-        told = command(*sending(sheet, journal, "--batch", name), env=standalone_sandbox.env).json()
-        totals += Counter(told["counts"])
-    assert totals == {"already-created": 60, "held": 60}
-    assert standalone_sandbox.received() == dict.fromkeys(references, 1)
+    both = threading.Barrier(2)
+
+    def when_both_ask(talk: Talk) -> None:
+        both.wait(PATIENCE)
+        authorized(talk)
+
+    with FaultServer(on_authorize=deque([when_both_ask] * 2)) as server:
+        environment = {"FLINKS_BASE_URL": server.url, "FLINKS_USERNAME": "user", "FLINKS_PASSWORD": "password"}
+        runs = [
+            command.start(
+                *sending(sheet, journal, "--batch", name, "-o", command.home / f"{name}.xlsx", "--concurrency", "4"),
+                env=environment | {"FLINKS_IMPORT_ANSWER_TIMEOUT": str(2 * PATIENCE)},
+            )
+            for name in ("morning", "evening")
+        ]
+        results = [ended(run) for run in runs]
+        assert {code for code, _ in results} <= {0, 1}
+        assert server.created == dict.fromkeys(references, 1)
+        totals: Counter[Any] = Counter()
+        for name in ("morning", "evening"):
+            told = command(*sending(sheet, journal, "--batch", name), env=environment).json()
+            totals += Counter(told["counts"])
+        assert totals == {"already-created": 60, "held": 60}
+        assert len(server.creations) == len(references)

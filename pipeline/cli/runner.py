@@ -17,7 +17,7 @@ from pipeline.cli.outlets import say
 from pipeline.cli.printing import print_failure, print_result
 from pipeline.commands import notify
 from pipeline.commands.notify import Notifier, RunEnd
-from pipeline.commands.options import Request
+from pipeline.commands.options import Request, RequestedOutputs
 from pipeline.config.settings import Settings, environment_name, load
 from pipeline.domain.errors import ExitCode, RunError
 from pipeline.domain.events import OutputPlaced
@@ -151,14 +151,24 @@ def with_settings(manner: Manner, settings: Settings) -> Manner:
 
 def request_of(given: Mapping[str, Any]) -> Request:
     """What the user asked for, from the options that a command has."""
-    names = {setting.name for setting in fields(Request)} - {"lang"}
-    return Request(**{name: value for name, value in given.items() if name in names})
+    return Request(**_fields_in(Request, given, but="lang"), files=outputs_of(given))
+
+
+def outputs_of(given: Mapping[str, Any]) -> RequestedOutputs:
+    """The files other than the workbook that the user asked for."""
+    return RequestedOutputs(**_fields_in(RequestedOutputs, given))
 
 
 def settings_options(given: Mapping[str, Any]) -> dict[str, object]:
     """Those of a command's options that are settings."""
-    names = {setting.name for setting in fields(Settings)}
-    return {name: value for name, value in given.items() if name in names}
+    return _fields_in(Settings, given)
+
+
+def _fields_in(
+    kind: type[Request | RequestedOutputs | Settings], given: Mapping[str, Any], *, but: str = ""
+) -> dict[str, Any]:
+    """Those of a command's options that are fields of a kind."""
+    return {field.name: given[field.name] for field in fields(kind) if field.name in given and field.name != but}
 
 
 @contextmanager

@@ -73,11 +73,10 @@ def status(batch: str, since: datetime | None, output: Path | None, **given: Any
     Paid means that the payor agreed (Accepted, Processed, Settled). A request that can't change any more is not checked
     again.
     """
-    from pipeline.cli.runner import call
+    from pipeline.cli.runner import call, outputs_of
 
     def body(settings: Settings, manner: Manner) -> int:
         from pipeline.cli.console import emit_for
-        from pipeline.commands.extra_outputs import RequestedOutputs
         from pipeline.commands.status import StatusRequest
         from pipeline.commands.status import status as ask
 
@@ -90,13 +89,7 @@ def status(batch: str, since: datetime | None, output: Path | None, **given: Any
             since=since.astimezone() if since else None,
             open_days=given["open_days"],
             lang=manner.lang,
-            files=RequestedOutputs(
-                csv=given["csv"],
-                parquet=given["parquet"],
-                receivables=given["receivables"],
-                receivables_mapping=given["receivables_mapping"],
-                html=given["html"],
-            ),
+            files=outputs_of(given),
         )
         result = ask(request, settings, emit_for(manner))
         _print(result, manner)

@@ -14,11 +14,10 @@ from pipeline.commands import environment
 from pipeline.commands.batch_lookup import BatchHandle, held_batch
 from pipeline.commands.connectivity import api_of
 from pipeline.commands.environment import Environment
-from pipeline.commands.options import Request
-from pipeline.commands.status import output_of, refreshed, rules_of, stopped_by, write_again
+from pipeline.commands.status import interrupted, output_of, refreshed, rules_of, write_again
 from pipeline.config.settings import SANDBOX, Settings
 from pipeline.domain import session_states
-from pipeline.domain.errors import ExitCode, InterruptedRunError, RunError, StoppedEarlyError, UsageError
+from pipeline.domain.errors import ExitCode, RunError, StoppedEarlyError, UsageError
 from pipeline.domain.events import AskingBegan, AskingEnded, Emit, OutputPlaced, WritingBegan, reported
 from pipeline.domain.model import NO_MONEY, SessionState, Status
 from pipeline.domain.session_states import Paid
@@ -125,7 +124,7 @@ def cancel_batch(
     with (
         interrupts(StoppedEarlyError("Stopped before sending. Run the same command again to start over.")) as signals,
         held_batch(request.batch, settings, in_sandbox=request.sandbox) as found,
-        environment.opened(Request(Path(request.batch), sandbox=request.sandbox), settings, emit) as place,
+        environment.opened(settings, emit, in_sandbox=request.sandbox, lang=request.lang) as place,
     ):
         output = output_of(found, request.output) if request.workbook and not request.dry_run else None
         work = _Work(found, request, settings, place, emit)
@@ -150,7 +149,7 @@ def cancel_batch(
         return done(
             attempted=ended.attempted,
             offered=ended.offered,
-            failure=stopped_by(ended.stopped),
+            failure=ended.stopped,
             written=written,
             exit_code=_code(selection, ended),
         )
@@ -180,19 +179,13 @@ class _Work:
         """Ask for the present states. Raises what kept it from asking about all."""
         stop = CancelToken()
         to_ask = [session for session in self._sessions() if not session_states.is_final(session.state)]
-        with signals.asking(
-            stop.request,
-            InterruptedRunError(
-                "Stopped at your request. Requests in progress were completed; the other rows "
-                "were not sent. Run the same command again to resume."
-            ),
-        ):
+        with signals.asking(stop.request, interrupted()):
             async with api_of(self._settings, self._place) as api:
                 with reported(self._emit, AskingBegan(len(to_ask)), AskingEnded):
                     rules = rules_of(self._settings)
                     asked = await follow(iter(to_ask), api, rules, self._keep, self._emit, stop)
-        if (failure := stopped_by(asked.stopped)) is not None:
-            raise failure
+        if asked.stopped is not None:
+            raise asked.stopped
         if asked.missed:
             raise StoppedEarlyError(
                 "Requests without a usable response: {count} ({reason}). Nothing was cancelled. "
@@ -228,13 +221,7 @@ class _Work:
     async def cancel(self, selection: Selection, signals: Interrupts) -> CancelledAll:
         """Cancel them."""
         stop = CancelToken()
-        with signals.asking(
-            stop.request,
-            InterruptedRunError(
-                "Stopped at your request. Requests in progress were completed; the other rows "
-                "were not sent. Run the same command again to resume."
-            ),
-        ):
+        with signals.asking(stop.request, interrupted()):
             async with api_of(self._settings, self._place) as api:
                 with reported(self._emit, AskingBegan(len(selection.chosen)), AskingEnded):
                     rules = rules_of(self._settings)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from pipeline import sandbox as stand_in
-from pipeline.commands.options import Request
 from pipeline.config.login import kept
 from pipeline.config.settings import SANDBOX, Settings, data_folder, default_journal, password_of
 from pipeline.domain.errors import UsageError
@@ -86,12 +85,12 @@ def credentials_of(settings: Settings) -> tuple[str, str]:
 
 
 @contextmanager
-def opened(request: Request, settings: Settings, emit: Emit) -> Iterator[Environment]:
-    """The configured API, or the built-in sandbox for the time of the run."""
-    if not request.sandbox:
+def opened(settings: Settings, emit: Emit, *, in_sandbox: bool, lang: Lang) -> Iterator[Environment]:
+    """The configured API, or the built-in sandbox, in this language, for the time of the run."""
+    if not in_sandbox:
         yield real(settings)
         return
-    with built_in_sandbox(request.lang) as server:
+    with built_in_sandbox(lang) as server:
         emit(SandboxStarted(server.base_url))
         yield sandbox(settings, server.base_url, server.username, server.password)
 

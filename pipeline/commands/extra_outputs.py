@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from pipeline.commands.options import Request
+from pipeline.commands.options import Request, RequestedOutputs
 from pipeline.domain.errors import StoppedEarlyError, UsageError
 from pipeline.domain.events import Emit, OutputPlaced
 from pipeline.domain.model import Column, Report, ReportRow
@@ -25,23 +25,6 @@ from schemas.languages import Lang
 
 Rows = Callable[[], Iterator[ReportRow]]
 Write = Callable[[Report, Rows, Lang, Path], None]
-
-
-@dataclass(frozen=True, slots=True)
-class RequestedOutputs:
-    """The files that the user asked for.
-
-    `marked_copy` is a copy of `original`, the input; `sheets` are those that the user named.
-    """
-
-    csv: Path | None = None
-    parquet: Path | None = None
-    receivables: Path | None = None
-    receivables_mapping: Path | None = None
-    html: Path | None = None
-    marked_copy: Path | None = None
-    original: Path | None = None
-    sheets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +67,6 @@ class WrittenFiles:
         return {"outputs": {option.removeprefix("--"): path for option, path in outputs.items()}} if outputs else {}
 
 
-def wanted_of(request: Request) -> RequestedOutputs:
-    """The files that a run was asked for."""
-    return RequestedOutputs(
-        request.csv,
-        request.parquet,
-        request.receivables,
-        request.receivables_mapping,
-        request.html,
-        request.marked_copy,
-        request.file,
-        request.sheet,
-    )
-
-
 def ours_of(journal: Journal, batch: Batch, *inputs: Path | None) -> Ours:
     """What the files of a batch may be written over: what was written for it before, but never an input."""
     return Ours(
@@ -105,13 +74,16 @@ def ours_of(journal: Journal, batch: Batch, *inputs: Path | None) -> Ours:
     )
 
 
-def check(wanted: RequestedOutputs, columns: Sequence[Column], workbook: Path | None) -> tuple[OutputFile, ...]:
-    """The files, each found to be writable. `columns` are the sheet's; at `workbook` the workbook is wanted.
+def check(
+    wanted: RequestedOutputs, columns: Sequence[Column], workbook: Path | None, run: Request | None = None
+) -> tuple[OutputFile, ...]:
+    """The files, each found to be writable. `columns` are the sheet's; at `workbook` the workbook is wanted. A marked
+    copy is one of the sheet of a `run`.
 
     Raises UsageError for a place that can't be had, a mapping with mistakes, a missing part of the installation, or
     a workbook of which no marked copy can be made.
     """
-    files = tuple(_files(wanted, columns))
+    files = tuple(_files(wanted, columns, run))
     others = [workbook] if workbook is not None else []
     for file in files:
         exports.check_file(file.path, file.option, others)
@@ -119,7 +91,7 @@ def check(wanted: RequestedOutputs, columns: Sequence[Column], workbook: Path | 
     return files
 
 
-def _files(wanted: RequestedOutputs, columns: Sequence[Column]) -> Iterator[OutputFile]:
+def _files(wanted: RequestedOutputs, columns: Sequence[Column], run: Request | None) -> Iterator[OutputFile]:
     if wanted.csv is not None:
         yield OutputFile("--csv", wanted.csv, _by(exports.write_csv))
     if wanted.parquet is not None:
@@ -136,14 +108,14 @@ def _files(wanted: RequestedOutputs, columns: Sequence[Column]) -> Iterator[Outp
         )
     if wanted.html is not None:
         yield OutputFile("--html", wanted.html, _by(page.write_page))
-    if wanted.marked_copy is not None and wanted.original is not None:
-        if len(wanted.sheets) > 1 or ALL_SHEETS in wanted.sheets:
+    if wanted.marked_copy is not None and run is not None:
+        if len(run.sheet) > 1 or ALL_SHEETS in run.sheet:
             raise UsageError("--marked-copy copies one sheet only. Choose one with --sheet, or remove --marked-copy.")
-        annotated_copy.check_original(wanted.original)
+        annotated_copy.check_original(run.file)
         yield OutputFile(
             "--marked-copy",
             wanted.marked_copy,
-            _by(partial(annotated_copy.write_marked, wanted.original)),
+            _by(partial(annotated_copy.write_marked, run.file)),
             of_sheet=True,
         )
 

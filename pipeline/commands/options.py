@@ -16,13 +16,24 @@ from schemas.languages import Lang
 
 
 @dataclass(frozen=True, slots=True)
+class RequestedOutputs:
+    """The files other than the workbook that the user asked for (`extra_outputs`)."""
+
+    csv: Path | None = None
+    parquet: Path | None = None
+    receivables: Path | None = None
+    receivables_mapping: Path | None = None
+    html: Path | None = None
+    marked_copy: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """The options of `run` or `validate` that are not settings (`pipeline.config.settings`). None means: not given.
 
     `map` and `split_names` are as on the command line, and overrule `mapping`. `until` is an aware time;
     `expect_total` is in dollars, `accepted_totals` are others that a person accepted instead; `changes_over` is per
-    cent. From `csv` to `marked_copy` they are files other than the workbook, `compare` is the batch of the month
-    before (`extra_outputs`, `comparison`). `dask` is the address of a scheduler.
+    cent, `compare` is the batch of the month before (`comparison`). `dask` is the address of a scheduler.
     """
 
     file: Path
@@ -46,12 +57,7 @@ class Request:
     allow_repeats: bool = False
     resend_unknown: bool = False
     dry_run: bool = False
-    csv: Path | None = None
-    parquet: Path | None = None
-    receivables: Path | None = None
-    receivables_mapping: Path | None = None
-    html: Path | None = None
-    marked_copy: Path | None = None
+    files: RequestedOutputs = RequestedOutputs()
     compare: str | None = None
     changes_over: int | None = None
     lang: Lang = "en"

@@ -64,13 +64,13 @@ def run(request: Request, settings: Settings, emit: Emit, confirm: Callable[[Run
     output = request.output or beside_sheet(request.file, in_sandbox=request.sandbox)
     with (
         interrupts(StoppedEarlyError("Stopped before sending. Run the same command again to start over.")) as signals,
-        environment.opened(request, settings, emit) as place,
+        environment.opened(settings, emit, in_sandbox=request.sandbox, lang=request.lang) as place,
     ):
         request = as_in_draft(request, place, emit)
         table = prepare.read(request, emit)
         # After the sheet, so that a misspelt folder of the sheet is not reported as one of the workbook.
         check_workbook(output)
-        files = extra_outputs.check(extra_outputs.wanted_of(request), table.columns, output)
+        files = extra_outputs.check(request.files, table.columns, output, request)
         checked = prepare.check(table, request, settings, place)
         with environment.journal_of(place, emit) as journal:
             checked = prepare.corrected(table, checked, request, settings, place, journal, emit)

@@ -16,7 +16,7 @@ from pipeline.commands import comparison, environment, extra_outputs
 from pipeline.commands.batch_lookup import BatchHandle, found_batch
 from pipeline.commands.connectivity import api_of
 from pipeline.commands.environment import Environment
-from pipeline.commands.options import Request
+from pipeline.commands.options import RequestedOutputs
 from pipeline.config.settings import Settings
 from pipeline.domain import totals
 from pipeline.domain.errors import (
@@ -72,7 +72,7 @@ class StatusRequest:
     since: datetime | None = None
     open_days: int = 7
     lang: Lang = "en"
-    files: extra_outputs.RequestedOutputs = field(default_factory=extra_outputs.RequestedOutputs)
+    files: RequestedOutputs = RequestedOutputs()
     workbook: bool = True
 
 
@@ -113,7 +113,7 @@ def status(request: StatusRequest, settings: Settings, emit: Emit) -> StatusResu
     with (
         interrupts(StoppedEarlyError("Stopped before sending. Run the same command again to start over.")) as signals,
         found_batch(request.batch, settings, in_sandbox=request.sandbox) as found,
-        environment.opened(Request(Path(request.batch), sandbox=request.sandbox), settings, emit) as place,
+        environment.opened(settings, emit, in_sandbox=request.sandbox, lang=request.lang) as place,
     ):
         output = output_of(found, request.output) if request.workbook else None
         files = extra_outputs.check(
@@ -224,13 +224,11 @@ def rules_of(settings: Settings) -> FollowRules:
     return FollowRules(settings.concurrency, settings.rate, TOKEN_USES[settings.token_use])
 
 
-def stopped_by(failure: RunError | None) -> RunError | None:
-    """The same failure in the words of a command that sends nothing."""
-    if isinstance(failure, InterruptedRunError):
-        return InterruptedRunError(
-            "Stopped at your request. States received so far are kept. Run the same command again to resume."
-        )
-    return failure
+def interrupted() -> InterruptedRunError:
+    """What ends a command that sends nothing when a signal comes."""
+    return InterruptedRunError(
+        "Stopped at your request. States received so far are kept. Run the same command again to resume."
+    )
 
 
 async def _pass_on(stop: CancelToken, other: CancelToken) -> None:
@@ -254,13 +252,7 @@ class _Rounds:
 
     async def ask(self, signals: Interrupts) -> Followed:
         stop, lost = CancelToken(), 0
-        with signals.asking(
-            stop.request,
-            InterruptedRunError(
-                "Stopped at your request. Requests in progress were completed; the other rows "
-                "were not sent. Run the same command again to resume."
-            ),
-        ):
+        with signals.asking(stop.request, interrupted()):
             async with api_of(self._settings, self._place) as api:
                 while True:
                     followed = await self._round(api, stop)
@@ -272,7 +264,7 @@ class _Rounds:
                     await stop.sleep(self._request.every)
                     if stop.requested:
                         break
-        return replace(followed, stopped=stopped_by(stop.reason or followed.stopped))
+        return replace(followed, stopped=stop.reason or followed.stopped)
 
     def _is_outage(self, reason: RunError | None) -> bool:
         """Whether the API was there and is not now. That it never was, or refuses the credentials, is no outage."""

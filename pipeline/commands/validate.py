@@ -45,7 +45,7 @@ def validate(request: Request, settings: Settings, emit: Emit) -> Result:
             prepared = prepare.begin_and_plan(context, table, checked, request, emit)
             try:
                 # A run would be refused before anything else; here the rows are looked at all the same.
-                files = extra_outputs.check(extra_outputs.wanted_of(request), table.columns, request.output)
+                files = extra_outputs.check(request.files, table.columns, request.output, request)
                 with closing(results_of(context, prepared, request)) as results:
                     outputs = Outputs(results, files)
                     result = finish(context, prepared, refused or prepared.refused, request, emit, outputs)

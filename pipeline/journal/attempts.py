@@ -44,6 +44,15 @@ ATTEMPT_COLUMNS: Final = (
     attempts.c.row_number,
 )
 
+NAMED_ATTEMPT: Final = and_(
+    attempts.c.batch_id == bindparam("which_batch"),
+    attempts.c.identity == bindparam("which_identity"),
+    attempts.c.number == bindparam("which_number"),
+)
+"""The attempt that a statement is executed for, one set of parameters each."""
+# Not IN: a list of parameters can't be expanded in a statement that is executed many times.
+STILL_UNCERTAIN: Final = or_(*(attempts.c.outcome == outcome for outcome in sorted(attempt_rules.UNCERTAIN)))
+
 
 @dataclass(frozen=True, slots=True)
 class Intent:
@@ -124,12 +133,7 @@ def _intended(intent: Intent) -> dict[str, Any]:
 
 _SETTLE: Final = (
     update(attempts)
-    .where(
-        attempts.c.batch_id == bindparam("which_batch"),
-        attempts.c.identity == bindparam("which_identity"),
-        attempts.c.number == bindparam("which_number"),
-        attempts.c.outcome == bindparam("which_outcome"),
-    )
+    .where(NAMED_ATTEMPT, attempts.c.outcome == bindparam("which_outcome"))
     .values(
         outcome=bindparam("becomes"),
         settled_at=bindparam("at"),
@@ -183,13 +187,7 @@ def _doubted(connection: Connection, settlements: Sequence[Settlement]) -> list[
 
 def withdraw(connection: Connection, intents: Sequence[Intent], now: datetime) -> None:
     """Record that intents whose commit failed were not sent, as far as they are recorded after all."""
-    mine = and_(
-        attempts.c.batch_id == bindparam("which_batch"),
-        attempts.c.identity == bindparam("which_identity"),
-        attempts.c.number == bindparam("which_number"),
-        attempts.c.run_id == bindparam("which_run"),
-        attempts.c.outcome == Outcome.OPEN.value,
-    )
+    mine = and_(NAMED_ATTEMPT, attempts.c.run_id == bindparam("which_run"), attempts.c.outcome == Outcome.OPEN.value)
     values = {
         "outcome": Outcome.NOT_CREATED.value,
         "settled_at": serialization.dump_time(now),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from pipeline.domain import attempt_rules, row_status
 from pipeline.domain.attempt_rules import IllegalChangeError
 from pipeline.domain.model import Attempt, Decision, Outcome
 from pipeline.journal import serialization
-from pipeline.journal.attempts import histories
+from pipeline.journal.attempts import NAMED_ATTEMPT, STILL_UNCERTAIN, histories
 from pipeline.journal.tables import attempts, batches, decisions
 
 
@@ -76,13 +76,7 @@ def of_batch(connection: Connection, batch_id: int) -> list[Decision]:
 
 _DECIDED: Final = (
     update(attempts)
-    .where(
-        attempts.c.batch_id == bindparam("which_batch"),
-        attempts.c.identity == bindparam("which_identity"),
-        attempts.c.number == bindparam("which_number"),
-        # Not IN: a list of parameters can't be expanded in a statement that is executed many times.
-        or_(*(attempts.c.outcome == outcome for outcome in sorted(attempt_rules.UNCERTAIN))),
-    )
+    .where(NAMED_ATTEMPT, STILL_UNCERTAIN)
     .values(
         outcome=bindparam("becomes"),
         session_id=bindparam("session"),

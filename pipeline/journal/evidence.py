@@ -15,13 +15,13 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 
 from pipeline.domain import attempt_rules, row_status
 from pipeline.domain.attempt_rules import IllegalChangeError
 from pipeline.domain.model import Outcome, Payment
 from pipeline.journal import roll, serialization
-from pipeline.journal.attempts import ATTEMPT_COLUMNS, attempt_of
+from pipeline.journal.attempts import ATTEMPT_COLUMNS, NAMED_ATTEMPT, STILL_UNCERTAIN, attempt_of
 from pipeline.journal.journal import Journal
 from pipeline.journal.tables import attempts, batches, evidence
 from schemas.money import from_cents
@@ -171,13 +171,7 @@ def confirmed_elsewhere(connection: Connection, batch_id: int) -> dict[str, str]
 
 _FOUND: Final = (
     update(attempts)
-    .where(
-        attempts.c.batch_id == bindparam("which_batch"),
-        attempts.c.identity == bindparam("which_identity"),
-        attempts.c.number == bindparam("which_number"),
-        # Not IN: a list of parameters can't be expanded in a statement that is executed many times.
-        or_(*(attempts.c.outcome == outcome for outcome in sorted(attempt_rules.UNCERTAIN))),
-    )
+    .where(NAMED_ATTEMPT, STILL_UNCERTAIN)
     .values(
         outcome=Outcome.CREATED,
         session_id=bindparam("session"),

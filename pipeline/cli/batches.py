@@ -333,7 +333,7 @@ def _try(attempt: Try, names: Mapping[str, str], manner: Manner, *, sessions: bo
     outcome = translate(OUTCOMES[attempt.outcome], lang)
     told = {"number": attempt.number, "time": _moment(attempt.intended_at), "row": attempt.row_number}
     yield translate("  attempt {number}, {time}, from row {row}: {outcome}", lang, outcome=outcome, **told)
-    yield translate("    requested: {asked}", lang, asked=attempt.asked.describe() if attempt.asked else "")
+    yield translate("    requested: {asked}", lang, asked=attempt.asked.describe(lang) if attempt.asked else "")
     yield translate(N_("    the API e-mails the link") if attempt.send_link else N_("    you send the link"), lang)
     if attempt.settled_at is None:
         yield translate("    interrupted before a response: the request may exist", lang)

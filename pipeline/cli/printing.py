@@ -301,7 +301,7 @@ def print_payments(payments: Payments, manner: Manner) -> None:
     table.add_row(Text(translate("total", manner.lang), style="bold"), rows, total)
     console = output_console()
     console.print(table)
-    asked = payments.asked_at.isoformat(timespec="seconds")
+    asked = payments.asked_at.isoformat(" ", "minutes")
     console.print(translate("According to the API, {time}.", manner.lang, time=asked), markup=False)
 
 

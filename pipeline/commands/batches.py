@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
@@ -14,13 +15,14 @@ from pipeline.domain.drafts import Correction, LeftOut, Subject, shown
 from pipeline.domain.drafts import Decision as DraftDecision
 from pipeline.domain.errors import BatchBusyError, StoppedEarlyError, UsageError
 from pipeline.domain.model import Column, Decision, ReportRow, SessionState, Totals, Whole
+from pipeline.domain.payment_summary import PaymentState
 from pipeline.domain.plan_summary import PlanView
 from pipeline.journal import decisions, drafts, history, overview, plans, queries, states
 from pipeline.journal import purge as personal_data
 from pipeline.journal.drafts import Draft
 from pipeline.journal.history import Facts, PastRun, Try
 from pipeline.journal.journal import Batch, Journal
-from pipeline.journal.overview import PaidCount, Requests
+from pipeline.journal.overview import Requests
 from pipeline.journal.purge import Old
 from pipeline.journal.queries import BatchLine
 
@@ -155,10 +157,10 @@ def stories_of_row(name: str, number: int, settings: Settings, *, in_sandbox: bo
         return tuple(NumberedStory(_row_story(found.journal, found.batch, one.row), one.present) for one in rows)
 
 
-def paid_counts(settings: Settings, *, in_sandbox: bool) -> dict[int, PaidCount]:
-    """How many requests of each batch are paid, and how many may still be, by the batch's id."""
+def payment_counts(settings: Settings, *, in_sandbox: bool) -> dict[int, Counter[PaymentState]]:
+    """How many requests of each batch are in which state, by the batch's id."""
     with journal_there(settings, environment_name(settings, in_sandbox=in_sandbox)) as journal:
-        return journal.read(overview.paid_counts) if journal is not None else {}
+        return journal.read(overview.payment_counts) if journal is not None else {}
 
 
 def _row_story(journal: Journal, batch: Batch, row: ReportRow) -> RowStory:

@@ -8,7 +8,7 @@ rules are the same: each status comes from `row_status`, each state from `sessio
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -499,16 +499,8 @@ def _history_of(facts: Any) -> tuple[Attempt, ...]:
 # All batches
 
 
-@dataclass(frozen=True, slots=True)
-class PaidCount:
-    """How many requests of a batch are paid, and how many may still be."""
-
-    paid: int = 0
-    waiting: int = 0
-
-
-def paid_counts(connection: Connection) -> dict[int, PaidCount]:
-    """Of every batch of the journal, by its id."""
+def payment_counts(connection: Connection) -> dict[int, Counter[PaymentState]]:
+    """How many requests of each batch of the journal are in which state, by the batch's id."""
     statement = (
         select(_MADE.c.batch_id, *_WORDS, func.count().label("requests"))
         .select_from(_MADE)
@@ -516,11 +508,7 @@ def paid_counts(connection: Connection) -> dict[int, PaidCount]:
         .where(_MADE.c.outcome == _CREATED, _MADE.c.session_id != "")
         .group_by(_MADE.c.batch_id, *_WORDS)
     )
-    found: defaultdict[int, PaidCount] = defaultdict(PaidCount)
+    found: defaultdict[int, Counter[PaymentState]] = defaultdict(Counter)
     for record in connection.execute(statement):
-        known, meaning = found[record.batch_id], payment_state(_state_of(record), has_id=True)
-        paid, waiting = meaning is PaymentState.PAID, meaning is PaymentState.WAITING
-        found[record.batch_id] = PaidCount(
-            known.paid + record.requests * paid, known.waiting + record.requests * waiting
-        )
+        found[record.batch_id][payment_state(_state_of(record), has_id=True)] += record.requests
     return dict(found)

@@ -35,6 +35,20 @@ def test_a_task_leads_to_the_newest_batch(
     expect(page.get_by_role("heading", level=1)).to_contain_text(task)
 
 
+def test_each_request_is_counted_once(command: Command, page: Page, served: Serving) -> None:
+    """Paid, waiting, ended unpaid and unknown come to all that were created, and to what is unknown."""
+    declined = ("Declines-9", "Gil", "Fraser", "gil@example.com", "5.00")
+    send(command, [*PEOPLE, declined], "rent")
+    command("status", "rent", "--sandbox", "-o", command.home / "status.xlsx")
+    page.goto(f"{served.origin}/practice/")
+    table = page.get_by_role("region", name="Sent").get_by_role("table")
+    headings = table.get_by_role("columnheader").all_inner_texts()
+    shown = dict(zip(headings, table.locator("tbody tr").locator("th, td").all_inner_texts(), strict=True))
+    counted = {"Created": "4", "Paid so far": "1", "Waiting": "2", "Ended unpaid": "1", "Unknown": "2", "To fix": "1"}
+    assert {heading: shown[heading] for heading in counted} == counted
+    assert_nothing_wrong(page)
+
+
 def test_what_is_not_sent_and_what_waits_is_there(
     command: Command, page: Page, served: Serving, tmp_path: Path
 ) -> None:

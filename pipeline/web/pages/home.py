@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
 from starlette.responses import RedirectResponse, Response
 
 from pipeline.commands import drafts, plan
-from pipeline.commands.batches import list_batches, paid_counts
+from pipeline.commands.batches import list_batches, payment_counts
 from pipeline.domain.approval import PlanState
 from pipeline.domain.errors import UsageError
+from pipeline.domain.payment_summary import PaymentState
 from pipeline.domain.plan_summary import PlanView
-from pipeline.journal.overview import PaidCount
 from pipeline.journal.queries import BatchLine
 from pipeline.report import plan_page
 from pipeline.web.routes import Pages
@@ -33,11 +34,11 @@ def home(visit: Visit) -> Response:
         return visit.page("home.html", batches=[], drafts=[], plans=[])
     lines = list_batches(visit.settings, in_sandbox=visit.in_sandbox)
     here = [line for line in lines if line.environment == environment and line.last_run is not None]
-    paid = paid_counts(visit.settings, in_sandbox=visit.in_sandbox)
+    requests = payment_counts(visit.settings, in_sandbox=visit.in_sandbox)
     unsent = drafts.unsent(visit.settings, in_sandbox=visit.in_sandbox)
     return visit.page(
         "home.html",
-        batches=[_Line(line, paid.get(line.id, PaidCount())) for line in here],
+        batches=[_Line(line, requests.get(line.id, Counter())) for line in here],
         drafts=unsent,
         plans=_plans(visit, {draft.sha256 for draft in unsent}),
         plan_states=plan_page.STATES,
@@ -54,7 +55,7 @@ def _plans(visit: Visit, unsent: set[str]) -> list[PlanView]:
 @dataclass(frozen=True, slots=True)
 class _Line:
     line: BatchLine
-    requests: PaidCount
+    requests: Counter[PaymentState]
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.line, name)

@@ -26,6 +26,7 @@ from support.command import clean_environment
 from support.dask_cluster import DaskCluster, Way, Worker, dask_cluster
 from support.fault_server import FaultServer, Talk, answers, authorized, created, creates_and_resets
 from support.journals import place
+from support.network import network
 from support.run_fixture import Desk, Line, Ran, check_truth, write_sheet
 
 from pipeline.commands.worker import Order
@@ -383,6 +384,24 @@ def test_a_worker_that_is_cut_off_asks_nobody_twice(office: Office, way: str) ->
     cut[0].heal()
     time.sleep(SILENCE)
     assert len(office.server.creations) == asked
+
+
+def test_a_worker_whose_network_fails_asks_nobody_twice(office: Office) -> None:
+    """Its cable is pulled, as it waits for answers: from then on it reaches neither journal nor API nor scheduler."""
+    api = office.server.port
+    with network() as its, Way(api, its.here) as way, its.at_home(api, way.port):
+        office.cluster.add(its).is_well = False
+        office.cluster.wait_for(4)
+        office.be_impatient()
+        office.at(60, its.cut)
+        lines = office.lines(240)
+        office.check(lines, office.run(lines), unknown=2 * IN_FLIGHT)
+        assert b"/sessions" in way.seen
+        asked = len(office.server.creations)
+        its.heal()
+        time.sleep(SILENCE)
+        assert len(office.server.creations) == asked
+        office.cluster.restore(3)
 
 
 def test_a_worker_that_alone_is_cut_off_from_the_api_asks_nobody_twice(office: Office) -> None:

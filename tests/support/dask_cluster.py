@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from distributed import Client
 
 from support.command import clean_environment
+from support.network import Network
 
 DASK = (sys.executable, "-m", "dask")
 
@@ -29,9 +30,9 @@ DASK = (sys.executable, "-m", "dask")
 class Way:
     """A TCP way to a port of this machine. A context manager; `port` is where it begins. `seen` is what came along."""
 
-    def __init__(self, to: int) -> None:
+    def __init__(self, to: int, at: str = "127.0.0.1") -> None:
         self._to = to
-        self._listening = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listening = socket.create_server((at, 0), backlog=128)
         self.port = int(self._listening.getsockname()[1])
         self.seen = bytearray()
         self._open = threading.Event()
@@ -106,7 +107,7 @@ class Worker:
         self.is_well = False
         self.process.send_signal(signal.SIGSTOP)
 
-    def cut_off(self, way: Way) -> None:
+    def cut_off(self, way: Way | Network) -> None:
         """As a network that fails on one of its ways."""
         self.is_well = False
         way.cut()
@@ -157,16 +158,28 @@ class DaskCluster:
     def address(self) -> str:
         return f"tcp://127.0.0.1:{self.port}"
 
-    def add(self, **changes: str) -> Worker:
-        """Start a worker, its settings changed so. It comes to the scheduler a moment later."""
+    def add(self, network: Network | None = None, **changes: str) -> Worker:
+        """Start a worker, its settings changed so, in a network of its own where it has one.
+
+        It comes to the scheduler a moment later.
+        """
+        here, there = (network.here, network.there) if network else ("127.0.0.1", "127.0.0.1")
         url = urlsplit(self.environment["FLINKS_IMPORT_JOURNAL"])
-        journal, scheduler = (self.stack.enter_context(Way(port)) for port in (url.port or 5432, self.port))
-        theirs = {"FLINKS_IMPORT_JOURNAL": url._replace(netloc=f"{url.username}@127.0.0.1:{journal.port}").geturl()}
+        journal, scheduler = (self.stack.enter_context(Way(port, here)) for port in (url.port or 5432, self.port))
+        their_url = url._replace(netloc=f"{url.username}@{here}:{journal.port}", query="sslmode=disable")
         with socket.create_server(("127.0.0.1", 0)) as free:
-            address = f"127.0.0.1:{free.getsockname()[1]}"
-        line = [*DASK, "worker", f"tcp://127.0.0.1:{scheduler.port}", "--no-nanny", "--nthreads", "1", "--no-dashboard"]
+            address = f"{there}:{free.getsockname()[1]}"
+        line = [*DASK, "worker", f"tcp://{here}:{scheduler.port}", "--no-nanny", "--nthreads", "1", "--no-dashboard"]
+        theirs = {"FLINKS_IMPORT_JOURNAL": their_url.geturl()}
         process = subprocess.Popen(
-            [*line, "--listen-address", f"tcp://{address}", "--local-directory", str(self.folder)],
+            [
+                *(network.within if network else ()),
+                *line,
+                "--listen-address",
+                f"tcp://{address}",
+                "--local-directory",
+                str(self.folder),
+            ],
             env=clean_environment() | dict(self.environment) | theirs | changes,
             cwd=self.folder,
             stdin=subprocess.DEVNULL,

@@ -128,7 +128,7 @@ def cancel_batch(
     ):
         output = output_of(found, request.output) if request.workbook and not request.dry_run else None
         work = _Work(found, request, settings, place, emit)
-        asyncio.run(work.ask(signals))
+        found.journal.write(states.analyse, asyncio.run(work.ask(signals)))
         selection = work.select()
         done = partial(CancelResult, found.batch.name, found.batch.environment, selection)
         if request.dry_run:
@@ -175,8 +175,8 @@ class _Work:
     _place: Environment
     _emit: Emit
 
-    async def ask(self, signals: Interrupts) -> None:
-        """Ask for the present states. Raises what kept it from asking about all."""
+    async def ask(self, signals: Interrupts) -> int:
+        """Ask for the present states, and return of how many requests. Raises what kept it from asking about all."""
         stop = CancelToken()
         to_ask = [session for session in self._sessions() if not session_states.is_final(session.state)]
         with signals.asking(stop.request, interrupted()):
@@ -193,6 +193,7 @@ class _Work:
                 count=asked.missed,
                 reason=asked.reason,
             )
+        return asked.asked
 
     def select(self) -> Selection:
         """The requests to cancel, by the states that the user chose."""

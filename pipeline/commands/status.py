@@ -124,6 +124,7 @@ def status(request: StatusRequest, settings: Settings, emit: Emit) -> StatusResu
         signals.finish()
         if followed.stopped is not None and not asking.learnt:
             raise followed.stopped
+        found.journal.write(states.analyse, asking.learnt)
         now = refreshed(found, request.open_days)
         emit(WritingBegan())
         written = write_again(found, now.report, output, request.lang) if output is not None else None

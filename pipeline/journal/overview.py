@@ -117,12 +117,9 @@ class Found:
 # What a state means is found once for the same words: a batch has few of them
 
 
-_LAST_LINE: Final = select(func.max(_LATER.c.id)).where(_LATER.c.session_id == _MADE.c.session_id).correlate(_MADE)
-_LATEST: Final = and_(
-    states.c.session_id == _MADE.c.session_id,
-    states.c.id == _LAST_LINE.scalar_subquery(),
-    _MADE.c.session_id != "",
-)
+# Not the greatest id of a session: PostgreSQL may look for that from the last line of the journal backwards.
+_IS_OLD: Final = exists().where(_LATER.c.session_id == states.c.session_id, _LATER.c.id > states.c.id)
+_LATEST: Final = and_(states.c.session_id == _MADE.c.session_id, ~_IS_OLD, _MADE.c.session_id != "")
 _HAS_ID: Final = (_MADE.c.session_id != "").label("has_id")
 _WORDS: Final = (_HAS_ID, states.c.session_status, states.c.transactions, states.c.known)
 

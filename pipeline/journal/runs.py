@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, text, update
+from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from pipeline.domain import attempt_rules
 from pipeline.domain.errors import ExitCode, RunError
 from pipeline.domain.model import Approval, Column, ControlTotal, SourceFile
-from pipeline.journal import roll, serialization, shares
+from pipeline.journal import postgresql, roll, serialization, shares
 from pipeline.journal.attempts import last_live_request
 from pipeline.journal.journal import Batch
 from pipeline.journal.tables import attempts, batches, drafts, rows, runs, states
@@ -149,23 +149,14 @@ def end(connection: Connection, run: int, now: datetime, code: ExitCode) -> None
     analyse(connection, run)
 
 
-_MANY: Final = 500
-_PART: Final = 10
-_COUNTED: Final = text("SELECT reltuples FROM pg_class WHERE oid = 'rows'::regclass")
-
-
 def analyse(connection: Connection, run: int) -> None:
-    """Have PostgreSQL count what a run has written, where that is 500 rows or a tenth of all that it knows of, or more.
-    It takes a sample, so less than a second in the largest journal.
+    """Have PostgreSQL count what a run has written.
 
-    It counts by itself only minutes later, and in a large journal not before a tenth is new. Until then it takes the
-    run for one of a row, and compares every row of a batch with every attempt: 20,000 rows took 40 s for a page.
+    Until then it takes the run for one of a row, and compares every row of a batch with every attempt: 20,000 rows took
+    40 s for a page.
     """
-    if connection.dialect.name != "postgresql":
-        return
     written = connection.scalar(select(func.count()).where(rows.c.run_id == run)) or 0
-    if written >= _MANY or written * _PART >= connection.execute(_COUNTED).scalar_one():
-        connection.execute(text("ANALYZE rows, attempts"))
+    postgresql.count_anew(connection, written, rows, attempts)
 
 
 def delete_rehearsal(connection: Connection, run: int) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
 
 from pipeline.domain.model import Outcome, SessionState
 from pipeline.domain.session_states import same
-from pipeline.journal import roll, serialization
+from pipeline.journal import postgresql, roll, serialization
 from pipeline.journal.asking import ASKED, batched
 from pipeline.journal.tables import attempts, states
 from schemas.money import from_cents, to_cents
@@ -137,6 +137,13 @@ def record(connection: Connection, batch_id: int, seen: Sequence[Seen]) -> None:
         connection.execute(statement.values(asked_at=bindparam("when")), again)
     if new:
         connection.execute(insert(states), new)
+
+
+def analyse(connection: Connection, told: int) -> None:
+    """Have PostgreSQL count the states, so many of which were told just now: it would look for the last state of each
+    session among all of them.
+    """
+    postgresql.count_anew(connection, told, states)
 
 
 def _latest_lines(connection: Connection, session_ids: Iterable[str]) -> dict[str, Any]:

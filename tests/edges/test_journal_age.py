@@ -14,9 +14,13 @@ import pytest
 from sqlalchemy import Engine, event
 from support.fault_server import FaultServer
 from support.journals import KINDS, place
-from support.run_fixture import Desk, Line
+from support.run_fixture import Desk, Line, ignore
 
-from pipeline.journal import tables
+from pipeline.commands.status import StatusRequest, status
+from pipeline.config.settings import load
+from pipeline.domain.payment_summary import PaymentState
+from pipeline.journal import overview, tables
+from pipeline.journal.journal import open_journal
 
 GROWING = ("attempts", "rows")
 """The tables that get a record with each row of a sheet."""
@@ -122,3 +126,40 @@ def test_postgresql_knows_of_a_run_of_many_rows_in_a_large_journal(tmp_path: Pat
             plan = connection.execute(asked, latest).fetchone()
         assert plan is not None
         assert plan[0][0]["Plan"]["Plan Rows"] > 100
+
+
+OTHER_STATES = """
+INSERT INTO states (batch_id, session_id, session_status, transactions, known, since, asked_at)
+SELECT batch_id, md5(c::text), session_status, transactions, known, since, asked_at
+FROM (SELECT * FROM states LIMIT 1) AS one, generate_series(1, 20000) AS c
+"""
+
+
+def visited(plan: dict[str, Any]) -> float:
+    """How many records the steps of a plan looked at, those included that they left out."""
+    here = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0) + plan.get("Rows Removed by Join Filter", 0)
+    return float(here * plan["Actual Loops"] + sum(visited(part) for part in plan.get("Plans", ())))
+
+
+def test_who_has_paid_looks_at_each_state_a_few_times(tmp_path: Path, asked: dict[str, Any]) -> None:
+    """PostgreSQL counts what `status` has learnt, and has a way as short among states that it has not counted."""
+    many = 600
+    with place("postgresql", tmp_path) as url, FaultServer() as api:
+        desk = Desk(tmp_path, api, {"journal": url})
+        assert desk.run([Line(f"INV-{number}") for number in range(many)], name="november.csv").code == 0
+        told = status(StatusRequest("november", workbook=False), load({}, desk.environment(), None), ignore)
+        assert told.asked == many
+        with psycopg.connect(url, autocommit=True) as connection, open_journal(url) as journal:
+            counted = connection.execute("SELECT reltuples FROM pg_class WHERE oid = 'states'::regclass").fetchone()
+            assert counted == (many,)
+            connection.execute(OTHER_STATES)
+            connection.execute("DELETE FROM pg_statistic WHERE starelid = 'states'::regclass")
+            asked.clear()
+            with journal.reading() as reading:
+                found = overview.requests(reading, 1)
+                for state in (None, *PaymentState):
+                    overview.lines(reading, found, overview.Filter(state), 0, 50)
+            for one, given in asked.items():
+                told_plan = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {one}".encode(), given).fetchone()
+                assert told_plan is not None
+                assert visited(told_plan[0][0]["Plan"]) < 20 * (many + 20_000), one

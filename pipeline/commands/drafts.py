@@ -212,6 +212,12 @@ def forecast(desk: Desk, draft: Draft) -> Forecast:
     return desk.journal.read(planning.forecast, run, desk.journal.read(runs.batch_of, run).id)
 
 
+def sent_without_response(desk: Desk, draft: Draft) -> int:
+    """How many of the rows to send may have a request already: they were sent, and no usable response came."""
+    run = _run_of(desk, draft)
+    return desk.journal.read(planning.sent_without_response, run, desk.journal.read(runs.batch_of, run).id)
+
+
 def page(desk: Desk, draft: Draft, wanted: Wanted, *, offset: int = 0, limit: int = 50) -> RowPage:
     """Some rows of a group, in the sheet's order."""
     return desk.journal.read(draft_rows.page, _run_of(desk, draft), wanted, offset=offset, limit=limit)

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
+from pipeline.commands import environment
 from pipeline.commands.batch_lookup import BatchHandle, found_batch, held_batch, meant
+from pipeline.commands.connectivity import api_of
 from pipeline.commands.people import user
 from pipeline.config.settings import SANDBOX, Settings
-from pipeline.domain.errors import StoppedEarlyError, UsageError
+from pipeline.domain import session_states
+from pipeline.domain.attempt_rules import NAMES_A_SESSION, UNCERTAIN_TRIES, Uncertain
+from pipeline.domain.errors import RunError, StoppedEarlyError, UsageError
 from pipeline.domain.model import Attempt, Decision, Outcome, ReportRow, Status
+from pipeline.domain.responses import Token
 from pipeline.journal import decisions, queries
 from pipeline.messages import Word
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NIL: Final = "00000000-0000-0000-0000-000000000000"
 _IN_LAUNCH_URL: Final = "sessionId"
+_PATIENCE: Final = 10.0
+"""Seconds for the API to say whose a request is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,11 @@ class UnknownRow:
     row: ReportRow
     tries: tuple[Attempt, ...]
 
+    @property
+    def may_be_sent_again(self) -> bool:
+        """Whether a run may send it again before a person decided: nobody was e-mailed its link."""
+        return Uncertain(self.tries).harmless and len(self.tries) < UNCERTAIN_TRIES
+
 
 def unknown_of(batch: str, settings: Settings, *, in_sandbox: bool) -> tuple[UnknownRow, ...]:
     """The rows of a batch whose outcome is unknown. Raises UsageError when there is no such batch."""
@@ -76,7 +90,8 @@ def resolve(request: ResolveRequest, settings: Settings, confirm: Callable[[Ques
     """Record what became of a row whose outcome is unknown.
 
     After a session is named, the row is `already-created` with it; after "nothing was created", the same `run` sends
-    it again. Raises UsageError for a row or a session that can't be meant, BatchBusyError while another run holds the
+    it again. Where the API is in reach, it is asked whether the session is this row's. Raises UsageError for a row or a
+    session that can't be meant, BatchBusyError while another run holds the
     batch, StoppedEarlyError when it was not confirmed.
     """
     session_id = session_id_of(request.created) if request.created is not None else ""
@@ -94,6 +109,12 @@ def resolve(request: ResolveRequest, settings: Settings, confirm: Callable[[Ques
                 "Row {row} of batch {batch} already has this sessionId. Look in the dashboard for the one of this row.",
                 batch=holder[0],
                 row=holder[1],
+            )
+        if session_id and _is_of_another(session_id, tries, request, settings):
+            raise UsageError(
+                "The request with this sessionId has another reference or amount than row {row}. Look in the dashboard "
+                "for the one of this row.",
+                row=number,
             )
         decision = Decision(
             identity=identity,
@@ -117,6 +138,38 @@ def resolve(request: ResolveRequest, settings: Settings, confirm: Callable[[Ques
             raise StoppedEarlyError("You answered no. Nothing was recorded.")
         found.journal.write(decisions.record, found.batch.id, decision, tries)
         return decision
+
+
+def _is_of_another(session_id: str, tries: tuple[Attempt, ...], request: ResolveRequest, settings: Settings) -> bool:
+    """Whether the API says that a session has another reference or amount than the row. What it does not say, or can't
+    be asked, a person has seen; and so it is where a response named another reference.
+    """
+    last = tries[-1]
+    if any(fault.code in NAMES_A_SESSION for one in tries for fault in one.reasons):
+        return False
+    with (
+        suppress(RunError, TimeoutError),
+        environment.opened(settings, lambda _event: None, in_sandbox=request.sandbox, lang="en") as place,
+    ):
+        match asyncio.run(_details(session_id, last.reference_id, settings, place)):
+            case session_states.OfAnother():
+                return True
+            case session_states.Told(amount=amount):
+                return None not in {amount, last.amount} and amount != last.amount
+            case _:
+                return False
+    return False
+
+
+async def _details(
+    session_id: str, reference_id: str, settings: Settings, place: environment.Environment
+) -> session_states.Reading | None:
+    """What the API says of a session; None where it gives no token."""
+    async with asyncio.timeout(_PATIENCE), api_of(settings, place) as api:
+        token = await api.authorize()
+        if not isinstance(token, Token):
+            return None
+        return session_states.read(await api.details(session_id, token.value), session_id, reference_id)
 
 
 def session_id_of(given: str) -> str:

@@ -259,6 +259,20 @@ def to_send(  # noqa: PLR0913, PLR0917 - which rows, from where to where, how ma
     ]
 
 
+def sent_without_response(connection: Connection, run: int, batch_id: int) -> int:
+    """How many of the rows that will be sent were sent before and got no usable response, so that a request may exist.
+
+    Nobody was e-mailed its link, or a person said that it may be sent again.
+    """
+    perhaps = select(attempts.c.identity).where(
+        attempts.c.batch_id == batch_id, attempts.c.outcome.in_(attempt_rules.UNCERTAIN)
+    )
+    wanted = and_(rows.c.run_id == run, rows.c.plan == "send", rows.c.identity.in_(perhaps))
+    identities = connection.scalars(select(rows.c.identity).where(wanted)).all()
+    history = histories(connection, batch_id, identities)
+    return sum(1 for one in identities if attempt_rules.unresolved_attempts(history.get(one, [])))
+
+
 def left_to_send(connection: Connection, run: int, after: int) -> tuple[int, int]:
     """How many rows are still to be sent behind position `after`, and their cents."""
     wanted = and_(rows.c.run_id == run, rows.c.plan == "send", rows.c.position > after)

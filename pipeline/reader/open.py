@@ -342,6 +342,8 @@ def _likely_heading(records: Sequence[Record], mapping: Mapping) -> Record | Non
     Of several the one that names the most fields, then one without repetitions, then one that is no longer than most
     rows, since a title may have commas, then the upper one.
     """
+    if not records:
+        return None
     usual = median([count for count in map(_filled, records) if count > 1] or [0])
     width = mode(len(record.cells) for record in records)
     likely: dict[tuple[int, bool, bool], Record] = {}

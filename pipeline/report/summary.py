@@ -14,7 +14,7 @@ from pipeline.domain.errors import ExitCode
 from pipeline.domain.model import NO_MONEY, Report, ReportRow, Status, Subtotal, Totals, Whole
 from pipeline.domain.session_states import Paid
 from pipeline.domain.totals import NEEDS_A_PERSON, WholeTally
-from pipeline.messages import N_, translate
+from pipeline.messages import N_, Plural, translate
 from pipeline.report.formatting import column_names
 from pipeline.report.masking import account_columns, mask_in
 from schemas.faults import sentence
@@ -64,13 +64,22 @@ class Verdict:
     text: str
 
 
-_CAUSES: Final[dict[Cause, str]] = {
+_CAUSES: Final[dict[Cause, str | Plural]] = {
     Cause.ROWS_MISSING: N_("Likely cause: rows are missing from the sheet, or blank."),
     Cause.ROWS_ADDED: N_("Likely cause: the sheet has rows that you did not expect, or repeated ones."),
-    Cause.UNREADABLE: N_("Likely cause: amounts that can't be read (rows {rows})."),
+    Cause.UNREADABLE: Plural(
+        "Likely cause: an amount that can't be read (row {rows}).",
+        "Likely cause: amounts that can't be read (rows {rows}).",
+    ),
     Cause.LEFT_OUT: N_("Likely cause: rows that a person left out ({rows}). Without them the total agrees."),
-    Cause.ONE_ROW: N_("Likely cause: the difference is the amount of one row: repeated or added? (rows {rows})"),
-    Cause.SIGN: N_("Likely cause: the difference is twice the amount of one row: is it a credit? (rows {rows})"),
+    Cause.ONE_ROW: Plural(
+        "Likely cause: the difference is the amount of one row: repeated or added? (row {rows})",
+        "Likely cause: the difference is the amount of one row: repeated or added? (rows {rows})",
+    ),
+    Cause.SIGN: Plural(
+        "Likely cause: the difference is twice the amount of one row: is it a credit? (row {rows})",
+        "Likely cause: the difference is twice the amount of one row: is it a credit? (rows {rows})",
+    ),
     Cause.ROUNDING: N_("Likely cause: rounding."),
     Cause.TRANSPOSED: N_("Likely cause: two digits of an amount changed places (the difference divides by 9)."),
     Cause.NONE: N_("No single cause found: compare the sheet with its source."),
@@ -118,7 +127,7 @@ def meaning_of_paid(paid: Paid, lang: Lang) -> str:
 
 def cause_of(likely: LikelyCause, lang: Lang) -> str:
     """Why a control total probably differs, in a sentence."""
-    return translate(_CAUSES[likely.cause], lang, rows=", ".join(map(str, likely.rows)))
+    return translate(_CAUSES[likely.cause], lang, rows=", ".join(map(str, likely.rows)), count=len(likely.rows))
 
 
 def verdict(report: Report, totals: Totals, lang: Lang) -> Verdict:

@@ -54,6 +54,18 @@ def test_a_session_that_was_found_makes_the_row_created(
     assert "Bruno recorded on" in str(row["notices"])
 
 
+@pytest.mark.parametrize(("found", "code"), [("ResetAfterOnce-1", 0), ("ResetAfterOnce-2", 2)])
+def test_a_session_that_the_api_has_for_another_row_is_refused(
+    command: Command, standalone_sandbox: StandaloneSandbox, sent: Path, found: str, code: int
+) -> None:
+    """Pasted by mistake it would give a payor the link of another, who would then be asked twice."""
+    session = standalone_sandbox.session_of(found)
+    done = command("resolve", "rent", "2", "--created", session, "--yes", env=standalone_sandbox.env)
+    assert done.code == code
+    assert ("another reference or amount than row 2" in done.err) == (code == 2)
+    assert ("Recorded by" in done.out) == (code == 0)
+
+
 def test_a_row_can_be_named_by_its_reference(
     command: Command, standalone_sandbox: StandaloneSandbox, sent: Path
 ) -> None:

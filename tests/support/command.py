@@ -140,6 +140,11 @@ class StandaloneSandbox:
         """How many creates arrived for each referenceId."""
         return self._about()["received"]
 
+    def session_of(self, reference: str) -> str:
+        """The only session of a referenceId."""
+        (session,) = [one["sessionId"] for one in self._about()["sessions"] if one["referenceId"] == reference]
+        return session
+
     def _about(self) -> dict[str, Any]:
         with urlopen(f"{self.base_url}/sandbox/sessions", timeout=60) as answer:
             return json.load(answer)

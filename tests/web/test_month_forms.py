@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
 from support.command import Command
 from support.local_page import Serving, serving
 from support.page_forms import Visitor, visiting
@@ -159,6 +159,38 @@ def test_the_month_to_compare_with_is_chosen(visitor: Visitor, command: Command,
     assert "one of a kind" in " ".join(str(cell) for row in changes.iter_rows(values_only=True) for cell in row)
     assert "Compared with batch rent 2026-11." in visitor.post(f"drafts/{draft}/compare", {"compare": "no such batch"})
     assert "Compared with batch rent 2026-11." in visitor.post(f"drafts/{draft}/compare", {"compare": ""})
+
+
+def test_what_was_chosen_stays_when_the_name_is_refused(visitor: Visitor, tmp_path: Path) -> None:
+    """The sheets and the hidden rows: who only gives another name bills what was ticked, not the first sheet."""
+    visitor.named(sheet(tmp_path, ROW), "rent-2026-12")
+    book = Workbook()
+    for place, name in enumerate(("Rent", "Parking")):
+        page = book.create_sheet(name, place)
+        page.append(HEADINGS.split(","))
+        page.append([f"{name}-1", *ROW.split(",")[1:]])
+    book["Rent"].row_dimensions[2].hidden = True
+    book.save(tmp_path / "both.xlsx")
+    draft = visitor.drop(tmp_path / "both.xlsx")
+    for name in ("rent-2026-12", " "):
+        visitor.post(f"drafts/{draft}/sheet", {"batch": name, "sheets": ["Parking"], "hidden": "skip"})
+        assert visitor.status == 422
+        assert re.findall(r'value="(\w+)" checked', visitor.page) == ["Parking", "skip"]
+
+
+def test_a_workbook_with_an_empty_sheet_is_read(visitor: Visitor, tmp_path: Path) -> None:
+    """As spreadsheet programs make them; one that has nothing else is refused where it was dropped."""
+    book = Workbook()
+    book.create_sheet("Sheet2")
+    book.save(tmp_path / "empty.xlsx")
+    draft = visitor.drop(tmp_path / "empty.xlsx")
+    assert "The sheet has no rows." in visitor.post(f"drafts/{draft}/sheet", {"batch": "empty"})
+    for line in (HEADINGS, ROW):
+        book["Sheet"].append(line.split(","))
+    book.save(tmp_path / "rent.xlsx")
+    draft = visitor.drop(tmp_path / "rent.xlsx")
+    assert "not: Sheet2" in visitor.post(f"drafts/{draft}/sheet", {"batch": "rent", "sheets": ["Sheet"]})
+    assert "1 ready to send $1,000.00" in visitor.post(f"drafts/{draft}/columns", {})
 
 
 def test_a_month_in_words_is_a_month(visitor: Visitor, tmp_path: Path) -> None:

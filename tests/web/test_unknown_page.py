@@ -66,14 +66,16 @@ def test_what_can_not_be_recorded_is_said_at_its_field(
 
 
 def test_a_session_of_another_row_is_refused(command: Command, page: Page, served: Serving) -> None:
-    """With the row that has it."""
+    """With the row that has it, at its field; what was typed stays."""
     send(command)
     taken = command("batches", "show", "rent 2026-11", "--row", "2", "--show-sessions", "--json", "--sandbox").json()
     open_unknown(page, served)
     card = page.get_by_role("region", name="Row 5: Dan Roy")
     card.get_by_label("Its sessionId or link").fill(taken["row"]["attempts"][0]["sessionId"])
     card.get_by_role("button", name="Record that it exists").click()
-    expect(page.get_by_text("Row 2 of batch rent 2026-11 already has this sessionId")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("Row 2 of batch rent 2026-11 already has this sessionId")
+    expect(page.get_by_label("Its sessionId or link").first).to_have_value(taken["row"]["attempts"][0]["sessionId"])
+    expect(page.get_by_text("It is not sent again before you record what you found.")).to_have_count(2)
 
 
 def test_it_works_without_scripts(command: Command, served: Serving, browser: Browser) -> None:

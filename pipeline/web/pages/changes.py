@@ -38,7 +38,7 @@ _KINDS: Final = {
     ChangeKind.SLIP: N_("Likely typing errors"),
     ChangeKind.CHANGED: N_("Other amounts"),
     ChangeKind.NEW: N_("New payors"),
-    ChangeKind.GONE: N_("Payors of the month before who are not here"),
+    ChangeKind.GONE: N_("Payors of the month before who are not asked now"),
 }
 
 

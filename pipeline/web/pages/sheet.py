@@ -47,7 +47,6 @@ def _sheet_page(visit: Visit, at: AtDesk, batch: str, refused: str = "", taken: 
     sheets = preview(at.file, Mapping())
     chosen = at.draft.choices.sheets or tuple(_to_bill(sheets))
     opened = drafts.open_draft(at.desk, at.file, at.draft.file)
-    example = f"{batch.split('-', 1)[0] or 'billing'}-{datetime.now().astimezone():%Y-%m}"
     return visit.page(
         "sheet.html",
         422 if refused else 200,
@@ -55,7 +54,6 @@ def _sheet_page(visit: Visit, at: AtDesk, batch: str, refused: str = "", taken: 
         sheets=sheets,
         chosen=chosen,
         batch=batch,
-        example=example,
         sent_before=opened.sent,
         refused=refused,
         taken=taken,
@@ -109,13 +107,14 @@ def choose_sheet(visit: Visit, draft_id: int) -> Response:
     """Keep what was chosen; on to the columns, or past them where all is certain."""
     with at_desk(visit, draft_id) as at:
         batch = " ".join(visit.text("batch").split())
-        if not batch:
-            return _sheet_page(visit, at, batch, visit.say("Give the batch a name."))
-        is_meant = batch == at.draft.batch or visit.text("continue") == batch
-        if not is_meant and (taken := _taken_by(visit, at, batch)):
-            return _sheet_page(visit, at, batch, taken, taken=batch)
         hidden: Any = visit.text("hidden") if visit.text("hidden") in {"skip", "include"} else "refuse"
         choices = replace(at.draft.choices, sheets=tuple(visit.texts("sheets")), hidden=hidden)
+        chosen = replace(at, draft=replace(at.draft, choices=choices))
+        if not batch:
+            return _sheet_page(visit, chosen, batch, visit.say("Give the batch a name."))
+        is_meant = batch == at.draft.batch or visit.text("continue") == batch
+        if not is_meant and (taken := _taken_by(visit, at, batch)):
+            return _sheet_page(visit, chosen, batch, taken, taken=batch)
         if not choices.map and choices.split_names is None:
             choices = _as_last_month(at, choices)
         drafts.choose(at.desk, at.draft, batch, choices)

@@ -58,6 +58,7 @@ def _summary_page(visit: Visit, at: AtDesk, refused: str = "") -> Response:
         draft=at.draft,
         forecast=forecast,
         rejected=drafts.sums(at.desk, at.draft)[Group.TO_FIX].rows - forecast.invalid,
+        sent_before=drafts.sent_without_response(at.desk, at.draft),
         amount=from_cents(forecast.to_send_cents),
         largest=to_send.largest,
         accounts=to_send.accounts[:ACCOUNTS],

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from pipeline.commands.resolve import ResolveRequest, resolve, session_id_of, unknown_of
 from pipeline.domain.errors import UsageError
+from pipeline.messages import explain
 from pipeline.web.routes import Pages
 from pipeline.web.visit import Visit
 
@@ -35,7 +36,10 @@ def decide(visit: Visit, batch: str) -> Response:
         sandbox=visit.in_sandbox,
         identity=visit.text("identity"),
     )
-    decision = resolve(request, visit.settings, lambda _question: True)
+    try:
+        decision = resolve(request, visit.settings, lambda _question: True)
+    except UsageError as refused:
+        return _page(visit, batch, wrong=explain(refused, visit.lang))
     return visit.go(f"batches/{batch}/unknown", row=decision.row, exists="yes" if exists else "no")
 
 
@@ -63,7 +67,7 @@ def _page(visit: Visit, batch: str, wrong: str = "") -> Response:
         batch=batch,
         rows=rows,
         wrong=wrong,
-        wrong_at=visit.text("identity"),
+        wrong_at=next((one.row.identity for one in rows if one.row.identity == visit.text("identity")), ""),
         found=visit.text("found"),
         session=visit.text("session"),
         note=visit.text("note"),

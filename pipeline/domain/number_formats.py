@@ -7,6 +7,8 @@ import re
 from decimal import Decimal
 from typing import Final
 
+from schemas import money
+
 _TOKEN: Final = re.compile(r'"([^"]*)"|\\(.)|([_*])(.)|(.)', re.DOTALL)
 _SAID_BY_THEMSELVES: Final = frozenset("-+/ ():")
 _DATE_SIGNS: Final = re.compile(r"[dmyhsDMYHS]")
@@ -24,6 +26,8 @@ _PART: Final = re.compile(
 )
 """A quoted text, an escaped character, a currency with its country, what shows nothing, digits, any other character."""
 _WHOLE: Final = re.compile(r"[0-9]+")
+_SCALED: Final = re.compile(r",(?:\.|$)")
+_GROUPING: Final = " \u00a0\u202f'\u2019"
 
 
 def is_percent(number_format: str) -> bool:
@@ -46,6 +50,36 @@ def with_texts(text: str, number_format: str, value: Decimal) -> str:
 def forms(number_format: str) -> list[str]:
     """What the number 1 would look like in each section of a format."""
     return [_filled("1", section) for section in _SECTIONS.findall(number_format + ";")[:3]]
+
+
+def shows_another(number_format: str, value: Decimal) -> bool:
+    """Whether a cell shows another figure than the number above zero that it holds, or none.
+
+    Thousandths of it (`0.00,`), signs among its digits (a point in quotation marks, which shows 1250 as 12.50), digits
+    or a minus around them (`(0.00)`).
+    """
+    return bool(number_format) and _is_another(_section(number_format, value)[0])
+
+
+def may_show_another(number_format: str) -> bool:
+    """Whether some number above zero is shown as another one."""
+    if not number_format:
+        return False
+    sections = _SECTIONS.findall(number_format + ";")[:3]
+    if not any(_CONDITION.search(_QUOTED.sub("", section)) for section in sections):
+        sections = sections[:1]
+    return any(map(_is_another, sections))
+
+
+def _is_another(section: str) -> bool:
+    parts = _PART.findall(section)
+    runs = [place for place, part in enumerate(parts) if part[4]]
+    if any(_SCALED.search(parts[place][4]) for place in runs):
+        return True
+    among = (part for part in parts[runs[0] : runs[-1]] if not part[3] and not part[4]) if runs else ()
+    if any((part[0] or part[1] or part[2] or part[5]).strip(_GROUPING) for part in among):
+        return True
+    return money.parse(_filled("1", section)) != 1
 
 
 def _filled(text: str, section: str) -> str:

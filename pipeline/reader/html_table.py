@@ -28,6 +28,7 @@ _SPACE: Final = re.compile(r"[ \t\r\n\f]+")
 _BREAKS: Final = ("br", "p", "div", "li")
 _GROUPS: Final = ("thead", "tbody", "tfoot")
 _STRIKES: Final = ("s", "del", "strike")
+_RAISED: Final = ("sup", "sub")
 _STRUCK: Final = re.compile(r"text-decoration(?:-line)?\s*:[^;]*line-through", re.IGNORECASE)
 _NOT_SHOWN: Final = r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|(?<![\w-])height\s*:\s*0(?![.\d]*[1-9])"
 _HIDING: Final = re.compile(_NOT_SHOWN, re.IGNORECASE)
@@ -127,8 +128,8 @@ class _Tables(HTMLParser):
             self._open[-1].start_cell((columns, rows), is_struck=_is_struck(given))
         elif tag in _BREAKS:
             self._open[-1].text("\n")
-        elif tag in _STRIKES:
-            self._open[-1].strikes += 1
+        else:
+            self._open[-1].start_style(tag)
 
     def handle_endtag(self, tag: str) -> None:
         if tag in _UNSEEN and tag != "head":
@@ -142,8 +143,8 @@ class _Tables(HTMLParser):
             self._open[-1].end_row()
         elif self._open and tag in {"td", "th"}:
             self._open[-1].end_cell()
-        elif self._open and tag in _STRIKES:
-            self._open[-1].strikes = max(0, self._open[-1].strikes - 1)
+        elif self._open:
+            self._open[-1].end_style(tag)
 
     def handle_data(self, data: str) -> None:
         if self._in_style:
@@ -183,6 +184,7 @@ class _TableBuilder:
         self._cell: list[str] | None = None
         self._cell_struck = False
         self._has_plain = False
+        self._parted = False
         self._spans = (1, 1)
         self._spanned_to: dict[int, int] = {}
         """Column -> the last row that a cell above reaches down to."""
@@ -200,11 +202,24 @@ class _TableBuilder:
         if not self.rows:
             self.rows.append([])
         self._skip_spanned()
-        self._cell, self._spans = [], spans
+        self._cell, self._spans, self._parted = [], spans, False
         self._cell_struck, self._has_plain = self._row_struck or is_struck, False
+
+    def start_style(self, tag: str) -> None:
+        """What comes now is struck through, or stands higher or lower: raised cents are no digits of the number."""
+        self.strikes += tag in _STRIKES
+        self._parted = self._parted or tag in _RAISED
+
+    def end_style(self, tag: str) -> None:
+        """What comes now is as before."""
+        self.strikes = max(0, self.strikes - (tag in _STRIKES))
+        self._parted = self._parted or tag in _RAISED
 
     def text(self, data: str) -> None:
         if self._cell is not None:
+            if self._parted and self._cell and self._cell[-1][-1:].isdecimal() and data[:1].isdecimal():
+                self._cell.append(" ")
+            self._parted = False
             self._cell.append(data)
             self._has_plain = self._has_plain or (not self.strikes and not data.isspace())
 

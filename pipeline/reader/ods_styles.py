@@ -26,7 +26,7 @@ _LENGTHS: Final = {
     "year": ("yy", "yyyy"), "day": ("d", "dd"), "day-of-week": ("ddd", "dddd"), "hours": ("h", "hh"),
     "minutes": ("m", "mm"), "seconds": ("s", "ss"), "am-pm": ("AM/PM", "AM/PM"),
 }  # fmt: skip
-_PLAIN: Final = re.compile(r"[-+/ ():,.]*")
+_PLAIN: Final = re.compile(r"[-+/ ():]*")
 
 
 class CellStyles:
@@ -181,7 +181,8 @@ def _digits(part: ET.Element) -> str:
         code = _with_texts("0" * whole or "#", part)
     decimals = _count(part, "decimal-places", 0)
     least = min(decimals, _count(part, "min-decimal-places", decimals))
-    return code + ("." + "0" * least + "#" * (decimals - least) if decimals else "")
+    scaled = "," * ((len(part.get(f"{_NUMBER}display-factor", "1")) - 1) // 3)
+    return code + ("." + "0" * least + "#" * (decimals - least) if decimals else "") + scaled
 
 
 def _with_texts(digits: str, part: ET.Element) -> str:

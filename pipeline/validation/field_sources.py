@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Final
 
 from pipeline.domain.model import Column, NameOrder, SheetRow, kind_of, with_look
-from pipeline.domain.number_formats import digits_shown, forms, is_percent, with_texts
+from pipeline.domain.number_formats import digits_shown, forms, is_percent, may_show_another, shows_another, with_texts
 from pipeline.validation.options import CheckableTable
 from schemas import money
 from schemas.fields import ACCOUNT_FIELDS, Field
@@ -22,8 +22,9 @@ _IDENTIFIERS: Final = (Field.REFERENCE_ID, *ACCOUNT_FIELDS)
 class RawColumn:
     """One column as typed: the text and the kind of each row's cell.
 
-    The kinds are those of `SheetRow.kinds` without looks, and two more: `p` for a number that the sheet shows as a
-    percentage, `z` for one that it shows with more digits than it has. The text is then what the sheet shows.
+    The kinds are those of `SheetRow.kinds` without looks, and three more: `p` for a number that the sheet shows as a
+    percentage, `z` for one that it shows with more digits than it has; the text is then what the sheet shows. `x` is an
+    amount that the sheet shows as another; the text is then what the cell holds.
     """
 
     texts: Sequence[str]
@@ -51,7 +52,7 @@ class _ShownNumbers:
             for place, look in enumerate(self.formats)
             if is_percent(look)
             or (self.field in _IDENTIFIERS and digits_shown("1", look))
-            or (self.field == Field.AMOUNT and any(map(_is_fault_as_text, forms(look))))
+            or (self.field == Field.AMOUNT and (any(map(_is_fault_as_text, forms(look))) or may_show_another(look)))
         }
 
     def apply(self, texts: list[str], kinds: list[str]) -> None:
@@ -70,7 +71,7 @@ class _ShownNumbers:
             value = Decimal(text)
             if _is_fault_as_text(with_texts("1", number_format, value)):
                 return with_texts(text, number_format, value), "s"
-            return text, "n"
+            return text, "x" if value > 0 and shows_another(number_format, value) else "n"
         shown = digits_shown(text, number_format)
         return (text, "n") if shown in {None, text} else (shown or "", "z")
 

@@ -170,7 +170,7 @@ def _parts(name: str, order: NameOrder | None) -> tuple[str, str] | None:
         if order is NameOrder.GIVEN_FIRST:
             return None
         surname, _, given = (part.strip() for part in name.partition(","))
-        return (surname, given) if surname and given else None
+        return (surname, given) if surname and given and "," not in given else None
     words = name.split()
     # A third word may be of either name; a title, a company and two people are no first and last name.
     if order is None or len(words) != 2 or _of_words(name.lower().split()):  # noqa: PLR2004 - one for each name

@@ -57,7 +57,7 @@ def clean_text(field: str, text: str, kind: str = "s") -> Cell:
     """
     if '"' in text and field in _WORDS and _is_stray(text):
         return Cell(None, (Fault("stray-quote", field, text),))
-    if (kind in "efdpz" or text[:1] == "#") and (verdict := _unusual(field, text, kind)) is not None:
+    if (kind in "efdpzx" or text[:1] == "#") and (verdict := _unusual(field, text, kind)) is not None:
         return verdict
     stripped = text.strip()
     if stripped.isascii() and stripped.isprintable() and "  " not in stripped and stripped[:2] != '="':
@@ -94,7 +94,7 @@ def _is_shortened(text: str) -> bool:
 
 def _unusual(field: str, text: str, kind: str) -> Cell | None:
     """The verdict on a cell that is no text: an error value, a formula that was never calculated, a percentage, a date,
-    a number that the sheet shows with more digits than it has.
+    a number that the sheet shows with more digits than it has, or as another.
 
     No field of ours is a date: a spreadsheet makes one out of `3-12`. As a reference it may be meant.
     """
@@ -106,6 +106,8 @@ def _unusual(field: str, text: str, kind: str) -> Cell | None:
         return Cell(None, (Fault("not-shown", field, text),))
     if kind == "p":
         return Cell(None, (Fault("percentage", field, text),))
+    if kind == "x":
+        return Cell(None, (Fault("shown-otherwise", field, text),))
     if kind == "z":
         return Cell(text, (Fault("read-as-shown", field, text),))
     if kind == "d" and text:

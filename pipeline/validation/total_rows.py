@@ -152,7 +152,8 @@ class LineReader:
             return False
         if at not in {self.reference, self.email, self.amount, *self.names}:
             return True
-        if " ".join(text.split()).casefold() in self.groups.names:
+        named = " ".join(text.split()).casefold()
+        if not self.groups.names.isdisjoint((named, named.partition(":")[2].strip() or named)):
             return True
         return at == 0 and self.groups.totalled and not any(map(str.isdecimal, text))
 

@@ -100,6 +100,37 @@ def test_an_amount_that_is_shown_in_another_currency_is_a_fault(
     assert [[fault.code for fault in row.faults] for row in rows] == [["amount-foreign"] if foreign else [], []]
 
 
+@pytest.mark.parametrize("look", ["0.00,", "0\\.00", "(0.00)", ";;;"])
+@pytest.mark.parametrize("write", [write_xlsx, write_xls, write_xlsb])
+def test_an_amount_that_is_shown_as_another_is_a_fault(tmp_path: Path, write: Callable[..., Any], look: str) -> None:
+    """The sheet shows 1.25 or 12.50: who reads it does not know of 1,250 dollars."""
+    rows = checked(write(tmp_path / "b", Sheet([HEAD, [*ROW[:4], (1250.0, look)], ["I-2", *ROW[1:4], 6.0]])))
+    assert [[fault.code for fault in row.faults] for row in rows] == [["shown-otherwise"], []]
+
+
+def test_an_amount_in_thousands_is_a_fault_in_an_ods(tmp_path: Path) -> None:
+    """There the style has a factor."""
+    changed_style(tmp_path / "b.ods", "0.00", b"<number:number ", b'<number:number number:display-factor="1000" ')
+    assert [[fault.code for fault in row.faults] for row in checked(tmp_path / "b.ods")] == [["shown-otherwise"]]
+
+
+def test_a_comma_among_the_digits_of_an_ods_is_shown(tmp_path: Path) -> None:
+    """It groups no digits there: it is a text, as any other."""
+    changed_style(tmp_path / "b.ods", "000-000", b">-</number:embedded-text>", b">,</number:embedded-text>")
+    assert [[fault.code for fault in row.faults] for row in checked(tmp_path / "b.ods")] == [["shown-otherwise"]]
+
+
+def changed_style(path: Path, look: str, before: bytes, after: bytes) -> None:
+    """A sheet with one amount, whose style has `after` in place of `before`."""
+    write_ods(path, Sheet([HEAD, [*ROW[:4], (1250.0, look)]]))
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    parts["content.xml"] = parts["content.xml"].replace(before, after)
+    with zipfile.ZipFile(path, "w") as book:
+        for name, content in parts.items():
+            book.writestr(name, content)
+
+
 @pytest.mark.parametrize(("currency", "foreign"), [("EUR", True), ("USD", True), ("CAD", False)])
 def test_the_currency_of_an_ods_cell_counts_where_its_style_shows_none(
     tmp_path: Path, currency: str, foreign: bool

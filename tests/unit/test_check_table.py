@@ -394,7 +394,7 @@ def test_groups_have_totals_of_their_own_and_names() -> None:
         {"Unit": "Bow River Lofts"},
         *payments[:2],
         {"Unit": "Total Bow River Lofts", "amount": "30.00"},
-        {"referenceId": "Block 12"},
+        {"referenceId": "Property: Block 12"},
         payments[2],
         {"referenceId": "Total for Block 12", "amount": "30.00"},
         {"Unit": "Portage Court"},

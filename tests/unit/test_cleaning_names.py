@@ -158,6 +158,8 @@ def test_surname_and_given_are_split_when_the_mapping_says_so() -> None:
         ("Mr. Smith", "given-first", None),
         ("Smith Inc.", "surname-first", None),
         ("Tremblay,", "surname-first", None),
+        ("Tremblay, Marie & Roy, Luc", "surname-first", None),
+        ("Tremblay, Luc, Jr", "surname-first", None),
     ],
 )
 def test_whole_names_in_an_order_that_is_said(name: str, order: str, split: tuple[str, str] | None) -> None:

@@ -4,7 +4,14 @@ from decimal import Decimal
 
 import pytest
 
-from pipeline.domain.number_formats import digits_shown, forms, is_percent, with_texts
+from pipeline.domain.number_formats import (
+    digits_shown,
+    forms,
+    is_percent,
+    may_show_another,
+    shows_another,
+    with_texts,
+)
 
 
 @pytest.mark.parametrize(
@@ -91,3 +98,37 @@ def test_a_number_has_the_texts_of_the_section_for_it(text: str, number_format: 
 def test_every_section_has_a_form() -> None:
     """Those of numbers; the fourth is for texts."""
     assert forms('0;(0 "€");"-";@" text"') == ["1", "(1 €)", "-"]
+
+
+@pytest.mark.parametrize(
+    ("number_format", "another"),
+    [
+        ("", False),
+        ("General", False),
+        ("#,##0.00", False),
+        ("# ##0.00\\ $", False),
+        ("#\\ ##0.00", False),
+        ("#'##0.00", False),
+        ("# ??/??", False),
+        ("0.00E+00", False),
+        ('_($* #,##0.00_);_($* (#,##0.00);_($* "-"??_);_(@_)', False),
+        ('_-"CA$"* #,##0.00_-', False),
+        ("0.00;0.00,", False),
+        ("+0.00", False),
+        ("0.00,", True),
+        ("0,.00", True),
+        ("#,##0,", True),
+        ("0\\.00", True),
+        ('0" $ "00', True),
+        ('0"00"', True),
+        ("(0.00)", True),
+        ("-0.00;0.00", True),
+        (";;;", True),
+        ("[>1000]0.00,;0.00", True),
+    ],
+)
+def test_a_format_that_shows_another_number_is_told(number_format: str, another: bool) -> None:
+    """Thousandths, marks among the digits, digits or a minus around them, nothing; no spaces, and no other section."""
+    assert shows_another(number_format, Decimal("1205.40")) is another
+    assert may_show_another(number_format) is another
+    assert not shows_another("[>1000]0.00,;0.00", Decimal(5))

@@ -1,4 +1,6 @@
-"""What one payor looks like beside the others: a shared address, names swapped, an account of its own in every row."""
+"""What one payor looks like beside the others: a shared address, names swapped, an account of its own in every row; and
+what the user's own columns say of the rows: that they are paid, cancelled, or credits.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from pipeline.domain.model import SheetRow
+from pipeline.domain.model import CheckedRow, Column, SheetRow
 from pipeline.validation.cleaning import Columns
 from pipeline.validation.column_profile import ColumnProfile
 from pipeline.validation.names import is_not_to_be_used
@@ -19,6 +21,22 @@ MOST_ADDRESSES: Final = 50_000
 _NOT: Final = frozenset(("do", "do not", "don't", "don\u2019t", "dont", "ne", "ne pas"))
 """How a first name begins to say, together with the last one, that the row is not to be used."""
 _FEWEST_ACCOUNTS: Final = 2
+_NO_CHARGE: Final = frozenset(
+    (
+        *("paid", "paid in full", "fully paid", "prepaid", "settled", "deposited", "written off", "write-off"),
+        *("void", "voided", "cancelled", "canceled", "reversed", "refund", "refunded"),
+        *("credit note", "credit memo", "credit memorandum", "receipt", "receipt voucher"),
+        *("payé", "payée", "payés", "payées", "facture payée", "acquitté", "acquittée", "réglé", "réglée", "prépayé"),
+        *("prépayée", "encaissé", "encaissée", "encaissement", "radié", "radiée", "annulé", "annulée", "annulés"),
+        *("annulées", "remboursé", "remboursée", "remboursement", "renversé", "renversée", "note de crédit", "avoir"),
+        *("paye", "payee", "payes", "payees", "facture payee", "acquitte", "acquittee", "regle", "reglee", "annule"),
+        *("annulee", "annules", "annulees", "rembourse", "remboursee", "note de credit", "encaisse", "encaissee"),
+    )
+)
+"""What billing programs call what is no charge to collect. One that is said to be so by mistake costs a look."""
+_NO_CHARGE_BESIDE_OTHERS: Final = frozenset(("payment", "paiement"))
+"""The same, unless every row says so: then it is only the kind of the list."""
+_TICKS: Final = frozenset(("yes", "y", "oui", "o", "x", "true", "vrai", "✓", "✔"))
 
 
 class CrossRowChecks:
@@ -84,3 +102,51 @@ def accounts_differ(count: int, rows: int) -> tuple[Fault, ...]:
     if count < _FEWEST_ACCOUNTS or count * 10 < rows * 9:
         return ()
     return (Fault("accounts-differ", details=(("count", str(count)),)),)
+
+
+class NoChargeCounter:
+    """Counts the rows to send of which a column of the user's own says that there is nothing to collect.
+
+    It says so by a word alone in the cell (Paid, Void, Credit note), or by a tick under it. Whether the column is meant
+    so can't be known: a notice names it.
+    """
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._columns = [(column, _is_no_charge(column.heading)) for column in columns]
+        self._rows = 0
+        self._found: dict[tuple[int, str], list[int]] = {}
+        self._said: dict[tuple[int, str], tuple[Column, str]] = {}
+
+    def look_at(self, rows: Sequence[CheckedRow]) -> None:
+        """Count the valid rows of a chunk."""
+        valid = [one.row for one in rows if one.payment is not None]
+        self._rows += len(valid)
+        for column, is_tick in self._columns:
+            for row in valid:
+                text = row.cells[column.index].strip()
+                if text and (_is_no_charge(text) or (is_tick and text.casefold() in _TICKS)):
+                    known = column.index, text.casefold()
+                    self._found.setdefault(known, [row.number, 0])[1] += 1
+                    self._said.setdefault(known, (column, text))
+
+    @property
+    def notices(self) -> tuple[Fault, ...]:
+        """A notice for each column and word."""
+        return tuple(
+            Fault(
+                "column-says-no-charge",
+                value=column.heading,
+                details=(
+                    ("examples", text),
+                    ("count", str(count)),
+                    ("row", str(first)),
+                ),
+            )
+            for known, (first, count) in self._found.items()
+            for column, text in (self._said[known],)
+            if count < self._rows or text.casefold() not in _NO_CHARGE_BESIDE_OTHERS
+        )
+
+
+def _is_no_charge(text: str) -> bool:
+    return text.casefold() in _NO_CHARGE or text.casefold() in _NO_CHARGE_BESIDE_OTHERS

@@ -13,7 +13,7 @@ from pipeline.domain.model import CheckedRow, Column, ControlTotal, Mapping, She
 from pipeline.validation.cleaning import clean
 from pipeline.validation.column_profile import CHUNK, ColumnProfile, CutCents, profile, with_names
 from pipeline.validation.corrections import CorrectedTable
-from pipeline.validation.cross_row import accounts_differ
+from pipeline.validation.cross_row import NoChargeCounter, accounts_differ
 from pipeline.validation.field_sources import FieldSources, sources
 from pipeline.validation.identity import row_key
 from pipeline.validation.options import CheckableTable, CheckOptions
@@ -95,7 +95,10 @@ class CheckedSheet:
         payors = [payor for row, payor in zip(self.rows.rows, self.payors, strict=True) if row.number in staged]
         accounts = [payor.account for payor in payors if payor.account]
         differ = accounts_differ(len({account for account in accounts if all(account)}), len(accounts))
-        return sheet_notices(self.of_lines, sum(payor.reference == "" for payor in payors), differ)
+        no_charges = NoChargeCounter(sources(self.rows).unused)
+        no_charges.look_at(self.checked)
+        blank = sum(payor.reference == "" for payor in payors)
+        return sheet_notices(self.of_lines, blank, (*no_charges.notices, *differ))
 
     def over(self, overlay: Overlay) -> CheckedSheet:
         """The same sheet with another overlay.

@@ -16,7 +16,7 @@ from pipeline.domain.model import CheckedRow, Column, Payment, SheetRow
 from pipeline.validation.amounts import AmountReader, countable
 from pipeline.validation.cleaning import Columns, clean, clean_each, column
 from pipeline.validation.column_profile import ColumnProfile
-from pipeline.validation.cross_row import AccountCounter, CrossRowChecks
+from pipeline.validation.cross_row import AccountCounter, CrossRowChecks, NoChargeCounter
 from pipeline.validation.emails import clean_email
 from pipeline.validation.field_sources import FieldSources
 from pipeline.validation.identity import RowKey
@@ -87,6 +87,7 @@ class RowChecker:
         totals: Container[int] = frozenset(),
     ) -> None:
         self._accounts = AccountCounter()
+        self._no_charges = NoChargeCounter(sources.unused)
         self._totals = totals
         self._options = options
         self._sources = sources
@@ -105,7 +106,7 @@ class RowChecker:
     @property
     def notices(self) -> Faults:
         """What is to be said of all rows that were checked."""
-        return self._accounts.notices
+        return (*self._no_charges.notices, *self._accounts.notices)
 
     def check(self, rows: Sequence[SheetRow]) -> list[CheckedRow]:
         """The rows among `rows`, checked; total lines and notes go to the sums."""
@@ -135,6 +136,7 @@ class RowChecker:
         references = columns.get(Field.REFERENCE_ID)
         self._sums.without_reference += references.texts.count("") if references else len(kept)
         checked = self._assembled(kept, columns, said, languages)
+        self._no_charges.look_at(checked)
         if not lines:
             return checked
         return [row for _, row in sorted([*zip(found.places, checked, strict=True), *lines.items()], key=itemgetter(0))]

@@ -558,3 +558,35 @@ def test_an_account_of_its_own_in_every_row_is_said() -> None:
     assert accounts_of(*["1234567"] * 5) == []
     assert accounts_of("1234567", "7654321", *["1234567"] * 8) == []
     assert accounts_of("1234567", "7654321", "", "", "") == []
+
+
+def says(heading: str, *words: str, wrong: int = 0) -> list[tuple[str, str, str, str]]:
+    """What is said of a column of the user's own with these cells; as many of the first rows have a fault."""
+    rows = [GOOD | {"referenceId": f"R{at}", heading: word} for at, word in enumerate(words)]
+    rows = [row | {"amount": "-5"} if at < wrong else row for at, row in enumerate(rows)]
+    notices = checked(table(*rows))[0].notices
+    return [
+        (told["examples"], told["count"], told["row"], one.value) for one in notices for told in (dict(one.details),)
+    ]
+
+
+def test_a_column_that_says_that_rows_are_no_charge_is_said() -> None:
+    """Paid, void, a credit note: with the first of its rows, once for each word, whatever its case."""
+    found = says("Status", "Open", "Paid", "Void", "PAID", " paid ")
+    assert found == [("Paid", "3", "3", "Status"), ("Void", "1", "4", "Status")]
+    assert says("Type", "Facture", "Note de crédit") == [("Note de crédit", "1", "3", "Type")]
+    assert says("Status", "Paid", "Paid") == [("Paid", "2", "2", "Status")]
+
+
+def test_a_tick_under_paid_says_so_too() -> None:
+    """Under another heading it says nothing."""
+    assert says("Paid", "", "yes", "no") == [("yes", "1", "3", "Paid")]
+    assert says("Parking", "", "yes", "no") == []
+
+
+def test_rows_that_are_not_sent_say_nothing_of_a_charge() -> None:
+    """A credit note below zero has its own fault. A list of nothing but payments is called so; a memo is no word."""
+    assert says("Type", "Credit note", "Invoice", wrong=1) == []
+    assert says("Type", "Payment", "Payment") == []
+    assert says("Type", "Payment", "Invoice") == [("Payment", "1", "2", "Type")]
+    assert says("Memo", "Paid last month by cheque", "Paid 50 of 100") == []

@@ -72,10 +72,10 @@ def batches(ctx: click.Context, /, limit: int | None, **given: Any) -> int:
         from pipeline.commands.batches import list_batches
         from pipeline.domain.errors import ExitCode
 
-        found = list_batches(settings, in_sandbox=given["sandbox"])
-        shown = found[: limit or (len(found) if manner.as_json else SHOWN)]
+        most = limit or (None if manner.as_json else SHOWN)
+        shown, in_all = list_batches(settings, in_sandbox=given["sandbox"], most=most)
         print_batches(shown, manner)
-        if more := not manner.as_json and len(found) - len(shown):
+        if more := not manner.as_json and in_all - len(shown):
             say(
                 translate(
                     Plural(
@@ -84,7 +84,7 @@ def batches(ctx: click.Context, /, limit: int | None, **given: Any) -> int:
                     ),
                     manner.lang,
                     count=more,
-                    all=len(found),
+                    all=in_all,
                 )
             )
         return ExitCode.DONE

@@ -27,10 +27,19 @@ from pipeline.journal.purge import Old
 from pipeline.journal.queries import BatchLine
 
 
-def list_batches(settings: Settings, *, in_sandbox: bool) -> list[BatchLine]:
-    """All batches of the journal, the one that was run last first. Raises a RunError when it can't be read."""
-    with journal_there(settings, environment_name(settings, in_sandbox=in_sandbox)) as journal:
-        return journal.read(queries.batch_lines)[::-1] if journal is not None else []
+def list_batches(
+    settings: Settings, *, in_sandbox: bool, most: int | None = None, only_here: bool = False
+) -> tuple[list[BatchLine], int]:
+    """The `most` batches of the journal that were run last, the newest first, and how many there are in all.
+
+    With `only_here` they are those of the environment. Raises a RunError when the journal can't be read.
+    """
+    environment = environment_name(settings, in_sandbox=in_sandbox)
+    with journal_there(settings, environment) as journal:
+        if journal is None:
+            return [], 0
+        found = [one.id for one in journal.read(queries.batch_names) if not only_here or one.environment == environment]
+        return journal.read(queries.batch_lines, found[-most:] if most else found)[::-1], len(found)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -157,10 +166,12 @@ def stories_of_row(name: str, number: int, settings: Settings, *, in_sandbox: bo
         return tuple(NumberedStory(_row_story(found.journal, found.batch, one.row), one.present) for one in rows)
 
 
-def payment_counts(settings: Settings, *, in_sandbox: bool) -> dict[int, Counter[PaymentState]]:
-    """How many requests of each batch are in which state, by the batch's id."""
+def payment_counts(
+    settings: Settings, batch_ids: Sequence[int], *, in_sandbox: bool
+) -> dict[int, Counter[PaymentState]]:
+    """How many requests of each of these batches are in which state, by the batch's id."""
     with journal_there(settings, environment_name(settings, in_sandbox=in_sandbox)) as journal:
-        return journal.read(overview.payment_counts) if journal is not None else {}
+        return journal.read(overview.payment_counts, batch_ids) if journal is not None else {}
 
 
 def _row_story(journal: Journal, batch: Batch, row: ReportRow) -> RowStory:

@@ -339,9 +339,9 @@ class _ReconcileSession:
             if (attempts := kept.get(_digest(key)))
         }
         self.done = reconcile(expected, self.payments, self._known(expected, confirmed))
-        created = next(line.created_cents for line in journal.read(queries.batch_lines) if line.id == batch.id)
+        [whole] = journal.read(queries.batch_lines, [batch.id])
         unsure = sum((one.asked_amount for one in expected if one.uncertain), Decimal(0))
-        self.opening = from_cents(created) + unsure
+        self.opening = from_cents(whole.created_cents) + unsure
 
     def _known(self, expected: Sequence[ExpectedPayment], confirmed: Mapping[str, Sequence[str]]) -> Known:
         """What other batches know of payments that this one does not; they are asked only when there are such."""

@@ -496,13 +496,13 @@ def _history_of(facts: Any) -> tuple[Attempt, ...]:
 # All batches
 
 
-def payment_counts(connection: Connection) -> dict[int, Counter[PaymentState]]:
-    """How many requests of each batch of the journal are in which state, by the batch's id."""
+def payment_counts(connection: Connection, batch_ids: Sequence[int]) -> dict[int, Counter[PaymentState]]:
+    """How many requests of each of these batches are in which state, by the batch's id."""
     statement = (
         select(_MADE.c.batch_id, *_WORDS, func.count().label("requests"))
         .select_from(_MADE)
         .outerjoin(states, _LATEST)
-        .where(_MADE.c.outcome == _CREATED, _MADE.c.session_id != "")
+        .where(_MADE.c.batch_id.in_(batch_ids), _MADE.c.outcome == _CREATED, _MADE.c.session_id != "")
         .group_by(_MADE.c.batch_id, *_WORDS)
     )
     found: defaultdict[int, Counter[PaymentState]] = defaultdict(Counter)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, true
 
 from pipeline.domain import attempt_rules, row_status
 from pipeline.domain import roll as roll_rules
@@ -393,8 +393,8 @@ def batch_names(connection: Connection) -> list[BatchName]:
 _ACCEPTED: Final = and_(runs.c.purpose == "run", runs.c.accepted_at.is_not(None))
 
 
-def batch_lines(connection: Connection) -> list[BatchLine]:
-    """All batches of the journal, the one that was run last at the end."""
+def batch_lines(connection: Connection, batch_ids: Sequence[int] | None = None) -> list[BatchLine]:
+    """All batches that were run, or these of them, the one that was run last at the end."""
     made = attempts.c.outcome == Outcome.CREATED
     sums = (
         select(
@@ -402,6 +402,7 @@ def batch_lines(connection: Connection) -> list[BatchLine]:
             func.count().filter(made).label("created"),
             func.sum(attempts.c.amount_cents).filter(made).label("cents"),
         )
+        .where(_is_among(attempts.c.batch_id, batch_ids))
         .group_by(attempts.c.batch_id)
         .subquery()
     )
@@ -412,10 +413,11 @@ def batch_lines(connection: Connection) -> list[BatchLine]:
         .join(last, last.c.batch_id == batches.c.id)
         .outerjoin(sums, sums.c.batch_id == batches.c.id)
         .outerjoin(runs, runs.c.id == last.c.run)
+        .where(_is_among(batches.c.id, batch_ids))
         .order_by(runs.c.started_at, batches.c.id)
     )
-    never, gone, unknown = _never_asked(connection), _cancelled(connection), _unknown(connection)
-    rejections = _rejections(connection)
+    never, gone = _never_asked(connection, batch_ids), _cancelled(connection, batch_ids)
+    unknown, rejections = _unknown(connection, batch_ids), _rejections(connection, batch_ids)
     return [
         BatchLine(
             id=line.id,
@@ -439,6 +441,11 @@ def batch_lines(connection: Connection) -> list[BatchLine]:
     ]
 
 
+def _is_among(batch_id: ColumnElement[int], batch_ids: Sequence[int] | None) -> ColumnElement[bool]:
+    """Whether a record is of one of these batches; where none are named, of any."""
+    return true() if batch_ids is None else batch_id.in_(batch_ids)
+
+
 @dataclass(slots=True)
 class _Count:
     """Rows, those of them that are `without` a request, and their cents; the `invalid` ones among these."""
@@ -449,7 +456,7 @@ class _Count:
     cents: int = 0
 
 
-def _never_asked(connection: Connection) -> dict[int, _Count]:
+def _never_asked(connection: Connection, batch_ids: Sequence[int] | None) -> dict[int, _Count]:
     """The rows of each batch's roll, and those under whose key nothing was created nor may have been."""
     asked = exists().where(
         attempts.c.batch_id == runs.c.batch_id,
@@ -465,7 +472,7 @@ def _never_asked(connection: Connection) -> dict[int, _Count]:
             runs.c.batch_id, without, invalid, func.count().label("rows"), func.sum(rows.c.amount_cents).label("cents")
         )
         .join_from(rows, runs, runs.c.id == rows.c.run_id)
-        .where(runs.c.purpose == "run", runs.c.accepted_at.is_not(None), rows.c.superseded_by.is_(None))
+        .where(_ACCEPTED, rows.c.superseded_by.is_(None), _is_among(runs.c.batch_id, batch_ids))
         .group_by(runs.c.batch_id, without, invalid)
     )
     found: dict[int, _Count] = defaultdict(_Count)
@@ -479,13 +486,14 @@ def _never_asked(connection: Connection) -> dict[int, _Count]:
     return found
 
 
-def _cancelled(connection: Connection) -> dict[int, _Count]:
+def _cancelled(connection: Connection, batch_ids: Sequence[int] | None) -> dict[int, _Count]:
     """The requests of each batch that were cancelled."""
     word = func.lower(states_table.c.session_status)
     told = or_(word.like("cancel%"), func.lower(states_table.c.transactions).like("%cancel%"))
+    said = select(states_table.c.session_id).where(told, _is_among(states_table.c.batch_id, batch_ids))
     statement = (
         select(attempts.c.batch_id, attempts.c.session_id, attempts.c.amount_cents)
-        .where(attempts.c.session_id.in_(select(states_table.c.session_id).where(told)))
+        .where(attempts.c.session_id.in_(said), _is_among(attempts.c.batch_id, batch_ids))
         .where(attempts.c.outcome == Outcome.CREATED, attempts.c.session_id != "")
     )
     records = connection.execute(statement).all()
@@ -498,11 +506,11 @@ def _cancelled(connection: Connection) -> dict[int, _Count]:
     return found
 
 
-def _unknown(connection: Connection) -> Counter[int]:
+def _unknown(connection: Connection, batch_ids: Sequence[int] | None) -> Counter[int]:
     """The rows of each batch whose outcome is unknown: a fold over the attempts of the few that may be."""
     statement = (
         select(attempts.c.batch_id, attempts.c.identity)
-        .where(attempts.c.outcome.in_(attempt_rules.UNCERTAIN))
+        .where(attempts.c.outcome.in_(attempt_rules.UNCERTAIN), _is_among(attempts.c.batch_id, batch_ids))
         .distinct()
     )
     perhaps = defaultdict(list)
@@ -511,10 +519,11 @@ def _unknown(connection: Connection) -> Counter[int]:
     return Counter({batch: len(_unknown_rows(connection, batch, keys)) for batch, keys in perhaps.items()})
 
 
-def _rejections(connection: Connection) -> Counter[int]:
+def _rejections(connection: Connection, batch_ids: Sequence[int] | None) -> Counter[int]:
     """How many rows of each batch the API rejected as they are."""
-    batch_ids = connection.scalars(select(attempts.c.batch_id).where(_WAS_REJECTED).distinct()).all()
-    return Counter({batch: len(rejected(connection, batch, roll.in_roll(batch))) for batch in batch_ids})
+    rejecting = select(attempts.c.batch_id).where(_WAS_REJECTED, _is_among(attempts.c.batch_id, batch_ids)).distinct()
+    found = connection.scalars(rejecting).all()
+    return Counter({batch: len(rejected(connection, batch, roll.in_roll(batch))) for batch in found})
 
 
 def rejected(connection: Connection, batch_id: int, among: ColumnElement[bool]) -> dict[int, tuple[Fault, ...]]:

@@ -10,6 +10,8 @@ from support.local_page import Serving
 from support.sent_batches import PEOPLE, send
 from web.looking import assert_nothing_wrong
 
+from pipeline.web.pages.home import NEWEST
+
 
 def test_without_a_batch_there_is_one_way_to_go(page: Page) -> None:
     """What needs a batch is no link, and says why."""
@@ -46,6 +48,19 @@ def test_each_request_is_counted_once(command: Command, page: Page, served: Serv
     shown = dict(zip(headings, table.locator("tbody tr").locator("th, td").all_inner_texts(), strict=True))
     counted = {"Created": "4", "Paid so far": "1", "Waiting": "2", "Ended unpaid": "1", "Unknown": "2", "To fix": "1"}
     assert {heading: shown[heading] for heading in counted} == counted
+    assert_nothing_wrong(page)
+
+
+def test_the_newest_batches_are_counted_first(command: Command, page: Page, served: Serving) -> None:
+    """The others on demand: to count those of many years would take as long on each visit."""
+    for number in range(NEWEST + 2):
+        send(command, [(f"INV-{number}", *PEOPLE[1][1:])], f"rent {number:02}")
+    page.goto(f"{served.origin}/practice/")
+    names = page.get_by_role("region", name="Sent").locator("tbody th")
+    expect(names).to_have_text([f"rent {number:02}" for number in range(NEWEST + 1, 1, -1)])
+    page.get_by_role("link", name="Show 2 older batches too").click()
+    expect(names).to_have_text([f"rent {number:02}" for number in range(NEWEST + 1, -1, -1)])
+    expect(page.get_by_role("link", name="older")).to_have_count(0)
     assert_nothing_wrong(page)
 
 

@@ -22,6 +22,9 @@ from schemas.money import from_cents
 
 pages: Final = Pages()
 
+NEWEST: Final = 20
+"""Batches that are shown at first: to count those of many years takes seconds."""
+
 
 @pages.get("")
 def home(visit: Visit) -> Response:
@@ -32,13 +35,14 @@ def home(visit: Visit) -> Response:
         return visit.go("setup")
     if not environment:
         return visit.page("home.html", batches=[], drafts=[], plans=[])
-    lines = list_batches(visit.settings, in_sandbox=visit.in_sandbox)
-    here = [line for line in lines if line.environment == environment and line.last_run is not None]
-    requests = payment_counts(visit.settings, in_sandbox=visit.in_sandbox)
+    most = None if visit.request.query_params.get("show") == "all" else NEWEST
+    lines, in_all = list_batches(visit.settings, in_sandbox=visit.in_sandbox, most=most, only_here=True)
+    requests = payment_counts(visit.settings, [line.id for line in lines], in_sandbox=visit.in_sandbox)
     unsent = drafts.unsent(visit.settings, in_sandbox=visit.in_sandbox)
     return visit.page(
         "home.html",
-        batches=[_Line(line, requests.get(line.id, Counter())) for line in here],
+        batches=[_Line(line, requests.get(line.id, Counter())) for line in lines],
+        older=in_all - len(lines),
         drafts=unsent,
         plans=_plans(visit, {draft.sha256 for draft in unsent}),
         plan_states=plan_page.STATES,

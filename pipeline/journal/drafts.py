@@ -62,7 +62,7 @@ def of_environment(connection: Connection, environment: str) -> list[Draft]:
 
 
 def unsent(connection: Connection, environment: str) -> list[Draft]:
-    """The drafts of an environment of which no sheet was sent, the one that was changed last first."""
+    """The drafts of an environment that were not sent as their batch, the one that was changed last first."""
     return [one for one in of_environment(connection, environment) if not _was_sent(connection, one)]
 
 
@@ -297,13 +297,14 @@ def _touches(batch: Batch) -> Any:
 
 
 def _was_sent(connection: Connection, draft: Draft) -> bool:
-    """Whether a sheet of these bytes belongs to a batch of the draft's environment."""
+    """Whether a sheet of these bytes was sent as the draft's batch, or as any where it has no name yet."""
     accepted = exists().where(
         runs.c.sha256 == draft.sha256,
         runs.c.purpose == "run",
         runs.c.accepted_at.is_not(None),
         runs.c.batch_id == batches.c.id,
         batches.c.environment == draft.environment,
+        *([batches.c.name == draft.batch] if draft.batch else ()),
     )
     return bool(connection.scalar(select(accepted)))
 

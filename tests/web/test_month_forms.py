@@ -193,6 +193,26 @@ def test_a_workbook_with_an_empty_sheet_is_read(visitor: Visitor, tmp_path: Path
     assert "1 ready to send $1,000.00" in visitor.post(f"drafts/{draft}/columns", {})
 
 
+def test_sheets_with_other_headings_are_sent_one_after_the_other(visitor: Visitor, tmp_path: Path) -> None:
+    """The page says how; once the first is sent, the other is among those that are not sent yet."""
+    book = Workbook()
+    for place, name in enumerate(("Rent", "Parking")):
+        page = book.create_sheet(name, place)
+        page.append([*HEADINGS.split(","), *(["Remarks"] if name == "Rent" else [])])
+        page.append([f"{name}-1", *ROW.split(",")[1:]])
+    book.save(tmp_path / "both.xlsx")
+    draft = visitor.drop(tmp_path / "both.xlsx")
+    asked = visitor.post(f"drafts/{draft}/sheet", {"batch": "rent 2026-12", "sheets": ["Rent", "Parking"]})
+    assert "On the page Sheet tick only one of them, and send it." in asked
+    for name, left in (("rent 2026-12", "Rent"), ("parking 2026-12", "Parking")):
+        visitor.get(f"drafts/{draft}/sheet")
+        visitor.post(f"drafts/{draft}/sheet", {"batch": name, "sheets": [left]})
+        visitor.post(f"drafts/{draft}/columns", {})
+        assert f"Not sent yet Sheet Batch Last change By both.xlsx {name}" in visitor.get("")
+        assert "Every row has its request." in visitor.send(draft)
+        assert "Not sent yet" not in visitor.get("")
+
+
 def test_a_month_in_words_is_a_month(visitor: Visitor, tmp_path: Path) -> None:
     """The name that is proposed has it, and the slip of a zero is found by it, whatever month it is now."""
     november = visitor.drop(sheet(tmp_path, NOVEMBER, name="loyers_novembre.csv"))

@@ -144,7 +144,8 @@ def is_not_to_be_used(name: str) -> bool:
 
 
 def split_name(text: str, kind: str, order: NameOrder | None = None) -> tuple[Cell, Cell]:
-    """A whole name as the cells of last and first name: `Surname, Given`, or two words in the order that is said.
+    """A whole name as the cells of last and first name: `Surname, Given`, or two words in the order that is said, or
+    `Given | Surname` where that is the order: of more words nobody but a person knows which are which.
 
     What can't be split for certain is a fault: the bank compares both names.
     """
@@ -171,6 +172,9 @@ def _parts(name: str, order: NameOrder | None) -> tuple[str, str] | None:
             return None
         surname, _, given = (part.strip() for part in name.partition(","))
         return (surname, given) if surname and given and "," not in given else None
+    if order is NameOrder.GIVEN_FIRST and "|" in name:
+        given, _, surname = (part.strip() for part in name.partition("|"))
+        return (surname, given) if surname and given and "|" not in surname else None
     words = name.split()
     # A third word may be of either name; a title, a company and two people are no first and last name.
     if order is None or len(words) != 2 or _of_words(name.lower().split()):  # noqa: PLR2004 - one for each name

@@ -116,6 +116,8 @@ def test_a_plan_is_found_until_it_is_sent(command: Command, page: Page, served: 
         assert_nothing_wrong(page)
         page.get_by_role("link", name="Open the plan").click()
         expect(page.get_by_role("main").get_by_role("status")).to_have_text(state)
+    page.get_by_role("link", name="Open the sheet").click()
+    page.wait_for_url("**/check")
     page.goto(f"{served.origin}/practice/")
     page.get_by_role("link", name="december.csv").click()
     page.get_by_text("Discard this sheet").click()

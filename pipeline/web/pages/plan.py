@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from starlette.responses import Response
@@ -11,6 +12,7 @@ from pipeline.config import kinds
 from pipeline.domain.approval import PlanState
 from pipeline.domain.errors import InputError, RunError, UsageError
 from pipeline.journal import drafts as kept
+from pipeline.journal.drafts import Draft
 from pipeline.messages import explain
 from pipeline.report import plan_page
 from pipeline.web.pages.draft import AtDesk, open_desk
@@ -46,8 +48,20 @@ def _plan_page(visit: Visit, name: str, refused: str = "") -> Response:
         waits=view.state is PlanState.MADE,
         sendable=may_send and view.state in {PlanState.MADE, PlanState.APPROVED},
         hindered=hindered,
+        draft=None if view.state is PlanState.SENT else _draft_here(visit, view.sha256),
         refused=refused,
     )
+
+
+def _draft_here(visit: Visit, sha256: str) -> Draft | None:
+    """The draft of a plan's sheet, for who has the sheet on this computer."""
+    with open_desk(visit) as desk:
+        draft = desk.journal.read(kept.find, desk.place.name, sha256)
+        if draft is not None:
+            with suppress(UsageError):  # its sheet is on another computer
+                desk.file_of(draft)
+                return draft
+    return None
 
 
 @pages.get("approve/{name:path}")

@@ -17,6 +17,8 @@ _NO_DIGITS: Final = re.compile(r"[^0-9]")
 # Institution, transit and account in one cell, or a card's number: wherever it stands, it is not for a terminal.
 _WHOLE_ACCOUNT: Final = re.compile(r"\s*[0-9](?:[\s.\-]*[0-9]){11,}\s*")
 _WHOLE_DIGITS: Final = 12
+_LONG_FRACTION: Final = re.compile(r"-?[0-9]{1,6}\.[0-9]+")
+"""The result of a division, in a column of amounts."""
 _PARTS: Final = frozenset({Field.INSTITUTION_CODE, Field.TRANSIT_NUMBER})
 _SHORTEST: Final = RULES[Field.ACCOUNT_NUMBER].min_length
 
@@ -38,11 +40,13 @@ class AccountColumns:
     """Where the cells of a sheet hold account numbers, by the indexes of its columns; nowhere, unless it is said.
 
     In the columns of `parts` stand the institution and the transit, which nobody hides: only where somebody typed the
-    whole account into one of them, as it stands on a cheque, is that cell hidden too.
+    whole account into one of them, as it stands on a cheque, is that cell hidden too. A fraction in one of `amounts` is
+    no account, however long it is.
     """
 
     accounts: frozenset[int] = frozenset()
     parts: frozenset[int] = frozenset()
+    amounts: frozenset[int] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.accounts or self.parts)
@@ -58,6 +62,7 @@ def account_columns(columns: tuple[Column, ...]) -> AccountColumns:
     return AccountColumns(
         frozenset(column.index for column in columns if column.field == Field.ACCOUNT_NUMBER),
         frozenset(column.index for column in columns if column.field in _PARTS),
+        frozenset(column.index for column in columns if column.field == Field.AMOUNT),
     )
 
 
@@ -65,7 +70,12 @@ def mask_in(sentence: str, row: ReportRow, columns: AccountColumns) -> str:
     """A sentence about `row` without the account number that its fault may quote."""
     cells = row.row.cells
     hidden = columns.hidden_in(cells)
-    typed = [cell for index, cell in enumerate(cells) if index in hidden or _WHOLE_ACCOUNT.fullmatch(cell)]
+    typed = [
+        cell
+        for index, cell in enumerate(cells)
+        if index in hidden
+        or (_WHOLE_ACCOUNT.fullmatch(cell) and not (index in columns.amounts and _LONG_FRACTION.fullmatch(cell)))
+    ]
     # A part of the account may stand in another column, whole: the payment knows it then.
     for account in (*_spellings(typed), row.payment.account_number if row.payment else ""):
         if len(account) > _SHOWN:

@@ -134,6 +134,14 @@ def test_a_whole_account_is_hidden_in_the_columns_of_its_parts(field: str, cell:
     assert (cell in told) is not hidden or not cell
 
 
+@pytest.mark.parametrize(("field", "hidden"), [("amount", False), (None, True)])
+def test_a_long_fraction_of_a_formula_is_no_account(field: str | None, hidden: bool) -> None:
+    """A third of a dollar has as many digits as an account; in the column of amounts it is shown."""
+    row = ReportRow(SheetRow(4, ("33.333333333333336",), "n"), Status.INVALID, None, None)
+    told = mask_in('"33.333333333333336"', row, account_columns((Column(0, "Own", field, ""),)))
+    assert ("•••" in told) is hidden
+
+
 MASKS = [("9876541", "•••6541"), (" 9876541 ", "•••6541"), ("98765", "•••"), ("", ""), ("  ", "  ")]
 
 

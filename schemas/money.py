@@ -54,6 +54,8 @@ _CONVENTION: Final = {".": Convention.POINT, ",": Convention.COMMA}
 # Three decimals alone could be thousands; any other number of them could not.
 _PLAIN: Final = re.compile(r"-?[0-9]+(?:\.(?:[0-9]{1,2}|[0-9]{4,}))?")
 _SPACES: Final = re.compile(r"[\s\u00a0\u2000-\u200b\u202f\u2060\u3000\ufeff]+")
+_PARTED: Final = re.compile(r"[0-9.,](?:\s{2,}|[^\S \u00a0\u2000-\u200b\u202f\u205f\u3000])[0-9]")
+"""Digits on two lines, or further apart than groups of thousands: two numbers."""
 _MARK: Final = (
     r"(?:(?:cad|cdn|ca|c)?\s?\$\s?(?:cad|cdn|ca)?"
     r"|cad|cdn|canadian dollars?|dollars? canadiens?|dollars?)"
@@ -96,7 +98,7 @@ def parse(text: str, convention: Convention = Convention.UNKNOWN) -> Decimal | R
     `convention` decides `1,234` and `1.234`, which are ambiguous alone; without one they are refused, not guessed.
     Negative forms (`-1`, `1-`, `(1)`) are read: that an amount must be positive is for the schema to say.
     """
-    if len(text) > LONGEST:
+    if len(text) > LONGEST or are_two(text):
         return Reason.UNREADABLE
     if _PLAIN.fullmatch(text):
         return Decimal(text)
@@ -124,6 +126,11 @@ def convention_of(text: str) -> Convention | None:
         return None
     figure = _figure(signed[1], Convention.UNKNOWN)
     return _CONVENTION.get(figure.mark) if figure else None
+
+
+def are_two(text: str) -> bool:
+    """Whether a cell holds two numbers, one below the other or far apart: 100 above 200 is not 100 200."""
+    return _PARTED.search(text.strip()) is not None
 
 
 def is_ambiguous(text: str) -> bool:

@@ -28,7 +28,8 @@ _SPACE: Final = re.compile(r"[ \t\r\n\f]+")
 _BREAKS: Final = ("br", "p", "div", "li")
 _GROUPS: Final = ("thead", "tbody", "tfoot")
 _STRIKES: Final = ("s", "del", "strike")
-_RAISED: Final = ("sup", "sub")
+_LOOKS: Final = ("sup", "sub", *_STRIKES)
+"""Elements whose digits are not of one number with those beside them: raised cents, an amount struck through."""
 _STRUCK: Final = re.compile(r"text-decoration(?:-line)?\s*:[^;]*line-through", re.IGNORECASE)
 _NOT_SHOWN: Final = r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|(?<![\w-])height\s*:\s*0(?![.\d]*[1-9])"
 _HIDING: Final = re.compile(_NOT_SHOWN, re.IGNORECASE)
@@ -206,20 +207,21 @@ class _TableBuilder:
         self._cell_struck, self._has_plain = self._row_struck or is_struck, False
 
     def start_style(self, tag: str) -> None:
-        """What comes now is struck through, or stands higher or lower: raised cents are no digits of the number."""
+        """What comes now is struck through, or stands higher or lower: neither is of the number beside it."""
         self.strikes += tag in _STRIKES
-        self._parted = self._parted or tag in _RAISED
+        self._parted = self._parted or tag in _LOOKS
 
     def end_style(self, tag: str) -> None:
         """What comes now is as before."""
         self.strikes = max(0, self.strikes - (tag in _STRIKES))
-        self._parted = self._parted or tag in _RAISED
+        self._parted = self._parted or tag in _LOOKS
 
     def text(self, data: str) -> None:
         if self._cell is not None:
-            if self._parted and self._cell and self._cell[-1][-1:].isdecimal() and data[:1].isdecimal():
-                self._cell.append(" ")
-            self._parted = False
+            if self._parted and not data.isspace():
+                if "".join(self._cell).rstrip()[-1:].isdecimal() and data.lstrip()[:1].isdecimal():
+                    self._cell.append("^")
+                self._parted = False
             self._cell.append(data)
             self._has_plain = self._has_plain or (not self.strikes and not data.isspace())
 

@@ -69,10 +69,15 @@ class SheetMetadata:
 
 @dataclass(frozen=True, slots=True)
 class Styles:
-    """The cell styles of a workbook by number: their number formats (`""` for General), and those struck through."""
+    """The cell styles of a workbook by number: their number formats (`""` for General), and those struck through.
+
+    `texts` are the shared texts with letters of their own looks, by their number in the XML: each with its digits set
+    apart where their looks differ, and whether all of it is struck through.
+    """
 
     looks: tuple[str, ...] = ()
     struck: frozenset[int] = frozenset()
+    texts: Mapping[bytes, tuple[str, bool]] = field(default_factory=dict)
 
     def look(self, style: int) -> str:
         """The number format of a style; General for one that is not there."""

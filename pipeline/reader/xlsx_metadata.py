@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
@@ -49,6 +49,9 @@ _NEGATIVE: Final = re.compile(
 _YES: Final = ("1", "true", "on")
 _MERGE: Final = re.compile(rb'<mergeCell\b[^<>]*\sref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"')
 _TEXT_RESULT: Final = re.compile(rb'\st="str"')
+_SHARED_TEXT: Final = re.compile(rb'<c(?=\s)([^<>]*\st="s"[^<>]*)>\s*<v>(\d+)</v>')
+_LOOKS_OF_LETTERS: Final = (b"strike", b"vertAlign")
+_ESCAPED: Final = re.compile("_x([0-9A-Fa-f]{4})_")
 _ROOT: Final = re.compile(rb"<(\w+:)?worksheet\b([^<>]*)>")
 _SINGLE_QUOTED: Final = re.compile(rb"=\s*'([^'\"<>]*)'")
 
@@ -92,6 +95,7 @@ def metadata_of_xlsx(archive: Archive, member: str, styles: Styles) -> SheetMeta
             _note_negative_dates(window, dated, metadata)
         for cell in struck.finditer(window) if struck else ():
             metadata.note_struck(*_place(window, cell.start(), cell[1], metadata))
+        _note_texts(window, styles.texts, metadata)
         if b"<mergeCell " in window:
             for left, top, right, bottom in _MERGE.findall(window):
                 metadata.note_merge((int(top), int(bottom)), (column_at(left), column_at(right)))
@@ -242,6 +246,16 @@ def _note_negative_dates(window: bytes, dated: frozenset[bytes], metadata: Sheet
             metadata.patch(row, column, "n", number_text(float(cell[2])))
 
 
+def _note_texts(window: bytes, texts: Mapping[bytes, tuple[str, bool]], metadata: SheetMetadata) -> None:
+    for cell in _SHARED_TEXT.finditer(window) if texts else ():
+        if cell[2] in texts:
+            row, column = _place(window, cell.start(), cell[1], metadata)
+            text, is_struck = texts[cell[2]]
+            metadata.patch(row, column, "s", text)
+            if is_struck:
+                metadata.note_struck(row, column)
+
+
 def _place(window: bytes, start: int, attributes: bytes, metadata: SheetMetadata) -> tuple[int, int]:
     """Row and column of the cell whose tag begins at `start`; without a reference of its own, by counting."""
     reference = _NUMBER.search(attributes)
@@ -390,7 +404,47 @@ def styles_of_xlsx(archive: Archive, package: Package) -> Styles:
             looks = [codes.get(_number(one, "numFmtId"), "") for one in part]
             fonts = [_number(one, "fontId") for one in part]
             through = [style for style, font in enumerate(fonts) if 0 <= font < len(struck) and struck[font]]
-    return Styles(tuple("" if look == "General" else look for look in looks), frozenset(through))
+    texts = _texts_with_looks(archive, package.parts.get("sharedStrings", "xl/sharedStrings.xml"))
+    return Styles(tuple("" if look == "General" else look for look in looks), frozenset(through), texts)
+
+
+def _texts_with_looks(archive: Archive, member: str) -> dict[bytes, tuple[str, bool]]:
+    """The texts of which letters are struck through or raised. Most workbooks have none, which a search shows."""
+    before = b""
+    for piece in archive.pieces(member) if member in archive else ():
+        if any(look in before + piece for look in _LOOKS_OF_LETTERS):
+            break
+        before = piece[-16:]
+    else:
+        return {}
+    found = {}
+    for number, item in enumerate(_parsed(archive, member)):
+        runs = [_run(run) for run in item if run.tag.rpartition("}")[2] == "r"]
+        if any(is_struck or is_raised for _, is_struck, is_raised in runs):
+            found[str(number).encode()] = _read(runs)
+    return found
+
+
+def _run(run: ET.Element) -> tuple[str, bool, bool]:
+    """The text of letters that look alike, and whether they are struck through, and raised or lowered."""
+    parts = {part.tag.rpartition("}")[2]: part for part in run}
+    looks = parts.get("rPr", ())
+    is_raised = any(
+        look.tag.rpartition("}")[2] == "vertAlign" and look.get("val") in {"superscript", "subscript"} for look in looks
+    )
+    text = parts["t"].text or "" if "t" in parts else ""
+    return _ESCAPED.sub(lambda code: chr(int(code[1], 16)), text), any(map(_is_strike, looks)), is_raised
+
+
+def _read(runs: Sequence[tuple[str, bool, bool]]) -> tuple[str, bool]:
+    """The whole text, with a mark between digits of different looks, and whether all of it is struck through."""
+    shown, before = "", (False, False)
+    for text, *looks in runs:
+        if not text.isspace() and tuple(looks) != before:
+            shown += "^" * (shown.rstrip()[-1:].isdecimal() and text.lstrip()[:1].isdecimal())
+            before = looks[0], looks[1]
+        shown += text
+    return shown, all(is_struck or not text.strip() for text, is_struck, _ in runs)
 
 
 def _number(element: ET.Element, name: str) -> int:

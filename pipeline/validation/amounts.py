@@ -30,7 +30,7 @@ class AmountReader:
 
     def clean(self, text: str, kind: str) -> Cell:
         """Plain decimal text (`1234.50`), unrounded when it is at fault; blank stays blank."""
-        if len(text) > money.LONGEST:
+        if len(text) > money.LONGEST or (kind == "s" and money.are_two(text)):
             return Cell(None, (Fault(Reason.UNREADABLE.value, Field.AMOUNT, text),))
         if kind in "sn" and _CENTS.fullmatch(text):
             exact = Decimal(text)

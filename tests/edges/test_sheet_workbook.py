@@ -158,6 +158,42 @@ def test_rich_and_shared_and_inline_strings_are_texts(tmp_path: Path) -> None:
     assert rows_of(path)[1][0].cells[1] == "Jane Ann"
 
 
+def test_digits_of_another_look_are_of_another_number(tmp_path: Path) -> None:
+    """90 with small cents is not 9,050, and 100 behind a 20 that is struck through not 20,100; other texts stay."""
+    path = tmp_path / "r.xlsx"
+    book = xlsxwriter.Workbook(path)
+    sheet = book.add_worksheet()
+    raised, struck, bold = (book.add_format({look: 1}) for look in ("font_script", "font_strikeout", "bold"))
+    sheet.write_row(0, 0, HEAD)
+    for row in (1, 2, 3):
+        sheet.write_row(row, 0, [row, *ROW[1:]])
+    sheet.write_rich_string(1, 1, "Marie", raised, "ère", " Ann")
+    sheet.write_rich_string(1, 4, "90", raised, "50")
+    sheet.write_rich_string(2, 4, struck, "20", " ", "100")
+    sheet.write_rich_string(3, 4, "1", bold, "20")
+    book.close()
+    assert [row.cells[1:5:3] for row in rows_of(path)[1]] == [
+        ("Marieère Ann", "90^50"),
+        ("Jane", "20 ^100"),
+        ("Jane", "120"),
+    ]
+
+
+def test_a_text_of_which_all_letters_are_struck_through_is_struck_through(tmp_path: Path) -> None:
+    """However it came to be: the row is asked about."""
+    path = tmp_path / "r.xlsx"
+    book = xlsxwriter.Workbook(path)
+    sheet, struck = book.add_worksheet(), book.add_format({"font_strikeout": True})
+    both = book.add_format({"font_strikeout": True, "bold": True})
+    sheet.write_row(0, 0, HEAD)
+    for row in (1, 2):
+        sheet.write_row(row, 0, [row, *ROW[1:]])
+    sheet.write_rich_string(1, 2, struck, "Do", both, "e")
+    sheet.write_rich_string(2, 2, "D", struck, "oe")
+    book.close()
+    assert refusal(path).params["rows"] == "2"
+
+
 @pytest.mark.parametrize("value", [" 1", "1 ", "\n  1\n", "\t1", "1\r\n"])
 def test_spaces_around_the_number_of_a_text_are_a_refusal(tmp_path: Path, value: str) -> None:
     """Calamine takes the first text of the workbook for it, and Jane would be called Billing; a text has its spaces."""

@@ -209,3 +209,16 @@ def test_a_text_too_long_for_an_amount_is_not_read() -> None:
 def test_no_amount_has_no_cents() -> None:
     """The payor chooses it: the journal keeps nothing, not zero."""
     assert to_cents(None) is None
+
+
+@pytest.mark.parametrize("text", ["100\n200", "1\n205,40", "1\t205", "1  205", "1\u00a0 205", "1.00\r\n200", "$1\n250"])
+def test_two_numbers_in_one_cell_are_no_amount(text: str) -> None:
+    """One below the other or far apart, they are not the groups of one number. Around it, white space says nothing."""
+    assert money.parse(text) is money.Reason.UNREADABLE
+    assert money.parse(f"\n{text[:1]}  \n") == 1 or text.startswith("$")
+
+
+@pytest.mark.parametrize("space", [" ", "\u00a0", "\u202f", "\u2009"])
+def test_one_space_of_any_width_groups_thousands(space: str) -> None:
+    """As people and programs write them."""
+    assert money.parse(f"1{space}205,40{space}$") == Decimal("1205.40")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from support.command import Command, clean_environment
 from support.fork_server import ForkServer
 from support.keyring_in_a_file import keyring_fork_server, with_keyring
@@ -19,6 +20,11 @@ from support.keyring_in_a_file import keyring_fork_server, with_keyring
 for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, _usual)
+
+
+# No test judges how fast the machine is.
+settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")
 
 
 @pytest.hookimpl(trylast=True)

@@ -10,7 +10,7 @@ What is sent then goes nowhere, as on a real network: the kernel sends it again 
 from __future__ import annotations
 
 import os
-import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import pytest
 
+NONE_HERE = "no network namespace can be made here (only root can, with iproute2 and where the kernel lets it)"
 _CARRY = """
 import asyncio, sys
 
@@ -47,6 +48,8 @@ async def main():
 
 asyncio.run(main())
 """
+
+_CALL = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 30)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +91,32 @@ def network() -> Iterator[Network]:
     number = os.getpid() % (1 << 14)  # 198.18.0.0/16 is for tests, in nets of four
     net = f"198.18.{number >> 6}"
     one = Network(f"fi{number}", f"{net}.{4 * (number & 63) + 1}", f"{net}.{4 * (number & 63) + 2}")
-    if shutil.which("ip") is None or not _may("netns", "add", one.name):
-        pytest.skip("no network namespace can be made here (only root can, with iproute2)")
     try:
-        _ip("link", "add", one.name, "type", "veth", "peer", "name", "there", "netns", one.name)
-        _ip("address", "add", f"{one.here}/30", "dev", one.name)
-        _ip("link", "set", one.name, "up")
-        _ip("-n", one.name, "address", "add", f"{one.there}/30", "dev", "there")
-        for interface in ("lo", "there"):
-            _ip("-n", one.name, "link", "set", interface, "up")
+        _ip("netns", "add", one.name)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip(NONE_HERE)
+    try:
+        try:
+            _lay(one)
+        except subprocess.CalledProcessError:
+            pytest.skip(NONE_HERE)
         yield one
     finally:
         _ip("netns", "delete", one.name)
 
 
+def _lay(one: Network) -> None:
+    """Lay the cable, and call home."""
+    _ip("link", "add", one.name, "type", "veth", "peer", "name", "there", "netns", one.name)
+    _ip("address", "add", f"{one.here}/30", "dev", one.name)
+    _ip("link", "set", one.name, "up")
+    _ip("-n", one.name, "address", "add", f"{one.there}/30", "dev", "there")
+    for interface in ("lo", "there"):
+        _ip("-n", one.name, "link", "set", interface, "up")
+    with socket.create_server((one.here, 0)) as listening:
+        line = [*one.within, sys.executable, "-c", _CALL, one.here, str(listening.getsockname()[1])]
+        subprocess.run(line, check=True, capture_output=True)
+
+
 def _ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True, capture_output=True)
-
-
-def _may(*arguments: str) -> bool:
-    return subprocess.run(["ip", *arguments], check=False, capture_output=True).returncode == 0

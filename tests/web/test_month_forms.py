@@ -162,7 +162,7 @@ def test_the_month_to_compare_with_is_chosen(visitor: Visitor, command: Command,
 
 
 def test_what_was_chosen_stays_when_the_name_is_refused(visitor: Visitor, tmp_path: Path) -> None:
-    """The sheets and the hidden rows: who only gives another name bills what was ticked, not the first sheet."""
+    """The sheets and the hidden rows: who only gives another name bills what was ticked. The summary says the rest."""
     visitor.named(sheet(tmp_path, ROW), "rent-2026-12")
     book = Workbook()
     for place, name in enumerate(("Rent", "Parking")):
@@ -176,6 +176,15 @@ def test_what_was_chosen_stays_when_the_name_is_refused(visitor: Visitor, tmp_pa
         visitor.post(f"drafts/{draft}/sheet", {"batch": name, "sheets": ["Parking"], "hidden": "skip"})
         assert visitor.status == 422
         assert re.findall(r'value="(\w+)" checked', visitor.page) == ["Parking", "skip"]
+    book["Parking"].append(["Parking-2", *ROW.split(",")[1:]])
+    book["Parking"].row_dimensions[2].hidden = True
+    book.save(tmp_path / "hidden.xlsx")
+    draft = visitor.drop(tmp_path / "hidden.xlsx")
+    visitor.post(f"drafts/{draft}/sheet", {"batch": "parking 2026-12", "sheets": ["Parking"], "hidden": "skip"})
+    visitor.post(f"drafts/{draft}/columns", {})
+    summary = visitor.get(f"drafts/{draft}/summary")
+    assert "rows left out (1): 2" in summary
+    assert 'only the sheet "Parking" was read, not: Rent' in summary
 
 
 def test_a_workbook_with_an_empty_sheet_is_read(visitor: Visitor, tmp_path: Path) -> None:

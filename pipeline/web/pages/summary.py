@@ -68,6 +68,7 @@ def _summary_page(visit: Visit, at: AtDesk, refused: str = "") -> Response:
         plan=next(iter(_plans_of(visit, at.draft)), None),
         plan_states=plan_page.STATES,
         differing=[one for one in control_lines(at, report.controls, visit) if not one.agrees],
+        notices=[one for one in report.notices if one.touches_money],
         continued=_continued(at),
         expected=draft_decisions.total_beside(at.desk.journal, at.draft, from_cents(forecast.cents)),
         refused=refused,

@@ -1,4 +1,4 @@
-"""What a number format says about a cell: a percentage, a date, digits that the number does not have."""
+"""What a number format says about a cell: a percentage, a date, digits that the number does not have, or has."""
 
 from __future__ import annotations
 
@@ -69,6 +69,17 @@ def may_show_another(number_format: str) -> bool:
     if not any(_CONDITION.search(_QUOTED.sub("", section)) for section in sections):
         sections = sections[:1]
     return any(map(_is_another, sections))
+
+
+def decimals_shown(number_format: str, value: Decimal) -> int | None:
+    """To how many decimals a cell rounds the number that it holds; None where its format leaves that to the number
+    (`General`, text) or shows it in another way (fractions, powers of ten).
+    """
+    runs = [part[4] for part in _PART.findall(_section(number_format, value)[0]) if part[4]] if number_format else []
+    digits = "".join(runs)
+    if not digits or any(sign in digits for sign in "GgEe/@"):
+        return None
+    return sum(sign in "0#?" for sign in digits.partition(".")[2])
 
 
 def _is_another(section: str) -> bool:

@@ -30,6 +30,12 @@ class AmountReader:
 
     def clean(self, text: str, kind: str) -> Cell:
         """Plain decimal text (`1234.50`), unrounded when it is at fault; blank stays blank."""
+        if kind == "r":
+            cell = self.clean(text, "n")
+            if cell.text is None or not _CENTS.fullmatch(cell.text):
+                return cell
+            rounded = Fault("shown-rounded", Field.AMOUNT, text, (("read_amount", cell.text),))
+            return Cell(cell.text, (rounded, *cell.said))
         if len(text) > money.LONGEST or (kind == "s" and money.are_two(text)):
             return Cell(None, (Fault(Reason.UNREADABLE.value, Field.AMOUNT, text),))
         if kind in "sn" and _CENTS.fullmatch(text):

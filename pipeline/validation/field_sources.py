@@ -9,7 +9,15 @@ from functools import cached_property
 from typing import Final
 
 from pipeline.domain.model import Column, NameOrder, SheetRow, kind_of, with_look
-from pipeline.domain.number_formats import digits_shown, forms, is_percent, may_show_another, shows_another, with_texts
+from pipeline.domain.number_formats import (
+    decimals_shown,
+    digits_shown,
+    forms,
+    is_percent,
+    may_show_another,
+    shows_another,
+    with_texts,
+)
 from pipeline.validation.options import CheckableTable
 from schemas import money
 from schemas.fields import ACCOUNT_FIELDS, Field
@@ -22,9 +30,9 @@ _IDENTIFIERS: Final = (Field.REFERENCE_ID, *ACCOUNT_FIELDS)
 class RawColumn:
     """One column as typed: the text and the kind of each row's cell.
 
-    The kinds are those of `SheetRow.kinds` without looks, and three more: `p` for a number that the sheet shows as a
+    The kinds are those of `SheetRow.kinds` without looks, and four more: `p` for a number that the sheet shows as a
     percentage, `z` for one that it shows with more digits than it has; the text is then what the sheet shows. `x` is an
-    amount that the sheet shows as another; the text is then what the cell holds.
+    amount that the sheet shows as another, `r` one that it shows rounded; the text is what the cell holds.
     """
 
     texts: Sequence[str]
@@ -52,8 +60,13 @@ class _ShownNumbers:
             for place, look in enumerate(self.formats)
             if is_percent(look)
             or (self.field in _IDENTIFIERS and digits_shown("1", look))
-            or (self.field == Field.AMOUNT and (any(map(_is_fault_as_text, forms(look))) or may_show_another(look)))
+            or (self.field == Field.AMOUNT and self._is_no_plain_amount(look))
         }
+
+    @staticmethod
+    def _is_no_plain_amount(look: str) -> bool:
+        may_round = decimals_shown(look, Decimal(1)) in {0, 1}
+        return may_round or any(map(_is_fault_as_text, forms(look))) or may_show_another(look)
 
     def apply(self, texts: list[str], kinds: list[str]) -> None:
         """Put what is shown for what is held."""
@@ -71,7 +84,11 @@ class _ShownNumbers:
             value = Decimal(text)
             if _is_fault_as_text(with_texts("1", number_format, value)):
                 return with_texts(text, number_format, value), "s"
-            return text, "x" if value > 0 and shows_another(number_format, value) else "n"
+            if value > 0 and shows_another(number_format, value):
+                return text, "x"
+            places = decimals_shown(number_format, value)
+            exact = money.without_noise(value) or value
+            return text, "n" if places is None or exact == round(exact, places) else "r"
         shown = digits_shown(text, number_format)
         return (text, "n") if shown in {None, text} else (shown or "", "z")
 

@@ -108,6 +108,17 @@ def test_an_amount_that_is_shown_as_another_is_a_fault(tmp_path: Path, write: Ca
     assert [[fault.code for fault in row.faults] for row in rows] == [["shown-otherwise"], []]
 
 
+@pytest.mark.parametrize("write", [write_xlsx, write_xls, write_xlsb])
+def test_an_amount_that_is_shown_rounded_is_said(tmp_path: Path, write: Callable[..., Any]) -> None:
+    """What the cell holds is requested, and who reads the sheet is told; a formula's noise is no cent."""
+    amounts = [(1205.4, "#,##0"), (1205.0, "#,##0"), (1205.0000000000002, "0"), (33.25, "0.0"), (33.2, "0.0"), 5.25]
+    rows = checked(write(tmp_path / "b", Sheet([HEAD, *([f"I-{amount}", *ROW[1:4], amount] for amount in amounts)])))
+    told = ["shown-rounded" in {fault.code for fault in row.notices} for row in rows]
+    assert told == [True, False, False, True, False, False]
+    assert rows[0].payment is not None
+    assert rows[0].payment.amount == Decimal("1205.40")
+
+
 def test_an_amount_in_thousands_is_a_fault_in_an_ods(tmp_path: Path) -> None:
     """There the style has a factor."""
     changed_style(tmp_path / "b.ods", "0.00", b"<number:number ", b'<number:number number:display-factor="1000" ')

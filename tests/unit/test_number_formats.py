@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from pipeline.domain.number_formats import (
+    decimals_shown,
     digits_shown,
     forms,
     is_percent,
@@ -132,3 +133,27 @@ def test_a_format_that_shows_another_number_is_told(number_format: str, another:
     assert shows_another(number_format, Decimal("1205.40")) is another
     assert may_show_another(number_format) is another
     assert not shows_another("[>1000]0.00,;0.00", Decimal(5))
+
+
+@pytest.mark.parametrize(
+    ("number_format", "decimals"),
+    [
+        ("", None),
+        ("General", None),
+        ("@", None),
+        ("# ?/?", None),
+        ("0.00E+00", None),
+        (";;;", None),
+        ('"-"', None),
+        ("0", 0),
+        ("#,##0", 0),
+        ('_($* #,##0_);_($* (#,##0);_($* "-"_);_(@_)', 0),
+        ("0.0", 1),
+        ("#,##0.00", 2),
+        ("#,##0.## $", 2),
+        ("[>1000]0;0.00", 0),
+    ],
+)
+def test_the_decimals_that_a_format_shows(number_format: str, decimals: int | None) -> None:
+    """Where the number itself decides, nothing is rounded."""
+    assert decimals_shown(number_format, Decimal("1205.40")) == decimals

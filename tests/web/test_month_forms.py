@@ -172,6 +172,7 @@ def test_what_was_chosen_stays_when_the_name_is_refused(visitor: Visitor, tmp_pa
     book["Rent"].row_dimensions[2].hidden = True
     book.save(tmp_path / "both.xlsx")
     draft = visitor.drop(tmp_path / "both.xlsx")
+    assert "Tick the sheets that are billed." in visitor.post(f"drafts/{draft}/sheet", {"batch": "rent 2026-12"})
     for name in ("rent-2026-12", " "):
         visitor.post(f"drafts/{draft}/sheet", {"batch": name, "sheets": ["Parking"], "hidden": "skip"})
         assert visitor.status == 422
@@ -193,7 +194,7 @@ def test_a_workbook_with_an_empty_sheet_is_read(visitor: Visitor, tmp_path: Path
     book.create_sheet("Sheet2")
     book.save(tmp_path / "empty.xlsx")
     draft = visitor.drop(tmp_path / "empty.xlsx")
-    assert "The sheet has no rows." in visitor.post(f"drafts/{draft}/sheet", {"batch": "empty"})
+    assert "The sheet has no rows." in visitor.post(f"drafts/{draft}/sheet", {"batch": "empty", "sheets": ["Sheet"]})
     for line in (HEADINGS, ROW):
         book["Sheet"].append(line.split(","))
     book.save(tmp_path / "rent.xlsx")

@@ -110,6 +110,8 @@ def choose_sheet(visit: Visit, draft_id: int) -> Response:
         hidden: Any = visit.text("hidden") if visit.text("hidden") in {"skip", "include"} else "refuse"
         choices = replace(at.draft.choices, sheets=tuple(visit.texts("sheets")), hidden=hidden)
         chosen = replace(at, draft=replace(at.draft, choices=choices))
+        if not choices.sheets and len(preview(at.file, Mapping())) > 1:
+            return _sheet_page(visit, at, batch, visit.say("Tick the sheets that are billed."))
         if not batch:
             return _sheet_page(visit, chosen, batch, visit.say("Give the batch a name."))
         is_meant = batch == at.draft.batch or visit.text("continue") == batch

@@ -44,6 +44,7 @@ class Reason(StrEnum):
     """Why a text is not an amount; each is the code of its fault."""
 
     UNREADABLE = "amount-unreadable"
+    SEVERAL = "amount-several"
     AMBIGUOUS = "amount-ambiguous"
     FOREIGN = "amount-foreign"
 
@@ -98,8 +99,10 @@ def parse(text: str, convention: Convention = Convention.UNKNOWN) -> Decimal | R
     `convention` decides `1,234` and `1.234`, which are ambiguous alone; without one they are refused, not guessed.
     Negative forms (`-1`, `1-`, `(1)`) are read: that an amount must be positive is for the schema to say.
     """
-    if len(text) > LONGEST or are_two(text):
+    if len(text) > LONGEST:
         return Reason.UNREADABLE
+    if are_several(text):
+        return Reason.SEVERAL
     if _PLAIN.fullmatch(text):
         return Decimal(text)
     signed = _signed_digits(text)
@@ -128,8 +131,8 @@ def convention_of(text: str) -> Convention | None:
     return _CONVENTION.get(figure.mark) if figure else None
 
 
-def are_two(text: str) -> bool:
-    """Whether a cell holds two numbers, one below the other or far apart: 100 above 200 is not 100 200."""
+def are_several(text: str) -> bool:
+    """Whether a cell holds several numbers, one below the other or far apart: 100 above 200 is not 100 200."""
     return _PARTED.search(text.strip()) is not None
 
 

@@ -68,6 +68,7 @@ def amount_of(text: str, kind: str, convention: Convention) -> Decimal:
 
 _REASONS: Final = {
     Reason.UNREADABLE: N_('"{text}" is not an amount'),
+    Reason.SEVERAL: N_('"{text}" contains several numbers'),
     Reason.AMBIGUOUS: N_(
         '"{text}" can be read in two ways, and the other amounts of the report do not show which is right'
     ),

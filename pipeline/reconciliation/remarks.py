@@ -24,7 +24,7 @@ class Remark:
         """The sentence."""
         if isinstance(self.what, Fault):
             told = sentence(self.what, lang)
-            return f"{self.file}: {told}" if self.file else told
+            return translate("{file}: {told}", lang, file=self.file, told=told) if self.file else told
         shown = {name: _shown(name, text, lang) for name, text in self.params}
         return translate(self.what, lang, **shown)
 

@@ -36,8 +36,9 @@ class AmountReader:
                 return cell
             rounded = Fault("shown-rounded", Field.AMOUNT, text, (("read_amount", cell.text),))
             return Cell(cell.text, (rounded, *cell.said))
-        if len(text) > money.LONGEST or (kind == "s" and money.are_two(text)):
-            return Cell(None, (Fault(Reason.UNREADABLE.value, Field.AMOUNT, text),))
+        if len(text) > money.LONGEST or (kind == "s" and money.are_several(text)):
+            reason = Reason.UNREADABLE if len(text) > money.LONGEST else Reason.SEVERAL
+            return Cell(None, (Fault(reason.value, Field.AMOUNT, text),))
         if kind in "sn" and _CENTS.fullmatch(text):
             exact = Decimal(text)
             return self._judged(text, exact, exact, ())

@@ -82,4 +82,4 @@ def test_sentences_and_faults_say_it_in_their_language() -> None:
     unreadable.params["reason"] = "Permission denied"
     assert "(permission refusée)" in explain(unreadable, "fr")
     fault = Fault("not-created-connection", details=(("cause", "no connection (Connection refused)"),))
-    assert sentence(fault, "fr").endswith("(pas de connexion (connexion refusée))")
+    assert sentence(fault, "fr").endswith(": pas de connexion (connexion refusée)")

@@ -77,4 +77,4 @@ _REASONS: Final = {
 
 
 def _unreadable(sentence: str, text: str) -> Unreadable:
-    return Unreadable(Remark(sentence, (("text", text[:_SHOWN]),)))
+    return Unreadable(Remark(sentence, (("text", " ".join(text.split())[:_SHOWN]),)))

@@ -8,6 +8,7 @@ import pytest
 from pipeline.reconciliation.amounts import amount_of
 from pipeline.reconciliation.daily_reports import read_report
 from pipeline.reconciliation.dates import DateOrder, moment_of
+from pipeline.reconciliation.remarks import Unreadable
 from pipeline.reconciliation.vocabulary import load_vocabulary
 from schemas.money import Convention
 from schemas.reports import Meaning, ReportField
@@ -79,6 +80,13 @@ def test_every_date_and_amount_of_the_page_is_read() -> None:
         "-45.00",
         "-45.00",
     ]
+
+
+def test_two_amounts_in_one_cell_are_shown_on_one_line() -> None:
+    """They are no amount, and what is said of them has no codes of characters."""
+    with pytest.raises(Unreadable) as found:
+        amount_of("103,00\n10,00", "s", Convention.COMMA)
+    assert found.value.why.in_language("en") == '"103,00 10,00" contains several numbers'
 
 
 def _typed_below(title: str) -> list[str]:

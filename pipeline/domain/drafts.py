@@ -16,7 +16,7 @@ from pipeline.domain.model import LEFT_OUT, Column, SheetRow
 from schemas.faults import Fault
 from schemas.fields import ACCOUNT_FIELDS
 
-_CORRECTED: Final = "corrected"
+CORRECTED: Final = frozenset({"corrected", "filled-in"})
 _SHOWN: Final = 4
 _DIGITS: Final = 12
 
@@ -205,13 +205,13 @@ def is_left_out(faults: Iterable[Fault]) -> bool:
 
 def by_a_person(faults: Iterable[Fault]) -> tuple[Fault, ...]:
     """What an overlay said of a row, without what the reader found wrong with its shape."""
-    return tuple(fault for fault in faults if fault.code in {LEFT_OUT, _CORRECTED})
+    return tuple(fault for fault in faults if fault.code in {LEFT_OUT, *CORRECTED})
 
 
 def correction_notice(correction: Correction, before: str, column: Column) -> Fault:
     """The notice of a correction; `before` is what stands in the file."""
     told = (("who", correction.who), ("date", f"{correction.at:%Y-%m-%d}"))
-    return Fault(_CORRECTED, column.heading, shown(before, column), told)
+    return Fault("corrected" if before.strip() else "filled-in", column.heading, shown(before, column), told)
 
 
 def shown(text: str, column: Column) -> str:

@@ -18,6 +18,7 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.domain.drafts import CORRECTED
 from pipeline.domain.errors import UsageError
 from pipeline.domain.model import Column, Report, ReportRow
 from pipeline.domain.number_formats import is_date_format
@@ -321,7 +322,7 @@ class _Copying:
         """Puts into the cells what a person typed over them: no correction applies to the other bytes of the copy."""
         from openpyxl.cell.cell import MergedCell  # noqa: PLC0415 - as above
 
-        corrected = {fault.field for fault in row.notices if fault.code == "corrected"}
+        corrected = {fault.field for fault in row.notices if fault.code in CORRECTED}
         for number, column in self._layout.columns if corrected else ():
             cell: Any = self._sheet.cell(row.row.number, number)
             if column.heading in corrected and not isinstance(cell, MergedCell):

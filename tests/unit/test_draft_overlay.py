@@ -50,6 +50,14 @@ def test_a_corrected_cell_is_text_and_the_row_says_so() -> None:
     )
 
 
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_an_empty_cell_is_filled_in(empty: str) -> None:
+    """There is no text of the sheet to be told."""
+    row = replace(ROW, cells=(empty, *ROW.cells[1:]))
+    (said,) = in_force([fixed("zoe@example.com", before=empty)], [], "").over(row, COLUMNS).faults
+    assert (said.code, is_left_out((said,))) == ("filled-in", False)
+
+
 def test_the_newest_correction_of_a_cell_counts_and_tells_the_sheets_own_text() -> None:
     """What stood there in between is history."""
     overlay = in_force([fixed("a@example.com"), fixed("b@example.com", before="a@example.com")], [], "")

@@ -163,6 +163,7 @@ def story(visit: Visit, batch: str) -> Response:
         found=found,
         figures=figures,
         unknown=found.totals.counts[Status.UNKNOWN],
+        unsent=found.totals.counts[Status.NOT_SENT],
         lines=what_became(visit, found.totals),
         runs=[(run, _ended(visit, run)) for run in reversed(found.runs)],
     )

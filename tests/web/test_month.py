@@ -424,6 +424,39 @@ def test_a_second_person_approves(command: Command, browser: Browser, tmp_path: 
         expect(page.get_by_text("Every row has its request.")).to_be_visible()
 
 
+def test_what_is_left_of_an_approved_plan_is_sent_without_asking_again(
+    command: Command, browser: Browser, tmp_path: Path
+) -> None:
+    """Somebody stopped after the first three: the plan has what is left, and its approval holds for that."""
+    maker = {"FLINKS_IMPORT_SECOND_PERSON": "required", "LOGNAME": "maker"}
+    planned = command("plan", sheet_in(tmp_path, GOOD), "--sandbox", "--batch", "dues", env=maker)
+    assert planned.code == 0, planned.err
+    approved = command("approve", "dues-p1", "--total", "700", "--sandbox", env=maker | {"LOGNAME": "checker"})
+    assert approved.code == 0, approved.err
+    with serving(command, "--sandbox", env=maker) as mine, browser.new_context() as context:
+        page = entered(context, mine)
+        drop(page, tmp_path / "billing-2026-12.csv")
+        page.get_by_label("Name of the batch").fill("dues")
+        press(page, "Continue")
+        page.wait_for_url("**/check")
+        page.goto(f"{mine.origin}/practice/plans/dues-p1")
+        page.get_by_label("Send three first").check()
+        page.get_by_role("button", name="Send 5 payment requests").click()
+        page.get_by_role("button", name="Stop here").click()
+        expect(page.get_by_role("link", name="To the batch")).to_be_visible()
+        page.goto(f"{mine.origin}/practice/batches/dues")
+        page.get_by_role("link", name="Continue").click()
+        page.wait_for_url("**/check")
+        to_summary(page)
+        page.get_by_role("link", name="Open the plan").click()
+        expect(page.get_by_text("2 rows are not sent yet.")).to_be_visible()
+        assert_accessible(page)
+        page.get_by_role("button", name="Send 2 payment requests").click()
+        expect(page.get_by_text("Every row has its request.")).to_be_visible()
+        page.goto(f"{mine.origin}/practice/plans/dues-p1")
+        expect(page.get_by_role("button", name=re.compile("^Send"))).to_have_count(0)
+
+
 def test_columns_that_are_not_known_are_chosen(page: Page, tmp_path: Path) -> None:
     """Headings of nobody's: each is chosen from a list with its first values beside it, and next month it is known."""
     text = GOOD.replace("Invoice #,First name,Last name,E-mail,Amount", "Dossier X,Alpha,Beta,Gamma,Delta")

@@ -7,10 +7,13 @@ from typing import Final
 
 from starlette.responses import Response
 
+from pipeline.commands.batches import overview_of
 from pipeline.commands.plan import approve, check_approvable, look, send_back
 from pipeline.config import kinds
 from pipeline.domain.approval import PlanState
 from pipeline.domain.errors import InputError, RunError, UsageError
+from pipeline.domain.model import Status, Subtotal
+from pipeline.domain.plan_summary import PlanView
 from pipeline.journal import drafts as kept
 from pipeline.journal.drafts import Draft
 from pipeline.messages import explain
@@ -37,7 +40,8 @@ def _plan_page(visit: Visit, name: str, refused: str = "") -> Response:
             check_approvable(name, visit.settings, in_sandbox=visit.in_sandbox)
         except InputError as failure:
             hindered = explain(failure, visit.lang)
-    may_send = view.state is PlanState.APPROVED or not visit.settings.second_person_required
+    to_send = _to_send(visit, view)
+    may_send = view.state is not PlanState.MADE or not visit.settings.second_person_required
     return visit.page(
         "plan.html",
         422 if refused else 200,
@@ -46,11 +50,24 @@ def _plan_page(visit: Visit, name: str, refused: str = "") -> Response:
         facts=list(plan_page.facts(view, visit.lang, visit.called(view.environment))),
         sections=list(plan_page.sections(view, visit.lang)),
         waits=view.state is PlanState.MADE,
-        sendable=may_send and view.state in {PlanState.MADE, PlanState.APPROVED},
+        to_send=to_send,
+        sendable=may_send and bool(to_send.rows),
         hindered=hindered,
-        draft=None if view.state is PlanState.SENT else _draft_here(visit, view.sha256),
+        draft=_draft_here(visit, view.sha256) if view.state is not PlanState.SENT or to_send.rows else None,
         refused=refused,
     )
+
+
+def _to_send(visit: Visit, view: PlanView) -> Subtotal:
+    """What of a plan may still be sent; of one whose run was stopped, the rows of the batch that are not sent."""
+    match view.state:
+        case PlanState.MADE | PlanState.APPROVED:
+            return Subtotal(view.figures.to_send, view.figures.total)
+        case PlanState.SENT:
+            totals = overview_of(view.batch, visit.settings, in_sandbox=visit.in_sandbox).totals
+            return Subtotal(totals.counts[Status.NOT_SENT], totals.amounts[Status.NOT_SENT])
+        case _:
+            return Subtotal()
 
 
 def _draft_here(visit: Visit, sha256: str) -> Draft | None:
@@ -104,4 +121,4 @@ def send_plan(visit: Visit, name: str) -> Response:
         if draft is None:
             raise UsageError("The sheet of plan {plan} is no draft any more. Drop it again, then send it.", plan=name)
         at = AtDesk(desk, draft, desk.file_of(draft))
-        return start_sending(visit, at, view, 3 if visit.text("first") == "3" else None)
+        return start_sending(visit, at, view, _to_send(visit, view), 3 if visit.text("first") == "3" else None)

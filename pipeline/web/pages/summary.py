@@ -14,6 +14,7 @@ from pipeline.commands import draft_decisions, drafts
 from pipeline.commands.draft_choices import with_total
 from pipeline.commands.plan import plan_of_draft, plans
 from pipeline.domain.approval import PlanState
+from pipeline.domain.model import Subtotal
 from pipeline.domain.plan_summary import PlanView
 from pipeline.journal import planning, queries, runs
 from pipeline.journal.draft_rows import Group
@@ -76,8 +77,10 @@ def _summary_page(visit: Visit, at: AtDesk, refused: str = "") -> Response:
 
 
 def _plans_of(visit: Visit, draft: Draft) -> Iterator[PlanView]:
-    """The plan of a draft with which somebody has something to do."""
+    """The plans of a draft with which somebody has something to do: what was approved and is not all sent too."""
     states = {PlanState.MADE, PlanState.APPROVED, PlanState.SENT_BACK}
+    if visit.settings.second_person_required:
+        states.add(PlanState.SENT)
     for view in plans(visit.settings, in_sandbox=visit.in_sandbox, states=states):
         if view.sha256 == draft.sha256 and view.batch == draft.batch:
             yield view
@@ -147,17 +150,18 @@ def send(visit: Visit, draft_id: int) -> Response:
         if (elsewhere := _not_yet(visit, at)) is not None:
             return elsewhere
         view = plan_of_draft(at.desk, at.draft)
-        return start_sending(visit, at, view, 3 if visit.text("first") == "3" else None)
+        shown = Subtotal(view.figures.to_send, view.figures.total)
+        return start_sending(visit, at, view, shown, 3 if visit.text("first") == "3" else None)
 
 
-def start_sending(visit: Visit, at: AtDesk, view: PlanView, first: int | None) -> Response:
-    """Have a run send a plan, in the background."""
+def start_sending(visit: Visit, at: AtDesk, view: PlanView, shown: Subtotal, first: int | None) -> Response:
+    """Have a run send a plan, in the background, if that comes to what was shown."""
     from pipeline.commands.run import run  # noqa: PLC0415 - pandas is slow to come
 
     compare = draft_decisions.chosen_month(at.desk, at.draft)
     request = replace(request_of(at, visit), plan=view.name, first=first, compare=compare)
     request = with_total(request, at.desk.journal, at.draft)
-    settings, expected = visit.settings, (view.figures.to_send, view.figures.total)
+    settings, expected = visit.settings, (shown.rows, shown.amount)
 
     def body(job: Job) -> object:
         return run(request, settings, job.emit, job.confirm)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +111,7 @@ RECONCILED = [
     (
         "reconcile-batch",
         "reconcile-short-years.csv",
-        {"matched": ["R-1001", "R-1002", "R-1003"], "proposals": ["1004"]},
+        {"matched": ["R-1001", "R-1002", "R-1003"], "unexplained": [], "notInReport": ["1004"]},
         "1516.40",
     ),
     (
@@ -132,7 +134,13 @@ def test_a_report_comes_to_its_payments(
     content = REFERENCES[batch]
     sheet.write_bytes(content.encode() if content else (CASES / f"{batch}.csv").read_bytes())
     command("run", sheet, "--sandbox", "--identity", "referenceId,#" if batch == "two-equal-charges" else "referenceId")
-    done = command("reconcile", batch, CASES / report, "--sandbox", "-o", command.home / "out.xlsx", "--json")
+    # No payment comes before its request, and the requests are of today: the report is of next year. Nobody proposes a
+    # payment for a request so long ago by a reference that is only similar (1004.0).
+    year = f"{datetime.now().astimezone().year + 1}"
+    written = (CASES / report).read_text(encoding="utf-8").replace("2026", year)
+    dated = command.home / report
+    dated.write_text(re.sub(r"(?<=[-/ ])26$", year[2:], written, flags=re.MULTILINE), encoding="utf-8")
+    done = command("reconcile", batch, dated, "--sandbox", "-o", command.home / "out.xlsx", "--json")
     told = done.json()
     found = {
         pile: [row["reference"] for match in one["matches"] for row in match["rows"]]
@@ -143,7 +151,7 @@ def test_a_report_comes_to_its_payments(
     lines = [line for one in told["piles"].values() for match in one["matches"] for line in match["lines"]]
     assert len(lines) == told["reports"][0]["lines"]
     if report == "reconcile-twice-in-one-report.csv":
-        assert [(one["day"], one["amount"]) for one in told["deposits"]] == [("2026-11-28", "1537.40")]
+        assert [(one["day"], one["amount"]) for one in told["deposits"]] == [(f"{year}-11-28", "1537.40")]
 
 
 def test_map_and_split_names_on_the_command_line(command: Command) -> None:

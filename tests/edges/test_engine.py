@@ -108,14 +108,15 @@ class Mint:
         server.well_authorized, server.well_created = self.authorize, self.create
 
 
+# The end of a lifetime that nobody knows is a number of uses: a busy machine may need a second for the first one.
 MINTS = {
     "599 seconds": (Mint(), (1, 1), 0),
     "299 seconds": (Mint(lives=299, says=299), (1, 1), 0),
-    "2 seconds": (Mint(lives=2, says=2), (2, 3), 0),
-    "no lifetime said": (Mint(lives=1, says=None), (2, 30), 8),
-    "a wrong lifetime": (Mint(lives=1, says=599), (2, 30), 8),
-    "no number": (Mint(lives=1, says="soon"), (2, 30), 8),
-    "a negative lifetime": (Mint(lives=1, says=-1), (2, 30), 8),
+    "2 seconds": (Mint(lives=60, says=2), (2, 3), 0),
+    "no lifetime said": (Mint(uses=8, says=None), (2, 30), 8),
+    "a wrong lifetime": (Mint(uses=8, says=599), (2, 30), 8),
+    "no number": (Mint(uses=8, says="soon"), (2, 30), 8),
+    "a negative lifetime": (Mint(uses=8, says=-1), (2, 30), 8),
     "single use": (Mint(uses=1), (24, 60), 8),
     "revoked in the middle": (Mint(revoked_at=12), (2, 30), 8),
 }
@@ -128,10 +129,10 @@ def test_tokens_of_every_kind(desk: Desk, mint: Mint, tokens: tuple[int, int], r
     desk.settings |= {"concurrency": "4", "rate": "10"}
     began = time.monotonic()
     ran = desk.run(lines(24, link=True))
-    lives = (time.monotonic() - began) / mint.lives  # as many more as a busy machine makes the run last
+    renewals = (time.monotonic() - began) / 1.5  # as many more as a busy machine makes the run last
     assert (ran.code, desk.server.created) == (0, {f"INV-{number}": 1 for number in range(24)})
-    assert tokens[0] <= mint.given <= tokens[1] + 2 * lives
-    assert mint.refused <= refused + 4 * lives
+    assert tokens[0] <= mint.given <= tokens[1] + renewals
+    assert mint.refused <= refused
 
 
 @pytest.mark.parametrize("count", [1, 16])

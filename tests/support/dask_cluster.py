@@ -192,11 +192,11 @@ class DaskCluster:
         return worker
 
     def restore(self, count: int) -> None:
-        """Have so many workers that are well: those that something became of are replaced."""
+        """Have so many workers that are well: those that something became of, or that ended, are replaced."""
         if self.scheduler.poll() is not None:
             self.start_scheduler()
         for worker in [*self.workers]:
-            if not worker.is_well:
+            if not worker.is_well or worker.process.poll() is not None:
                 self.workers.remove(worker)
                 _end(worker.process)
         for _ in range(count - len(self.workers)):

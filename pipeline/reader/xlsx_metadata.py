@@ -15,7 +15,7 @@ from functools import lru_cache
 from html import unescape
 from operator import itemgetter
 from posixpath import join, normpath, split
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 from xml.etree import ElementTree as ET
 
 from pipeline.domain.errors import InputError
@@ -51,6 +51,7 @@ _MERGE: Final = re.compile(rb'<mergeCell\b[^<>]*\sref="([A-Z]{1,3})(\d{1,7}):([A
 _TEXT_RESULT: Final = re.compile(rb'\st="str"')
 _SHARED_TEXT: Final = re.compile(rb'<c(?=\s)([^<>]*\st="s"[^<>]*)>\s*<v>(\d+)</v>')
 _LOOKS_OF_LETTERS: Final = (b"strike", b"vertAlign")
+_DECLARATIONS: Final = (b"<!DOCTYPE", b"<!ENTITY")
 _ESCAPED: Final = re.compile("_x([0-9A-Fa-f]{4})_")
 _ROOT: Final = re.compile(rb"<(\w+:)?worksheet\b([^<>]*)>")
 _SINGLE_QUOTED: Final = re.compile(rb"=\s*'([^'\"<>]*)'")
@@ -410,19 +411,42 @@ def styles_of_xlsx(archive: Archive, package: Package) -> Styles:
 
 def _texts_with_looks(archive: Archive, member: str) -> dict[bytes, tuple[str, bool]]:
     """The texts of which letters are struck through or raised. Most workbooks have none, which a search shows."""
-    before = b""
-    for piece in archive.pieces(member) if member in archive else ():
-        if any(look in before + piece for look in _LOOKS_OF_LETTERS):
-            break
-        before = piece[-16:]
-    else:
+    if member not in archive or not _has_any(archive, member, _LOOKS_OF_LETTERS):
         return {}
+    if _has_any(archive, member, _DECLARATIONS):
+        raise MetadataError
     found = {}
-    for number, item in enumerate(_parsed(archive, member)):
+    for number, item in enumerate(_items(archive, member)):
         runs = [_run(run) for run in item if run.tag.rpartition("}")[2] == "r"]
         if any(is_struck or is_raised for _, is_struck, is_raised in runs):
             found[str(number).encode()] = _read(runs)
     return found
+
+
+def _has_any(archive: Archive, member: str, words: tuple[bytes, ...]) -> bool:
+    """Whether a member has one of these words of at most 16 bytes."""
+    before = b""
+    for piece in archive.pieces(member):
+        if any(word in before + piece for word in words):
+            return True
+        before = piece[-16:]
+    return False
+
+
+def _items(archive: Archive, member: str) -> Iterator[ET.Element]:
+    """The shared texts one after the other: there may be millions. Raises MetadataError when they are broken."""
+    parser: ET.XMLPullParser[ET.Element] = ET.XMLPullParser(("start", "end"))
+    root: ET.Element | None = None
+    try:
+        for piece in archive.pieces(member):
+            parser.feed(piece)
+            for event, element in cast("Iterator[tuple[str, ET.Element]]", parser.read_events()):
+                root = element if root is None else root
+                if event == "end" and element.tag.rpartition("}")[2] == "si":
+                    yield element
+                    root.clear()
+    except (ET.ParseError, LookupError, ValueError):
+        raise MetadataError from None
 
 
 def _run(run: ET.Element) -> tuple[str, bool, bool]:

@@ -101,10 +101,10 @@ def parse(text: str, convention: Convention = Convention.UNKNOWN) -> Decimal | R
     """
     if len(text) > LONGEST:
         return Reason.UNREADABLE
-    if are_several(text):
-        return Reason.SEVERAL
     if _PLAIN.fullmatch(text):
         return Decimal(text)
+    if are_several(text):
+        return Reason.SEVERAL
     signed = _signed_digits(text)
     if isinstance(signed, Reason):
         return signed

@@ -91,8 +91,8 @@ def resolve(request: ResolveRequest, settings: Settings, confirm: Callable[[Ques
 
     After a session is named, the row is `already-created` with it; after "nothing was created", the same `run` sends
     it again. Where the API is in reach, it is asked whether the session is this row's. Raises UsageError for a row or a
-    session that can't be meant, BatchBusyError while another run holds the
-    batch, StoppedEarlyError when it was not confirmed.
+    session that can't be meant, BatchBusyError while another run holds the batch, StoppedEarlyError when it was not
+    confirmed.
     """
     session_id = session_id_of(request.created) if request.created is not None else ""
     note = " ".join(request.note.split())
@@ -156,8 +156,6 @@ def _is_of_another(session_id: str, tries: tuple[Attempt, ...], request: Resolve
                 return True
             case session_states.Told(amount=amount):
                 return None not in {amount, last.amount} and amount != last.amount
-            case _:
-                return False
     return False
 
 

@@ -205,7 +205,7 @@ def is_left_out(faults: Iterable[Fault]) -> bool:
 
 def by_a_person(faults: Iterable[Fault]) -> tuple[Fault, ...]:
     """What an overlay said of a row, without what the reader found wrong with its shape."""
-    return tuple(fault for fault in faults if fault.code in {LEFT_OUT, *CORRECTED})
+    return tuple(fault for fault in faults if fault.code == LEFT_OUT or fault.code in CORRECTED)
 
 
 def correction_notice(correction: Correction, before: str, column: Column) -> Fault:

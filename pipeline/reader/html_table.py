@@ -18,6 +18,7 @@ from pipeline.domain.errors import InputError
 from pipeline.messages import Number
 from pipeline.reader.encodings import read_text
 from pipeline.reader.grid import Book, Grid, Merge, Record
+from pipeline.reader.metadata import mark_between
 from schemas.faults import Fault
 
 _MAX_SPAN: Final = 1000
@@ -219,8 +220,7 @@ class _TableBuilder:
     def text(self, data: str) -> None:
         if self._cell is not None:
             if self._parted and not data.isspace():
-                if "".join(self._cell).rstrip()[-1:].isdecimal() and data.lstrip()[:1].isdecimal():
-                    self._cell.append("^")
+                self._cell.append(mark_between("".join(self._cell), data))
                 self._parted = False
             self._cell.append(data)
             self._has_plain = self._has_plain or (not self.strikes and not data.isspace())

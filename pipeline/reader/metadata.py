@@ -67,6 +67,11 @@ class SheetMetadata:
         self.patches.setdefault(row, {})[column] = (kind, text)
 
 
+def mark_between(before: str, after: str) -> str:
+    """What is put between two texts of different looks: a mark where the digits of both would be one number."""
+    return "^" if before.rstrip()[-1:].isdecimal() and after.lstrip()[:1].isdecimal() else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Styles:
     """The cell styles of a workbook by number: their number formats (`""` for General), and those struck through.

@@ -22,7 +22,15 @@ from pipeline.domain.errors import InputError
 from pipeline.domain.number_formats import is_date_format
 from pipeline.reader.archive import Archive
 from pipeline.reader.headings import letter
-from pipeline.reader.metadata import BUILT_IN_FORMATS, LONGEST_ROW, MOST_COLUMNS, MetadataError, SheetMetadata, Styles
+from pipeline.reader.metadata import (
+    BUILT_IN_FORMATS,
+    LONGEST_ROW,
+    MOST_COLUMNS,
+    MetadataError,
+    SheetMetadata,
+    Styles,
+    mark_between,
+)
 from pipeline.reader.native import number_text
 
 _ROW: Final = re.compile(rb"<row\b([^<>]*)>")
@@ -465,7 +473,7 @@ def _read(runs: Sequence[tuple[str, bool, bool]]) -> tuple[str, bool]:
     shown, before = "", (False, False)
     for text, *looks in runs:
         if not text.isspace() and tuple(looks) != before:
-            shown += "^" * (shown.rstrip()[-1:].isdecimal() and text.lstrip()[:1].isdecimal())
+            shown += mark_between(shown, text)
             before = looks[0], looks[1]
         shown += text
     return shown, all(is_struck or not text.strip() for text, is_struck, _ in runs)

@@ -30,18 +30,22 @@ class AmountReader:
 
     def clean(self, text: str, kind: str) -> Cell:
         """Plain decimal text (`1234.50`), unrounded when it is at fault; blank stays blank."""
-        if kind == "r":
-            cell = self.clean(text, "n")
-            if cell.text is None or not _CENTS.fullmatch(cell.text):
-                return cell
-            rounded = Fault("shown-rounded", Field.AMOUNT, text, (("read_amount", cell.text),))
-            return Cell(cell.text, (rounded, *cell.said))
-        if len(text) > money.LONGEST or (kind == "s" and money.are_several(text)):
-            reason = Reason.UNREADABLE if len(text) > money.LONGEST else Reason.SEVERAL
-            return Cell(None, (Fault(reason.value, Field.AMOUNT, text),))
+        if kind != "r":
+            return self._clean(text, kind)
+        cell = self._clean(text, "n")
+        if cell.text is None or not _CENTS.fullmatch(cell.text):
+            return cell
+        rounded = Fault("shown-rounded", Field.AMOUNT, text, (("read_amount", cell.text),))
+        return Cell(cell.text, (rounded, *cell.said))
+
+    def _clean(self, text: str, kind: str) -> Cell:
+        if len(text) > money.LONGEST:
+            return Cell(None, (Fault(Reason.UNREADABLE.value, Field.AMOUNT, text),))
         if kind in "sn" and _CENTS.fullmatch(text):
             exact = Decimal(text)
             return self._judged(text, exact, exact, ())
+        if kind == "s" and money.are_several(text):  # before the spaces are tidied
+            return Cell(None, (Fault(Reason.SEVERAL.value, Field.AMOUNT, text),))
         cell = clean_text(Field.AMOUNT, text, kind)
         if cell.text is None:
             return cell

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from pipeline.domain.model import CheckedRow, Column, SheetRow
@@ -34,7 +35,7 @@ _NO_CHARGE: Final = frozenset(
     )
 )
 """What billing programs call what is no charge to collect. One that is said to be so by mistake costs a look."""
-_NO_CHARGE_BESIDE_OTHERS: Final = frozenset(("payment", "paiement"))
+_KINDS_OF_LISTS: Final = frozenset(("payment", "paiement"))
 """The same, unless every row says so: then it is only the kind of the list."""
 _TICKS: Final = frozenset(("yes", "y", "oui", "o", "x", "true", "vrai", "✓", "✔"))
 
@@ -112,22 +113,20 @@ class NoChargeCounter:
     """
 
     def __init__(self, columns: Sequence[Column]) -> None:
-        self._columns = [(column, _is_no_charge(column.heading)) for column in columns]
+        self._words = [(column, _words_of(column.heading)) for column in columns]
         self._rows = 0
-        self._found: dict[tuple[int, str], list[int]] = {}
-        self._said: dict[tuple[int, str], tuple[Column, str]] = {}
+        self._found: dict[tuple[int, str], _NoCharge] = {}
 
     def look_at(self, rows: Sequence[CheckedRow]) -> None:
         """Count the valid rows of a chunk."""
         valid = [one.row for one in rows if one.payment is not None]
         self._rows += len(valid)
-        for column, is_tick in self._columns:
+        for column, words in self._words:
             for row in valid:
                 text = row.cells[column.index].strip()
-                if text and (_is_no_charge(text) or (is_tick and text.casefold() in _TICKS)):
-                    known = column.index, text.casefold()
-                    self._found.setdefault(known, [row.number, 0])[1] += 1
-                    self._said.setdefault(known, (column, text))
+                if (word := text.casefold()) in words:
+                    first = _NoCharge(column.heading, text, row.number)
+                    self._found.setdefault((column.index, word), first).count += 1
 
     @property
     def notices(self) -> tuple[Fault, ...]:
@@ -135,18 +134,25 @@ class NoChargeCounter:
         return tuple(
             Fault(
                 "column-says-no-charge",
-                value=column.heading,
-                details=(
-                    ("examples", text),
-                    ("count", str(count)),
-                    ("row", str(first)),
-                ),
+                value=one.heading,
+                details=(("examples", one.text), ("count", str(one.count)), ("row", str(one.row))),
             )
-            for known, (first, count) in self._found.items()
-            for column, text in (self._said[known],)
-            if count < self._rows or text.casefold() not in _NO_CHARGE_BESIDE_OTHERS
+            for (_, word), one in self._found.items()
+            if one.count < self._rows or word not in _KINDS_OF_LISTS
         )
 
 
-def _is_no_charge(text: str) -> bool:
-    return text.casefold() in _NO_CHARGE or text.casefold() in _NO_CHARGE_BESIDE_OTHERS
+@dataclass(slots=True)
+class _NoCharge:
+    """What a column says, as its first row writes it, of how many rows."""
+
+    heading: str
+    text: str
+    row: int
+    count: int = 0
+
+
+def _words_of(heading: str) -> frozenset[str]:
+    """What says in the cells under a heading that there is nothing to collect."""
+    words = _NO_CHARGE | _KINDS_OF_LISTS
+    return words | _TICKS if heading.casefold() in words else words

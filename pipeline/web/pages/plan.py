@@ -121,4 +121,4 @@ def send_plan(visit: Visit, name: str) -> Response:
         if draft is None:
             raise UsageError("The sheet of plan {plan} is no draft any more. Drop it again, then send it.", plan=name)
         at = AtDesk(desk, draft, desk.file_of(draft))
-        return start_sending(visit, at, view, _to_send(visit, view), 3 if visit.text("first") == "3" else None)
+        return start_sending(visit, at, view, _to_send(visit, view))

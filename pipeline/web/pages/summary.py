@@ -151,13 +151,14 @@ def send(visit: Visit, draft_id: int) -> Response:
             return elsewhere
         view = plan_of_draft(at.desk, at.draft)
         shown = Subtotal(view.figures.to_send, view.figures.total)
-        return start_sending(visit, at, view, shown, 3 if visit.text("first") == "3" else None)
+        return start_sending(visit, at, view, shown)
 
 
-def start_sending(visit: Visit, at: AtDesk, view: PlanView, shown: Subtotal, first: int | None) -> Response:
+def start_sending(visit: Visit, at: AtDesk, view: PlanView, shown: Subtotal) -> Response:
     """Have a run send a plan, in the background, if that comes to what was shown."""
     from pipeline.commands.run import run  # noqa: PLC0415 - pandas is slow to come
 
+    first = 3 if visit.text("first") == "3" else None
     compare = draft_decisions.chosen_month(at.desk, at.draft)
     request = replace(request_of(at, visit), plan=view.name, first=first, compare=compare)
     request = with_total(request, at.desk.journal, at.draft)

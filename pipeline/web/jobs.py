@@ -171,6 +171,11 @@ class Jobs:
         """The job of a batch that works, or worked last."""
         return self._jobs.get((place, batch))
 
+    def is_at_work(self, place: str, batch: str) -> bool:
+        """Whether a job works on a batch."""
+        job = self.of(place, batch)
+        return job is not None and job.running
+
     def running(self) -> Iterable[Job]:
         """Those that work."""
         return [job for job in list(self._jobs.values()) if job.running]

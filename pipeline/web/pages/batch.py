@@ -155,11 +155,10 @@ def story(visit: Visit, batch: str) -> Response:
         for state, figure in found.requests.figures.items()
         if figure.rows or state in {PaymentState.PAID, PaymentState.WAITING}
     ]
-    job = visit.site.jobs.of(visit.place, batch)
     return visit.page(
         "batch.html",
         batch=batch,
-        is_running=job is not None and job.running,
+        is_running=visit.site.jobs.is_at_work(visit.place, batch),
         found=found,
         figures=figures,
         unknown=found.totals.counts[Status.UNKNOWN],

@@ -40,7 +40,7 @@ class _ControlLine:
 @once_checked
 def check(visit: Visit, at: AtDesk) -> Response:
     """What the sheet comes to."""
-    if is_sending(visit, at.draft):
+    if is_sending(visit, at.draft.batch):
         return visit.go(f"batches/{at.draft.batch}/sending")
     return _check_page(visit, at)
 

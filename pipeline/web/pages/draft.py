@@ -81,7 +81,7 @@ def at_desk(visit: Visit, draft_id: int) -> Iterator[AtDesk]:
         by = visit.site.checked_by.setdefault((visit.place, draft_id), desk.settings)
         if (
             draft.run is not None
-            and not is_sending(visit, draft)
+            and not is_sending(visit, draft.batch)
             # A run has sent some of its rows since they were planned, or the set-up has changed.
             and (desk.journal.read(runs.batch_revision, draft.run)[1] or by != desk.settings)
         ):
@@ -107,10 +107,9 @@ def sheets_folder(visit: Visit) -> Path:
     return visit.site.folder / "sheets"
 
 
-def is_sending(visit: Visit, draft: Draft) -> bool:
-    """Whether a run of this page is sending the batch of a draft."""
-    job = visit.site.jobs.of(visit.place, draft.batch)
-    return job is not None and job.running
+def is_sending(visit: Visit, batch: str) -> bool:
+    """Whether a run of this page is sending a batch."""
+    return visit.site.jobs.is_at_work(visit.place, batch)
 
 
 def request_of(at: AtDesk, visit: Visit) -> Request:
@@ -153,7 +152,7 @@ def draft(visit: Visit, draft_id: int) -> Response:
 def discard(visit: Visit, draft_id: int) -> Response:
     """Remove a draft that is not wanted any more, and its sheet from this computer."""
     with at_desk(visit, draft_id) as at:
-        if is_sending(visit, at.draft):
+        if is_sending(visit, at.draft.batch):
             return visit.go(f"batches/{at.draft.batch}/sending")
         drafts.discard(at.desk, at.draft)
         uploads.remove(sheets_folder(visit), at.draft.sha256)

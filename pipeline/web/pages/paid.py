@@ -106,7 +106,7 @@ def _page(visit: Visit, batch: str, status_code: int = 200, wrong: str = "") -> 
         lines=[_line(visit, one, found.columns) for one in found.lines],
         first=(asked.page - 1) * SIZE + 1,
         last=(asked.page - 1) * SIZE + len(found.lines),
-        is_running=job is not None and job.running,
+        is_running=visit.site.jobs.is_at_work(visit.place, batch),
         notes=_notes(visit, job) if mine and job is not None and "ended" in visit.request.query_params else [],
         wrong=wrong,
     )

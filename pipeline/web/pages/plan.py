@@ -18,7 +18,7 @@ from pipeline.journal import drafts as kept
 from pipeline.journal.drafts import Draft
 from pipeline.messages import explain
 from pipeline.report import plan_page
-from pipeline.web.pages.draft import AtDesk, open_desk
+from pipeline.web.pages.draft import AtDesk, is_sending, open_desk
 from pipeline.web.pages.summary import start_sending
 from pipeline.web.routes import Pages
 from pipeline.web.visit import Visit
@@ -63,7 +63,7 @@ def _to_send(visit: Visit, view: PlanView) -> Subtotal:
     match view.state:
         case PlanState.MADE | PlanState.APPROVED:
             return Subtotal(view.figures.to_send, view.figures.total)
-        case PlanState.SENT:
+        case PlanState.SENT if not is_sending(visit, view.batch):
             totals = overview_of(view.batch, visit.settings, in_sandbox=visit.in_sandbox).totals
             return Subtotal(totals.counts[Status.NOT_SENT], totals.amounts[Status.NOT_SENT])
         case _:

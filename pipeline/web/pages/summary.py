@@ -41,7 +41,7 @@ ACCOUNTS: Final = 10
 @once_checked
 def summary(visit: Visit, at: AtDesk) -> Response:
     """What would be sent, for the last look."""
-    if is_sending(visit, at.draft):
+    if is_sending(visit, at.draft.batch):
         return visit.go(f"batches/{at.draft.batch}/sending")
     if has_slips(at):
         return visit.go(f"drafts/{at.draft.id}/changes")
@@ -127,7 +127,7 @@ def ask_for_approval(visit: Visit, draft_id: int) -> Response:
 
 def _not_yet(visit: Visit, at: AtDesk) -> Response | None:
     """Where a person must look before what was shown is sent or planned; None when it may be."""
-    if is_sending(visit, at.draft):
+    if is_sending(visit, at.draft.batch):
         return visit.go(f"batches/{at.draft.batch}/sending")
     if has_slips(at):
         return visit.go(f"drafts/{at.draft.id}/changes")
